@@ -1,0 +1,68 @@
+# What one can do here; the scripts do the work. Variables: PG_CONFIG, and ARGS for what runs with arguments.
+
+export PG_CONFIG ?= /usr/lib/postgresql/15/bin/pg_config
+
+# What pgrx's build script reads instead of the files of `cargo pgrx init`.
+export PGRX_PG_CONFIG_PATH = $(PG_CONFIG)
+# Not `:=`, so that it is asked for after the set-up. 15 is the default feature.
+PG_MAJOR = $(shell $(PG_CONFIG) --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/')
+FEATURES = $(if $(filter 15,$(PG_MAJOR)),,--no-default-features --features pg$(PG_MAJOR))
+
+.NOTPARALLEL:
+.PHONY: help build install demo demo-url demo-stop psql test unit regress isolation server-tests bench lint schema clean
+
+help: ## this menu
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
+
+build: ## the library, for the Postgres of PG_CONFIG; installs the packages that are missing
+	@scripts/setup build
+	cargo build --release $(FEATURES)
+
+# With sudo there may be no cargo: then what was built before is installed.
+install: $(if $(shell command -v cargo),build) ## the extension into the Postgres of PG_CONFIG
+	@scripts/install
+
+demo: build ## a private server with the extension, and the main job shown step by step
+	@scripts/demo
+
+demo-url: ## the URI of the demo's server
+	@scripts/server url demo
+
+demo-stop: ## stop the demo's server and remove its data
+	@scripts/server stop demo --remove
+
+psql: ## psql in the demo's server
+	@scripts/server psql demo $(ARGS)
+
+test: ## every suite below, and the sum of their tests
+	@scripts/test
+
+unit: build ## tests of the rules in Rust
+	cargo test --release --lib $(FEATURES) -- $(ARGS)
+
+regress: build ## tests in SQL, compared with their expected output; ARGS: names of tests
+	@tests/regress/run $(ARGS)
+
+isolation: build ## tests of concurrent sessions; ARGS: names of specs
+	@tests/isolation/run $(ARGS)
+
+server-tests: build ## tests that start, stop and kill servers; ARGS: for pytest
+	@scripts/setup test
+	/usr/bin/python3 -B -m pytest -p no:cacheprovider tests/server $(ARGS)
+
+bench: build ## the benchmarks
+	@benches/run $(ARGS)
+
+lint: ## formatting, clippy, the committed install script, pgspot, shellcheck
+	@scripts/setup lint
+	cargo fmt --check
+	cargo clippy --release --all-targets $(FEATURES) -- -D warnings
+	@scripts/lint
+
+schema: ## generate the install script anew
+	@scripts/setup lint
+	scripts/schema --write
+
+clean: ## stop this clone's private servers, remove them and what was built
+	@scripts/clean
+	cargo clean

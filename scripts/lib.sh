@@ -1,0 +1,51 @@
+# shellcheck shell=bash disable=SC2034 # the variables are for the scripts that source this
+# What the scripts share. Sourcing it moves to the root of the repository.
+
+set -euo pipefail
+umask 022 # whatever the caller's: the servers' user has to read what is made here
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# Which Postgres to build for, to copy and to install into.
+export PG_CONFIG=${PG_CONFIG:-/usr/lib/postgresql/15/bin/pg_config}
+
+# Connections are described in full; what the caller's environment says about others would interfere.
+unset PGHOST PGHOSTADDR PGPORT PGUSER PGPASSWORD PGDATABASE PGSERVICE PGOPTIONS PGDATA PGCLIENTENCODING
+
+# Private copies and servers live here, a folder for each clone of this repository. Not in the clone: root's home is
+# closed to the unprivileged user, and the path of a Unix socket may have 107 bytes at most.
+run_dir=${CHECKOUT_SESSIONS_RUN_DIR:-/var/tmp/checkout_sessions-$(id -un)-$(cksum <<<"$PWD" | cut -d ' ' -f 1)}
+[[ $run_dir =~ ^/[A-Za-z0-9/._-]+$ ]] || { echo "$run_dir: use letters, digits, /, ., _ and - only" >&2 && exit 1; }
+library=${CARGO_TARGET_DIR:-target}/release/libcheckout_sessions.so
+version=$(sed -n '/^version = /{s/.*"\(.*\)".*/\1/p;q}' Cargo.toml)
+
+# Postgres refuses to run as root: root's servers run as this user, anybody else's as themselves.
+server_user=$(id -un)
+[ "$server_user" != root ] || server_user=postgres
+
+die() {
+    echo "${0##*/}: $*" >&2
+    exit 1
+}
+
+# Runs a command as the user of the servers, from a folder that this user can enter.
+as_server_user() (
+    cd /
+    if [ "$server_user" = "$(id -un)" ]; then "$@"; else runuser -u "$server_user" -- "$@"; fi
+)
+
+# The major version of PG_CONFIG: 15.
+pg_major() {
+    "$PG_CONFIG" --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/'
+}
+
+# Makes the folder of PG_CONFIG's private copy and servers, and prints its name.
+make_major_dir() {
+    local dir
+    dir=$run_dir/$(pg_major)
+    mkdir -p "$run_dir"
+    # Anybody could have put something of this name into /var/tmp.
+    if [ -L "$run_dir" ] || [ ! -O "$run_dir" ]; then die "$run_dir is not a folder of user $(id -un)"; fi
+    mkdir -p "$dir"
+    as_server_user test -x "$dir" || die "user $server_user cannot enter $dir; set CHECKOUT_SESSIONS_RUN_DIR"
+    echo "$dir"
+}

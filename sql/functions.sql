@@ -1,0 +1,219 @@
+-- Functions that SQL says best. The other functions of schema checkout are written in Rust: src/api/.
+
+-- how rows are shown ----------------------------------------------------------------------------------------------
+-- Each is one expression, so that the planner puts it in the place of its call.
+
+CREATE FUNCTION checkout_data.effective_status(status text, deadline timestamptz, at timestamptz) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT CASE WHEN status OPERATOR(pg_catalog.=) 'open' AND deadline OPERATOR(pg_catalog.<=) at THEN 'expired' ELSE status END $$;
+COMMENT ON FUNCTION checkout_data.effective_status IS 'The status of a session at a time. The only place that says so.';
+
+CREATE FUNCTION checkout_data.session_at(s checkout_data.checkout_sessions, at timestamptz, idempotent_replay boolean)
+    RETURNS checkout.checkout_session
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT ROW(
+        s.checkout_session_id, s.organization_id, s.environment, s.amount, s.currency_code,
+        checkout_data.effective_status(s.status, s.deadline, at),
+        CASE WHEN s.payment_status OPERATOR(pg_catalog.=) 'processing' AND s.lease_expires_at OPERATOR(pg_catalog.<=) at
+            THEN 'unpaid' ELSE s.payment_status END,
+        s.payment_id, s.attempts, s.max_retry_attempts, s.title, s.description, s.reference,
+        s.customer_id, s.customer_email, s.customer_name, s.customer_phone,
+        s.product_id, s.price_id, s.subscription_id, s.payment_link_id,
+        s.quantity, s.allow_quantity, s.allow_coupon_code, s.require_billing_address, s.is_spi, s.is_pos, s.country,
+        s.success_url, s.cancel_url, s.url, s.payment_methods, s.metadata, s.recovered_from,
+        s.expires_at, s.completed_at, s.created_at, s.created_by,
+        CASE WHEN s.status OPERATOR(pg_catalog.=) 'open' AND s.deadline OPERATOR(pg_catalog.<=) at
+            THEN s.deadline ELSE s.updated_at END,
+        idempotent_replay
+    )::checkout.checkout_session
+    $$;
+COMMENT ON FUNCTION checkout_data.session_at IS 'A session as callers see it at a time.';
+
+CREATE FUNCTION checkout_data.payment_of(p checkout_data.payments, idempotent_replay boolean) RETURNS checkout.payment
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT ROW(
+        p.payment_id, p.checkout_session_id, p.organization_id, p.environment, p.status, p.rejection_reason,
+        p.amount, p.currency_code, p.payment_method, p.failure_code, p.failure_message, p.lease_expires_at,
+        p.created_at, p.updated_at, idempotent_replay
+    )::checkout.payment
+    $$;
+COMMENT ON FUNCTION checkout_data.payment_of IS 'A payment as callers see it.';
+
+CREATE FUNCTION checkout_data.event_id(o checkout_data.webhook_outbox) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT pg_catalog.concat('evt_', pg_catalog.translate(pg_catalog.encode(
+        pg_catalog.uuid_send(o.checkout_session_id) OPERATOR(pg_catalog.||) pg_catalog.uuid_send(o.organization_id)
+            OPERATOR(pg_catalog.||) pg_catalog.int4send(o.sequence)
+            OPERATOR(pg_catalog.||) pg_catalog.convert_to(pg_catalog.left(o.environment, 1), 'UTF8'),
+        'base64'), '+/=', '-_'))
+    $$;
+COMMENT ON FUNCTION checkout_data.event_id IS 'The id of an event: its key, opaque to consumers.';
+
+CREATE FUNCTION checkout_data.event_status(o checkout_data.webhook_outbox, at timestamptz) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE
+        WHEN o.delivered_at IS NOT NULL THEN 'delivered'
+        WHEN o.dead_at IS NOT NULL THEN 'dead'
+        WHEN o.lease_token IS NOT NULL AND o.next_attempt_at OPERATOR(pg_catalog.>) at THEN 'leased'
+        ELSE 'pending'
+    END
+    $$;
+COMMENT ON FUNCTION checkout_data.event_status IS 'The state of an event''s delivery at a time.';
+
+-- The body shows the session as it was when the event was written, so that every delivery of an event is the same.
+-- Nothing but the state of a session changes, and a final state does not, so that little is needed for it.
+CREATE FUNCTION checkout_data.event_of(
+    o checkout_data.webhook_outbox, s checkout_data.checkout_sessions, p checkout_data.payments, at timestamptz, with_lease boolean
+) RETURNS checkout.webhook_event
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT ROW(
+        checkout_data.event_id(o), o.event_type, o.organization_id, o.environment, o.checkout_session_id, o.sequence,
+        o.payment_id, o.created_at, checkout_data.event_status(o, at), o.delivery_attempts, o.next_attempt_at,
+        o.delivered_at, o.dead_at, o.last_error, CASE WHEN with_lease THEN o.lease_token END,
+        pg_catalog.json_build_object(
+            'id', checkout_data.event_id(o),
+            'type', o.event_type,
+            'timestamp', o.created_at,
+            'data', pg_catalog.jsonb_build_object('object',
+                (pg_catalog.to_jsonb(checkout_data.session_at(s, '-infinity', false)) OPERATOR(pg_catalog.-) 'idempotent_replay')
+                OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object(
+                    'status', o.session_status,
+                    'payment_status', CASE o.session_status WHEN 'complete' THEN 'paid' ELSE 'unpaid' END,
+                    'payment_id', CASE o.session_status WHEN 'complete' THEN s.payment_id END,
+                    'completed_at', CASE o.session_status WHEN 'complete' THEN s.completed_at END,
+                    'attempts', o.session_attempts,
+                    'updated_at', CASE o.session_status WHEN 'open' THEN o.created_at ELSE s.updated_at END))
+                OPERATOR(pg_catalog.||) CASE WHEN p.payment_id IS NULL THEN '{}' ELSE pg_catalog.jsonb_build_object('payment',
+                    pg_catalog.to_jsonb(checkout_data.payment_of(p, false)) OPERATOR(pg_catalog.-) 'idempotent_replay') END)::text
+    )::checkout.webhook_event
+    $$;
+COMMENT ON FUNCTION checkout_data.event_of IS 'An event as consumers get it, with its body.';
+
+-- for applications ------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION checkout.redirect_url(url text, checkout_session_id uuid) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO pg_catalog, pg_temp
+    AS $$ SELECT replace(url, '{CHECKOUT_SESSION_ID}', checkout_session_id::text) $$;
+
+CREATE FUNCTION checkout.session_funnel(
+    created_after timestamptz DEFAULT NULL, created_before timestamptz DEFAULT NULL, bucket text DEFAULT 'day'
+) RETURNS TABLE (
+    bucket_start timestamptz, created bigint, completed bigint, failed bigint, expired bigint, open bigint,
+    conversion numeric, median_time_to_pay interval
+)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    #variable_conflict use_column
+    DECLARE
+        tenant CONSTANT uuid := checkout.current_organization_id();
+        tenant_environment CONSTANT text := checkout.current_environment();
+        at CONSTANT timestamptz := clock_timestamp();
+    BEGIN
+        IF session_funnel.bucket IS NULL OR session_funnel.bucket <> ALL (ARRAY['hour', 'day', 'week', 'month']) THEN
+            RAISE invalid_parameter_value USING MESSAGE = 'argument "bucket" must be hour, day, week or month';
+        END IF;
+        RETURN QUERY
+            SELECT date_trunc(session_funnel.bucket, s.created_at),
+                count(*),
+                count(*) FILTER (WHERE e.status = 'complete'),
+                count(*) FILTER (WHERE e.status = 'failed'),
+                count(*) FILTER (WHERE e.status = 'expired'),
+                count(*) FILTER (WHERE e.status = 'open'),
+                round(count(*) FILTER (WHERE e.status = 'complete')::numeric / count(*), 4),
+                percentile_cont(0.5) WITHIN GROUP (ORDER BY s.completed_at - s.created_at)
+            FROM checkout_data.checkout_sessions s,
+                LATERAL (SELECT checkout_data.effective_status(s.status, s.deadline, at)) AS e (status)
+            WHERE s.organization_id = tenant AND s.environment = tenant_environment
+                AND (session_funnel.created_after IS NULL OR s.created_at >= session_funnel.created_after)
+                AND (session_funnel.created_before IS NULL OR s.created_at < session_funnel.created_before)
+            GROUP BY 1 ORDER BY 1;
+    END
+    $$;
+
+-- for operators ---------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION checkout.outbox_status(
+    OUT pending bigint, OUT leased bigint, OUT delivered bigint, OUT dead bigint, OUT oldest_pending_at timestamptz, OUT lag interval
+)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    SELECT
+        count(*) FILTER (WHERE state.status = 'pending'),
+        count(*) FILTER (WHERE state.status = 'leased'),
+        count(*) FILTER (WHERE state.status = 'delivered'),
+        count(*) FILTER (WHERE state.status = 'dead'),
+        min(o.created_at) FILTER (WHERE state.status = 'pending'),
+        clock_timestamp() - min(o.created_at) FILTER (WHERE state.status = 'pending')
+    FROM checkout_data.webhook_outbox o, LATERAL (SELECT checkout_data.event_status(o, clock_timestamp())) AS state (status)
+    $$;
+
+CREATE FUNCTION checkout_data.functions_of_access(access text) RETURNS SETOF regprocedure
+    LANGUAGE plpgsql STABLE
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    DECLARE
+        names CONSTANT text[] := CASE access
+            WHEN 'secret' THEN ARRAY[
+                'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
+                'recover_checkout_session', 'begin_payment', 'record_payment', 'list_payments', 'list_webhook_events',
+                'session_funnel', 'redirect_url', 'current_organization_id', 'current_environment']
+            WHEN 'dispatcher' THEN ARRAY[
+                'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events', 'outbox_status']
+            WHEN 'admin' THEN ARRAY[
+                'create_organization', 'update_organization', 'list_organizations', 'expire_due_checkout_sessions',
+                'redeliver_webhook_events', 'outbox_status', 'worker_status']
+        END;
+    BEGIN
+        IF names IS NULL THEN
+            RAISE invalid_parameter_value USING MESSAGE = 'argument "access" must be secret, dispatcher or admin';
+        END IF;
+        RETURN QUERY
+            SELECT p.oid::regprocedure FROM pg_proc p
+            WHERE p.pronamespace = 'checkout'::regnamespace AND p.proname = ANY (names);
+    END
+    $$;
+COMMENT ON FUNCTION checkout_data.functions_of_access IS 'Which functions an access lets a role call.';
+
+CREATE FUNCTION checkout.grant_access(role regrole, access text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    DECLARE
+        callable regprocedure;
+    BEGIN
+        IF role IS NULL THEN
+            RAISE null_value_not_allowed USING MESSAGE = 'argument "role" must not be null';
+        END IF;
+        IF role = 0 THEN
+            RAISE invalid_parameter_value USING MESSAGE = 'argument "role" must name a role, not PUBLIC';
+        END IF;
+        FOR callable IN SELECT checkout_data.functions_of_access(access) LOOP
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', callable, role);
+        END LOOP;
+        EXECUTE format('GRANT USAGE ON SCHEMA checkout TO %s', role);
+    END
+    $$;
+
+CREATE FUNCTION checkout.revoke_access(role regrole, access text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    DECLARE
+        callable regprocedure;
+    BEGIN
+        IF role IS NULL THEN
+            RAISE null_value_not_allowed USING MESSAGE = 'argument "role" must not be null';
+        END IF;
+        FOR callable IN SELECT checkout_data.functions_of_access(access) LOOP
+            EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM %s', callable, role);
+        END LOOP;
+    END
+    $$;

@@ -1,0 +1,353 @@
+\echo Use "CREATE EXTENSION checkout_sessions" to load this file. \quit
+
+-- Tables, types, constraints and indexes. Who may see and do what is in security.sql.
+-- Every name and operator below is looked up in pg_catalog alone.
+SET LOCAL search_path TO pg_catalog, pg_temp;
+
+-- Plain CREATE SCHEMA: fails where somebody made a schema of that name before us, instead of adopting it.
+CREATE SCHEMA checkout;
+COMMENT ON SCHEMA checkout IS 'Checkout sessions: the functions that applications call.';
+
+CREATE SCHEMA checkout_data;
+COMMENT ON SCHEMA checkout_data IS 'Checkout sessions: storage. Applications have no rights here; they call the functions of schema checkout.';
+
+-- organizations ---------------------------------------------------------------------------------------------------
+
+CREATE TABLE checkout_data.organizations (
+    organization_id uuid PRIMARY KEY,
+    name text NOT NULL CHECK (char_length(name) BETWEEN 1 AND 255),
+    default_lifetime interval NOT NULL DEFAULT '60 minutes',
+    minimum_lifetime interval NOT NULL DEFAULT '1 second' CHECK (minimum_lifetime >= '1 second'),
+    maximum_lifetime interval NOT NULL DEFAULT '48 hours' CHECK (maximum_lifetime <= '30 days'),
+    max_retry_attempts integer NOT NULL DEFAULT 3 CHECK (max_retry_attempts BETWEEN 0 AND 10),
+    reference_policy text NOT NULL DEFAULT 'none'
+        CHECK (reference_policy IN ('none', 'unique', 'error', 'return_existing', 'expire_previous')),
+    sub_minor_amounts boolean NOT NULL DEFAULT false,
+    payment_methods text[] NOT NULL DEFAULT '{bank_transfer,payid}',
+    base_url text,
+    expiring_notice interval CHECK (expiring_notice BETWEEN '1 second' AND '30 days'),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT organizations_lifetime_check CHECK (default_lifetime BETWEEN minimum_lifetime AND maximum_lifetime)
+);
+COMMENT ON TABLE checkout_data.organizations IS 'The tenants and their settings.';
+COMMENT ON COLUMN checkout_data.organizations.default_lifetime IS 'How long a session stays open when create names neither expires_at nor expires_in.';
+COMMENT ON COLUMN checkout_data.organizations.reference_policy IS 'none: references may repeat. unique: one session per reference, ever. error, return_existing, expire_previous: one open session per reference, and what create does when there is one.';
+COMMENT ON COLUMN checkout_data.organizations.sub_minor_amounts IS 'Whether amounts may have up to 4 decimals whatever the currency.';
+COMMENT ON COLUMN checkout_data.organizations.payment_methods IS 'The payment methods of a session whose create names none.';
+COMMENT ON COLUMN checkout_data.organizations.base_url IS 'Where the hosted payment page of a session lives: a session''s url is this, a slash and its id. NULL: the setting checkout_sessions.base_url.';
+COMMENT ON COLUMN checkout_data.organizations.expiring_notice IS 'How long before the deadline checkout.session.expiring is written. NULL: never.';
+
+-- sessions --------------------------------------------------------------------------------------------------------
+
+-- No foreign key to organizations: it would lock the organization's row in every create, and row locks of concurrent
+-- creates pile up in multixacts. Only a superuser can delete an organization; the sessions then have no reader.
+CREATE TABLE checkout_data.checkout_sessions (
+    organization_id uuid NOT NULL,
+    environment text NOT NULL CHECK (environment IN ('live', 'test')),
+    checkout_session_id uuid NOT NULL,
+    status text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'complete', 'failed', 'expired')),
+    payment_status text NOT NULL DEFAULT 'unpaid' CHECK (payment_status IN ('unpaid', 'processing', 'paid')),
+    amount numeric NOT NULL CHECK (amount > 0 AND amount < 1000000000000000 AND scale(amount) <= 4),
+    currency_code text NOT NULL CHECK (currency_code ~ '^[A-Z]{3}$'),
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    lease_expires_at timestamptz,
+    deadline timestamptz NOT NULL GENERATED ALWAYS AS (GREATEST(expires_at, lease_expires_at)) STORED,
+    expiring_notice_at timestamptz,
+    completed_at timestamptz,
+    payment_id text,
+    attempts integer NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    max_retry_attempts integer NOT NULL CHECK (max_retry_attempts BETWEEN 0 AND 10),
+    event_count integer NOT NULL DEFAULT 0 CHECK (event_count >= 0),
+    quantity integer NOT NULL DEFAULT 1 CHECK (quantity > 0),
+    allow_quantity boolean NOT NULL DEFAULT false,
+    allow_coupon_code boolean NOT NULL DEFAULT false,
+    require_billing_address boolean NOT NULL DEFAULT false,
+    is_spi boolean NOT NULL DEFAULT false,
+    is_pos boolean NOT NULL DEFAULT false,
+    reference text,
+    reference_policy text NOT NULL DEFAULT 'none' CHECK (reference_policy IN ('none', 'unique', 'open')),
+    recovered_from uuid,
+    created_by text,
+    title text,
+    description text,
+    product_id text,
+    price_id text,
+    subscription_id text,
+    payment_link_id text,
+    country text CHECK (country ~ '^[A-Z]{2}$'),
+    customer_id text,
+    customer_email text,
+    customer_name text,
+    customer_phone text,
+    success_url text,
+    cancel_url text,
+    url text,
+    payment_methods text[],
+    metadata jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(metadata) = 'object'),
+    CONSTRAINT checkout_sessions_pkey PRIMARY KEY (organization_id, environment, checkout_session_id),
+    CONSTRAINT checkout_sessions_customer_check CHECK (customer_id IS NOT NULL OR customer_email IS NOT NULL),
+    CONSTRAINT checkout_sessions_expires_at_check CHECK (expires_at > created_at),
+    CONSTRAINT checkout_sessions_paid_check CHECK (
+        (status = 'complete') = (payment_status = 'paid')
+        AND (status = 'complete') = (payment_id IS NOT NULL)
+        AND (status = 'complete') = (completed_at IS NOT NULL)
+    ),
+    CONSTRAINT checkout_sessions_lease_check CHECK (
+        (payment_status = 'processing') = (lease_expires_at IS NOT NULL)
+        AND (status = 'open' OR lease_expires_at IS NULL)
+    )
+);
+COMMENT ON TABLE checkout_data.checkout_sessions IS 'One row per checkout session. Immutable but for its state.';
+COMMENT ON COLUMN checkout_data.checkout_sessions.environment IS 'live or test. Part of the key: the two never see each other, and a million test sessions do not slow the live list.';
+COMMENT ON COLUMN checkout_data.checkout_sessions.checkout_session_id IS 'UUIDv7 of created_at, so that the key is in order of creation and is the list''s cursor.';
+COMMENT ON COLUMN checkout_data.checkout_sessions.status IS 'As last written. An open row whose deadline has passed is expired for every reader: see checkout_data.effective_status().';
+COMMENT ON COLUMN checkout_data.checkout_sessions.lease_expires_at IS 'Until when a payment that has begun holds the session open.';
+COMMENT ON COLUMN checkout_data.checkout_sessions.deadline IS 'When an open session becomes expired: expires_at, or the end of a lease that is later.';
+COMMENT ON COLUMN checkout_data.checkout_sessions.expiring_notice_at IS 'When checkout.session.expiring is due; NULL when it never is or has been written.';
+COMMENT ON COLUMN checkout_data.checkout_sessions.event_count IS 'How many webhook events the session has had: the sequence of the last one.';
+COMMENT ON COLUMN checkout_data.checkout_sessions.reference_policy IS 'Which uniqueness of the reference this session was created under.';
+
+-- Serves the worker: what is due, in order. Every session leaves it with its terminal transition.
+CREATE INDEX checkout_sessions_deadline_idx ON checkout_data.checkout_sessions (deadline) WHERE status = 'open';
+-- Serves the worker: reminders that are due. Empty unless an organization asks for them.
+CREATE INDEX checkout_sessions_expiring_notice_idx ON checkout_data.checkout_sessions (expiring_notice_at)
+    WHERE expiring_notice_at IS NOT NULL AND status = 'open';
+-- Serves list with status => 'open', which is asked most and is rare among old sessions.
+CREATE INDEX checkout_sessions_open_idx ON checkout_data.checkout_sessions (organization_id, environment, checkout_session_id)
+    WHERE status = 'open';
+-- Serve list by customer and by reference, newest first.
+CREATE INDEX checkout_sessions_customer_email_idx
+    ON checkout_data.checkout_sessions (organization_id, environment, customer_email, checkout_session_id)
+    WHERE customer_email IS NOT NULL;
+CREATE INDEX checkout_sessions_customer_id_idx
+    ON checkout_data.checkout_sessions (organization_id, environment, customer_id, checkout_session_id)
+    WHERE customer_id IS NOT NULL;
+CREATE INDEX checkout_sessions_reference_idx
+    ON checkout_data.checkout_sessions (organization_id, environment, reference, checkout_session_id)
+    WHERE reference IS NOT NULL;
+-- The reference policies, as constraints.
+CREATE UNIQUE INDEX checkout_sessions_reference_unique_idx
+    ON checkout_data.checkout_sessions (organization_id, environment, reference) WHERE reference_policy = 'unique';
+CREATE UNIQUE INDEX checkout_sessions_reference_open_idx
+    ON checkout_data.checkout_sessions (organization_id, environment, reference)
+    WHERE reference_policy = 'open' AND status = 'open';
+
+-- idempotency -----------------------------------------------------------------------------------------------------
+
+CREATE TABLE checkout_data.idempotency_keys (
+    organization_id uuid NOT NULL,
+    environment text NOT NULL,
+    idempotency_key text NOT NULL CHECK (char_length(idempotency_key) BETWEEN 1 AND 255),
+    request_hash bytea NOT NULL CHECK (octet_length(request_hash) = 32),
+    checkout_session_id uuid NOT NULL,
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    CONSTRAINT idempotency_keys_pkey PRIMARY KEY (organization_id, environment, idempotency_key),
+    -- Deferred, because a key is taken before its session is stored.
+    CONSTRAINT idempotency_keys_session_fkey FOREIGN KEY (organization_id, environment, checkout_session_id)
+        REFERENCES checkout_data.checkout_sessions DEFERRABLE INITIALLY DEFERRED
+);
+COMMENT ON TABLE checkout_data.idempotency_keys IS 'The idempotency keys of create_checkout_session, each committed with its session. Purged by the worker.';
+COMMENT ON COLUMN checkout_data.idempotency_keys.request_hash IS 'SHA-256 of the request, in a canonical form.';
+CREATE INDEX idempotency_keys_expires_at_idx ON checkout_data.idempotency_keys (expires_at);
+
+-- payments --------------------------------------------------------------------------------------------------------
+
+CREATE TABLE checkout_data.payments (
+    organization_id uuid NOT NULL,
+    environment text NOT NULL,
+    payment_id text NOT NULL CHECK (char_length(payment_id) BETWEEN 1 AND 255),
+    checkout_session_id uuid NOT NULL,
+    status text NOT NULL CHECK (status IN ('processing', 'succeeded', 'failed', 'rejected')),
+    rejection_reason text CHECK (rejection_reason IN
+        ('session_expired', 'session_failed', 'already_paid', 'amount_mismatch', 'currency_mismatch')),
+    amount numeric NOT NULL CHECK (amount >= 0),
+    currency_code text NOT NULL CHECK (currency_code ~ '^[A-Z]{3}$'),
+    payment_method text,
+    failure_code text,
+    failure_message text,
+    lease_expires_at timestamptz,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    CONSTRAINT payments_pkey PRIMARY KEY (organization_id, environment, payment_id),
+    CONSTRAINT payments_session_fkey FOREIGN KEY (organization_id, environment, checkout_session_id)
+        REFERENCES checkout_data.checkout_sessions,
+    CONSTRAINT payments_rejection_check CHECK ((status = 'rejected') = (rejection_reason IS NOT NULL)),
+    CONSTRAINT payments_lease_check CHECK (status <> 'processing' OR lease_expires_at IS NOT NULL)
+);
+COMMENT ON TABLE checkout_data.payments IS 'Every payment that was begun or reported for a session, the refused ones too: a payment is never lost.';
+COMMENT ON COLUMN checkout_data.payments.rejection_reason IS 'Why money that was taken was not accepted for the session, and has to be refunded.';
+-- A session is paid once. Also serves the payments of a session.
+CREATE UNIQUE INDEX payments_succeeded_idx ON checkout_data.payments (organization_id, environment, checkout_session_id)
+    WHERE status = 'succeeded';
+CREATE INDEX payments_session_idx ON checkout_data.payments (organization_id, environment, checkout_session_id);
+
+-- the outbox ------------------------------------------------------------------------------------------------------
+
+CREATE TABLE checkout_data.webhook_outbox (
+    organization_id uuid NOT NULL,
+    environment text NOT NULL,
+    checkout_session_id uuid NOT NULL,
+    sequence integer NOT NULL CHECK (sequence > 0),
+    event_type text NOT NULL CHECK (event_type IN (
+        'checkout.session.completed', 'checkout.session.expired', 'checkout.session.failed',
+        'checkout.session.expiring', 'checkout.session.payment_failed', 'checkout.session.payment_rejected')),
+    created_at timestamptz NOT NULL,
+    payment_id text,
+    session_status text NOT NULL,
+    session_attempts integer NOT NULL,
+    delivery_attempts integer NOT NULL DEFAULT 0,
+    next_attempt_at timestamptz,
+    lease_token uuid,
+    delivered_at timestamptz,
+    dead_at timestamptz,
+    last_error text,
+    CONSTRAINT webhook_outbox_pkey PRIMARY KEY (organization_id, environment, checkout_session_id, sequence),
+    CONSTRAINT webhook_outbox_session_fkey FOREIGN KEY (organization_id, environment, checkout_session_id)
+        REFERENCES checkout_data.checkout_sessions,
+    CONSTRAINT webhook_outbox_payment_fkey FOREIGN KEY (organization_id, environment, payment_id)
+        REFERENCES checkout_data.payments,
+    CONSTRAINT webhook_outbox_state_check CHECK (
+        num_nonnulls(next_attempt_at, delivered_at, dead_at) = 1 AND (lease_token IS NULL OR next_attempt_at IS NOT NULL))
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500);
+COMMENT ON TABLE checkout_data.webhook_outbox IS 'One row per event, written by the statement that made the transition. What is delivered is rendered from it when it is claimed. Inserts alone tell the whole story; updates only track delivery.';
+COMMENT ON COLUMN checkout_data.webhook_outbox.sequence IS 'The number of the event within its session, from 1, without gaps.';
+COMMENT ON COLUMN checkout_data.webhook_outbox.session_status IS 'The session''s status when the event was written.';
+COMMENT ON COLUMN checkout_data.webhook_outbox.session_attempts IS 'The session''s failed payments when the event was written.';
+COMMENT ON COLUMN checkout_data.webhook_outbox.next_attempt_at IS 'When the event is due for a claim; while it is leased, when the lease ends. NULL when delivered or dead.';
+COMMENT ON COLUMN checkout_data.webhook_outbox.lease_token IS 'Names the claim that holds the event; ack and nack must show it.';
+-- A session ends once.
+CREATE UNIQUE INDEX webhook_outbox_terminal_idx
+    ON checkout_data.webhook_outbox (organization_id, environment, checkout_session_id)
+    WHERE event_type IN ('checkout.session.completed', 'checkout.session.expired', 'checkout.session.failed');
+-- Serves claims: what is due, oldest first.
+CREATE INDEX webhook_outbox_next_attempt_idx ON checkout_data.webhook_outbox (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+-- Serves retention.
+CREATE INDEX webhook_outbox_delivered_idx ON checkout_data.webhook_outbox (delivered_at) WHERE delivered_at IS NOT NULL;
+
+-- what the functions return ---------------------------------------------------------------------------------------
+
+CREATE TYPE checkout.organization AS (
+    organization_id uuid,
+    name text,
+    default_lifetime interval,
+    minimum_lifetime interval,
+    maximum_lifetime interval,
+    max_retry_attempts integer,
+    reference_policy text,
+    sub_minor_amounts boolean,
+    payment_methods text[],
+    base_url text,
+    expiring_notice interval,
+    created_at timestamptz,
+    updated_at timestamptz
+);
+COMMENT ON TYPE checkout.organization IS 'A tenant and its settings.';
+
+CREATE TYPE checkout.checkout_session AS (
+    checkout_session_id uuid,
+    organization_id uuid,
+    environment text,
+    amount numeric,
+    currency_code text,
+    status text,
+    payment_status text,
+    payment_id text,
+    attempts integer,
+    max_retry_attempts integer,
+    title text,
+    description text,
+    reference text,
+    customer_id text,
+    customer_email text,
+    customer_name text,
+    customer_phone text,
+    product_id text,
+    price_id text,
+    subscription_id text,
+    payment_link_id text,
+    quantity integer,
+    allow_quantity boolean,
+    allow_coupon_code boolean,
+    require_billing_address boolean,
+    is_spi boolean,
+    is_pos boolean,
+    country text,
+    success_url text,
+    cancel_url text,
+    url text,
+    payment_methods text[],
+    metadata jsonb,
+    recovered_from uuid,
+    expires_at timestamptz,
+    completed_at timestamptz,
+    created_at timestamptz,
+    created_by text,
+    updated_at timestamptz,
+    idempotent_replay boolean
+);
+COMMENT ON TYPE checkout.checkout_session IS 'A checkout session as it is at the moment of the call.';
+COMMENT ON COLUMN checkout.checkout_session.checkout_session_id IS 'UUIDv7, in order of creation.';
+COMMENT ON COLUMN checkout.checkout_session.environment IS 'live or test.';
+COMMENT ON COLUMN checkout.checkout_session.amount IS 'In major units of the currency: 12.34 is 12 dollars and 34 cents.';
+COMMENT ON COLUMN checkout.checkout_session.currency_code IS 'ISO 4217.';
+COMMENT ON COLUMN checkout.checkout_session.status IS 'open, complete, failed or expired. The last three are final. A session whose time has run out is expired, whether or not the worker has been there.';
+COMMENT ON COLUMN checkout.checkout_session.payment_status IS 'unpaid, processing (a payment has begun and its lease has not ended) or paid.';
+COMMENT ON COLUMN checkout.checkout_session.payment_id IS 'The payment that was accepted, once complete.';
+COMMENT ON COLUMN checkout.checkout_session.attempts IS 'How many payments have failed.';
+COMMENT ON COLUMN checkout.checkout_session.max_retry_attempts IS 'How many times a failed payment may be tried again before the session is failed.';
+COMMENT ON COLUMN checkout.checkout_session.reference IS 'The merchant''s order id.';
+COMMENT ON COLUMN checkout.checkout_session.url IS 'The hosted payment page. NULL without a base URL.';
+COMMENT ON COLUMN checkout.checkout_session.recovered_from IS 'The expired session that this one was cloned from.';
+COMMENT ON COLUMN checkout.checkout_session.idempotent_replay IS 'True when create_checkout_session answered with a session that was there before: its idempotency key had been used, or its reference had an open session and the organization asks to return that.';
+
+CREATE TYPE checkout.payment AS (
+    payment_id text,
+    checkout_session_id uuid,
+    organization_id uuid,
+    environment text,
+    status text,
+    rejection_reason text,
+    amount numeric,
+    currency_code text,
+    payment_method text,
+    failure_code text,
+    failure_message text,
+    lease_expires_at timestamptz,
+    created_at timestamptz,
+    updated_at timestamptz,
+    idempotent_replay boolean
+);
+COMMENT ON TYPE checkout.payment IS 'One payment of a checkout session.';
+COMMENT ON COLUMN checkout.payment.status IS 'processing, succeeded (accepted: the session is complete), failed (no money was taken) or rejected (money was taken but not accepted: refund it).';
+COMMENT ON COLUMN checkout.payment.rejection_reason IS 'session_expired, session_failed, already_paid, amount_mismatch or currency_mismatch.';
+COMMENT ON COLUMN checkout.payment.lease_expires_at IS 'Until when the payment holds its session open.';
+COMMENT ON COLUMN checkout.payment.idempotent_replay IS 'True when the call changed nothing because this payment had been recorded before.';
+
+CREATE TYPE checkout.webhook_event AS (
+    event_id text,
+    event_type text,
+    organization_id uuid,
+    environment text,
+    checkout_session_id uuid,
+    sequence integer,
+    payment_id text,
+    created_at timestamptz,
+    status text,
+    delivery_attempts integer,
+    next_attempt_at timestamptz,
+    delivered_at timestamptz,
+    dead_at timestamptz,
+    last_error text,
+    lease_token uuid,
+    body text
+);
+COMMENT ON TYPE checkout.webhook_event IS 'An event of the outbox.';
+COMMENT ON COLUMN checkout.webhook_event.event_id IS 'The same in every delivery: send it as webhook-id, and let receivers drop what they have seen.';
+COMMENT ON COLUMN checkout.webhook_event.sequence IS 'The number of the event within its session, from 1, without gaps.';
+COMMENT ON COLUMN checkout.webhook_event.status IS 'pending, leased, delivered or dead.';
+COMMENT ON COLUMN checkout.webhook_event.lease_token IS 'Shown by ack_webhook_events and nack_webhook_event. Only claim_webhook_events gives it.';
+COMMENT ON COLUMN checkout.webhook_event.body IS 'The JSON text to send, and to sign, as it stands.';

@@ -1,0 +1,177 @@
+//! The webhook outbox: claim, acknowledge, put off, deliver again, list.
+
+use chrono::TimeDelta;
+use pgrx::Uuid;
+use pgrx::datum::Interval;
+use pgrx::prelude::*;
+
+use crate::datum::{self, Event};
+use crate::domain::event::EventId;
+use crate::domain::status::EventType;
+use crate::domain::validate::{self, required};
+use crate::domain::{Error, Result, retry, time};
+use crate::report::or_raise;
+use crate::store::events::{self, Filter};
+use crate::store::sessions;
+use crate::tenant;
+
+#[pg_extern(schema = "checkout", security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn claim_webhook_events(
+    batch_size: default!(Option<i32>, "100"),
+    lease: default!(Option<Interval>, "'1 minute'"),
+    organization_id: default!(Option<Uuid>, "NULL"),
+) -> SetOfIterator<'static, Event> {
+    let claimed = or_raise((|| {
+        let batch_size = validate::in_range(
+            "batch_size",
+            required("batch_size", batch_size)?,
+            1,
+            validate::CLAIM_SIZE,
+        )?;
+        let lease = time::event_lease(datum::from_interval("lease", required("lease", lease)?)?)?;
+        events::claim(
+            batch_size,
+            lease,
+            organization_id.map(datum::from_uuid),
+            datum::now(),
+        )
+    })());
+    SetOfIterator::new(claimed)
+}
+
+#[pg_extern(schema = "checkout", security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn ack_webhook_events(event_ids: Option<Vec<Option<String>>>, lease_token: Option<Uuid>) -> i32 {
+    or_raise((|| {
+        let ids = event_ids_of(event_ids)?;
+        let lease_token = datum::from_uuid(required("lease_token", lease_token)?);
+        events::ack(&ids, lease_token, datum::now()).map(count)
+    })())
+}
+
+#[pg_extern(schema = "checkout", security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn nack_webhook_event(
+    event_id: Option<&str>,
+    lease_token: Option<Uuid>,
+    error: default!(Option<&str>, "NULL"),
+    retry_after: default!(Option<Interval>, "NULL"),
+) -> Event {
+    or_raise((|| {
+        let text = required("event_id", event_id)?;
+        let id = EventId::parse("event_id", text)?;
+        let lease_token = datum::from_uuid(required("lease_token", lease_token)?);
+        let error: Option<String> =
+            error.map(|error| error.chars().take(validate::FAILURE_MESSAGE).collect());
+        let retry_after = retry_after
+            .map(|span| datum::from_interval("retry_after", span))
+            .transpose()?
+            .map(|span| {
+                if span < TimeDelta::zero() || span > TimeDelta::days(30) {
+                    Err(Error::invalid(
+                        "retry_after",
+                        "must be between 0 and 30 days",
+                    ))
+                } else {
+                    Ok(span)
+                }
+            })
+            .transpose()?;
+
+        let unknown = || Error::EventNotFound {
+            event_id: text.to_owned(),
+        };
+        let (attempts, token) = events::lock(&id)?.ok_or_else(unknown)?;
+        if token != Some(lease_token) {
+            return Err(Error::LeaseLost {
+                event_id: text.to_owned(),
+            });
+        }
+        let now = datum::now();
+        let delay =
+            retry::delay_after(attempts, chance()).map(|delay| retry_after.unwrap_or(delay));
+        events::nack(&id, delay.map(|delay| now + delay), error.as_deref(), now)?
+            .ok_or_else(unknown)
+    })())
+}
+
+#[pg_extern(schema = "checkout", security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn redeliver_webhook_events(event_ids: Option<Vec<Option<String>>>) -> i32 {
+    or_raise((|| {
+        events::redeliver(&event_ids_of(event_ids)?, datum::now()).map(count)
+    })())
+}
+
+#[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
+#[search_path(pg_catalog, pg_temp)]
+fn list_webhook_events(
+    checkout_session_id: default!(Option<Uuid>, "NULL"),
+    event_type: default!(Option<&str>, "NULL"),
+    status: default!(Option<&str>, "NULL"),
+    page_size: default!(Option<i32>, "20"),
+    starting_after: default!(Option<&str>, "NULL"),
+) -> SetOfIterator<'static, Event> {
+    let listed = or_raise((|| {
+        let tenant = tenant::current()?;
+        let session = checkout_session_id.map(datum::from_uuid);
+        if let Some(id) = session
+            && !sessions::exists(tenant, id)?
+        {
+            return Err(Error::SessionNotFound {
+                checkout_session_id: id,
+            });
+        }
+        if event_type.is_some_and(|name| EventType::ALL.iter().all(|known| known.as_str() != name))
+        {
+            return Err(Error::invalid("event_type", "is not the type of an event"));
+        }
+        if status.is_some_and(|name| !["pending", "leased", "delivered", "dead"].contains(&name)) {
+            return Err(Error::invalid(
+                "status",
+                "must be pending, leased, delivered or dead",
+            ));
+        }
+        let starting_after = starting_after
+            .map(|id| EventId::parse("starting_after", id))
+            .transpose()?;
+        if starting_after.as_ref().is_some_and(|id| {
+            id.organization_id != tenant.organization_id
+                || id.environment != tenant.environment.as_str()
+        }) {
+            return Err(Error::EventNotFound {
+                event_id: "starting_after".into(),
+            });
+        }
+        let filter = Filter {
+            checkout_session_id: session,
+            event_type,
+            status,
+            starting_after,
+            page_size: validate::page_size(page_size)?,
+        };
+        events::list(tenant, &filter, datum::now())
+    })());
+    SetOfIterator::new(listed)
+}
+
+fn event_ids_of(ids: Option<Vec<Option<String>>>) -> Result<Vec<EventId>> {
+    const ARGUMENT: &str = "event_ids";
+    let ids = required(ARGUMENT, ids)?;
+    ids.into_iter()
+        .map(|id| {
+            let id = id.ok_or_else(|| Error::invalid(ARGUMENT, "must not have null elements"))?;
+            EventId::parse(ARGUMENT, &id)
+        })
+        .collect()
+}
+
+fn count(rows: usize) -> i32 {
+    i32::try_from(rows).unwrap_or(i32::MAX)
+}
+
+/// In 0..1.
+fn chance() -> f64 {
+    f64::from(uuid::Uuid::new_v4().as_fields().0) / f64::from(u32::MAX)
+}

@@ -1,0 +1,91 @@
+//! What the worker does, by hand; and how the worker is.
+
+use pgrx::datum::{Interval, TimestampWithTimeZone};
+use pgrx::pg_sys;
+use pgrx::prelude::*;
+
+use crate::domain::validate;
+use crate::report::or_raise;
+use crate::store::maintenance;
+use crate::{datum, gucs, worker};
+
+#[pg_extern(schema = "checkout", security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn expire_due_checkout_sessions(batch: default!(Option<i32>, "1000")) -> i32 {
+    or_raise((|| {
+        let batch = validate::in_range("batch", validate::required("batch", batch)?, 1, 100_000)?;
+        let now = datum::now();
+        let expired = maintenance::expire_due(batch, now)?;
+        maintenance::notice_due(batch, now)?;
+        maintenance::purge(batch, worker::retention(), now)?;
+        Ok(i32::try_from(expired).unwrap_or(i32::MAX))
+    })())
+}
+
+/// Called by the install script: at its commit the launcher learns that this database has the extension.
+#[pg_extern(schema = "checkout_data")]
+#[search_path(pg_catalog, pg_temp)]
+fn wake_worker() {
+    worker::wake_at_commit(datum::now());
+}
+
+#[expect(clippy::type_complexity)]
+#[pg_extern(schema = "checkout", security_definer, parallel_restricted)]
+#[search_path(pg_catalog, pg_temp)]
+fn worker_status() -> TableIterator<
+    'static,
+    (
+        name!(state, &'static str),
+        name!(launcher_pid, Option<i32>),
+        name!(pid, Option<i32>),
+        name!(last_sweep_at, Option<TimestampWithTimeZone>),
+        name!(next_sweep_at, Option<TimestampWithTimeZone>),
+        name!(next_deadline, Option<TimestampWithTimeZone>),
+        name!(overdue, i64),
+        name!(oldest_overdue_at, Option<TimestampWithTimeZone>),
+        name!(lag, Option<Interval>),
+        name!(failures, i32),
+        name!(last_error, Option<String>),
+        name!(last_error_at, Option<TimestampWithTimeZone>),
+    ),
+> {
+    let row = or_raise((|| {
+        let now = datum::now();
+        let status = worker::status();
+        let (oldest, overdue) = maintenance::overdue(now)?;
+        let (next_deadline, _) = maintenance::next_due(None)?;
+        // SAFETY: reads a flag in shared memory.
+        let standby = unsafe { pg_sys::RecoveryInProgress() };
+        let state = match &status {
+            _ if standby => "standby",
+            status if !status.preloaded => "not preloaded",
+            _ if !gucs::WORKER_ENABLED.get() => "disabled",
+            status if status.launcher_pid.is_none() => "no launcher",
+            status if status.pid.is_some() => "working",
+            status if status.failures > 0 => "failing",
+            status if status.starting => "starting",
+            _ => "sleeping",
+        };
+        let lag = match oldest {
+            Some(at) => Some(datum::interval(
+                now - datum::from_timestamp("deadline", at)?,
+            )),
+            None => None,
+        };
+        Ok((
+            state,
+            status.launcher_pid,
+            status.pid,
+            status.last_sweep_at.map(datum::timestamp),
+            status.next_sweep_at.map(datum::timestamp),
+            next_deadline.map(datum::timestamp),
+            overdue,
+            oldest,
+            lag,
+            status.failures,
+            status.last_error,
+            status.last_error_at.map(datum::timestamp),
+        ))
+    })());
+    TableIterator::once(row)
+}

@@ -1,0 +1,162 @@
+//! Organizations and their settings.
+
+use pgrx::Uuid;
+use pgrx::datum::Interval;
+use pgrx::prelude::*;
+
+use crate::datum::{self, Organization};
+use crate::domain::session::Settings;
+use crate::domain::time::Lifetime;
+use crate::domain::validate::{self, required};
+use crate::domain::{Error, Result};
+use crate::report::or_raise;
+use crate::store::organizations;
+
+/// Settings as arguments give them; what is not given stays as it is.
+struct Changes<'a> {
+    name: Option<&'a str>,
+    default_lifetime: Option<Interval>,
+    minimum_lifetime: Option<Interval>,
+    maximum_lifetime: Option<Interval>,
+    max_retry_attempts: Option<i32>,
+    reference_policy: Option<&'a str>,
+    sub_minor_amounts: Option<bool>,
+    payment_methods: Option<Vec<Option<String>>>,
+    base_url: Option<&'a str>,
+    expiring_notice: Option<Interval>,
+}
+
+impl Changes<'_> {
+    /// Checks the changes and makes them. An empty base_url and a zero expiring_notice take the setting away.
+    fn apply(self, settings: Settings) -> Result<Settings> {
+        if let Some(name) = self.name {
+            validate::text("name", name, validate::SHORT_TEXT)?;
+        }
+        let span = |argument, given: Option<Interval>, before| match given {
+            Some(span) => datum::from_interval(argument, span),
+            None => Ok(before),
+        };
+        let before = settings.lifetime;
+        Ok(Settings {
+            lifetime: Lifetime {
+                default: span("default_lifetime", self.default_lifetime, before.default)?,
+                minimum: span("minimum_lifetime", self.minimum_lifetime, before.minimum)?,
+                maximum: span("maximum_lifetime", self.maximum_lifetime, before.maximum)?,
+            }
+            .check()?,
+            max_retry_attempts: validate::in_range(
+                "max_retry_attempts",
+                self.max_retry_attempts
+                    .unwrap_or(settings.max_retry_attempts),
+                0,
+                validate::MAXIMUM_RETRY_ATTEMPTS,
+            )?,
+            reference_policy: match self.reference_policy {
+                Some(policy) => policy.parse()?,
+                None => settings.reference_policy,
+            },
+            sub_minor_amounts: self.sub_minor_amounts.unwrap_or(settings.sub_minor_amounts),
+            payment_methods: match self.payment_methods {
+                Some(methods) => validate::payment_methods(&methods)?,
+                None => settings.payment_methods,
+            },
+            base_url: match self.base_url {
+                Some("") => None,
+                Some(url) => Some(validate::http_url("base_url", url)?.to_owned()),
+                None => settings.base_url,
+            },
+            expiring_notice: match self.expiring_notice {
+                Some(span) => {
+                    let span = datum::from_interval("expiring_notice", span)?;
+                    if span.is_zero() {
+                        None
+                    } else {
+                        Some(validate::notice("expiring_notice", span)?)
+                    }
+                }
+                None => settings.expiring_notice,
+            },
+        })
+    }
+}
+
+#[expect(clippy::too_many_arguments)]
+#[pg_extern(schema = "checkout", security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn create_organization(
+    name: Option<&str>,
+    default_lifetime: default!(Option<Interval>, "NULL"),
+    minimum_lifetime: default!(Option<Interval>, "NULL"),
+    maximum_lifetime: default!(Option<Interval>, "NULL"),
+    max_retry_attempts: default!(Option<i32>, "NULL"),
+    reference_policy: default!(Option<&str>, "NULL"),
+    sub_minor_amounts: default!(Option<bool>, "NULL"),
+    payment_methods: default!(Option<Vec<Option<String>>>, "NULL"),
+    base_url: default!(Option<&str>, "NULL"),
+    expiring_notice: default!(Option<Interval>, "NULL"),
+) -> Uuid {
+    or_raise((|| {
+        let name = required("name", name)?;
+        let settings = Changes {
+            name: Some(name),
+            default_lifetime,
+            minimum_lifetime,
+            maximum_lifetime,
+            max_retry_attempts,
+            reference_policy,
+            sub_minor_amounts,
+            payment_methods,
+            base_url,
+            expiring_notice,
+        }
+        .apply(Settings::default())?;
+        let organization_id = uuid::Uuid::new_v4();
+        organizations::insert(organization_id, name, &settings)?;
+        Ok(datum::uuid(organization_id))
+    })())
+}
+
+#[expect(clippy::too_many_arguments)]
+#[pg_extern(schema = "checkout", security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn update_organization(
+    organization_id: Option<Uuid>,
+    name: default!(Option<&str>, "NULL"),
+    default_lifetime: default!(Option<Interval>, "NULL"),
+    minimum_lifetime: default!(Option<Interval>, "NULL"),
+    maximum_lifetime: default!(Option<Interval>, "NULL"),
+    max_retry_attempts: default!(Option<i32>, "NULL"),
+    reference_policy: default!(Option<&str>, "NULL"),
+    sub_minor_amounts: default!(Option<bool>, "NULL"),
+    payment_methods: default!(Option<Vec<Option<String>>>, "NULL"),
+    base_url: default!(Option<&str>, "NULL"),
+    expiring_notice: default!(Option<Interval>, "NULL"),
+) -> Organization {
+    or_raise((|| {
+        let organization_id = datum::from_uuid(required("organization_id", organization_id)?);
+        let unknown = || Error::OrganizationNotFound { organization_id };
+        let name_before = organizations::lock(organization_id)?.ok_or_else(unknown)?;
+        let settings = organizations::settings(organization_id)?.ok_or_else(unknown)?;
+        let settings = Changes {
+            name,
+            default_lifetime,
+            minimum_lifetime,
+            maximum_lifetime,
+            max_retry_attempts,
+            reference_policy,
+            sub_minor_amounts,
+            payment_methods,
+            base_url,
+            expiring_notice,
+        }
+        .apply(settings)?;
+        let name = name.unwrap_or(&name_before);
+        organizations::update(organization_id, name, &settings)?.ok_or_else(unknown)
+    })())
+}
+
+#[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
+#[search_path(pg_catalog, pg_temp)]
+fn list_organizations() -> SetOfIterator<'static, Organization> {
+    SetOfIterator::new(or_raise(organizations::list()))
+}

@@ -1,0 +1,162 @@
+//! Begin, record and list payments.
+
+use pgrx::datum::Interval;
+use pgrx::prelude::*;
+use pgrx::{AnyNumeric, Uuid};
+use rust_decimal::Decimal;
+
+use crate::datum::{self, Payment};
+use crate::domain::payment::{self, Begin, Decision, Outcome, Report};
+use crate::domain::validate::{self, required};
+use crate::domain::{Error, Result, money, time};
+use crate::report::or_raise;
+use crate::store::payments::Details;
+use crate::store::{payments, sessions};
+use crate::tenant;
+use crate::worker;
+
+#[pg_extern(schema = "checkout", security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn begin_payment(
+    checkout_session_id: Option<Uuid>,
+    payment_id: Option<&str>,
+    payment_method: default!(Option<&str>, "NULL"),
+    lease: default!(Option<Interval>, "'5 minutes'"),
+) -> Payment {
+    or_raise((|| {
+        let tenant = tenant::current()?;
+        let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
+        let payment_id = check_payment_id(payment_id)?;
+        let payment_method =
+            validate::optional_text("payment_method", payment_method, validate::PAYMENT_METHOD)?;
+        let lease = time::payment_lease(
+            lease
+                .map(|lease| datum::from_interval("lease", lease))
+                .transpose()?,
+        )?;
+
+        let session = sessions::lock(tenant, id)?;
+        let known = payments::known(tenant, id, payment_id)?;
+        let now = datum::now();
+        if payment::begin(&session.state, known.as_ref(), payment_id, now)? == Begin::Replay {
+            return payments::replay(tenant, payment_id);
+        }
+        if let (Some(method), Some(allowed)) = (payment_method, &session.payment_methods) {
+            if !allowed.iter().any(|allowed| allowed == method) {
+                return Err(Error::invalid(
+                    "payment_method",
+                    "is not among the session's payment methods",
+                ));
+            }
+        }
+        payments::begin(
+            tenant,
+            id,
+            &session.state,
+            payment_id,
+            payment_method,
+            now + lease,
+            now,
+        )
+    })())
+}
+
+#[expect(clippy::too_many_arguments)]
+#[pg_extern(schema = "checkout", security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn record_payment(
+    checkout_session_id: Option<Uuid>,
+    payment_id: Option<&str>,
+    outcome: Option<&str>,
+    amount: default!(Option<AnyNumeric>, "NULL"),
+    currency_code: default!(Option<&str>, "NULL"),
+    payment_method: default!(Option<&str>, "NULL"),
+    failure_code: default!(Option<&str>, "NULL"),
+    failure_message: default!(Option<&str>, "NULL"),
+) -> Payment {
+    or_raise((|| {
+        let tenant = tenant::current()?;
+        let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
+        let payment_id = check_payment_id(payment_id)?;
+        let outcome: Outcome = required("outcome", outcome)?.parse()?;
+        let amount = amount.map(|amount| paid_amount(&amount)).transpose()?;
+        if let Some(code) = currency_code {
+            money::Currency::parse("currency_code", code)?;
+        }
+        let payment_method =
+            validate::optional_text("payment_method", payment_method, validate::PAYMENT_METHOD)?;
+        let failure_code =
+            validate::optional_text("failure_code", failure_code, validate::SHORT_TEXT)?;
+        let failure_message = validate::optional_text(
+            "failure_message",
+            failure_message,
+            validate::FAILURE_MESSAGE,
+        )?;
+        if outcome == Outcome::Succeeded && (failure_code.is_some() || failure_message.is_some()) {
+            return Err(Error::invalid(
+                "failure_code",
+                "is for outcome failed only, as is failure_message",
+            ));
+        }
+
+        let session = sessions::lock(tenant, id)?.state;
+        let known = payments::known(tenant, id, payment_id)?;
+        let report = Report {
+            payment_id,
+            outcome,
+            amount: amount.unwrap_or(session.amount),
+            currency_code: currency_code.unwrap_or(&session.currency_code),
+        };
+        // Under the lock, so that what was waited for counts against the deadline.
+        let now = datum::now();
+        let settlement = match payment::record(&session, known.as_ref(), &report, now)? {
+            Decision::Replay => return payments::replay(tenant, payment_id),
+            Decision::Settle(settlement) => settlement,
+        };
+        let details = Details {
+            payment_id,
+            amount: report.amount,
+            currency_code: report.currency_code,
+            payment_method,
+            failure_code,
+            failure_message,
+        };
+        if settlement.lease_expires_at != session.lease_expires_at {
+            worker::wake_at_commit(session.expires_at);
+        }
+        payments::settle(tenant, id, &session, &details, &settlement, now)
+    })())
+}
+
+#[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
+#[search_path(pg_catalog, pg_temp)]
+fn list_payments(checkout_session_id: Option<Uuid>) -> SetOfIterator<'static, Payment> {
+    let payments = or_raise((|| {
+        let tenant = tenant::current()?;
+        let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
+        if !sessions::exists(tenant, id)? {
+            return Err(Error::SessionNotFound {
+                checkout_session_id: id,
+            });
+        }
+        payments::list(tenant, id)
+    })());
+    SetOfIterator::new(payments)
+}
+
+fn check_payment_id(payment_id: Option<&str>) -> Result<&str> {
+    validate::text(
+        "payment_id",
+        required("payment_id", payment_id)?,
+        validate::SHORT_TEXT,
+    )
+}
+
+/// What was paid, whatever it is: a wrong amount is rejected and kept, not refused.
+fn paid_amount(amount: &AnyNumeric) -> Result<Decimal> {
+    let amount = datum::from_numeric("amount", amount)?;
+    if amount.is_sign_negative() && !amount.is_zero() {
+        return Err(Error::invalid("amount", "must not be negative"));
+    }
+    Ok(amount)
+}

@@ -1,0 +1,390 @@
+//! Create, get, list, expire and recover sessions.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use pgrx::datum::{Interval, TimestampWithTimeZone};
+use pgrx::prelude::*;
+use pgrx::{AnyNumeric, Uuid};
+
+use crate::datum::{self, Metadata, Session};
+use crate::domain::reference::{ReferencePolicy, WhenOpen};
+use crate::domain::session::{self, NewSession, Request, Settings};
+use crate::domain::status::Status;
+use crate::domain::validate::{self, required};
+use crate::domain::{Error, Result, idempotency, payment};
+use crate::report::or_raise;
+use crate::store::sessions::{Filter, Key, Recovery};
+use crate::store::{organizations, sessions};
+use crate::tenant::{self, Tenant};
+use crate::{gucs, worker};
+
+/// How often a create starts over when others take its reference at the same moment.
+const REFERENCE_TRIES: usize = 10;
+
+#[expect(clippy::too_many_arguments)]
+#[pg_extern(schema = "checkout", security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn create_checkout_session(
+    amount: default!(Option<AnyNumeric>, "NULL"),
+    currency_code: default!(Option<&str>, "NULL"),
+    title: default!(Option<&str>, "NULL"),
+    description: default!(Option<&str>, "NULL"),
+    reference: default!(Option<&str>, "NULL"),
+    customer_id: default!(Option<&str>, "NULL"),
+    customer_email: default!(Option<&str>, "NULL"),
+    customer_name: default!(Option<&str>, "NULL"),
+    customer_phone: default!(Option<&str>, "NULL"),
+    product_id: default!(Option<&str>, "NULL"),
+    price_id: default!(Option<&str>, "NULL"),
+    subscription_id: default!(Option<&str>, "NULL"),
+    payment_link_id: default!(Option<&str>, "NULL"),
+    quantity: default!(Option<i32>, "1"),
+    allow_quantity: default!(Option<bool>, "false"),
+    allow_coupon_code: default!(Option<bool>, "false"),
+    require_billing_address: default!(Option<bool>, "false"),
+    is_spi: default!(Option<bool>, "false"),
+    is_pos: default!(Option<bool>, "false"),
+    country: default!(Option<&str>, "NULL"),
+    success_url: default!(Option<&str>, "NULL"),
+    cancel_url: default!(Option<&str>, "NULL"),
+    payment_methods: default!(Option<Vec<Option<String>>>, "NULL"),
+    max_retry_attempts: default!(Option<i32>, "NULL"),
+    metadata: default!(Option<Metadata>, "'{}'"),
+    expires_at: default!(Option<TimestampWithTimeZone>, "NULL"),
+    expires_in: default!(Option<Interval>, "NULL"),
+    idempotency_key: default!(Option<&str>, "NULL"),
+) -> Session {
+    or_raise((|| {
+        let request = Request {
+            amount: amount.as_ref().map(ToString::to_string),
+            currency_code,
+            title,
+            description,
+            reference,
+            customer_id,
+            customer_email,
+            customer_name,
+            customer_phone,
+            product_id,
+            price_id,
+            subscription_id,
+            payment_link_id,
+            quantity,
+            allow_quantity,
+            allow_coupon_code,
+            require_billing_address,
+            is_spi,
+            is_pos,
+            country,
+            success_url,
+            cancel_url,
+            payment_methods,
+            max_retry_attempts,
+            expires_at: expires_at
+                .map(|at| datum::from_timestamp("expires_at", at))
+                .transpose()?,
+            expires_in: expires_in
+                .map(|span| datum::from_interval("expires_in", span))
+                .transpose()?,
+            metadata: None,
+        };
+        metadata.map_or(Ok(()), Metadata::check)?;
+        create(request, metadata, idempotency_key)
+    })())
+}
+
+fn create(
+    mut request: Request,
+    metadata: Option<Metadata>,
+    idempotency_key: Option<&str>,
+) -> Result<Session> {
+    let tenant = tenant::current()?;
+    let settings = with_base_url(organizations::settings_of(tenant)?);
+    let now = datum::now();
+    let Some(text) = idempotency_key else {
+        let session = request.check(&settings, now)?;
+        let created = store(tenant, &request, metadata, &settings, &session, now)?;
+        return Ok(match created {
+            Created::New(session) => session,
+            Created::Existing(_, session) => session,
+        });
+    };
+    // The key comes first: a replay is answered even if its request would not be accepted any more.
+    request.metadata = metadata.map(Metadata::text);
+    let lifetime = TimeDelta::minutes(gucs::IDEMPOTENCY_KEY_LIFETIME.get().into());
+    let key = Key {
+        text: idempotency::check_key(text)?,
+        request_hash: idempotency::request_hash(&request)?,
+        created_at: now,
+        expires_at: now + lifetime,
+    };
+    let id = session::session_id(now);
+    if let Some(existing) = sessions::claim_key(tenant, id, &key)? {
+        return found(existing, sessions::get(tenant, existing, now, true)?);
+    }
+    let session = NewSession {
+        url: session::session_url(&settings, id),
+        checkout_session_id: id,
+        ..request.check(&settings, now)?
+    };
+    match store(tenant, &request, metadata, &settings, &session, now)? {
+        Created::New(session) => Ok(session),
+        Created::Existing(id, session) => {
+            sessions::point_key(tenant, id, &key)?;
+            Ok(session)
+        }
+    }
+}
+
+enum Created {
+    New(Session),
+    Existing(uuid::Uuid, Session),
+}
+
+/// Stores a session under its organization's reference policy.
+fn store(
+    tenant: Tenant,
+    request: &Request,
+    metadata: Option<Metadata>,
+    settings: &Settings,
+    session: &NewSession,
+    now: DateTime<Utc>,
+) -> Result<Created> {
+    let created_by = tenant::caller();
+    let (policy, reference) = match request.reference {
+        Some(reference) if settings.reference_policy != ReferencePolicy::None => {
+            (settings.reference_policy, reference)
+        }
+        _ => {
+            let stored = sessions::insert(tenant, request, metadata, session, &created_by, false)?;
+            worker::wake_at_commit(due(session));
+            return found(session.checkout_session_id, stored).map(Created::New);
+        }
+    };
+    for _ in 0..REFERENCE_TRIES {
+        if let Some(existing) = make_room(tenant, policy, reference, now)? {
+            let stored = sessions::get(tenant, existing, now, true)?;
+            return Ok(Created::Existing(existing, found(existing, stored)?));
+        }
+        // None when somebody was faster; then look again.
+        if let Some(stored) =
+            sessions::insert(tenant, request, metadata, session, &created_by, true)?
+        {
+            worker::wake_at_commit(due(session));
+            return Ok(Created::New(stored));
+        }
+    }
+    Err(Error::ReferenceTaken {
+        fault: "reference is being used by other calls",
+    })
+}
+
+/// Does what the policy asks about sessions that have the reference. `Some` is one to return instead of a new one.
+fn make_room(
+    tenant: Tenant,
+    policy: ReferencePolicy,
+    reference: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<uuid::Uuid>> {
+    let when_open = match policy {
+        ReferencePolicy::None => return Ok(None),
+        ReferencePolicy::Unique => {
+            return match sessions::with_reference(tenant, reference, false)? {
+                Some(_) => Err(Error::ReferenceTaken {
+                    fault: "reference was used by another checkout session",
+                }),
+                None => Ok(None),
+            };
+        }
+        ReferencePolicy::OneOpen(when_open) => when_open,
+    };
+    while let Some(id) = sessions::with_reference(tenant, reference, true)? {
+        let open = sessions::lock(tenant, id)?.state;
+        match when_open {
+            _ if open.overdue(now) => {}
+            WhenOpen::ExpirePrevious => {
+                payment::expire(&open, now)?;
+            }
+            WhenOpen::ReturnExisting => return Ok(Some(id)),
+            WhenOpen::Error => {
+                return Err(Error::ReferenceTaken {
+                    fault: "reference has an open checkout session",
+                });
+            }
+        }
+        sessions::expire(tenant, id, &open, now)?;
+    }
+    Ok(None)
+}
+
+/// When the worker has something to do about a session.
+fn due(session: &NewSession) -> DateTime<Utc> {
+    session
+        .expiring_notice_at
+        .map_or(session.expires_at, |notice| notice.min(session.expires_at))
+}
+
+/// The settings, with the base URL that the setting gives to those who have none.
+fn with_base_url(mut settings: Settings) -> Settings {
+    if settings.base_url.is_none() {
+        let setting = gucs::BASE_URL.get().and_then(|url| url.into_string().ok());
+        settings.base_url = setting.filter(|url| !url.is_empty());
+    }
+    settings
+}
+
+fn found<T>(checkout_session_id: uuid::Uuid, session: Option<T>) -> Result<T> {
+    session.ok_or(Error::SessionNotFound {
+        checkout_session_id,
+    })
+}
+
+#[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
+#[search_path(pg_catalog, pg_temp)]
+fn get_checkout_session(checkout_session_id: Option<Uuid>) -> Session {
+    or_raise((|| {
+        let tenant = tenant::current()?;
+        let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
+        found(id, sessions::get(tenant, id, datum::now(), false)?)
+    })())
+}
+
+#[expect(clippy::too_many_arguments)]
+#[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
+#[search_path(pg_catalog, pg_temp)]
+fn list_checkout_sessions(
+    status: default!(Option<&str>, "NULL"),
+    customer_id: default!(Option<&str>, "NULL"),
+    customer_email: default!(Option<&str>, "NULL"),
+    reference: default!(Option<&str>, "NULL"),
+    payment_id: default!(Option<&str>, "NULL"),
+    created_after: default!(Option<TimestampWithTimeZone>, "NULL"),
+    created_before: default!(Option<TimestampWithTimeZone>, "NULL"),
+    page_size: default!(Option<i32>, "20"),
+    starting_after: default!(Option<Uuid>, "NULL"),
+    ending_before: default!(Option<Uuid>, "NULL"),
+    page_offset: default!(Option<i32>, "0"),
+) -> SetOfIterator<'static, Session> {
+    let sessions = or_raise((|| {
+        let tenant = tenant::current()?;
+        let time = |argument, at: Option<TimestampWithTimeZone>| {
+            at.map(|at| datum::from_timestamp(argument, at)).transpose()
+        };
+        let (created_after, created_before) = validate::period(
+            time("created_after", created_after)?,
+            time("created_before", created_before)?,
+        )?;
+        let filter = Filter {
+            status: status.map(str::parse::<Status>).transpose()?,
+            customer_id,
+            customer_email,
+            reference,
+            payment_id,
+            created_after,
+            created_before,
+            starting_after: starting_after.map(datum::from_uuid),
+            ending_before: ending_before.map(datum::from_uuid),
+            page_size: validate::page_size(page_size)?,
+            page_offset: validate::in_range("page_offset", page_offset.unwrap_or(0), 0, i32::MAX)?,
+        };
+        if filter.starting_after.is_some() && filter.ending_before.is_some() {
+            return Err(Error::invalid(
+                "ending_before",
+                "must not be given together with starting_after",
+            ));
+        }
+        for (argument, cursor) in [
+            ("starting_after", filter.starting_after),
+            ("ending_before", filter.ending_before),
+        ] {
+            let Some(cursor) = cursor else { continue };
+            if filter.page_offset > 0 {
+                return Err(Error::invalid(
+                    "page_offset",
+                    "must not be given together with a cursor",
+                ));
+            }
+            if !sessions::exists(tenant, cursor)? {
+                return Err(Error::CursorNotFound { argument });
+            }
+        }
+        sessions::list(tenant, &filter, datum::now())
+    })());
+    SetOfIterator::new(sessions)
+}
+
+#[pg_extern(schema = "checkout", security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn expire_checkout_session(checkout_session_id: Option<Uuid>) -> Session {
+    or_raise((|| {
+        let tenant = tenant::current()?;
+        let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
+        let session = sessions::lock(tenant, id)?.state;
+        let now = datum::now();
+        match payment::expire(&session, now)? {
+            Some(_) => sessions::expire(tenant, id, &session, now),
+            None => found(id, sessions::get(tenant, id, now, false)?),
+        }
+    })())
+}
+
+#[pg_extern(schema = "checkout", security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn recover_checkout_session(
+    checkout_session_id: Option<Uuid>,
+    expires_at: default!(Option<TimestampWithTimeZone>, "NULL"),
+    expires_in: default!(Option<Interval>, "NULL"),
+) -> Session {
+    or_raise((|| {
+        let tenant = tenant::current()?;
+        let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
+        let settings = with_base_url(organizations::settings_of(tenant)?);
+        let expired = sessions::lock(tenant, id)?;
+        let now = datum::now();
+        match expired.state.effective_status(now) {
+            Status::Expired => {}
+            status => return Err(Error::SessionNotExpired { status }),
+        }
+        if expired.state.overdue(now) {
+            sessions::expire(tenant, id, &expired.state, now)?;
+        }
+        let policy = match &expired.reference {
+            Some(reference) => {
+                // Under `unique` the expired session itself has the reference, for good.
+                if let Some(existing) =
+                    make_room(tenant, settings.reference_policy, reference, now)?
+                {
+                    return found(existing, sessions::get(tenant, existing, now, true)?);
+                }
+                settings.reference_policy
+            }
+            None => ReferencePolicy::None,
+        };
+        let expires_at = settings.lifetime.expires_at(
+            now,
+            expires_at
+                .map(|at| datum::from_timestamp("expires_at", at))
+                .transpose()?,
+            expires_in
+                .map(|span| datum::from_interval("expires_in", span))
+                .transpose()?,
+        )?;
+        let new_id = session::session_id(now);
+        let recovery = Recovery {
+            checkout_session_id: new_id,
+            created_at: now,
+            expires_at,
+            expiring_notice_at: session::expiring_notice_at(&settings, now, expires_at),
+            url: session::session_url(&settings, new_id),
+            reference_policy: policy.constraint(),
+        };
+        worker::wake_at_commit(
+            recovery
+                .expiring_notice_at
+                .unwrap_or(expires_at)
+                .min(expires_at),
+        );
+        sessions::clone(tenant, id, &recovery, &tenant::caller())?.ok_or(Error::ReferenceTaken {
+            fault: "reference has an open checkout session",
+        })
+    })())
+}

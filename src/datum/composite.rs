@@ -1,0 +1,51 @@
+//! The rows that functions return. SQL makes them (`sql/functions.sql`); Rust only hands them on.
+
+use pgrx::callconv::{BoxRet, FcInfo};
+use pgrx::datum::Datum;
+use pgrx::pg_sys;
+use pgrx::pgrx_sql_entity_graph::metadata::{
+    ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
+};
+
+/// A value of a composite type.
+pub trait Composite {
+    /// # Safety
+    /// `datum` must be of the type that `Self` stands for, and outlive the call.
+    unsafe fn from_composite(datum: pg_sys::Datum) -> Self;
+}
+
+macro_rules! composite {
+    ($name:ident = $sql:literal) => {
+        #[doc = concat!("A `", $sql, "`.")]
+        pub struct $name(pg_sys::Datum);
+
+        impl Composite for $name {
+            unsafe fn from_composite(datum: pg_sys::Datum) -> Self {
+                Self(datum)
+            }
+        }
+
+        // SAFETY: the datum is of the SQL type that is declared below, and lives in the caller's memory context.
+        unsafe impl BoxRet for $name {
+            unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
+                // SAFETY: as above.
+                unsafe { fcinfo.return_raw_datum(self.0) }
+            }
+        }
+
+        // SAFETY: it is this type in SQL, and nothing else.
+        unsafe impl SqlTranslatable for $name {
+            const TYPE_IDENT: &'static str = pgrx::pgrx_resolved_type!($name);
+            const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;
+            const ARGUMENT_SQL: Result<SqlMappingRef, ArgumentError> =
+                Ok(SqlMappingRef::literal($sql));
+            const RETURN_SQL: Result<ReturnsRef, ReturnsError> =
+                Ok(ReturnsRef::One(SqlMappingRef::literal($sql)));
+        }
+    };
+}
+
+composite!(Session = "checkout.checkout_session");
+composite!(Payment = "checkout.payment");
+composite!(Event = "checkout.webhook_event");
+composite!(Organization = "checkout.organization");

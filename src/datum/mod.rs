@@ -1,0 +1,80 @@
+//! Between Postgres' values and the domain's.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use pgrx::datum::{Interval, TimestampWithTimeZone};
+use pgrx::{AnyNumeric, pg_sys};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use crate::domain::{Error, Result, money};
+
+mod composite;
+mod metadata;
+
+pub use composite::{Composite, Event, Organization, Payment, Session};
+pub use metadata::Metadata;
+
+/// 2000-01-01, where Postgres counts from, in microseconds since 1970.
+const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
+
+pub fn uuid(id: Uuid) -> pgrx::Uuid {
+    pgrx::Uuid::from_bytes(id.into_bytes())
+}
+
+pub fn from_uuid(id: pgrx::Uuid) -> Uuid {
+    Uuid::from_bytes(*id.as_bytes())
+}
+
+/// The clock, not the transaction's start: what is due must not wait for a transaction's end.
+pub fn now() -> DateTime<Utc> {
+    // SAFETY: reads the clock, nothing else.
+    let now = unsafe { pg_sys::GetCurrentTimestamp() };
+    from_micros(now)
+}
+
+/// Microseconds since 2000, as Postgres stores a timestamptz.
+pub fn micros(at: DateTime<Utc>) -> i64 {
+    at.timestamp_micros() - POSTGRES_EPOCH
+}
+
+pub fn from_micros(micros: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(micros.saturating_add(POSTGRES_EPOCH)).unwrap_or_default()
+}
+
+pub fn timestamp(at: DateTime<Utc>) -> TimestampWithTimeZone {
+    TimestampWithTimeZone::try_from(micros(at))
+        .unwrap_or_else(|_| TimestampWithTimeZone::positive_infinity())
+}
+
+pub fn from_timestamp(argument: &'static str, at: TimestampWithTimeZone) -> Result<DateTime<Utc>> {
+    let micros: i64 = at.into();
+    micros
+        .checked_add(POSTGRES_EPOCH)
+        .and_then(DateTime::from_timestamp_micros)
+        .ok_or_else(|| Error::invalid(argument, "must be a finite time"))
+}
+
+/// Months count 30 days and days 24 hours, as where Postgres compares intervals.
+pub fn from_interval(argument: &'static str, interval: Interval) -> Result<TimeDelta> {
+    let days = i128::from(interval.months()) * 30 + i128::from(interval.days());
+    let micros = days * 86_400_000_000 + i128::from(interval.micros());
+    i64::try_from(micros)
+        .map(TimeDelta::microseconds)
+        .map_err(|_| Error::OutOfRange {
+            argument,
+            fault: "is too long".into(),
+        })
+}
+
+pub fn interval(span: TimeDelta) -> Interval {
+    Interval::from_micros(span.num_microseconds().unwrap_or(i64::MAX))
+}
+
+pub fn numeric(amount: Decimal) -> Result<AnyNumeric> {
+    AnyNumeric::try_from(amount.to_string().as_str())
+        .map_err(|error| Error::Internal(format!("amount is not numeric: {error}")))
+}
+
+pub fn from_numeric(argument: &'static str, amount: &AnyNumeric) -> Result<Decimal> {
+    money::parse_amount(argument, &amount.to_string())
+}

@@ -1,0 +1,139 @@
+//! Every error that a caller can get, and its SQLSTATE.
+//!
+//! The codes are chosen by what PostgREST makes of them: `PTxyz` is HTTP status xyz, class 22 is 400, 28 is 403,
+//! 23505 is 409. Messages name the argument and its fault, and never repeat a value that may be personal.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use uuid::Uuid;
+
+use super::status::Status;
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    #[error("argument \"{argument}\" must not be null")]
+    NullArgument { argument: &'static str },
+
+    #[error("argument \"{argument}\" {fault}")]
+    InvalidArgument {
+        argument: &'static str,
+        fault: String,
+    },
+
+    #[error("argument \"{argument}\" {fault}")]
+    OutOfRange {
+        argument: &'static str,
+        fault: String,
+    },
+
+    #[error("argument \"{argument}\" {fault}")]
+    Malformed {
+        argument: &'static str,
+        fault: String,
+    },
+
+    /// The text of `POST /checkout-sessions` in the lomi API.
+    #[error("Either customer_id or customer_email is required")]
+    CustomerRequired,
+
+    #[error("{reason}")]
+    NotAuthenticated { reason: &'static str },
+
+    /// The text of `GET /checkout-sessions/:id` in the lomi API. Unknown and another tenant's are the same.
+    #[error("Checkout session with ID {checkout_session_id} not found or access denied")]
+    SessionNotFound { checkout_session_id: Uuid },
+
+    #[error("argument \"{argument}\" does not name a checkout session, or access is denied")]
+    CursorNotFound { argument: &'static str },
+
+    #[error("organization {organization_id} not found")]
+    OrganizationNotFound { organization_id: Uuid },
+
+    #[error("webhook event \"{event_id}\" not found")]
+    EventNotFound { event_id: String },
+
+    #[error("checkout session is {status}")]
+    SessionNotOpen { status: Status },
+
+    #[error("only an expired checkout session can be recovered; this one is {status}")]
+    SessionNotExpired { status: Status },
+
+    #[error("another payment is in progress")]
+    PaymentInProgress { until: DateTime<Utc> },
+
+    #[error("payment \"{payment_id}\" {conflict}")]
+    PaymentConflict {
+        payment_id: String,
+        conflict: &'static str,
+    },
+
+    #[error("idempotency key was used with a different request")]
+    IdempotencyConflict,
+
+    #[error("{fault}")]
+    ReferenceTaken { fault: &'static str },
+
+    #[error("the lease of webhook event \"{event_id}\" is no longer held")]
+    LeaseLost { event_id: String },
+
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl Error {
+    pub fn invalid(argument: &'static str, fault: impl Into<String>) -> Self {
+        Self::InvalidArgument {
+            argument,
+            fault: fault.into(),
+        }
+    }
+
+    /// Five characters, as SQL clients see them.
+    pub fn sqlstate(&self) -> &'static str {
+        match self {
+            Self::NullArgument { .. } => "22004",
+            Self::InvalidArgument { .. } | Self::CustomerRequired => "22023",
+            Self::OutOfRange { .. } => "22003",
+            Self::Malformed { .. } => "22P02",
+            Self::NotAuthenticated { .. } => "28000",
+            Self::SessionNotFound { .. }
+            | Self::CursorNotFound { .. }
+            | Self::OrganizationNotFound { .. }
+            | Self::EventNotFound { .. } => "PT404",
+            Self::SessionNotOpen { .. }
+            | Self::SessionNotExpired { .. }
+            | Self::PaymentInProgress { .. }
+            | Self::PaymentConflict { .. }
+            | Self::IdempotencyConflict
+            | Self::LeaseLost { .. } => "PT409",
+            Self::ReferenceTaken { .. } => "23505",
+            Self::Internal(_) => "XX000",
+        }
+    }
+
+    pub fn detail(&self) -> Option<String> {
+        match self {
+            Self::PaymentInProgress { until } => Some(format!(
+                "Its lease ends at {}.",
+                until.to_rfc3339_opts(SecondsFormat::Micros, true)
+            )),
+            _ => None,
+        }
+    }
+
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NotAuthenticated { .. } => Some(
+                "Use a role that has checkout_sessions.organization_id set by ALTER ROLE ... SET, or that was granted to SET it.",
+            ),
+            Self::SessionNotOpen { .. } => Some("Create a new checkout session."),
+            Self::IdempotencyConflict => Some("Use another idempotency key for another request."),
+            Self::ReferenceTaken { .. } => Some(
+                "The organization's reference_policy decides how often a reference may be used.",
+            ),
+            Self::LeaseLost { .. } => Some("The event has been claimed again, or is finished."),
+            _ => None,
+        }
+    }
+}

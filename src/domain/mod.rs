@@ -1,0 +1,17 @@
+//! The rules of a checkout session: statuses, money, payments, validation, errors.
+//!
+//! Nothing here knows Postgres: no `use pgrx`, no SQL. Plain unit tests cover all of it.
+
+pub mod error;
+pub mod event;
+pub mod idempotency;
+pub mod money;
+pub mod payment;
+pub mod reference;
+pub mod retry;
+pub mod session;
+pub mod status;
+pub mod time;
+pub mod validate;
+
+pub use error::{Error, Result};

@@ -1,0 +1,370 @@
+//! What a caller asks of `create_checkout_session`, and the session that comes of it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rust_decimal::Decimal;
+use serde::Serialize;
+use uuid::{ContextV7, NoContext, Timestamp, Uuid};
+
+use super::error::{Error, Result};
+use super::money::{self, Currency};
+use super::reference::ReferencePolicy;
+use super::time::Lifetime;
+use super::validate as check;
+
+/// An organization's settings, as far as they bear on its sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    pub lifetime: Lifetime,
+    pub max_retry_attempts: i32,
+    pub reference_policy: ReferencePolicy,
+    pub sub_minor_amounts: bool,
+    pub payment_methods: Vec<String>,
+    pub base_url: Option<String>,
+    pub expiring_notice: Option<TimeDelta>,
+}
+
+/// What an organization has that says nothing else.
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            lifetime: Lifetime {
+                default: TimeDelta::minutes(60),
+                minimum: TimeDelta::seconds(1),
+                maximum: TimeDelta::hours(48),
+            },
+            max_retry_attempts: 3,
+            reference_policy: ReferencePolicy::None,
+            sub_minor_amounts: false,
+            payment_methods: vec!["bank_transfer".into(), "payid".into()],
+            base_url: None,
+            expiring_notice: None,
+        }
+    }
+}
+
+/// The arguments of `create_checkout_session`, as given. Its JSON is what an idempotency key stands for.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Request<'a> {
+    pub amount: Option<String>,
+    pub currency_code: Option<&'a str>,
+    pub title: Option<&'a str>,
+    pub description: Option<&'a str>,
+    pub reference: Option<&'a str>,
+    pub customer_id: Option<&'a str>,
+    pub customer_email: Option<&'a str>,
+    pub customer_name: Option<&'a str>,
+    pub customer_phone: Option<&'a str>,
+    pub product_id: Option<&'a str>,
+    pub price_id: Option<&'a str>,
+    pub subscription_id: Option<&'a str>,
+    pub payment_link_id: Option<&'a str>,
+    pub quantity: Option<i32>,
+    pub allow_quantity: Option<bool>,
+    pub allow_coupon_code: Option<bool>,
+    pub require_billing_address: Option<bool>,
+    pub is_spi: Option<bool>,
+    pub is_pos: Option<bool>,
+    pub country: Option<&'a str>,
+    pub success_url: Option<&'a str>,
+    pub cancel_url: Option<&'a str>,
+    pub payment_methods: Option<Vec<Option<String>>>,
+    pub max_retry_attempts: Option<i32>,
+    /// Microseconds since 1970, and microseconds.
+    #[serde(serialize_with = "microseconds")]
+    pub expires_at: Option<DateTime<Utc>>,
+    #[serde(serialize_with = "span")]
+    pub expires_in: Option<TimeDelta>,
+    /// Set only when the request is hashed: the text of its metadata.
+    pub metadata: Option<String>,
+}
+
+fn microseconds<S: serde::Serializer>(
+    at: &Option<DateTime<Utc>>,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    at.map(|at| at.timestamp_micros()).serialize(serializer)
+}
+
+fn span<S: serde::Serializer>(
+    span: &Option<TimeDelta>,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    span.map(|span| span.num_microseconds())
+        .serialize(serializer)
+}
+
+/// What is computed for a new session; everything else is stored as it was requested.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewSession {
+    pub checkout_session_id: Uuid,
+    pub amount: Decimal,
+    pub created_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+    pub expiring_notice_at: Option<DateTime<Utc>>,
+    pub max_retry_attempts: i32,
+    pub quantity: i32,
+    pub payment_methods: Vec<String>,
+    pub url: Option<String>,
+    pub reference_policy: &'static str,
+}
+
+impl Request<'_> {
+    /// Checks the request and works out the session, as of `now`.
+    pub fn check(&self, settings: &Settings, now: DateTime<Utc>) -> Result<NewSession> {
+        let currency_code = check::required("currency_code", self.currency_code)?;
+        let currency = Currency::parse("currency_code", currency_code)?;
+        let amount =
+            money::parse_amount("amount", check::required("amount", self.amount.as_deref())?)?;
+        let amount = money::check_amount("amount", amount, currency, settings.sub_minor_amounts)?;
+
+        if self.customer_id.is_none() && self.customer_email.is_none() {
+            return Err(Error::CustomerRequired);
+        }
+        for (argument, value, limit) in [
+            ("title", self.title, check::SHORT_TEXT),
+            ("description", self.description, check::DESCRIPTION),
+            ("reference", self.reference, check::SHORT_TEXT),
+            ("customer_id", self.customer_id, check::SHORT_TEXT),
+            ("customer_name", self.customer_name, check::SHORT_TEXT),
+            ("product_id", self.product_id, check::SHORT_TEXT),
+            ("price_id", self.price_id, check::SHORT_TEXT),
+            ("subscription_id", self.subscription_id, check::SHORT_TEXT),
+            ("payment_link_id", self.payment_link_id, check::SHORT_TEXT),
+        ] {
+            check::optional_text(argument, value, limit)?;
+        }
+        self.customer_email
+            .map(|value| check::email("customer_email", value))
+            .transpose()?;
+        self.customer_phone
+            .map(|value| check::phone("customer_phone", value))
+            .transpose()?;
+        self.country
+            .map(|value| check::country("country", value))
+            .transpose()?;
+        self.success_url
+            .map(|value| check::http_url("success_url", value))
+            .transpose()?;
+        self.cancel_url
+            .map(|value| check::http_url("cancel_url", value))
+            .transpose()?;
+
+        let quantity = check::in_range("quantity", self.quantity.unwrap_or(1), 1, i32::MAX)?;
+        let max_retry_attempts = check::in_range(
+            "max_retry_attempts",
+            self.max_retry_attempts
+                .unwrap_or(settings.max_retry_attempts),
+            0,
+            check::MAXIMUM_RETRY_ATTEMPTS,
+        )?;
+        let payment_methods = match &self.payment_methods {
+            Some(methods) => check::payment_methods(methods)?,
+            None => settings.payment_methods.clone(),
+        };
+
+        let checkout_session_id = session_id(now);
+        let expires_at = settings
+            .lifetime
+            .expires_at(now, self.expires_at, self.expires_in)?;
+        let reference_policy = match self.reference {
+            Some(_) => settings.reference_policy,
+            None => ReferencePolicy::None,
+        };
+        Ok(NewSession {
+            checkout_session_id,
+            amount,
+            created_at: now,
+            expires_at,
+            expiring_notice_at: expiring_notice_at(settings, now, expires_at),
+            max_retry_attempts,
+            quantity,
+            payment_methods,
+            url: session_url(settings, checkout_session_id),
+            reference_policy: reference_policy.constraint(),
+        })
+    }
+}
+
+/// A reminder is due so long before the deadline, unless the session is shorter than that.
+pub fn expiring_notice_at(
+    settings: &Settings,
+    now: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    settings
+        .expiring_notice
+        .map(|notice| expires_at - notice)
+        .filter(|at| *at > now)
+}
+
+/// The hosted payment page of a session.
+pub fn session_url(settings: &Settings, checkout_session_id: Uuid) -> Option<String> {
+    let base = settings.base_url.as_deref()?;
+    Some(format!(
+        "{}/{checkout_session_id}",
+        base.trim_end_matches('/')
+    ))
+}
+
+/// A new id: UUIDv7 (RFC 9562) of the session's creation, in order even within a millisecond.
+pub fn session_id(created_at: DateTime<Utc>) -> Uuid {
+    thread_local! {
+        static CONTEXT: ContextV7 = const { ContextV7::new() };
+    }
+    let seconds = u64::try_from(created_at.timestamp()).unwrap_or(0);
+    CONTEXT.with(|context| {
+        Uuid::new_v7(Timestamp::from_unix(
+            context,
+            seconds,
+            created_at.timestamp_subsec_nanos(),
+        ))
+    })
+}
+
+/// The least id of a session created at `at` or later, so that a search by time can use the key.
+pub fn least_session_id(at: DateTime<Utc>) -> Uuid {
+    let seconds = u64::try_from(at.timestamp()).unwrap_or(0);
+    let id = Uuid::new_v7(Timestamp::from_unix(
+        NoContext,
+        seconds,
+        at.timestamp_subsec_nanos(),
+    ));
+    let mut bytes = [0; 16];
+    bytes[..6].copy_from_slice(&id.as_bytes()[..6]);
+    Uuid::from_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::reference::WhenOpen;
+
+    fn settings() -> Settings {
+        Settings {
+            reference_policy: ReferencePolicy::OneOpen(WhenOpen::Error),
+            base_url: Some("https://pay.example/".into()),
+            expiring_notice: Some(TimeDelta::minutes(10)),
+            ..Settings::default()
+        }
+    }
+
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000, 123_456_000).expect("in range")
+    }
+
+    fn request() -> Request<'static> {
+        Request {
+            amount: Some("10000.0".into()),
+            currency_code: Some("XOF"),
+            customer_email: Some("john@example.com"),
+            ..Request::default()
+        }
+    }
+
+    #[test]
+    fn a_session_takes_what_is_not_said_from_its_organization() {
+        let session = request().check(&settings(), now()).expect("valid");
+        assert_eq!(session.amount.to_string(), "10000");
+        assert_eq!(session.expires_at, now() + TimeDelta::minutes(60));
+        assert_eq!(
+            session.expiring_notice_at,
+            Some(now() + TimeDelta::minutes(50))
+        );
+        assert_eq!(session.max_retry_attempts, 3);
+        assert_eq!(session.quantity, 1);
+        assert_eq!(session.payment_methods, ["bank_transfer", "payid"]);
+        assert_eq!(
+            session.url,
+            Some(format!(
+                "https://pay.example/{}",
+                session.checkout_session_id
+            ))
+        );
+        assert_eq!(session.reference_policy, "none", "it has no reference");
+    }
+
+    #[test]
+    fn a_session_shorter_than_the_notice_has_none() {
+        let request = Request {
+            expires_in: Some(TimeDelta::minutes(9)),
+            ..request()
+        };
+        assert_eq!(
+            request
+                .check(&settings(), now())
+                .expect("valid")
+                .expiring_notice_at,
+            None
+        );
+    }
+
+    #[test]
+    fn each_fault_names_its_argument() {
+        let cases: Vec<(Request, &str)> = vec![
+            (
+                Request {
+                    amount: None,
+                    ..request()
+                },
+                "argument \"amount\" must not be null",
+            ),
+            (
+                Request {
+                    currency_code: None,
+                    ..request()
+                },
+                "argument \"currency_code\" must not be null",
+            ),
+            (
+                Request {
+                    customer_email: None,
+                    ..request()
+                },
+                "Either customer_id or customer_email is required",
+            ),
+            (
+                Request {
+                    title: Some(""),
+                    ..request()
+                },
+                "argument \"title\" must not be empty",
+            ),
+            (
+                Request {
+                    quantity: Some(0),
+                    ..request()
+                },
+                "argument \"quantity\" must be at least 1",
+            ),
+            (
+                Request {
+                    max_retry_attempts: Some(11),
+                    ..request()
+                },
+                "argument \"max_retry_attempts\" must be between 0 and 10",
+            ),
+            (
+                Request {
+                    success_url: Some("javascript:alert(1)"),
+                    ..request()
+                },
+                "argument \"success_url\" must be an http or https URL",
+            ),
+        ];
+        for (request, message) in cases {
+            let error = request.check(&settings(), now()).expect_err(message);
+            assert_eq!(error.to_string(), message);
+        }
+    }
+
+    #[test]
+    fn ids_are_in_order_of_creation() {
+        let ids: Vec<_> = (0..1000).map(|_| session_id(now())).collect();
+        assert!(ids.is_sorted());
+        let later = session_id(now() + TimeDelta::milliseconds(1));
+        assert!(ids[999] < later);
+        assert!(least_session_id(now()) <= ids[0]);
+        assert!(least_session_id(now() + TimeDelta::milliseconds(1)) <= later);
+        assert!(least_session_id(now() + TimeDelta::milliseconds(1)) > ids[999]);
+    }
+}

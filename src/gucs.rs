@@ -1,0 +1,103 @@
+//! The settings, `checkout_sessions.*`.
+
+use std::ffi::CString;
+
+use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum, pg_sys};
+
+/// Test sessions and live ones never see each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PostgresGucEnum)]
+pub enum Environment {
+    #[name = c"live"]
+    Live,
+    #[name = c"test"]
+    Test,
+}
+
+impl Environment {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Test => "test",
+        }
+    }
+}
+
+pub static ORGANIZATION_ID: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+pub static ENVIRONMENT: GucSetting<Environment> = GucSetting::<Environment>::new(Environment::Live);
+pub static BASE_URL: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+pub static IDEMPOTENCY_KEY_LIFETIME: GucSetting<i32> = GucSetting::<i32>::new(24 * 60);
+pub static OUTBOX_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(30 * 24 * 60);
+pub static WORKER_ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
+pub static WORKER_BATCH_SIZE: GucSetting<i32> = GucSetting::<i32>::new(1_000);
+
+const MONTH_IN_MINUTES: i32 = 30 * 24 * 60;
+const YEAR_IN_MINUTES: i32 = 365 * 24 * 60;
+
+pub fn init() {
+    // The tenant: ordinary roles cannot set these two. PGC_SUSET also discards values that were given before the library
+    // was loaded.
+    GucRegistry::define_string_guc(
+        c"checkout_sessions.organization_id",
+        c"Sets the organization on whose behalf the functions act.",
+        c"A UUID. Only a superuser, or a role that was granted SET on it, can change it; ALTER ROLE ... SET binds a role to it.",
+        &ORGANIZATION_ID,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_enum_guc(
+        c"checkout_sessions.environment",
+        c"Sets the environment on which the functions act: live or test.",
+        c"The two never see each other. Only a superuser, or a role that was granted SET on it, can change it.",
+        &ENVIRONMENT,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_string_guc(
+        c"checkout_sessions.base_url",
+        c"Sets where the hosted payment pages of organizations without a base_url of their own live.",
+        c"A session's url is this, a slash and its id. Empty: such sessions have no url.",
+        &BASE_URL,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"checkout_sessions.idempotency_key_lifetime",
+        c"Sets how long an idempotency key is kept.",
+        c"1 minute to 30 days.",
+        &IDEMPOTENCY_KEY_LIFETIME,
+        1,
+        MONTH_IN_MINUTES,
+        GucContext::Suset,
+        GucFlags::UNIT_MIN,
+    );
+    GucRegistry::define_int_guc(
+        c"checkout_sessions.outbox_retention",
+        c"Sets how long delivered webhook events are kept.",
+        c"Up to 365 days; -1 keeps them for ever. Undelivered events are never removed.",
+        &OUTBOX_RETENTION,
+        -1,
+        YEAR_IN_MINUTES,
+        GucContext::Sighup,
+        GucFlags::UNIT_MIN,
+    );
+    GucRegistry::define_bool_guc(
+        c"checkout_sessions.worker_enabled",
+        c"Sets whether the background worker expires sessions.",
+        c"Off, overdue sessions still are expired for every reader and payment, but no event tells of it.",
+        &WORKER_ENABLED,
+        GucContext::Sighup,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"checkout_sessions.worker_batch_size",
+        c"Sets how many rows the background worker changes in one transaction.",
+        c"1 to 100000.",
+        &WORKER_BATCH_SIZE,
+        1,
+        100_000,
+        GucContext::Sighup,
+        GucFlags::default(),
+    );
+    // SAFETY: the prefix is a NUL-terminated constant. A misspelt setting becomes an error instead of a placeholder.
+    unsafe { pg_sys::MarkGUCPrefixReserved(c"checkout_sessions".as_ptr()) };
+}

@@ -1,0 +1,37 @@
+//! Checkout sessions inside PostgreSQL.
+//!
+//! Where to look: `api` is what can be called, `domain` is the rules (no Postgres in it), `store` is the SQL that runs,
+//! `tenant` is who is calling, `worker` is what happens on its own. Tables and rights are in `sql/`.
+
+#[cfg(not(panic = "unwind"))]
+compile_error!("build with panic = \"unwind\": an abort would restart the whole server");
+
+use pgrx::prelude::*;
+
+mod api;
+mod datum;
+mod domain;
+mod gucs;
+mod report;
+mod store;
+mod tenant;
+mod worker;
+
+pgrx::pg_module_magic!(name, version);
+
+pgrx::extension_sql_file!("../sql/schema.sql", name = "schema", bootstrap);
+pgrx::extension_sql_file!("../sql/functions.sql", name = "functions");
+pgrx::extension_sql_file!("../sql/security.sql", name = "security", finalize);
+
+// The schemas are made by schema.sql; these only tell pgrx that they exist.
+#[pg_schema]
+mod checkout {}
+#[pg_schema]
+mod checkout_data {}
+
+/// Called when a backend, or the postmaster by `shared_preload_libraries`, loads the library.
+#[pg_guard]
+pub extern "C-unwind" fn _PG_init() {
+    gucs::init();
+    worker::init();
+}

@@ -1,0 +1,254 @@
+//! Statements on the webhook outbox.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::statement::{Argument, statement};
+use crate::datum::{self, Event};
+use crate::domain::Result;
+use crate::domain::event::EventId;
+use crate::domain::retry::MAXIMUM_DELIVERY_ATTEMPTS;
+use crate::tenant::Tenant;
+
+fn key(event: &EventId) -> [Argument<'static>; 4] {
+    [
+        datum::uuid(event.organization_id).into(),
+        event.environment.into(),
+        datum::uuid(event.checkout_session_id).into(),
+        event.sequence.into(),
+    ]
+}
+
+statement!(
+    BURY,
+    Write,
+    "UPDATE checkout_data.webhook_outbox o \
+     SET next_attempt_at = NULL, lease_token = NULL, dead_at = $1, \
+       last_error = COALESCE(o.last_error, 'no consumer acknowledged it') \
+     WHERE o.ctid = ANY (ARRAY( \
+       SELECT c.ctid FROM checkout_data.webhook_outbox c \
+       WHERE c.next_attempt_at <= $1 AND c.delivery_attempts >= $2 \
+       ORDER BY c.next_attempt_at LIMIT $3 FOR UPDATE SKIP LOCKED))"
+);
+statement!(
+    CLAIM,
+    Write,
+    "WITH claimed AS ( \
+       UPDATE checkout_data.webhook_outbox o \
+       SET next_attempt_at = $2, lease_token = $3, delivery_attempts = o.delivery_attempts + 1 \
+       WHERE o.ctid = ANY (ARRAY( \
+         SELECT c.ctid FROM checkout_data.webhook_outbox c \
+         WHERE c.next_attempt_at <= $1 AND ($5 IS NULL OR c.organization_id = $5) \
+           AND NOT EXISTS ( \
+             SELECT FROM checkout_data.webhook_outbox earlier \
+             WHERE earlier.organization_id = c.organization_id AND earlier.environment = c.environment \
+               AND earlier.checkout_session_id = c.checkout_session_id AND earlier.sequence < c.sequence \
+               AND earlier.next_attempt_at IS NOT NULL) \
+         ORDER BY c.next_attempt_at LIMIT $4 FOR UPDATE OF c SKIP LOCKED)) \
+       RETURNING o AS event) \
+     SELECT checkout_data.event_of(c.event, s, p, $1, true) \
+     FROM claimed c \
+     JOIN checkout_data.checkout_sessions s \
+       ON s.organization_id = (c.event).organization_id AND s.environment = (c.event).environment \
+       AND s.checkout_session_id = (c.event).checkout_session_id \
+     LEFT JOIN checkout_data.payments p \
+       ON p.organization_id = (c.event).organization_id AND p.environment = (c.event).environment \
+       AND p.payment_id = (c.event).payment_id \
+     ORDER BY (c.event).created_at, (c.event).checkout_session_id"
+);
+
+/// Leases events that are due, oldest first, in order within a session. Those whose attempts are used up die instead.
+pub fn claim(
+    batch_size: i32,
+    lease: TimeDelta,
+    organization_id: Option<Uuid>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Event>> {
+    let at = datum::timestamp(now);
+    BURY.with(|statement| {
+        statement.count(&[
+            at.into(),
+            MAXIMUM_DELIVERY_ATTEMPTS.into(),
+            batch_size.into(),
+        ])
+    })?;
+    let arguments = [
+        at.into(),
+        datum::timestamp(now + lease).into(),
+        datum::uuid(Uuid::new_v4()).into(),
+        batch_size.into(),
+        organization_id.map(datum::uuid).into(),
+    ];
+    CLAIM.with(|statement| statement.composites(&arguments))
+}
+
+statement!(
+    ACK,
+    Write,
+    "UPDATE checkout_data.webhook_outbox o \
+     SET next_attempt_at = NULL, lease_token = NULL, delivered_at = $6 \
+     FROM unnest($1, $2, $3, $4) AS e (organization_id, environment, checkout_session_id, sequence) \
+     WHERE o.organization_id = e.organization_id AND o.environment = e.environment \
+       AND o.checkout_session_id = e.checkout_session_id AND o.sequence = e.sequence AND o.lease_token = $5 \
+       AND o.next_attempt_at IS NOT NULL"
+);
+
+/// Marks events as delivered that are leased under this token. How many that were.
+pub fn ack(events: &[EventId], lease_token: Uuid, now: DateTime<Utc>) -> Result<usize> {
+    let arguments = [
+        events
+            .iter()
+            .map(|e| datum::uuid(e.organization_id))
+            .collect::<Vec<_>>()
+            .into(),
+        events
+            .iter()
+            .map(|e| e.environment)
+            .collect::<Vec<_>>()
+            .into(),
+        events
+            .iter()
+            .map(|e| datum::uuid(e.checkout_session_id))
+            .collect::<Vec<_>>()
+            .into(),
+        events.iter().map(|e| e.sequence).collect::<Vec<_>>().into(),
+        datum::uuid(lease_token).into(),
+        datum::timestamp(now).into(),
+    ];
+    ACK.with(|statement| statement.count(&arguments))
+}
+
+statement!(
+    LOCK,
+    Write,
+    "SELECT o.delivery_attempts, o.lease_token FROM checkout_data.webhook_outbox o \
+     WHERE o.organization_id = $1 AND o.environment = $2 AND o.checkout_session_id = $3 AND o.sequence = $4 FOR UPDATE"
+);
+
+/// How often an event was given out, and under which token it is leased. Locks it.
+pub fn lock(event: &EventId) -> Result<Option<(i32, Option<Uuid>)>> {
+    let row = LOCK.with(|statement| {
+        statement.row(&key(event), |row| {
+            Ok((row.get::<i32>(1)?, row.get::<pgrx::Uuid>(2)?))
+        })
+    })?;
+    Ok(row.map(|(attempts, token)| (attempts.unwrap_or(0), token.map(datum::from_uuid))))
+}
+
+statement!(
+    NACK,
+    Write,
+    "WITH event AS ( \
+       UPDATE checkout_data.webhook_outbox o \
+       SET next_attempt_at = $5, dead_at = CASE WHEN $5 IS NULL THEN $6 END, lease_token = NULL, last_error = $7 \
+       WHERE o.organization_id = $1 AND o.environment = $2 AND o.checkout_session_id = $3 AND o.sequence = $4 \
+       RETURNING o AS event) \
+     SELECT checkout_data.event_of(e.event, s, NULL, $6, false) FROM event e \
+     JOIN checkout_data.checkout_sessions s \
+       ON s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3"
+);
+
+/// Puts a locked event off until `next_attempt_at`, or makes it dead.
+pub fn nack(
+    event: &EventId,
+    next_attempt_at: Option<DateTime<Utc>>,
+    last_error: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<Option<Event>> {
+    let [organization_id, environment, session, sequence] = key(event);
+    NACK.with(|statement| {
+        statement.composite(&[
+            organization_id,
+            environment,
+            session,
+            sequence,
+            next_attempt_at.map(datum::timestamp).into(),
+            datum::timestamp(now).into(),
+            last_error.into(),
+        ])
+    })
+}
+
+statement!(
+    REDELIVER,
+    Write,
+    "UPDATE checkout_data.webhook_outbox o \
+     SET next_attempt_at = $5, delivered_at = NULL, dead_at = NULL, lease_token = NULL, delivery_attempts = 0 \
+     FROM unnest($1, $2, $3, $4) AS e (organization_id, environment, checkout_session_id, sequence) \
+     WHERE o.organization_id = e.organization_id AND o.environment = e.environment \
+       AND o.checkout_session_id = e.checkout_session_id AND o.sequence = e.sequence"
+);
+
+/// Makes events due again, whatever became of them. How many there were.
+pub fn redeliver(events: &[EventId], now: DateTime<Utc>) -> Result<usize> {
+    let arguments = [
+        events
+            .iter()
+            .map(|e| datum::uuid(e.organization_id))
+            .collect::<Vec<_>>()
+            .into(),
+        events
+            .iter()
+            .map(|e| e.environment)
+            .collect::<Vec<_>>()
+            .into(),
+        events
+            .iter()
+            .map(|e| datum::uuid(e.checkout_session_id))
+            .collect::<Vec<_>>()
+            .into(),
+        events.iter().map(|e| e.sequence).collect::<Vec<_>>().into(),
+        datum::timestamp(now).into(),
+    ];
+    REDELIVER.with(|statement| statement.count(&arguments))
+}
+
+/// The filters of a list of events.
+pub struct Filter<'a> {
+    pub checkout_session_id: Option<Uuid>,
+    pub event_type: Option<&'a str>,
+    pub status: Option<&'a str>,
+    pub starting_after: Option<EventId>,
+    pub page_size: i32,
+}
+
+statement!(
+    LIST,
+    Read,
+    "SELECT checkout_data.event_of(o, s, p, $3, false) \
+     FROM checkout_data.webhook_outbox o \
+     JOIN checkout_data.checkout_sessions s \
+       ON s.organization_id = o.organization_id AND s.environment = o.environment \
+       AND s.checkout_session_id = o.checkout_session_id \
+     LEFT JOIN checkout_data.payments p \
+       ON p.organization_id = o.organization_id AND p.environment = o.environment AND p.payment_id = o.payment_id \
+     WHERE o.organization_id = $1 AND o.environment = $2 AND ($4 IS NULL OR o.checkout_session_id = $4) \
+       AND ($5 IS NULL OR o.event_type = $5) \
+       AND ($6 IS NULL OR checkout_data.event_status(o, $3) = $6) \
+       AND ($7 IS NULL OR (o.checkout_session_id, o.sequence) < ($7, $8)) \
+     ORDER BY o.checkout_session_id DESC, o.sequence DESC LIMIT $9"
+);
+
+/// A tenant's events: those of the newest session first, the last of each session first.
+pub fn list(tenant: Tenant, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<Event>> {
+    let arguments = [
+        datum::uuid(tenant.organization_id).into(),
+        tenant.environment.as_str().into(),
+        datum::timestamp(now).into(),
+        filter.checkout_session_id.map(datum::uuid).into(),
+        filter.event_type.into(),
+        filter.status.into(),
+        filter
+            .starting_after
+            .as_ref()
+            .map(|event| datum::uuid(event.checkout_session_id))
+            .into(),
+        filter
+            .starting_after
+            .as_ref()
+            .map(|event| event.sequence)
+            .into(),
+        filter.page_size.into(),
+    ];
+    LIST.with(|statement| statement.composites(&arguments))
+}

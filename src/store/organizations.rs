@@ -1,0 +1,151 @@
+//! Statements on organizations.
+
+use pgrx::datum::Interval;
+use uuid::Uuid;
+
+use super::statement::{Argument, statement};
+use crate::datum::{self, Organization};
+use crate::domain::reference::ReferencePolicy;
+use crate::domain::session::Settings;
+use crate::domain::time::Lifetime;
+use crate::domain::{Error, Result};
+use crate::tenant::Tenant;
+
+statement!(
+    SETTINGS,
+    Read,
+    "SELECT o.default_lifetime, o.minimum_lifetime, o.maximum_lifetime, o.max_retry_attempts, o.reference_policy, \
+       o.sub_minor_amounts, o.payment_methods, o.base_url, o.expiring_notice \
+     FROM checkout_data.organizations o WHERE o.organization_id = $1"
+);
+
+/// The settings of an organization.
+pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
+    let row = SETTINGS.with(|statement| {
+        statement.row(&[datum::uuid(organization_id).into()], |row| {
+            Ok((
+                [
+                    row.get::<Interval>(1)?,
+                    row.get(2)?,
+                    row.get(3)?,
+                    row.get(9)?,
+                ],
+                row.get::<i32>(4)?,
+                row.get::<String>(5)?,
+                row.get::<bool>(6)?,
+                row.get::<Vec<String>>(7)?,
+                row.get::<String>(8)?,
+            ))
+        })
+    })?;
+    let Some((
+        [Some(default), Some(minimum), Some(maximum), notice],
+        Some(retries),
+        Some(policy),
+        sub_minor,
+        methods,
+        base_url,
+    )) = row
+    else {
+        return Ok(None);
+    };
+    Ok(Some(Settings {
+        lifetime: Lifetime {
+            default: datum::from_interval("default_lifetime", default)?,
+            minimum: datum::from_interval("minimum_lifetime", minimum)?,
+            maximum: datum::from_interval("maximum_lifetime", maximum)?,
+        },
+        max_retry_attempts: retries,
+        reference_policy: policy.parse::<ReferencePolicy>()?,
+        sub_minor_amounts: sub_minor.unwrap_or(false),
+        payment_methods: methods.unwrap_or_default(),
+        base_url,
+        expiring_notice: notice
+            .map(|notice| datum::from_interval("expiring_notice", notice))
+            .transpose()?,
+    }))
+}
+
+/// The settings of the tenant; a tenant that is no organization is no credential.
+pub fn settings_of(tenant: Tenant) -> Result<Settings> {
+    settings(tenant.organization_id)?.ok_or(Error::NotAuthenticated {
+        reason: "checkout_sessions.organization_id names no organization",
+    })
+}
+
+/// The columns of an organization as they are written.
+fn columns(organization_id: Uuid, name: &str, settings: &Settings) -> [Argument<'static>; 11] {
+    [
+        datum::uuid(organization_id).into(),
+        name.to_owned().into(),
+        datum::interval(settings.lifetime.default).into(),
+        datum::interval(settings.lifetime.minimum).into(),
+        datum::interval(settings.lifetime.maximum).into(),
+        settings.max_retry_attempts.into(),
+        settings.reference_policy.as_str().into(),
+        settings.sub_minor_amounts.into(),
+        settings.payment_methods.clone().into(),
+        settings.base_url.clone().into(),
+        settings.expiring_notice.map(datum::interval).into(),
+    ]
+}
+
+statement!(
+    INSERT,
+    Write,
+    "INSERT INTO checkout_data.organizations (organization_id, name, default_lifetime, minimum_lifetime, maximum_lifetime, \
+       max_retry_attempts, reference_policy, sub_minor_amounts, payment_methods, base_url, expiring_notice) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+);
+
+pub fn insert(organization_id: Uuid, name: &str, settings: &Settings) -> Result<()> {
+    let arguments = columns(organization_id, name, settings);
+    INSERT
+        .with(|statement| statement.count(&arguments))
+        .map(|_| ())
+}
+
+statement!(
+    LOCK,
+    Write,
+    "SELECT o.name FROM checkout_data.organizations o WHERE o.organization_id = $1 FOR UPDATE"
+);
+
+/// The name of an organization that nobody else can change until the transaction ends.
+pub fn lock(organization_id: Uuid) -> Result<Option<String>> {
+    let name = LOCK.with(|statement| {
+        statement.row(&[datum::uuid(organization_id).into()], |row| {
+            row.get::<String>(1)
+        })
+    })?;
+    Ok(name.flatten())
+}
+
+statement!(
+    UPDATE,
+    Write,
+    "UPDATE checkout_data.organizations o \
+     SET name = $2, default_lifetime = $3, minimum_lifetime = $4, maximum_lifetime = $5, max_retry_attempts = $6, \
+       reference_policy = $7, sub_minor_amounts = $8, payment_methods = $9, base_url = $10, expiring_notice = $11, \
+       updated_at = clock_timestamp() \
+     WHERE o.organization_id = $1 RETURNING ROW(o.*)::checkout.organization"
+);
+
+pub fn update(
+    organization_id: Uuid,
+    name: &str,
+    settings: &Settings,
+) -> Result<Option<Organization>> {
+    let arguments = columns(organization_id, name, settings);
+    UPDATE.with(|statement| statement.composite(&arguments))
+}
+
+statement!(
+    LIST,
+    Read,
+    "SELECT ROW(o.*)::checkout.organization FROM checkout_data.organizations o ORDER BY o.created_at, o.organization_id"
+);
+
+pub fn list() -> Result<Vec<Organization>> {
+    LIST.with(|statement| statement.composites(&[]))
+}

@@ -1,0 +1,130 @@
+//! A statement whose plan is kept for the life of the backend.
+
+use std::cell::OnceCell;
+
+use pgrx::datum::DatumWithOid;
+use pgrx::pg_sys::{self, PgOid};
+use pgrx::spi::{OwnedPreparedStatement, Spi, SpiHeapTupleData, SpiResult, SpiTupleTable};
+
+use crate::datum::Composite;
+use crate::domain::{Error, Result};
+
+pub type Argument<'a> = DatumWithOid<'a>;
+
+/// Whether a statement runs on its caller's snapshot, or on a new one and may write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    Read,
+    Write,
+}
+
+pub struct Statement {
+    sql: std::borrow::Cow<'static, str>,
+    access: Access,
+    // Never freed: to free a plan when the thread's locals are torn down would call into a server that is gone.
+    plan: OnceCell<&'static OwnedPreparedStatement>,
+}
+
+/// Declares a statement; it is planned when it is first run.
+macro_rules! statement {
+    ($name:ident, $access:ident, $sql:expr) => {
+        thread_local! {
+            static $name: $crate::store::statement::Statement =
+                const { $crate::store::statement::Statement::new($crate::store::statement::Access::$access, $sql) };
+        }
+    };
+}
+pub(super) use statement;
+
+impl Statement {
+    pub const fn new(access: Access, sql: &'static str) -> Self {
+        Self {
+            sql: std::borrow::Cow::Borrowed(sql),
+            access,
+            plan: OnceCell::new(),
+        }
+    }
+
+    /// A statement whose text is put together at run time.
+    pub fn composed(access: Access, sql: String) -> Self {
+        Self {
+            sql: std::borrow::Cow::Owned(sql),
+            access,
+            plan: OnceCell::new(),
+        }
+    }
+
+    /// The first column of every row, which must be of the composite type that `C` stands for.
+    pub fn composites<C: Composite>(&self, arguments: &[Argument]) -> Result<Vec<C>> {
+        self.run(arguments, |table| {
+            let mut rows = Vec::with_capacity(table.len());
+            if table.is_empty() {
+                return Ok(rows);
+            }
+            // SAFETY: the statement returned rows, so SPI_tuptable is theirs; SPI_datumTransfer copies the value to the
+            // memory context of the caller, where it outlives SPI.
+            unsafe {
+                let result = &*pg_sys::SPI_tuptable;
+                for at in 0..table.len() {
+                    let mut is_null = false;
+                    let value = pg_sys::SPI_getbinval(
+                        *result.vals.add(at),
+                        result.tupdesc,
+                        1,
+                        &mut is_null,
+                    );
+                    if !is_null {
+                        rows.push(C::from_composite(pg_sys::SPI_datumTransfer(
+                            value, false, -1,
+                        )));
+                    }
+                }
+            }
+            Ok(rows)
+        })
+    }
+
+    pub fn composite<C: Composite>(&self, arguments: &[Argument]) -> Result<Option<C>> {
+        Ok(self.composites(arguments)?.pop())
+    }
+
+    /// The only row, read by `read`.
+    pub fn row<R>(
+        &self,
+        arguments: &[Argument],
+        read: impl FnOnce(&SpiHeapTupleData) -> SpiResult<R>,
+    ) -> Result<Option<R>> {
+        self.run(arguments, |mut table| {
+            table.next().map(|row| read(&row)).transpose()
+        })
+    }
+
+    /// How many rows were changed, or returned.
+    pub fn count(&self, arguments: &[Argument]) -> Result<usize> {
+        self.run(arguments, |table| Ok(table.len()))
+    }
+
+    fn run<R>(
+        &self,
+        arguments: &[Argument],
+        read: impl FnOnce(SpiTupleTable) -> SpiResult<R>,
+    ) -> Result<R> {
+        Spi::connect(|client| {
+            let plan = match self.plan.get() {
+                Some(plan) => plan,
+                None => {
+                    let types: Vec<PgOid> =
+                        arguments.iter().map(|a| PgOid::from(a.oid())).collect();
+                    let plan = match self.access {
+                        Access::Read => client.prepare(self.sql.as_ref(), &types)?,
+                        Access::Write => client.prepare_mut(self.sql.as_ref(), &types)?,
+                    };
+                    self.plan.get_or_init(|| Box::leak(Box::new(plan.keep())))
+                }
+            };
+            // `select` with a plan made by prepare_mut writes, without taking a transaction id before it is needed.
+            read(client.select(*plan, None, arguments)?)
+        })
+        .map_err(|error| Error::Internal(format!("statement failed: {error}")))
+    }
+}

@@ -1,0 +1,130 @@
+//! The launcher: sleeps until a database has something due, and starts a worker for it.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use pgrx::bgworkers::{BackgroundWorker, BackgroundWorkerBuilder, BgWorkerStartTime};
+use pgrx::pg_sys;
+use pgrx::prelude::*;
+
+use super::{process, registry};
+use crate::gucs;
+
+/// A worker is started so long before it is needed, which is about what starting takes.
+const HEAD_START: TimeDelta = TimeDelta::milliseconds(200);
+/// How often to look for what nobody told of: databases made from a template, restored rows, prepared transactions.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+pub fn register() {
+    BackgroundWorkerBuilder::new("checkout_sessions launcher")
+        .set_library("checkout_sessions")
+        .set_function("checkout_sessions_launcher_main")
+        .set_restart_time(Some(Duration::from_secs(1)))
+        .enable_spi_access()
+        // On a standby it starts when that is promoted.
+        .set_start_time(BgWorkerStartTime::RecoveryFinished)
+        .load();
+}
+
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn checkout_sessions_launcher_main(_argument: pg_sys::Datum) {
+    process::start();
+    // No database: catalogs that all databases share, and no database held up.
+    BackgroundWorker::connect_worker_to_spi(None, None);
+    registry::attach_launcher();
+    // SAFETY: the callback has the right signature.
+    unsafe { pg_sys::before_shmem_exit(Some(at_exit), pg_sys::Datum::from(0)) };
+
+    let mut seen = HashSet::new();
+    let mut looked_at = 0;
+    let mut transactions = None;
+    loop {
+        if gucs::WORKER_ENABLED.get() {
+            let now = registry::now();
+            let next_look = looked_at + i64::try_from(LOOK_EVERY.as_micros()).unwrap_or(0);
+            if now >= next_look {
+                // Where no transaction has written since the last look, there is nothing to find: an idle server stays idle.
+                // SAFETY: reads a counter in shared memory.
+                let latest = unsafe { pg_sys::ReadNextFullTransactionId().value };
+                if transactions.replace(latest) != Some(latest) {
+                    look(&mut seen);
+                }
+                looked_at = now;
+            }
+            let (due, next) = registry::due(HEAD_START);
+            due.into_iter().for_each(start_worker);
+            process::sleep_until(next, LOOK_EVERY);
+        } else {
+            process::sleep_until(registry::NEVER, LOOK_EVERY);
+        }
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn at_exit(_code: std::ffi::c_int, _argument: pg_sys::Datum) {
+    registry::detach_launcher();
+}
+
+/// Has all databases looked at that have the extension, or that have not been looked at yet.
+fn look(seen: &mut HashSet<pg_sys::Oid>) {
+    let existing = databases();
+    let new: Vec<_> = existing
+        .iter()
+        .copied()
+        .filter(|oid| seen.insert(*oid))
+        .collect();
+    seen.retain(|oid| existing.contains(oid));
+    registry::look_everywhere(&new, &existing);
+}
+
+/// The databases that one can connect to, templates left out.
+fn databases() -> Vec<pg_sys::Oid> {
+    let mut found = Vec::new();
+    BackgroundWorker::transaction(std::panic::AssertUnwindSafe(|| {
+        // SAFETY: a scan of a shared catalog within a transaction, as the autovacuum launcher makes; the tuples are read
+        // before the scan goes on.
+        unsafe {
+            let relation =
+                pg_sys::table_open(pg_sys::DatabaseRelationId, pg_sys::AccessShareLock as i32);
+            let none = std::ptr::null_mut();
+            let scan = pg_sys::systable_beginscan(
+                relation,
+                pg_sys::InvalidOid,
+                false,
+                none,
+                0,
+                none.cast(),
+            );
+            loop {
+                let tuple = pg_sys::systable_getnext(scan);
+                if tuple.is_null() {
+                    break;
+                }
+                let form = pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_database>();
+                if (*form).datallowconn && !(*form).datistemplate {
+                    found.push((*form).oid);
+                }
+            }
+            pg_sys::systable_endscan(scan);
+            pg_sys::table_close(relation, pg_sys::AccessShareLock as i32);
+        }
+    }));
+    found
+}
+
+fn start_worker(oid: pg_sys::Oid) {
+    let started = BackgroundWorkerBuilder::new("checkout_sessions worker")
+        .set_library("checkout_sessions")
+        .set_function("checkout_sessions_worker_main")
+        .set_argument(Some(pg_sys::Datum::from(oid)))
+        .enable_spi_access()
+        .load_dynamic();
+    if started.is_err() {
+        registry::not_started(
+            oid,
+            "no background worker slot is free: raise max_worker_processes",
+        );
+    }
+}

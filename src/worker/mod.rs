@@ -1,0 +1,35 @@
+//! What happens on its own: sessions expire on time, reminders are written, old keys and events are purged.
+//!
+//! As with autovacuum, there is a launcher, which connects to no database, and a worker for a database while it has
+//! something to do there. A worker whose database has nothing due within seconds exits, so that nothing holds up DROP
+//! DATABASE, ALTER DATABASE ... RENAME or CREATE DATABASE ... TEMPLATE.
+//!
+//! Nothing depends on any of it for being right: what is overdue is expired for every reader. The worker only makes it
+//! durable and announces it.
+
+mod launcher;
+mod process;
+mod registry;
+mod sweeper;
+mod wake;
+
+use pgrx::pg_sys;
+
+pub use registry::status;
+pub use sweeper::retention;
+pub use wake::wake_at_commit;
+
+/// Sets up shared memory and the launcher, if the postmaster is loading the library.
+pub fn init() {
+    // SAFETY: both are set before any library is loaded.
+    let (preloading, upgrading) = unsafe {
+        (
+            pg_sys::process_shared_preload_libraries_in_progress,
+            pg_sys::IsBinaryUpgrade,
+        )
+    };
+    if preloading && !upgrading {
+        registry::init();
+        launcher::register();
+    }
+}

@@ -1,0 +1,60 @@
+//! What the launcher and the workers have in common as processes of the server.
+
+use std::ffi::CStr;
+use std::time::Duration;
+
+use pgrx::bgworkers::{BackgroundWorker, SignalWakeFlags};
+use pgrx::pg_sys;
+
+use super::registry;
+
+// The server's own handler for SIGTERM. pgrx wraps it in a function that cannot be given to the kernel.
+unsafe extern "C-unwind" {
+    fn die(signal: std::ffi::c_int);
+}
+
+/// Sets up signals. With `die`, and not a flag of our own, SIGTERM interrupts a statement and even a commit that waits for
+/// a standby, so that neither a fast shutdown nor DROP DATABASE ... WITH (FORCE) has to wait.
+pub fn start() {
+    // SAFETY: `die` is a signal handler. Before attach_signal_handlers, which ends by unblocking signals.
+    unsafe {
+        #[cfg(not(feature = "pg18"))]
+        pg_sys::pqsignal(pg_sys::SIGTERM as i32, Some(die));
+        #[cfg(feature = "pg18")]
+        pg_sys::pqsignal_be(pg_sys::SIGTERM as i32, Some(die));
+    }
+    BackgroundWorker::attach_signal_handlers(SignalWakeFlags::SIGHUP);
+}
+
+/// Sets a configuration parameter for this process.
+pub fn set(name: &CStr, value: &CStr) {
+    // SAFETY: NUL-terminated texts; an unknown name or a bad value is an ordinary error.
+    unsafe {
+        pg_sys::SetConfigOption(
+            name.as_ptr(),
+            value.as_ptr(),
+            pg_sys::GucContext::PGC_SUSET,
+            pg_sys::GucSource::PGC_S_OVERRIDE,
+        );
+    }
+}
+
+/// Sleeps until the latch is set or the time has come, and reads changed configuration.
+pub fn sleep_until(at: i64, at_most: Duration) {
+    let microseconds = u64::try_from(at.saturating_sub(registry::now())).unwrap_or(0);
+    // Up to the next millisecond: a latch that times out too early would only have to wait again.
+    let pause = Duration::from_millis(microseconds.div_ceil(1_000)).min(at_most);
+    if !BackgroundWorker::wait_latch(Some(pause)) {
+        // SAFETY: the postmaster is gone; nothing is left to do.
+        unsafe { pg_sys::proc_exit(1) };
+    }
+    reload();
+}
+
+/// Reads changed configuration, if the server was told to.
+pub fn reload() {
+    if BackgroundWorker::sighup_received() {
+        // SAFETY: outside of a transaction, as the server's own loops do.
+        unsafe { pg_sys::ProcessConfigFile(pg_sys::GucContext::PGC_SIGHUP) };
+    }
+}

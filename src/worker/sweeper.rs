@@ -1,0 +1,233 @@
+//! The worker of one database: expires what is due, and exits when nothing is due soon.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use pgrx::bgworkers::BackgroundWorker;
+use pgrx::pg_sys;
+use pgrx::pg_sys::panic::CaughtError;
+use pgrx::prelude::*;
+
+use super::{process, registry};
+use crate::domain::{Error, Result};
+use crate::store::maintenance;
+use crate::{datum, gucs, report};
+
+/// A worker stays for what is due within this time. DROP DATABASE waits for up to five seconds.
+const STAY: TimeDelta = TimeDelta::seconds(2);
+/// When to try rows again that somebody has locked.
+const LOCKED_RETRY: TimeDelta = TimeDelta::seconds(1);
+/// When to come back to a database that somebody drops, renames or copies.
+const CLAIMED_RETRY: TimeDelta = TimeDelta::seconds(6);
+/// Purging waits until there is this much time's worth of it.
+const PURGE_EVERY: TimeDelta = TimeDelta::minutes(10);
+
+/// Whether the worker ends because it is done.
+static DONE: AtomicBool = AtomicBool::new(false);
+
+enum Sweep {
+    /// The extension is not in this database.
+    Absent,
+    /// Somebody holds a lock that stands in the way.
+    Claimed(TimeDelta),
+    /// More may be due than was done.
+    More,
+    Swept {
+        next: i64,
+        purged: bool,
+    },
+}
+
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn checkout_sessions_worker_main(argument: pg_sys::Datum) {
+    let database = pg_sys::Oid::from(argument.value() as u32);
+    process::start();
+    if !registry::attach_worker(database) {
+        return;
+    }
+    // SAFETY: the callback has the right signature.
+    unsafe { pg_sys::before_shmem_exit(Some(at_exit), argument) };
+    BackgroundWorker::connect_worker_to_spi_by_oid(Some(database), None);
+    process::set(c"application_name", c"checkout_sessions worker");
+    process::set(c"search_path", c"pg_catalog, pg_temp");
+    process::set(c"lock_timeout", c"2s");
+
+    while gucs::WORKER_ENABLED.get() {
+        process::reload();
+        pgrx::check_for_interrupts!();
+        registry::begin_sweep(database);
+        let now = registry::now();
+        let after = |span: TimeDelta| now + span.num_microseconds().unwrap_or(0);
+        match sweep_or_note(database) {
+            Sweep::Absent => {
+                registry::forget(database);
+                break;
+            }
+            Sweep::Claimed(pause) => {
+                registry::postpone(database, after(pause));
+                break;
+            }
+            Sweep::More => {
+                registry::end_sweep(database, now, false);
+            }
+            Sweep::Swept { next, purged } => {
+                let next = registry::end_sweep(database, next, purged);
+                if next > after(STAY) {
+                    break;
+                }
+                process::sleep_until(next, Duration::from_secs(60));
+            }
+        }
+    }
+    DONE.store(true, Ordering::Relaxed);
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn at_exit(_code: std::ffi::c_int, argument: pg_sys::Datum) {
+    registry::detach_worker(
+        pg_sys::Oid::from(argument.value() as u32),
+        !DONE.load(Ordering::Relaxed),
+    );
+}
+
+/// One transaction's worth of work. An error is noted for `worker_status()`, and ends the process: the launcher starts
+/// another, later each time.
+fn sweep_or_note(database: pg_sys::Oid) -> Sweep {
+    let swept = BackgroundWorker::transaction(move || {
+        PgTryBuilder::new(move || report::or_raise(sweep(database)))
+            .catch_others(move |error| {
+                let (CaughtError::PostgresError(report)
+                | CaughtError::ErrorReport(report)
+                | CaughtError::RustPanic {
+                    ereport: report, ..
+                }) = &error;
+                registry::note_error(database, report.message());
+                error.rethrow()
+            })
+            .execute()
+    });
+    // SAFETY: outside of a transaction. Without it autovacuum would never learn what the worker changed.
+    unsafe { pg_sys::pgstat_report_stat(true) };
+    swept
+}
+
+fn sweep(database: pg_sys::Oid) -> Result<Sweep> {
+    if !database_is_free(database) {
+        return Ok(Sweep::Claimed(CLAIMED_RETRY));
+    }
+    match lock_extension() {
+        Locked::Absent => return Ok(Sweep::Absent),
+        Locked::Busy => return Ok(Sweep::Claimed(LOCKED_RETRY)),
+        Locked::Yes => {}
+    }
+    as_worker_role(move || {
+        let batch = gucs::WORKER_BATCH_SIZE.get();
+        let full = usize::try_from(batch).unwrap_or(1);
+        let now = datum::now();
+        let expired = maintenance::expire_due(batch, now)?;
+        let noticed = maintenance::notice_due(batch, now)?;
+        if expired.max(noticed) >= full {
+            return Ok(Sweep::More);
+        }
+        let retention = retention();
+        let purge_after = datum::from_micros(registry::last_purge_at(database)) + PURGE_EVERY;
+        let purging = purge_after <= now;
+        if purging && maintenance::purge(batch, retention, now)? >= full {
+            return Ok(Sweep::More);
+        }
+        let (due, purge) = maintenance::next_due(retention)?;
+        // What is still due is locked by somebody: that row waits, and no other.
+        let due = due.map(|due| if due <= now { now + LOCKED_RETRY } else { due });
+        let purge =
+            purge.map(|purge| purge.max(if purging { now } else { purge_after } + PURGE_EVERY));
+        let next = due
+            .into_iter()
+            .chain(purge)
+            .min()
+            .map_or(registry::NEVER, datum::micros);
+        Ok(Sweep::Swept {
+            next,
+            purged: purging,
+        })
+    })
+}
+
+/// How long delivered events are kept; `None` for ever.
+pub fn retention() -> Option<TimeDelta> {
+    let minutes = gucs::OUTBOX_RETENTION.get();
+    (minutes >= 0).then(|| TimeDelta::minutes(minutes.into()))
+}
+
+/// Whether nobody is dropping, renaming or copying the database: they hold a lock on it and wait for us to leave.
+fn database_is_free(database: pg_sys::Oid) -> bool {
+    let tag = pg_sys::LOCKTAG {
+        // The lock of a shared object (storage/lock.h, SET_LOCKTAG_OBJECT).
+        locktag_field1: 0,
+        locktag_field2: pg_sys::DatabaseRelationId.to_u32(),
+        locktag_field3: database.to_u32(),
+        locktag_field4: 0,
+        locktag_type: pg_sys::LockTagType::LOCKTAG_OBJECT as u8,
+        locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
+    };
+    // SAFETY: within a transaction, which releases the lock; it does not wait.
+    let result = unsafe { pg_sys::LockAcquire(&tag, pg_sys::RowExclusiveLock as i32, false, true) };
+    result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+}
+
+enum Locked {
+    Absent,
+    Busy,
+    Yes,
+}
+
+/// Makes DROP EXTENSION wait for the end of this transaction, or finds that it cannot.
+fn lock_extension() -> Locked {
+    // SAFETY: look-ups in catalogs and a lock, within a transaction.
+    unsafe {
+        let exists =
+            || pg_sys::get_extension_oid(c"checkout_sessions".as_ptr(), true) != pg_sys::InvalidOid;
+        let table = || {
+            let schema = pg_sys::get_namespace_oid(c"checkout_data".as_ptr(), true);
+            pg_sys::get_relname_relid(c"checkout_sessions".as_ptr(), schema)
+        };
+        let oid = table();
+        if !exists() || oid == pg_sys::InvalidOid {
+            return Locked::Absent;
+        }
+        if !pg_sys::ConditionalLockRelationOid(oid, pg_sys::RowExclusiveLock as i32) {
+            return Locked::Busy;
+        }
+        // To take the lock is to learn of what was committed before.
+        if exists() && table() == oid {
+            Locked::Yes
+        } else {
+            Locked::Absent
+        }
+    }
+}
+
+/// Runs `work` as the restricted role that owns the maintenance functions, not as the bootstrap superuser: a trigger that
+/// somebody put on a table runs with these rights, too.
+fn as_worker_role<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
+    let mut user = pg_sys::InvalidOid;
+    let mut context = 0;
+    // SAFETY: within a transaction. Should `work` raise an error, the abort restores the user.
+    unsafe {
+        let role = pg_sys::get_role_oid(c"checkout_sessions_worker".as_ptr(), true);
+        if role == pg_sys::InvalidOid {
+            return Err(Error::Internal(
+                "role checkout_sessions_worker does not exist".into(),
+            ));
+        }
+        pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
+        let restricted =
+            pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION;
+        pg_sys::SetUserIdAndSecContext(role, context | restricted as i32);
+    }
+    let result = work();
+    // SAFETY: as it was before.
+    unsafe { pg_sys::SetUserIdAndSecContext(user, context) };
+    result
+}
