@@ -1,7 +1,8 @@
 -- Functions that SQL says best. The other functions of schema checkout are written in Rust: src/api/.
 
 -- how rows are shown ----------------------------------------------------------------------------------------------
--- Each is one expression, so that the planner puts it in the place of its call.
+-- Each is one expression without a search path of its own, so that the planner puts it in the place of its call; names
+-- and operators are qualified instead.
 
 CREATE FUNCTION checkout_data.effective_status(status text, deadline timestamptz, at timestamptz) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -83,13 +84,13 @@ CREATE FUNCTION checkout_data.event_of(
                 (pg_catalog.to_jsonb(checkout_data.session_at(s, '-infinity', false)) OPERATOR(pg_catalog.-) 'idempotent_replay')
                 OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object(
                     'status', o.session_status,
-                    'payment_status', CASE o.session_status WHEN 'complete' THEN 'paid' ELSE 'unpaid' END,
-                    'payment_id', CASE o.session_status WHEN 'complete' THEN s.payment_id END,
-                    'completed_at', CASE o.session_status WHEN 'complete' THEN s.completed_at END,
+                    'payment_status', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN 'paid' ELSE 'unpaid' END,
+                    'payment_id', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN s.payment_id END,
+                    'completed_at', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN s.completed_at END,
                     'attempts', o.session_attempts,
-                    'updated_at', CASE o.session_status WHEN 'open' THEN o.created_at ELSE s.updated_at END))
+                    'updated_at', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'open' THEN o.created_at ELSE s.updated_at END))
                 OPERATOR(pg_catalog.||) CASE WHEN p.payment_id IS NULL THEN '{}' ELSE pg_catalog.jsonb_build_object('payment',
-                    pg_catalog.to_jsonb(checkout_data.payment_of(p, false)) OPERATOR(pg_catalog.-) 'idempotent_replay') END)::text
+                    pg_catalog.to_jsonb(checkout_data.payment_of(p, false)) OPERATOR(pg_catalog.-) 'idempotent_replay') END)::pg_catalog.text
     )::checkout.webhook_event
     $$;
 COMMENT ON FUNCTION checkout_data.event_of IS 'An event as consumers get it, with its body.';
@@ -160,14 +161,14 @@ CREATE FUNCTION checkout_data.functions_of_access(access text) RETURNS SETOF reg
     SET search_path TO pg_catalog, pg_temp
     AS $$
     DECLARE
-        names CONSTANT text[] := CASE access
-            WHEN 'secret' THEN ARRAY[
+        names CONSTANT text[] := CASE
+            WHEN access = 'secret' THEN ARRAY[
                 'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
                 'recover_checkout_session', 'begin_payment', 'record_payment', 'list_payments', 'list_webhook_events',
                 'session_funnel', 'redirect_url', 'current_organization_id', 'current_environment']
-            WHEN 'dispatcher' THEN ARRAY[
+            WHEN access = 'dispatcher' THEN ARRAY[
                 'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events', 'outbox_status']
-            WHEN 'admin' THEN ARRAY[
+            WHEN access = 'admin' THEN ARRAY[
                 'create_organization', 'update_organization', 'list_organizations', 'expire_due_checkout_sessions',
                 'redeliver_webhook_events', 'outbox_status', 'worker_status']
         END;

@@ -140,5 +140,117 @@ SELECT pg_catalog.pg_extension_config_dump('checkout_data.idempotency_keys', '')
 SELECT pg_catalog.pg_extension_config_dump('checkout_data.payments', '');
 SELECT pg_catalog.pg_extension_config_dump('checkout_data.webhook_outbox', '');
 
+-- what \df+ and PostgREST's OpenAPI say ----------------------------------------------------------------------------
+
+COMMENT ON FUNCTION checkout.create_checkout_session IS $$Creates a checkout session and returns it.
+
+amount: in major units of the currency (12.34 dollars), exact: not finer than the currency's smallest unit. currency_code: ISO 4217. Either customer_id or customer_email is required. success_url, cancel_url: http or https; {CHECKOUT_SESSION_ID} is kept as given. reference: your order id; the organization's reference_policy decides whether it may repeat. payment_methods, max_retry_attempts (0 to 10): the organization's unless given. metadata: a JSON object of at most 32 kB. expires_at (a time) or expires_in (an interval): the organization's default_lifetime unless given, within its bounds.
+
+idempotency_key: the same key with the same request returns the same session (idempotent_replay is true) for as long as checkout_sessions.idempotency_key_lifetime; with another request it is an error.
+
+Errors: 22004, 22023, 22003 an argument is missing, wrong or out of range; 28000 no organization; 23505 the reference is taken; PT409 the idempotency key was used for another request.$$;
+
+COMMENT ON FUNCTION checkout.get_checkout_session IS $$Returns a checkout session as it is now. A session whose deadline has passed is expired, whether or not the worker has been there. Works in READ ONLY transactions and on a standby.
+
+Errors: 28000 no organization; PT404 unknown, or another organization's or environment's.$$;
+
+COMMENT ON FUNCTION checkout.list_checkout_sessions IS $$Returns checkout sessions, newest first; every argument narrows the list, and all of them combine.
+
+status: open, complete, failed or expired, as of now. payment_id: the session that this payment was for. created_after: inclusive; created_before: exclusive. page_size: 1 to 100. starting_after: the id of a session, for the page after it; ending_before: for the page before it. page_offset: how many to pass over; a cursor is faster on later pages.
+
+Errors: 22023 an argument is wrong; 28000 no organization; PT404 a cursor names no session of yours.$$;
+
+COMMENT ON FUNCTION checkout.expire_checkout_session IS $$Expires an open checkout session now, and returns it. Changes nothing when it is expired already.
+
+Errors: 28000 no organization; PT404 unknown session; PT409 complete or failed, or a payment is in progress.$$;
+
+COMMENT ON FUNCTION checkout.recover_checkout_session IS $$Creates a new open session with the contents of an expired one, and returns it; its recovered_from is the expired one's id. expires_at or expires_in: as for create_checkout_session.
+
+Errors: 22023 a wrong deadline; 28000 no organization; PT404 unknown session; PT409 the session is not expired; 23505 its reference is taken.$$;
+
+COMMENT ON FUNCTION checkout.begin_payment IS $$Records that a payment has begun, and returns it. Until its lease ends the session stays open, even past its deadline, and no other payment can begin. Call it before sending the buyer to the payment provider.
+
+payment_id: yours or the provider's, unique within the organization. payment_method: one of the session's. lease: 1 second to 15 minutes. The same call again returns the same payment while its lease runs.
+
+Errors: 22004, 22023 an argument is missing or wrong; 28000 no organization; PT404 unknown session; PT409 the session is not open, another payment is in progress, or the payment is recorded already.$$;
+
+COMMENT ON FUNCTION checkout.record_payment IS $$Records how a payment ended, and returns it. Look at its status: succeeded, the session is complete; failed; or rejected, money was taken that the session cannot accept (rejection_reason: session_expired, session_failed, already_paid, amount_mismatch, currency_mismatch), and has to be refunded. A rejected payment is an answer and not an error, so that it is never lost.
+
+outcome: succeeded or failed. amount (major units), currency_code: what was paid; the session's unless given. failure_code, failure_message: for outcome failed. When more payments have failed than max_retry_attempts, the session is failed. The same payment_id again gives the same answer (idempotent_replay is true).
+
+Errors: 22004, 22023 an argument is missing or wrong; 28000 no organization; PT404 unknown session; PT409 the payment belongs to another session or was recorded with another amount.$$;
+
+COMMENT ON FUNCTION checkout.list_payments IS $$Returns the payments of a checkout session, oldest first, those that failed or were rejected included.
+
+Errors: 22004 no id; 28000 no organization; PT404 unknown session.$$;
+
+COMMENT ON FUNCTION checkout.list_webhook_events IS $$Returns the organization's webhook events: those of the newest session first, of each session the last event first.
+
+event_type: as checkout.session.completed. status: pending, leased, delivered or dead. page_size: 1 to 100. starting_after: an event_id, for the page after it.
+
+Errors: 22023, 22P02 an argument is wrong; 28000 no organization; PT404 unknown session or cursor.$$;
+
+COMMENT ON FUNCTION checkout.session_funnel IS $$Returns how many sessions were created in each hour, day, week or month, what became of them, the share that was completed, and the median time from creation to payment.
+
+created_after: inclusive; created_before: exclusive; bucket: hour, day, week or month.
+
+Errors: 22023 a wrong bucket; 28000 no organization.$$;
+
+COMMENT ON FUNCTION checkout.redirect_url IS $$Returns a success_url or cancel_url with {CHECKOUT_SESSION_ID} replaced by the session's id.$$;
+
+COMMENT ON FUNCTION checkout.current_organization_id IS $$Returns the organization on whose behalf the caller acts: the setting checkout_sessions.organization_id. Policies read it through this function.
+
+Errors: 28000 none is set, or it is not a UUID.$$;
+
+COMMENT ON FUNCTION checkout.current_environment IS $$Returns the environment on which the caller acts, live or test: the setting checkout_sessions.environment.
+
+Errors: 28000 no organization is set.$$;
+
+COMMENT ON FUNCTION checkout.claim_webhook_events IS $$Leases up to batch_size (1 to 1000) events that are due, of all organizations or of one, and returns them with their body and lease_token. Within a session the next event is only given out when the one before is delivered or dead.
+
+Send each body as it stands, with event_id as webhook-id; then call ack_webhook_events or nack_webhook_event. What is neither acknowledged nor put off within lease (1 second to 12 hours) is given out again; after 10 times it is dead. Delivery is at least once.
+
+Errors: 22004, 22023 an argument is missing or wrong.$$;
+
+COMMENT ON FUNCTION checkout.ack_webhook_events IS $$Marks events as delivered that are leased under this lease_token, and returns how many that were. An event that has been claimed again since then is not touched.
+
+Errors: 22004 an argument is missing; 22P02 an element is not an event id.$$;
+
+COMMENT ON FUNCTION checkout.nack_webhook_event IS $$Puts an event off that could not be delivered, and returns it. It is due again after retry_after, or after 5 seconds, 5 minutes, 30 minutes, 2, 5, 10, 14, 20, 24 hours (a fifth more or less; Standard Webhooks 1.0.0); after the tenth attempt it is dead. error: why, for whoever looks at last_error.
+
+Errors: 22004, 22023, 22P02 an argument is missing or wrong; PT404 unknown event; PT409 it is not leased under this lease_token.$$;
+
+COMMENT ON FUNCTION checkout.redeliver_webhook_events IS $$Makes events due again that were delivered or are dead, and returns how many there were.
+
+Errors: 22004 no ids; 22P02 an element is not an event id.$$;
+
+COMMENT ON FUNCTION checkout.outbox_status IS $$Returns how many webhook events are pending, leased, delivered and dead, since when the oldest has been pending, and for how long.$$;
+
+COMMENT ON FUNCTION checkout.create_organization IS $$Creates an organization and returns its id.
+
+default_lifetime (60 minutes), minimum_lifetime (1 second), maximum_lifetime (48 hours; 30 days at the most): of its sessions. max_retry_attempts (3; 0 to 10). reference_policy (none): none, unique, error, return_existing or expire_previous. sub_minor_amounts (false): whether amounts may have 4 decimals in any currency. payment_methods ({bank_transfer,payid}): of sessions that name none. base_url: where its hosted payment pages live. expiring_notice: how long before the deadline checkout.session.expiring is written.
+
+Errors: 22004 no name; 22023 a setting is out of its bounds.$$;
+
+COMMENT ON FUNCTION checkout.update_organization IS $$Changes settings of an organization, and returns it. What is not given stays as it is; an empty base_url and a zero expiring_notice take the setting away. Sessions that exist are not changed.
+
+Errors: 22004, 22023 an argument is missing or out of its bounds; PT404 unknown organization.$$;
+
+COMMENT ON FUNCTION checkout.list_organizations IS $$Returns all organizations and their settings.$$;
+
+COMMENT ON FUNCTION checkout.expire_due_checkout_sessions IS $$Expires up to batch (1 to 100000) sessions whose deadline has passed, with their events, of all organizations; writes reminders that are due and purges what is old. Returns how many sessions it expired. The worker does the same on its own; call it where the library is not preloaded, from pg_cron for example, until it returns less than batch.
+
+Errors: 22004, 22023 batch is missing or wrong.$$;
+
+COMMENT ON FUNCTION checkout.worker_status IS $$Returns how the background worker is in this database. state: sleeping, starting, working, failing (see last_error), disabled (checkout_sessions.worker_enabled is off), standby, no launcher (it is being restarted) or not preloaded (add checkout_sessions to shared_preload_libraries). pid: of the worker while it works; a worker with nothing due soon exits. next_deadline: of the sessions that are open. overdue, oldest_overdue_at, lag: sessions whose deadline has passed that are not yet expired in the table; expected to be 0 and NULL.$$;
+
+COMMENT ON FUNCTION checkout.grant_access IS $$Lets a role call the functions of an access: secret (everything of one organization, which the role's setting checkout_sessions.organization_id names), dispatcher (the outbox of all organizations) or admin (organizations, worker). To be called by a superuser.
+
+Errors: 22004, 22023 an argument is missing or wrong.$$;
+
+COMMENT ON FUNCTION checkout.revoke_access IS $$Takes back what grant_access gave.
+
+Errors: 22004, 22023 an argument is missing or wrong.$$;
+
 -- The worker learns of this database when the script commits.
 SELECT checkout_data.wake_worker();

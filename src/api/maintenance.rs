@@ -53,7 +53,7 @@ fn worker_status() -> TableIterator<
         let now = datum::now();
         let status = worker::status();
         let (oldest, overdue) = maintenance::overdue(now)?;
-        let (next_deadline, _) = maintenance::next_due(None)?;
+        let next_deadline = maintenance::next_due(None)?.session;
         // SAFETY: reads a flag in shared memory.
         let standby = unsafe { pg_sys::RecoveryInProgress() };
         let state = match &status {

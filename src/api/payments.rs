@@ -41,13 +41,13 @@ fn begin_payment(
         if payment::begin(&session.state, known.as_ref(), payment_id, now)? == Begin::Replay {
             return payments::replay(tenant, payment_id);
         }
-        if let (Some(method), Some(allowed)) = (payment_method, &session.payment_methods) {
-            if !allowed.iter().any(|allowed| allowed == method) {
-                return Err(Error::invalid(
-                    "payment_method",
-                    "is not among the session's payment methods",
-                ));
-            }
+        if let (Some(method), Some(allowed)) = (payment_method, &session.payment_methods)
+            && !allowed.iter().any(|allowed| allowed == method)
+        {
+            return Err(Error::invalid(
+                "payment_method",
+                "is not among the session's payment methods",
+            ));
         }
         payments::begin(
             tenant,

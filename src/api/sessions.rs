@@ -269,10 +269,9 @@ fn list_checkout_sessions(
         let time = |argument, at: Option<TimestampWithTimeZone>| {
             at.map(|at| datum::from_timestamp(argument, at)).transpose()
         };
-        let (created_after, created_before) = validate::period(
-            time("created_after", created_after)?,
-            time("created_before", created_before)?,
-        )?;
+        let created_after = time("created_after", created_after)?;
+        let created_before = time("created_before", created_before)?;
+        validate::period(created_after, created_before)?;
         let filter = Filter {
             status: status.map(str::parse::<Status>).transpose()?,
             customer_id,

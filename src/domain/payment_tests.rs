@@ -1,3 +1,5 @@
+#![expect(clippy::panic)]
+
 use chrono::TimeDelta;
 
 use super::*;

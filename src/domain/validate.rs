@@ -169,7 +169,7 @@ pub fn payment_methods(methods: &[Option<String>]) -> Result<Vec<String>> {
     Ok(checked)
 }
 
-/// How long at least one of something lasts, at most 30 days: notices and the like.
+/// How long before a deadline its reminder is due.
 pub fn notice(argument: &'static str, value: TimeDelta) -> Result<TimeDelta> {
     if value < TimeDelta::seconds(1) || value > TimeDelta::days(30) {
         return Err(Error::invalid(
@@ -180,17 +180,14 @@ pub fn notice(argument: &'static str, value: TimeDelta) -> Result<TimeDelta> {
     Ok(value)
 }
 
-/// The bounds of a period, the later exclusive.
-pub fn period(
-    after: Option<DateTime<Utc>>,
-    before: Option<DateTime<Utc>>,
-) -> Result<(Option<DateTime<Utc>>, Option<DateTime<Utc>>)> {
+/// Checks that a period does not end before it begins.
+pub fn period(after: Option<DateTime<Utc>>, before: Option<DateTime<Utc>>) -> Result<()> {
     match (after, before) {
         (Some(after), Some(before)) if after > before => Err(Error::invalid(
             "created_after",
             "must not be later than created_before",
         )),
-        bounds => Ok(bounds),
+        _ => Ok(()),
     }
 }
 

@@ -94,19 +94,28 @@ statement!(
          (SELECT min(o.delivered_at) + $1 FROM checkout_data.webhook_outbox o WHERE o.delivered_at IS NOT NULL))"
 );
 
-/// When the next session or reminder is due, and when there is next something to purge.
-pub fn next_due(
-    retention: Option<TimeDelta>,
-) -> Result<(Option<DateTime<Utc>>, Option<DateTime<Utc>>)> {
+/// What is due next.
+#[derive(Debug, Default)]
+pub struct NextDue {
+    /// A session, or its reminder.
+    pub session: Option<DateTime<Utc>>,
+    /// A row that can be purged.
+    pub purge: Option<DateTime<Utc>>,
+}
+
+pub fn next_due(retention: Option<TimeDelta>) -> Result<NextDue> {
     let read = |at: Option<TimestampWithTimeZone>| {
         at.and_then(|at| datum::from_timestamp("deadline", at).ok())
     };
-    let row = NEXT_DUE.with(|statement| {
+    let next = NEXT_DUE.with(|statement| {
         statement.row(&[retention.map(datum::interval).into()], |row| {
-            Ok((row.get(1)?, row.get(2)?))
+            Ok(NextDue {
+                session: read(row.get(1)?),
+                purge: read(row.get(2)?),
+            })
         })
     })?;
-    Ok(row.map_or((None, None), |(due, purge)| (read(due), read(purge))))
+    Ok(next.unwrap_or_default())
 }
 
 statement!(

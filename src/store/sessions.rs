@@ -321,7 +321,7 @@ pub struct Locked {
 
 /// Locks a session, or PT404.
 pub fn lock(tenant: Tenant, id: Uuid) -> Result<Locked> {
-    LOCK.with(|statement| statement.row(&key(tenant, id), |row| Ok(read_locked(row)?)))?
+    LOCK.with(|statement| statement.row(&key(tenant, id), read_locked))?
         .unwrap_or(Err(Error::SessionNotFound {
             checkout_session_id: id,
         }))

@@ -137,9 +137,11 @@ fn sweep(database: pg_sys::Oid) -> Result<Sweep> {
         if purging && maintenance::purge(batch, retention, now)? >= full {
             return Ok(Sweep::More);
         }
-        let (due, purge) = maintenance::next_due(retention)?;
+        let next = maintenance::next_due(retention)?;
         // What is still due is locked by somebody: that row waits, and no other.
-        let due = due.map(|due| if due <= now { now + LOCKED_RETRY } else { due });
+        let due = next
+            .session
+            .map(|due| if due <= now { now + LOCKED_RETRY } else { due });
         let purge =
             purge.map(|purge| purge.max(if purging { now } else { purge_after } + PURGE_EVERY));
         let next = due
