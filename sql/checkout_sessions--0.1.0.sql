@@ -582,65 +582,6 @@ CREATE FUNCTION checkout.revoke_access(role regrole, access text) RETURNS void
     END
     $$;
 
--- src/lib.rs
-
--- src/api/maintenance.rs
--- checkout_sessions::api::maintenance::wake_worker
-CREATE  FUNCTION checkout_data."wake_worker"() RETURNS void
-STRICT 
-SET search_path TO pg_catalog, pg_temp
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'wake_worker_wrapper';
-
--- src/lib.rs
-
--- src/api/maintenance.rs
--- checkout_sessions::api::maintenance::expire_due_checkout_sessions
-CREATE  FUNCTION checkout."expire_due_checkout_sessions"(
-	"batch" INT DEFAULT 1000 /* Option < i32 > */
-) RETURNS INT /* i32 */
-SECURITY DEFINER 
-SET search_path TO pg_catalog, pg_temp
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'expire_due_checkout_sessions_wrapper';
-
--- src/api/events.rs
--- checkout_sessions::api::events::redeliver_webhook_events
-CREATE  FUNCTION checkout."redeliver_webhook_events"(
-	"event_ids" TEXT[] /* :: std :: option :: Option < Vec < Option < String > > > */
-) RETURNS INT /* i32 */
-SECURITY DEFINER 
-SET search_path TO pg_catalog, pg_temp
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'redeliver_webhook_events_wrapper';
-
--- src/api/organizations.rs
--- checkout_sessions::api::organizations::create_organization
-CREATE  FUNCTION checkout."create_organization"(
-	"name" TEXT, /* Option < & str > */
-	"default_lifetime" interval DEFAULT NULL, /* Option < Interval > */
-	"minimum_lifetime" interval DEFAULT NULL, /* Option < Interval > */
-	"maximum_lifetime" interval DEFAULT NULL, /* Option < Interval > */
-	"max_retry_attempts" INT DEFAULT NULL, /* Option < i32 > */
-	"reference_policy" TEXT DEFAULT NULL, /* Option < & str > */
-	"sub_minor_amounts" bool DEFAULT NULL, /* Option < bool > */
-	"payment_methods" TEXT[] DEFAULT NULL, /* :: std :: option :: Option < Vec < Option < String > > > */
-	"base_url" TEXT DEFAULT NULL, /* Option < & str > */
-	"expiring_notice" interval DEFAULT NULL /* Option < Interval > */
-) RETURNS uuid /* Uuid */
-SECURITY DEFINER 
-SET search_path TO pg_catalog, pg_temp
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'create_organization_wrapper';
-
--- src/tenant.rs
--- checkout_sessions::tenant::current_organization_id
-CREATE  FUNCTION checkout."current_organization_id"() RETURNS uuid /* pgrx :: Uuid */
-STRICT STABLE PARALLEL SAFE 
-SET search_path TO pg_catalog, pg_temp
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'current_organization_id_wrapper';
-
 -- src/api/events.rs
 -- checkout_sessions::api::events::ack_webhook_events
 CREATE  FUNCTION checkout."ack_webhook_events"(
@@ -652,43 +593,72 @@ SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'ack_webhook_events_wrapper';
 
--- src/tenant.rs
--- checkout_sessions::tenant::current_environment
-CREATE  FUNCTION checkout."current_environment"() RETURNS TEXT /* & '_ str */
-STRICT STABLE PARALLEL SAFE 
-SET search_path TO pg_catalog, pg_temp
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'current_environment_wrapper';
-
--- src/api/sessions.rs
--- checkout_sessions::api::sessions::get_checkout_session
-CREATE  FUNCTION checkout."get_checkout_session"(
-	"checkout_session_id" uuid /* Option < Uuid > */
-) RETURNS checkout.checkout_session /* Session */
-STABLE SECURITY DEFINER PARALLEL RESTRICTED 
-SET search_path TO pg_catalog, pg_temp
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'get_checkout_session_wrapper';
-
--- src/api/organizations.rs
--- checkout_sessions::api::organizations::update_organization
-CREATE  FUNCTION checkout."update_organization"(
-	"organization_id" uuid, /* Option < Uuid > */
-	"name" TEXT DEFAULT NULL, /* Option < & str > */
-	"default_lifetime" interval DEFAULT NULL, /* Option < Interval > */
-	"minimum_lifetime" interval DEFAULT NULL, /* Option < Interval > */
-	"maximum_lifetime" interval DEFAULT NULL, /* Option < Interval > */
-	"max_retry_attempts" INT DEFAULT NULL, /* Option < i32 > */
-	"reference_policy" TEXT DEFAULT NULL, /* Option < & str > */
-	"sub_minor_amounts" bool DEFAULT NULL, /* Option < bool > */
-	"payment_methods" TEXT[] DEFAULT NULL, /* :: std :: option :: Option < Vec < Option < String > > > */
-	"base_url" TEXT DEFAULT NULL, /* Option < & str > */
-	"expiring_notice" interval DEFAULT NULL /* Option < Interval > */
-) RETURNS checkout.organization /* Organization */
+-- src/api/events.rs
+-- checkout_sessions::api::events::claim_webhook_events
+CREATE  FUNCTION checkout."claim_webhook_events"(
+	"batch_size" INT DEFAULT 100, /* Option < i32 > */
+	"lease" interval DEFAULT '1 minute', /* Option < Interval > */
+	"organization_id" uuid DEFAULT NULL /* Option < Uuid > */
+) RETURNS SETOF checkout.webhook_event /* Event */
 SECURITY DEFINER 
 SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'update_organization_wrapper';
+AS 'MODULE_PATHNAME', 'claim_webhook_events_wrapper';
+
+-- src/api/events.rs
+-- checkout_sessions::api::events::list_webhook_events
+CREATE  FUNCTION checkout."list_webhook_events"(
+	"checkout_session_id" uuid DEFAULT NULL, /* Option < Uuid > */
+	"event_type" TEXT DEFAULT NULL, /* Option < & str > */
+	"status" TEXT DEFAULT NULL, /* Option < & str > */
+	"page_size" INT DEFAULT 20, /* Option < i32 > */
+	"starting_after" TEXT DEFAULT NULL /* Option < & str > */
+) RETURNS SETOF checkout.webhook_event /* Event */
+STABLE SECURITY DEFINER PARALLEL RESTRICTED 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'list_webhook_events_wrapper';
+
+-- src/api/events.rs
+-- checkout_sessions::api::events::nack_webhook_event
+CREATE  FUNCTION checkout."nack_webhook_event"(
+	"event_id" TEXT, /* Option < & str > */
+	"lease_token" uuid, /* Option < Uuid > */
+	"error" TEXT DEFAULT NULL, /* Option < & str > */
+	"retry_after" interval DEFAULT NULL /* Option < Interval > */
+) RETURNS checkout.webhook_event /* Event */
+SECURITY DEFINER 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'nack_webhook_event_wrapper';
+
+-- src/api/events.rs
+-- checkout_sessions::api::events::redeliver_webhook_events
+CREATE  FUNCTION checkout."redeliver_webhook_events"(
+	"event_ids" TEXT[] /* :: std :: option :: Option < Vec < Option < String > > > */
+) RETURNS INT /* i32 */
+SECURITY DEFINER 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'redeliver_webhook_events_wrapper';
+
+-- src/api/maintenance.rs
+-- checkout_sessions::api::maintenance::expire_due_checkout_sessions
+CREATE  FUNCTION checkout."expire_due_checkout_sessions"(
+	"batch" INT DEFAULT 1000 /* Option < i32 > */
+) RETURNS INT /* i32 */
+SECURITY DEFINER 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'expire_due_checkout_sessions_wrapper';
+
+-- src/api/maintenance.rs
+-- checkout_sessions::api::maintenance::wake_worker
+CREATE  FUNCTION checkout_data."wake_worker"() RETURNS void
+STRICT 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'wake_worker_wrapper';
 
 -- src/api/maintenance.rs
 -- checkout_sessions::api::maintenance::worker_status
@@ -710,6 +680,53 @@ STRICT SECURITY DEFINER PARALLEL RESTRICTED
 SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'worker_status_wrapper';
+
+-- src/api/organizations.rs
+-- checkout_sessions::api::organizations::create_organization
+CREATE  FUNCTION checkout."create_organization"(
+	"name" TEXT, /* Option < & str > */
+	"default_lifetime" interval DEFAULT NULL, /* Option < Interval > */
+	"minimum_lifetime" interval DEFAULT NULL, /* Option < Interval > */
+	"maximum_lifetime" interval DEFAULT NULL, /* Option < Interval > */
+	"max_retry_attempts" INT DEFAULT NULL, /* Option < i32 > */
+	"reference_policy" TEXT DEFAULT NULL, /* Option < & str > */
+	"sub_minor_amounts" bool DEFAULT NULL, /* Option < bool > */
+	"payment_methods" TEXT[] DEFAULT NULL, /* :: std :: option :: Option < Vec < Option < String > > > */
+	"base_url" TEXT DEFAULT NULL, /* Option < & str > */
+	"expiring_notice" interval DEFAULT NULL /* Option < Interval > */
+) RETURNS uuid /* Uuid */
+SECURITY DEFINER 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'create_organization_wrapper';
+
+-- src/api/organizations.rs
+-- checkout_sessions::api::organizations::list_organizations
+CREATE  FUNCTION checkout."list_organizations"() RETURNS SETOF checkout.organization /* Organization */
+STRICT STABLE SECURITY DEFINER PARALLEL RESTRICTED 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'list_organizations_wrapper';
+
+-- src/api/organizations.rs
+-- checkout_sessions::api::organizations::update_organization
+CREATE  FUNCTION checkout."update_organization"(
+	"organization_id" uuid, /* Option < Uuid > */
+	"name" TEXT DEFAULT NULL, /* Option < & str > */
+	"default_lifetime" interval DEFAULT NULL, /* Option < Interval > */
+	"minimum_lifetime" interval DEFAULT NULL, /* Option < Interval > */
+	"maximum_lifetime" interval DEFAULT NULL, /* Option < Interval > */
+	"max_retry_attempts" INT DEFAULT NULL, /* Option < i32 > */
+	"reference_policy" TEXT DEFAULT NULL, /* Option < & str > */
+	"sub_minor_amounts" bool DEFAULT NULL, /* Option < bool > */
+	"payment_methods" TEXT[] DEFAULT NULL, /* :: std :: option :: Option < Vec < Option < String > > > */
+	"base_url" TEXT DEFAULT NULL, /* Option < & str > */
+	"expiring_notice" interval DEFAULT NULL /* Option < Interval > */
+) RETURNS checkout.organization /* Organization */
+SECURITY DEFINER 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'update_organization_wrapper';
 
 -- src/api/payments.rs
 -- checkout_sessions::api::payments::begin_payment
@@ -734,17 +751,22 @@ SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'list_payments_wrapper';
 
--- src/api/events.rs
--- checkout_sessions::api::events::claim_webhook_events
-CREATE  FUNCTION checkout."claim_webhook_events"(
-	"batch_size" INT DEFAULT 100, /* Option < i32 > */
-	"lease" interval DEFAULT '1 minute', /* Option < Interval > */
-	"organization_id" uuid DEFAULT NULL /* Option < Uuid > */
-) RETURNS SETOF checkout.webhook_event /* Event */
+-- src/api/payments.rs
+-- checkout_sessions::api::payments::record_payment
+CREATE  FUNCTION checkout."record_payment"(
+	"checkout_session_id" uuid, /* Option < Uuid > */
+	"payment_id" TEXT, /* Option < & str > */
+	"outcome" TEXT, /* Option < & str > */
+	"amount" NUMERIC DEFAULT NULL, /* Option < AnyNumeric > */
+	"currency_code" TEXT DEFAULT NULL, /* Option < & str > */
+	"payment_method" TEXT DEFAULT NULL, /* Option < & str > */
+	"failure_code" TEXT DEFAULT NULL, /* Option < & str > */
+	"failure_message" TEXT DEFAULT NULL /* Option < & str > */
+) RETURNS checkout.payment /* Payment */
 SECURITY DEFINER 
 SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'claim_webhook_events_wrapper';
+AS 'MODULE_PATHNAME', 'record_payment_wrapper';
 
 -- src/api/sessions.rs
 -- checkout_sessions::api::sessions::create_checkout_session
@@ -783,33 +805,6 @@ SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'create_checkout_session_wrapper';
 
--- src/api/events.rs
--- checkout_sessions::api::events::list_webhook_events
-CREATE  FUNCTION checkout."list_webhook_events"(
-	"checkout_session_id" uuid DEFAULT NULL, /* Option < Uuid > */
-	"event_type" TEXT DEFAULT NULL, /* Option < & str > */
-	"status" TEXT DEFAULT NULL, /* Option < & str > */
-	"page_size" INT DEFAULT 20, /* Option < i32 > */
-	"starting_after" TEXT DEFAULT NULL /* Option < & str > */
-) RETURNS SETOF checkout.webhook_event /* Event */
-STABLE SECURITY DEFINER PARALLEL RESTRICTED 
-SET search_path TO pg_catalog, pg_temp
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'list_webhook_events_wrapper';
-
--- src/api/events.rs
--- checkout_sessions::api::events::nack_webhook_event
-CREATE  FUNCTION checkout."nack_webhook_event"(
-	"event_id" TEXT, /* Option < & str > */
-	"lease_token" uuid, /* Option < Uuid > */
-	"error" TEXT DEFAULT NULL, /* Option < & str > */
-	"retry_after" interval DEFAULT NULL /* Option < Interval > */
-) RETURNS checkout.webhook_event /* Event */
-SECURITY DEFINER 
-SET search_path TO pg_catalog, pg_temp
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'nack_webhook_event_wrapper';
-
 -- src/api/sessions.rs
 -- checkout_sessions::api::sessions::expire_checkout_session
 CREATE  FUNCTION checkout."expire_checkout_session"(
@@ -821,41 +816,14 @@ LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'expire_checkout_session_wrapper';
 
 -- src/api/sessions.rs
--- checkout_sessions::api::sessions::recover_checkout_session
-CREATE  FUNCTION checkout."recover_checkout_session"(
-	"checkout_session_id" uuid, /* Option < Uuid > */
-	"expires_at" timestamp with time zone DEFAULT NULL, /* Option < TimestampWithTimeZone > */
-	"expires_in" interval DEFAULT NULL /* Option < Interval > */
+-- checkout_sessions::api::sessions::get_checkout_session
+CREATE  FUNCTION checkout."get_checkout_session"(
+	"checkout_session_id" uuid /* Option < Uuid > */
 ) RETURNS checkout.checkout_session /* Session */
-SECURITY DEFINER 
+STABLE SECURITY DEFINER PARALLEL RESTRICTED 
 SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'recover_checkout_session_wrapper';
-
--- src/api/payments.rs
--- checkout_sessions::api::payments::record_payment
-CREATE  FUNCTION checkout."record_payment"(
-	"checkout_session_id" uuid, /* Option < Uuid > */
-	"payment_id" TEXT, /* Option < & str > */
-	"outcome" TEXT, /* Option < & str > */
-	"amount" NUMERIC DEFAULT NULL, /* Option < AnyNumeric > */
-	"currency_code" TEXT DEFAULT NULL, /* Option < & str > */
-	"payment_method" TEXT DEFAULT NULL, /* Option < & str > */
-	"failure_code" TEXT DEFAULT NULL, /* Option < & str > */
-	"failure_message" TEXT DEFAULT NULL /* Option < & str > */
-) RETURNS checkout.payment /* Payment */
-SECURITY DEFINER 
-SET search_path TO pg_catalog, pg_temp
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'record_payment_wrapper';
-
--- src/api/organizations.rs
--- checkout_sessions::api::organizations::list_organizations
-CREATE  FUNCTION checkout."list_organizations"() RETURNS SETOF checkout.organization /* Organization */
-STRICT STABLE SECURITY DEFINER PARALLEL RESTRICTED 
-SET search_path TO pg_catalog, pg_temp
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'list_organizations_wrapper';
+AS 'MODULE_PATHNAME', 'get_checkout_session_wrapper';
 
 -- src/api/sessions.rs
 -- checkout_sessions::api::sessions::list_checkout_sessions
@@ -876,6 +844,34 @@ STABLE SECURITY DEFINER PARALLEL RESTRICTED
 SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'list_checkout_sessions_wrapper';
+
+-- src/api/sessions.rs
+-- checkout_sessions::api::sessions::recover_checkout_session
+CREATE  FUNCTION checkout."recover_checkout_session"(
+	"checkout_session_id" uuid, /* Option < Uuid > */
+	"expires_at" timestamp with time zone DEFAULT NULL, /* Option < TimestampWithTimeZone > */
+	"expires_in" interval DEFAULT NULL /* Option < Interval > */
+) RETURNS checkout.checkout_session /* Session */
+SECURITY DEFINER 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'recover_checkout_session_wrapper';
+
+-- src/tenant.rs
+-- checkout_sessions::tenant::current_environment
+CREATE  FUNCTION checkout."current_environment"() RETURNS TEXT /* & '_ str */
+STRICT STABLE PARALLEL SAFE 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'current_environment_wrapper';
+
+-- src/tenant.rs
+-- checkout_sessions::tenant::current_organization_id
+CREATE  FUNCTION checkout."current_organization_id"() RETURNS uuid /* pgrx :: Uuid */
+STRICT STABLE PARALLEL SAFE 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'current_organization_id_wrapper';
 
 -- src/lib.rs
 -- finalize
@@ -1123,7 +1119,7 @@ COMMENT ON FUNCTION checkout.expire_due_checkout_sessions IS $$Expires up to bat
 
 Errors: 22004, 22023 batch is missing or wrong.$$;
 
-COMMENT ON FUNCTION checkout.worker_status IS $$Returns how the background worker is in this database. state: sleeping, starting, working, failing (see last_error), disabled (checkout_sessions.worker_enabled is off), standby, no launcher (it is being restarted) or not preloaded (add checkout_sessions to shared_preload_libraries). pid: of the worker while it works; a worker with nothing due soon exits. next_deadline: of the sessions that are open. overdue, oldest_overdue_at, lag: sessions whose deadline has passed that are not yet expired in the table; expected to be 0 and NULL.$$;
+COMMENT ON FUNCTION checkout.worker_status IS $$Returns how the background worker is in this database. state: sleeping, starting, working, failing (see last_error), disabled (checkout_sessions.worker_enabled is off), standby, no launcher (it is being restarted) or not preloaded (add checkout_sessions to shared_preload_libraries). pid: of the worker while it works; a worker with nothing due soon exits. next_deadline: when the next session or reminder is due. overdue, oldest_overdue_at, lag: sessions whose deadline has passed that are not yet expired in the table; expected to be 0 and NULL.$$;
 
 COMMENT ON FUNCTION checkout.grant_access IS $$Lets a role call the functions of an access: secret (everything of one organization, which the role's setting checkout_sessions.organization_id names), dispatcher (the outbox of all organizations) or admin (organizations, worker). To be called by a superuser.
 

@@ -242,7 +242,7 @@ COMMENT ON FUNCTION checkout.expire_due_checkout_sessions IS $$Expires up to bat
 
 Errors: 22004, 22023 batch is missing or wrong.$$;
 
-COMMENT ON FUNCTION checkout.worker_status IS $$Returns how the background worker is in this database. state: sleeping, starting, working, failing (see last_error), disabled (checkout_sessions.worker_enabled is off), standby, no launcher (it is being restarted) or not preloaded (add checkout_sessions to shared_preload_libraries). pid: of the worker while it works; a worker with nothing due soon exits. next_deadline: of the sessions that are open. overdue, oldest_overdue_at, lag: sessions whose deadline has passed that are not yet expired in the table; expected to be 0 and NULL.$$;
+COMMENT ON FUNCTION checkout.worker_status IS $$Returns how the background worker is in this database. state: sleeping, starting, working, failing (see last_error), disabled (checkout_sessions.worker_enabled is off), standby, no launcher (it is being restarted) or not preloaded (add checkout_sessions to shared_preload_libraries). pid: of the worker while it works; a worker with nothing due soon exits. next_deadline: when the next session or reminder is due. overdue, oldest_overdue_at, lag: sessions whose deadline has passed that are not yet expired in the table; expected to be 0 and NULL.$$;
 
 COMMENT ON FUNCTION checkout.grant_access IS $$Lets a role call the functions of an access: secret (everything of one organization, which the role's setting checkout_sessions.organization_id names), dispatcher (the outbox of all organizations) or admin (organizations, worker). To be called by a superuser.
 

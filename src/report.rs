@@ -19,9 +19,7 @@ pub fn or_raise<T>(result: Result<T>) -> T {
 fn raise(error: &Error) -> ! {
     let sqlstate = error.sqlstate().bytes().enumerate();
     // The encoding of MAKE_SQLSTATE in utils/elog.h: six bits a character.
-    let code = sqlstate.fold(0, |code, (at, c)| {
-        code | (i32::from((c - b'0') & 0x3F) << (6 * at))
-    });
+    let code = sqlstate.fold(0, |code, (at, c)| code | (i32::from((c - b'0') & 0x3F) << (6 * at)));
     // SAFETY: palloc0 gives a zeroed ErrorData, for which every field is valid; the texts are copied into the current
     // memory context, which ThrowErrorData is told to use. It does not return for an ERROR; pgrx turns its longjmp into
     // an unwind, so `error` and its owners are dropped.

@@ -19,21 +19,15 @@ pub struct Tenant {
 
 /// The tenant of this call, or 28000.
 pub fn current() -> Result<Tenant> {
-    let unset = Error::NotAuthenticated {
-        reason: "no organization is set",
-    };
+    let unset = Error::NotAuthenticated { reason: "no organization is set" };
     let value = ORGANIZATION_ID.get().ok_or(unset.clone())?;
     let text = value.to_str().unwrap_or_default();
     if text.is_empty() {
         return Err(unset);
     }
-    let organization_id = Uuid::try_parse(text).map_err(|_| Error::NotAuthenticated {
-        reason: "checkout_sessions.organization_id is not a UUID",
-    })?;
-    Ok(Tenant {
-        organization_id,
-        environment: ENVIRONMENT.get(),
-    })
+    let organization_id = Uuid::try_parse(text)
+        .map_err(|_| Error::NotAuthenticated { reason: "checkout_sessions.organization_id is not a UUID" })?;
+    Ok(Tenant { organization_id, environment: ENVIRONMENT.get() })
 }
 
 /// The role that makes the call, as `SET ROLE` left it: what a new session is marked with.
@@ -44,9 +38,7 @@ pub fn caller() -> String {
         if name.is_null() {
             return String::new();
         }
-        std::ffi::CStr::from_ptr(name)
-            .to_string_lossy()
-            .into_owned()
+        std::ffi::CStr::from_ptr(name).to_string_lossy().into_owned()
     }
 }
 

@@ -23,19 +23,10 @@ fn claim_webhook_events(
     organization_id: default!(Option<Uuid>, "NULL"),
 ) -> SetOfIterator<'static, Event> {
     let claimed = or_raise((|| {
-        let batch_size = validate::in_range(
-            "batch_size",
-            required("batch_size", batch_size)?,
-            1,
-            validate::CLAIM_SIZE,
-        )?;
+        let batch_size =
+            validate::in_range("batch_size", required("batch_size", batch_size)?, 1, validate::CLAIM_SIZE)?;
         let lease = time::event_lease(datum::from_interval("lease", required("lease", lease)?)?)?;
-        events::claim(
-            batch_size,
-            lease,
-            organization_id.map(datum::from_uuid),
-            datum::now(),
-        )
+        events::claim(batch_size, lease, organization_id.map(datum::from_uuid), datum::now())
     })());
     SetOfIterator::new(claimed)
 }
@@ -62,46 +53,34 @@ fn nack_webhook_event(
         let text = required("event_id", event_id)?;
         let id = EventId::parse("event_id", text)?;
         let lease_token = datum::from_uuid(required("lease_token", lease_token)?);
-        let error: Option<String> =
-            error.map(|error| error.chars().take(validate::FAILURE_MESSAGE).collect());
+        let error: Option<String> = error.map(|error| error.chars().take(validate::FAILURE_MESSAGE).collect());
         let retry_after = retry_after
             .map(|span| datum::from_interval("retry_after", span))
             .transpose()?
             .map(|span| {
                 if span < TimeDelta::zero() || span > TimeDelta::days(30) {
-                    Err(Error::invalid(
-                        "retry_after",
-                        "must be between 0 and 30 days",
-                    ))
+                    Err(Error::invalid("retry_after", "must be between 0 and 30 days"))
                 } else {
                     Ok(span)
                 }
             })
             .transpose()?;
 
-        let unknown = || Error::EventNotFound {
-            event_id: text.to_owned(),
-        };
+        let unknown = || Error::EventNotFound { event_id: text.to_owned() };
         let (attempts, token) = events::lock(&id)?.ok_or_else(unknown)?;
         if token != Some(lease_token) {
-            return Err(Error::LeaseLost {
-                event_id: text.to_owned(),
-            });
+            return Err(Error::LeaseLost { event_id: text.to_owned() });
         }
         let now = datum::now();
-        let delay =
-            retry::delay_after(attempts, chance()).map(|delay| retry_after.unwrap_or(delay));
-        events::nack(&id, delay.map(|delay| now + delay), error.as_deref(), now)?
-            .ok_or_else(unknown)
+        let delay = retry::delay_after(attempts, chance()).map(|delay| retry_after.unwrap_or(delay));
+        events::nack(&id, delay.map(|delay| now + delay), error.as_deref(), now)?.ok_or_else(unknown)
     })())
 }
 
 #[pg_extern(schema = "checkout", security_definer)]
 #[search_path(pg_catalog, pg_temp)]
 fn redeliver_webhook_events(event_ids: Option<Vec<Option<String>>>) -> i32 {
-    or_raise((|| {
-        events::redeliver(&event_ids_of(event_ids)?, datum::now()).map(count)
-    })())
+    or_raise((|| events::redeliver(&event_ids_of(event_ids)?, datum::now()).map(count))())
 }
 
 #[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
@@ -119,30 +98,19 @@ fn list_webhook_events(
         if let Some(id) = session
             && !sessions::exists(tenant, id)?
         {
-            return Err(Error::SessionNotFound {
-                checkout_session_id: id,
-            });
+            return Err(Error::SessionNotFound { checkout_session_id: id });
         }
-        if event_type.is_some_and(|name| EventType::ALL.iter().all(|known| known.as_str() != name))
-        {
+        if event_type.is_some_and(|name| EventType::ALL.iter().all(|known| known.as_str() != name)) {
             return Err(Error::invalid("event_type", "is not the type of an event"));
         }
         if status.is_some_and(|name| !["pending", "leased", "delivered", "dead"].contains(&name)) {
-            return Err(Error::invalid(
-                "status",
-                "must be pending, leased, delivered or dead",
-            ));
+            return Err(Error::invalid("status", "must be pending, leased, delivered or dead"));
         }
-        let starting_after = starting_after
-            .map(|id| EventId::parse("starting_after", id))
-            .transpose()?;
+        let starting_after = starting_after.map(|id| EventId::parse("starting_after", id)).transpose()?;
         if starting_after.as_ref().is_some_and(|id| {
-            id.organization_id != tenant.organization_id
-                || id.environment != tenant.environment.as_str()
+            id.organization_id != tenant.organization_id || id.environment != tenant.environment.as_str()
         }) {
-            return Err(Error::EventNotFound {
-                event_id: "starting_after".into(),
-            });
+            return Err(Error::EventNotFound { event_id: "starting_after".into() });
         }
         let filter = Filter {
             checkout_session_id: session,

@@ -67,9 +67,7 @@ fn worker_status() -> TableIterator<
             _ => "sleeping",
         };
         let lag = match oldest {
-            Some(at) => Some(datum::interval(
-                now - datum::from_timestamp("deadline", at)?,
-            )),
+            Some(at) => Some(datum::interval(now - datum::from_timestamp("deadline", at)?)),
             None => None,
         };
         Ok((

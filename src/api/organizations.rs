@@ -46,8 +46,7 @@ impl Changes<'_> {
             .check()?,
             max_retry_attempts: validate::in_range(
                 "max_retry_attempts",
-                self.max_retry_attempts
-                    .unwrap_or(settings.max_retry_attempts),
+                self.max_retry_attempts.unwrap_or(settings.max_retry_attempts),
                 0,
                 validate::MAXIMUM_RETRY_ATTEMPTS,
             )?,
@@ -68,11 +67,7 @@ impl Changes<'_> {
             expiring_notice: match self.expiring_notice {
                 Some(span) => {
                     let span = datum::from_interval("expiring_notice", span)?;
-                    if span.is_zero() {
-                        None
-                    } else {
-                        Some(validate::notice("expiring_notice", span)?)
-                    }
+                    if span.is_zero() { None } else { Some(validate::notice("expiring_notice", span)?) }
                 }
                 None => settings.expiring_notice,
             },

@@ -27,13 +27,8 @@ fn begin_payment(
         let tenant = tenant::current()?;
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
         let payment_id = check_payment_id(payment_id)?;
-        let payment_method =
-            validate::optional_text("payment_method", payment_method, validate::PAYMENT_METHOD)?;
-        let lease = time::payment_lease(
-            lease
-                .map(|lease| datum::from_interval("lease", lease))
-                .transpose()?,
-        )?;
+        let payment_method = validate::optional_text("payment_method", payment_method, validate::PAYMENT_METHOD)?;
+        let lease = time::payment_lease(lease.map(|lease| datum::from_interval("lease", lease)).transpose()?)?;
 
         let session = sessions::lock(tenant, id)?;
         let known = payments::known(tenant, id, payment_id)?;
@@ -44,20 +39,9 @@ fn begin_payment(
         if let (Some(method), Some(allowed)) = (payment_method, &session.payment_methods)
             && !allowed.iter().any(|allowed| allowed == method)
         {
-            return Err(Error::invalid(
-                "payment_method",
-                "is not among the session's payment methods",
-            ));
+            return Err(Error::invalid("payment_method", "is not among the session's payment methods"));
         }
-        payments::begin(
-            tenant,
-            id,
-            &session.state,
-            payment_id,
-            payment_method,
-            now + lease,
-            now,
-        )
+        payments::begin(tenant, id, &session.state, payment_id, payment_method, now + lease, now)
     })())
 }
 
@@ -83,20 +67,11 @@ fn record_payment(
         if let Some(code) = currency_code {
             money::Currency::parse("currency_code", code)?;
         }
-        let payment_method =
-            validate::optional_text("payment_method", payment_method, validate::PAYMENT_METHOD)?;
-        let failure_code =
-            validate::optional_text("failure_code", failure_code, validate::SHORT_TEXT)?;
-        let failure_message = validate::optional_text(
-            "failure_message",
-            failure_message,
-            validate::FAILURE_MESSAGE,
-        )?;
+        let payment_method = validate::optional_text("payment_method", payment_method, validate::PAYMENT_METHOD)?;
+        let failure_code = validate::optional_text("failure_code", failure_code, validate::SHORT_TEXT)?;
+        let failure_message = validate::optional_text("failure_message", failure_message, validate::FAILURE_MESSAGE)?;
         if outcome == Outcome::Succeeded && (failure_code.is_some() || failure_message.is_some()) {
-            return Err(Error::invalid(
-                "failure_code",
-                "is for outcome failed only, as is failure_message",
-            ));
+            return Err(Error::invalid("failure_code", "is for outcome failed only, as is failure_message"));
         }
 
         let session = sessions::lock(tenant, id)?.state;
@@ -135,9 +110,7 @@ fn list_payments(checkout_session_id: Option<Uuid>) -> SetOfIterator<'static, Pa
         let tenant = tenant::current()?;
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
         if !sessions::exists(tenant, id)? {
-            return Err(Error::SessionNotFound {
-                checkout_session_id: id,
-            });
+            return Err(Error::SessionNotFound { checkout_session_id: id });
         }
         payments::list(tenant, id)
     })());
@@ -145,11 +118,7 @@ fn list_payments(checkout_session_id: Option<Uuid>) -> SetOfIterator<'static, Pa
 }
 
 fn check_payment_id(payment_id: Option<&str>) -> Result<&str> {
-    validate::text(
-        "payment_id",
-        required("payment_id", payment_id)?,
-        validate::SHORT_TEXT,
-    )
+    validate::text("payment_id", required("payment_id", payment_id)?, validate::SHORT_TEXT)
 }
 
 /// What was paid, whatever it is: a wrong amount is rejected and kept, not refused.

@@ -79,12 +79,8 @@ fn create_checkout_session(
             cancel_url,
             payment_methods,
             max_retry_attempts,
-            expires_at: expires_at
-                .map(|at| datum::from_timestamp("expires_at", at))
-                .transpose()?,
-            expires_in: expires_in
-                .map(|span| datum::from_interval("expires_in", span))
-                .transpose()?,
+            expires_at: expires_at.map(|at| datum::from_timestamp("expires_at", at)).transpose()?,
+            expires_in: expires_in.map(|span| datum::from_interval("expires_in", span)).transpose()?,
             metadata: None,
         };
         metadata.map_or(Ok(()), Metadata::check)?;
@@ -92,11 +88,7 @@ fn create_checkout_session(
     })())
 }
 
-fn create(
-    mut request: Request,
-    metadata: Option<Metadata>,
-    idempotency_key: Option<&str>,
-) -> Result<Session> {
+fn create(mut request: Request, metadata: Option<Metadata>, idempotency_key: Option<&str>) -> Result<Session> {
     let tenant = tenant::current()?;
     let settings = with_base_url(organizations::settings_of(tenant)?);
     let now = datum::now();
@@ -151,9 +143,7 @@ fn store(
 ) -> Result<Created> {
     let created_by = tenant::caller();
     let (policy, reference) = match request.reference {
-        Some(reference) if settings.reference_policy != ReferencePolicy::None => {
-            (settings.reference_policy, reference)
-        }
+        Some(reference) if settings.reference_policy != ReferencePolicy::None => (settings.reference_policy, reference),
         _ => {
             let stored = sessions::insert(tenant, request, metadata, session, &created_by, false)?;
             worker::wake_at_commit(due(session));
@@ -166,16 +156,12 @@ fn store(
             return Ok(Created::Existing(existing, found(existing, stored)?));
         }
         // None when somebody was faster; then look again.
-        if let Some(stored) =
-            sessions::insert(tenant, request, metadata, session, &created_by, true)?
-        {
+        if let Some(stored) = sessions::insert(tenant, request, metadata, session, &created_by, true)? {
             worker::wake_at_commit(due(session));
             return Ok(Created::New(stored));
         }
     }
-    Err(Error::ReferenceTaken {
-        fault: "reference is being used by other calls",
-    })
+    Err(Error::ReferenceTaken { fault: "reference is being used by other calls" })
 }
 
 /// Does what the policy asks about sessions that have the reference. `Some` is one to return instead of a new one.
@@ -189,9 +175,7 @@ fn make_room(
         ReferencePolicy::None => return Ok(None),
         ReferencePolicy::Unique => {
             return match sessions::with_reference(tenant, reference, false)? {
-                Some(_) => Err(Error::ReferenceTaken {
-                    fault: "reference was used by another checkout session",
-                }),
+                Some(_) => Err(Error::ReferenceTaken { fault: "reference was used by another checkout session" }),
                 None => Ok(None),
             };
         }
@@ -206,9 +190,7 @@ fn make_room(
             }
             WhenOpen::ReturnExisting => return Ok(Some(id)),
             WhenOpen::Error => {
-                return Err(Error::ReferenceTaken {
-                    fault: "reference has an open checkout session",
-                });
+                return Err(Error::ReferenceTaken { fault: "reference has an open checkout session" });
             }
         }
         sessions::expire(tenant, id, &open, now)?;
@@ -218,9 +200,7 @@ fn make_room(
 
 /// When the worker has something to do about a session.
 fn due(session: &NewSession) -> DateTime<Utc> {
-    session
-        .expiring_notice_at
-        .map_or(session.expires_at, |notice| notice.min(session.expires_at))
+    session.expiring_notice_at.map_or(session.expires_at, |notice| notice.min(session.expires_at))
 }
 
 /// The settings, with the base URL that the setting gives to those who have none.
@@ -233,9 +213,7 @@ fn with_base_url(mut settings: Settings) -> Settings {
 }
 
 fn found<T>(checkout_session_id: uuid::Uuid, session: Option<T>) -> Result<T> {
-    session.ok_or(Error::SessionNotFound {
-        checkout_session_id,
-    })
+    session.ok_or(Error::SessionNotFound { checkout_session_id })
 }
 
 #[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
@@ -266,9 +244,8 @@ fn list_checkout_sessions(
 ) -> SetOfIterator<'static, Session> {
     let sessions = or_raise((|| {
         let tenant = tenant::current()?;
-        let time = |argument, at: Option<TimestampWithTimeZone>| {
-            at.map(|at| datum::from_timestamp(argument, at)).transpose()
-        };
+        let time =
+            |argument, at: Option<TimestampWithTimeZone>| at.map(|at| datum::from_timestamp(argument, at)).transpose();
         let created_after = time("created_after", created_after)?;
         let created_before = time("created_before", created_before)?;
         validate::period(created_after, created_before)?;
@@ -286,21 +263,12 @@ fn list_checkout_sessions(
             page_offset: validate::in_range("page_offset", page_offset.unwrap_or(0), 0, i32::MAX)?,
         };
         if filter.starting_after.is_some() && filter.ending_before.is_some() {
-            return Err(Error::invalid(
-                "ending_before",
-                "must not be given together with starting_after",
-            ));
+            return Err(Error::invalid("ending_before", "must not be given together with starting_after"));
         }
-        for (argument, cursor) in [
-            ("starting_after", filter.starting_after),
-            ("ending_before", filter.ending_before),
-        ] {
+        for (argument, cursor) in [("starting_after", filter.starting_after), ("ending_before", filter.ending_before)] {
             let Some(cursor) = cursor else { continue };
             if filter.page_offset > 0 {
-                return Err(Error::invalid(
-                    "page_offset",
-                    "must not be given together with a cursor",
-                ));
+                return Err(Error::invalid("page_offset", "must not be given together with a cursor"));
             }
             if !sessions::exists(tenant, cursor)? {
                 return Err(Error::CursorNotFound { argument });
@@ -349,9 +317,7 @@ fn recover_checkout_session(
         let policy = match &expired.reference {
             Some(reference) => {
                 // Under `unique` the expired session itself has the reference, for good.
-                if let Some(existing) =
-                    make_room(tenant, settings.reference_policy, reference, now)?
-                {
+                if let Some(existing) = make_room(tenant, settings.reference_policy, reference, now)? {
                     return found(existing, sessions::get(tenant, existing, now, true)?);
                 }
                 settings.reference_policy
@@ -360,12 +326,8 @@ fn recover_checkout_session(
         };
         let expires_at = settings.lifetime.expires_at(
             now,
-            expires_at
-                .map(|at| datum::from_timestamp("expires_at", at))
-                .transpose()?,
-            expires_in
-                .map(|span| datum::from_interval("expires_in", span))
-                .transpose()?,
+            expires_at.map(|at| datum::from_timestamp("expires_at", at)).transpose()?,
+            expires_in.map(|span| datum::from_interval("expires_in", span)).transpose()?,
         )?;
         let new_id = session::session_id(now);
         let recovery = Recovery {
@@ -376,14 +338,8 @@ fn recover_checkout_session(
             url: session::session_url(&settings, new_id),
             reference_policy: policy.constraint(),
         };
-        worker::wake_at_commit(
-            recovery
-                .expiring_notice_at
-                .unwrap_or(expires_at)
-                .min(expires_at),
-        );
-        sessions::clone(tenant, id, &recovery, &tenant::caller())?.ok_or(Error::ReferenceTaken {
-            fault: "reference has an open checkout session",
-        })
+        worker::wake_at_commit(recovery.expiring_notice_at.unwrap_or(expires_at).min(expires_at));
+        sessions::clone(tenant, id, &recovery, &tenant::caller())?
+            .ok_or(Error::ReferenceTaken { fault: "reference has an open checkout session" })
     })())
 }

@@ -21,10 +21,7 @@ impl Metadata {
         // SAFETY: a varlena with a four-byte header; the word after it tells what the jsonb is (utils/jsonb.h).
         let (size, header) = unsafe {
             let varlena = self.0.cast_mut_ptr::<pg_sys::varlena>();
-            (
-                pgrx::varsize(varlena),
-                pgrx::vardata_4b(varlena).cast::<u32>().read_unaligned(),
-            )
+            (pgrx::varsize(varlena), pgrx::vardata_4b(varlena).cast::<u32>().read_unaligned())
         };
         if header & pg_sys::JB_FOBJECT == 0 {
             return Err(Error::invalid("metadata", "must be a JSON object"));
@@ -39,17 +36,12 @@ impl Metadata {
     pub fn text(self) -> String {
         // SAFETY: jsonb_out takes a jsonb and returns a NUL-terminated string.
         let text = unsafe { direct_function_call::<&CStr>(pg_sys::jsonb_out, &[Some(self.0)]) };
-        text.map(|text| text.to_string_lossy().into_owned())
-            .unwrap_or_default()
+        text.map(|text| text.to_string_lossy().into_owned()).unwrap_or_default()
     }
 }
 
 impl FromDatum for Metadata {
-    unsafe fn from_polymorphic_datum(
-        datum: pg_sys::Datum,
-        is_null: bool,
-        _: pg_sys::Oid,
-    ) -> Option<Self> {
+    unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Self> {
         if is_null {
             return None;
         }
@@ -89,8 +81,7 @@ unsafe impl<'fcx> ArgAbi<'fcx> for Metadata {
 unsafe impl SqlTranslatable for Metadata {
     const TYPE_IDENT: &'static str = pgrx::pgrx_resolved_type!(Metadata);
     const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;
-    const ARGUMENT_SQL: std::result::Result<SqlMappingRef, ArgumentError> =
-        Ok(SqlMappingRef::literal("jsonb"));
+    const ARGUMENT_SQL: std::result::Result<SqlMappingRef, ArgumentError> = Ok(SqlMappingRef::literal("jsonb"));
     const RETURN_SQL: std::result::Result<ReturnsRef, ReturnsError> =
         Ok(ReturnsRef::One(SqlMappingRef::literal("jsonb")));
 }

@@ -42,8 +42,7 @@ pub fn from_micros(micros: i64) -> DateTime<Utc> {
 }
 
 pub fn timestamp(at: DateTime<Utc>) -> TimestampWithTimeZone {
-    TimestampWithTimeZone::try_from(micros(at))
-        .unwrap_or_else(|_| TimestampWithTimeZone::positive_infinity())
+    TimestampWithTimeZone::try_from(micros(at)).unwrap_or_else(|_| TimestampWithTimeZone::positive_infinity())
 }
 
 pub fn from_timestamp(argument: &'static str, at: TimestampWithTimeZone) -> Result<DateTime<Utc>> {
@@ -60,10 +59,7 @@ pub fn from_interval(argument: &'static str, interval: Interval) -> Result<TimeD
     let micros = days * 86_400_000_000 + i128::from(interval.micros());
     i64::try_from(micros)
         .map(TimeDelta::microseconds)
-        .map_err(|_| Error::OutOfRange {
-            argument,
-            fault: "is too long".into(),
-        })
+        .map_err(|_| Error::OutOfRange { argument, fault: "is too long".into() })
 }
 
 pub fn interval(span: TimeDelta) -> Interval {

@@ -16,22 +16,13 @@ pub enum Error {
     NullArgument { argument: &'static str },
 
     #[error("argument \"{argument}\" {fault}")]
-    InvalidArgument {
-        argument: &'static str,
-        fault: String,
-    },
+    InvalidArgument { argument: &'static str, fault: String },
 
     #[error("argument \"{argument}\" {fault}")]
-    OutOfRange {
-        argument: &'static str,
-        fault: String,
-    },
+    OutOfRange { argument: &'static str, fault: String },
 
     #[error("argument \"{argument}\" {fault}")]
-    Malformed {
-        argument: &'static str,
-        fault: String,
-    },
+    Malformed { argument: &'static str, fault: String },
 
     /// The text of `POST /checkout-sessions` in the lomi API.
     #[error("Either customer_id or customer_email is required")]
@@ -63,10 +54,7 @@ pub enum Error {
     PaymentInProgress { until: DateTime<Utc> },
 
     #[error("payment \"{payment_id}\" {conflict}")]
-    PaymentConflict {
-        payment_id: String,
-        conflict: &'static str,
-    },
+    PaymentConflict { payment_id: String, conflict: &'static str },
 
     #[error("idempotency key was used with a different request")]
     IdempotencyConflict,
@@ -83,10 +71,7 @@ pub enum Error {
 
 impl Error {
     pub fn invalid(argument: &'static str, fault: impl Into<String>) -> Self {
-        Self::InvalidArgument {
-            argument,
-            fault: fault.into(),
-        }
+        Self::InvalidArgument { argument, fault: fault.into() }
     }
 
     /// Five characters, as SQL clients see them.
@@ -114,10 +99,9 @@ impl Error {
 
     pub fn detail(&self) -> Option<String> {
         match self {
-            Self::PaymentInProgress { until } => Some(format!(
-                "Its lease ends at {}.",
-                until.to_rfc3339_opts(SecondsFormat::Micros, true)
-            )),
+            Self::PaymentInProgress { until } => {
+                Some(format!("Its lease ends at {}.", until.to_rfc3339_opts(SecondsFormat::Micros, true)))
+            }
             _ => None,
         }
     }
@@ -129,9 +113,9 @@ impl Error {
             ),
             Self::SessionNotOpen { .. } => Some("Create a new checkout session."),
             Self::IdempotencyConflict => Some("Use another idempotency key for another request."),
-            Self::ReferenceTaken { .. } => Some(
-                "The organization's reference_policy decides how often a reference may be used.",
-            ),
+            Self::ReferenceTaken { .. } => {
+                Some("The organization's reference_policy decides how often a reference may be used.")
+            }
             Self::LeaseLost { .. } => Some("The event has been claimed again, or is finished."),
             _ => None,
         }

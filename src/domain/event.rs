@@ -21,16 +21,11 @@ const LENGTH: usize = 16 + 16 + 4 + 1;
 
 impl EventId {
     pub fn parse(argument: &'static str, text: &str) -> Result<Self> {
-        Self::decode(text).ok_or_else(|| Error::Malformed {
-            argument,
-            fault: "is not an event id".into(),
-        })
+        Self::decode(text).ok_or_else(|| Error::Malformed { argument, fault: "is not an event id".into() })
     }
 
     fn decode(text: &str) -> Option<Self> {
-        let bytes = BASE64_URL_SAFE_NO_PAD
-            .decode(text.strip_prefix(PREFIX)?)
-            .ok()?;
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
         let bytes: [u8; LENGTH] = bytes.try_into().ok()?;
         Some(Self {
             checkout_session_id: Uuid::from_slice(&bytes[..16]).ok()?,
@@ -69,14 +64,7 @@ mod tests {
 
     #[test]
     fn what_is_no_id_is_refused() {
-        for text in [
-            "",
-            "evt_",
-            "evt_AAAA",
-            "018f",
-            "evt_!!!!",
-            &format!("evt_{}", "A".repeat(50)),
-        ] {
+        for text in ["", "evt_", "evt_AAAA", "018f", "evt_!!!!", &format!("evt_{}", "A".repeat(50))] {
             let error = EventId::parse("event_ids", text).expect_err(text);
             assert_eq!(error.sqlstate(), "22P02", "{text}");
         }

@@ -31,15 +31,9 @@ mod tests {
     fn equal_requests_and_only_those_have_equal_hashes() {
         let hash = |value: serde_json::Value| request_hash(&value).expect("serializable");
         let one = hash(serde_json::json!({"amount": "10", "title": null}));
-        assert_eq!(
-            one,
-            hash(serde_json::json!({"title": null, "amount": "10"}))
-        );
+        assert_eq!(one, hash(serde_json::json!({"title": null, "amount": "10"})));
         assert_ne!(one, hash(serde_json::json!({"amount": "10", "title": ""})));
-        assert_ne!(
-            one,
-            hash(serde_json::json!({"amount": "11", "title": null}))
-        );
+        assert_ne!(one, hash(serde_json::json!({"amount": "11", "title": null})));
     }
 
     #[test]

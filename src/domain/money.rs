@@ -53,14 +53,9 @@ impl Currency {
         let digits = match WITHDRAWN.iter().find(|(withdrawn, _)| *withdrawn == text) {
             Some((_, digits)) => Some(*digits),
             // Codes without a smallest unit (gold, test codes) are no money to pay with.
-            None => IsoCurrency::from_code(text)
-                .and_then(|c| c.exponent())
-                .map(u32::from),
+            None => IsoCurrency::from_code(text).and_then(|c| c.exponent()).map(u32::from),
         };
-        Ok(Self {
-            code,
-            digits: digits.ok_or_else(unsupported)?,
-        })
+        Ok(Self { code, digits: digits.ok_or_else(unsupported)? })
     }
 
     pub fn code(&self) -> &str {
@@ -75,11 +70,7 @@ pub fn parse_amount(argument: &'static str, text: &str) -> Result<Decimal> {
         return Err(Error::invalid(argument, "must be a finite number"));
     }
     // Zeros at the end of the fraction say nothing, but might be more than a Decimal holds.
-    let significant = if text.contains('.') {
-        text.trim_end_matches('0')
-    } else {
-        text
-    };
+    let significant = if text.contains('.') { text.trim_end_matches('0') } else { text };
     Decimal::from_str_exact(significant.trim_end_matches('.')).map_err(|_| match digits {
         0 => Error::invalid(argument, "must be a number"),
         _ if text.split('.').next().is_some_and(|whole| whole.len() > 16) => too_large(argument),
@@ -88,12 +79,7 @@ pub fn parse_amount(argument: &'static str, text: &str) -> Result<Decimal> {
 }
 
 /// Checks an amount and gives it the currency's number of decimals: 12.5 USD is 12.50, 10000.0 XOF is 10000.
-pub fn check_amount(
-    argument: &'static str,
-    amount: Decimal,
-    currency: Currency,
-    sub_minor: bool,
-) -> Result<Decimal> {
+pub fn check_amount(argument: &'static str, amount: Decimal, currency: Currency, sub_minor: bool) -> Result<Decimal> {
     if amount <= Decimal::ZERO {
         return Err(Error::invalid(argument, "must be greater than zero"));
     }
@@ -101,18 +87,11 @@ pub fn check_amount(
         return Err(too_large(argument));
     }
     let mut exact = amount.normalize();
-    let allowed = if sub_minor {
-        currency.digits.max(SUB_MINOR_DIGITS)
-    } else {
-        currency.digits
-    };
+    let allowed = if sub_minor { currency.digits.max(SUB_MINOR_DIGITS) } else { currency.digits };
     if exact.scale() > allowed {
         return Err(Error::invalid(
             argument,
-            format!(
-                "has more decimal places than {} allows ({allowed})",
-                currency.code()
-            ),
+            format!("has more decimal places than {} allows ({allowed})", currency.code()),
         ));
     }
     if exact.scale() < currency.digits {
@@ -122,10 +101,7 @@ pub fn check_amount(
 }
 
 fn too_large(argument: &'static str) -> Error {
-    Error::OutOfRange {
-        argument,
-        fault: format!("must be less than {AMOUNT_LIMIT}"),
-    }
+    Error::OutOfRange { argument, fault: format!("must be less than {AMOUNT_LIMIT}") }
 }
 
 impl FromStr for Currency {
@@ -140,11 +116,7 @@ impl FromStr for Currency {
 mod tests {
     use super::*;
 
-    fn check(
-        amount: &str,
-        currency: &str,
-        sub_minor: bool,
-    ) -> std::result::Result<String, &'static str> {
+    fn check(amount: &str, currency: &str, sub_minor: bool) -> std::result::Result<String, &'static str> {
         let currency = currency.parse()?;
         parse_amount("amount", amount)
             .and_then(|amount| check_amount("amount", amount, currency, sub_minor))
@@ -172,24 +144,12 @@ mod tests {
             ("999999999999999", "JPY", "999999999999999"),
             ("999999999999999.99", "EUR", "999999999999999.99"),
         ] {
-            assert_eq!(
-                check(amount, currency, false),
-                Ok(stored.to_owned()),
-                "{amount} {currency}"
-            );
+            assert_eq!(check(amount, currency, false), Ok(stored.to_owned()), "{amount} {currency}");
         }
-        for (amount, currency) in [
-            ("12.345", "USD"),
-            ("0.5", "XOF"),
-            ("0.001", "JPY"),
-            ("1.2345", "KWD"),
-            ("1.00000000001", "EUR"),
-        ] {
-            assert_eq!(
-                check(amount, currency, false),
-                Err("22023"),
-                "{amount} {currency}"
-            );
+        for (amount, currency) in
+            [("12.345", "USD"), ("0.5", "XOF"), ("0.001", "JPY"), ("1.2345", "KWD"), ("1.00000000001", "EUR")]
+        {
+            assert_eq!(check(amount, currency, false), Err("22023"), "{amount} {currency}");
         }
     }
 
@@ -237,38 +197,15 @@ mod tests {
                 code if three.contains(code) => 3,
                 _ => 2,
             };
-            assert_eq!(
-                code.parse::<Currency>().map(|c| c.digits),
-                Ok(expected),
-                "{code}"
-            );
-            assert_eq!(
-                code.parse::<Currency>().map(|c| c.code().to_owned()),
-                Ok(code.to_owned())
-            );
+            assert_eq!(code.parse::<Currency>().map(|c| c.digits), Ok(expected), "{code}");
+            assert_eq!(code.parse::<Currency>().map(|c| c.code().to_owned()), Ok(code.to_owned()));
         }
     }
 
     #[test]
     fn what_is_no_currency_is_refused() {
-        for text in [
-            "",
-            "US",
-            "USDT",
-            "usd",
-            "XXX",
-            "XTS",
-            "XAU",
-            "ZZZ",
-            "U$D",
-            "€€€",
-            "UЅD",
-        ] {
-            assert_eq!(
-                text.parse::<Currency>().map_err(|e| e.sqlstate()),
-                Err("22023"),
-                "{text}"
-            );
+        for text in ["", "US", "USDT", "usd", "XXX", "XTS", "XAU", "ZZZ", "U$D", "€€€", "UЅD"] {
+            assert_eq!(text.parse::<Currency>().map_err(|e| e.sqlstate()), Err("22023"), "{text}");
         }
     }
 }

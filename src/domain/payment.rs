@@ -81,8 +81,7 @@ pub struct Session {
 impl Session {
     /// When the session becomes expired if it stays open.
     pub fn deadline(&self) -> DateTime<Utc> {
-        self.lease_expires_at
-            .map_or(self.expires_at, |lease| lease.max(self.expires_at))
+        self.lease_expires_at.map_or(self.expires_at, |lease| lease.max(self.expires_at))
     }
 
     /// Whether the session is open in the database but expired by the clock.
@@ -91,17 +90,12 @@ impl Session {
     }
 
     pub fn effective_status(&self, now: DateTime<Utc>) -> Status {
-        if self.overdue(now) {
-            Status::Expired
-        } else {
-            self.status
-        }
+        if self.overdue(now) { Status::Expired } else { self.status }
     }
 
     /// The lease that is running, if any.
     pub fn live_lease(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        self.lease_expires_at
-            .filter(|until| *until > now && self.status == Status::Open)
+        self.lease_expires_at.filter(|until| *until > now && self.status == Status::Open)
     }
 }
 
@@ -143,31 +137,17 @@ pub struct Settlement {
 }
 
 /// Decides what a reported payment does, at `now`, under the session's row lock.
-pub fn record(
-    session: &Session,
-    known: Option<&Known>,
-    report: &Report,
-    now: DateTime<Utc>,
-) -> Result<Decision> {
+pub fn record(session: &Session, known: Option<&Known>, report: &Report, now: DateTime<Utc>) -> Result<Decision> {
     if let Some(known) = known {
         if !known.same_session {
-            return Err(conflict(
-                report.payment_id,
-                "belongs to another checkout session",
-            ));
+            return Err(conflict(report.payment_id, "belongs to another checkout session"));
         }
-        let settled = matches!(
-            known.status,
-            PaymentStatus::Succeeded | PaymentStatus::Rejected(_)
-        );
+        let settled = matches!(known.status, PaymentStatus::Succeeded | PaymentStatus::Rejected(_));
         if settled
             && report.outcome == Outcome::Succeeded
             && (known.amount != report.amount || known.currency_code != report.currency_code)
         {
-            return Err(conflict(
-                report.payment_id,
-                "was recorded with another amount or currency",
-            ));
+            return Err(conflict(report.payment_id, "was recorded with another amount or currency"));
         }
         // A late word of failure does not undo a success. A late success after a failure is money: it goes on below.
         if settled || (known.status == PaymentStatus::Failed && report.outcome == Outcome::Failed) {
@@ -188,13 +168,7 @@ pub fn record(
     });
     let live_lease = session.live_lease(now).filter(|_| status == Status::Open);
     let settlement = |payment, status, attempts, lease_expires_at, events| {
-        Ok(Decision::Settle(Settlement {
-            payment,
-            session: status,
-            attempts,
-            lease_expires_at,
-            events,
-        }))
+        Ok(Decision::Settle(Settlement { payment, session: status, attempts, lease_expires_at, events }))
     };
 
     match report.outcome {
@@ -202,32 +176,16 @@ pub fn record(
             if let Some(rejection) = rejection(session, status, report) {
                 events.push(EventType::PaymentRejected);
                 let lease = if holds_lease { None } else { live_lease };
-                return settlement(
-                    PaymentStatus::Rejected(rejection),
-                    status,
-                    session.attempts,
-                    lease,
-                    events,
-                );
+                return settlement(PaymentStatus::Rejected(rejection), status, session.attempts, lease, events);
             }
             let status = after(status, Trigger::PaymentSucceeded)?;
             events.push(EventType::Completed);
-            settlement(
-                PaymentStatus::Succeeded,
-                status,
-                session.attempts,
-                None,
-                events,
-            )
+            settlement(PaymentStatus::Succeeded, status, session.attempts, None, events)
         }
         // No money was taken, and the session is over: only the payment is noted.
-        Outcome::Failed if status != Status::Open => settlement(
-            PaymentStatus::Failed,
-            status,
-            session.attempts,
-            None,
-            events,
-        ),
+        Outcome::Failed if status != Status::Open => {
+            settlement(PaymentStatus::Failed, status, session.attempts, None, events)
+        }
         Outcome::Failed => {
             let attempts = session.attempts + 1;
             let lease = if holds_lease { None } else { live_lease };
@@ -250,29 +208,20 @@ fn rejection(session: &Session, status: Status, report: &Report) -> Option<Rejec
         Status::Complete => Some(Rejection::AlreadyPaid),
         Status::Expired => Some(Rejection::SessionExpired),
         Status::Failed => Some(Rejection::SessionFailed),
-        Status::Open if report.currency_code != session.currency_code => {
-            Some(Rejection::CurrencyMismatch)
-        }
+        Status::Open if report.currency_code != session.currency_code => Some(Rejection::CurrencyMismatch),
         Status::Open if report.amount != session.amount => Some(Rejection::AmountMismatch),
         Status::Open => None,
     }
 }
 
 fn after(status: Status, trigger: Trigger) -> Result<Status> {
-    status.on(trigger).ok_or_else(|| {
-        Error::Internal(format!(
-            "session that is {status} cannot be settled by {trigger:?}"
-        ))
-    })
+    status
+        .on(trigger)
+        .ok_or_else(|| Error::Internal(format!("session that is {status} cannot be settled by {trigger:?}")))
 }
 
 /// Whether a payment may begin now: `Replay` when it has begun already and its lease is running.
-pub fn begin(
-    session: &Session,
-    known: Option<&Known>,
-    payment_id: &str,
-    now: DateTime<Utc>,
-) -> Result<Begin> {
+pub fn begin(session: &Session, known: Option<&Known>, payment_id: &str, now: DateTime<Utc>) -> Result<Begin> {
     if let Some(known) = known {
         if !known.same_session {
             return Err(conflict(payment_id, "belongs to another checkout session"));
@@ -288,9 +237,7 @@ pub fn begin(
         }
     }
     let status = session.effective_status(now);
-    status
-        .on(Trigger::PaymentBegan)
-        .ok_or(Error::SessionNotOpen { status })?;
+    status.on(Trigger::PaymentBegan).ok_or(Error::SessionNotOpen { status })?;
     match session.live_lease(now) {
         Some(until) => Err(Error::PaymentInProgress { until }),
         None => Ok(Begin::Lease),
@@ -309,9 +256,7 @@ pub fn expire(session: &Session, now: DateTime<Utc>) -> Result<Option<Status>> {
         Status::Expired => Ok(None),
         status if session.overdue(now) => Ok(status.on(Trigger::DeadlinePassed)),
         status => {
-            let expired = status
-                .on(Trigger::ExpireRequested)
-                .ok_or(Error::SessionNotOpen { status })?;
+            let expired = status.on(Trigger::ExpireRequested).ok_or(Error::SessionNotOpen { status })?;
             match session.live_lease(now) {
                 Some(until) => Err(Error::PaymentInProgress { until }),
                 None => Ok(Some(expired)),
@@ -321,10 +266,7 @@ pub fn expire(session: &Session, now: DateTime<Utc>) -> Result<Option<Status>> {
 }
 
 fn conflict(payment_id: &str, conflict: &'static str) -> Error {
-    Error::PaymentConflict {
-        payment_id: payment_id.to_owned(),
-        conflict,
-    }
+    Error::PaymentConflict { payment_id: payment_id.to_owned(), conflict }
 }
 
 #[cfg(test)]

@@ -21,26 +21,15 @@ fn open() -> Session {
 }
 
 fn overdue() -> Session {
-    Session {
-        expires_at: now(),
-        ..open()
-    }
+    Session { expires_at: now(), ..open() }
 }
 
 fn leased(until: DateTime<Utc>) -> Session {
-    Session {
-        lease_expires_at: Some(until),
-        ..open()
-    }
+    Session { lease_expires_at: Some(until), ..open() }
 }
 
 fn report(outcome: Outcome) -> Report<'static> {
-    Report {
-        payment_id: "pay_1",
-        outcome,
-        amount: Decimal::new(100, 0),
-        currency_code: "USD",
-    }
+    Report { payment_id: "pay_1", outcome, amount: Decimal::new(100, 0), currency_code: "USD" }
 }
 
 fn known(status: PaymentStatus) -> Known {
@@ -71,26 +60,11 @@ fn a_payment_in_time_and_in_full_completes_the_session() {
 #[test]
 fn what_cannot_be_accepted_is_rejected_with_its_reason() {
     let success = report(Outcome::Succeeded);
-    let wrong_amount = Report {
-        amount: Decimal::new(99, 0),
-        ..success.clone()
-    };
-    let wrong_currency = Report {
-        currency_code: "GHS",
-        ..success.clone()
-    };
-    let complete = Session {
-        status: Status::Complete,
-        ..open()
-    };
-    let failed = Session {
-        status: Status::Failed,
-        ..open()
-    };
-    let expired = Session {
-        status: Status::Expired,
-        ..open()
-    };
+    let wrong_amount = Report { amount: Decimal::new(99, 0), ..success.clone() };
+    let wrong_currency = Report { currency_code: "GHS", ..success.clone() };
+    let complete = Session { status: Status::Complete, ..open() };
+    let failed = Session { status: Status::Failed, ..open() };
+    let expired = Session { status: Status::Expired, ..open() };
     for (session, report, reason) in [
         (open(), &wrong_amount, Rejection::AmountMismatch),
         (open(), &wrong_currency, Rejection::CurrencyMismatch),
@@ -100,10 +74,7 @@ fn what_cannot_be_accepted_is_rejected_with_its_reason() {
     ] {
         let settlement = settle(&session, None, report);
         assert_eq!(settlement.payment, PaymentStatus::Rejected(reason));
-        assert_eq!(
-            settlement.session, session.status,
-            "the session stays as it was"
-        );
+        assert_eq!(settlement.session, session.status, "the session stays as it was");
         assert_eq!(settlement.events, [EventType::PaymentRejected]);
     }
 }
@@ -111,15 +82,9 @@ fn what_cannot_be_accepted_is_rejected_with_its_reason() {
 #[test]
 fn a_late_payment_expires_the_session_first() {
     let settlement = settle(&overdue(), None, &report(Outcome::Succeeded));
-    assert_eq!(
-        settlement.payment,
-        PaymentStatus::Rejected(Rejection::SessionExpired)
-    );
+    assert_eq!(settlement.payment, PaymentStatus::Rejected(Rejection::SessionExpired));
     assert_eq!(settlement.session, Status::Expired);
-    assert_eq!(
-        settlement.events,
-        [EventType::Expired, EventType::PaymentRejected]
-    );
+    assert_eq!(settlement.events, [EventType::Expired, EventType::PaymentRejected]);
 }
 
 #[test]
@@ -127,33 +92,20 @@ fn the_last_failure_fails_the_session() {
     let mut session = open();
     for attempt in 1..=2 {
         let settlement = settle(&session, None, &report(Outcome::Failed));
-        assert_eq!(
-            (settlement.session, settlement.attempts),
-            (Status::Open, attempt)
-        );
+        assert_eq!((settlement.session, settlement.attempts), (Status::Open, attempt));
         assert_eq!(settlement.events, [EventType::PaymentFailed]);
         session.attempts = attempt;
     }
     let settlement = settle(&session, None, &report(Outcome::Failed));
-    assert_eq!(
-        (settlement.session, settlement.attempts),
-        (Status::Failed, 3)
-    );
+    assert_eq!((settlement.session, settlement.attempts), (Status::Failed, 3));
     assert_eq!(settlement.events, [EventType::Failed]);
 }
 
 #[test]
 fn a_failure_after_the_end_changes_nothing_but_the_payment() {
     for status in [Status::Complete, Status::Failed, Status::Expired] {
-        let settlement = settle(
-            &Session { status, ..open() },
-            None,
-            &report(Outcome::Failed),
-        );
-        assert_eq!(
-            (settlement.payment, settlement.session),
-            (PaymentStatus::Failed, status)
-        );
+        let settlement = settle(&Session { status, ..open() }, None, &report(Outcome::Failed));
+        assert_eq!((settlement.payment, settlement.session), (PaymentStatus::Failed, status));
         assert_eq!(settlement.events, []);
     }
 }
@@ -170,11 +122,7 @@ fn the_same_report_again_changes_nothing() {
     ] {
         for session in [open(), overdue()] {
             let decision = record(&session, Some(&known(status)), &report(outcome), now());
-            assert_eq!(
-                decision,
-                Ok(Decision::Replay),
-                "{status:?} then {outcome:?}"
-            );
+            assert_eq!(decision, Ok(Decision::Replay), "{status:?} then {outcome:?}");
         }
     }
 }
@@ -185,25 +133,15 @@ fn a_success_after_a_failure_of_the_same_payment_is_money() {
     let settlement = settle(&open(), Some(&failed), &report(Outcome::Succeeded));
     assert_eq!(settlement.session, Status::Complete);
     let settlement = settle(&overdue(), Some(&failed), &report(Outcome::Succeeded));
-    assert_eq!(
-        settlement.payment,
-        PaymentStatus::Rejected(Rejection::SessionExpired)
-    );
+    assert_eq!(settlement.payment, PaymentStatus::Rejected(Rejection::SessionExpired));
 }
 
 #[test]
 fn a_payment_is_of_one_session_and_one_amount() {
-    let elsewhere = Known {
-        same_session: false,
-        ..known(PaymentStatus::Succeeded)
-    };
-    let other_amount = Known {
-        amount: Decimal::new(99, 0),
-        ..known(PaymentStatus::Succeeded)
-    };
+    let elsewhere = Known { same_session: false, ..known(PaymentStatus::Succeeded) };
+    let other_amount = Known { amount: Decimal::new(99, 0), ..known(PaymentStatus::Succeeded) };
     for known in [elsewhere, other_amount] {
-        let error = record(&open(), Some(&known), &report(Outcome::Succeeded), now())
-            .expect_err("conflict");
+        let error = record(&open(), Some(&known), &report(Outcome::Succeeded), now()).expect_err("conflict");
         assert_eq!(error.sqlstate(), "PT409");
     }
 }
@@ -212,78 +150,33 @@ fn a_payment_is_of_one_session_and_one_amount() {
 fn a_live_lease_holds_the_session_open_and_no_longer() {
     let past = now() - TimeDelta::minutes(1);
     let until = now() + TimeDelta::minutes(5);
-    let held = Session {
-        expires_at: past,
-        ..leased(until)
-    };
-    let holder = Known {
-        lease_expires_at: Some(until),
-        ..known(PaymentStatus::Processing)
-    };
-    assert_eq!(
-        settle(&held, Some(&holder), &report(Outcome::Succeeded)).session,
-        Status::Complete
-    );
+    let held = Session { expires_at: past, ..leased(until) };
+    let holder = Known { lease_expires_at: Some(until), ..known(PaymentStatus::Processing) };
+    assert_eq!(settle(&held, Some(&holder), &report(Outcome::Succeeded)).session, Status::Complete);
 
-    let lapsed = Session {
-        expires_at: past,
-        ..leased(now())
-    };
-    let holder = Known {
-        lease_expires_at: Some(now()),
-        ..known(PaymentStatus::Processing)
-    };
+    let lapsed = Session { expires_at: past, ..leased(now()) };
+    let holder = Known { lease_expires_at: Some(now()), ..known(PaymentStatus::Processing) };
     let settlement = settle(&lapsed, Some(&holder), &report(Outcome::Succeeded));
-    assert_eq!(
-        settlement.payment,
-        PaymentStatus::Rejected(Rejection::SessionExpired)
-    );
+    assert_eq!(settlement.payment, PaymentStatus::Rejected(Rejection::SessionExpired));
 }
 
 #[test]
 fn a_failed_payment_gives_up_its_own_lease_only() {
     let until = now() + TimeDelta::minutes(5);
-    let holder = Known {
-        lease_expires_at: Some(until),
-        ..known(PaymentStatus::Processing)
-    };
-    assert_eq!(
-        settle(&leased(until), Some(&holder), &report(Outcome::Failed)).lease_expires_at,
-        None
-    );
-    assert_eq!(
-        settle(&leased(until), None, &report(Outcome::Failed)).lease_expires_at,
-        Some(until)
-    );
+    let holder = Known { lease_expires_at: Some(until), ..known(PaymentStatus::Processing) };
+    assert_eq!(settle(&leased(until), Some(&holder), &report(Outcome::Failed)).lease_expires_at, None);
+    assert_eq!(settle(&leased(until), None, &report(Outcome::Failed)).lease_expires_at, Some(until));
 }
 
 #[test]
 fn one_payment_at_a_time_may_begin() {
     let until = now() + TimeDelta::minutes(5);
-    let holder = Known {
-        lease_expires_at: Some(until),
-        ..known(PaymentStatus::Processing)
-    };
+    let holder = Known { lease_expires_at: Some(until), ..known(PaymentStatus::Processing) };
     assert_eq!(begin(&open(), None, "pay_1", now()), Ok(Begin::Lease));
-    assert_eq!(
-        begin(&leased(until), Some(&holder), "pay_1", now()),
-        Ok(Begin::Replay)
-    );
-    assert_eq!(
-        begin(&leased(until), None, "pay_2", now()),
-        Err(Error::PaymentInProgress { until })
-    );
-    assert_eq!(
-        begin(&leased(now()), None, "pay_2", now()),
-        Ok(Begin::Lease),
-        "a lapsed lease is free"
-    );
-    assert_eq!(
-        begin(&overdue(), None, "pay_1", now()),
-        Err(Error::SessionNotOpen {
-            status: Status::Expired
-        })
-    );
+    assert_eq!(begin(&leased(until), Some(&holder), "pay_1", now()), Ok(Begin::Replay));
+    assert_eq!(begin(&leased(until), None, "pay_2", now()), Err(Error::PaymentInProgress { until }));
+    assert_eq!(begin(&leased(now()), None, "pay_2", now()), Ok(Begin::Lease), "a lapsed lease is free");
+    assert_eq!(begin(&overdue(), None, "pay_1", now()), Err(Error::SessionNotOpen { status: Status::Expired }));
     for status in [PaymentStatus::Succeeded, PaymentStatus::Failed] {
         let error = begin(&open(), Some(&known(status)), "pay_1", now()).expect_err("recorded");
         assert_eq!(error.sqlstate(), "PT409");
@@ -294,25 +187,10 @@ fn one_payment_at_a_time_may_begin() {
 fn expire_is_for_open_sessions_and_idempotent() {
     assert_eq!(expire(&open(), now()), Ok(Some(Status::Expired)));
     assert_eq!(expire(&overdue(), now()), Ok(Some(Status::Expired)));
-    assert_eq!(
-        expire(
-            &Session {
-                status: Status::Expired,
-                ..open()
-            },
-            now()
-        ),
-        Ok(None)
-    );
+    assert_eq!(expire(&Session { status: Status::Expired, ..open() }, now()), Ok(None));
     for status in [Status::Complete, Status::Failed] {
-        assert_eq!(
-            expire(&Session { status, ..open() }, now()),
-            Err(Error::SessionNotOpen { status })
-        );
+        assert_eq!(expire(&Session { status, ..open() }, now()), Err(Error::SessionNotOpen { status }));
     }
     let until = now() + TimeDelta::minutes(1);
-    assert_eq!(
-        expire(&leased(until), now()),
-        Err(Error::PaymentInProgress { until })
-    );
+    assert_eq!(expire(&leased(until), now()), Err(Error::PaymentInProgress { until }));
 }

@@ -31,10 +31,7 @@ impl ReferencePolicy {
     ];
 
     pub fn as_str(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(_, policy)| *policy == self)
-            .map_or("none", |(name, _)| name)
+        Self::ALL.iter().find(|(_, policy)| *policy == self).map_or("none", |(name, _)| name)
     }
 
     /// The value of `checkout_sessions.reference_policy` that puts a session under the matching unique index.
@@ -51,16 +48,9 @@ impl FromStr for ReferencePolicy {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        Self::ALL
-            .iter()
-            .find(|(name, _)| *name == text)
-            .map(|(_, policy)| *policy)
-            .ok_or_else(|| {
-                Error::invalid(
-                    "reference_policy",
-                    "must be none, unique, error, return_existing or expire_previous",
-                )
-            })
+        Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, policy)| *policy).ok_or_else(|| {
+            Error::invalid("reference_policy", "must be none, unique, error, return_existing or expire_previous")
+        })
     }
 }
 

@@ -18,9 +18,7 @@ pub fn delay_after(attempt: i32, chance: f64) -> Option<TimeDelta> {
     if attempt >= MAXIMUM_DELIVERY_ATTEMPTS {
         return None;
     }
-    let index = usize::try_from(attempt - 1)
-        .unwrap_or(0)
-        .min(DELAYS.len() - 1);
+    let index = usize::try_from(attempt - 1).unwrap_or(0).min(DELAYS.len() - 1);
     let milliseconds = DELAYS[index] as f64 * 1_000.0 * (0.8 + 0.4 * chance.clamp(0.0, 1.0));
     Some(TimeDelta::milliseconds(milliseconds as i64))
 }
@@ -31,15 +29,10 @@ mod tests {
 
     #[test]
     fn ten_attempts_over_three_days() {
-        let delays: Vec<_> = (1..)
-            .map_while(|attempt| delay_after(attempt, 0.5))
-            .collect();
+        let delays: Vec<_> = (1..).map_while(|attempt| delay_after(attempt, 0.5)).collect();
         assert_eq!(delays.len(), 9);
         let total: TimeDelta = delays.iter().sum();
-        assert_eq!(
-            total,
-            TimeDelta::minutes(75 * 60 + 35) + TimeDelta::seconds(5)
-        );
+        assert_eq!(total, TimeDelta::minutes(75 * 60 + 35) + TimeDelta::seconds(5));
         assert!(delays.is_sorted());
     }
 

@@ -85,12 +85,8 @@ fn microseconds<S: serde::Serializer>(
     at.map(|at| at.timestamp_micros()).serialize(serializer)
 }
 
-fn span<S: serde::Serializer>(
-    span: &Option<TimeDelta>,
-    serializer: S,
-) -> std::result::Result<S::Ok, S::Error> {
-    span.map(|span| span.num_microseconds())
-        .serialize(serializer)
+fn span<S: serde::Serializer>(span: &Option<TimeDelta>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    span.map(|span| span.num_microseconds()).serialize(serializer)
 }
 
 /// What is computed for a new session; everything else is stored as it was requested.
@@ -113,8 +109,7 @@ impl Request<'_> {
     pub fn check(&self, settings: &Settings, now: DateTime<Utc>) -> Result<NewSession> {
         let currency_code = check::required("currency_code", self.currency_code)?;
         let currency = Currency::parse("currency_code", currency_code)?;
-        let amount =
-            money::parse_amount("amount", check::required("amount", self.amount.as_deref())?)?;
+        let amount = money::parse_amount("amount", check::required("amount", self.amount.as_deref())?)?;
         let amount = money::check_amount("amount", amount, currency, settings.sub_minor_amounts)?;
 
         if self.customer_id.is_none() && self.customer_email.is_none() {
@@ -133,27 +128,16 @@ impl Request<'_> {
         ] {
             check::optional_text(argument, value, limit)?;
         }
-        self.customer_email
-            .map(|value| check::email("customer_email", value))
-            .transpose()?;
-        self.customer_phone
-            .map(|value| check::phone("customer_phone", value))
-            .transpose()?;
-        self.country
-            .map(|value| check::country("country", value))
-            .transpose()?;
-        self.success_url
-            .map(|value| check::http_url("success_url", value))
-            .transpose()?;
-        self.cancel_url
-            .map(|value| check::http_url("cancel_url", value))
-            .transpose()?;
+        self.customer_email.map(|value| check::email("customer_email", value)).transpose()?;
+        self.customer_phone.map(|value| check::phone("customer_phone", value)).transpose()?;
+        self.country.map(|value| check::country("country", value)).transpose()?;
+        self.success_url.map(|value| check::http_url("success_url", value)).transpose()?;
+        self.cancel_url.map(|value| check::http_url("cancel_url", value)).transpose()?;
 
         let quantity = check::in_range("quantity", self.quantity.unwrap_or(1), 1, i32::MAX)?;
         let max_retry_attempts = check::in_range(
             "max_retry_attempts",
-            self.max_retry_attempts
-                .unwrap_or(settings.max_retry_attempts),
+            self.max_retry_attempts.unwrap_or(settings.max_retry_attempts),
             0,
             check::MAXIMUM_RETRY_ATTEMPTS,
         )?;
@@ -163,9 +147,7 @@ impl Request<'_> {
         };
 
         let checkout_session_id = session_id(now);
-        let expires_at = settings
-            .lifetime
-            .expires_at(now, self.expires_at, self.expires_in)?;
+        let expires_at = settings.lifetime.expires_at(now, self.expires_at, self.expires_in)?;
         let reference_policy = match self.reference {
             Some(_) => settings.reference_policy,
             None => ReferencePolicy::None,
@@ -186,24 +168,14 @@ impl Request<'_> {
 }
 
 /// A reminder is due so long before the deadline, unless the session is shorter than that.
-pub fn expiring_notice_at(
-    settings: &Settings,
-    now: DateTime<Utc>,
-    expires_at: DateTime<Utc>,
-) -> Option<DateTime<Utc>> {
-    settings
-        .expiring_notice
-        .map(|notice| expires_at - notice)
-        .filter(|at| *at > now)
+pub fn expiring_notice_at(settings: &Settings, now: DateTime<Utc>, expires_at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    settings.expiring_notice.map(|notice| expires_at - notice).filter(|at| *at > now)
 }
 
 /// The hosted payment page of a session.
 pub fn session_url(settings: &Settings, checkout_session_id: Uuid) -> Option<String> {
     let base = settings.base_url.as_deref()?;
-    Some(format!(
-        "{}/{checkout_session_id}",
-        base.trim_end_matches('/')
-    ))
+    Some(format!("{}/{checkout_session_id}", base.trim_end_matches('/')))
 }
 
 /// A new id: UUIDv7 (RFC 9562) of the session's creation, in order even within a millisecond.
@@ -212,23 +184,13 @@ pub fn session_id(created_at: DateTime<Utc>) -> Uuid {
         static CONTEXT: ContextV7 = const { ContextV7::new() };
     }
     let seconds = u64::try_from(created_at.timestamp()).unwrap_or(0);
-    CONTEXT.with(|context| {
-        Uuid::new_v7(Timestamp::from_unix(
-            context,
-            seconds,
-            created_at.timestamp_subsec_nanos(),
-        ))
-    })
+    CONTEXT.with(|context| Uuid::new_v7(Timestamp::from_unix(context, seconds, created_at.timestamp_subsec_nanos())))
 }
 
 /// The least id of a session created at `at` or later, so that a search by time can use the key.
 pub fn least_session_id(at: DateTime<Utc>) -> Uuid {
     let seconds = u64::try_from(at.timestamp()).unwrap_or(0);
-    let id = Uuid::new_v7(Timestamp::from_unix(
-        NoContext,
-        seconds,
-        at.timestamp_subsec_nanos(),
-    ));
+    let id = Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, at.timestamp_subsec_nanos()));
     let mut bytes = [0; 16];
     bytes[..6].copy_from_slice(&id.as_bytes()[..6]);
     Uuid::from_bytes(bytes)
@@ -266,88 +228,34 @@ mod tests {
         let session = request().check(&settings(), now()).expect("valid");
         assert_eq!(session.amount.to_string(), "10000");
         assert_eq!(session.expires_at, now() + TimeDelta::minutes(60));
-        assert_eq!(
-            session.expiring_notice_at,
-            Some(now() + TimeDelta::minutes(50))
-        );
+        assert_eq!(session.expiring_notice_at, Some(now() + TimeDelta::minutes(50)));
         assert_eq!(session.max_retry_attempts, 3);
         assert_eq!(session.quantity, 1);
         assert_eq!(session.payment_methods, ["bank_transfer", "payid"]);
-        assert_eq!(
-            session.url,
-            Some(format!(
-                "https://pay.example/{}",
-                session.checkout_session_id
-            ))
-        );
+        assert_eq!(session.url, Some(format!("https://pay.example/{}", session.checkout_session_id)));
         assert_eq!(session.reference_policy, "none", "it has no reference");
     }
 
     #[test]
     fn a_session_shorter_than_the_notice_has_none() {
-        let request = Request {
-            expires_in: Some(TimeDelta::minutes(9)),
-            ..request()
-        };
-        assert_eq!(
-            request
-                .check(&settings(), now())
-                .expect("valid")
-                .expiring_notice_at,
-            None
-        );
+        let request = Request { expires_in: Some(TimeDelta::minutes(9)), ..request() };
+        assert_eq!(request.check(&settings(), now()).expect("valid").expiring_notice_at, None);
     }
 
     #[test]
     fn each_fault_names_its_argument() {
         let cases: Vec<(Request, &str)> = vec![
+            (Request { amount: None, ..request() }, "argument \"amount\" must not be null"),
+            (Request { currency_code: None, ..request() }, "argument \"currency_code\" must not be null"),
+            (Request { customer_email: None, ..request() }, "Either customer_id or customer_email is required"),
+            (Request { title: Some(""), ..request() }, "argument \"title\" must not be empty"),
+            (Request { quantity: Some(0), ..request() }, "argument \"quantity\" must be at least 1"),
             (
-                Request {
-                    amount: None,
-                    ..request()
-                },
-                "argument \"amount\" must not be null",
-            ),
-            (
-                Request {
-                    currency_code: None,
-                    ..request()
-                },
-                "argument \"currency_code\" must not be null",
-            ),
-            (
-                Request {
-                    customer_email: None,
-                    ..request()
-                },
-                "Either customer_id or customer_email is required",
-            ),
-            (
-                Request {
-                    title: Some(""),
-                    ..request()
-                },
-                "argument \"title\" must not be empty",
-            ),
-            (
-                Request {
-                    quantity: Some(0),
-                    ..request()
-                },
-                "argument \"quantity\" must be at least 1",
-            ),
-            (
-                Request {
-                    max_retry_attempts: Some(11),
-                    ..request()
-                },
+                Request { max_retry_attempts: Some(11), ..request() },
                 "argument \"max_retry_attempts\" must be between 0 and 10",
             ),
             (
-                Request {
-                    success_url: Some("javascript:alert(1)"),
-                    ..request()
-                },
+                Request { success_url: Some("javascript:alert(1)"), ..request() },
                 "argument \"success_url\" must be an http or https URL",
             ),
         ];

@@ -84,14 +84,8 @@ pub enum EventType {
 }
 
 impl EventType {
-    pub const ALL: [Self; 6] = [
-        Self::Completed,
-        Self::Expired,
-        Self::Failed,
-        Self::PaymentFailed,
-        Self::PaymentRejected,
-        Self::Expiring,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Completed, Self::Expired, Self::Failed, Self::PaymentFailed, Self::PaymentRejected, Self::Expiring];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -113,27 +107,11 @@ mod tests {
     fn transition_table_is_complete() {
         use Status::*;
         use Trigger::*;
-        let triggers = [
-            DeadlinePassed,
-            ExpireRequested,
-            PaymentBegan,
-            PaymentSucceeded,
-            PaymentFailed,
-            RetriesExhausted,
-        ];
+        let triggers =
+            [DeadlinePassed, ExpireRequested, PaymentBegan, PaymentSucceeded, PaymentFailed, RetriesExhausted];
         // Rows: the status before. Columns: the triggers in the order above.
         let table = [
-            (
-                Open,
-                [
-                    Some(Expired),
-                    Some(Expired),
-                    Some(Open),
-                    Some(Complete),
-                    Some(Open),
-                    Some(Failed),
-                ],
-            ),
+            (Open, [Some(Expired), Some(Expired), Some(Open), Some(Complete), Some(Open), Some(Failed)]),
             (Complete, [None; 6]),
             (Failed, [None; 6]),
             (Expired, [None; 6]),
@@ -152,10 +130,7 @@ mod tests {
             assert_eq!(status.to_string().parse(), Ok(status));
         }
         for text in ["", "Open", "completed", "open ", "canceled"] {
-            assert_eq!(
-                text.parse::<Status>().map_err(|e| e.sqlstate()),
-                Err("22023")
-            );
+            assert_eq!(text.parse::<Status>().map_err(|e| e.sqlstate()), Err("22023"));
         }
     }
 
@@ -163,10 +138,6 @@ mod tests {
     fn event_types_have_distinct_names_in_one_namespace() {
         let names: std::collections::HashSet<_> = EventType::ALL.map(EventType::as_str).into();
         assert_eq!(names.len(), EventType::ALL.len());
-        assert!(
-            names
-                .iter()
-                .all(|name| name.starts_with("checkout.session."))
-        );
+        assert!(names.iter().all(|name| name.starts_with("checkout.session.")));
     }
 }

@@ -24,28 +24,16 @@ impl Lifetime {
     /// Whether the bounds make sense, for an organization's settings.
     pub fn check(self) -> Result<Self> {
         if self.minimum < MINIMUM_LIFETIME {
-            return Err(Error::invalid(
-                "minimum_lifetime",
-                "must be at least 1 second",
-            ));
+            return Err(Error::invalid("minimum_lifetime", "must be at least 1 second"));
         }
         if self.maximum > MAXIMUM_LIFETIME {
-            return Err(Error::invalid(
-                "maximum_lifetime",
-                "must be at most 30 days",
-            ));
+            return Err(Error::invalid("maximum_lifetime", "must be at most 30 days"));
         }
         if self.minimum > self.maximum {
-            return Err(Error::invalid(
-                "minimum_lifetime",
-                "must not exceed maximum_lifetime",
-            ));
+            return Err(Error::invalid("minimum_lifetime", "must not exceed maximum_lifetime"));
         }
         if self.default < self.minimum || self.default > self.maximum {
-            return Err(Error::invalid(
-                "default_lifetime",
-                "must lie between minimum_lifetime and maximum_lifetime",
-            ));
+            return Err(Error::invalid("default_lifetime", "must lie between minimum_lifetime and maximum_lifetime"));
         }
         Ok(self)
     }
@@ -63,31 +51,20 @@ impl Lifetime {
     ) -> Result<DateTime<Utc>> {
         let (argument, lifetime, leeway) = match (expires_at, expires_in) {
             (Some(_), Some(_)) => {
-                return Err(Error::invalid(
-                    "expires_in",
-                    "must not be given together with expires_at",
-                ));
+                return Err(Error::invalid("expires_in", "must not be given together with expires_at"));
             }
             (Some(at), None) => ("expires_at", at - now, MINIMUM_LIFETIME),
             (None, Some(lifetime)) => ("expires_in", lifetime, TimeDelta::zero()),
             (None, None) => ("expires_in", self.default, TimeDelta::zero()),
         };
         if lifetime <= TimeDelta::zero() {
-            let fault = if argument == "expires_at" {
-                "must be in the future"
-            } else {
-                "must be positive"
-            };
+            let fault = if argument == "expires_at" { "must be in the future" } else { "must be positive" };
             return Err(Error::invalid(argument, fault));
         }
         if lifetime < self.minimum - leeway || lifetime > self.maximum + leeway {
             return Err(Error::invalid(
                 argument,
-                format!(
-                    "must be between {} and {} after creation",
-                    in_words(self.minimum),
-                    in_words(self.maximum)
-                ),
+                format!("must be between {} and {} after creation", in_words(self.minimum), in_words(self.maximum)),
             ));
         }
         Ok(now + lifetime)
@@ -98,10 +75,7 @@ impl Lifetime {
 pub fn payment_lease(lease: Option<TimeDelta>) -> Result<TimeDelta> {
     let lease = lease.unwrap_or(DEFAULT_LEASE);
     if lease < TimeDelta::seconds(1) || lease > MAXIMUM_LEASE {
-        return Err(Error::invalid(
-            "lease",
-            "must be between 1 second and 15 minutes",
-        ));
+        return Err(Error::invalid("lease", "must be between 1 second and 15 minutes"));
     }
     Ok(lease)
 }
@@ -109,10 +83,7 @@ pub fn payment_lease(lease: Option<TimeDelta>) -> Result<TimeDelta> {
 /// The length of the lease of a claim from the outbox.
 pub fn event_lease(lease: TimeDelta) -> Result<TimeDelta> {
     if lease < TimeDelta::seconds(1) || lease > MAXIMUM_EVENT_LEASE {
-        return Err(Error::invalid(
-            "lease",
-            "must be between 1 second and 12 hours",
-        ));
+        return Err(Error::invalid("lease", "must be between 1 second and 12 hours"));
     }
     Ok(lease)
 }
@@ -133,11 +104,7 @@ mod tests {
     use super::*;
 
     fn lifetime() -> Lifetime {
-        Lifetime {
-            default: TimeDelta::minutes(60),
-            minimum: TimeDelta::minutes(5),
-            maximum: TimeDelta::hours(48),
-        }
+        Lifetime { default: TimeDelta::minutes(60), minimum: TimeDelta::minutes(5), maximum: TimeDelta::hours(48) }
     }
 
     fn now() -> DateTime<Utc> {
@@ -151,14 +118,8 @@ mod tests {
     #[test]
     fn a_session_lives_as_long_as_asked_or_by_default() {
         let after = |d| Ok(now() + d);
-        assert_eq!(
-            lifetime().expires_at(now(), None, None),
-            after(TimeDelta::minutes(60))
-        );
-        assert_eq!(
-            lifetime().expires_at(now(), None, Some(TimeDelta::minutes(7))),
-            after(TimeDelta::minutes(7))
-        );
+        assert_eq!(lifetime().expires_at(now(), None, None), after(TimeDelta::minutes(60)));
+        assert_eq!(lifetime().expires_at(now(), None, Some(TimeDelta::minutes(7))), after(TimeDelta::minutes(7)));
         let at = now() + TimeDelta::hours(3);
         assert_eq!(lifetime().expires_at(now(), Some(at), None), Ok(at));
     }
@@ -180,16 +141,8 @@ mod tests {
     #[test]
     fn an_absolute_deadline_at_a_bound_survives_the_time_its_request_took() {
         let late = TimeDelta::milliseconds(400);
-        assert!(
-            lifetime()
-                .expires_at(now() + late, Some(now() + TimeDelta::minutes(5)), None)
-                .is_ok()
-        );
-        assert!(
-            lifetime()
-                .expires_at(now(), Some(now() + TimeDelta::minutes(4)), None)
-                .is_err()
-        );
+        assert!(lifetime().expires_at(now() + late, Some(now() + TimeDelta::minutes(5)), None).is_ok());
+        assert!(lifetime().expires_at(now(), Some(now() + TimeDelta::minutes(4)), None).is_err());
     }
 
     #[test]
@@ -213,33 +166,14 @@ mod tests {
     fn an_organization_s_bounds_must_enclose_its_default() {
         assert!(lifetime().check().is_ok());
         let wrong = [
-            Lifetime {
-                minimum: TimeDelta::milliseconds(999),
-                ..lifetime()
-            },
-            Lifetime {
-                maximum: TimeDelta::days(30) + TimeDelta::seconds(1),
-                ..lifetime()
-            },
-            Lifetime {
-                maximum: TimeDelta::minutes(4),
-                ..lifetime()
-            },
-            Lifetime {
-                default: TimeDelta::minutes(4),
-                ..lifetime()
-            },
-            Lifetime {
-                default: TimeDelta::hours(49),
-                ..lifetime()
-            },
+            Lifetime { minimum: TimeDelta::milliseconds(999), ..lifetime() },
+            Lifetime { maximum: TimeDelta::days(30) + TimeDelta::seconds(1), ..lifetime() },
+            Lifetime { maximum: TimeDelta::minutes(4), ..lifetime() },
+            Lifetime { default: TimeDelta::minutes(4), ..lifetime() },
+            Lifetime { default: TimeDelta::hours(49), ..lifetime() },
         ];
         for bounds in wrong {
-            assert_eq!(
-                bounds.check().map_err(|e| e.sqlstate()),
-                Err("22023"),
-                "{bounds:?}"
-            );
+            assert_eq!(bounds.check().map_err(|e| e.sqlstate()), Err("22023"), "{bounds:?}");
         }
     }
 
@@ -247,11 +181,7 @@ mod tests {
     fn leases_are_bounded() {
         assert_eq!(payment_lease(None), Ok(TimeDelta::minutes(5)));
         assert!(payment_lease(Some(TimeDelta::minutes(15))).is_ok());
-        for bad in [
-            TimeDelta::zero(),
-            TimeDelta::minutes(-1),
-            TimeDelta::minutes(16),
-        ] {
+        for bad in [TimeDelta::zero(), TimeDelta::minutes(-1), TimeDelta::minutes(16)] {
             assert!(payment_lease(Some(bad)).is_err());
         }
         assert!(event_lease(TimeDelta::hours(12)).is_ok());

@@ -65,13 +65,7 @@ pub fn claim(
     now: DateTime<Utc>,
 ) -> Result<Vec<Event>> {
     let at = datum::timestamp(now);
-    BURY.with(|statement| {
-        statement.count(&[
-            at.into(),
-            MAXIMUM_DELIVERY_ATTEMPTS.into(),
-            batch_size.into(),
-        ])
-    })?;
+    BURY.with(|statement| statement.count(&[at.into(), MAXIMUM_DELIVERY_ATTEMPTS.into(), batch_size.into()]))?;
     let arguments = [
         at.into(),
         datum::timestamp(now + lease).into(),
@@ -96,21 +90,9 @@ statement!(
 /// Marks events as delivered that are leased under this token. How many that were.
 pub fn ack(events: &[EventId], lease_token: Uuid, now: DateTime<Utc>) -> Result<usize> {
     let arguments = [
-        events
-            .iter()
-            .map(|e| datum::uuid(e.organization_id))
-            .collect::<Vec<_>>()
-            .into(),
-        events
-            .iter()
-            .map(|e| e.environment)
-            .collect::<Vec<_>>()
-            .into(),
-        events
-            .iter()
-            .map(|e| datum::uuid(e.checkout_session_id))
-            .collect::<Vec<_>>()
-            .into(),
+        events.iter().map(|e| datum::uuid(e.organization_id)).collect::<Vec<_>>().into(),
+        events.iter().map(|e| e.environment).collect::<Vec<_>>().into(),
+        events.iter().map(|e| datum::uuid(e.checkout_session_id)).collect::<Vec<_>>().into(),
         events.iter().map(|e| e.sequence).collect::<Vec<_>>().into(),
         datum::uuid(lease_token).into(),
         datum::timestamp(now).into(),
@@ -127,11 +109,8 @@ statement!(
 
 /// How often an event was given out, and under which token it is leased. Locks it.
 pub fn lock(event: &EventId) -> Result<Option<(i32, Option<Uuid>)>> {
-    let row = LOCK.with(|statement| {
-        statement.row(&key(event), |row| {
-            Ok((row.get::<i32>(1)?, row.get::<pgrx::Uuid>(2)?))
-        })
-    })?;
+    let row =
+        LOCK.with(|statement| statement.row(&key(event), |row| Ok((row.get::<i32>(1)?, row.get::<pgrx::Uuid>(2)?))))?;
     Ok(row.map(|(attempts, token)| (attempts.unwrap_or(0), token.map(datum::from_uuid))))
 }
 
@@ -182,21 +161,9 @@ statement!(
 /// Makes events due again, whatever became of them. How many there were.
 pub fn redeliver(events: &[EventId], now: DateTime<Utc>) -> Result<usize> {
     let arguments = [
-        events
-            .iter()
-            .map(|e| datum::uuid(e.organization_id))
-            .collect::<Vec<_>>()
-            .into(),
-        events
-            .iter()
-            .map(|e| e.environment)
-            .collect::<Vec<_>>()
-            .into(),
-        events
-            .iter()
-            .map(|e| datum::uuid(e.checkout_session_id))
-            .collect::<Vec<_>>()
-            .into(),
+        events.iter().map(|e| datum::uuid(e.organization_id)).collect::<Vec<_>>().into(),
+        events.iter().map(|e| e.environment).collect::<Vec<_>>().into(),
+        events.iter().map(|e| datum::uuid(e.checkout_session_id)).collect::<Vec<_>>().into(),
         events.iter().map(|e| e.sequence).collect::<Vec<_>>().into(),
         datum::timestamp(now).into(),
     ];
@@ -238,16 +205,8 @@ pub fn list(tenant: Tenant, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<E
         filter.checkout_session_id.map(datum::uuid).into(),
         filter.event_type.into(),
         filter.status.into(),
-        filter
-            .starting_after
-            .as_ref()
-            .map(|event| datum::uuid(event.checkout_session_id))
-            .into(),
-        filter
-            .starting_after
-            .as_ref()
-            .map(|event| event.sequence)
-            .into(),
+        filter.starting_after.as_ref().map(|event| datum::uuid(event.checkout_session_id)).into(),
+        filter.starting_after.as_ref().map(|event| event.sequence).into(),
         filter.page_size.into(),
     ];
     LIST.with(|statement| statement.composites(&arguments))

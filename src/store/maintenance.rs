@@ -75,8 +75,7 @@ statement!(
 pub fn purge(batch: i32, retention: Option<TimeDelta>, now: DateTime<Utc>) -> Result<usize> {
     let keys = PURGE_KEYS.with(|s| s.count(&[datum::timestamp(now).into(), batch.into()]))?;
     let events = match retention {
-        Some(retention) => PURGE_EVENTS
-            .with(|s| s.count(&[datum::timestamp(now - retention).into(), batch.into()]))?,
+        Some(retention) => PURGE_EVENTS.with(|s| s.count(&[datum::timestamp(now - retention).into(), batch.into()]))?,
         None => 0,
     };
     Ok(keys.max(events))
@@ -104,15 +103,10 @@ pub struct NextDue {
 }
 
 pub fn next_due(retention: Option<TimeDelta>) -> Result<NextDue> {
-    let read = |at: Option<TimestampWithTimeZone>| {
-        at.and_then(|at| datum::from_timestamp("deadline", at).ok())
-    };
+    let read = |at: Option<TimestampWithTimeZone>| at.and_then(|at| datum::from_timestamp("deadline", at).ok());
     let next = NEXT_DUE.with(|statement| {
         statement.row(&[retention.map(datum::interval).into()], |row| {
-            Ok(NextDue {
-                session: read(row.get(1)?),
-                purge: read(row.get(2)?),
-            })
+            Ok(NextDue { session: read(row.get(1)?), purge: read(row.get(2)?) })
         })
     })?;
     Ok(next.unwrap_or_default())
@@ -126,10 +120,7 @@ statement!(
 
 /// The deadline that has passed longest ago without the session being expired, and how many there are.
 pub fn overdue(now: DateTime<Utc>) -> Result<(Option<TimestampWithTimeZone>, i64)> {
-    let row = OLDEST_OVERDUE.with(|statement| {
-        statement.row(&[datum::timestamp(now).into()], |row| {
-            Ok((row.get(1)?, row.get(2)?))
-        })
-    })?;
+    let row = OLDEST_OVERDUE
+        .with(|statement| statement.row(&[datum::timestamp(now).into()], |row| Ok((row.get(1)?, row.get(2)?))))?;
     Ok(row.map_or((None, 0), |(oldest, count)| (oldest, count.unwrap_or(0))))
 }

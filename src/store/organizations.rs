@@ -24,12 +24,7 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
     let row = SETTINGS.with(|statement| {
         statement.row(&[datum::uuid(organization_id).into()], |row| {
             Ok((
-                [
-                    row.get::<Interval>(1)?,
-                    row.get(2)?,
-                    row.get(3)?,
-                    row.get(9)?,
-                ],
+                [row.get::<Interval>(1)?, row.get(2)?, row.get(3)?, row.get(9)?],
                 row.get::<i32>(4)?,
                 row.get::<String>(5)?,
                 row.get::<bool>(6)?,
@@ -60,17 +55,14 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
         sub_minor_amounts: sub_minor.unwrap_or(false),
         payment_methods: methods.unwrap_or_default(),
         base_url,
-        expiring_notice: notice
-            .map(|notice| datum::from_interval("expiring_notice", notice))
-            .transpose()?,
+        expiring_notice: notice.map(|notice| datum::from_interval("expiring_notice", notice)).transpose()?,
     }))
 }
 
 /// The settings of the tenant; a tenant that is no organization is no credential.
 pub fn settings_of(tenant: Tenant) -> Result<Settings> {
-    settings(tenant.organization_id)?.ok_or(Error::NotAuthenticated {
-        reason: "checkout_sessions.organization_id names no organization",
-    })
+    settings(tenant.organization_id)?
+        .ok_or(Error::NotAuthenticated { reason: "checkout_sessions.organization_id names no organization" })
 }
 
 /// The columns of an organization as they are written.
@@ -100,24 +92,15 @@ statement!(
 
 pub fn insert(organization_id: Uuid, name: &str, settings: &Settings) -> Result<()> {
     let arguments = columns(organization_id, name, settings);
-    INSERT
-        .with(|statement| statement.count(&arguments))
-        .map(|_| ())
+    INSERT.with(|statement| statement.count(&arguments)).map(|_| ())
 }
 
-statement!(
-    LOCK,
-    Write,
-    "SELECT o.name FROM checkout_data.organizations o WHERE o.organization_id = $1 FOR UPDATE"
-);
+statement!(LOCK, Write, "SELECT o.name FROM checkout_data.organizations o WHERE o.organization_id = $1 FOR UPDATE");
 
 /// The name of an organization that nobody else can change until the transaction ends.
 pub fn lock(organization_id: Uuid) -> Result<Option<String>> {
-    let name = LOCK.with(|statement| {
-        statement.row(&[datum::uuid(organization_id).into()], |row| {
-            row.get::<String>(1)
-        })
-    })?;
+    let name =
+        LOCK.with(|statement| statement.row(&[datum::uuid(organization_id).into()], |row| row.get::<String>(1)))?;
     Ok(name.flatten())
 }
 
@@ -131,11 +114,7 @@ statement!(
      WHERE o.organization_id = $1 RETURNING ROW(o.*)::checkout.organization"
 );
 
-pub fn update(
-    organization_id: Uuid,
-    name: &str,
-    settings: &Settings,
-) -> Result<Option<Organization>> {
+pub fn update(organization_id: Uuid, name: &str, settings: &Settings) -> Result<Option<Organization>> {
     let arguments = columns(organization_id, name, settings);
     UPDATE.with(|statement| statement.composite(&arguments))
 }

@@ -24,11 +24,7 @@ statement!(
 
 /// What is known of a payment. To be called under the lock of its session.
 pub fn known(tenant: Tenant, session: Uuid, payment_id: &str) -> Result<Option<Known>> {
-    let arguments = [
-        datum::uuid(tenant.organization_id).into(),
-        tenant.environment.as_str().into(),
-        payment_id.into(),
-    ];
+    let arguments = [datum::uuid(tenant.organization_id).into(), tenant.environment.as_str().into(), payment_id.into()];
     let row = KNOWN.with(|statement| {
         statement.row(&arguments, |row| {
             Ok((
@@ -41,8 +37,7 @@ pub fn known(tenant: Tenant, session: Uuid, payment_id: &str) -> Result<Option<K
             ))
         })
     })?;
-    let Some((Some(id), Some(status), rejection, Some(amount), Some(currency_code), lease)) = row
-    else {
+    let Some((Some(id), Some(status), rejection, Some(amount), Some(currency_code), lease)) = row else {
         return Ok(None);
     };
     Ok(Some(Known {
@@ -50,9 +45,7 @@ pub fn known(tenant: Tenant, session: Uuid, payment_id: &str) -> Result<Option<K
         status: read_status(&status, rejection.as_deref())?,
         amount: datum::from_numeric("amount", &amount)?,
         currency_code,
-        lease_expires_at: lease
-            .map(|lease| datum::from_timestamp("lease_expires_at", lease))
-            .transpose()?,
+        lease_expires_at: lease.map(|lease| datum::from_timestamp("lease_expires_at", lease)).transpose()?,
     }))
 }
 
@@ -65,15 +58,11 @@ fn read_status(status: &str, rejection: Option<&str>) -> Result<PaymentStatus> {
         Rejection::CurrencyMismatch,
     ];
     let rejected = REJECTIONS.map(PaymentStatus::Rejected);
-    [
-        PaymentStatus::Processing,
-        PaymentStatus::Succeeded,
-        PaymentStatus::Failed,
-    ]
-    .into_iter()
-    .chain(rejected)
-    .find(|known| known.as_str() == status && known.rejection_reason() == rejection)
-    .ok_or_else(|| Error::Internal(format!("payment has the unknown status \"{status}\"")))
+    [PaymentStatus::Processing, PaymentStatus::Succeeded, PaymentStatus::Failed]
+        .into_iter()
+        .chain(rejected)
+        .find(|known| known.as_str() == status && known.rejection_reason() == rejection)
+        .ok_or_else(|| Error::Internal(format!("payment has the unknown status \"{status}\"")))
 }
 
 statement!(
@@ -117,9 +106,7 @@ pub fn begin(
         datum::timestamp(lease_expires_at).into(),
         datum::timestamp(now).into(),
     ];
-    BEGIN
-        .with(|statement| statement.composite(&arguments))?
-        .ok_or_else(|| taken(payment_id))
+    BEGIN.with(|statement| statement.composite(&arguments))?.ok_or_else(|| taken(payment_id))
 }
 
 /// Details of a report that do not bear on its decision.
@@ -175,16 +162,8 @@ pub fn settle(
     now: DateTime<Utc>,
 ) -> Result<Payment> {
     let [organization_id, environment, id] = key(tenant, id);
-    let session_updated_at = if settlement.session == Status::Expired {
-        session.deadline()
-    } else {
-        now
-    };
-    let events: Vec<&str> = settlement
-        .events
-        .iter()
-        .map(|event| event.as_str())
-        .collect();
+    let session_updated_at = if settlement.session == Status::Expired { session.deadline() } else { now };
+    let events: Vec<&str> = settlement.events.iter().map(|event| event.as_str()).collect();
     let arguments = [
         organization_id,
         environment,
@@ -204,17 +183,12 @@ pub fn settle(
         datum::timestamp(session_updated_at).into(),
         events.into(),
     ];
-    SETTLE
-        .with(|statement| statement.composite(&arguments))?
-        .ok_or_else(|| taken(details.payment_id))
+    SETTLE.with(|statement| statement.composite(&arguments))?.ok_or_else(|| taken(details.payment_id))
 }
 
 /// Two sessions were told of the same payment at once; the other was first.
 fn taken(payment_id: &str) -> Error {
-    Error::PaymentConflict {
-        payment_id: payment_id.to_owned(),
-        conflict: "belongs to another checkout session",
-    }
+    Error::PaymentConflict { payment_id: payment_id.to_owned(), conflict: "belongs to another checkout session" }
 }
 
 statement!(
@@ -226,11 +200,7 @@ statement!(
 
 /// A payment that was recorded before.
 pub fn replay(tenant: Tenant, payment_id: &str) -> Result<Payment> {
-    let arguments = [
-        datum::uuid(tenant.organization_id).into(),
-        tenant.environment.as_str().into(),
-        payment_id.into(),
-    ];
+    let arguments = [datum::uuid(tenant.organization_id).into(), tenant.environment.as_str().into(), payment_id.into()];
     GET.with(|statement| statement.composite(&arguments))?
         .ok_or_else(|| Error::Internal("a known payment is gone".into()))
 }

@@ -20,11 +20,7 @@ use crate::tenant::Tenant;
 
 /// The names of a tenant's session, as every statement's first parameters.
 pub fn key(tenant: Tenant, id: Uuid) -> [Argument<'static>; 3] {
-    [
-        datum::uuid(tenant.organization_id).into(),
-        tenant.environment.as_str().into(),
-        datum::uuid(id).into(),
-    ]
+    [datum::uuid(tenant.organization_id).into(), tenant.environment.as_str().into(), datum::uuid(id).into()]
 }
 
 macro_rules! insert {
@@ -44,11 +40,7 @@ macro_rules! insert {
     };
 }
 statement!(INSERT, Write, insert!(""));
-statement!(
-    INSERT_UNLESS_TAKEN,
-    Write,
-    insert!(" ON CONFLICT DO NOTHING")
-);
+statement!(INSERT_UNLESS_TAKEN, Write, insert!(" ON CONFLICT DO NOTHING"));
 
 /// Stores a new session. `None` when `unless_taken` and its reference has been taken meanwhile.
 pub fn insert(
@@ -96,11 +88,7 @@ pub fn insert(
         session.payment_methods.clone().into(),
         metadata.into(),
     ];
-    let statement = if unless_taken {
-        &INSERT_UNLESS_TAKEN
-    } else {
-        &INSERT
-    };
+    let statement = if unless_taken { &INSERT_UNLESS_TAKEN } else { &INSERT };
     statement.with(|statement| statement.composite(&arguments))
 }
 
@@ -133,12 +121,7 @@ pub struct Recovery {
 }
 
 /// Stores a copy of a session. `None` when its reference is taken.
-pub fn clone(
-    tenant: Tenant,
-    expired: Uuid,
-    recovery: &Recovery,
-    created_by: &str,
-) -> Result<Option<Session>> {
+pub fn clone(tenant: Tenant, expired: Uuid, recovery: &Recovery, created_by: &str) -> Result<Option<Session>> {
     let [organization_id, environment, id] = key(tenant, expired);
     CLONE.with(|statement| {
         statement.composite(&[
@@ -164,20 +147,9 @@ statement!(
 );
 
 /// A session as it is at `now`.
-pub fn get(
-    tenant: Tenant,
-    id: Uuid,
-    now: DateTime<Utc>,
-    idempotent_replay: bool,
-) -> Result<Option<Session>> {
+pub fn get(tenant: Tenant, id: Uuid, now: DateTime<Utc>, idempotent_replay: bool) -> Result<Option<Session>> {
     let [organization_id, environment, id] = key(tenant, id);
-    let arguments = [
-        organization_id,
-        environment,
-        id,
-        datum::timestamp(now).into(),
-        idempotent_replay.into(),
-    ];
+    let arguments = [organization_id, environment, id, datum::timestamp(now).into(), idempotent_replay.into()];
     GET.with(|statement| statement.composite(&arguments))
 }
 
@@ -215,9 +187,7 @@ pub fn list(tenant: Tenant, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<S
     }
     let (sql, arguments) = list_statement(tenant, filter, now);
     let statement = PLANS.with_borrow_mut(|plans| {
-        *plans.entry(sql).or_insert_with_key(|sql| {
-            Box::leak(Box::new(Statement::composed(Access::Read, sql.clone())))
-        })
+        *plans.entry(sql).or_insert_with_key(|sql| Box::leak(Box::new(Statement::composed(Access::Read, sql.clone()))))
     });
     let mut sessions = statement.composites(&arguments)?;
     if filter.ending_before.is_some() {
@@ -226,11 +196,7 @@ pub fn list(tenant: Tenant, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<S
     Ok(sessions)
 }
 
-fn list_statement<'a>(
-    tenant: Tenant,
-    filter: &Filter<'a>,
-    now: DateTime<Utc>,
-) -> (String, Vec<Argument<'a>>) {
+fn list_statement<'a>(tenant: Tenant, filter: &Filter<'a>, now: DateTime<Utc>) -> (String, Vec<Argument<'a>>) {
     let mut arguments: Vec<Argument<'a>> = vec![
         datum::uuid(tenant.organization_id).into(),
         tenant.environment.as_str().into(),
@@ -260,18 +226,12 @@ fn list_statement<'a>(
     }
     // The id holds the milliseconds of created_at, so a period is a range of the key.
     if let Some(at) = filter.created_after {
-        add(
-            "s.checkout_session_id >= ?",
-            datum::uuid(crate::domain::session::least_session_id(at)).into(),
-        );
+        add("s.checkout_session_id >= ?", datum::uuid(crate::domain::session::least_session_id(at)).into());
         add("s.created_at >= ?", datum::timestamp(at).into());
     }
     if let Some(at) = filter.created_before {
         let bound = at + chrono::TimeDelta::milliseconds(1);
-        add(
-            "s.checkout_session_id < ?",
-            datum::uuid(crate::domain::session::least_session_id(bound)).into(),
-        );
+        add("s.checkout_session_id < ?", datum::uuid(crate::domain::session::least_session_id(bound)).into());
         add("s.created_at < ?", datum::timestamp(at).into());
     }
     if let Some(id) = filter.starting_after {
@@ -283,16 +243,12 @@ fn list_statement<'a>(
     match filter.status {
         // Also in the words of the partial index.
         Some(Status::Open) => conditions.push_str(" AND s.status = 'open' AND s.deadline > $3"),
-        Some(status) => conditions.push_str(&format!(
-            " AND checkout_data.effective_status(s.status, s.deadline, $3) = '{status}'"
-        )),
+        Some(status) => {
+            conditions.push_str(&format!(" AND checkout_data.effective_status(s.status, s.deadline, $3) = '{status}'"))
+        }
         None => {}
     }
-    let direction = if filter.ending_before.is_some() {
-        "ASC"
-    } else {
-        "DESC"
-    };
+    let direction = if filter.ending_before.is_some() { "ASC" } else { "DESC" };
     // Literals, because the planner takes a parameter of LIMIT for a tenth of all rows.
     let sql = format!(
         "SELECT checkout_data.session_at(s, $3, false) FROM checkout_data.checkout_sessions s \
@@ -322,32 +278,20 @@ pub struct Locked {
 /// Locks a session, or PT404.
 pub fn lock(tenant: Tenant, id: Uuid) -> Result<Locked> {
     LOCK.with(|statement| statement.row(&key(tenant, id), read_locked))?
-        .unwrap_or(Err(Error::SessionNotFound {
-            checkout_session_id: id,
-        }))
+        .unwrap_or(Err(Error::SessionNotFound { checkout_session_id: id }))
 }
 
 fn read_locked(row: &SpiHeapTupleData) -> SpiResult<Result<Locked>> {
     let lease: Option<TimestampWithTimeZone> = row.get(7)?;
-    let (
-        Some(status),
-        Some(amount),
-        Some(currency_code),
-        Some(attempts),
-        Some(max_retry_attempts),
-        Some(expires_at),
-    ) = (
+    let (Some(status), Some(amount), Some(currency_code), Some(attempts), Some(max_retry_attempts), Some(expires_at)) = (
         row.get::<String>(1)?,
         row.get::<AnyNumeric>(2)?,
         row.get::<String>(3)?,
         row.get::<i32>(4)?,
         row.get::<i32>(5)?,
         row.get::<TimestampWithTimeZone>(6)?,
-    )
-    else {
-        return Ok(Err(Error::Internal(
-            "a session has a NULL where none can be".into(),
-        )));
+    ) else {
+        return Ok(Err(Error::Internal("a session has a NULL where none can be".into())));
     };
     let (payment_methods, reference) = (row.get(8)?, row.get(9)?);
     Ok((|| {
@@ -359,9 +303,7 @@ fn read_locked(row: &SpiHeapTupleData) -> SpiResult<Result<Locked>> {
                 attempts,
                 max_retry_attempts,
                 expires_at: datum::from_timestamp("expires_at", expires_at)?,
-                lease_expires_at: lease
-                    .map(|lease| datum::from_timestamp("lease_expires_at", lease))
-                    .transpose()?,
+                lease_expires_at: lease.map(|lease| datum::from_timestamp("lease_expires_at", lease)).transpose()?,
             },
             payment_methods,
             reference,
@@ -387,30 +329,12 @@ statement!(
 );
 
 /// Makes a locked session expired, and tells the outbox. A deadline that has passed is when it happened.
-pub fn expire(
-    tenant: Tenant,
-    id: Uuid,
-    session: &payment::Session,
-    now: DateTime<Utc>,
-) -> Result<Session> {
+pub fn expire(tenant: Tenant, id: Uuid, session: &payment::Session, now: DateTime<Utc>) -> Result<Session> {
     let [organization_id, environment, key] = key(tenant, id);
-    let happened_at = if session.overdue(now) {
-        session.deadline()
-    } else {
-        now
-    };
-    let arguments = [
-        organization_id,
-        environment,
-        key,
-        datum::timestamp(now).into(),
-        datum::timestamp(happened_at).into(),
-    ];
-    EXPIRE
-        .with(|statement| statement.composite(&arguments))?
-        .ok_or(Error::SessionNotFound {
-            checkout_session_id: id,
-        })
+    let happened_at = if session.overdue(now) { session.deadline() } else { now };
+    let arguments =
+        [organization_id, environment, key, datum::timestamp(now).into(), datum::timestamp(happened_at).into()];
+    EXPIRE.with(|statement| statement.composite(&arguments))?.ok_or(Error::SessionNotFound { checkout_session_id: id })
 }
 
 statement!(
@@ -430,18 +354,9 @@ statement!(
 
 /// The newest session with a reference; with `open`, the newest that is stored as open, locked.
 pub fn with_reference(tenant: Tenant, reference: &str, open: bool) -> Result<Option<Uuid>> {
-    let arguments = [
-        datum::uuid(tenant.organization_id).into(),
-        tenant.environment.as_str().into(),
-        reference.into(),
-    ];
-    let statement = if open {
-        &OPEN_WITH_REFERENCE
-    } else {
-        &WITH_REFERENCE
-    };
-    let id =
-        statement.with(|statement| statement.row(&arguments, |row| row.get::<pgrx::Uuid>(1)))?;
+    let arguments = [datum::uuid(tenant.organization_id).into(), tenant.environment.as_str().into(), reference.into()];
+    let statement = if open { &OPEN_WITH_REFERENCE } else { &WITH_REFERENCE };
+    let id = statement.with(|statement| statement.row(&arguments, |row| row.get::<pgrx::Uuid>(1)))?;
     Ok(id.flatten().map(datum::from_uuid))
 }
 
@@ -502,26 +417,19 @@ pub fn claim_key(tenant: Tenant, id: Uuid, key: &Key) -> Result<Option<Uuid>> {
         if CLAIM_KEY.with(|statement| statement.count(&arguments))? > 0 {
             return Ok(None);
         }
-        let known = READ_KEY.with(|statement| {
-            statement.row(&taken, |row| {
-                Ok((row.get::<pgrx::Uuid>(1)?, row.get::<bool>(2)?))
-            })
-        })?;
+        let known = READ_KEY
+            .with(|statement| statement.row(&taken, |row| Ok((row.get::<pgrx::Uuid>(1)?, row.get::<bool>(2)?))))?;
         match known {
             Some((Some(id), Some(true))) => return Ok(Some(datum::from_uuid(id))),
             Some(_) => return Err(Error::IdempotencyConflict),
             None => {}
         }
     }
-    Err(Error::Internal(
-        "an idempotency key is neither free nor taken".into(),
-    ))
+    Err(Error::Internal("an idempotency key is neither free nor taken".into()))
 }
 
 /// Lets a key that was just claimed stand for a session that was there before.
 pub fn point_key(tenant: Tenant, id: Uuid, key: &Key) -> Result<()> {
     let [organization_id, environment, id] = self::key(tenant, id);
-    POINT_KEY
-        .with(|statement| statement.count(&[organization_id, environment, id, key.text.into()]))
-        .map(|_| ())
+    POINT_KEY.with(|statement| statement.count(&[organization_id, environment, id, key.text.into()])).map(|_| ())
 }

@@ -38,20 +38,12 @@ pub(super) use statement;
 
 impl Statement {
     pub const fn new(access: Access, sql: &'static str) -> Self {
-        Self {
-            sql: std::borrow::Cow::Borrowed(sql),
-            access,
-            plan: OnceCell::new(),
-        }
+        Self { sql: std::borrow::Cow::Borrowed(sql), access, plan: OnceCell::new() }
     }
 
     /// A statement whose text is put together at run time.
     pub fn composed(access: Access, sql: String) -> Self {
-        Self {
-            sql: std::borrow::Cow::Owned(sql),
-            access,
-            plan: OnceCell::new(),
-        }
+        Self { sql: std::borrow::Cow::Owned(sql), access, plan: OnceCell::new() }
     }
 
     /// The first column of every row, which must be of the composite type that `C` stands for.
@@ -67,16 +59,9 @@ impl Statement {
                 let result = &*pg_sys::SPI_tuptable;
                 for at in 0..table.len() {
                     let mut is_null = false;
-                    let value = pg_sys::SPI_getbinval(
-                        *result.vals.add(at),
-                        result.tupdesc,
-                        1,
-                        &mut is_null,
-                    );
+                    let value = pg_sys::SPI_getbinval(*result.vals.add(at), result.tupdesc, 1, &mut is_null);
                     if !is_null {
-                        rows.push(C::from_composite(pg_sys::SPI_datumTransfer(
-                            value, false, -1,
-                        )));
+                        rows.push(C::from_composite(pg_sys::SPI_datumTransfer(value, false, -1)));
                     }
                 }
             }
@@ -94,9 +79,7 @@ impl Statement {
         arguments: &[Argument],
         read: impl FnOnce(&SpiHeapTupleData) -> SpiResult<R>,
     ) -> Result<Option<R>> {
-        self.run(arguments, |mut table| {
-            table.next().map(|row| read(&row)).transpose()
-        })
+        self.run(arguments, |mut table| table.next().map(|row| read(&row)).transpose())
     }
 
     /// How many rows were changed, or returned.
@@ -104,17 +87,12 @@ impl Statement {
         self.run(arguments, |table| Ok(table.len()))
     }
 
-    fn run<R>(
-        &self,
-        arguments: &[Argument],
-        read: impl FnOnce(SpiTupleTable) -> SpiResult<R>,
-    ) -> Result<R> {
+    fn run<R>(&self, arguments: &[Argument], read: impl FnOnce(SpiTupleTable) -> SpiResult<R>) -> Result<R> {
         Spi::connect(|client| {
             let plan = match self.plan.get() {
                 Some(plan) => plan,
                 None => {
-                    let types: Vec<PgOid> =
-                        arguments.iter().map(|a| PgOid::from(a.oid())).collect();
+                    let types: Vec<PgOid> = arguments.iter().map(|a| PgOid::from(a.oid())).collect();
                     let plan = match self.access {
                         Access::Read => client.prepare(self.sql.as_ref(), &types)?,
                         Access::Write => client.prepare_mut(self.sql.as_ref(), &types)?,

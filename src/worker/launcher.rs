@@ -70,11 +70,7 @@ unsafe extern "C-unwind" fn at_exit(_code: std::ffi::c_int, _argument: pg_sys::D
 /// Has all databases looked at that have the extension, or that have not been looked at yet.
 fn look(seen: &mut HashSet<pg_sys::Oid>) {
     let existing = databases();
-    let new: Vec<_> = existing
-        .iter()
-        .copied()
-        .filter(|oid| seen.insert(*oid))
-        .collect();
+    let new: Vec<_> = existing.iter().copied().filter(|oid| seen.insert(*oid)).collect();
     seen.retain(|oid| existing.contains(oid));
     registry::look_everywhere(&new, &existing);
 }
@@ -86,17 +82,9 @@ fn databases() -> Vec<pg_sys::Oid> {
         // SAFETY: a scan of a shared catalog within a transaction, as the autovacuum launcher makes; the tuples are read
         // before the scan goes on.
         unsafe {
-            let relation =
-                pg_sys::table_open(pg_sys::DatabaseRelationId, pg_sys::AccessShareLock as i32);
+            let relation = pg_sys::table_open(pg_sys::DatabaseRelationId, pg_sys::AccessShareLock as i32);
             let none = std::ptr::null_mut();
-            let scan = pg_sys::systable_beginscan(
-                relation,
-                pg_sys::InvalidOid,
-                false,
-                none,
-                0,
-                none.cast(),
-            );
+            let scan = pg_sys::systable_beginscan(relation, pg_sys::InvalidOid, false, none, 0, none.cast());
             loop {
                 let tuple = pg_sys::systable_getnext(scan);
                 if tuple.is_null() {
@@ -122,9 +110,6 @@ fn start_worker(oid: pg_sys::Oid) {
         .enable_spi_access()
         .load_dynamic();
     if started.is_err() {
-        registry::not_started(
-            oid,
-            "no background worker slot is free: raise max_worker_processes",
-        );
+        registry::not_started(oid, "no background worker slot is free: raise max_worker_processes");
     }
 }

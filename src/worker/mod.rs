@@ -22,12 +22,8 @@ pub use wake::wake_at_commit;
 /// Sets up shared memory and the launcher, if the postmaster is loading the library.
 pub fn init() {
     // SAFETY: both are set before any library is loaded.
-    let (preloading, upgrading) = unsafe {
-        (
-            pg_sys::process_shared_preload_libraries_in_progress,
-            pg_sys::IsBinaryUpgrade,
-        )
-    };
+    let (preloading, upgrading) =
+        unsafe { (pg_sys::process_shared_preload_libraries_in_progress, pg_sys::IsBinaryUpgrade) };
     if preloading && !upgrading {
         registry::init();
         launcher::register();

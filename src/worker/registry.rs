@@ -72,11 +72,7 @@ static AVAILABLE: AtomicBool = AtomicBool::new(false);
 
 pub fn init() {
     pg_shmem_init!(
-        REGISTRY = Registry {
-            launcher_pid: 0,
-            launcher_latch: std::ptr::null_mut(),
-            databases: [UNUSED; DATABASES],
-        }
+        REGISTRY = Registry { launcher_pid: 0, launcher_latch: std::ptr::null_mut(), databases: [UNUSED; DATABASES] }
     );
     AVAILABLE.store(true, Ordering::Relaxed);
 }
@@ -107,9 +103,7 @@ impl Registry {
     }
 
     fn find_mut(&mut self, oid: pg_sys::Oid) -> Option<&mut Database> {
-        self.databases
-            .iter_mut()
-            .find(|database| database.oid == oid)
+        self.databases.iter_mut().find(|database| database.oid == oid)
     }
 
     /// The entry of a database, made if there is room.
@@ -118,11 +112,7 @@ impl Registry {
             .databases
             .iter()
             .position(|database| database.oid == oid)
-            .or_else(|| {
-                self.databases
-                    .iter()
-                    .position(|database| database.oid == pg_sys::InvalidOid)
-            })?;
+            .or_else(|| self.databases.iter().position(|database| database.oid == pg_sys::InvalidOid))?;
         let database = &mut self.databases[at];
         if database.oid != oid {
             *database = Database { oid, ..UNUSED };
@@ -154,11 +144,7 @@ impl Database {
 
 /// Tells whoever looks after this database that there is something to do at `at`.
 pub fn notify(oid: pg_sys::Oid, at: i64) {
-    if REGISTRY
-        .share()
-        .find(oid)
-        .is_some_and(|database| database.wake_at <= at)
-    {
+    if REGISTRY.share().find(oid).is_some_and(|database| database.wake_at <= at) {
         return;
     }
     let mut registry = REGISTRY.exclusive();
@@ -167,11 +153,7 @@ pub fn notify(oid: pg_sys::Oid, at: i64) {
         return;
     };
     database.wake_at = database.wake_at.min(at);
-    let latch = if database.pid == 0 {
-        launcher
-    } else {
-        database.latch
-    };
+    let latch = if database.pid == 0 { launcher } else { database.latch };
     drop(registry);
     set_latch(latch);
 }
@@ -199,11 +181,7 @@ pub fn status() -> Status {
     let registry = REGISTRY.share();
     let launcher_pid = Some(registry.launcher_pid).filter(|pid| *pid != 0);
     let Some(database) = registry.find(oid) else {
-        return Status {
-            preloaded: true,
-            launcher_pid,
-            ..Status::default()
-        };
+        return Status { preloaded: true, launcher_pid, ..Status::default() };
     };
     let time = |at: i64| match at {
         0 | NEVER => None,
@@ -217,9 +195,8 @@ pub fn status() -> Status {
         failures: i32::try_from(database.failures).unwrap_or(i32::MAX),
         last_sweep_at: time(database.last_sweep_at),
         next_sweep_at: time(database.wake_at.max(database.not_before).max(1)),
-        last_error: (database.error_at != 0).then(|| {
-            String::from_utf8_lossy(&database.error[..database.error_length]).into_owned()
-        }),
+        last_error: (database.error_at != 0)
+            .then(|| String::from_utf8_lossy(&database.error[..database.error_length]).into_owned()),
         last_error_at: time(database.error_at),
     }
 }
@@ -245,11 +222,7 @@ pub fn detach_launcher() {
 pub fn look_everywhere(found: &[pg_sys::Oid], existing: &[pg_sys::Oid]) {
     let now = now();
     let mut registry = REGISTRY.exclusive();
-    for database in registry
-        .databases
-        .iter_mut()
-        .filter(|database| database.oid != pg_sys::InvalidOid)
-    {
+    for database in registry.databases.iter_mut().filter(|database| database.oid != pg_sys::InvalidOid) {
         if !existing.contains(&database.oid) && database.pid == 0 {
             *database = UNUSED;
         } else {
@@ -384,10 +357,7 @@ pub fn forget(oid: pg_sys::Oid) {
 }
 
 pub fn last_purge_at(oid: pg_sys::Oid) -> i64 {
-    REGISTRY
-        .share()
-        .find(oid)
-        .map_or(0, |database| database.last_purge_at)
+    REGISTRY.share().find(oid).map_or(0, |database| database.last_purge_at)
 }
 
 pub fn note_error(oid: pg_sys::Oid, message: &str) {

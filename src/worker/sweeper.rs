@@ -86,10 +86,7 @@ pub extern "C-unwind" fn checkout_sessions_worker_main(argument: pg_sys::Datum) 
 
 #[pg_guard]
 unsafe extern "C-unwind" fn at_exit(_code: std::ffi::c_int, argument: pg_sys::Datum) {
-    registry::detach_worker(
-        pg_sys::Oid::from(argument.value() as u32),
-        !DONE.load(Ordering::Relaxed),
-    );
+    registry::detach_worker(pg_sys::Oid::from(argument.value() as u32), !DONE.load(Ordering::Relaxed));
 }
 
 /// One transaction's worth of work. An error is noted for `worker_status()`, and ends the process: the launcher starts
@@ -100,9 +97,7 @@ fn sweep_or_note(database: pg_sys::Oid) -> Sweep {
             .catch_others(move |error| {
                 let (CaughtError::PostgresError(report)
                 | CaughtError::ErrorReport(report)
-                | CaughtError::RustPanic {
-                    ereport: report, ..
-                }) = &error;
+                | CaughtError::RustPanic { ereport: report, .. }) = &error;
                 registry::note_error(database, report.message());
                 error.rethrow()
             })
@@ -132,27 +127,18 @@ fn sweep(database: pg_sys::Oid) -> Result<Sweep> {
             return Ok(Sweep::More);
         }
         let retention = retention();
-        let purge_after = datum::from_micros(registry::last_purge_at(database)) + PURGE_EVERY;
-        let purging = purge_after <= now;
+        let purged_at = datum::from_micros(registry::last_purge_at(database));
+        let purging = purged_at + PURGE_EVERY <= now;
         if purging && maintenance::purge(batch, retention, now)? >= full {
             return Ok(Sweep::More);
         }
+        let purged_at = if purging { now } else { purged_at };
         let next = maintenance::next_due(retention)?;
         // What is still due is locked by somebody: that row waits, and no other.
-        let due = next
-            .session
-            .map(|due| if due <= now { now + LOCKED_RETRY } else { due });
-        let purge =
-            purge.map(|purge| purge.max(if purging { now } else { purge_after } + PURGE_EVERY));
-        let next = due
-            .into_iter()
-            .chain(purge)
-            .min()
-            .map_or(registry::NEVER, datum::micros);
-        Ok(Sweep::Swept {
-            next,
-            purged: purging,
-        })
+        let due = next.session.map(|due| if due <= now { now + LOCKED_RETRY } else { due });
+        let purge = next.purge.map(|purge| purge.max(purged_at + PURGE_EVERY));
+        let next = due.into_iter().chain(purge).min().map_or(registry::NEVER, datum::micros);
+        Ok(Sweep::Swept { next, purged: purging })
     })
 }
 
@@ -188,8 +174,7 @@ enum Locked {
 fn lock_extension() -> Locked {
     // SAFETY: look-ups in catalogs and a lock, within a transaction.
     unsafe {
-        let exists =
-            || pg_sys::get_extension_oid(c"checkout_sessions".as_ptr(), true) != pg_sys::InvalidOid;
+        let exists = || pg_sys::get_extension_oid(c"checkout_sessions".as_ptr(), true) != pg_sys::InvalidOid;
         let table = || {
             let schema = pg_sys::get_namespace_oid(c"checkout_data".as_ptr(), true);
             pg_sys::get_relname_relid(c"checkout_sessions".as_ptr(), schema)
@@ -202,11 +187,7 @@ fn lock_extension() -> Locked {
             return Locked::Busy;
         }
         // To take the lock is to learn of what was committed before.
-        if exists() && table() == oid {
-            Locked::Yes
-        } else {
-            Locked::Absent
-        }
+        if exists() && table() == oid { Locked::Yes } else { Locked::Absent }
     }
 }
 
@@ -219,13 +200,10 @@ fn as_worker_role<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
     unsafe {
         let role = pg_sys::get_role_oid(c"checkout_sessions_worker".as_ptr(), true);
         if role == pg_sys::InvalidOid {
-            return Err(Error::Internal(
-                "role checkout_sessions_worker does not exist".into(),
-            ));
+            return Err(Error::Internal("role checkout_sessions_worker does not exist".into()));
         }
         pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
-        let restricted =
-            pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION;
+        let restricted = pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION;
         pg_sys::SetUserIdAndSecContext(role, context | restricted as i32);
     }
     let result = work();

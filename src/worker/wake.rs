@@ -32,15 +32,9 @@ pub fn wake_at_commit(at: DateTime<Utc>) {
 
 /// Must not fail: an error after commit takes the server down. It takes one lock and sets one latch.
 #[pg_guard]
-unsafe extern "C-unwind" fn at_end(
-    event: pg_sys::XactEvent::Type,
-    _argument: *mut std::ffi::c_void,
-) {
+unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *mut std::ffi::c_void) {
     use pg_sys::XactEvent::{XACT_EVENT_ABORT, XACT_EVENT_COMMIT, XACT_EVENT_PREPARE};
-    if !matches!(
-        event,
-        XACT_EVENT_ABORT | XACT_EVENT_COMMIT | XACT_EVENT_PREPARE
-    ) {
+    if !matches!(event, XACT_EVENT_ABORT | XACT_EVENT_COMMIT | XACT_EVENT_PREPARE) {
         return;
     }
     let at = PENDING.replace(NEVER);
