@@ -12,8 +12,10 @@ use crate::domain::status::Status;
 use crate::domain::validate::{self, required};
 use crate::domain::{Error, Result, idempotency, payment};
 use crate::report::or_raise;
-use crate::store::sessions::{Filter, Key, Recovery};
-use crate::store::{organizations, sessions};
+use crate::store::idempotency::Key;
+use crate::store::list::Filter;
+use crate::store::sessions::Recovery;
+use crate::store::{self, organizations, sessions};
 use crate::tenant::{self, Tenant};
 use crate::{gucs, worker};
 
@@ -92,36 +94,29 @@ fn create(mut request: Request, metadata: Option<Metadata>, idempotency_key: Opt
     let tenant = tenant::current()?;
     let settings = with_base_url(organizations::settings_of(tenant)?);
     let now = datum::now();
-    let Some(text) = idempotency_key else {
-        let session = request.check(&settings, now)?;
-        let created = store(tenant, &request, metadata, &settings, &session, now)?;
-        return Ok(match created {
-            Created::New(session) => session,
-            Created::Existing(_, session) => session,
-        });
-    };
-    // The key comes first: a replay is answered even if its request would not be accepted any more.
-    request.metadata = metadata.map(Metadata::text);
-    let lifetime = TimeDelta::minutes(gucs::IDEMPOTENCY_KEY_LIFETIME.get().into());
-    let key = Key {
-        text: idempotency::check_key(text)?,
-        request_hash: idempotency::request_hash(&request)?,
-        created_at: now,
-        expires_at: now + lifetime,
-    };
     let id = session::session_id(now);
-    if let Some(existing) = sessions::claim_key(tenant, id, &key)? {
-        return found(existing, sessions::get(tenant, existing, now, true)?);
+    let mut claimed = None;
+    if let Some(text) = idempotency_key {
+        request.metadata = metadata.map(Metadata::text);
+        let key = Key {
+            text: idempotency::check_key(text)?,
+            request_hash: idempotency::request_hash(&request)?,
+            created_at: now,
+            expires_at: now + TimeDelta::minutes(gucs::IDEMPOTENCY_KEY_LIFETIME.get().into()),
+        };
+        // Before anything is checked: a replay is answered even if its request would not be accepted any more.
+        if let Some(existing) = store::idempotency::claim(tenant, id, &key)? {
+            return found(existing, sessions::get(tenant, existing, datum::now(), true)?);
+        }
+        claimed = Some(key);
     }
-    let session = NewSession {
-        url: session::session_url(&settings, id),
-        checkout_session_id: id,
-        ..request.check(&settings, now)?
-    };
-    match store(tenant, &request, metadata, &settings, &session, now)? {
+    let session = request.check(&settings, id, now)?;
+    match store_session(tenant, &request, metadata, &settings, &session)? {
         Created::New(session) => Ok(session),
         Created::Existing(id, session) => {
-            sessions::point_key(tenant, id, &key)?;
+            if let Some(key) = claimed {
+                store::idempotency::point(tenant, id, &key)?;
+            }
             Ok(session)
         }
     }
@@ -133,13 +128,12 @@ enum Created {
 }
 
 /// Stores a session under its organization's reference policy.
-fn store(
+fn store_session(
     tenant: Tenant,
     request: &Request,
     metadata: Option<Metadata>,
     settings: &Settings,
     session: &NewSession,
-    now: DateTime<Utc>,
 ) -> Result<Created> {
     let created_by = tenant::caller();
     let (policy, reference) = match request.reference {
@@ -151,8 +145,8 @@ fn store(
         }
     };
     for _ in 0..REFERENCE_TRIES {
-        if let Some(existing) = make_room(tenant, policy, reference, now)? {
-            let stored = sessions::get(tenant, existing, now, true)?;
+        if let Some(existing) = make_room(tenant, policy, reference)? {
+            let stored = sessions::get(tenant, existing, datum::now(), true)?;
             return Ok(Created::Existing(existing, found(existing, stored)?));
         }
         // None when somebody was faster; then look again.
@@ -165,12 +159,7 @@ fn store(
 }
 
 /// Does what the policy asks about sessions that have the reference. `Some` is one to return instead of a new one.
-fn make_room(
-    tenant: Tenant,
-    policy: ReferencePolicy,
-    reference: &str,
-    now: DateTime<Utc>,
-) -> Result<Option<uuid::Uuid>> {
+fn make_room(tenant: Tenant, policy: ReferencePolicy, reference: &str) -> Result<Option<uuid::Uuid>> {
     let when_open = match policy {
         ReferencePolicy::None => return Ok(None),
         ReferencePolicy::Unique => {
@@ -183,6 +172,7 @@ fn make_room(
     };
     while let Some(id) = sessions::with_reference(tenant, reference, true)? {
         let open = sessions::lock(tenant, id)?.state;
+        let now = datum::now();
         match when_open {
             _ if open.overdue(now) => {}
             WhenOpen::ExpirePrevious => {
@@ -274,7 +264,7 @@ fn list_checkout_sessions(
                 return Err(Error::CursorNotFound { argument });
             }
         }
-        sessions::list(tenant, &filter, datum::now())
+        store::list::list(tenant, &filter, datum::now())
     })());
     SetOfIterator::new(sessions)
 }
@@ -317,8 +307,8 @@ fn recover_checkout_session(
         let policy = match &expired.reference {
             Some(reference) => {
                 // Under `unique` the expired session itself has the reference, for good.
-                if let Some(existing) = make_room(tenant, settings.reference_policy, reference, now)? {
-                    return found(existing, sessions::get(tenant, existing, now, true)?);
+                if let Some(existing) = make_room(tenant, settings.reference_policy, reference)? {
+                    return found(existing, sessions::get(tenant, existing, datum::now(), true)?);
                 }
                 settings.reference_policy
             }

@@ -105,8 +105,8 @@ pub struct NewSession {
 }
 
 impl Request<'_> {
-    /// Checks the request and works out the session, as of `now`.
-    pub fn check(&self, settings: &Settings, now: DateTime<Utc>) -> Result<NewSession> {
+    /// Checks the request and works out the session with this id, as of `now`.
+    pub fn check(&self, settings: &Settings, checkout_session_id: Uuid, now: DateTime<Utc>) -> Result<NewSession> {
         let currency_code = check::required("currency_code", self.currency_code)?;
         let currency = Currency::parse("currency_code", currency_code)?;
         let amount = money::parse_amount("amount", check::required("amount", self.amount.as_deref())?)?;
@@ -146,7 +146,6 @@ impl Request<'_> {
             None => settings.payment_methods.clone(),
         };
 
-        let checkout_session_id = session_id(now);
         let expires_at = settings.lifetime.expires_at(now, self.expires_at, self.expires_in)?;
         let reference_policy = match self.reference {
             Some(_) => settings.reference_policy,
@@ -225,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_session_takes_what_is_not_said_from_its_organization() {
-        let session = request().check(&settings(), now()).expect("valid");
+        let session = request().check(&settings(), session_id(now()), now()).expect("valid");
         assert_eq!(session.amount.to_string(), "10000");
         assert_eq!(session.expires_at, now() + TimeDelta::minutes(60));
         assert_eq!(session.expiring_notice_at, Some(now() + TimeDelta::minutes(50)));
@@ -239,7 +238,7 @@ mod tests {
     #[test]
     fn a_session_shorter_than_the_notice_has_none() {
         let request = Request { expires_in: Some(TimeDelta::minutes(9)), ..request() };
-        assert_eq!(request.check(&settings(), now()).expect("valid").expiring_notice_at, None);
+        assert_eq!(request.check(&settings(), session_id(now()), now()).expect("valid").expiring_notice_at, None);
     }
 
     #[test]
@@ -260,7 +259,7 @@ mod tests {
             ),
         ];
         for (request, message) in cases {
-            let error = request.check(&settings(), now()).expect_err(message);
+            let error = request.check(&settings(), session_id(now()), now()).expect_err(message);
             assert_eq!(error.to_string(), message);
         }
     }

@@ -1,6 +1,8 @@
 //! The only place with SQL that Rust runs: one constant and one function a statement, names fully qualified, plans kept.
 
 pub mod events;
+pub mod idempotency;
+pub mod list;
 pub mod maintenance;
 pub mod organizations;
 pub mod payments;

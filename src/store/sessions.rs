@@ -1,7 +1,4 @@
-//! Statements on sessions and their idempotency keys.
-
-use std::cell::RefCell;
-use std::collections::HashMap;
+//! Statements on sessions.
 
 use chrono::{DateTime, Utc};
 use pgrx::AnyNumeric;
@@ -9,12 +6,10 @@ use pgrx::datum::TimestampWithTimeZone;
 use pgrx::spi::{SpiHeapTupleData, SpiResult};
 use uuid::Uuid;
 
-use super::statement::{Access, Argument, Statement, statement};
+use super::statement::{Argument, statement};
 use crate::datum::{self, Metadata, Session};
-use crate::domain::idempotency::RequestHash;
 use crate::domain::payment;
 use crate::domain::session::{NewSession, Request};
-use crate::domain::status::Status;
 use crate::domain::{Error, Result};
 use crate::tenant::Tenant;
 
@@ -164,101 +159,6 @@ pub fn exists(tenant: Tenant, id: Uuid) -> Result<bool> {
     EXISTS.with(|statement| Ok(statement.count(&key(tenant, id))? > 0))
 }
 
-/// The filters of a list. Every combination has a statement, and a kept plan, of its own.
-#[derive(Default)]
-pub struct Filter<'a> {
-    pub status: Option<Status>,
-    pub customer_id: Option<&'a str>,
-    pub customer_email: Option<&'a str>,
-    pub reference: Option<&'a str>,
-    pub payment_id: Option<&'a str>,
-    pub created_after: Option<DateTime<Utc>>,
-    pub created_before: Option<DateTime<Utc>>,
-    pub starting_after: Option<Uuid>,
-    pub ending_before: Option<Uuid>,
-    pub page_size: i32,
-    pub page_offset: i32,
-}
-
-/// Sessions, newest first.
-pub fn list(tenant: Tenant, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<Session>> {
-    thread_local! {
-        static PLANS: RefCell<HashMap<String, &'static Statement>> = RefCell::default();
-    }
-    let (sql, arguments) = list_statement(tenant, filter, now);
-    let statement = PLANS.with_borrow_mut(|plans| {
-        *plans.entry(sql).or_insert_with_key(|sql| Box::leak(Box::new(Statement::composed(Access::Read, sql.clone()))))
-    });
-    let mut sessions = statement.composites(&arguments)?;
-    if filter.ending_before.is_some() {
-        sessions.reverse();
-    }
-    Ok(sessions)
-}
-
-fn list_statement<'a>(tenant: Tenant, filter: &Filter<'a>, now: DateTime<Utc>) -> (String, Vec<Argument<'a>>) {
-    let mut arguments: Vec<Argument<'a>> = vec![
-        datum::uuid(tenant.organization_id).into(),
-        tenant.environment.as_str().into(),
-        datum::timestamp(now).into(),
-    ];
-    let mut conditions = String::new();
-    let mut add = |condition: &str, argument: Argument<'a>| {
-        arguments.push(argument);
-        conditions.push_str(" AND ");
-        conditions.push_str(&condition.replace('?', &format!("${}", arguments.len())));
-    };
-    if let Some(value) = filter.customer_id {
-        add("s.customer_id = ?", value.into());
-    }
-    if let Some(value) = filter.customer_email {
-        add("s.customer_email = ?", value.into());
-    }
-    if let Some(value) = filter.reference {
-        add("s.reference = ?", value.into());
-    }
-    if let Some(value) = filter.payment_id {
-        add(
-            "s.checkout_session_id = (SELECT p.checkout_session_id FROM checkout_data.payments p \
-             WHERE p.organization_id = $1 AND p.environment = $2 AND p.payment_id = ?)",
-            value.into(),
-        );
-    }
-    // The id holds the milliseconds of created_at, so a period is a range of the key.
-    if let Some(at) = filter.created_after {
-        add("s.checkout_session_id >= ?", datum::uuid(crate::domain::session::least_session_id(at)).into());
-        add("s.created_at >= ?", datum::timestamp(at).into());
-    }
-    if let Some(at) = filter.created_before {
-        let bound = at + chrono::TimeDelta::milliseconds(1);
-        add("s.checkout_session_id < ?", datum::uuid(crate::domain::session::least_session_id(bound)).into());
-        add("s.created_at < ?", datum::timestamp(at).into());
-    }
-    if let Some(id) = filter.starting_after {
-        add("s.checkout_session_id < ?", datum::uuid(id).into());
-    }
-    if let Some(id) = filter.ending_before {
-        add("s.checkout_session_id > ?", datum::uuid(id).into());
-    }
-    match filter.status {
-        // Also in the words of the partial index.
-        Some(Status::Open) => conditions.push_str(" AND s.status = 'open' AND s.deadline > $3"),
-        Some(status) => {
-            conditions.push_str(&format!(" AND checkout_data.effective_status(s.status, s.deadline, $3) = '{status}'"))
-        }
-        None => {}
-    }
-    let direction = if filter.ending_before.is_some() { "ASC" } else { "DESC" };
-    // Literals, because the planner takes a parameter of LIMIT for a tenth of all rows.
-    let sql = format!(
-        "SELECT checkout_data.session_at(s, $3, false) FROM checkout_data.checkout_sessions s \
-         WHERE s.organization_id = $1 AND s.environment = $2{conditions} \
-         ORDER BY s.checkout_session_id {direction} LIMIT {} OFFSET {}",
-        filter.page_size, filter.page_offset
-    );
-    (sql, arguments)
-}
-
 statement!(
     LOCK,
     Write,
@@ -358,78 +258,4 @@ pub fn with_reference(tenant: Tenant, reference: &str, open: bool) -> Result<Opt
     let statement = if open { &OPEN_WITH_REFERENCE } else { &WITH_REFERENCE };
     let id = statement.with(|statement| statement.row(&arguments, |row| row.get::<pgrx::Uuid>(1)))?;
     Ok(id.flatten().map(datum::from_uuid))
-}
-
-statement!(
-    CLAIM_KEY,
-    Write,
-    "INSERT INTO checkout_data.idempotency_keys AS k (organization_id, environment, checkout_session_id, idempotency_key, \
-       request_hash, created_at, expires_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7) \
-     ON CONFLICT (organization_id, environment, idempotency_key) DO UPDATE \
-       SET checkout_session_id = EXCLUDED.checkout_session_id, request_hash = EXCLUDED.request_hash, \
-         created_at = EXCLUDED.created_at, expires_at = EXCLUDED.expires_at \
-       WHERE k.expires_at <= EXCLUDED.created_at \
-     RETURNING true"
-);
-statement!(
-    READ_KEY,
-    Write,
-    "SELECT k.checkout_session_id, k.request_hash = $4 FROM checkout_data.idempotency_keys k \
-     WHERE k.organization_id = $1 AND k.environment = $2 AND k.idempotency_key = $3"
-);
-statement!(
-    POINT_KEY,
-    Write,
-    "UPDATE checkout_data.idempotency_keys k SET checkout_session_id = $3 \
-     WHERE k.organization_id = $1 AND k.environment = $2 AND k.idempotency_key = $4"
-);
-
-/// An idempotency key and the request it stands for.
-pub struct Key<'a> {
-    pub text: &'a str,
-    pub request_hash: RequestHash,
-    pub created_at: DateTime<Utc>,
-    pub expires_at: DateTime<Utc>,
-}
-
-/// Takes a key for a session that is about to be stored. A second caller waits here for the first to commit.
-/// `Some` is the session that has the key already.
-pub fn claim_key(tenant: Tenant, id: Uuid, key: &Key) -> Result<Option<Uuid>> {
-    let [organization_id, environment, id] = self::key(tenant, id);
-    let arguments = [
-        organization_id,
-        environment,
-        id,
-        key.text.into(),
-        key.request_hash.as_slice().into(),
-        datum::timestamp(key.created_at).into(),
-        datum::timestamp(key.expires_at).into(),
-    ];
-    let taken = [
-        datum::uuid(tenant.organization_id).into(),
-        tenant.environment.as_str().into(),
-        key.text.into(),
-        key.request_hash.as_slice().into(),
-    ];
-    // Twice, in case the worker purges the key in between.
-    for _ in 0..2 {
-        if CLAIM_KEY.with(|statement| statement.count(&arguments))? > 0 {
-            return Ok(None);
-        }
-        let known = READ_KEY
-            .with(|statement| statement.row(&taken, |row| Ok((row.get::<pgrx::Uuid>(1)?, row.get::<bool>(2)?))))?;
-        match known {
-            Some((Some(id), Some(true))) => return Ok(Some(datum::from_uuid(id))),
-            Some(_) => return Err(Error::IdempotencyConflict),
-            None => {}
-        }
-    }
-    Err(Error::Internal("an idempotency key is neither free nor taken".into()))
-}
-
-/// Lets a key that was just claimed stand for a session that was there before.
-pub fn point_key(tenant: Tenant, id: Uuid, key: &Key) -> Result<()> {
-    let [organization_id, environment, id] = self::key(tenant, id);
-    POINT_KEY.with(|statement| statement.count(&[organization_id, environment, id, key.text.into()])).map(|_| ())
 }

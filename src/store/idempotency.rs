@@ -1,0 +1,85 @@
+//! Statements on idempotency keys.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::sessions;
+use super::statement::statement;
+use crate::datum;
+use crate::domain::idempotency::RequestHash;
+use crate::domain::{Error, Result};
+use crate::tenant::Tenant;
+
+statement!(
+    CLAIM,
+    Write,
+    "INSERT INTO checkout_data.idempotency_keys AS k (organization_id, environment, checkout_session_id, idempotency_key, \
+       request_hash, created_at, expires_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7) \
+     ON CONFLICT (organization_id, environment, idempotency_key) DO UPDATE \
+       SET checkout_session_id = EXCLUDED.checkout_session_id, request_hash = EXCLUDED.request_hash, \
+         created_at = EXCLUDED.created_at, expires_at = EXCLUDED.expires_at \
+       WHERE k.expires_at <= EXCLUDED.created_at \
+     RETURNING true"
+);
+statement!(
+    READ,
+    Write,
+    "SELECT k.checkout_session_id, k.request_hash = $4 FROM checkout_data.idempotency_keys k \
+     WHERE k.organization_id = $1 AND k.environment = $2 AND k.idempotency_key = $3"
+);
+statement!(
+    POINT,
+    Write,
+    "UPDATE checkout_data.idempotency_keys k SET checkout_session_id = $3 \
+     WHERE k.organization_id = $1 AND k.environment = $2 AND k.idempotency_key = $4"
+);
+
+/// An idempotency key and the request it stands for.
+pub struct Key<'a> {
+    pub text: &'a str,
+    pub request_hash: RequestHash,
+    pub created_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Takes a key for a session that is about to be stored. A second caller waits here for the first to commit.
+/// `Some` is the session that has the key already.
+pub fn claim(tenant: Tenant, id: Uuid, key: &Key) -> Result<Option<Uuid>> {
+    let [organization_id, environment, id] = sessions::key(tenant, id);
+    let arguments = [
+        organization_id,
+        environment,
+        id,
+        key.text.into(),
+        key.request_hash.as_slice().into(),
+        datum::timestamp(key.created_at).into(),
+        datum::timestamp(key.expires_at).into(),
+    ];
+    let taken = [
+        datum::uuid(tenant.organization_id).into(),
+        tenant.environment.as_str().into(),
+        key.text.into(),
+        key.request_hash.as_slice().into(),
+    ];
+    // Twice, in case the worker purges the key in between.
+    for _ in 0..2 {
+        if CLAIM.with(|statement| statement.count(&arguments))? > 0 {
+            return Ok(None);
+        }
+        let known =
+            READ.with(|statement| statement.row(&taken, |row| Ok((row.get::<pgrx::Uuid>(1)?, row.get::<bool>(2)?))))?;
+        match known {
+            Some((Some(id), Some(true))) => return Ok(Some(datum::from_uuid(id))),
+            Some(_) => return Err(Error::IdempotencyConflict),
+            None => {}
+        }
+    }
+    Err(Error::Internal("an idempotency key is neither free nor taken".into()))
+}
+
+/// Lets a key that was just claimed stand for a session that was there before.
+pub fn point(tenant: Tenant, id: Uuid, key: &Key) -> Result<()> {
+    let [organization_id, environment, id] = sessions::key(tenant, id);
+    POINT.with(|statement| statement.count(&[organization_id, environment, id, key.text.into()])).map(|_| ())
+}
