@@ -53,16 +53,24 @@ ALTER FUNCTION checkout.nack_webhook_event SET timezone TO 'UTC';
 ALTER FUNCTION checkout.list_webhook_events SET timezone TO 'UTC';
 
 -- rights ----------------------------------------------------------------------------------------------------------
--- Nothing to PUBLIC, and nothing to the roles that default privileges may have given rights to. checkout.grant_access()
--- gives them back by role.
+-- Nothing to PUBLIC, and nothing to whom default privileges may have given rights. checkout.grant_access() gives them.
 DO $$
 DECLARE
     name text;
 BEGIN
     FOR name IN
-        SELECT 'PUBLIC' UNION ALL
-        SELECT pg_catalog.quote_ident(r.rolname) FROM pg_catalog.pg_roles r
-        WHERE r.rolname OPERATOR(pg_catalog.=) ANY (ARRAY['anon', 'authenticated', 'service_role'])
+        SELECT DISTINCT CASE WHEN a.grantee OPERATOR(pg_catalog.=) 0 THEN 'PUBLIC'
+            ELSE a.grantee::pg_catalog.regrole::pg_catalog.text END
+        FROM (
+            SELECT p.proacl, p.proowner, 'f' FROM pg_catalog.pg_proc p
+            WHERE p.pronamespace OPERATOR(pg_catalog.=) ANY (ARRAY['checkout', 'checkout_data']::pg_catalog.regnamespace[])
+            UNION ALL SELECT c.relacl, c.relowner, 'r' FROM pg_catalog.pg_class c
+            WHERE c.relnamespace OPERATOR(pg_catalog.=) ANY (ARRAY['checkout', 'checkout_data']::pg_catalog.regnamespace[])
+            UNION ALL SELECT n.nspacl, n.nspowner, 'n' FROM pg_catalog.pg_namespace n
+            WHERE n.oid OPERATOR(pg_catalog.=) ANY (ARRAY['checkout', 'checkout_data']::pg_catalog.regnamespace[])
+        ) AS object (acl, owner, kind),
+            LATERAL pg_catalog.aclexplode(COALESCE(object.acl, pg_catalog.acldefault(object.kind::pg_catalog."char", object.owner))) AS a
+        WHERE a.grantee OPERATOR(pg_catalog.<>) object.owner
     LOOP
         EXECUTE pg_catalog.format('REVOKE ALL ON ALL FUNCTIONS IN SCHEMA checkout, checkout_data FROM %s', name);
         EXECUTE pg_catalog.format('REVOKE ALL ON ALL TABLES IN SCHEMA checkout, checkout_data FROM %s', name);

@@ -110,7 +110,7 @@ fn list_webhook_events(
         if starting_after.as_ref().is_some_and(|id| {
             id.organization_id != tenant.organization_id || id.environment != tenant.environment.as_str()
         }) {
-            return Err(Error::EventNotFound { event_id: "starting_after".into() });
+            return Err(Error::CursorNotFound { argument: "starting_after", what: "webhook event" });
         }
         let filter = Filter {
             checkout_session_id: session,

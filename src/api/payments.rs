@@ -76,12 +76,10 @@ fn record_payment(
 
         let session = sessions::lock(tenant, id)?.state;
         let known = payments::known(tenant, id, payment_id)?;
-        let report = Report {
-            payment_id,
-            outcome,
-            amount: amount.unwrap_or(session.amount),
-            currency_code: currency_code.unwrap_or(&session.currency_code),
-        };
+        let currency_code = currency_code.unwrap_or(&session.currency_code);
+        let currency = money::Currency::parse("currency_code", currency_code)?;
+        let amount = money::with_digits(amount.unwrap_or(session.amount), currency);
+        let report = Report { payment_id, outcome, amount, currency_code };
         // Under the lock, so that what was waited for counts against the deadline.
         let now = datum::now();
         let settlement = match payment::record(&session, known.as_ref(), &report, now)? {

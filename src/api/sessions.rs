@@ -261,7 +261,7 @@ fn list_checkout_sessions(
                 return Err(Error::invalid("page_offset", "must not be given together with a cursor"));
             }
             if !sessions::exists(tenant, cursor)? {
-                return Err(Error::CursorNotFound { argument });
+                return Err(Error::CursorNotFound { argument, what: "checkout session" });
             }
         }
         store::list::list(tenant, &filter, datum::now())

@@ -35,8 +35,8 @@ pub enum Error {
     #[error("Checkout session with ID {checkout_session_id} not found or access denied")]
     SessionNotFound { checkout_session_id: Uuid },
 
-    #[error("argument \"{argument}\" does not name a checkout session, or access is denied")]
-    CursorNotFound { argument: &'static str },
+    #[error("argument \"{argument}\" does not name a {what}, or access is denied")]
+    CursorNotFound { argument: &'static str, what: &'static str },
 
     #[error("organization {organization_id} not found")]
     OrganizationNotFound { organization_id: Uuid },

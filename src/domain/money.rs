@@ -86,7 +86,7 @@ pub fn check_amount(argument: &'static str, amount: Decimal, currency: Currency,
     if amount >= Decimal::from(AMOUNT_LIMIT) {
         return Err(too_large(argument));
     }
-    let mut exact = amount.normalize();
+    let exact = amount.normalize();
     let allowed = if sub_minor { currency.digits.max(SUB_MINOR_DIGITS) } else { currency.digits };
     if exact.scale() > allowed {
         return Err(Error::invalid(
@@ -94,10 +94,15 @@ pub fn check_amount(argument: &'static str, amount: Decimal, currency: Currency,
             format!("has more decimal places than {} allows ({allowed})", currency.code()),
         ));
     }
-    if exact.scale() < currency.digits {
-        exact.rescale(currency.digits);
+    Ok(with_digits(exact, currency))
+}
+
+/// The same amount, written with at least the currency's number of decimals.
+pub fn with_digits(mut amount: Decimal, currency: Currency) -> Decimal {
+    if amount.scale() < currency.digits {
+        amount.rescale(currency.digits);
     }
-    Ok(exact)
+    amount
 }
 
 fn too_large(argument: &'static str) -> Error {

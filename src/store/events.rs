@@ -28,7 +28,7 @@ statement!(
      WHERE o.ctid = ANY (ARRAY( \
        SELECT c.ctid FROM checkout_data.webhook_outbox c \
        WHERE c.next_attempt_at <= $1 AND c.delivery_attempts >= $2 \
-       ORDER BY c.next_attempt_at LIMIT $3 FOR UPDATE SKIP LOCKED))"
+       ORDER BY c.next_attempt_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED))"
 );
 statement!(
     CLAIM,
@@ -44,7 +44,7 @@ statement!(
              WHERE earlier.organization_id = c.organization_id AND earlier.environment = c.environment \
                AND earlier.checkout_session_id = c.checkout_session_id AND earlier.sequence < c.sequence \
                AND earlier.next_attempt_at IS NOT NULL) \
-         ORDER BY c.next_attempt_at LIMIT $4 FOR UPDATE OF c SKIP LOCKED)) \
+         ORDER BY c.next_attempt_at LIMIT $4 FOR NO KEY UPDATE OF c SKIP LOCKED)) \
        RETURNING o AS event) \
      SELECT checkout_data.event_of(c.event, s, p, $1, true) \
      FROM claimed c \
@@ -104,7 +104,7 @@ statement!(
     LOCK,
     Write,
     "SELECT o.delivery_attempts, o.lease_token FROM checkout_data.webhook_outbox o \
-     WHERE o.organization_id = $1 AND o.environment = $2 AND o.checkout_session_id = $3 AND o.sequence = $4 FOR UPDATE"
+     WHERE o.organization_id = $1 AND o.environment = $2 AND o.checkout_session_id = $3 AND o.sequence = $4 FOR NO KEY UPDATE"
 );
 
 /// How often an event was given out, and under which token it is leased. Locks it.

@@ -1,6 +1,6 @@
 //! Statements over all tenants: what the worker, or anybody in its stead, runs.
 //!
-//! Rows are picked by `ctid = ANY (ARRAY(... LIMIT ... FOR UPDATE SKIP LOCKED))`: the inner query runs once, the outer
+//! Rows are picked by `ctid = ANY (ARRAY(... LIMIT ... SKIP LOCKED))`: the inner query runs once, the outer
 //! one goes straight to the rows, and a row that somebody holds is passed over, not waited for.
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -19,7 +19,7 @@ statement!(
          event_count = s.event_count + 1 \
        WHERE s.ctid = ANY (ARRAY( \
          SELECT d.ctid FROM checkout_data.checkout_sessions d WHERE d.status = 'open' AND d.deadline <= $1 \
-         ORDER BY d.deadline LIMIT $2 FOR UPDATE SKIP LOCKED)) \
+         ORDER BY d.deadline LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED)) \
        RETURNING s.organization_id, s.environment, s.checkout_session_id, s.event_count, s.attempts) \
      INSERT INTO checkout_data.webhook_outbox (organization_id, environment, checkout_session_id, sequence, event_type, \
        created_at, session_status, session_attempts, next_attempt_at) \
@@ -42,7 +42,7 @@ statement!(
        WHERE s.ctid = ANY (ARRAY( \
          SELECT d.ctid FROM checkout_data.checkout_sessions d \
          WHERE d.status = 'open' AND d.expiring_notice_at <= $1 AND d.deadline > $1 \
-         ORDER BY d.expiring_notice_at LIMIT $2 FOR UPDATE SKIP LOCKED)) \
+         ORDER BY d.expiring_notice_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED)) \
        RETURNING s.organization_id, s.environment, s.checkout_session_id, s.event_count, s.attempts) \
      INSERT INTO checkout_data.webhook_outbox (organization_id, environment, checkout_session_id, sequence, event_type, \
        created_at, session_status, session_attempts, next_attempt_at) \

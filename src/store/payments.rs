@@ -19,7 +19,7 @@ statement!(
     Write,
     "SELECT p.checkout_session_id, p.status, p.rejection_reason, p.amount, p.currency_code, p.lease_expires_at \
      FROM checkout_data.payments p \
-     WHERE p.organization_id = $1 AND p.environment = $2 AND p.payment_id = $3 FOR UPDATE"
+     WHERE p.organization_id = $1 AND p.environment = $2 AND p.payment_id = $3 FOR NO KEY UPDATE"
 );
 
 /// What is known of a payment. To be called under the lock of its session.

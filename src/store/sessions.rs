@@ -165,7 +165,7 @@ statement!(
     "SELECT s.status, s.amount, s.currency_code, s.attempts, s.max_retry_attempts, s.expires_at, s.lease_expires_at, \
      s.payment_methods, s.reference \
      FROM checkout_data.checkout_sessions s \
-     WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3 FOR UPDATE"
+     WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3 FOR NO KEY UPDATE"
 );
 
 /// A session that nobody else can change until the transaction ends.
@@ -249,7 +249,7 @@ statement!(
     Write,
     "SELECT s.checkout_session_id FROM checkout_data.checkout_sessions s \
      WHERE s.organization_id = $1 AND s.environment = $2 AND s.reference = $3 AND s.status = 'open' \
-     ORDER BY s.checkout_session_id DESC LIMIT 1 FOR UPDATE"
+     ORDER BY s.checkout_session_id DESC LIMIT 1 FOR NO KEY UPDATE"
 );
 
 /// The newest session with a reference; with `open`, the newest that is stored as open, locked.
