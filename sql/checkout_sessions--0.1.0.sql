@@ -861,7 +861,6 @@ AS 'MODULE_PATHNAME', 'recover_checkout_session_wrapper';
 -- checkout_sessions::tenant::current_environment
 CREATE  FUNCTION checkout."current_environment"() RETURNS TEXT /* & '_ str */
 STRICT STABLE PARALLEL SAFE 
-SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'current_environment_wrapper';
 
@@ -869,7 +868,6 @@ AS 'MODULE_PATHNAME', 'current_environment_wrapper';
 -- checkout_sessions::tenant::current_organization_id
 CREATE  FUNCTION checkout."current_organization_id"() RETURNS uuid /* pgrx :: Uuid */
 STRICT STABLE PARALLEL SAFE 
-SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'current_organization_id_wrapper';
 
