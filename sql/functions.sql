@@ -95,6 +95,15 @@ CREATE FUNCTION checkout_data.event_of(
     $$;
 COMMENT ON FUNCTION checkout_data.event_of IS 'An event as consumers get it, with its body.';
 
+-- settings --------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION checkout_data.organizations_changed() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'organizations_changed_wrapper';
+COMMENT ON FUNCTION checkout_data.organizations_changed IS 'Makes every backend forget the settings that it keeps, once the change is committed.';
+
+CREATE TRIGGER organizations_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON checkout_data.organizations
+    FOR EACH STATEMENT EXECUTE FUNCTION checkout_data.organizations_changed();
+
 -- for applications ------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION checkout.redirect_url(url text, checkout_session_id uuid) RETURNS text

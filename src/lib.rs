@@ -32,6 +32,12 @@ mod checkout_data {}
 /// Called when a backend, or the postmaster by `shared_preload_libraries`, loads the library.
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
+    // pgrx would put backtraces into the DETAIL of errors, for every client to see.
+    // SAFETY: a backend has one thread, and the postmaster has.
+    unsafe {
+        std::env::remove_var("RUST_BACKTRACE");
+        std::env::remove_var("RUST_LIB_BACKTRACE");
+    }
     gucs::init();
     worker::init();
 }

@@ -1,12 +1,17 @@
 //! The only place where an error of the domain becomes an error of Postgres.
-//!
-//! pgrx's own error codes are a closed list without `PT404` and `PT409`, so the error is handed to the server directly.
 
-use std::ffi::CString;
+use std::ffi::{c_int, c_void};
 
-use pgrx::pg_sys;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use pgrx::{PgLogLevel, pg_sys};
 
 use crate::domain::{Error, Result};
+
+// What sets the SQLSTATE of the error that is being reported. pgrx keeps it to itself, because it may be called only then.
+unsafe extern "C-unwind" {
+    fn errcode(sqlstate: c_int) -> c_int;
+}
 
 /// The value, or the error raised as SQL callers see it.
 pub fn or_raise<T>(result: Result<T>) -> T {
@@ -17,33 +22,33 @@ pub fn or_raise<T>(result: Result<T>) -> T {
 }
 
 fn raise(error: &Error) -> ! {
-    let sqlstate = error.sqlstate().bytes().enumerate();
-    // The encoding of MAKE_SQLSTATE in utils/elog.h: six bits a character.
-    let code = sqlstate.fold(0, |code, (at, c)| code | (i32::from((c - b'0') & 0x3F) << (6 * at)));
-    // SAFETY: palloc0 gives a zeroed ErrorData, for which every field is valid; the texts are copied into the current
-    // memory context, which ThrowErrorData is told to use. It does not return for an ERROR; pgrx turns its longjmp into
-    // an unwind, so `error` and its owners are dropped.
-    unsafe {
-        let data = pg_sys::palloc0(size_of::<pg_sys::ErrorData>()).cast::<pg_sys::ErrorData>();
-        (*data).elevel = pgrx::PgLogLevel::ERROR as i32;
-        (*data).sqlerrcode = code;
-        (*data).assoc_context = pg_sys::CurrentMemoryContext;
-        (*data).message = palloc_text(&error.to_string());
-        if let Some(detail) = error.detail() {
-            (*data).detail = palloc_text(&detail);
-        }
-        if let Some(hint) = error.hint() {
-            (*data).hint = palloc_text(hint);
-        }
-        pg_sys::ThrowErrorData(data);
+    let mut report = ErrorReport::new(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, error.to_string(), "");
+    if let Some(detail) = error.detail() {
+        report = report.set_detail(detail);
     }
-    unreachable!("ThrowErrorData returned from an ERROR")
+    if let Some(hint) = error.hint() {
+        report = report.set_hint(hint);
+    }
+    // pgrx knows a closed list of codes, without PT404 and PT409, so the code is set while the server makes the error.
+    // SAFETY: the callback is called when pgrx hands the error to the server, after Rust's frames are gone; its memory is
+    // the calling function's, which lives until the error has been handled. The handler takes it off the stack.
+    unsafe {
+        let context = pg_sys::palloc0(size_of::<pg_sys::ErrorContextCallback>()).cast::<pg_sys::ErrorContextCallback>();
+        (*context).previous = pg_sys::error_context_stack;
+        (*context).callback = Some(set_sqlstate);
+        (*context).arg = encode(error.sqlstate()) as usize as *mut c_void;
+        pg_sys::error_context_stack = context;
+    }
+    report.report(PgLogLevel::ERROR);
+    unreachable!("an ERROR was reported and did not raise")
 }
 
-/// # Safety
-/// To be called where palloc may be.
-unsafe fn palloc_text(text: &str) -> *mut std::ffi::c_char {
-    let text = CString::new(text.replace('\0', "")).unwrap_or_default();
-    // SAFETY: a NUL-terminated string.
-    unsafe { pg_sys::pstrdup(text.as_ptr()) }
+/// As MAKE_SQLSTATE in utils/elog.h: six bits a character.
+fn encode(sqlstate: &str) -> c_int {
+    sqlstate.bytes().enumerate().fold(0, |code, (at, c)| code | (c_int::from(c.wrapping_sub(b'0') & 0x3F) << (6 * at)))
+}
+
+unsafe extern "C-unwind" fn set_sqlstate(code: *mut c_void) {
+    // SAFETY: called by the server while it makes an error, which is when errcode may be called. It cannot fail.
+    unsafe { errcode(code as usize as c_int) };
 }

@@ -1,13 +1,15 @@
 //! Create, get, list, expire and recover sessions.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::rc::Rc;
+
+use chrono::TimeDelta;
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::prelude::*;
 use pgrx::{AnyNumeric, Uuid};
 
 use crate::datum::{self, Metadata, Session};
 use crate::domain::reference::{ReferencePolicy, WhenOpen};
-use crate::domain::session::{self, NewSession, Request, Settings};
+use crate::domain::session::{self, Request, Settings};
 use crate::domain::status::Status;
 use crate::domain::validate::{self, required};
 use crate::domain::{Error, Result, idempotency, payment};
@@ -15,7 +17,7 @@ use crate::report::or_raise;
 use crate::store::idempotency::Key;
 use crate::store::list::Filter;
 use crate::store::sessions::Recovery;
-use crate::store::{self, organizations, sessions};
+use crate::store::{self, sessions};
 use crate::tenant::{self, Tenant};
 use crate::{gucs, worker};
 
@@ -92,67 +94,56 @@ fn create_checkout_session(
 
 fn create(mut request: Request, metadata: Option<Metadata>, idempotency_key: Option<&str>) -> Result<Session> {
     let tenant = tenant::current()?;
-    let settings = with_base_url(organizations::settings_of(tenant)?);
+    let settings = settings_of(tenant)?;
+    let Some(text) = idempotency_key else {
+        return Ok(store_session(tenant, &request, metadata, &settings, None)?.1);
+    };
+    request.metadata = metadata.map(Metadata::text);
     let now = datum::now();
-    let id = session::session_id(now);
-    let mut claimed = None;
-    if let Some(text) = idempotency_key {
-        request.metadata = metadata.map(Metadata::text);
-        let key = Key {
-            text: idempotency::check_key(text)?,
-            request_hash: idempotency::request_hash(&request)?,
-            created_at: now,
-            expires_at: now + TimeDelta::minutes(gucs::IDEMPOTENCY_KEY_LIFETIME.get().into()),
-        };
-        // Before anything is checked: a replay is answered even if its request would not be accepted any more.
-        if let Some(existing) = store::idempotency::claim(tenant, id, &key)? {
-            return found(existing, sessions::get(tenant, existing, datum::now(), true)?);
-        }
-        claimed = Some(key);
+    let key = Key {
+        text: idempotency::check_key(text)?,
+        request_hash: idempotency::request_hash(&request)?,
+        checkout_session_id: session::session_id(now),
+        created_at: now,
+        expires_at: now + TimeDelta::minutes(gucs::IDEMPOTENCY_KEY_LIFETIME.get().into()),
+    };
+    // Before anything is checked: a replay is answered even if its request would not be accepted any more.
+    if let Some(existing) = store::idempotency::claim(tenant, &key)? {
+        return found(existing, sessions::get(tenant, existing, datum::now(), true)?);
     }
-    let session = request.check(&settings, id, now)?;
-    match store_session(tenant, &request, metadata, &settings, &session)? {
-        Created::New(session) => Ok(session),
-        Created::Existing(id, session) => {
-            if let Some(key) = claimed {
-                store::idempotency::point(tenant, id, &key)?;
-            }
-            Ok(session)
-        }
+    let (id, session) = store_session(tenant, &request, metadata, &settings, Some(key.checkout_session_id))?;
+    if id != key.checkout_session_id {
+        store::idempotency::point(tenant, id, &key)?;
     }
+    Ok(session)
 }
 
-enum Created {
-    New(Session),
-    Existing(uuid::Uuid, Session),
-}
-
-/// Stores a session under its organization's reference policy.
+/// Stores a session, with the id that was promised for it if it still fits, under its organization's reference policy;
+/// that may also ask for a session that is there already.
 fn store_session(
     tenant: Tenant,
     request: &Request,
     metadata: Option<Metadata>,
     settings: &Settings,
-    session: &NewSession,
-) -> Result<Created> {
+    promised: Option<uuid::Uuid>,
+) -> Result<(uuid::Uuid, Session)> {
     let created_by = tenant::caller();
-    let (policy, reference) = match request.reference {
-        Some(reference) if settings.reference_policy != ReferencePolicy::None => (settings.reference_policy, reference),
-        _ => {
-            let stored = sessions::insert(tenant, request, metadata, session, &created_by, false)?;
-            worker::wake_at_commit(due(session));
-            return found(session.checkout_session_id, stored).map(Created::New);
-        }
-    };
+    let policy = settings.reference_policy;
+    let reference = request.reference.filter(|_| policy != ReferencePolicy::None);
     for _ in 0..REFERENCE_TRIES {
-        if let Some(existing) = make_room(tenant, policy, reference)? {
-            let stored = sessions::get(tenant, existing, datum::now(), true)?;
-            return Ok(Created::Existing(existing, found(existing, stored)?));
+        if let Some(reference) = reference
+            && let Some(existing) = make_room(tenant, policy, reference)?
+        {
+            return Ok((existing, found(existing, sessions::get(tenant, existing, datum::now(), true)?)?));
         }
-        // None when somebody was faster; then look again.
-        if let Some(stored) = sessions::insert(tenant, request, metadata, session, &created_by, true)? {
-            worker::wake_at_commit(due(session));
-            return Ok(Created::New(stored));
+        // As late as this: what was waited for must not count against the session's lifetime.
+        let now = datum::now();
+        let id = promised.filter(|id| session::is_of(*id, now)).unwrap_or_else(|| session::session_id(now));
+        let session = request.check(settings, id, now)?;
+        // None when somebody was faster to use the reference; then look again.
+        if let Some(stored) = sessions::insert(tenant, request, metadata, &session, &created_by, reference.is_some())? {
+            worker::wake_at_commit(session.expiring_notice_at.unwrap_or(session.expires_at));
+            return Ok((id, stored));
         }
     }
     Err(Error::ReferenceTaken { fault: "reference is being used by other calls" })
@@ -188,18 +179,15 @@ fn make_room(tenant: Tenant, policy: ReferencePolicy, reference: &str) -> Result
     Ok(None)
 }
 
-/// When the worker has something to do about a session.
-fn due(session: &NewSession) -> DateTime<Utc> {
-    session.expiring_notice_at.map_or(session.expires_at, |notice| notice.min(session.expires_at))
-}
-
-/// The settings, with the base URL that the setting gives to those who have none.
-fn with_base_url(mut settings: Settings) -> Settings {
-    if settings.base_url.is_none() {
-        let setting = gucs::BASE_URL.get().and_then(|url| url.into_string().ok());
-        settings.base_url = setting.filter(|url| !url.is_empty());
+/// The tenant's settings, with the base URL that the setting gives to those who have none.
+fn settings_of(tenant: Tenant) -> Result<Rc<Settings>> {
+    let mut settings = store::settings::of(tenant)?;
+    if settings.base_url.is_none()
+        && let Some(url) = gucs::BASE_URL.get().and_then(|url| url.into_string().ok()).filter(|url| !url.is_empty())
+    {
+        Rc::make_mut(&mut settings).base_url = Some(url);
     }
-    settings
+    Ok(settings)
 }
 
 fn found<T>(checkout_session_id: uuid::Uuid, session: Option<T>) -> Result<T> {
@@ -294,42 +282,41 @@ fn recover_checkout_session(
     or_raise((|| {
         let tenant = tenant::current()?;
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
-        let settings = with_base_url(organizations::settings_of(tenant)?);
-        let expired = sessions::lock(tenant, id)?;
-        let now = datum::now();
-        match expired.state.effective_status(now) {
-            Status::Expired => {}
-            status => return Err(Error::SessionNotExpired { status }),
+        let expires_at = expires_at.map(|at| datum::from_timestamp("expires_at", at)).transpose()?;
+        let expires_in = expires_in.map(|span| datum::from_interval("expires_in", span)).transpose()?;
+        let settings = settings_of(tenant)?;
+        // Not locked yet: a session that is expired by the clock stays so, and make_room locks in an order of its own.
+        let (status, reference) = sessions::read(tenant, id, datum::now())?;
+        if status != Status::Expired {
+            return Err(Error::SessionNotExpired { status });
         }
-        if expired.state.overdue(now) {
-            sessions::expire(tenant, id, &expired.state, now)?;
-        }
-        let policy = match &expired.reference {
-            Some(reference) => {
-                // Under `unique` the expired session itself has the reference, for good.
-                if let Some(existing) = make_room(tenant, settings.reference_policy, reference)? {
-                    return found(existing, sessions::get(tenant, existing, datum::now(), true)?);
-                }
-                settings.reference_policy
+        let policy = reference.as_ref().map_or(ReferencePolicy::None, |_| settings.reference_policy);
+        for _ in 0..REFERENCE_TRIES {
+            if let Some(reference) = &reference
+                && let Some(existing) = make_room(tenant, policy, reference)?
+            {
+                return found(existing, sessions::get(tenant, existing, datum::now(), true)?);
             }
-            None => ReferencePolicy::None,
-        };
-        let expires_at = settings.lifetime.expires_at(
-            now,
-            expires_at.map(|at| datum::from_timestamp("expires_at", at)).transpose()?,
-            expires_in.map(|span| datum::from_interval("expires_in", span)).transpose()?,
-        )?;
-        let new_id = session::session_id(now);
-        let recovery = Recovery {
-            checkout_session_id: new_id,
-            created_at: now,
-            expires_at,
-            expiring_notice_at: session::expiring_notice_at(&settings, now, expires_at),
-            url: session::session_url(&settings, new_id),
-            reference_policy: policy.constraint(),
-        };
-        worker::wake_at_commit(recovery.expiring_notice_at.unwrap_or(expires_at).min(expires_at));
-        sessions::clone(tenant, id, &recovery, &tenant::caller())?
-            .ok_or(Error::ReferenceTaken { fault: "reference has an open checkout session" })
+            let expired = sessions::lock(tenant, id)?.state;
+            let now = datum::now();
+            if expired.overdue(now) {
+                sessions::expire(tenant, id, &expired, now)?;
+            }
+            let new_id = session::session_id(now);
+            let expires_at = settings.lifetime.expires_at(now, expires_at, expires_in)?;
+            let recovery = Recovery {
+                checkout_session_id: new_id,
+                created_at: now,
+                expires_at,
+                expiring_notice_at: session::expiring_notice_at(&settings, now, expires_at),
+                url: session::session_url(&settings, new_id),
+                reference_policy: policy.constraint(),
+            };
+            if let Some(stored) = sessions::clone(tenant, id, &recovery, &tenant::caller())? {
+                worker::wake_at_commit(recovery.expiring_notice_at.unwrap_or(expires_at));
+                return Ok(stored);
+            }
+        }
+        Err(Error::ReferenceTaken { fault: "reference is being used by other calls" })
     })())
 }

@@ -186,6 +186,11 @@ pub fn session_id(created_at: DateTime<Utc>) -> Uuid {
     CONTEXT.with(|context| Uuid::new_v7(Timestamp::from_unix(context, seconds, created_at.timestamp_subsec_nanos())))
 }
 
+/// Whether an id is of a session created in this millisecond.
+pub fn is_of(id: Uuid, created_at: DateTime<Utc>) -> bool {
+    id.as_bytes()[..6] == least_session_id(created_at).as_bytes()[..6]
+}
+
 /// The least id of a session created at `at` or later, so that a search by time can use the key.
 pub fn least_session_id(at: DateTime<Utc>) -> Uuid {
     let seconds = u64::try_from(at.timestamp()).unwrap_or(0);
@@ -270,6 +275,7 @@ mod tests {
         assert!(ids.is_sorted());
         let later = session_id(now() + TimeDelta::milliseconds(1));
         assert!(ids[999] < later);
+        assert!(is_of(ids[0], now()) && !is_of(later, now()));
         assert!(least_session_id(now()) <= ids[0]);
         assert!(least_session_id(now() + TimeDelta::milliseconds(1)) <= later);
         assert!(least_session_id(now() + TimeDelta::milliseconds(1)) > ids[999]);

@@ -103,7 +103,7 @@ pub fn ack(events: &[EventId], lease_token: Uuid, now: DateTime<Utc>) -> Result<
 statement!(
     LOCK,
     Write,
-    "SELECT o.delivery_attempts, o.lease_token FROM checkout_data.webhook_outbox o \
+    "SELECT o.delivery_attempts::integer, o.lease_token FROM checkout_data.webhook_outbox o \
      WHERE o.organization_id = $1 AND o.environment = $2 AND o.checkout_session_id = $3 AND o.sequence = $4 FOR NO KEY UPDATE"
 );
 

@@ -39,14 +39,15 @@ statement!(
 pub struct Key<'a> {
     pub text: &'a str,
     pub request_hash: RequestHash,
+    pub checkout_session_id: Uuid,
     pub created_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
 }
 
-/// Takes a key for a session that is about to be stored. A second caller waits here for the first to commit.
+/// Takes a key for its session, which is about to be stored. A second caller waits here for the first to commit.
 /// `Some` is the session that has the key already.
-pub fn claim(tenant: Tenant, id: Uuid, key: &Key) -> Result<Option<Uuid>> {
-    let [organization_id, environment, id] = sessions::key(tenant, id);
+pub fn claim(tenant: Tenant, key: &Key) -> Result<Option<Uuid>> {
+    let [organization_id, environment, id] = sessions::key(tenant, key.checkout_session_id);
     let arguments = [
         organization_id,
         environment,
@@ -78,7 +79,7 @@ pub fn claim(tenant: Tenant, id: Uuid, key: &Key) -> Result<Option<Uuid>> {
     Err(Error::Internal("an idempotency key is neither free nor taken".into()))
 }
 
-/// Lets a key that was just claimed stand for a session that was there before.
+/// Lets a key that was just claimed stand for another session.
 pub fn point(tenant: Tenant, id: Uuid, key: &Key) -> Result<()> {
     let [organization_id, environment, id] = sessions::key(tenant, id);
     POINT.with(|statement| statement.count(&[organization_id, environment, id, key.text.into()])).map(|_| ())

@@ -7,4 +7,5 @@ pub mod maintenance;
 pub mod organizations;
 pub mod payments;
 pub mod sessions;
+pub mod settings;
 mod statement;

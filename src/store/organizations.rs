@@ -5,16 +5,15 @@ use uuid::Uuid;
 
 use super::statement::{Argument, statement};
 use crate::datum::{self, Organization};
+use crate::domain::Result;
 use crate::domain::reference::ReferencePolicy;
 use crate::domain::session::Settings;
 use crate::domain::time::Lifetime;
-use crate::domain::{Error, Result};
-use crate::tenant::Tenant;
 
 statement!(
     SETTINGS,
     Read,
-    "SELECT o.default_lifetime, o.minimum_lifetime, o.maximum_lifetime, o.max_retry_attempts, o.reference_policy, \
+    "SELECT o.default_lifetime, o.minimum_lifetime, o.maximum_lifetime, o.max_retry_attempts::integer, o.reference_policy, \
        o.sub_minor_amounts, o.payment_methods, o.base_url, o.expiring_notice \
      FROM checkout_data.organizations o WHERE o.organization_id = $1"
 );
@@ -59,12 +58,6 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
     }))
 }
 
-/// The settings of the tenant; a tenant that is no organization is no credential.
-pub fn settings_of(tenant: Tenant) -> Result<Settings> {
-    settings(tenant.organization_id)?
-        .ok_or(Error::NotAuthenticated { reason: "checkout_sessions.organization_id names no organization" })
-}
-
 /// The columns of an organization as they are written.
 fn columns(organization_id: Uuid, name: &str, settings: &Settings) -> [Argument<'static>; 11] {
     [
@@ -95,7 +88,11 @@ pub fn insert(organization_id: Uuid, name: &str, settings: &Settings) -> Result<
     INSERT.with(|statement| statement.count(&arguments)).map(|_| ())
 }
 
-statement!(LOCK, Write, "SELECT o.name FROM checkout_data.organizations o WHERE o.organization_id = $1 FOR UPDATE");
+statement!(
+    LOCK,
+    Write,
+    "SELECT o.name::text FROM checkout_data.organizations o WHERE o.organization_id = $1 FOR UPDATE"
+);
 
 /// The name of an organization that nobody else can change until the transaction ends.
 pub fn lock(organization_id: Uuid) -> Result<Option<String>> {

@@ -17,7 +17,8 @@ use crate::tenant::Tenant;
 statement!(
     KNOWN,
     Write,
-    "SELECT p.checkout_session_id, p.status, p.rejection_reason, p.amount, p.currency_code, p.lease_expires_at \
+    "SELECT p.checkout_session_id, p.status::text, p.rejection_reason::text, p.amount::numeric, p.currency_code::text, \
+       p.lease_expires_at \
      FROM checkout_data.payments p \
      WHERE p.organization_id = $1 AND p.environment = $2 AND p.payment_id = $3 FOR NO KEY UPDATE"
 );

@@ -10,6 +10,7 @@ use super::statement::{Argument, statement};
 use crate::datum::{self, Metadata, Session};
 use crate::domain::payment;
 use crate::domain::session::{NewSession, Request};
+use crate::domain::status::Status;
 use crate::domain::{Error, Result};
 use crate::tenant::Tenant;
 
@@ -149,6 +150,25 @@ pub fn get(tenant: Tenant, id: Uuid, now: DateTime<Utc>, idempotent_replay: bool
 }
 
 statement!(
+    READ,
+    Write,
+    "SELECT checkout_data.effective_status(s.status, s.deadline, $4), s.reference FROM checkout_data.checkout_sessions s \
+     WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3"
+);
+
+/// The status of a session at `now`, and its reference; or PT404.
+pub fn read(tenant: Tenant, id: Uuid, now: DateTime<Utc>) -> Result<(Status, Option<String>)> {
+    let [organization_id, environment, key] = key(tenant, id);
+    let arguments = [organization_id, environment, key, datum::timestamp(now).into()];
+    let row =
+        READ.with(|statement| statement.row(&arguments, |row| Ok((row.get::<String>(1)?, row.get::<String>(2)?))))?;
+    match row {
+        Some((Some(status), reference)) => Ok((status.parse()?, reference)),
+        _ => Err(Error::SessionNotFound { checkout_session_id: id }),
+    }
+}
+
+statement!(
     EXISTS,
     Read,
     "SELECT true FROM checkout_data.checkout_sessions s \
@@ -162,8 +182,9 @@ pub fn exists(tenant: Tenant, id: Uuid) -> Result<bool> {
 statement!(
     LOCK,
     Write,
-    "SELECT s.status, s.amount, s.currency_code, s.attempts, s.max_retry_attempts, s.expires_at, s.lease_expires_at, \
-     s.payment_methods, s.reference \
+    "SELECT s.status::text, s.amount::numeric, s.currency_code::text, s.attempts::integer, s.max_retry_attempts::integer, \
+     s.expires_at, s.lease_expires_at, \
+     s.payment_methods \
      FROM checkout_data.checkout_sessions s \
      WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3 FOR NO KEY UPDATE"
 );
@@ -172,7 +193,6 @@ statement!(
 pub struct Locked {
     pub state: payment::Session,
     pub payment_methods: Option<Vec<String>>,
-    pub reference: Option<String>,
 }
 
 /// Locks a session, or PT404.
@@ -193,7 +213,7 @@ fn read_locked(row: &SpiHeapTupleData) -> SpiResult<Result<Locked>> {
     ) else {
         return Ok(Err(Error::Internal("a session has a NULL where none can be".into())));
     };
-    let (payment_methods, reference) = (row.get(8)?, row.get(9)?);
+    let payment_methods = row.get(8)?;
     Ok((|| {
         Ok(Locked {
             state: payment::Session {
@@ -206,7 +226,6 @@ fn read_locked(row: &SpiHeapTupleData) -> SpiResult<Result<Locked>> {
                 lease_expires_at: lease.map(|lease| datum::from_timestamp("lease_expires_at", lease)).transpose()?,
             },
             payment_methods,
-            reference,
         })
     })())
 }

@@ -1,0 +1,67 @@
+//! The settings of the organization that this backend served last, kept from one create to the next: to read them is a
+//! tenth of what a create costs.
+//!
+//! They are forgotten when the table changes, in the same way as the server forgets what it keeps of its own catalogs: a
+//! trigger on the table sends an invalidation message, which every backend receives before its next statement, once the
+//! change is committed.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use pgrx::pg_sys;
+use pgrx::prelude::*;
+use uuid::Uuid;
+
+use super::organizations;
+use crate::domain::session::Settings;
+use crate::domain::{self, Error};
+use crate::tenant::Tenant;
+
+thread_local! {
+    static KEPT: RefCell<Option<(Uuid, Rc<Settings>)>> = const { RefCell::new(None) };
+    /// How often something was forgotten: what was read before must not be kept after.
+    static FORGOTTEN: Cell<u64> = const { Cell::new(0) };
+    static REGISTERED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The settings of the tenant; a tenant that is no organization is no credential.
+pub fn of(tenant: Tenant) -> domain::Result<Rc<Settings>> {
+    let kept = KEPT.with_borrow(|kept| {
+        kept.as_ref().filter(|(id, _)| *id == tenant.organization_id).map(|(_, settings)| Rc::clone(settings))
+    });
+    if let Some(settings) = kept {
+        return Ok(settings);
+    }
+    if !REGISTERED.replace(true) {
+        // SAFETY: the callback has the right signature and lives as long as the library, which is never unloaded.
+        unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(forget), pg_sys::Datum::from(0)) };
+    }
+    let forgotten = FORGOTTEN.get();
+    let settings = organizations::settings(tenant.organization_id)?
+        .ok_or(Error::NotAuthenticated { reason: "checkout_sessions.organization_id names no organization" })?;
+    let settings = Rc::new(settings);
+    // SAFETY: reads a variable of this backend. An old snapshot may not have seen the latest settings.
+    let latest = unsafe { pg_sys::XactIsoLevel } < pg_sys::XACT_REPEATABLE_READ as i32;
+    if latest && FORGOTTEN.get() == forgotten {
+        KEPT.set(Some((tenant.organization_id, Rc::clone(&settings))));
+    }
+    Ok(settings)
+}
+
+/// Some table has changed its shape, or organizations its rows. Which of them does not matter: reading again is cheap.
+#[pg_guard]
+unsafe extern "C-unwind" fn forget(_argument: pg_sys::Datum, _relation: pg_sys::Oid) {
+    FORGOTTEN.set(FORGOTTEN.get() + 1);
+    KEPT.set(None);
+}
+
+/// The trigger, declared in `sql/functions.sql`.
+#[pg_trigger(sql = false)]
+fn organizations_changed<'a>(
+    trigger: &'a pgrx::PgTrigger<'a>,
+) -> Result<Option<PgHeapTuple<'a, AllocatedByPostgres>>, pgrx::PgTriggerError> {
+    let table = trigger.relid()?;
+    // SAFETY: the trigger's table exists and is locked.
+    unsafe { pg_sys::CacheInvalidateRelcacheByRelid(table) };
+    Ok(None)
+}

@@ -1,0 +1,48 @@
+-- What every spec finds in its database: an organization for which every connection acts, and something to look with.
+
+CREATE EXTENSION checkout_sessions;
+
+INSERT INTO checkout_data.organizations (organization_id, name) VALUES ('00000000-0000-4000-8000-000000000001', 'Shop');
+SELECT format('ALTER DATABASE %I SET checkout_sessions.organization_id = %L', current_database(), o.organization_id)
+FROM checkout_data.organizations o \gexec
+
+-- The sessions that a spec has set up. Every session, these and those created by steps, has its name as customer_id.
+CREATE TABLE session (name text PRIMARY KEY, id uuid NOT NULL);
+
+-- All that is stored. Ids and times differ from run to run and are left out.
+CREATE VIEW stored AS
+SELECT s.customer_id AS name, s.status, s.payment_status, s.payment_id, s.attempts,
+    (SELECT string_agg(concat_ws(' ', p.payment_id, p.status, p.rejection_reason), ', ' ORDER BY p.payment_id)
+     FROM checkout_data.payments p WHERE p.checkout_session_id = s.checkout_session_id) AS payments,
+    s.event_count,
+    (SELECT string_agg(concat_ws(' ', o.sequence, replace(o.event_type, 'checkout.session.', ''), o.payment_id), ', ' ORDER BY o.sequence)
+     FROM checkout_data.webhook_outbox o WHERE o.checkout_session_id = s.checkout_session_id) AS events
+FROM checkout_data.checkout_sessions s
+ORDER BY s.customer_id, s.created_at;
+
+-- Lets the deadline of a session pass without the wait; a lease goes on.
+CREATE PROCEDURE let_deadline_pass(name text) LANGUAGE sql
+    AS $$
+    UPDATE checkout_data.checkout_sessions s
+    SET created_at = s.created_at - interval '2 days', expires_at = s.created_at - interval '1 minute'
+    WHERE s.customer_id = let_deadline_pass.name
+    $$;
+
+-- Waits until the lease of a payment, the deadline of a session, or the lease of every claimed event has ended.
+CREATE PROCEDURE wait_for(what text) LANGUAGE plpgsql
+    AS $$
+    BEGIN
+        PERFORM pg_sleep_until(interval '20 ms' + CASE what
+            WHEN 'payment lease' THEN (SELECT max(s.lease_expires_at) FROM checkout_data.checkout_sessions s)
+            WHEN 'deadline' THEN (SELECT min(s.expires_at) FROM checkout_data.checkout_sessions s)
+            WHEN 'event leases' THEN (SELECT max(o.next_attempt_at) FROM checkout_data.webhook_outbox o WHERE o.lease_token IS NOT NULL)
+        END);
+    END
+    $$;
+
+-- For teardown.
+CREATE PROCEDURE clear() LANGUAGE sql
+    AS $$
+    TRUNCATE session, checkout_data.checkout_sessions CASCADE;
+    UPDATE checkout_data.organizations SET reference_policy = 'none';
+    $$;
