@@ -228,6 +228,7 @@ CREATE TABLE checkout_data.webhook_outbox (
     event_type checkout_data.event_type NOT NULL,
     created_at timestamptz NOT NULL,
     payment_id text,
+    payment jsonb,
     session_status checkout_data.session_status NOT NULL,
     session_attempts checkout_data.count NOT NULL,
     delivery_attempts checkout_data.count NOT NULL DEFAULT 0,
@@ -246,6 +247,7 @@ CREATE TABLE checkout_data.webhook_outbox (
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500);
 COMMENT ON TABLE checkout_data.webhook_outbox IS 'One row per event, written by the statement that made the transition. What is delivered is rendered from it when it is claimed. Inserts alone tell the whole story; updates only track delivery.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.sequence IS 'The number of the event within its session, from 1, without gaps.';
+COMMENT ON COLUMN checkout_data.webhook_outbox.payment IS 'The payment that the event is about, as it was when the event was written.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.session_status IS 'The session''s status when the event was written.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.session_attempts IS 'The session''s failed payments when the event was written.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.next_attempt_at IS 'When the event is due for a claim; while it is leased, when the lease ends. NULL when delivered or dead.';
@@ -454,7 +456,7 @@ COMMENT ON FUNCTION checkout_data.event_status IS 'The state of an event''s deli
 -- The body shows the session as it was when the event was written, so that every delivery of an event is the same.
 -- Nothing but the state of a session changes, and a final state does not, so that little is needed for it.
 CREATE FUNCTION checkout_data.event_of(
-    o checkout_data.webhook_outbox, s checkout_data.checkout_sessions, p checkout_data.payments, at timestamptz, with_lease boolean
+    o checkout_data.webhook_outbox, s checkout_data.checkout_sessions, at timestamptz, with_lease boolean
 ) RETURNS checkout.webhook_event
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
@@ -475,8 +477,8 @@ CREATE FUNCTION checkout_data.event_of(
                     'completed_at', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN s.completed_at END,
                     'attempts', o.session_attempts,
                     'updated_at', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'open' THEN o.created_at ELSE s.updated_at END))
-                OPERATOR(pg_catalog.||) CASE WHEN p.payment_id IS NULL THEN '{}' ELSE pg_catalog.jsonb_build_object('payment',
-                    pg_catalog.to_jsonb(checkout_data.payment_of(p, false)) OPERATOR(pg_catalog.-) 'idempotent_replay') END)::pg_catalog.text
+                OPERATOR(pg_catalog.||) CASE WHEN o.payment IS NULL THEN '{}'
+                    ELSE pg_catalog.jsonb_build_object('payment', o.payment) END)::pg_catalog.text
     )::checkout.webhook_event
     $$;
 COMMENT ON FUNCTION checkout_data.event_of IS 'An event as consumers get it, with its body.';
@@ -512,7 +514,13 @@ CREATE FUNCTION checkout.session_funnel(
         tenant_environment CONSTANT text := checkout.current_environment();
         at CONSTANT timestamptz := clock_timestamp();
     BEGIN
-        IF session_funnel.bucket IS NULL OR session_funnel.bucket <> ALL (ARRAY['hour', 'day', 'week', 'month']) THEN
+        IF session_funnel.bucket IS NULL THEN
+            RAISE null_value_not_allowed USING MESSAGE = 'argument "bucket" must not be null';
+        END IF;
+        IF session_funnel.created_after > session_funnel.created_before THEN
+            RAISE invalid_parameter_value USING MESSAGE = 'argument "created_after" must not be later than created_before';
+        END IF;
+        IF session_funnel.bucket <> ALL (ARRAY['hour', 'day', 'week', 'month']) THEN
             RAISE invalid_parameter_value USING MESSAGE = 'argument "bucket" must be hour, day, week or month';
         END IF;
         RETURN QUERY
@@ -551,7 +559,7 @@ CREATE FUNCTION checkout.outbox_status(
     FROM checkout_data.webhook_outbox o, LATERAL (SELECT checkout_data.event_status(o, clock_timestamp())) AS state (status)
     $$;
 
-CREATE FUNCTION checkout_data.functions_of_access(access text) RETURNS SETOF regprocedure
+CREATE FUNCTION checkout_data.functions_of_access(role regrole, access text) RETURNS SETOF regprocedure
     LANGUAGE plpgsql STABLE
     SET search_path TO pg_catalog, pg_temp
     AS $$
@@ -568,6 +576,15 @@ CREATE FUNCTION checkout_data.functions_of_access(access text) RETURNS SETOF reg
                 'redeliver_webhook_events', 'outbox_status', 'worker_status']
         END;
     BEGIN
+        IF role IS NULL THEN
+            RAISE null_value_not_allowed USING MESSAGE = 'argument "role" must not be null';
+        END IF;
+        IF access IS NULL THEN
+            RAISE null_value_not_allowed USING MESSAGE = 'argument "access" must not be null';
+        END IF;
+        IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = role) THEN
+            RAISE invalid_parameter_value USING MESSAGE = 'argument "role" must name a role, and not PUBLIC';
+        END IF;
         IF names IS NULL THEN
             RAISE invalid_parameter_value USING MESSAGE = 'argument "access" must be secret, dispatcher or admin';
         END IF;
@@ -585,13 +602,7 @@ CREATE FUNCTION checkout.grant_access(role regrole, access text) RETURNS void
     DECLARE
         callable regprocedure;
     BEGIN
-        IF role IS NULL THEN
-            RAISE null_value_not_allowed USING MESSAGE = 'argument "role" must not be null';
-        END IF;
-        IF role = 0 THEN
-            RAISE invalid_parameter_value USING MESSAGE = 'argument "role" must name a role, not PUBLIC';
-        END IF;
-        FOR callable IN SELECT checkout_data.functions_of_access(access) LOOP
+        FOR callable IN SELECT checkout_data.functions_of_access(role, access) LOOP
             EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', callable, role);
         END LOOP;
         EXECUTE format('GRANT USAGE ON SCHEMA checkout TO %s', role);
@@ -605,10 +616,7 @@ CREATE FUNCTION checkout.revoke_access(role regrole, access text) RETURNS void
     DECLARE
         callable regprocedure;
     BEGIN
-        IF role IS NULL THEN
-            RAISE null_value_not_allowed USING MESSAGE = 'argument "role" must not be null';
-        END IF;
-        FOR callable IN SELECT checkout_data.functions_of_access(access) LOOP
+        FOR callable IN SELECT checkout_data.functions_of_access(role, access) LOOP
             EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM %s', callable, role);
         END LOOP;
     END
@@ -959,6 +967,7 @@ END
 $$;
 
 -- Bodies of events show times in UTC, whoever asks.
+ALTER FUNCTION checkout.record_payment SET timezone TO 'UTC';
 ALTER FUNCTION checkout.claim_webhook_events SET timezone TO 'UTC';
 ALTER FUNCTION checkout.nack_webhook_event SET timezone TO 'UTC';
 ALTER FUNCTION checkout.list_webhook_events SET timezone TO 'UTC';
@@ -1113,7 +1122,7 @@ COMMENT ON FUNCTION checkout.session_funnel IS $$Returns how many sessions were 
 
 created_after: inclusive; created_before: exclusive; bucket: hour, day, week or month.
 
-Errors: 22023 a wrong bucket; 28000 no organization.$$;
+Errors: 22004, 22023 an argument is missing or wrong; 28000 no organization.$$;
 
 COMMENT ON FUNCTION checkout.redirect_url IS $$Returns a success_url or cancel_url with {CHECKOUT_SESSION_ID} replaced by the session's id.$$;
 

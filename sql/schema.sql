@@ -220,6 +220,7 @@ CREATE TABLE checkout_data.webhook_outbox (
     event_type checkout_data.event_type NOT NULL,
     created_at timestamptz NOT NULL,
     payment_id text,
+    payment jsonb,
     session_status checkout_data.session_status NOT NULL,
     session_attempts checkout_data.count NOT NULL,
     delivery_attempts checkout_data.count NOT NULL DEFAULT 0,
@@ -238,6 +239,7 @@ CREATE TABLE checkout_data.webhook_outbox (
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500);
 COMMENT ON TABLE checkout_data.webhook_outbox IS 'One row per event, written by the statement that made the transition. What is delivered is rendered from it when it is claimed. Inserts alone tell the whole story; updates only track delivery.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.sequence IS 'The number of the event within its session, from 1, without gaps.';
+COMMENT ON COLUMN checkout_data.webhook_outbox.payment IS 'The payment that the event is about, as it was when the event was written.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.session_status IS 'The session''s status when the event was written.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.session_attempts IS 'The session''s failed payments when the event was written.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.next_attempt_at IS 'When the event is due for a claim; while it is leased, when the lease ends. NULL when delivered or dead.';

@@ -48,6 +48,7 @@ END
 $$;
 
 -- Bodies of events show times in UTC, whoever asks.
+ALTER FUNCTION checkout.record_payment SET timezone TO 'UTC';
 ALTER FUNCTION checkout.claim_webhook_events SET timezone TO 'UTC';
 ALTER FUNCTION checkout.nack_webhook_event SET timezone TO 'UTC';
 ALTER FUNCTION checkout.list_webhook_events SET timezone TO 'UTC';
@@ -202,7 +203,7 @@ COMMENT ON FUNCTION checkout.session_funnel IS $$Returns how many sessions were 
 
 created_after: inclusive; created_before: exclusive; bucket: hour, day, week or month.
 
-Errors: 22023 a wrong bucket; 28000 no organization.$$;
+Errors: 22004, 22023 an argument is missing or wrong; 28000 no organization.$$;
 
 COMMENT ON FUNCTION checkout.redirect_url IS $$Returns a success_url or cancel_url with {CHECKOUT_SESSION_ID} replaced by the session's id.$$;
 

@@ -3,7 +3,6 @@
 use pgrx::datum::Interval;
 use pgrx::prelude::*;
 use pgrx::{AnyNumeric, Uuid};
-use rust_decimal::Decimal;
 
 use crate::datum::{self, Payment};
 use crate::domain::payment::{self, Begin, Decision, Outcome, Report};
@@ -63,7 +62,7 @@ fn record_payment(
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
         let payment_id = check_payment_id(payment_id)?;
         let outcome: Outcome = required("outcome", outcome)?.parse()?;
-        let amount = amount.map(|amount| paid_amount(&amount)).transpose()?;
+        let amount = amount.map(|amount| datum::from_numeric("amount", &amount)).transpose()?;
         if let Some(code) = currency_code {
             money::Currency::parse("currency_code", code)?;
         }
@@ -117,13 +116,4 @@ fn list_payments(checkout_session_id: Option<Uuid>) -> SetOfIterator<'static, Pa
 
 fn check_payment_id(payment_id: Option<&str>) -> Result<&str> {
     validate::text("payment_id", required("payment_id", payment_id)?, validate::SHORT_TEXT)
-}
-
-/// What was paid, whatever it is: a wrong amount is rejected and kept, not refused.
-fn paid_amount(amount: &AnyNumeric) -> Result<Decimal> {
-    let amount = datum::from_numeric("amount", amount)?;
-    if amount.is_sign_negative() && !amount.is_zero() {
-        return Err(Error::invalid("amount", "must not be negative"));
-    }
-    Ok(amount)
 }

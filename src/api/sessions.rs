@@ -59,7 +59,7 @@ fn create_checkout_session(
 ) -> Session {
     or_raise((|| {
         let request = Request {
-            amount: amount.as_ref().map(ToString::to_string),
+            amount: amount.as_ref().map(|amount| datum::from_numeric("amount", amount)).transpose()?,
             currency_code,
             title,
             description,
@@ -98,7 +98,7 @@ fn create(mut request: Request, metadata: Option<Metadata>, idempotency_key: Opt
     let Some(text) = idempotency_key else {
         return Ok(store_session(tenant, &request, metadata, &settings, None)?.1);
     };
-    request.metadata = metadata.map(Metadata::text);
+    request.metadata = Some(metadata.map_or_else(|| "{}".to_owned(), Metadata::text));
     let now = datum::now();
     let key = Key {
         text: idempotency::check_key(text)?,
@@ -130,6 +130,11 @@ fn store_session(
     let created_by = tenant::caller();
     let policy = settings.reference_policy;
     let reference = request.reference.filter(|_| policy != ReferencePolicy::None);
+    if reference.is_some() {
+        // A request that is wrong is refused, even if it would not lead to a new session.
+        let now = datum::now();
+        request.check(settings, session::session_id(now), now)?;
+    }
     for _ in 0..REFERENCE_TRIES {
         if let Some(reference) = reference
             && let Some(existing) = make_room(tenant, policy, reference)?

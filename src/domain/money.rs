@@ -69,6 +69,9 @@ pub fn parse_amount(argument: &'static str, text: &str) -> Result<Decimal> {
     if matches!(text, "NaN" | "Infinity" | "-Infinity") {
         return Err(Error::invalid(argument, "must be a finite number"));
     }
+    if text.starts_with('-') {
+        return Err(Error::invalid(argument, "must not be negative"));
+    }
     // Zeros at the end of the fraction say nothing, but might be more than a Decimal holds.
     let significant = if text.contains('.') { text.trim_end_matches('0') } else { text };
     Decimal::from_str_exact(significant.trim_end_matches('.')).map_err(|_| match digits {

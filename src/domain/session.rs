@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use serde::Serialize;
-use uuid::{ContextV7, NoContext, Timestamp, Uuid};
+use uuid::{ContextV7, Timestamp, Uuid};
 
 use super::error::{Error, Result};
 use super::money::{self, Currency};
@@ -45,7 +45,8 @@ impl Default for Settings {
 /// The arguments of `create_checkout_session`, as given. Its JSON is what an idempotency key stands for.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Request<'a> {
-    pub amount: Option<String>,
+    #[serde(serialize_with = "normalized")]
+    pub amount: Option<Decimal>,
     pub currency_code: Option<&'a str>,
     pub title: Option<&'a str>,
     pub description: Option<&'a str>,
@@ -76,6 +77,11 @@ pub struct Request<'a> {
     pub expires_in: Option<TimeDelta>,
     /// Set only when the request is hashed: the text of its metadata.
     pub metadata: Option<String>,
+}
+
+/// 10, 10.0 and 10.00 are the same request.
+fn normalized<S: serde::Serializer>(amount: &Option<Decimal>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    amount.map(|amount| amount.normalize().to_string()).serialize(serializer)
 }
 
 fn microseconds<S: serde::Serializer>(
@@ -109,7 +115,7 @@ impl Request<'_> {
     pub fn check(&self, settings: &Settings, checkout_session_id: Uuid, now: DateTime<Utc>) -> Result<NewSession> {
         let currency_code = check::required("currency_code", self.currency_code)?;
         let currency = Currency::parse("currency_code", currency_code)?;
-        let amount = money::parse_amount("amount", check::required("amount", self.amount.as_deref())?)?;
+        let amount = check::required("amount", self.amount)?;
         let amount = money::check_amount("amount", amount, currency, settings.sub_minor_amounts)?;
 
         if self.customer_id.is_none() && self.customer_email.is_none() {
@@ -188,16 +194,19 @@ pub fn session_id(created_at: DateTime<Utc>) -> Uuid {
 
 /// Whether an id is of a session created in this millisecond.
 pub fn is_of(id: Uuid, created_at: DateTime<Utc>) -> bool {
-    id.as_bytes()[..6] == least_session_id(created_at).as_bytes()[..6]
+    least_session_id(created_at).is_some_and(|least| id.as_bytes()[..6] == least.as_bytes()[..6])
 }
 
-/// The least id of a session created at `at` or later, so that a search by time can use the key.
-pub fn least_session_id(at: DateTime<Utc>) -> Uuid {
-    let seconds = u64::try_from(at.timestamp()).unwrap_or(0);
-    let id = Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, at.timestamp_subsec_nanos()));
+/// The least id of a session created in this millisecond or later, so that a search by time can use the key. `None` after
+/// the year 10889, when the 48 bits of milliseconds are used up.
+pub fn least_session_id(at: DateTime<Utc>) -> Option<Uuid> {
+    let milliseconds = u64::try_from(at.timestamp_millis()).unwrap_or(0).to_be_bytes();
+    if milliseconds[..2] != [0, 0] {
+        return None;
+    }
     let mut bytes = [0; 16];
-    bytes[..6].copy_from_slice(&id.as_bytes()[..6]);
-    Uuid::from_bytes(bytes)
+    bytes[..6].copy_from_slice(&milliseconds[2..]);
+    Some(Uuid::from_bytes(bytes))
 }
 
 #[cfg(test)]
@@ -220,7 +229,7 @@ mod tests {
 
     fn request() -> Request<'static> {
         Request {
-            amount: Some("10000.0".into()),
+            amount: Some(Decimal::new(100_000, 1)),
             currency_code: Some("XOF"),
             customer_email: Some("john@example.com"),
             ..Request::default()
@@ -276,8 +285,11 @@ mod tests {
         let later = session_id(now() + TimeDelta::milliseconds(1));
         assert!(ids[999] < later);
         assert!(is_of(ids[0], now()) && !is_of(later, now()));
-        assert!(least_session_id(now()) <= ids[0]);
-        assert!(least_session_id(now() + TimeDelta::milliseconds(1)) <= later);
-        assert!(least_session_id(now() + TimeDelta::milliseconds(1)) > ids[999]);
+        let least = |at| least_session_id(at).expect("before 10889");
+        assert!(least(now()) <= ids[0]);
+        assert!(least(now() + TimeDelta::milliseconds(1)) <= later);
+        assert!(least(now() + TimeDelta::milliseconds(1)) > ids[999]);
+        assert_eq!(least(DateTime::from_timestamp(-1, 0).expect("in range")), Uuid::nil());
+        assert_eq!(least_session_id(DateTime::<Utc>::MAX_UTC), None);
     }
 }

@@ -46,14 +46,11 @@ statement!(
                AND earlier.next_attempt_at IS NOT NULL) \
          ORDER BY c.next_attempt_at LIMIT $4 FOR NO KEY UPDATE OF c SKIP LOCKED)) \
        RETURNING o AS event) \
-     SELECT checkout_data.event_of(c.event, s, p, $1, true) \
+     SELECT checkout_data.event_of(c.event, s, $1, true) \
      FROM claimed c \
      JOIN checkout_data.checkout_sessions s \
        ON s.organization_id = (c.event).organization_id AND s.environment = (c.event).environment \
        AND s.checkout_session_id = (c.event).checkout_session_id \
-     LEFT JOIN checkout_data.payments p \
-       ON p.organization_id = (c.event).organization_id AND p.environment = (c.event).environment \
-       AND p.payment_id = (c.event).payment_id \
      ORDER BY (c.event).created_at, (c.event).checkout_session_id"
 );
 
@@ -122,7 +119,7 @@ statement!(
        SET next_attempt_at = $5, dead_at = CASE WHEN $5 IS NULL THEN $6 END, lease_token = NULL, last_error = $7 \
        WHERE o.organization_id = $1 AND o.environment = $2 AND o.checkout_session_id = $3 AND o.sequence = $4 \
        RETURNING o AS event) \
-     SELECT checkout_data.event_of(e.event, s, NULL, $6, false) FROM event e \
+     SELECT checkout_data.event_of(e.event, s, $6, false) FROM event e \
      JOIN checkout_data.checkout_sessions s \
        ON s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3"
 );
@@ -182,13 +179,11 @@ pub struct Filter<'a> {
 statement!(
     LIST,
     Read,
-    "SELECT checkout_data.event_of(o, s, p, $3, false) \
+    "SELECT checkout_data.event_of(o, s, $3, false) \
      FROM checkout_data.webhook_outbox o \
      JOIN checkout_data.checkout_sessions s \
        ON s.organization_id = o.organization_id AND s.environment = o.environment \
        AND s.checkout_session_id = o.checkout_session_id \
-     LEFT JOIN checkout_data.payments p \
-       ON p.organization_id = o.organization_id AND p.environment = o.environment AND p.payment_id = o.payment_id \
      WHERE o.organization_id = $1 AND o.environment = $2 AND ($4 IS NULL OR o.checkout_session_id = $4) \
        AND ($5 IS NULL OR o.event_type = $5) \
        AND ($6 IS NULL OR checkout_data.event_status(o, $3) = $6) \

@@ -75,12 +75,17 @@ fn compose<'a>(tenant: Tenant, filter: &Filter<'a>, now: DateTime<Utc>) -> (Stri
     }
     // The id holds the milliseconds of created_at, so a period is a range of the key.
     if let Some(at) = filter.created_after {
-        add("s.checkout_session_id >= ?", datum::uuid(least_session_id(at)).into());
+        if let Some(id) = least_session_id(at) {
+            add("s.checkout_session_id >= ?", datum::uuid(id).into());
+        }
         add("s.created_at >= ?", datum::timestamp(at).into());
     }
     if let Some(at) = filter.created_before {
-        let bound = at + TimeDelta::milliseconds(1);
-        add("s.checkout_session_id < ?", datum::uuid(least_session_id(bound)).into());
+        // Up to the next millisecond: of this one, some may still be before.
+        let bound = at.checked_add_signed(TimeDelta::milliseconds(1)).and_then(least_session_id);
+        if let Some(id) = bound {
+            add("s.checkout_session_id < ?", datum::uuid(id).into());
+        }
         add("s.created_at < ?", datum::timestamp(at).into());
     }
     if let Some(id) = filter.starting_after {

@@ -146,10 +146,13 @@ statement!(
        RETURNING s.event_count - cardinality($17) AS sequence), \
      event AS ( \
        INSERT INTO checkout_data.webhook_outbox (organization_id, environment, checkout_session_id, sequence, event_type, \
-         created_at, payment_id, session_status, session_attempts, next_attempt_at) \
-       SELECT $1, $2, $3, s.sequence + e.ordinality, e.event_type, $12, \
-         CASE WHEN e.event_type <> 'checkout.session.expired' THEN $4 END, $13, $14, $12 \
-       FROM session s, unnest($17) WITH ORDINALITY AS e (event_type, ordinality)) \
+         created_at, payment_id, payment, session_status, session_attempts, next_attempt_at) \
+       SELECT $1, $2, $3, s.sequence + e.ordinality, e.event_type, $12, p.payment_id, \
+         to_jsonb(checkout_data.payment_of(p.payment, false)) - 'idempotent_replay', $13, $14, $12 \
+       FROM session s \
+       CROSS JOIN unnest($17) WITH ORDINALITY AS e (event_type, ordinality) \
+       LEFT JOIN (SELECT p.payment, (p.payment).payment_id FROM payment p) AS p \
+         ON e.event_type <> 'checkout.session.expired') \
      SELECT checkout_data.payment_of(p.payment, false) FROM payment p"
 );
 

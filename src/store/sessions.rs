@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::statement::{Argument, statement};
 use crate::datum::{self, Metadata, Session};
+use crate::domain::money::{self, Currency};
 use crate::domain::payment;
 use crate::domain::session::{NewSession, Request};
 use crate::domain::status::Status;
@@ -215,10 +216,11 @@ fn read_locked(row: &SpiHeapTupleData) -> SpiResult<Result<Locked>> {
     };
     let payment_methods = row.get(8)?;
     Ok((|| {
+        let currency: Currency = currency_code.parse()?;
         Ok(Locked {
             state: payment::Session {
                 status: status.parse()?,
-                amount: datum::from_numeric("amount", &amount)?,
+                amount: money::with_digits(datum::from_numeric("amount", &amount)?, currency),
                 currency_code,
                 attempts,
                 max_retry_attempts,

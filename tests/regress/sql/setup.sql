@@ -1,0 +1,85 @@
+-- What the other tests use: no worker that interferes, and a few helpers.
+SELECT extname, extversion <> '' AS has_a_version FROM pg_extension WHERE extname = 'checkout_sessions';
+
+-- Sessions become expired when a test says so.
+ALTER SYSTEM SET checkout_sessions.worker_enabled = off;
+SELECT pg_reload_conf();
+SELECT pg_sleep(1);
+\c -
+SHOW checkout_sessions.worker_enabled;
+SELECT state, launcher_pid IS NOT NULL AS has_a_launcher, pid, overdue, failures, last_error FROM checkout.worker_status();
+
+CREATE SCHEMA testing;
+GRANT USAGE ON SCHEMA testing TO PUBLIC;
+
+CREATE FUNCTION testing.masked(message text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT regexp_replace(regexp_replace(regexp_replace(message,
+        '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}', '<uuid>', 'g'),
+        '\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d)?', '<time>', 'g'),
+        'evt_[A-Za-z0-9_-]{50}', '<event>', 'g')
+$$;
+COMMENT ON FUNCTION testing.masked IS 'A message without what differs from run to run.';
+
+CREATE FUNCTION testing.outcome(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    message text;
+    detail text;
+    hint text;
+BEGIN
+    EXECUTE statement;
+    RETURN 'accepted';
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    RETURN testing.masked(concat_ws(' / ', SQLSTATE || ': ' || message,
+        'DETAIL: ' || nullif(detail, ''), 'HINT: ' || nullif(hint, '')));
+END
+$$;
+COMMENT ON FUNCTION testing.outcome IS 'What a statement says: accepted, or its SQLSTATE and message.';
+
+CREATE FUNCTION testing.call(function text, arguments jsonb) RETURNS text LANGUAGE sql AS $$
+    SELECT format('SELECT * FROM checkout.%I(%s)', function, string_agg(format('%I => %L', key, value), ', '))
+    FROM jsonb_each_text(arguments)
+$$;
+COMMENT ON FUNCTION testing.call IS 'A call with named arguments, each given as text.';
+
+CREATE FUNCTION testing.creation(arguments jsonb) RETURNS text LANGUAGE sql AS $$
+    SELECT testing.outcome(testing.call('create_checkout_session',
+        '{"amount": "10.00", "currency_code": "USD", "customer_id": "customer-1"}' || arguments))
+$$;
+COMMENT ON FUNCTION testing.creation IS 'What create says to a request that is valid but for these arguments.';
+
+CREATE FUNCTION testing.login(role name, organization_id uuid, environment text DEFAULT 'live') RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('CREATE ROLE %I LOGIN', role);
+    EXECUTE format('ALTER ROLE %I SET checkout_sessions.organization_id = %L', role, organization_id);
+    EXECUTE format('ALTER ROLE %I SET checkout_sessions.environment = %L', role, environment);
+    PERFORM checkout.grant_access(role::regrole, 'secret');
+END
+$$;
+COMMENT ON FUNCTION testing.login IS 'Makes a role that acts for an organization.';
+
+-- Makes a session and its events as old as a test wants it.
+CREATE FUNCTION testing.age(session uuid, by interval) RETURNS void LANGUAGE sql SECURITY DEFINER AS $$
+    UPDATE checkout_data.checkout_sessions
+    SET created_at = created_at - by, updated_at = updated_at - by, expires_at = expires_at - by,
+        lease_expires_at = lease_expires_at - by, expiring_notice_at = expiring_notice_at - by
+    WHERE checkout_session_id = session;
+    UPDATE checkout_data.payments SET lease_expires_at = lease_expires_at - by WHERE checkout_session_id = session;
+$$;
+COMMENT ON FUNCTION testing.age IS 'Lets time pass for a session.';
+
+-- What many stories are made of
+CREATE FUNCTION testing.new_session(amount numeric DEFAULT 50, retries integer DEFAULT NULL) RETURNS uuid LANGUAGE sql AS $$
+    SELECT checkout_session_id FROM checkout.create_checkout_session(amount, 'USD', customer_id => 'c', max_retry_attempts => retries)
+$$;
+CREATE FUNCTION testing.state(session uuid) RETURNS TABLE (status text, payment_status text, payment_id text, attempts integer, completed boolean)
+LANGUAGE sql AS $$ SELECT status, payment_status, payment_id, attempts, completed_at IS NOT NULL FROM checkout.get_checkout_session(session) $$;
+CREATE FUNCTION testing.story(session uuid) RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(concat_ws(' ', sequence, replace(event_type, 'checkout.session.', ''), payment_id), ', ' ORDER BY sequence)
+    FROM checkout.list_webhook_events(session)
+$$;
+
+-- Who sends events
+CREATE ROLE sender LOGIN;
+SELECT checkout.grant_access('sender', 'dispatcher');
