@@ -62,7 +62,7 @@ fn worker_status() -> TableIterator<
             _ if !gucs::WORKER_ENABLED.get() => "disabled",
             status if status.launcher_pid.is_none() => "no launcher",
             status if status.pid.is_some() => "working",
-            status if status.failures > 0 => "failing",
+            status if status.failing => "failing",
             status if status.starting => "starting",
             _ => "sleeping",
         };

@@ -15,6 +15,10 @@ use crate::gucs;
 const HEAD_START: TimeDelta = TimeDelta::milliseconds(200);
 /// How often to look for what nobody told of: databases made from a template, restored rows, prepared transactions.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// When to try again where all background worker slots are taken, in microseconds.
+const SLOT_RETRY: i64 = 1_000_000;
+/// When to go on with databases that there was no room for.
+const LOOK_ON_AFTER: Duration = Duration::from_secs(1);
 
 pub fn register() {
     BackgroundWorkerBuilder::new("checkout_sessions launcher")
@@ -38,24 +42,23 @@ pub extern "C-unwind" fn checkout_sessions_launcher_main(_argument: pg_sys::Datu
     unsafe { pg_sys::before_shmem_exit(Some(at_exit), pg_sys::Datum::from(0)) };
 
     let mut seen = HashSet::new();
-    let mut looked_at = 0;
+    let mut next_look = 0;
     let mut transactions = None;
     loop {
         if gucs::WORKER_ENABLED.get() {
             let now = registry::now();
-            let next_look = looked_at + i64::try_from(LOOK_EVERY.as_micros()).unwrap_or(0);
             if now >= next_look {
                 // Where no transaction has written since the last look, there is nothing to find: an idle server stays idle.
                 // SAFETY: reads a counter in shared memory.
                 let latest = unsafe { pg_sys::ReadNextFullTransactionId().value };
-                if transactions.replace(latest) != Some(latest) {
-                    look(&mut seen);
-                }
-                looked_at = now;
+                let complete = transactions == Some(latest) || look(&mut seen);
+                transactions = complete.then_some(latest);
+                let pause = if complete { LOOK_EVERY } else { LOOK_ON_AFTER };
+                next_look = now + i64::try_from(pause.as_micros()).unwrap_or(0);
             }
             let (due, next) = registry::due(HEAD_START);
-            due.into_iter().for_each(start_worker);
-            process::sleep_until(next, LOOK_EVERY);
+            let next = if start_workers(&due) { next } else { next.min(now + SLOT_RETRY) };
+            process::sleep_until(next.min(next_look), LOOK_EVERY);
         } else {
             process::sleep_until(registry::NEVER, LOOK_EVERY);
         }
@@ -67,12 +70,16 @@ unsafe extern "C-unwind" fn at_exit(_code: std::ffi::c_int, _argument: pg_sys::D
     registry::detach_launcher();
 }
 
-/// Has all databases looked at that have the extension, or that have not been looked at yet.
-fn look(seen: &mut HashSet<pg_sys::Oid>) {
+/// Has all databases looked at that have the extension, or that have not been looked at yet. False when there are more
+/// than there is room for: most will turn out not to have the extension, and make room.
+fn look(seen: &mut HashSet<pg_sys::Oid>) -> bool {
     let existing = databases();
-    let new: Vec<_> = existing.iter().copied().filter(|oid| seen.insert(*oid)).collect();
+    registry::keep_only(&existing);
     seen.retain(|oid| existing.contains(oid));
-    registry::look_everywhere(&new, &existing);
+    let new: Vec<_> = existing.into_iter().filter(|oid| !seen.contains(oid)).collect();
+    let left = registry::look_everywhere(&new);
+    seen.extend(new.into_iter().filter(|oid| !left.contains(oid)));
+    left.is_empty()
 }
 
 /// The databases that one can connect to, templates left out.
@@ -102,14 +109,33 @@ fn databases() -> Vec<pg_sys::Oid> {
     found
 }
 
-fn start_worker(oid: pg_sys::Oid) {
+/// False when the server has no slot for one of them; they may be others' slots, so it is tried again before long.
+fn start_workers(due: &[registry::Due]) -> bool {
+    // Where the last worker failed, the database may have been dropped.
+    let existing = due.iter().any(|due| due.failed).then(databases);
+    if let Some(existing) = &existing {
+        registry::keep_only(existing);
+    }
+    let mut started = true;
+    for due in due {
+        if existing.as_ref().is_none_or(|existing| existing.contains(&due.oid)) {
+            started &= start_worker(due.oid);
+        }
+    }
+    started
+}
+
+fn start_worker(oid: pg_sys::Oid) -> bool {
     let started = BackgroundWorkerBuilder::new("checkout_sessions worker")
         .set_library("checkout_sessions")
         .set_function("checkout_sessions_worker_main")
         .set_argument(Some(pg_sys::Datum::from(oid)))
+        // SAFETY: this process's own, set before its main function is called.
+        .set_notify_pid(unsafe { pg_sys::MyProcPid })
         .enable_spi_access()
         .load_dynamic();
     if started.is_err() {
         registry::not_started(oid, "no background worker slot is free: raise max_worker_processes");
     }
+    started.is_ok()
 }

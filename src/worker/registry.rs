@@ -35,6 +35,8 @@ pub struct Database {
     not_before: i64,
     last_sweep_at: i64,
     last_purge_at: i64,
+    /// No worker could be started because all of the server's slots were taken.
+    waiting: bool,
     failures: u32,
     error_at: i64,
     error_length: usize,
@@ -50,6 +52,7 @@ const UNUSED: Database = Database {
     not_before: 0,
     last_sweep_at: 0,
     last_purge_at: 0,
+    waiting: false,
     failures: 0,
     error_at: 0,
     error_length: 0,
@@ -165,6 +168,7 @@ pub struct Status {
     pub launcher_pid: Option<i32>,
     pub pid: Option<i32>,
     pub starting: bool,
+    pub failing: bool,
     pub failures: i32,
     pub last_sweep_at: Option<DateTime<Utc>>,
     pub next_sweep_at: Option<DateTime<Utc>>,
@@ -192,6 +196,7 @@ pub fn status() -> Status {
         launcher_pid,
         pid: Some(database.pid).filter(|pid| *pid != 0),
         starting: database.starting_since != 0,
+        failing: database.failures > 0 || database.waiting,
         failures: i32::try_from(database.failures).unwrap_or(i32::MAX),
         last_sweep_at: time(database.last_sweep_at),
         next_sweep_at: time(database.wake_at.max(database.not_before).max(1)),
@@ -218,26 +223,41 @@ pub fn detach_launcher() {
     registry.launcher_latch = std::ptr::null_mut();
 }
 
-/// Has every known database, and each of `found`, looked at now. Forgets those that are no more.
-pub fn look_everywhere(found: &[pg_sys::Oid], existing: &[pg_sys::Oid]) {
+/// Has every known database, and each of `found`, looked at now; returns those for which there was no room.
+pub fn look_everywhere(found: &[pg_sys::Oid]) -> Vec<pg_sys::Oid> {
     let now = now();
     let mut registry = REGISTRY.exclusive();
     for database in registry.databases.iter_mut().filter(|database| database.oid != pg_sys::InvalidOid) {
-        if !existing.contains(&database.oid) && database.pid == 0 {
-            *database = UNUSED;
-        } else {
-            database.wake_at = database.wake_at.min(now);
+        database.wake_at = database.wake_at.min(now);
+    }
+    let mut left = Vec::new();
+    for oid in found {
+        match registry.entry(*oid) {
+            Some(database) => database.wake_at = database.wake_at.min(now),
+            None => left.push(*oid),
         }
     }
-    for oid in found {
-        if let Some(database) = registry.entry(*oid) {
-            database.wake_at = database.wake_at.min(now);
+    left
+}
+
+/// Forgets databases that are no more.
+pub fn keep_only(existing: &[pg_sys::Oid]) {
+    for database in REGISTRY.exclusive().databases.iter_mut() {
+        if database.pid == 0 && !existing.contains(&database.oid) {
+            *database = UNUSED;
         }
     }
 }
 
-/// Databases for which a worker is to be started now, marked as being started; and when to ask again.
-pub fn due(early: TimeDelta) -> (Vec<pg_sys::Oid>, i64) {
+/// A database for which a worker is to be started now.
+pub struct Due {
+    pub oid: pg_sys::Oid,
+    /// The last worker there failed: the database may be gone.
+    pub failed: bool,
+}
+
+/// Databases that are due, marked as being started; and when to ask again.
+pub fn due(early: TimeDelta) -> (Vec<Due>, i64) {
     let now = now();
     let mut due = Vec::new();
     let mut next = NEVER;
@@ -261,7 +281,8 @@ pub fn due(early: TimeDelta) -> (Vec<pg_sys::Oid>, i64) {
         let start_at = (database.wake_at - span(early)).max(database.not_before);
         if start_at <= now {
             database.starting_since = now;
-            due.push(database.oid);
+            database.waiting = false;
+            due.push(Due { oid: database.oid, failed: database.failures > 0 });
         } else {
             next = next.min(start_at);
         }
@@ -269,13 +290,14 @@ pub fn due(early: TimeDelta) -> (Vec<pg_sys::Oid>, i64) {
     (due, next)
 }
 
-/// A worker could not even be registered.
+/// A worker could not be started, because the server has no slot free for it. Tried again whenever the launcher wakes: the
+/// server wakes it when a worker of ours has left its slot.
 pub fn not_started(oid: pg_sys::Oid, message: &str) {
     let now = now();
     if let Some(database) = REGISTRY.exclusive().find_mut(oid) {
         database.starting_since = 0;
         database.note_error(message, now);
-        database.fail(now);
+        database.waiting = true;
     }
 }
 

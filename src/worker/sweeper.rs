@@ -53,6 +53,10 @@ pub extern "C-unwind" fn checkout_sessions_worker_main(argument: pg_sys::Datum) 
     process::set(c"application_name", c"checkout_sessions worker");
     process::set(c"search_path", c"pg_catalog, pg_temp");
     process::set(c"lock_timeout", c"2s");
+    // Whatever the database's own defaults are.
+    process::set(c"default_transaction_isolation", c"read committed");
+    process::set(c"default_transaction_read_only", c"off");
+    process::set(c"row_security", c"on");
 
     while gucs::WORKER_ENABLED.get() {
         process::reload();
@@ -159,9 +163,15 @@ fn database_is_free(database: pg_sys::Oid) -> bool {
         locktag_type: pg_sys::LockTagType::LOCKTAG_OBJECT as u8,
         locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
     };
-    // SAFETY: within a transaction, which releases the lock; it does not wait.
-    let result = unsafe { pg_sys::LockAcquire(&tag, pg_sys::RowExclusiveLock as i32, false, true) };
-    result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+    // SAFETY: does not wait. Released at once: DROP DATABASE ... WITH (FORCE) would wait for the lock before it ends us.
+    unsafe {
+        let mode = pg_sys::RowExclusiveLock as i32;
+        let free = pg_sys::LockAcquire(&tag, mode, false, true) != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL;
+        if free {
+            pg_sys::LockRelease(&tag, mode, false);
+        }
+        free
+    }
 }
 
 enum Locked {

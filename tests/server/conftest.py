@@ -1,0 +1,300 @@
+"""Private servers for the tests, on Unix sockets in folders of their own; see scripts/server.
+
+A test takes `db` (a new database with the extension, on a server that all tests share), `server` (that server), or
+`new_server` (makes a server that the test may stop, break and configure). After each test every database that has the
+extension is checked with invariants.sql, and every log for what must never be in it.
+"""
+
+import itertools
+import os
+import re
+import subprocess
+import time
+from contextlib import closing
+from pathlib import Path
+
+import psycopg2
+import psycopg2.extras
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+INVARIANTS = Path(__file__).with_name("invariants.sql").read_text()
+# Postgres is not run as root.
+AS_SERVER_USER = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
+# fsync: no test takes the machine's power away. log_line_prefix: the SQLSTATE of every message.
+SETTINGS = ["fsync=off", "log_line_prefix=%m [%p] %e "]
+NEVER_IN_A_LOG = re.compile(r"PANIC:|panicked|XX000|signal 11|signal 6\b|unexpected state")
+# With RUST_BACKTRACE in a server's environment every error would have a backtrace, whose words look like a panic.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("RUST_")}
+numbers = itertools.count(1)
+
+
+def wait_until(condition, within=5.0):
+    """Polls until `condition` returns something true, and returns that."""
+    deadline = time.monotonic() + within
+    while True:
+        result = condition()
+        if result:
+            return result
+        assert time.monotonic() < deadline, f"not so within {within} s; the last answer was {result!r}"
+        time.sleep(0.03)
+
+
+def run(*command, **options):
+    """Runs a program and returns what it wrote."""
+    options = {"cwd": ROOT, "env": ENVIRONMENT, "text": True, "capture_output": True, **options}
+    done = subprocess.run([str(word) for word in command], **options)
+    assert done.returncode == 0, f"{command}: exit status {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout.strip()
+
+
+class Server:
+    def __init__(self, name):
+        self.name = name
+        self.bin = Path(run("scripts/private-postgres").splitlines()[-1])
+        # The copy of Postgres lies beside the servers.
+        self.dir = next(p for p in self.bin.parents if p.name == "postgres" and p.parent.name.isdigit()).parent / name
+        self.data = self.dir / "data"
+        self.settings = []
+        self.log_read = 0
+
+    def start(self, *settings):
+        """Starts it, with the settings of the last start unless others are given."""
+        self.settings = list(settings) or self.settings
+        run("scripts/server", "start", self.name, *SETTINGS, *self.settings)
+        return self
+
+    def pg_ctl(self, *arguments):
+        run(*AS_SERVER_USER, self.bin / "pg_ctl", f"--pgdata={self.data}", "--silent", *arguments, cwd="/")
+
+    def stop(self, mode="fast"):
+        """Stops it; returns how many seconds that took."""
+        before = time.monotonic()
+        self.pg_ctl("stop", f"--mode={mode}", "--timeout=30")
+        return time.monotonic() - before
+
+    def restart(self, *settings):
+        self.stop()
+        return self.start(*settings)
+
+    def remove(self):
+        run("scripts/server", "stop", self.name, "--remove")
+
+    def running(self):
+        status = [*AS_SERVER_USER, self.bin / "pg_ctl", f"--pgdata={self.data}", "status"]
+        return subprocess.run(status, cwd="/", stdout=subprocess.DEVNULL, check=False).returncode == 0
+
+    def log(self):
+        return (self.dir / "log").read_text(errors="replace")
+
+    def database(self, name="postgres"):
+        return Database(self, name)
+
+    def configure(self, **settings):
+        """ALTER SYSTEM SET checkout_sessions..., and a reload: no restart. Without settings: as it was started."""
+        admin = self.database()
+        for name, value in settings.items():
+            admin.sql(f"ALTER SYSTEM SET checkout_sessions.{name} = %s", value)
+        if not settings:
+            admin.sql("ALTER SYSTEM RESET ALL")
+        admin.sql("SELECT pg_reload_conf()")
+
+    def create_database(self, **organization):
+        """A new database with the extension, an organization and a role that acts for it."""
+        db = self.database(f"shop_{next(numbers)}")
+        self.database().sql(f"CREATE DATABASE {db.name}")
+        db.install(**organization)
+        return db
+
+    def databases(self):
+        names = self.database().sql("SELECT datname FROM pg_database WHERE datallowconn AND datname !~ '^template'")
+        return [self.database(row["datname"]) for row in names]
+
+    def drop_databases(self):
+        for db in self.databases():
+            if db.name != "postgres":
+                self.database().sql(f"DROP DATABASE {db.name} WITH (FORCE)")
+
+    def check(self):
+        """The invariants hold, and the log has nothing that must not be there."""
+        if not self.running():
+            self.start()
+        violations = []
+        for db in self.databases():
+            if db.sql("SELECT 1 FROM pg_extension WHERE extname = 'checkout_sessions'"):
+                violations += [(db.name, *row.values()) for row in db.sql(INVARIANTS)]
+        log = self.log()
+        bad_lines = [line for line in log[self.log_read :].splitlines() if NEVER_IN_A_LOG.search(line)]
+        self.log_read = len(log)
+        assert not violations, f"invariants: {violations[:20]}"
+        assert not bad_lines, f"in the log: {bad_lines[:20]}"
+
+
+class Database:
+    def __init__(self, server, name):
+        self.server = server
+        self.name = name
+        self.shop = f"role_of_{name}"
+
+    def connect(self, user="postgres"):
+        connection = psycopg2.connect(
+            host=str(self.server.dir), port=54321, dbname=self.name, user=user,
+            cursor_factory=psycopg2.extras.RealDictCursor,
+        )
+        connection.autocommit = True
+        return connection
+
+    def sql(self, query, *parameters, user="postgres"):
+        with closing(self.connect(user)) as connection, connection.cursor() as cursor:
+            cursor.execute(query, parameters or None)
+            return cursor.fetchall() if cursor.description else None
+
+    def value(self, query, *parameters, user="postgres"):
+        (row,) = self.sql(query, *parameters, user=user)
+        (value,) = row.values()
+        return value
+
+    def install(self, **organization):
+        self.sql("CREATE EXTENSION checkout_sessions")
+        settings = "".join(f", {name} => %s" for name in organization)
+        self.organization_id = self.value(f"SELECT checkout.create_organization('Shop'{settings})", *organization.values())
+        if not self.sql("SELECT 1 FROM pg_roles WHERE rolname = %s", self.shop):
+            self.sql(f"CREATE ROLE {self.shop} LOGIN")
+        self.sql("SELECT checkout.grant_access(%s, 'secret')", self.shop)
+        self.sql(f"ALTER ROLE {self.shop} SET checkout_sessions.organization_id = %s", self.organization_id)
+
+    def call(self, function, **arguments):
+        """Calls a function as the shop, which is an ordinary role; the rows of its answer."""
+        named = ", ".join(f"{name} => %s" for name in arguments)
+        return self.sql(f"SELECT * FROM checkout.{function}({named})", *arguments.values(), user=self.shop)
+
+    def create(self, expires_in="1 hour", **arguments):
+        """Creates a checkout session as the shop; its id."""
+        arguments = {"amount": 10, "currency_code": "USD", "customer_id": "c1", "expires_in": expires_in, **arguments}
+        return self.call("create_checkout_session", **arguments)[0]["checkout_session_id"]
+
+    def insert_sessions(self, count, every="0 s"):
+        """Stores open sessions past the API: the first is due now, each further one `every` later. Wakes nobody."""
+        self.sql(
+            f"""INSERT INTO checkout_data.checkout_sessions (organization_id, environment, checkout_session_id, amount,
+                    currency_code, created_at, updated_at, expires_at, max_retry_attempts, customer_id)
+                SELECT %s, 'live', gen_random_uuid(), 10, 'USD', hour_ago, hour_ago,
+                    clock_timestamp() + (n - 1) * interval '{every}', 3, 'c1'
+                FROM generate_series(1, {count}) AS n, (SELECT now() - interval '1 hour') AS at (hour_ago)""",
+            self.organization_id,
+        )
+
+    def wake_worker(self):
+        self.sql("SELECT checkout_data.wake_worker()")
+
+    def keep_worker_busy(self, seconds=20):
+        """Gives the worker something to do ten times a second; returns its pid."""
+        self.insert_sessions(seconds * 10, every="100 ms")
+        self.wake_worker()
+        return wait_until(lambda: self.worker()["pid"])
+
+    def worker(self):
+        return self.sql("SELECT * FROM checkout.worker_status()")[0]
+
+    def row(self, session):
+        """A session as it is stored, whatever the time."""
+        return self.sql("SELECT * FROM checkout_data.checkout_sessions WHERE checkout_session_id = %s", session)[0]
+
+    def stored_status(self, session):
+        return self.row(session)["status"]
+
+    def events(self, session):
+        query = "SELECT * FROM checkout_data.webhook_outbox WHERE checkout_session_id = %s ORDER BY sequence"
+        return self.sql(query, session)
+
+    def event_types(self, session):
+        return [event["event_type"].rpartition(".")[2] for event in self.events(session)]
+
+    def wait_for(self, session, status="expired", within=5.0):
+        wait_until(lambda: self.stored_status(session) == status, within)
+
+    def expired_count(self):
+        return self.value("SELECT count(*) FROM checkout_data.checkout_sessions WHERE status = 'expired'")
+
+    def expires_on_time(self, within=5.0):
+        """A new session that lives for a second is expired by the worker."""
+        self.wait_for(self.create("1 second"), within=within)
+
+    def overdue_session(self):
+        """A session whose time has run out, on a server whose worker is disabled."""
+        session = self.create("1 second")
+        wait_until(lambda: self.value("SELECT now() > %s", self.row(session)["deadline"]))
+        return session
+
+
+@pytest.fixture(scope="session")
+def shared_server():
+    server = Server("py-shared")
+    server.remove()
+    yield server.start()
+    server.remove()
+
+
+@pytest.fixture
+def server(shared_server):
+    yield shared_server
+    shared_server.configure()
+    try:
+        shared_server.check()
+    finally:
+        shared_server.drop_databases()
+
+
+@pytest.fixture
+def db(server):
+    return server.create_database()
+
+
+@pytest.fixture
+def new_server():
+    servers = []
+
+    def make(*settings, start=True):
+        server = Server(f"py-{next(numbers)}")
+        server.remove()
+        servers.append(server)
+        return server.start(*settings) if start else server
+
+    yield make
+    try:
+        for server in servers:
+            server.check()
+    finally:
+        for server in servers:
+            server.remove()
+
+
+@pytest.fixture(scope="session")
+def minute():
+    """Three databases with a session each that is due, and that the launcher has not heard of."""
+    server = Server("py-minute")
+    server.remove()
+    server.start("max_prepared_transactions=1")
+    source, prepared = server.create_database(), server.create_database()
+    wait_until(lambda: source.worker()["state"] == prepared.worker()["state"] == "sleeping")
+    with closing(prepared.connect(prepared.shop)) as connection, connection.cursor() as cursor:
+        connection.autocommit = False
+        cursor.execute("SELECT checkout.create_checkout_session(10, 'USD', customer_id => 'c1', expires_in => '1 second')")
+        cursor.execute("PREPARE TRANSACTION 'sale'")
+    prepared.sql("COMMIT PREPARED 'sale'")
+    source.insert_sessions(1)
+    server.database().sql(f"CREATE DATABASE copy TEMPLATE {source.name}")
+    copy = server.database("copy")
+    copy.shop = source.shop
+    yield {"source": source, "prepared": prepared, "copy": copy}
+    try:
+        server.check()
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def start_of_the_minute(request):
+    """If a test is among those to be run that waits for the minute, it begins before the first."""
+    if any("minute" in item.fixturenames for item in request.session.items):
+        request.getfixturevalue("minute")

@@ -1,0 +1,126 @@
+-- What must hold whenever one looks: a row for each violation, so none.
+-- To be run by a superuser, who sees every tenant. Events that were delivered outbox_retention ago may be purged: only
+-- sessions that changed since then have to have all of theirs.
+WITH session AS (
+    SELECT s.*,
+        retention.minutes < 0 OR s.updated_at > now() - retention.minutes * interval '1 minute' AS has_all_events
+    FROM checkout_data.checkout_sessions s,
+        (SELECT COALESCE((SELECT setting::integer FROM pg_settings WHERE name = 'checkout_sessions.outbox_retention'), 30 * 24 * 60)
+        ) AS retention (minutes)
+), event AS (
+    SELECT o.*, substring(o.event_type FROM 'checkout\.session\.(.*)') AS kind FROM checkout_data.webhook_outbox o
+), events AS (
+    SELECT organization_id, environment, checkout_session_id,
+        count(*) AS count, max(sequence) AS last,
+        array_agg(kind) FILTER (WHERE kind IN ('completed', 'expired', 'failed')) AS terminal
+    FROM event GROUP BY 1, 2, 3
+), payments AS (
+    SELECT organization_id, environment, checkout_session_id,
+        count(*) FILTER (WHERE status = 'succeeded') AS succeeded, min(created_at) AS first_created_at
+    FROM checkout_data.payments GROUP BY 1, 2, 3
+), violation (what, organization_id, environment, checkout_session_id) AS (
+
+    -- money
+    SELECT 'complete without exactly one succeeded payment', organization_id, environment, checkout_session_id
+    FROM session LEFT JOIN payments USING (organization_id, environment, checkout_session_id)
+    WHERE status = 'complete' AND succeeded IS DISTINCT FROM 1
+    UNION ALL
+    SELECT 'payment succeeded, and its session does not say so', p.organization_id, p.environment, p.checkout_session_id
+    FROM checkout_data.payments p LEFT JOIN session s USING (organization_id, environment, checkout_session_id)
+    WHERE p.status = 'succeeded'
+        AND (s.status, s.payment_id, s.amount, s.currency_code)
+            IS DISTINCT FROM ('complete', p.payment_id, p.amount, p.currency_code)
+    UNION ALL
+    SELECT 'payment for no session of its tenant', p.organization_id, p.environment, p.checkout_session_id
+    FROM checkout_data.payments p LEFT JOIN session s USING (organization_id, environment, checkout_session_id)
+    WHERE s.checkout_session_id IS NULL
+    UNION ALL
+    SELECT 'rejected payment without its event', p.organization_id, p.environment, p.checkout_session_id
+    FROM checkout_data.payments p JOIN session s USING (organization_id, environment, checkout_session_id)
+    WHERE p.status = 'rejected' AND s.has_all_events AND NOT EXISTS (
+        SELECT FROM event e
+        WHERE e.organization_id = p.organization_id AND e.environment = p.environment
+            AND e.checkout_session_id = p.checkout_session_id AND e.payment_id = p.payment_id AND e.kind = 'payment_rejected')
+    UNION ALL
+    SELECT 'event tells of a payment of another session', e.organization_id, e.environment, e.checkout_session_id
+    FROM event e JOIN checkout_data.payments p USING (organization_id, environment, payment_id)
+    WHERE p.checkout_session_id <> e.checkout_session_id
+
+    -- time: only a payment that had begun before expires_at holds a session open
+    UNION ALL
+    SELECT 'complete after the deadline', organization_id, environment, checkout_session_id
+    FROM session JOIN payments USING (organization_id, environment, checkout_session_id)
+    WHERE completed_at >= expires_at AND first_created_at >= expires_at
+    UNION ALL
+    SELECT 'expired, and before its time told', s.organization_id, s.environment, s.checkout_session_id
+    FROM session s JOIN event e USING (organization_id, environment, checkout_session_id)
+    WHERE e.kind = 'expired' AND e.created_at < s.updated_at
+    UNION ALL
+    SELECT 'overdue for a minute, and a launcher is there', organization_id, environment, checkout_session_id
+    FROM session
+    WHERE status = 'open' AND deadline < clock_timestamp() - interval '1 minute'
+        AND EXISTS (
+            SELECT FROM pg_stat_activity
+            WHERE backend_type = 'checkout_sessions launcher' AND backend_start < clock_timestamp() - interval '1 minute')
+        AND current_setting('checkout_sessions.worker_enabled', true) = 'on'
+    UNION ALL
+    SELECT 'processing without a lease', organization_id, environment, checkout_session_id
+    FROM session WHERE (payment_status = 'processing') <> (lease_expires_at IS NOT NULL)
+    UNION ALL
+    SELECT 'lease that no processing payment holds', s.organization_id, s.environment, s.checkout_session_id
+    FROM session s
+    WHERE s.lease_expires_at IS NOT NULL AND NOT EXISTS (
+        SELECT FROM checkout_data.payments p
+        WHERE p.organization_id = s.organization_id AND p.environment = s.environment
+            AND p.checkout_session_id = s.checkout_session_id AND p.status = 'processing'
+            AND p.lease_expires_at = s.lease_expires_at)
+
+    -- states and events
+    UNION ALL
+    SELECT 'failed with retries left, or open with none', organization_id, environment, checkout_session_id
+    FROM session WHERE status IN ('open', 'failed') AND (status = 'failed') <> (attempts > max_retry_attempts)
+    UNION ALL
+    SELECT 'final without exactly one event of its kind', organization_id, environment, checkout_session_id
+    FROM session LEFT JOIN events USING (organization_id, environment, checkout_session_id)
+    WHERE status <> 'open' AND (has_all_events OR terminal IS NOT NULL)
+        AND terminal IS DISTINCT FROM ARRAY[CASE status WHEN 'complete' THEN 'completed' ELSE status END]
+    UNION ALL
+    SELECT 'open with a final event', organization_id, environment, checkout_session_id
+    FROM session JOIN events USING (organization_id, environment, checkout_session_id)
+    WHERE status = 'open' AND terminal IS NOT NULL
+    UNION ALL
+    SELECT 'an event after the final one, and not of a rejected payment', e.organization_id, e.environment, e.checkout_session_id
+    FROM event e JOIN event final USING (organization_id, environment, checkout_session_id)
+    WHERE final.kind IN ('completed', 'expired', 'failed') AND e.sequence > final.sequence AND e.kind <> 'payment_rejected'
+    UNION ALL
+    SELECT 'event without a session', organization_id, environment, checkout_session_id
+    FROM events LEFT JOIN session s USING (organization_id, environment, checkout_session_id)
+    WHERE s.status IS NULL
+    UNION ALL
+    SELECT 'events do not go from 1 to event_count', organization_id, environment, checkout_session_id
+    FROM session LEFT JOIN events USING (organization_id, environment, checkout_session_id)
+    WHERE COALESCE(last, 0) > event_count
+        OR has_all_events AND (COALESCE(count, 0), COALESCE(last, 0)) <> (event_count, event_count)
+
+    -- references between rows
+    UNION ALL
+    SELECT 'idempotency key without a session of its tenant', k.organization_id, k.environment, k.checkout_session_id
+    FROM checkout_data.idempotency_keys k LEFT JOIN session s USING (organization_id, environment, checkout_session_id)
+    WHERE s.status IS NULL
+    UNION ALL
+    -- The tests note the key in the metadata, for a session does not know it.
+    SELECT 'two sessions for one idempotency key', s.organization_id, s.environment, s.checkout_session_id
+    FROM session s JOIN session other USING (organization_id, environment)
+    WHERE s.metadata ? 'idempotency_key' AND s.metadata ->> 'idempotency_key' = other.metadata ->> 'idempotency_key'
+        AND s.checkout_session_id > other.checkout_session_id
+    UNION ALL
+    SELECT 'recovered from no expired session of its tenant', s.organization_id, s.environment, s.checkout_session_id
+    FROM session s LEFT JOIN session o
+        ON o.organization_id = s.organization_id AND o.environment = s.environment AND o.checkout_session_id = s.recovered_from
+    WHERE s.recovered_from IS NOT NULL AND o.status IS DISTINCT FROM 'expired'
+    UNION ALL
+    SELECT 'session without an organization', s.organization_id, s.environment, s.checkout_session_id
+    FROM session s LEFT JOIN checkout_data.organizations o USING (organization_id)
+    WHERE o.organization_id IS NULL
+)
+SELECT * FROM violation ORDER BY what, checkout_session_id LIMIT 100

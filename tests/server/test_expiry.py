@@ -1,0 +1,179 @@
+"""The worker makes durable, on time and once, what has expired by the clock."""
+
+import threading
+from contextlib import closing
+
+from conftest import wait_until
+
+
+def lateness(db, session):
+    """How many seconds after its deadline, which is its updated_at then, a session was expired."""
+    (event,) = [e for e in db.events(session) if e["event_type"] == "checkout.session.expired"]
+    return (event["created_at"] - db.row(session)["updated_at"]).total_seconds()
+
+
+def test_session_is_expired_within_a_second_of_its_deadline(db):
+    session = db.create("1 second")
+    db.wait_for(session)
+    row = db.row(session)
+    assert 0 <= lateness(db, session) < 1
+    assert row["updated_at"] == row["deadline"] == row["expires_at"]
+    assert db.event_types(session) == ["expired"]
+
+
+def test_earlier_deadline_wakes_the_worker(db):
+    late = db.create("30 minutes")
+    wait_until(lambda: db.worker()["next_deadline"] == db.row(late)["deadline"] and db.worker()["state"] == "sleeping")
+    early = db.create("1 second")
+    db.wait_for(early)
+    assert lateness(db, early) < 1
+    assert db.stored_status(late) == "open"
+
+
+def test_session_rolled_back_leaves_nothing(db):
+    with closing(db.connect(db.shop)) as connection, connection.cursor() as cursor:
+        connection.autocommit = False
+        cursor.execute("SELECT checkout.create_checkout_session(10, 'USD', customer_id => 'c1', expires_in => '1 second')")
+        connection.rollback()
+    db.expires_on_time()
+    assert db.value("SELECT count(*) FROM checkout_data.checkout_sessions") == 1
+    assert db.value("SELECT count(*) FROM checkout_data.webhook_outbox") == 1
+
+
+def test_lease_holds_a_session_open_and_its_end_expires_it(db):
+    session = db.create("1 second")
+    db.call("begin_payment", checkout_session_id=session, payment_id="p1", lease="2 seconds")
+    expires_at, deadline = (db.row(session)[name] for name in ("expires_at", "deadline"))
+    assert deadline > expires_at
+    wait_until(lambda: db.value("SELECT now() > %s::timestamptz + interval '0.3 s'", expires_at))
+    assert db.call("get_checkout_session", checkout_session_id=session)[0]["status"] == "open"
+    db.wait_for(session)
+    assert lateness(db, session) < 1
+    row = db.row(session)
+    assert (row["payment_status"], row["lease_expires_at"], row["updated_at"]) == ("unpaid", None, deadline)
+
+
+def test_payment_within_its_lease_completes_a_session_past_its_deadline(db):
+    session = db.create("1 second")
+    db.call("begin_payment", checkout_session_id=session, payment_id="p1", lease="1 minute")
+    wait_until(lambda: db.value("SELECT now() > %s", db.row(session)["expires_at"]))
+    (payment,) = db.call("record_payment", checkout_session_id=session, payment_id="p1", outcome="succeeded")
+    assert payment["status"] == "succeeded"
+    assert db.event_types(session) == ["completed"]
+
+
+def test_failed_payment_past_the_deadline_gives_its_lease_up(db):
+    session = db.create("1 second")
+    db.call("begin_payment", checkout_session_id=session, payment_id="p1", lease="10 minutes")
+    wait_until(lambda: db.value("SELECT now() > %s", db.row(session)["expires_at"]))
+    db.call("record_payment", checkout_session_id=session, payment_id="p1", outcome="failed")
+    db.wait_for(session, within=2)
+    assert db.event_types(session) == ["payment_failed", "expired"]
+
+
+def test_reminder_precedes_expiry_where_the_organization_asks(server):
+    db = server.create_database(expiring_notice="1 second")
+    session = db.create("2 seconds")
+    wait_until(lambda: db.event_types(session) == ["expiring"])
+    (event,) = db.events(session)
+    due_at = db.row(session)["created_at"].timestamp() + 1
+    assert 0 <= event["created_at"].timestamp() - due_at < 1
+    assert (event["session_status"], db.stored_status(session)) == ("open", "open")
+    db.wait_for(session)
+    assert db.event_types(session) == ["expiring", "expired"]
+
+
+def test_old_keys_and_delivered_events_are_purged_and_nothing_else(server):
+    server.configure(worker_enabled="off")  # a new database is purged at once, then each ten minutes
+    db = server.create_database()
+    sessions = {age: db.create("1 second", idempotency_key=age) for age in ("old", "new", "unsent")}
+    wait_until(lambda: db.sql("SELECT checkout.expire_due_checkout_sessions()") and db.expired_count() == 3)
+    claimed = db.sql("SELECT event_id, lease_token, checkout_session_id FROM checkout.claim_webhook_events()")
+    for event in claimed:
+        if event["checkout_session_id"] != sessions["unsent"]:
+            db.sql("SELECT checkout.ack_webhook_events(ARRAY[%s], %s)", event["event_id"], event["lease_token"])
+    for age in ("old", "unsent"):
+        db.sql(
+            """UPDATE checkout_data.checkout_sessions
+               SET created_at = created_at - i, updated_at = updated_at - i, expires_at = expires_at - i
+               FROM (SELECT interval '40 days') AS ago (i) WHERE checkout_session_id = %s""", sessions[age])
+        db.sql(
+            """UPDATE checkout_data.webhook_outbox SET created_at = created_at - i, delivered_at = delivered_at - i
+               FROM (SELECT interval '31 days') AS ago (i) WHERE checkout_session_id = %s""", sessions[age])
+    db.sql("UPDATE checkout_data.idempotency_keys SET expires_at = now() WHERE idempotency_key = 'old'")
+
+    server.configure(worker_enabled="on")
+    wait_until(lambda: db.event_types(sessions["old"]) == [])
+    keys = db.sql("SELECT idempotency_key FROM checkout_data.idempotency_keys ORDER BY 1")
+    assert [key["idempotency_key"] for key in keys] == ["new", "unsent"]
+    assert [db.event_types(sessions[age]) for age in ("new", "unsent")] == [["expired"], ["expired"]]
+    assert db.expired_count() == 3
+
+
+def test_two_databases_have_a_worker_each(server):
+    first, second = server.create_database(), server.create_database()
+    pids = {first.keep_worker_busy(seconds=4), second.keep_worker_busy(seconds=4)}
+    assert len(pids) == 2
+    sessions = [(db, db.create("1 second")) for db in (first, second)]
+    for db, session in sessions:
+        db.wait_for(session)
+        assert lateness(db, session) < 1
+
+
+def test_extension_created_where_there_was_none_needs_no_restart(server):
+    server.database().sql("CREATE DATABASE later")
+    later = server.database("later")
+    wait_until(lambda: not later.sql("SELECT 1 FROM pg_stat_activity WHERE backend_type = 'checkout_sessions worker'"))
+    later.install()
+    later.expires_on_time()
+
+
+def test_locked_row_delays_that_row_only(db):
+    locked = db.create("1 second")
+    with closing(db.connect()) as holder, holder.cursor() as cursor:
+        holder.autocommit = False
+        cursor.execute("SELECT FROM checkout_data.checkout_sessions WHERE checkout_session_id = %s FOR UPDATE", [locked])
+        other = db.create("1 second")
+        db.wait_for(other)
+        assert lateness(db, other) < 1
+        assert db.stored_status(locked) == "open"
+        assert db.worker()["overdue"] == 1
+        holder.rollback()
+    db.wait_for(locked, within=3)
+
+
+def test_long_transaction_elsewhere_does_not_stop_the_sweep(db):
+    with closing(db.connect()) as reader, reader.cursor() as cursor:
+        reader.set_session(isolation_level="REPEATABLE READ", autocommit=False)
+        cursor.execute("SELECT pg_current_xact_id(), count(*) FROM checkout_data.checkout_sessions")
+        session = db.create("1 second")
+        db.wait_for(session)
+        assert lateness(db, session) < 1
+
+
+def test_many_sessions_due_at_once_are_expired_once_each(db):
+    db.insert_sessions(5000)
+    callers = [threading.Thread(target=db.sql, args=["SELECT checkout.expire_due_checkout_sessions(500)"]) for _ in range(4)]
+    db.wake_worker()
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    wait_until(lambda: db.expired_count() == 5000, within=20)
+    assert db.value("SELECT count(*) FROM checkout_data.webhook_outbox") == 5000
+
+
+def test_statistics_tell_autovacuum_what_the_worker_changed(db):
+    session = db.create("1 second")
+    db.wait_for(session)
+    changed = "SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'checkout_sessions'"
+    wait_until(lambda: db.value(changed) == 1, within=3)
+
+
+def test_worker_status_reports_a_sweep(db):
+    session = db.create("1 second")
+    db.wait_for(session)
+    wait_until(lambda: db.worker()["state"] == "sleeping")
+    status = db.worker()
+    assert status["last_sweep_at"] >= db.row(session)["deadline"]
+    assert (status["overdue"], status["failures"], status["last_error"]) == (0, 0, None)

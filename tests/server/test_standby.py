@@ -1,0 +1,71 @@
+"""A standby: idle, readable and right; and at work when it is promoted."""
+
+import psycopg2
+import pytest
+from conftest import AS_SERVER_USER, run, wait_until
+
+
+@pytest.fixture
+def pair(new_server):
+    """A primary whose worker is disabled, so that what is overdue stays, its standby, and a database on both."""
+    primary = new_server("checkout_sessions.worker_enabled=off")
+    db = primary.create_database()
+    standby = new_server(start=False)
+    run("install", "-d", "-m", "700", *(["-o", "postgres"] if AS_SERVER_USER else []), standby.dir)
+    run(*AS_SERVER_USER, primary.bin / "pg_basebackup", "-h", primary.dir, "-p", "54321", "-U", "postgres",
+        "-D", standby.data, "--checkpoint=fast", "--no-sync", "--write-recovery-conf", cwd="/")
+    standby.start("wal_retrieve_retry_interval=100ms")
+    copy = standby.database(db.name)
+    wait_until(lambda: "started streaming" in standby.log(), within=10)
+    return db, copy
+
+
+def when_there(copy, session):
+    """Waits until the standby has a session."""
+    wait_until(lambda: copy.sql("SELECT 1 FROM checkout_data.checkout_sessions WHERE checkout_session_id = %s", session))
+    return session
+
+
+def test_reads_on_a_standby_show_what_is_overdue_as_expired(pair):
+    db, copy = pair
+    still_open = when_there(copy, db.create("1 hour"))
+    overdue = when_there(copy, db.overdue_session())
+    assert copy.call("get_checkout_session", checkout_session_id=overdue)[0]["status"] == "expired"
+    assert [row["checkout_session_id"] for row in copy.call("list_checkout_sessions", status="open")] == [still_open]
+    assert [row["checkout_session_id"] for row in copy.call("list_checkout_sessions", status="expired")] == [overdue]
+    assert copy.stored_status(overdue) == "open"
+
+
+def test_writes_on_a_standby_are_refused_as_read_only(pair):
+    db, copy = pair
+    session = when_there(copy, db.create("1 hour"))
+    overdue = when_there(copy, db.overdue_session())
+    writes = [
+        lambda: copy.create(),
+        lambda: copy.create(idempotency_key="k1"),
+        lambda: copy.call("expire_checkout_session", checkout_session_id=session),
+        lambda: copy.call("begin_payment", checkout_session_id=session, payment_id="p1"),
+        lambda: copy.call("record_payment", checkout_session_id=session, payment_id="p1", outcome="succeeded"),
+        lambda: copy.call("recover_checkout_session", checkout_session_id=overdue),
+        lambda: copy.sql("SELECT checkout.expire_due_checkout_sessions()"),
+        lambda: copy.sql("SELECT checkout.claim_webhook_events()"),
+        lambda: copy.sql("SELECT checkout.create_organization('Other')"),
+    ]
+    codes = []
+    for write in writes:
+        with pytest.raises(psycopg2.Error) as refused:
+            write()
+        codes.append(refused.value.pgcode)
+    assert codes == ["25006"] * len(writes)
+
+
+def test_promoted_standby_expires_what_is_overdue_and_what_is_new(pair):
+    db, copy = pair
+    overdue = when_there(copy, db.overdue_session())
+    assert copy.worker()["state"] == "standby"
+    assert not copy.sql("SELECT 1 FROM pg_stat_activity WHERE backend_type LIKE 'checkout_sessions%%'")
+    copy.server.pg_ctl("promote")
+    copy.wait_for(overdue)
+    assert copy.event_types(overdue) == ["expired"]
+    copy.expires_on_time()
+    assert db.stored_status(overdue) == "open"

@@ -1,0 +1,19 @@
+"""What nobody tells the launcher of, it finds when it looks around, once a minute. The minute runs from the first test on."""
+
+from conftest import wait_until
+
+
+def test_database_made_from_a_template_is_found(minute):
+    copy = minute["copy"]
+    wait_until(lambda: copy.expired_count() == 1, within=65)
+    copy.expires_on_time()
+
+
+def test_session_of_a_prepared_transaction_is_found(minute):
+    prepared = minute["prepared"]
+    wait_until(lambda: prepared.expired_count() == 1, within=65)
+
+
+def test_session_stored_past_the_functions_is_found(minute):
+    source = minute["source"]
+    wait_until(lambda: source.expired_count() == 1, within=65)
