@@ -1,0 +1,1 @@
+SELECT * FROM checkout.list_checkout_sessions(page_size => 20, starting_after => :deep);

@@ -1,0 +1,1 @@
+SELECT * FROM checkout.get_checkout_session(:id);

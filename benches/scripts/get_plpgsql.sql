@@ -1,0 +1,1 @@
+SELECT * FROM bench.get_checkout_session(:id);

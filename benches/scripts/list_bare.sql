@@ -1,0 +1,3 @@
+SELECT * FROM checkout_data.checkout_sessions
+WHERE organization_id = :tenant AND environment = 'live'
+ORDER BY checkout_session_id DESC LIMIT 20;

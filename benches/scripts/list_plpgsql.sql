@@ -1,0 +1,1 @@
+SELECT * FROM bench.list_checkout_sessions(page_size => 20);

@@ -1,0 +1,1 @@
+SELECT checkout.expire_due_checkout_sessions(1000);

@@ -1,0 +1,1 @@
+SELECT bench.expire_due_checkout_sessions(1000);

@@ -1,0 +1,65 @@
+-- The benchmarks' tenant, its roles and its sessions. Variables: rows.
+\set ON_ERROR_STOP on
+SET client_min_messages TO warning;
+CREATE EXTENSION checkout_sessions;
+CREATE SCHEMA bench;
+
+-- Sessions live long, so that none comes due before the end.
+SELECT checkout.create_organization(name => 'Bench', default_lifetime => '48 hours') AS tenant,
+    checkout.create_organization(name => 'Due') AS due \gset
+
+-- One role does it all: it may call our functions and the PL/pgSQL ones, and as a member of the functions' own role it has
+-- the same rights on the tables, under the same row-level security, for the bare statements.
+CREATE ROLE bench_app LOGIN;
+ALTER ROLE bench_app SET checkout_sessions.organization_id TO :'tenant';
+SELECT checkout.grant_access('bench_app', 'secret');
+GRANT checkout_sessions_api TO bench_app;
+
+-- The same for what acts on all tenants: the sweep and the outbox.
+CREATE ROLE bench_worker LOGIN;
+SELECT checkout.grant_access('bench_worker', 'admin'), checkout.grant_access('bench_worker', 'dispatcher');
+GRANT checkout_sessions_worker TO bench_worker;
+GRANT USAGE ON SCHEMA bench TO bench_app, bench_worker, checkout_sessions_api, checkout_sessions_worker;
+
+-- UUIDv7 as SQL of PostgreSQL 15 makes it best: the milliseconds, written over the first six bytes of a random uuid.
+CREATE FUNCTION bench.uuidv7(at timestamptz) RETURNS uuid LANGUAGE sql VOLATILE PARALLEL SAFE AS $$
+    SELECT encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
+        PLACING substring(int8send((extract(epoch FROM at) * 1000)::bigint) FROM 3) FROM 1 FOR 6), 52, 1), 53, 1), 'hex')::uuid
+$$;
+
+-- The last :rows sessions of a tenant that has one every 10 ms: nearly all are over, one in a hundred is open.
+CREATE PROCEDURE bench.load(tenant uuid, number bigint) LANGUAGE sql AS $$
+    INSERT INTO checkout_data.checkout_sessions (organization_id, environment, checkout_session_id, status, payment_status,
+        payment_id, completed_at, amount, currency_code, created_at, updated_at, expires_at, max_retry_attempts, created_by,
+        title, customer_email, success_url, cancel_url, payment_methods, metadata)
+    SELECT tenant, 'live', bench.uuidv7(s.at), s.status, CASE s.status WHEN 'complete' THEN 'paid' ELSE 'unpaid' END,
+        CASE s.status WHEN 'complete' THEN 'pay_' || s.n END, CASE s.status WHEN 'complete' THEN s.at + '1 minute' END,
+        100 + s.n % 1000, 'XOF', s.at, s.at, CASE s.status WHEN 'open' THEN now() + '1 day' ELSE s.at + '1 hour' END, 3,
+        'bench_app', 'Premium subscription', 'customer' || s.n % 1000000 || '@example.com',
+        'https://shop.example/success?session={CHECKOUT_SESSION_ID}', 'https://shop.example/cancel',
+        '{bank_transfer,payid}', jsonb_build_object('order', s.n)
+    FROM (SELECT n, now() - n * '10 ms'::interval AS at,
+            CASE WHEN n % 100 = 0 THEN 'open' WHEN n % 3 = 0 THEN 'expired' ELSE 'complete' END AS status
+        FROM generate_series(number, 1, -1) AS n) AS s;
+$$;
+CALL bench.load(:'tenant', :rows);
+
+-- Sessions of another tenant that were all due at the same second; away with those of before, and their events.
+-- As a replica, because the foreign keys would be looked at row by row.
+CREATE PROCEDURE bench.make_due(number bigint) LANGUAGE plpgsql SET session_replication_role TO replica AS $$
+DECLARE
+    deadline CONSTANT timestamptz := date_trunc('second', clock_timestamp());
+    due CONSTANT uuid := (SELECT o.organization_id FROM checkout_data.organizations o WHERE o.name = 'Due');
+BEGIN
+    DELETE FROM checkout_data.webhook_outbox o WHERE o.organization_id = due;
+    DELETE FROM checkout_data.checkout_sessions s WHERE s.organization_id = due;
+    INSERT INTO checkout_data.checkout_sessions (organization_id, environment, checkout_session_id, amount, currency_code,
+        created_at, updated_at, expires_at, max_retry_attempts, created_by, title, customer_email, success_url, cancel_url,
+        payment_methods, metadata)
+    SELECT due, 'live', bench.uuidv7(deadline - '1 hour'::interval), 100 + n % 1000, 'XOF', deadline - '1 hour'::interval,
+        deadline - '1 hour'::interval, deadline, 3, 'bench_app', 'Premium subscription',
+        'customer' || n % 1000000 || '@example.com', 'https://shop.example/success?session={CHECKOUT_SESSION_ID}',
+        'https://shop.example/cancel', '{bank_transfer,payid}', jsonb_build_object('order', n)
+    FROM generate_series(1, number) AS n;
+END
+$$;
