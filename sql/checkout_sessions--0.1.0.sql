@@ -220,6 +220,8 @@ CREATE INDEX payments_session_idx ON checkout_data.payments (organization_id, en
 
 -- the outbox ------------------------------------------------------------------------------------------------------
 
+-- No foreign key to sessions: an event is written from the row that its statement has just changed, and to look that up
+-- once more would take a quarter of the time of a sweep. No role can delete a session.
 CREATE TABLE checkout_data.webhook_outbox (
     organization_id uuid NOT NULL,
     environment checkout_data.environment NOT NULL,
@@ -238,8 +240,6 @@ CREATE TABLE checkout_data.webhook_outbox (
     dead_at timestamptz,
     last_error text,
     CONSTRAINT webhook_outbox_pkey PRIMARY KEY (organization_id, environment, checkout_session_id, sequence),
-    CONSTRAINT webhook_outbox_session_fkey FOREIGN KEY (organization_id, environment, checkout_session_id)
-        REFERENCES checkout_data.checkout_sessions,
     CONSTRAINT webhook_outbox_payment_fkey FOREIGN KEY (organization_id, environment, payment_id)
         REFERENCES checkout_data.payments,
     CONSTRAINT webhook_outbox_state_check CHECK (
@@ -453,8 +453,32 @@ CREATE FUNCTION checkout_data.event_status(o checkout_data.webhook_outbox, at ti
     $$;
 COMMENT ON FUNCTION checkout_data.event_status IS 'The state of an event''s delivery at a time.';
 
--- The body shows the session as it was when the event was written, so that every delivery of an event is the same.
--- Nothing but the state of a session changes, and a final state does not, so that little is needed for it.
+-- A session as it was when the event was written, so that every delivery of an event is the same. Nothing but the state of
+-- a session changes, and a final state does not, so that little is needed for it.
+CREATE FUNCTION checkout_data.session_of_event(o checkout_data.webhook_outbox, s checkout_data.checkout_sessions) RETURNS json
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT pg_catalog.json_build_object(
+                'checkout_session_id', s.checkout_session_id, 'organization_id', s.organization_id,
+                'environment', s.environment, 'amount', s.amount, 'currency_code', s.currency_code,
+                'status', o.session_status,
+                'payment_status', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN 'paid' ELSE 'unpaid' END,
+                'payment_id', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN s.payment_id END,
+                'attempts', o.session_attempts, 'max_retry_attempts', s.max_retry_attempts, 'title', s.title,
+                'description', s.description, 'reference', s.reference, 'customer_id', s.customer_id,
+                'customer_email', s.customer_email, 'customer_name', s.customer_name, 'customer_phone', s.customer_phone,
+                'product_id', s.product_id, 'price_id', s.price_id, 'subscription_id', s.subscription_id,
+                'payment_link_id', s.payment_link_id, 'quantity', s.quantity, 'allow_quantity', s.allow_quantity,
+                'allow_coupon_code', s.allow_coupon_code, 'require_billing_address', s.require_billing_address,
+                'is_spi', s.is_spi, 'is_pos', s.is_pos, 'country', s.country, 'success_url', s.success_url,
+                'cancel_url', s.cancel_url, 'url', s.url, 'payment_methods', s.payment_methods, 'metadata', s.metadata,
+                'recovered_from', s.recovered_from, 'expires_at', s.expires_at,
+                'completed_at', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN s.completed_at END,
+                'created_at', s.created_at, 'created_by', s.created_by,
+                'updated_at', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'open' THEN o.created_at ELSE s.updated_at END)
+    $$;
+COMMENT ON FUNCTION checkout_data.session_of_event IS 'The session in the body of an event.';
+
 CREATE FUNCTION checkout_data.event_of(
     o checkout_data.webhook_outbox, s checkout_data.checkout_sessions, at timestamptz, with_lease boolean
 ) RETURNS checkout.webhook_event
@@ -468,17 +492,9 @@ CREATE FUNCTION checkout_data.event_of(
             'id', checkout_data.event_id(o),
             'type', o.event_type,
             'timestamp', o.created_at,
-            'data', pg_catalog.jsonb_build_object('object',
-                (pg_catalog.to_jsonb(checkout_data.session_at(s, '-infinity', false)) OPERATOR(pg_catalog.-) 'idempotent_replay')
-                OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object(
-                    'status', o.session_status,
-                    'payment_status', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN 'paid' ELSE 'unpaid' END,
-                    'payment_id', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN s.payment_id END,
-                    'completed_at', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN s.completed_at END,
-                    'attempts', o.session_attempts,
-                    'updated_at', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'open' THEN o.created_at ELSE s.updated_at END))
-                OPERATOR(pg_catalog.||) CASE WHEN o.payment IS NULL THEN '{}'
-                    ELSE pg_catalog.jsonb_build_object('payment', o.payment) END)::pg_catalog.text
+            'data', CASE WHEN o.payment IS NULL THEN pg_catalog.json_build_object('object', checkout_data.session_of_event(o, s))
+                ELSE pg_catalog.json_build_object('object', checkout_data.session_of_event(o, s), 'payment', o.payment) END
+        )::pg_catalog.text
     )::checkout.webhook_event
     $$;
 COMMENT ON FUNCTION checkout_data.event_of IS 'An event as consumers get it, with its body.';
@@ -639,7 +655,7 @@ CREATE  FUNCTION checkout."claim_webhook_events"(
 	"batch_size" INT DEFAULT 100, /* Option < i32 > */
 	"lease" interval DEFAULT '1 minute', /* Option < Interval > */
 	"organization_id" uuid DEFAULT NULL /* Option < Uuid > */
-) RETURNS SETOF checkout.webhook_event /* Event */
+) RETURNS SETOF checkout.webhook_event /* Rows < Event > */
 SECURITY DEFINER 
 SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
@@ -653,7 +669,7 @@ CREATE  FUNCTION checkout."list_webhook_events"(
 	"status" TEXT DEFAULT NULL, /* Option < & str > */
 	"page_size" INT DEFAULT 20, /* Option < i32 > */
 	"starting_after" TEXT DEFAULT NULL /* Option < & str > */
-) RETURNS SETOF checkout.webhook_event /* Event */
+) RETURNS SETOF checkout.webhook_event /* Rows < Event > */
 STABLE SECURITY DEFINER PARALLEL RESTRICTED 
 SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
@@ -742,7 +758,7 @@ AS 'MODULE_PATHNAME', 'create_organization_wrapper';
 
 -- src/api/organizations.rs
 -- checkout_sessions::api::organizations::list_organizations
-CREATE  FUNCTION checkout."list_organizations"() RETURNS SETOF checkout.organization /* Organization */
+CREATE  FUNCTION checkout."list_organizations"() RETURNS SETOF checkout.organization /* Rows < Organization > */
 STRICT STABLE SECURITY DEFINER PARALLEL RESTRICTED 
 SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
@@ -785,7 +801,7 @@ AS 'MODULE_PATHNAME', 'begin_payment_wrapper';
 -- checkout_sessions::api::payments::list_payments
 CREATE  FUNCTION checkout."list_payments"(
 	"checkout_session_id" uuid /* Option < Uuid > */
-) RETURNS SETOF checkout.payment /* Payment */
+) RETURNS SETOF checkout.payment /* Rows < Payment > */
 STABLE SECURITY DEFINER PARALLEL RESTRICTED 
 SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
@@ -879,7 +895,7 @@ CREATE  FUNCTION checkout."list_checkout_sessions"(
 	"starting_after" uuid DEFAULT NULL, /* Option < Uuid > */
 	"ending_before" uuid DEFAULT NULL, /* Option < Uuid > */
 	"page_offset" INT DEFAULT 0 /* Option < i32 > */
-) RETURNS SETOF checkout.checkout_session /* Session */
+) RETURNS SETOF checkout.checkout_session /* Rows < Session > */
 STABLE SECURITY DEFINER PARALLEL RESTRICTED 
 SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */

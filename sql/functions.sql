@@ -65,8 +65,32 @@ CREATE FUNCTION checkout_data.event_status(o checkout_data.webhook_outbox, at ti
     $$;
 COMMENT ON FUNCTION checkout_data.event_status IS 'The state of an event''s delivery at a time.';
 
--- The body shows the session as it was when the event was written, so that every delivery of an event is the same.
--- Nothing but the state of a session changes, and a final state does not, so that little is needed for it.
+-- A session as it was when the event was written, so that every delivery of an event is the same. Nothing but the state of
+-- a session changes, and a final state does not, so that little is needed for it.
+CREATE FUNCTION checkout_data.session_of_event(o checkout_data.webhook_outbox, s checkout_data.checkout_sessions) RETURNS json
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT pg_catalog.json_build_object(
+                'checkout_session_id', s.checkout_session_id, 'organization_id', s.organization_id,
+                'environment', s.environment, 'amount', s.amount, 'currency_code', s.currency_code,
+                'status', o.session_status,
+                'payment_status', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN 'paid' ELSE 'unpaid' END,
+                'payment_id', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN s.payment_id END,
+                'attempts', o.session_attempts, 'max_retry_attempts', s.max_retry_attempts, 'title', s.title,
+                'description', s.description, 'reference', s.reference, 'customer_id', s.customer_id,
+                'customer_email', s.customer_email, 'customer_name', s.customer_name, 'customer_phone', s.customer_phone,
+                'product_id', s.product_id, 'price_id', s.price_id, 'subscription_id', s.subscription_id,
+                'payment_link_id', s.payment_link_id, 'quantity', s.quantity, 'allow_quantity', s.allow_quantity,
+                'allow_coupon_code', s.allow_coupon_code, 'require_billing_address', s.require_billing_address,
+                'is_spi', s.is_spi, 'is_pos', s.is_pos, 'country', s.country, 'success_url', s.success_url,
+                'cancel_url', s.cancel_url, 'url', s.url, 'payment_methods', s.payment_methods, 'metadata', s.metadata,
+                'recovered_from', s.recovered_from, 'expires_at', s.expires_at,
+                'completed_at', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN s.completed_at END,
+                'created_at', s.created_at, 'created_by', s.created_by,
+                'updated_at', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'open' THEN o.created_at ELSE s.updated_at END)
+    $$;
+COMMENT ON FUNCTION checkout_data.session_of_event IS 'The session in the body of an event.';
+
 CREATE FUNCTION checkout_data.event_of(
     o checkout_data.webhook_outbox, s checkout_data.checkout_sessions, at timestamptz, with_lease boolean
 ) RETURNS checkout.webhook_event
@@ -80,17 +104,9 @@ CREATE FUNCTION checkout_data.event_of(
             'id', checkout_data.event_id(o),
             'type', o.event_type,
             'timestamp', o.created_at,
-            'data', pg_catalog.jsonb_build_object('object',
-                (pg_catalog.to_jsonb(checkout_data.session_at(s, '-infinity', false)) OPERATOR(pg_catalog.-) 'idempotent_replay')
-                OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object(
-                    'status', o.session_status,
-                    'payment_status', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN 'paid' ELSE 'unpaid' END,
-                    'payment_id', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN s.payment_id END,
-                    'completed_at', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN s.completed_at END,
-                    'attempts', o.session_attempts,
-                    'updated_at', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'open' THEN o.created_at ELSE s.updated_at END))
-                OPERATOR(pg_catalog.||) CASE WHEN o.payment IS NULL THEN '{}'
-                    ELSE pg_catalog.jsonb_build_object('payment', o.payment) END)::pg_catalog.text
+            'data', CASE WHEN o.payment IS NULL THEN pg_catalog.json_build_object('object', checkout_data.session_of_event(o, s))
+                ELSE pg_catalog.json_build_object('object', checkout_data.session_of_event(o, s), 'payment', o.payment) END
+        )::pg_catalog.text
     )::checkout.webhook_event
     $$;
 COMMENT ON FUNCTION checkout_data.event_of IS 'An event as consumers get it, with its body.';

@@ -5,7 +5,7 @@ use pgrx::Uuid;
 use pgrx::datum::Interval;
 use pgrx::prelude::*;
 
-use crate::datum::{self, Event};
+use crate::datum::{self, Event, Rows};
 use crate::domain::event::EventId;
 use crate::domain::status::EventType;
 use crate::domain::validate::{self, required};
@@ -21,14 +21,13 @@ fn claim_webhook_events(
     batch_size: default!(Option<i32>, "100"),
     lease: default!(Option<Interval>, "'1 minute'"),
     organization_id: default!(Option<Uuid>, "NULL"),
-) -> SetOfIterator<'static, Event> {
-    let claimed = or_raise((|| {
+) -> Rows<Event> {
+    Rows(or_raise((|| {
         let batch_size =
             validate::in_range("batch_size", required("batch_size", batch_size)?, 1, validate::CLAIM_SIZE)?;
         let lease = time::event_lease(datum::from_interval("lease", required("lease", lease)?)?)?;
         events::claim(batch_size, lease, organization_id.map(datum::from_uuid), datum::now())
-    })());
-    SetOfIterator::new(claimed)
+    })()))
 }
 
 #[pg_extern(schema = "checkout", security_definer)]
@@ -91,8 +90,8 @@ fn list_webhook_events(
     status: default!(Option<&str>, "NULL"),
     page_size: default!(Option<i32>, "20"),
     starting_after: default!(Option<&str>, "NULL"),
-) -> SetOfIterator<'static, Event> {
-    let listed = or_raise((|| {
+) -> Rows<Event> {
+    Rows(or_raise((|| {
         let tenant = tenant::current()?;
         let session = checkout_session_id.map(datum::from_uuid);
         if let Some(id) = session
@@ -120,8 +119,7 @@ fn list_webhook_events(
             page_size: validate::page_size(page_size)?,
         };
         events::list(tenant, &filter, datum::now())
-    })());
-    SetOfIterator::new(listed)
+    })()))
 }
 
 fn event_ids_of(ids: Option<Vec<Option<String>>>) -> Result<Vec<EventId>> {

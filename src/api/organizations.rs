@@ -4,7 +4,7 @@ use pgrx::Uuid;
 use pgrx::datum::Interval;
 use pgrx::prelude::*;
 
-use crate::datum::{self, Organization};
+use crate::datum::{self, Organization, Rows};
 use crate::domain::session::Settings;
 use crate::domain::time::Lifetime;
 use crate::domain::validate::{self, required};
@@ -152,6 +152,6 @@ fn update_organization(
 
 #[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
 #[search_path(pg_catalog, pg_temp)]
-fn list_organizations() -> SetOfIterator<'static, Organization> {
-    SetOfIterator::new(or_raise(organizations::list()))
+fn list_organizations() -> Rows<Organization> {
+    Rows(or_raise(organizations::list()))
 }

@@ -4,7 +4,7 @@ use pgrx::datum::Interval;
 use pgrx::prelude::*;
 use pgrx::{AnyNumeric, Uuid};
 
-use crate::datum::{self, Payment};
+use crate::datum::{self, Payment, Rows};
 use crate::domain::payment::{self, Begin, Decision, Outcome, Report};
 use crate::domain::validate::{self, required};
 use crate::domain::{Error, Result, money, time};
@@ -102,16 +102,15 @@ fn record_payment(
 
 #[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
 #[search_path(pg_catalog, pg_temp)]
-fn list_payments(checkout_session_id: Option<Uuid>) -> SetOfIterator<'static, Payment> {
-    let payments = or_raise((|| {
+fn list_payments(checkout_session_id: Option<Uuid>) -> Rows<Payment> {
+    Rows(or_raise((|| {
         let tenant = tenant::current()?;
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
         if !sessions::exists(tenant, id)? {
             return Err(Error::SessionNotFound { checkout_session_id: id });
         }
         payments::list(tenant, id)
-    })());
-    SetOfIterator::new(payments)
+    })()))
 }
 
 fn check_payment_id(payment_id: Option<&str>) -> Result<&str> {

@@ -7,7 +7,7 @@ use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::prelude::*;
 use pgrx::{AnyNumeric, Uuid};
 
-use crate::datum::{self, Metadata, Session};
+use crate::datum::{self, Metadata, Rows, Session};
 use crate::domain::reference::{ReferencePolicy, WhenOpen};
 use crate::domain::session::{self, Request, Settings};
 use crate::domain::status::Status;
@@ -224,8 +224,8 @@ fn list_checkout_sessions(
     starting_after: default!(Option<Uuid>, "NULL"),
     ending_before: default!(Option<Uuid>, "NULL"),
     page_offset: default!(Option<i32>, "0"),
-) -> SetOfIterator<'static, Session> {
-    let sessions = or_raise((|| {
+) -> Rows<Session> {
+    Rows(or_raise((|| {
         let tenant = tenant::current()?;
         let time =
             |argument, at: Option<TimestampWithTimeZone>| at.map(|at| datum::from_timestamp(argument, at)).transpose();
@@ -258,8 +258,7 @@ fn list_checkout_sessions(
             }
         }
         store::list::list(tenant, &filter, datum::now())
-    })());
-    SetOfIterator::new(sessions)
+    })()))
 }
 
 #[pg_extern(schema = "checkout", security_definer)]

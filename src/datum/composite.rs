@@ -9,9 +9,14 @@ use pgrx::pgrx_sql_entity_graph::metadata::{
 
 /// A value of a composite type.
 pub trait Composite {
+    /// How SQL names a set of them.
+    const SETOF: &'static str;
+
     /// # Safety
     /// `datum` must be of the type that `Self` stands for, and outlive the call.
     unsafe fn from_composite(datum: pg_sys::Datum) -> Self;
+
+    fn datum(&self) -> pg_sys::Datum;
 }
 
 macro_rules! composite {
@@ -20,8 +25,14 @@ macro_rules! composite {
         pub struct $name(pg_sys::Datum);
 
         impl Composite for $name {
+            const SETOF: &'static str = concat!("SETOF ", $sql);
+
             unsafe fn from_composite(datum: pg_sys::Datum) -> Self {
                 Self(datum)
+            }
+
+            fn datum(&self) -> pg_sys::Datum {
+                self.0
             }
         }
 

@@ -10,9 +10,11 @@ use crate::domain::{Error, Result, money};
 
 mod composite;
 mod metadata;
+mod rows;
 
 pub use composite::{Composite, Event, Organization, Payment, Session};
 pub use metadata::Metadata;
+pub use rows::Rows;
 
 /// 2000-01-01, where Postgres counts from, in microseconds since 1970.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;

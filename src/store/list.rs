@@ -1,8 +1,5 @@
 //! The list of sessions: one statement for each combination of filters.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
@@ -31,13 +28,8 @@ pub struct Filter<'a> {
 
 /// Sessions, newest first.
 pub fn list(tenant: Tenant, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<Session>> {
-    thread_local! {
-        static PLANS: RefCell<HashMap<String, &'static Statement>> = RefCell::default();
-    }
     let (sql, arguments) = compose(tenant, filter, now);
-    let statement = PLANS.with_borrow_mut(|plans| {
-        *plans.entry(sql).or_insert_with_key(|sql| Box::leak(Box::new(Statement::composed(Access::Read, sql.clone()))))
-    });
+    let statement = Statement::composed(Access::Read, sql);
     let mut sessions = statement.composites(&arguments)?;
     if filter.ending_before.is_some() {
         sessions.reverse();

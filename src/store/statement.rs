@@ -1,6 +1,8 @@
 //! A statement whose plan is kept for the life of the backend.
 
-use std::cell::OnceCell;
+use std::borrow::Cow;
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
 
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys::{self, PgOid};
@@ -19,7 +21,7 @@ pub enum Access {
 }
 
 pub struct Statement {
-    sql: std::borrow::Cow<'static, str>,
+    sql: Cow<'static, str>,
     access: Access,
     // Never freed: to free a plan when the thread's locals are torn down would call into a server that is gone.
     plan: OnceCell<&'static OwnedPreparedStatement>,
@@ -38,12 +40,20 @@ pub(super) use statement;
 
 impl Statement {
     pub const fn new(access: Access, sql: &'static str) -> Self {
-        Self { sql: std::borrow::Cow::Borrowed(sql), access, plan: OnceCell::new() }
+        Self { sql: Cow::Borrowed(sql), access, plan: OnceCell::new() }
     }
 
-    /// A statement whose text is put together at run time.
-    pub fn composed(access: Access, sql: String) -> Self {
-        Self { sql: std::borrow::Cow::Owned(sql), access, plan: OnceCell::new() }
+    /// A statement whose text was put together at run time, with what it has been planned for before. For texts of which
+    /// there are few.
+    pub fn composed(access: Access, sql: String) -> &'static Self {
+        thread_local! {
+            static COMPOSED: RefCell<HashMap<String, &'static Statement>> = RefCell::default();
+        }
+        COMPOSED.with_borrow_mut(|known| {
+            *known.entry(sql).or_insert_with_key(|sql| {
+                Box::leak(Box::new(Self { sql: Cow::Owned(sql.clone()), access, plan: OnceCell::new() }))
+            })
+        })
     }
 
     /// The first column of every row, which must be of the composite type that `C` stands for.
@@ -53,15 +63,18 @@ impl Statement {
             if table.is_empty() {
                 return Ok(rows);
             }
-            // SAFETY: the statement returned rows, so SPI_tuptable is theirs; SPI_datumTransfer copies the value to the
-            // memory context of the caller, where it outlives SPI.
+            // SAFETY: the statement returned rows, so SPI_tuptable is theirs; a composite value that went through a sort
+            // may be packed, and is unpacked; SPI_datumTransfer copies it to the memory context of the caller, where it
+            // outlives SPI.
             unsafe {
                 let result = &*pg_sys::SPI_tuptable;
                 for at in 0..table.len() {
                     let mut is_null = false;
                     let value = pg_sys::SPI_getbinval(*result.vals.add(at), result.tupdesc, 1, &mut is_null);
                     if !is_null {
-                        rows.push(C::from_composite(pg_sys::SPI_datumTransfer(value, false, -1)));
+                        let plain = pg_sys::pg_detoast_datum(value.cast_mut_ptr());
+                        let copy = pg_sys::SPI_datumTransfer(pg_sys::Datum::from(plain), false, -1);
+                        rows.push(C::from_composite(copy));
                     }
                 }
             }

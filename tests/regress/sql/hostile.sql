@@ -44,7 +44,7 @@ SELECT status FROM checkout.list_checkout_sessions(status => 'open', customer_id
 SELECT status FROM checkout.begin_payment(:'id', 'hostile-1');
 SELECT status FROM checkout.record_payment(:'id', 'hostile-1', 'succeeded');
 SELECT status FROM checkout.list_payments(:'id');
-SELECT event_type, body OPERATOR(pg_catalog.~~) '%"payment_status": "paid"%' AS whole FROM checkout.list_webhook_events();
+SELECT event_type, body OPERATOR(pg_catalog.~~) '%"payment_status" : "paid"%' AS whole FROM checkout.list_webhook_events();
 SELECT created, completed FROM checkout.session_funnel();
 SELECT checkout_session_id AS id FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c') \gset
 SELECT status FROM checkout.expire_checkout_session(:'id');
