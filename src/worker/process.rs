@@ -39,6 +39,12 @@ pub fn set(name: &CStr, value: &CStr) {
     }
 }
 
+/// What pg_stat_activity shows of this process.
+pub fn report_activity(state: pg_sys::BackendState::Type, doing: &CStr) {
+    // SAFETY: a NUL-terminated text, which is copied.
+    unsafe { pg_sys::pgstat_report_activity(state, doing.as_ptr()) };
+}
+
 /// Sleeps until the latch is set or the time has come, and reads changed configuration.
 pub fn sleep_until(at: i64, at_most: Duration) {
     let microseconds = u64::try_from(at.saturating_sub(registry::now())).unwrap_or(0);

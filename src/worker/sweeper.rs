@@ -62,6 +62,7 @@ pub extern "C-unwind" fn checkout_sessions_worker_main(argument: pg_sys::Datum) 
         process::reload();
         pgrx::check_for_interrupts!();
         registry::begin_sweep(database);
+        process::report_activity(pg_sys::BackendState::STATE_RUNNING, c"expiring checkout sessions");
         let now = registry::now();
         let after = |span: TimeDelta| now + span.num_microseconds().unwrap_or(0);
         match sweep_or_note(database) {
@@ -81,6 +82,7 @@ pub extern "C-unwind" fn checkout_sessions_worker_main(argument: pg_sys::Datum) 
                 if next > after(STAY) {
                     break;
                 }
+                process::report_activity(pg_sys::BackendState::STATE_IDLE, c"waiting for the next deadline");
                 process::sleep_until(next, Duration::from_secs(60));
             }
         }

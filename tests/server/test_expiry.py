@@ -177,3 +177,10 @@ def test_worker_status_reports_a_sweep(db):
     status = db.worker()
     assert status["last_sweep_at"] >= db.row(session)["deadline"]
     assert (status["overdue"], status["failures"], status["last_error"]) == (0, 0, None)
+
+
+def test_worker_tells_pg_stat_activity_what_it_does(db):
+    db.create("1 second")
+    worker = "SELECT state, query FROM pg_stat_activity WHERE backend_type = 'checkout_sessions worker' AND datname = current_database()"
+    (waiting,) = wait_until(lambda: [row for row in db.sql(worker) if row["state"] == "idle"])
+    assert waiting["query"] == "waiting for the next deadline"
