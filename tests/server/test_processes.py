@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import closing
 
 import psycopg2
 import pytest
@@ -128,6 +129,23 @@ def test_without_preloading_everything_but_the_worker_works(new_server):
     assert db.event_types(session) == ["expired"]
     paid = db.create()
     assert db.call("record_payment", checkout_session_id=paid, payment_id="p1", outcome="succeeded")[0]["status"] == "succeeded"
+
+
+def test_without_preloading_a_tenant_cannot_be_set_before_the_library_is_loaded(new_server):
+    server = new_server("shared_preload_libraries=")
+    db = server.create_database()
+    forged = [
+        f"SET checkout_sessions.organization_id = '{db.organization_id}'",
+        f"SELECT set_config('checkout_sessions.organization_id', '{db.organization_id}', false)",
+    ]
+    db.sql("CREATE ROLE stranger LOGIN")
+    db.sql("SELECT checkout.grant_access('stranger', 'secret')")
+    for statement in forged:
+        with closing(db.connect("stranger")) as connection, connection.cursor() as cursor:
+            cursor.execute(statement)  # the server does not know the setting yet, and takes it for anybody's
+            with pytest.raises(psycopg2.Error) as refused:
+                cursor.execute("SELECT * FROM checkout.list_checkout_sessions()")
+            assert refused.value.pgcode == "28000"
 
 
 def test_preloading_later_expires_what_was_left(new_server):
