@@ -1088,7 +1088,7 @@ SELECT pg_catalog.pg_extension_config_dump('checkout_data.webhook_outbox', '');
 
 COMMENT ON FUNCTION checkout.create_checkout_session IS $$Creates a checkout session and returns it.
 
-amount: in major units of the currency (12.34 dollars), exact: not finer than the currency's smallest unit. currency_code: ISO 4217. Either customer_id or customer_email is required. success_url, cancel_url: http or https; {CHECKOUT_SESSION_ID} is kept as given. reference: your order id; the organization's reference_policy decides whether it may repeat. payment_methods, max_retry_attempts (0 to 10): the organization's unless given. metadata: a JSON object of at most 32 kB. expires_at (a time) or expires_in (an interval): the organization's default_lifetime unless given, within its bounds.
+amount: in major units of the currency (12.34 dollars), exact: not finer than the currency's smallest unit. currency_code: ISO 4217. Either customer_id or customer_email is required. success_url, cancel_url: http or https; {CHECKOUT_SESSION_ID} is kept as given. reference: your order id; the organization's reference_policy decides whether it may repeat. payment_methods, max_retry_attempts (0 to 10): the organization's unless given. metadata: a JSON object of at most 32 kB. expires_at (a time) or expires_in (an interval): the organization's default_lifetime unless given, within its bounds; a time may be off a bound by the second that a request takes.
 
 idempotency_key: the same key with the same request returns the same session (idempotent_replay is true) for as long as checkout_sessions.idempotency_key_lifetime; with another request it is an error.
 

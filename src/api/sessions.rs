@@ -58,6 +58,7 @@ fn create_checkout_session(
     idempotency_key: default!(Option<&str>, "NULL"),
 ) -> Session {
     or_raise((|| {
+        let tenant = tenant::current()?;
         let request = Request {
             amount: amount.as_ref().map(|amount| datum::from_numeric("amount", amount)).transpose()?,
             currency_code,
@@ -88,12 +89,16 @@ fn create_checkout_session(
             metadata: None,
         };
         metadata.map_or(Ok(()), Metadata::check)?;
-        create(request, metadata, idempotency_key)
+        create(tenant, request, metadata, idempotency_key)
     })())
 }
 
-fn create(mut request: Request, metadata: Option<Metadata>, idempotency_key: Option<&str>) -> Result<Session> {
-    let tenant = tenant::current()?;
+fn create(
+    tenant: Tenant,
+    mut request: Request,
+    metadata: Option<Metadata>,
+    idempotency_key: Option<&str>,
+) -> Result<Session> {
     let settings = settings_of(tenant)?;
     let Some(text) = idempotency_key else {
         return Ok(store_session(tenant, &request, metadata, &settings, None)?.1);

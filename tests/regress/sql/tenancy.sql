@@ -134,3 +134,9 @@ SELECT call, testing.outcome(format('SELECT checkout.%s', call)) FROM unnest(ARR
 \c - wanderer
 SELECT testing.outcome('SELECT checkout.list_checkout_sessions()'), testing.outcome('SELECT checkout.redirect_url('''', NULL)');
 SELECT testing.outcome('SELECT checkout.grant_access(''wanderer'', ''secret'')'), testing.outcome('SELECT checkout.revoke_access(''backend'', ''secret'')');
+
+-- Who has no tenant hears of that first, and not of the request's faults.
+\c - postgres
+SET checkout_sessions.organization_id = '';
+SELECT testing.outcome('SELECT checkout.create_checkout_session(''NaN'', ''USD'', metadata => ''[]'')');
+RESET checkout_sessions.organization_id;
