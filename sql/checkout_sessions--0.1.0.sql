@@ -44,6 +44,8 @@ CREATE DOMAIN checkout_data.reference_constraint AS text CHECK (VALUE IN ('none'
 CREATE DOMAIN checkout_data.json_object AS jsonb CHECK (jsonb_typeof(VALUE) = 'object');
 CREATE DOMAIN checkout_data.identifier AS text CHECK (char_length(VALUE) BETWEEN 1 AND 255);
 CREATE DOMAIN checkout_data.sha256 AS bytea CHECK (octet_length(VALUE) = 32);
+CREATE DOMAIN checkout_data.secret_key AS bytea CHECK (octet_length(VALUE) = 32);
+CREATE DOMAIN checkout_data.api_key_kind AS text CHECK (VALUE IN ('secret', 'publishable'));
 
 -- organizations ---------------------------------------------------------------------------------------------------
 
@@ -60,6 +62,7 @@ CREATE TABLE checkout_data.organizations (
     payment_methods text[] NOT NULL DEFAULT '{bank_transfer,payid}',
     base_url text,
     expiring_notice interval CHECK (expiring_notice BETWEEN '1 second' AND '30 days'),
+    client_secret_key checkout_data.secret_key NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT organizations_lifetime_check CHECK (default_lifetime BETWEEN minimum_lifetime AND maximum_lifetime)
@@ -71,6 +74,37 @@ COMMENT ON COLUMN checkout_data.organizations.sub_minor_amounts IS 'Whether amou
 COMMENT ON COLUMN checkout_data.organizations.payment_methods IS 'The payment methods of a session whose create names none.';
 COMMENT ON COLUMN checkout_data.organizations.base_url IS 'Where the hosted payment page of a session lives: a session''s url is this, a slash and its id. NULL: the setting checkout_sessions.base_url.';
 COMMENT ON COLUMN checkout_data.organizations.expiring_notice IS 'How long before the deadline checkout.session.expiring is written. NULL: never.';
+
+COMMENT ON COLUMN checkout_data.organizations.client_secret_key IS '32 random bytes, from which the client secrets of its sessions are derived.';
+
+-- API keys --------------------------------------------------------------------------------------------------------
+
+-- The one table whose key does not begin with the organization: a key is looked up to learn whose it is. Its id is random.
+CREATE TABLE checkout_data.api_keys (
+    api_key_id text PRIMARY KEY CHECK (api_key_id ~ '^[sp]k_(live|test)_[0-9A-Za-z]{12}$'),
+    organization_id uuid NOT NULL REFERENCES checkout_data.organizations,
+    environment checkout_data.environment NOT NULL,
+    kind checkout_data.api_key_kind NOT NULL,
+    digest checkout_data.sha256 NOT NULL,
+    name checkout_data.identifier,
+    payment_methods text[],
+    created_at timestamptz NOT NULL,
+    created_by text NOT NULL,
+    expires_at timestamptz CHECK (expires_at >= created_at),
+    revoked_at timestamptz,
+    last_used_at timestamptz,
+    replaced_by text REFERENCES checkout_data.api_keys DEFERRABLE INITIALLY DEFERRED,
+    -- The id says what the key is, so that both cannot differ.
+    CONSTRAINT api_keys_id_check CHECK (
+        left(api_key_id, 8) = CASE WHEN kind = 'secret' THEN 'sk' ELSE 'pk' END || '_' || environment || '_')
+);
+COMMENT ON TABLE checkout_data.api_keys IS 'The API keys of the organizations: never the keys, only what tells them from others.';
+COMMENT ON COLUMN checkout_data.api_keys.api_key_id IS 'The name of the key: its first 20 characters.';
+COMMENT ON COLUMN checkout_data.api_keys.digest IS 'SHA-256 of the whole key. The key has 256 random bits, so that no more is needed.';
+COMMENT ON COLUMN checkout_data.api_keys.payment_methods IS 'Of sessions created with it that name none. NULL: the organization''s.';
+COMMENT ON COLUMN checkout_data.api_keys.last_used_at IS 'Written by the worker, about a minute late.';
+COMMENT ON COLUMN checkout_data.api_keys.replaced_by IS 'The key that was made when this one was rolled.';
+CREATE INDEX api_keys_organization_idx ON checkout_data.api_keys (organization_id);
 
 -- sessions --------------------------------------------------------------------------------------------------------
 
@@ -105,6 +139,7 @@ CREATE TABLE checkout_data.checkout_sessions (
     reference_policy checkout_data.reference_constraint NOT NULL DEFAULT 'none',
     recovered_from uuid,
     created_by text,
+    trace_id text,
     title text,
     description text,
     product_id text,
@@ -312,6 +347,7 @@ CREATE TYPE checkout.checkout_session AS (
     success_url text,
     cancel_url text,
     url text,
+    client_secret text,
     payment_methods text[],
     metadata jsonb,
     recovered_from uuid,
@@ -319,6 +355,7 @@ CREATE TYPE checkout.checkout_session AS (
     completed_at timestamptz,
     created_at timestamptz,
     created_by text,
+    trace_id text,
     updated_at timestamptz,
     idempotent_replay boolean
 );
@@ -334,8 +371,59 @@ COMMENT ON COLUMN checkout.checkout_session.attempts IS 'How many payments have 
 COMMENT ON COLUMN checkout.checkout_session.max_retry_attempts IS 'How many times a failed payment may be tried again before the session is failed.';
 COMMENT ON COLUMN checkout.checkout_session.reference IS 'The merchant''s order id.';
 COMMENT ON COLUMN checkout.checkout_session.url IS 'The hosted payment page. NULL without a base URL.';
+COMMENT ON COLUMN checkout.checkout_session.client_secret IS 'With it the buyer''s page reads this session, by public_checkout_session, and nothing else. Given where one session is created or read; NULL in lists and when it ends.';
+COMMENT ON COLUMN checkout.checkout_session.created_by IS 'The id of the API key, the subject of the token, or the role that created it.';
+COMMENT ON COLUMN checkout.checkout_session.trace_id IS 'What the request that created it was called: the X-Trace-Id header.';
 COMMENT ON COLUMN checkout.checkout_session.recovered_from IS 'The expired session that this one was cloned from.';
 COMMENT ON COLUMN checkout.checkout_session.idempotent_replay IS 'True when create_checkout_session answered with a session that was there before: its idempotency key had been used, or its reference had an open session and the organization asks to return that.';
+
+CREATE TYPE checkout.public_checkout_session AS (
+    checkout_session_id uuid,
+    environment text,
+    organization_name text,
+    title text,
+    description text,
+    amount numeric,
+    currency_code text,
+    quantity integer,
+    allow_quantity boolean,
+    allow_coupon_code boolean,
+    require_billing_address boolean,
+    payment_methods text[],
+    status text,
+    payment_status text,
+    expires_at timestamptz,
+    success_url text,
+    cancel_url text
+);
+COMMENT ON TYPE checkout.public_checkout_session IS 'What a payment page needs of a checkout session, without personal data.';
+COMMENT ON COLUMN checkout.public_checkout_session.amount IS 'In major units of the currency: 12.34 is 12 dollars and 34 cents.';
+COMMENT ON COLUMN checkout.public_checkout_session.success_url IS 'Where to send the buyer once the session is complete; NULL before. {CHECKOUT_SESSION_ID} is filled in.';
+COMMENT ON COLUMN checkout.public_checkout_session.cancel_url IS 'Where to send a buyer who does not want to pay. {CHECKOUT_SESSION_ID} is filled in.';
+
+CREATE TYPE checkout.api_key AS (
+    api_key_id text,
+    organization_id uuid,
+    environment text,
+    kind text,
+    name text,
+    payment_methods text[],
+    status text,
+    created_at timestamptz,
+    created_by text,
+    expires_at timestamptz,
+    revoked_at timestamptz,
+    replaced_by text,
+    last_used_at timestamptz,
+    api_key text
+);
+COMMENT ON TYPE checkout.api_key IS 'An API key of an organization.';
+COMMENT ON COLUMN checkout.api_key.api_key_id IS 'The name of the key: its first 20 characters. Not a secret.';
+COMMENT ON COLUMN checkout.api_key.kind IS 'secret (for servers) or publishable (for browsers).';
+COMMENT ON COLUMN checkout.api_key.status IS 'active, expired or revoked.';
+COMMENT ON COLUMN checkout.api_key.replaced_by IS 'The key that was made when this one was rolled.';
+COMMENT ON COLUMN checkout.api_key.last_used_at IS 'About a minute late; not kept where the library is not preloaded.';
+COMMENT ON COLUMN checkout.api_key.api_key IS 'The key. Given once, by the call that made it; NULL ever after.';
 
 CREATE TYPE checkout.payment AS (
     payment_id text,
@@ -386,38 +474,277 @@ COMMENT ON COLUMN checkout.webhook_event.lease_token IS 'Shown by ack_webhook_ev
 COMMENT ON COLUMN checkout.webhook_event.body IS 'The JSON text to send, and to sign, as it stands.';
 
 -- src/lib.rs
+-- What an auditor would look for, as one query over the catalogs.
+
+CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object text, role text, advice text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    WITH
+    schema AS (SELECT n.* FROM pg_namespace n WHERE n.nspname IN ('checkout', 'checkout_data')),
+    owner_role AS (SELECT r.* FROM pg_roles r WHERE r.rolname IN ('checkout_sessions_api', 'checkout_sessions_worker')),
+    function AS (SELECT p.* FROM pg_proc p JOIN schema n ON n.oid = p.pronamespace),
+    relation AS (
+        SELECT c.* FROM pg_class c JOIN schema n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')),
+    -- Who was given which access, and what that lets them execute.
+    granted_access AS (
+        SELECT a.grantee, left(f.proname, -length('_access')) AS access
+        FROM function f, aclexplode(f.proacl) AS a
+        WHERE f.proname LIKE '%\_access' AND f.prorettype = 'void'::regtype AND f.pronargs = 0 AND a.grantee <> f.proowner),
+    application_role AS (SELECT r.* FROM pg_roles r WHERE r.oid IN (SELECT g.grantee FROM granted_access g)),
+    executable AS (
+        SELECT g.grantee, callable::oid AS function
+        FROM granted_access g, LATERAL checkout_data.functions_of_access(g.access) AS callable),
+    -- Every grant on what is ours, but for the owners' own.
+    object AS (
+        SELECT 'pg_proc'::regclass AS class, f.oid, 0 AS part, f.oid::regprocedure::text AS name, f.proowner AS owner,
+            COALESCE(f.proacl, acldefault('f', f.proowner)) AS acl FROM function f
+        UNION ALL
+        SELECT 'pg_class'::regclass, c.oid, 0, c.oid::regclass::text, c.relowner, c.relacl FROM relation c
+        UNION ALL
+        SELECT 'pg_class'::regclass, c.oid, a.attnum, concat(c.oid::regclass, '.', quote_ident(a.attname)), c.relowner, a.attacl
+        FROM relation c JOIN pg_attribute a ON a.attrelid = c.oid WHERE a.attacl IS NOT NULL
+        UNION ALL
+        SELECT 'pg_namespace'::regclass, n.oid, 0, n.nspname, n.nspowner, n.nspacl FROM schema n),
+    privilege AS (
+        SELECT o.class, o.oid, o.part, o.name, a.grantee, a.privilege_type, a.is_grantable
+        FROM object o, aclexplode(o.acl) AS a WHERE a.grantee <> o.owner),
+    installed AS (
+        SELECT i.classoid, i.objoid, i.objsubid, a.grantee, a.privilege_type
+        FROM pg_init_privs i, aclexplode(i.initprivs) AS a
+        WHERE EXISTS (SELECT FROM object o WHERE o.class = i.classoid AND o.oid = i.objoid)),
+    unexpected AS (
+        SELECT p.*, CASE WHEN p.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(p.grantee) END AS role_name
+        FROM privilege p
+        WHERE p.is_grantable OR NOT (
+            -- What the installation gave its own roles,
+            (p.grantee IN (SELECT r.oid FROM owner_role r)
+                AND EXISTS (
+                    SELECT FROM installed i
+                    WHERE i.classoid = p.class AND i.objoid = p.oid AND i.objsubid = p.part
+                        AND i.grantee = p.grantee AND i.privilege_type = p.privilege_type))
+            -- and what grant_access gives.
+            OR (p.class = 'pg_proc'::regclass
+                AND EXISTS (SELECT FROM executable e WHERE e.grantee = p.grantee AND e.function = p.oid))
+            OR (p.name = 'checkout' AND p.privilege_type = 'USAGE' AND p.grantee <> 0))),
+    policy AS (
+        SELECT c.relname, p.polname, p.polcmd = '*' AND p.polpermissive AS for_all, p.polroles,
+            pg_get_expr(p.polqual, p.polrelid) AS qual, pg_get_expr(p.polwithcheck, p.polrelid) AS with_check
+        FROM pg_policy p JOIN relation c ON c.oid = p.polrelid),
+    expected_policy AS (
+        SELECT c.relname, e.polname, ARRAY[(SELECT r.oid FROM owner_role r WHERE r.rolname = e.role)] AS polroles, e.qual, e.with_check
+        FROM relation c
+        JOIN (VALUES
+            ('every_tenant', 'checkout_sessions_worker', NULL, 'true', 'true'),
+            ('tenant', 'checkout_sessions_api', ARRAY['organizations'],
+                '(organization_id = checkout.current_organization_id())', 'false'),
+            ('tenant', 'checkout_sessions_api', ARRAY['checkout_sessions', 'idempotency_keys', 'payments', 'webhook_outbox'],
+                '((organization_id = checkout.current_organization_id()) AND ((environment)::text = checkout.current_environment()))',
+                '((organization_id = checkout.current_organization_id()) AND ((environment)::text = checkout.current_environment()))')
+        ) AS e (polname, role, tables, qual, with_check) ON e.tables IS NULL OR c.relname = ANY (e.tables)
+        WHERE c.relkind = 'r')
+
+    SELECT 'dangerous role', NULL, r.rolname::text,
+        format('ALTER ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOREPLICATION', r.rolname)
+    FROM owner_role r WHERE r.rolcanlogin OR r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR r.rolreplication
+
+    UNION ALL
+    SELECT 'role membership', pg_get_userbyid(m.roleid)::text, pg_get_userbyid(m.member)::text,
+        format('REVOKE %I FROM %I', pg_get_userbyid(m.roleid), pg_get_userbyid(m.member))
+    FROM pg_auth_members m WHERE (SELECT array_agg(r.oid) FROM owner_role r) && ARRAY[m.roleid, m.member]
+
+    UNION ALL
+    SELECT 'application role above row-level security', NULL, r.rolname::text,
+        'let applications use a role without SUPERUSER, BYPASSRLS or CREATEROLE, that is no member of such a role or of those that reach the server''s files'
+    FROM application_role r
+    WHERE r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR EXISTS (
+        SELECT FROM pg_roles above
+        WHERE pg_has_role(r.oid, above.oid, 'MEMBER') AND above.oid <> r.oid
+            AND (above.rolsuper OR above.rolbypassrls OR above.rolcreaterole OR above.rolname IN
+                ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')))
+
+    UNION ALL
+    SELECT 'anonymous role with rights of its own', NULL, r.rolname::text,
+        'a role with request access acts by what each request shows: take its other accesses, and its memberships, away'
+    FROM application_role r
+    WHERE NOT r.rolsuper AND EXISTS (SELECT FROM granted_access g WHERE g.grantee = r.oid AND g.access = 'request')
+        AND EXISTS (
+            SELECT FROM function f
+            WHERE f.proname IN ('secret_access', 'dispatcher_access', 'admin_access') AND has_function_privilege(r.oid, f.oid, 'EXECUTE'))
+
+    UNION ALL
+    SELECT 'unexpected grant', concat(u.privilege_type, ' on ', u.name), u.role_name,
+        CASE WHEN u.class = 'pg_proc'::regclass THEN 'REVOKE it; checkout.grant_access() gives roles what they need'
+            ELSE 'REVOKE it; no application needs it' END
+    FROM unexpected u
+
+    UNION ALL
+    SELECT 'default privileges', concat(CASE d.defaclobjtype WHEN 'f' THEN 'functions' WHEN 'r' THEN 'tables' ELSE 'schemas' END,
+            COALESCE(' in schema ' || n.nspname, '')),
+        CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END,
+        format('ALTER DEFAULT PRIVILEGES FOR ROLE %I ... REVOKE it: it would open what an update adds', pg_get_userbyid(d.defaclrole))
+    FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace, aclexplode(d.defaclacl) AS a
+    WHERE d.defaclobjtype IN ('f', 'r', 'n') AND a.grantee <> d.defaclrole
+        AND (n.oid IN (SELECT s.oid FROM schema s)
+            OR n.oid IS NULL AND d.defaclrole = (SELECT e.extowner FROM pg_extension e WHERE e.extname = 'checkout_sessions'))
+        -- Without an entry, everybody may execute new functions: an entry that takes nothing away adds nothing.
+        AND NOT (n.oid IS NULL AND d.defaclobjtype = 'f' AND a.grantee = 0)
+
+    UNION ALL
+    SELECT 'owner', o.name, pg_get_userbyid(o.owner)::text, 'ALTER ... OWNER TO a superuser'
+    FROM object o JOIN pg_roles r ON r.oid = o.owner
+    WHERE o.part = 0 AND NOT r.rolsuper
+        AND NOT (o.class = 'pg_proc'::regclass AND r.oid IN (SELECT own.oid FROM owner_role own))
+
+    UNION ALL
+    SELECT 'owner above row-level security', f.oid::regprocedure::text, pg_get_userbyid(f.proowner)::text,
+        'ALTER FUNCTION ... OWNER TO the role that the installation chose'
+    FROM function f WHERE f.prosecdef AND f.proowner NOT IN (SELECT r.oid FROM owner_role r)
+
+    UNION ALL
+    SELECT 'search path', f.oid::regprocedure::text, NULL, 'ALTER FUNCTION ... SET search_path TO pg_catalog, pg_temp'
+    FROM function f
+    WHERE f.prosecdef AND 'search_path=pg_catalog, pg_temp' <> ALL (COALESCE(f.proconfig, ARRAY['']))
+
+    UNION ALL
+    SELECT 'foreign object', o.name, pg_get_userbyid(o.owner)::text, 'drop it, or move it to another schema'
+    FROM object o
+    WHERE o.part = 0 AND o.class <> 'pg_namespace'::regclass AND NOT EXISTS (
+        SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'checkout_sessions'
+        WHERE d.classid = o.class AND d.objid = o.oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')
+
+    UNION ALL
+    SELECT 'row-level security is off', c.oid::regclass::text, NULL, 'ALTER TABLE ... ENABLE ROW LEVEL SECURITY'
+    FROM relation c WHERE c.relkind = 'r' AND NOT c.relrowsecurity
+
+    UNION ALL
+    SELECT CASE WHEN e.relname IS NULL THEN 'added policy' WHEN p.relname IS NULL THEN 'missing policy' ELSE 'changed policy' END,
+        format('%I on checkout_data.%I', COALESCE(p.polname, e.polname), COALESCE(p.relname, e.relname)), NULL,
+        'restore the policies of the installation'
+    FROM policy p FULL JOIN expected_policy e ON e.relname = p.relname AND e.polname = p.polname
+    WHERE e.relname IS NULL OR p.relname IS NULL
+        OR (p.for_all, p.polroles, p.qual, p.with_check) IS DISTINCT FROM (true, e.polroles, e.qual, e.with_check)
+
+    UNION ALL
+    SELECT 'trigger', format('%I on %s', t.tgname, c.oid::regclass), NULL, 'drop it: it runs with the rights of whoever changes a row'
+    FROM pg_trigger t JOIN relation c ON c.oid = t.tgrelid
+    WHERE NOT t.tgisinternal AND t.tgname <> 'organizations_changed'
+
+    UNION ALL
+    SELECT 'rule', format('%I on %s', w.rulename, c.oid::regclass), NULL, 'drop it: it runs instead of what the functions say'
+    FROM pg_rewrite w JOIN relation c ON c.oid = w.ev_class WHERE c.relkind = 'r'
+
+    UNION ALL
+    SELECT 'tenant can be chosen', p.parname, CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END,
+        'REVOKE SET, ALTER SYSTEM ON PARAMETER: only a trusted backend with secret access and no other may choose for whom it acts'
+    FROM pg_parameter_acl p, aclexplode(p.paracl) AS a LEFT JOIN pg_roles r ON r.oid = a.grantee
+    WHERE p.parname IN ('checkout_sessions.organization_id', 'checkout_sessions.environment', 'checkout_sessions.jwt_organization_claim')
+        AND NOT COALESCE(r.rolsuper, false)
+        AND (p.parname = 'checkout_sessions.jwt_organization_claim' OR a.grantee = 0
+            OR NOT EXISTS (SELECT FROM granted_access g WHERE g.grantee = a.grantee AND g.access = 'secret')
+            OR EXISTS (SELECT FROM granted_access g WHERE g.grantee = a.grantee AND g.access <> 'secret'))
+
+    UNION ALL
+    SELECT 'tenant of everybody', split_part(setting, '=', 1), 'PUBLIC',
+        'RESET it: a tenant is for one role (ALTER ROLE ... SET) or one transaction'
+    FROM pg_db_role_setting s, unnest(s.setconfig) AS setting
+    WHERE s.setrole = 0 AND setting LIKE 'checkout_sessions.organization_id=%'
+    UNION ALL
+    SELECT 'tenant of everybody', s.name, 'PUBLIC', 'take it out of the server''s configuration: a tenant is for one role or one transaction'
+    FROM pg_settings s
+    WHERE s.name = 'checkout_sessions.organization_id' AND s.source IN ('configuration file', 'command line', 'environment variable')
+
+    ORDER BY 1, 2, 3
+    $$;
+
+-- src/lib.rs
 -- Functions that SQL says best. The other functions of schema checkout are written in Rust: src/api/.
 
 -- how rows are shown ----------------------------------------------------------------------------------------------
 -- Each is one expression without a search path of its own, so that the planner puts it in the place of its call; names
 -- and operators are qualified instead.
 
+CREATE FUNCTION checkout.redirect_url(url text, checkout_session_id uuid) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT pg_catalog.replace(url, '{CHECKOUT_SESSION_ID}', checkout_session_id::pg_catalog.text) $$;
+
 CREATE FUNCTION checkout_data.effective_status(status text, deadline timestamptz, at timestamptz) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT CASE WHEN status OPERATOR(pg_catalog.=) 'open' AND deadline OPERATOR(pg_catalog.<=) at THEN 'expired' ELSE status END $$;
 COMMENT ON FUNCTION checkout_data.effective_status IS 'The status of a session at a time. The only place that says so.';
 
-CREATE FUNCTION checkout_data.session_at(s checkout_data.checkout_sessions, at timestamptz, idempotent_replay boolean)
+CREATE FUNCTION checkout_data.effective_payment_status(payment_status text, lease_expires_at timestamptz, at timestamptz)
+    RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE WHEN payment_status OPERATOR(pg_catalog.=) 'processing' AND lease_expires_at OPERATOR(pg_catalog.<=) at
+        THEN 'unpaid' ELSE payment_status END
+    $$;
+COMMENT ON FUNCTION checkout_data.effective_payment_status IS 'The payment status of a session at a time: a lease ends by the clock.';
+
+CREATE FUNCTION checkout_data.session_at(
+    s checkout_data.checkout_sessions, at timestamptz, idempotent_replay boolean, client_secret text
+)
     RETURNS checkout.checkout_session
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
     SELECT ROW(
         s.checkout_session_id, s.organization_id, s.environment, s.amount, s.currency_code,
         checkout_data.effective_status(s.status, s.deadline, at),
-        CASE WHEN s.payment_status OPERATOR(pg_catalog.=) 'processing' AND s.lease_expires_at OPERATOR(pg_catalog.<=) at
-            THEN 'unpaid' ELSE s.payment_status END,
+        checkout_data.effective_payment_status(s.payment_status, s.lease_expires_at, at),
         s.payment_id, s.attempts, s.max_retry_attempts, s.title, s.description, s.reference,
         s.customer_id, s.customer_email, s.customer_name, s.customer_phone,
         s.product_id, s.price_id, s.subscription_id, s.payment_link_id,
         s.quantity, s.allow_quantity, s.allow_coupon_code, s.require_billing_address, s.is_spi, s.is_pos, s.country,
-        s.success_url, s.cancel_url, s.url, s.payment_methods, s.metadata, s.recovered_from,
-        s.expires_at, s.completed_at, s.created_at, s.created_by,
+        s.success_url, s.cancel_url, s.url, client_secret, s.payment_methods, s.metadata, s.recovered_from,
+        s.expires_at, s.completed_at, s.created_at, s.created_by, s.trace_id,
         CASE WHEN s.status OPERATOR(pg_catalog.=) 'open' AND s.deadline OPERATOR(pg_catalog.<=) at
             THEN s.deadline ELSE s.updated_at END,
         idempotent_replay
     )::checkout.checkout_session
     $$;
 COMMENT ON FUNCTION checkout_data.session_at IS 'A session as callers see it at a time.';
+
+CREATE FUNCTION checkout_data.public_session_at(
+    s checkout_data.checkout_sessions, organization_name text, at timestamptz
+)
+    RETURNS checkout.public_checkout_session
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT ROW(
+        s.checkout_session_id, s.environment, organization_name, s.title, s.description, s.amount, s.currency_code,
+        s.quantity, s.allow_quantity, s.allow_coupon_code, s.require_billing_address, s.payment_methods,
+        checkout_data.effective_status(s.status, s.deadline, at),
+        checkout_data.effective_payment_status(s.payment_status, s.lease_expires_at, at),
+        s.expires_at,
+        CASE WHEN s.status OPERATOR(pg_catalog.=) 'complete'
+            THEN checkout.redirect_url(s.success_url, s.checkout_session_id) END,
+        checkout.redirect_url(s.cancel_url, s.checkout_session_id)
+    )::checkout.public_checkout_session
+    $$;
+COMMENT ON FUNCTION checkout_data.public_session_at IS 'A session as its buyer sees it at a time: without personal data, and without the success_url before it is paid.';
+
+CREATE FUNCTION checkout_data.organization_of(o checkout_data.organizations) RETURNS checkout.organization
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT ROW(
+        o.organization_id, o.name, o.default_lifetime, o.minimum_lifetime, o.maximum_lifetime, o.max_retry_attempts,
+        o.reference_policy, o.sub_minor_amounts, o.payment_methods, o.base_url, o.expiring_notice, o.created_at, o.updated_at
+    )::checkout.organization
+    $$;
+COMMENT ON FUNCTION checkout_data.organization_of IS 'An organization as administrators see it.';
+
+CREATE FUNCTION checkout_data.api_key_of(k checkout_data.api_keys, at timestamptz, api_key text) RETURNS checkout.api_key
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT ROW(
+        k.api_key_id, k.organization_id, k.environment, k.kind, k.name, k.payment_methods,
+        CASE WHEN k.revoked_at IS NOT NULL THEN 'revoked'
+            WHEN k.expires_at OPERATOR(pg_catalog.<=) at THEN 'expired' ELSE 'active' END,
+        k.created_at, k.created_by, k.expires_at, k.revoked_at, k.replaced_by, k.last_used_at, api_key
+    )::checkout.api_key
+    $$;
+COMMENT ON FUNCTION checkout_data.api_key_of IS 'An API key as administrators see it at a time.';
 
 CREATE FUNCTION checkout_data.payment_of(p checkout_data.payments, idempotent_replay boolean) RETURNS checkout.payment
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -474,7 +801,7 @@ CREATE FUNCTION checkout_data.session_of_event(o checkout_data.webhook_outbox, s
                 'cancel_url', s.cancel_url, 'url', s.url, 'payment_methods', s.payment_methods, 'metadata', s.metadata,
                 'recovered_from', s.recovered_from, 'expires_at', s.expires_at,
                 'completed_at', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN s.completed_at END,
-                'created_at', s.created_at, 'created_by', s.created_by,
+                'created_at', s.created_at, 'created_by', s.created_by, 'trace_id', s.trace_id,
                 'updated_at', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'open' THEN o.created_at ELSE s.updated_at END)
     $$;
 COMMENT ON FUNCTION checkout_data.session_of_event IS 'The session in the body of an event.';
@@ -510,11 +837,6 @@ CREATE TRIGGER organizations_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCAT
 
 -- for applications ------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION checkout.redirect_url(url text, checkout_session_id uuid) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    SET search_path TO pg_catalog, pg_temp
-    AS $$ SELECT replace(url, '{CHECKOUT_SESSION_ID}', checkout_session_id::text) $$;
-
 CREATE FUNCTION checkout.session_funnel(
     created_after timestamptz DEFAULT NULL, created_before timestamptz DEFAULT NULL, bucket text DEFAULT 'day'
 ) RETURNS TABLE (
@@ -526,7 +848,7 @@ CREATE FUNCTION checkout.session_funnel(
     AS $$
     #variable_conflict use_column
     DECLARE
-        tenant CONSTANT uuid := checkout.current_organization_id();
+        tenant CONSTANT uuid := checkout_data.secret_organization_id();
         tenant_environment CONSTANT text := checkout.current_environment();
         at CONSTANT timestamptz := clock_timestamp();
     BEGIN
@@ -575,22 +897,72 @@ CREATE FUNCTION checkout.outbox_status(
     FROM checkout_data.webhook_outbox o, LATERAL (SELECT checkout_data.event_status(o, clock_timestamp())) AS state (status)
     $$;
 
-CREATE FUNCTION checkout_data.functions_of_access(role regrole, access text) RETURNS SETOF regprocedure
+-- src/lib.rs
+-- Which roles may call what.
+
+-- A role has an access if it may execute the function of that name: the server then keeps and dumps what was granted, and
+-- forgets a role that is dropped. The first three also say what a role may do whose transaction has shown no credential:
+-- see src/tenant.rs. Nobody calls them.
+CREATE FUNCTION checkout_data.secret_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
+COMMENT ON FUNCTION checkout_data.secret_access IS 'Who may execute this acts as a secret API key of the organization in its settings.';
+CREATE FUNCTION checkout_data.publishable_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
+COMMENT ON FUNCTION checkout_data.publishable_access IS 'Who may execute this acts as a publishable API key of the organization in its settings.';
+CREATE FUNCTION checkout_data.gateway_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
+COMMENT ON FUNCTION checkout_data.gateway_access IS 'The claims of requests are believed where the session user may execute this.';
+CREATE FUNCTION checkout_data.request_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
+COMMENT ON FUNCTION checkout_data.request_access IS 'Who may execute this has to show a credential in each transaction.';
+CREATE FUNCTION checkout_data.dispatcher_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
+COMMENT ON FUNCTION checkout_data.dispatcher_access IS 'Who may execute this delivers the events of all organizations.';
+CREATE FUNCTION checkout_data.admin_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
+COMMENT ON FUNCTION checkout_data.admin_access IS 'Who may execute this manages organizations, their API keys and the worker.';
+
+CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_name text)
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    SELECT given.access, unnest(given.functions)
+    FROM (VALUES
+        ('secret', ARRAY[
+            'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
+            'recover_checkout_session', 'begin_payment', 'record_payment', 'list_payments', 'list_webhook_events',
+            'session_funnel', 'public_checkout_session', 'redirect_url', 'current_organization_id', 'current_environment']),
+        ('publishable', ARRAY[
+            'create_checkout_session', 'public_checkout_session', 'redirect_url', 'current_organization_id',
+            'current_environment']),
+        -- Everything that any API key may do: the key decides.
+        ('request', ARRAY[
+            'authenticate', 'pre_request',
+            'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
+            'recover_checkout_session', 'begin_payment', 'record_payment', 'list_payments', 'list_webhook_events',
+            'session_funnel', 'public_checkout_session', 'redirect_url', 'current_organization_id', 'current_environment']),
+        -- Takes the role of each request, and calls nothing itself.
+        ('gateway', ARRAY[]::text[]),
+        ('dispatcher', ARRAY[
+            'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events', 'outbox_status']),
+        ('admin', ARRAY[
+            'create_organization', 'update_organization', 'list_organizations', 'rotate_client_secrets', 'create_api_key',
+            'list_api_keys', 'revoke_api_key', 'roll_api_key', 'expire_due_checkout_sessions', 'redeliver_webhook_events',
+            'outbox_status', 'worker_status', 'security_report'])
+    ) AS given (access, functions)
+    $$;
+COMMENT ON FUNCTION checkout_data.accesses IS 'Which functions of schema checkout each access lets a role call.';
+
+CREATE FUNCTION checkout_data.functions_of_access(access text) RETURNS SETOF regprocedure
+    LANGUAGE sql STABLE
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    SELECT p.oid::regprocedure FROM pg_proc p
+    WHERE p.pronamespace = 'checkout_data'::regnamespace AND p.proname = functions_of_access.access || '_access'
+    UNION ALL
+    SELECT p.oid::regprocedure FROM pg_proc p JOIN checkout_data.accesses() a ON a.function_name = p.proname
+    WHERE p.pronamespace = 'checkout'::regnamespace AND a.access = functions_of_access.access
+    $$;
+COMMENT ON FUNCTION checkout_data.functions_of_access IS 'The functions that an access lets a role execute, its own among them.';
+
+CREATE FUNCTION checkout_data.check_access(role regrole, access text) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO pg_catalog, pg_temp
     AS $$
-    DECLARE
-        names CONSTANT text[] := CASE
-            WHEN access = 'secret' THEN ARRAY[
-                'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
-                'recover_checkout_session', 'begin_payment', 'record_payment', 'list_payments', 'list_webhook_events',
-                'session_funnel', 'redirect_url', 'current_organization_id', 'current_environment']
-            WHEN access = 'dispatcher' THEN ARRAY[
-                'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events', 'outbox_status']
-            WHEN access = 'admin' THEN ARRAY[
-                'create_organization', 'update_organization', 'list_organizations', 'expire_due_checkout_sessions',
-                'redeliver_webhook_events', 'outbox_status', 'worker_status']
-        END;
     BEGIN
         IF role IS NULL THEN
             RAISE null_value_not_allowed USING MESSAGE = 'argument "role" must not be null';
@@ -601,15 +973,13 @@ CREATE FUNCTION checkout_data.functions_of_access(role regrole, access text) RET
         IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = role) THEN
             RAISE invalid_parameter_value USING MESSAGE = 'argument "role" must name a role, and not PUBLIC';
         END IF;
-        IF names IS NULL THEN
-            RAISE invalid_parameter_value USING MESSAGE = 'argument "access" must be secret, dispatcher or admin';
+        IF access <> ALL (ARRAY['secret', 'publishable', 'request', 'gateway', 'dispatcher', 'admin']) THEN
+            RAISE invalid_parameter_value
+                USING MESSAGE = 'argument "access" must be secret, publishable, request, gateway, dispatcher or admin';
         END IF;
-        RETURN QUERY
-            SELECT p.oid::regprocedure FROM pg_proc p
-            WHERE p.pronamespace = 'checkout'::regnamespace AND p.proname = ANY (names);
     END
     $$;
-COMMENT ON FUNCTION checkout_data.functions_of_access IS 'Which functions an access lets a role call.';
+COMMENT ON FUNCTION checkout_data.check_access IS 'Checks the arguments of grant_access and revoke_access.';
 
 CREATE FUNCTION checkout.grant_access(role regrole, access text) RETURNS void
     LANGUAGE plpgsql
@@ -618,7 +988,8 @@ CREATE FUNCTION checkout.grant_access(role regrole, access text) RETURNS void
     DECLARE
         callable regprocedure;
     BEGIN
-        FOR callable IN SELECT checkout_data.functions_of_access(role, access) LOOP
+        PERFORM checkout_data.check_access(role, access);
+        FOR callable IN SELECT checkout_data.functions_of_access(access) LOOP
             EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', callable, role);
         END LOOP;
         EXECUTE format('GRANT USAGE ON SCHEMA checkout TO %s', role);
@@ -632,11 +1003,102 @@ CREATE FUNCTION checkout.revoke_access(role regrole, access text) RETURNS void
     DECLARE
         callable regprocedure;
     BEGIN
-        FOR callable IN SELECT checkout_data.functions_of_access(role, access) LOOP
+        PERFORM checkout_data.check_access(role, access);
+        -- What another access of the role lets it execute, it keeps.
+        FOR callable IN
+            SELECT checkout_data.functions_of_access(access)
+            EXCEPT
+            SELECT kept.callable
+            FROM pg_proc p, aclexplode(p.proacl) AS granted,
+                LATERAL checkout_data.functions_of_access(left(p.proname, -length('_access'))) AS kept (callable)
+            WHERE p.pronamespace = 'checkout_data'::regnamespace AND right(p.proname, length('_access')) = '_access'
+                AND granted.grantee = role AND p.proname <> access || '_access'
+        LOOP
             EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM %s', callable, role);
         END LOOP;
     END
     $$;
+
+-- src/api/access.rs
+-- checkout_sessions::api::access::authenticate
+CREATE  FUNCTION checkout."authenticate"(
+	"api_key" TEXT /* Option < & str > */
+) RETURNS TABLE (
+	"organization_id" uuid,  /* Uuid */
+	"environment" TEXT,  /* & '_ str */
+	"kind" TEXT,  /* & '_ str */
+	"api_key_id" TEXT  /* Option < String > */
+)
+SECURITY DEFINER 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'authenticate_wrapper';
+
+-- src/api/access.rs
+-- checkout_sessions::api::access::pre_request
+CREATE  FUNCTION checkout."pre_request"() RETURNS void
+STRICT SECURITY DEFINER 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'pre_request_wrapper';
+
+-- src/api/access.rs
+-- checkout_sessions::api::access::public_checkout_session
+CREATE  FUNCTION checkout."public_checkout_session"(
+	"checkout_session_id" uuid, /* Option < Uuid > */
+	"client_secret" TEXT /* Option < & str > */
+) RETURNS checkout.public_checkout_session /* PublicSession */
+STABLE SECURITY DEFINER PARALLEL RESTRICTED 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'public_checkout_session_wrapper';
+
+-- src/api/api_keys.rs
+-- checkout_sessions::api::api_keys::create_api_key
+CREATE  FUNCTION checkout."create_api_key"(
+	"organization_id" uuid, /* Option < Uuid > */
+	"kind" TEXT, /* Option < & str > */
+	"environment" TEXT, /* Option < & str > */
+	"name" TEXT DEFAULT NULL, /* Option < & str > */
+	"payment_methods" TEXT[] DEFAULT NULL, /* :: std :: option :: Option < Vec < Option < String > > > */
+	"expires_at" timestamp with time zone DEFAULT NULL /* Option < TimestampWithTimeZone > */
+) RETURNS checkout.api_key /* ApiKey */
+SECURITY DEFINER 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'create_api_key_wrapper';
+
+-- src/api/api_keys.rs
+-- checkout_sessions::api::api_keys::list_api_keys
+CREATE  FUNCTION checkout."list_api_keys"(
+	"organization_id" uuid DEFAULT NULL /* Option < Uuid > */
+) RETURNS SETOF checkout.api_key /* Rows < ApiKey > */
+STABLE SECURITY DEFINER PARALLEL RESTRICTED 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'list_api_keys_wrapper';
+
+-- src/api/api_keys.rs
+-- checkout_sessions::api::api_keys::revoke_api_key
+CREATE  FUNCTION checkout."revoke_api_key"(
+	"api_key_id" TEXT /* Option < & str > */
+) RETURNS checkout.api_key /* ApiKey */
+SECURITY DEFINER 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'revoke_api_key_wrapper';
+
+-- src/api/api_keys.rs
+-- checkout_sessions::api::api_keys::roll_api_key
+CREATE  FUNCTION checkout."roll_api_key"(
+	"api_key_id" TEXT, /* Option < & str > */
+	"overlap" interval DEFAULT '24 hours', /* Option < Interval > */
+	"expires_at" timestamp with time zone DEFAULT NULL /* Option < TimestampWithTimeZone > */
+) RETURNS checkout.api_key /* ApiKey */
+SECURITY DEFINER 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'roll_api_key_wrapper';
 
 -- src/api/events.rs
 -- checkout_sessions::api::events::ack_webhook_events
@@ -765,6 +1227,16 @@ LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'list_organizations_wrapper';
 
 -- src/api/organizations.rs
+-- checkout_sessions::api::organizations::rotate_client_secrets
+CREATE  FUNCTION checkout."rotate_client_secrets"(
+	"organization_id" uuid /* Option < Uuid > */
+) RETURNS checkout.organization /* Organization */
+SECURITY DEFINER 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'rotate_client_secrets_wrapper';
+
+-- src/api/organizations.rs
 -- checkout_sessions::api::organizations::update_organization
 CREATE  FUNCTION checkout."update_organization"(
 	"organization_id" uuid, /* Option < Uuid > */
@@ -854,7 +1326,8 @@ CREATE  FUNCTION checkout."create_checkout_session"(
 	"metadata" jsonb DEFAULT '{}', /* Option < Metadata > */
 	"expires_at" timestamp with time zone DEFAULT NULL, /* Option < TimestampWithTimeZone > */
 	"expires_in" interval DEFAULT NULL, /* Option < Interval > */
-	"idempotency_key" TEXT DEFAULT NULL /* Option < & str > */
+	"idempotency_key" TEXT DEFAULT NULL, /* Option < & str > */
+	"trace_id" TEXT DEFAULT NULL /* Option < & str > */
 ) RETURNS checkout.checkout_session /* Session */
 SECURITY DEFINER 
 SET search_path TO pg_catalog, pg_temp
@@ -931,6 +1404,13 @@ STRICT STABLE PARALLEL SAFE
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'current_organization_id_wrapper';
 
+-- src/tenant.rs
+-- checkout_sessions::tenant::secret_organization_id
+CREATE  FUNCTION checkout_data."secret_organization_id"() RETURNS uuid /* pgrx :: Uuid */
+STRICT STABLE PARALLEL RESTRICTED 
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'secret_organization_id_wrapper';
+
 -- src/lib.rs
 -- finalize
 -- Roles, ownership, row-level security, rights, dump registration, and what \df+ says.
@@ -969,7 +1449,10 @@ BEGIN
             CASE WHEN p.proname OPERATOR(pg_catalog.=) ANY (ARRAY[
                 'expire_due_checkout_sessions', 'worker_status', 'outbox_status', 'claim_webhook_events', 'ack_webhook_events',
                 'nack_webhook_event', 'redeliver_webhook_events', 'create_organization', 'update_organization',
-                'list_organizations'])
+                'list_organizations', 'rotate_client_secrets', 'create_api_key', 'list_api_keys', 'revoke_api_key',
+                'roll_api_key',
+                -- These find out which tenant it is.
+                'authenticate', 'pre_request', 'public_checkout_session', 'security_report'])
             THEN 'checkout_sessions_worker' ELSE 'checkout_sessions_api' END
         FROM pg_catalog.pg_proc p
         WHERE p.pronamespace OPERATOR(pg_catalog.=) 'checkout'::pg_catalog.regnamespace AND p.prosecdef
@@ -1017,7 +1500,11 @@ $$;
 
 GRANT USAGE ON SCHEMA checkout, checkout_data TO checkout_sessions_api, checkout_sessions_worker;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA checkout_data TO checkout_sessions_api, checkout_sessions_worker;
-GRANT EXECUTE ON FUNCTION checkout.current_organization_id(), checkout.current_environment()
+REVOKE EXECUTE ON FUNCTION checkout_data.secret_access(), checkout_data.publishable_access(), checkout_data.gateway_access(),
+    checkout_data.request_access(), checkout_data.dispatcher_access(), checkout_data.admin_access()
+    FROM checkout_sessions_api, checkout_sessions_worker;
+GRANT EXECUTE ON FUNCTION checkout.current_organization_id(), checkout.current_environment(),
+    checkout.redirect_url(text, uuid)
     TO checkout_sessions_api, checkout_sessions_worker;
 
 -- A session is immutable but for its state: only these columns can be changed.
@@ -1036,11 +1523,14 @@ GRANT SELECT ON checkout_data.payments TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON checkout_data.webhook_outbox TO checkout_sessions_worker;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.organizations TO checkout_sessions_worker;
+GRANT SELECT, INSERT ON checkout_data.api_keys TO checkout_sessions_worker;
+GRANT UPDATE (expires_at, revoked_at, last_used_at, replaced_by) ON checkout_data.api_keys TO checkout_sessions_worker;
 
 -- row-level security ----------------------------------------------------------------------------------------------
 -- One policy for each role that has rights on a table; without a policy a role sees no row. Not FORCEd: the owner's
 -- pg_dump would fail, and nobody logs in as the owner.
 ALTER TABLE checkout_data.organizations ENABLE ROW LEVEL SECURITY;
+ALTER TABLE checkout_data.api_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE checkout_data.checkout_sessions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE checkout_data.idempotency_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE checkout_data.payments ENABLE ROW LEVEL SECURITY;
@@ -1071,6 +1561,7 @@ CREATE POLICY tenant ON checkout_data.webhook_outbox TO checkout_sessions_api
         AND environment OPERATOR(pg_catalog.=) checkout.current_environment());
 
 CREATE POLICY every_tenant ON checkout_data.organizations TO checkout_sessions_worker USING (true) WITH CHECK (true);
+CREATE POLICY every_tenant ON checkout_data.api_keys TO checkout_sessions_worker USING (true) WITH CHECK (true);
 CREATE POLICY every_tenant ON checkout_data.checkout_sessions TO checkout_sessions_worker USING (true) WITH CHECK (true);
 CREATE POLICY every_tenant ON checkout_data.idempotency_keys TO checkout_sessions_worker USING (true) WITH CHECK (true);
 CREATE POLICY every_tenant ON checkout_data.payments TO checkout_sessions_worker USING (true) WITH CHECK (true);
@@ -1079,6 +1570,7 @@ CREATE POLICY every_tenant ON checkout_data.webhook_outbox TO checkout_sessions_
 -- dump ------------------------------------------------------------------------------------------------------------
 -- Without this a dump would have the extension but none of its rows. There are no sequences.
 SELECT pg_catalog.pg_extension_config_dump('checkout_data.organizations', '');
+SELECT pg_catalog.pg_extension_config_dump('checkout_data.api_keys', '');
 SELECT pg_catalog.pg_extension_config_dump('checkout_data.checkout_sessions', '');
 SELECT pg_catalog.pg_extension_config_dump('checkout_data.idempotency_keys', '');
 SELECT pg_catalog.pg_extension_config_dump('checkout_data.payments', '');
@@ -1088,65 +1580,83 @@ SELECT pg_catalog.pg_extension_config_dump('checkout_data.webhook_outbox', '');
 
 COMMENT ON FUNCTION checkout.create_checkout_session IS $$Creates a checkout session and returns it.
 
-amount: in major units of the currency (12.34 dollars), exact: not finer than the currency's smallest unit. currency_code: ISO 4217. Either customer_id or customer_email is required. success_url, cancel_url: http or https; {CHECKOUT_SESSION_ID} is kept as given. reference: your order id; the organization's reference_policy decides whether it may repeat. payment_methods, max_retry_attempts (0 to 10): the organization's unless given. metadata: a JSON object of at most 32 kB. expires_at (a time) or expires_in (an interval): the organization's default_lifetime unless given, within its bounds; a time may be off a bound by the second that a request takes.
+amount: in major units of the currency (12.34 dollars), exact: not finer than the currency's smallest unit. currency_code: ISO 4217. Either customer_id or customer_email is required. success_url, cancel_url: http or https; {CHECKOUT_SESSION_ID} is kept as given. reference: your order id; the organization's reference_policy decides whether it may repeat. payment_methods: the API key's unless given, then the organization's. max_retry_attempts (0 to 10): the organization's unless given. metadata: a JSON object of at most 32 kB. expires_at (a time) or expires_in (an interval): the organization's default_lifetime unless given, within its bounds; a time may be off a bound by the second that a request takes. trace_id (or the header X-Trace-Id): kept with the session, to find it again.
 
-idempotency_key: the same key with the same request returns the same session (idempotent_replay is true) for as long as checkout_sessions.idempotency_key_lifetime; with another request it is an error.
+A publishable API key may call this; where its organization allows one open session for each reference, a reference that is taken is an error to it.
 
-Errors: 22004, 22023, 22003 an argument is missing, wrong or out of range; 28000 no organization; 23505 the reference is taken; PT409 the idempotency key was used for another request.$$;
+idempotency_key (or the header Idempotency-Key or X-Idempotency-Key of the request): the same key with the same request returns the same session (idempotent_replay is true) for as long as checkout_sessions.idempotency_key_lifetime; with another request it is an error.
+
+Errors: 22004, 22023, 22003 an argument is missing, wrong or out of range; 28000 no credential; 23505 the reference is taken; PT409 the idempotency key was used for another request.$$;
 
 COMMENT ON FUNCTION checkout.get_checkout_session IS $$Returns a checkout session as it is now. A session whose deadline has passed is expired, whether or not the worker has been there. Works in READ ONLY transactions and on a standby.
 
-Errors: 28000 no organization; PT404 unknown, or another organization's or environment's.$$;
+Errors: 28000 no credential; 42501 a publishable one; PT404 unknown, or another organization's or environment's.$$;
 
 COMMENT ON FUNCTION checkout.list_checkout_sessions IS $$Returns checkout sessions, newest first; every argument narrows the list, and all of them combine.
 
 status: open, complete, failed or expired, as of now. payment_id: the session that this payment was for. created_after: inclusive; created_before: exclusive. page_size: 1 to 100. starting_after: the id of a session, for the page after it; ending_before: for the page before it. page_offset: how many to pass over; a cursor is faster on later pages.
 
-Errors: 22023 an argument is wrong; 28000 no organization; PT404 a cursor names no session of yours.$$;
+Errors: 22023 an argument is wrong; 28000 no credential; 42501 a publishable one; PT404 a cursor names no session of yours.$$;
 
 COMMENT ON FUNCTION checkout.expire_checkout_session IS $$Expires an open checkout session now, and returns it. Changes nothing when it is expired already.
 
-Errors: 28000 no organization; PT404 unknown session; PT409 complete or failed, or a payment is in progress.$$;
+Errors: 28000 no credential; 42501 a publishable one; PT404 unknown session; PT409 complete or failed, or a payment is in progress.$$;
 
 COMMENT ON FUNCTION checkout.recover_checkout_session IS $$Creates a new open session with the contents of an expired one, and returns it; its recovered_from is the expired one's id. expires_at or expires_in: as for create_checkout_session.
 
-Errors: 22023 a wrong deadline; 28000 no organization; PT404 unknown session; PT409 the session is not expired; 23505 its reference is taken.$$;
+Errors: 22023 a wrong deadline; 28000 no credential; 42501 a publishable one; PT404 unknown session; PT409 the session is not expired; 23505 its reference is taken.$$;
 
 COMMENT ON FUNCTION checkout.begin_payment IS $$Records that a payment has begun, and returns it. Until its lease ends the session stays open, even past its deadline, and no other payment can begin. Call it before sending the buyer to the payment provider.
 
 payment_id: yours or the provider's, unique within the organization. payment_method: one of the session's. lease: 1 second to 15 minutes. The same call again returns the same payment while its lease runs.
 
-Errors: 22004, 22023 an argument is missing or wrong; 28000 no organization; PT404 unknown session; PT409 the session is not open, another payment is in progress, or the payment is recorded already.$$;
+Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 a publishable one; PT404 unknown session; PT409 the session is not open, another payment is in progress, or the payment is recorded already.$$;
 
 COMMENT ON FUNCTION checkout.record_payment IS $$Records how a payment ended, and returns it. Look at its status: succeeded, the session is complete; failed; or rejected, money was taken that the session cannot accept (rejection_reason: session_expired, session_failed, already_paid, amount_mismatch, currency_mismatch), and has to be refunded. A rejected payment is an answer and not an error, so that it is never lost.
 
 outcome: succeeded or failed. amount (major units), currency_code: what was paid; the session's unless given. failure_code, failure_message: for outcome failed. When more payments have failed than max_retry_attempts, the session is failed. The same payment_id again gives the same answer (idempotent_replay is true).
 
-Errors: 22004, 22023 an argument is missing or wrong; 28000 no organization; PT404 unknown session; PT409 the payment belongs to another session or was recorded with another amount.$$;
+Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 a publishable one; PT404 unknown session; PT409 the payment belongs to another session or was recorded with another amount.$$;
 
 COMMENT ON FUNCTION checkout.list_payments IS $$Returns the payments of a checkout session, oldest first, those that failed or were rejected included.
 
-Errors: 22004 no id; 28000 no organization; PT404 unknown session.$$;
+Errors: 22004 no id; 28000 no credential; 42501 a publishable one; PT404 unknown session.$$;
 
 COMMENT ON FUNCTION checkout.list_webhook_events IS $$Returns the organization's webhook events: those of the newest session first, of each session the last event first.
 
 event_type: as checkout.session.completed. status: pending, leased, delivered or dead. page_size: 1 to 100. starting_after: an event_id, for the page after it.
 
-Errors: 22023, 22P02 an argument is wrong; 28000 no organization; PT404 unknown session or cursor.$$;
+Errors: 22023, 22P02 an argument is wrong; 28000 no credential; 42501 a publishable one; PT404 unknown session or cursor.$$;
 
 COMMENT ON FUNCTION checkout.session_funnel IS $$Returns how many sessions were created in each hour, day, week or month, what became of them, the share that was completed, and the median time from creation to payment.
 
 created_after: inclusive; created_before: exclusive; bucket: hour, day, week or month.
 
-Errors: 22004, 22023 an argument is missing or wrong; 28000 no organization.$$;
+Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 a publishable one.$$;
 
 COMMENT ON FUNCTION checkout.redirect_url IS $$Returns a success_url or cancel_url with {CHECKOUT_SESSION_ID} replaced by the session's id.$$;
 
-COMMENT ON FUNCTION checkout.current_organization_id IS $$Returns the organization on whose behalf the caller acts: the setting checkout_sessions.organization_id. Policies read it through this function.
+COMMENT ON FUNCTION checkout.public_checkout_session IS $$Returns what a payment page needs of a checkout session, for a buyer who shows its client_secret: no API key, and no personal data. success_url is given once the session is complete.
 
-Errors: 28000 none is set, or it is not a UUID.$$;
+client_secret: as create_checkout_session and get_checkout_session gave it. rotate_client_secrets ends all of an organization's.
 
-COMMENT ON FUNCTION checkout.current_environment IS $$Returns the environment on which the caller acts, live or test: the setting checkout_sessions.environment.
+Errors: 22004 an argument is missing; PT404 unknown session or wrong client_secret.$$;
+
+COMMENT ON FUNCTION checkout.authenticate IS $$Shows an API key: until the transaction ends, functions act for its organization and in its environment, and do what its kind allows. Returns what the key is. A rollback to a savepoint before it takes it back. Works in READ ONLY transactions and on a standby.
+
+Give the key as a parameter of the statement, not in its text. Unknown, mistyped, revoked and expired keys are the same error.
+
+Errors: 22004 no key; 28000 no valid key, or one of another tenant than the one that is set already.$$;
+
+COMMENT ON FUNCTION checkout.pre_request IS $$For PostgREST's db-pre-request: shows the credential of an HTTP request. That is an API key in the header x-api-key, or in Authorization: Bearer; or a token whose claims name an organization (checkout_sessions.jwt_organization_claim), believed where the session user has gateway access. A request without either is anonymous, and may call public_checkout_session only.
+
+Errors: PT401 (HTTP status 401) a credential that is not valid, or two that contradict each other.$$;
+
+COMMENT ON FUNCTION checkout.current_organization_id IS $$Returns the organization on whose behalf the caller acts: that of the credential shown in this transaction, or the setting checkout_sessions.organization_id. Policies read it through this function.
+
+Errors: 28000 none is set, it is not a UUID, or it contradicts the credential.$$;
+
+COMMENT ON FUNCTION checkout.current_environment IS $$Returns the environment on which the caller acts, live or test: that of the credential shown in this transaction, or the setting checkout_sessions.environment.
 
 Errors: 28000 no organization is set.$$;
 
@@ -1182,17 +1692,45 @@ Errors: 22004, 22023 an argument is missing or out of its bounds; PT404 unknown 
 
 COMMENT ON FUNCTION checkout.list_organizations IS $$Returns all organizations and their settings.$$;
 
-COMMENT ON FUNCTION checkout.expire_due_checkout_sessions IS $$Expires up to batch (1 to 100000) sessions whose deadline has passed, with their events, of all organizations; writes reminders that are due and purges what is old. Returns how many sessions it expired. The worker does the same on its own; call it where the library is not preloaded, from pg_cron for example, until it returns less than batch.
+COMMENT ON FUNCTION checkout.rotate_client_secrets IS $$Makes every client_secret of an organization's sessions invalid, and returns the organization. get_checkout_session gives new ones.
+
+Errors: 22004 no id; PT404 unknown organization.$$;
+
+COMMENT ON FUNCTION checkout.create_api_key IS $$Creates an API key and returns it: api_key is the key itself, and is shown this once. Only its SHA-256 is stored.
+
+kind: secret (everything of the organization; for servers) or publishable (creates sessions; for browsers). environment: live or test. name: what it is for. payment_methods: of sessions created with it that name none; the organization's unless given. expires_at: never unless given.
+
+Errors: 22004, 22023 an argument is missing or wrong; PT404 unknown organization.$$;
+
+COMMENT ON FUNCTION checkout.list_api_keys IS $$Returns the API keys of an organization, or of all, oldest first; never the keys themselves.$$;
+
+COMMENT ON FUNCTION checkout.revoke_api_key IS $$Makes an API key invalid, at once and for good, and returns it. Changes nothing when it is revoked already.
+
+api_key_id: the first 20 characters of the key.
+
+Errors: 22004 no id; PT404 unknown key.$$;
+
+COMMENT ON FUNCTION checkout.roll_api_key IS $$Creates an API key in the place of another, and returns it with the key itself. The old one is accepted for the overlap (24 hours; at most 30 days; 0 ends it at once), while its users change over.
+
+expires_at: of the new key. Unless given, a key that was made to end has a successor that lives as long.
+
+Errors: 22004, 22023 an argument is missing or wrong; PT404 unknown key; PT409 the key is revoked, expired or replaced already.$$;
+
+COMMENT ON FUNCTION checkout.security_report IS $$Returns a row for everything that would let somebody in, or do more than an installation of this extension lets them: grants, policies, owners, attributes and memberships of roles, search paths, triggers, settings. None where all is sound. finding: what it is; object: where; role: who; advice: what to do.$$;
+
+COMMENT ON FUNCTION checkout.expire_due_checkout_sessions IS $$Expires up to batch (1 to 100000) sessions whose deadline has passed, with their events, of all organizations; writes reminders that are due and last uses of API keys, and purges what is old. Returns how many sessions it expired. The worker does the same on its own; call it where the library is not preloaded, from pg_cron for example, until it returns less than batch.
 
 Errors: 22004, 22023 batch is missing or wrong.$$;
 
 COMMENT ON FUNCTION checkout.worker_status IS $$Returns how the background worker is in this database. state: sleeping, starting, working, failing (see last_error), disabled (checkout_sessions.worker_enabled is off), standby, no launcher (it is being restarted) or not preloaded (add checkout_sessions to shared_preload_libraries). pid: of the worker while it works; a worker with nothing due soon exits. next_deadline: when the next session or reminder is due. overdue, oldest_overdue_at, lag: sessions whose deadline has passed that are not yet expired in the table; expected to be 0 and NULL.$$;
 
-COMMENT ON FUNCTION checkout.grant_access IS $$Lets a role call the functions of an access: secret (everything of one organization, which the role's setting checkout_sessions.organization_id names), dispatcher (the outbox of all organizations) or admin (organizations, worker). To be called by a superuser.
+COMMENT ON FUNCTION checkout.grant_access IS $$Lets a role call the functions of an access. To be called by a superuser.
+
+secret: everything of one organization, which the role's setting checkout_sessions.organization_id names. publishable: creates sessions for it. request: what an API key or a token lets it, shown in the same transaction; for PostgREST's roles. gateway: for the role that PostgREST connects as, so that it is believed which tokens it has verified. dispatcher: the outbox of all organizations. admin: organizations, API keys, the worker.
 
 Errors: 22004, 22023 an argument is missing or wrong.$$;
 
-COMMENT ON FUNCTION checkout.revoke_access IS $$Takes back what grant_access gave.
+COMMENT ON FUNCTION checkout.revoke_access IS $$Takes back what grant_access gave, but for what another access of the role includes.
 
 Errors: 22004, 22023 an argument is missing or wrong.$$;
 

@@ -4,32 +4,87 @@
 -- Each is one expression without a search path of its own, so that the planner puts it in the place of its call; names
 -- and operators are qualified instead.
 
+CREATE FUNCTION checkout.redirect_url(url text, checkout_session_id uuid) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT pg_catalog.replace(url, '{CHECKOUT_SESSION_ID}', checkout_session_id::pg_catalog.text) $$;
+
 CREATE FUNCTION checkout_data.effective_status(status text, deadline timestamptz, at timestamptz) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT CASE WHEN status OPERATOR(pg_catalog.=) 'open' AND deadline OPERATOR(pg_catalog.<=) at THEN 'expired' ELSE status END $$;
 COMMENT ON FUNCTION checkout_data.effective_status IS 'The status of a session at a time. The only place that says so.';
 
-CREATE FUNCTION checkout_data.session_at(s checkout_data.checkout_sessions, at timestamptz, idempotent_replay boolean)
+CREATE FUNCTION checkout_data.effective_payment_status(payment_status text, lease_expires_at timestamptz, at timestamptz)
+    RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE WHEN payment_status OPERATOR(pg_catalog.=) 'processing' AND lease_expires_at OPERATOR(pg_catalog.<=) at
+        THEN 'unpaid' ELSE payment_status END
+    $$;
+COMMENT ON FUNCTION checkout_data.effective_payment_status IS 'The payment status of a session at a time: a lease ends by the clock.';
+
+CREATE FUNCTION checkout_data.session_at(
+    s checkout_data.checkout_sessions, at timestamptz, idempotent_replay boolean, client_secret text
+)
     RETURNS checkout.checkout_session
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
     SELECT ROW(
         s.checkout_session_id, s.organization_id, s.environment, s.amount, s.currency_code,
         checkout_data.effective_status(s.status, s.deadline, at),
-        CASE WHEN s.payment_status OPERATOR(pg_catalog.=) 'processing' AND s.lease_expires_at OPERATOR(pg_catalog.<=) at
-            THEN 'unpaid' ELSE s.payment_status END,
+        checkout_data.effective_payment_status(s.payment_status, s.lease_expires_at, at),
         s.payment_id, s.attempts, s.max_retry_attempts, s.title, s.description, s.reference,
         s.customer_id, s.customer_email, s.customer_name, s.customer_phone,
         s.product_id, s.price_id, s.subscription_id, s.payment_link_id,
         s.quantity, s.allow_quantity, s.allow_coupon_code, s.require_billing_address, s.is_spi, s.is_pos, s.country,
-        s.success_url, s.cancel_url, s.url, s.payment_methods, s.metadata, s.recovered_from,
-        s.expires_at, s.completed_at, s.created_at, s.created_by,
+        s.success_url, s.cancel_url, s.url, client_secret, s.payment_methods, s.metadata, s.recovered_from,
+        s.expires_at, s.completed_at, s.created_at, s.created_by, s.trace_id,
         CASE WHEN s.status OPERATOR(pg_catalog.=) 'open' AND s.deadline OPERATOR(pg_catalog.<=) at
             THEN s.deadline ELSE s.updated_at END,
         idempotent_replay
     )::checkout.checkout_session
     $$;
 COMMENT ON FUNCTION checkout_data.session_at IS 'A session as callers see it at a time.';
+
+CREATE FUNCTION checkout_data.public_session_at(
+    s checkout_data.checkout_sessions, organization_name text, at timestamptz
+)
+    RETURNS checkout.public_checkout_session
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT ROW(
+        s.checkout_session_id, s.environment, organization_name, s.title, s.description, s.amount, s.currency_code,
+        s.quantity, s.allow_quantity, s.allow_coupon_code, s.require_billing_address, s.payment_methods,
+        checkout_data.effective_status(s.status, s.deadline, at),
+        checkout_data.effective_payment_status(s.payment_status, s.lease_expires_at, at),
+        s.expires_at,
+        CASE WHEN s.status OPERATOR(pg_catalog.=) 'complete'
+            THEN checkout.redirect_url(s.success_url, s.checkout_session_id) END,
+        checkout.redirect_url(s.cancel_url, s.checkout_session_id)
+    )::checkout.public_checkout_session
+    $$;
+COMMENT ON FUNCTION checkout_data.public_session_at IS 'A session as its buyer sees it at a time: without personal data, and without the success_url before it is paid.';
+
+CREATE FUNCTION checkout_data.organization_of(o checkout_data.organizations) RETURNS checkout.organization
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT ROW(
+        o.organization_id, o.name, o.default_lifetime, o.minimum_lifetime, o.maximum_lifetime, o.max_retry_attempts,
+        o.reference_policy, o.sub_minor_amounts, o.payment_methods, o.base_url, o.expiring_notice, o.created_at, o.updated_at
+    )::checkout.organization
+    $$;
+COMMENT ON FUNCTION checkout_data.organization_of IS 'An organization as administrators see it.';
+
+CREATE FUNCTION checkout_data.api_key_of(k checkout_data.api_keys, at timestamptz, api_key text) RETURNS checkout.api_key
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT ROW(
+        k.api_key_id, k.organization_id, k.environment, k.kind, k.name, k.payment_methods,
+        CASE WHEN k.revoked_at IS NOT NULL THEN 'revoked'
+            WHEN k.expires_at OPERATOR(pg_catalog.<=) at THEN 'expired' ELSE 'active' END,
+        k.created_at, k.created_by, k.expires_at, k.revoked_at, k.replaced_by, k.last_used_at, api_key
+    )::checkout.api_key
+    $$;
+COMMENT ON FUNCTION checkout_data.api_key_of IS 'An API key as administrators see it at a time.';
 
 CREATE FUNCTION checkout_data.payment_of(p checkout_data.payments, idempotent_replay boolean) RETURNS checkout.payment
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -86,7 +141,7 @@ CREATE FUNCTION checkout_data.session_of_event(o checkout_data.webhook_outbox, s
                 'cancel_url', s.cancel_url, 'url', s.url, 'payment_methods', s.payment_methods, 'metadata', s.metadata,
                 'recovered_from', s.recovered_from, 'expires_at', s.expires_at,
                 'completed_at', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN s.completed_at END,
-                'created_at', s.created_at, 'created_by', s.created_by,
+                'created_at', s.created_at, 'created_by', s.created_by, 'trace_id', s.trace_id,
                 'updated_at', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'open' THEN o.created_at ELSE s.updated_at END)
     $$;
 COMMENT ON FUNCTION checkout_data.session_of_event IS 'The session in the body of an event.';
@@ -122,11 +177,6 @@ CREATE TRIGGER organizations_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCAT
 
 -- for applications ------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION checkout.redirect_url(url text, checkout_session_id uuid) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    SET search_path TO pg_catalog, pg_temp
-    AS $$ SELECT replace(url, '{CHECKOUT_SESSION_ID}', checkout_session_id::text) $$;
-
 CREATE FUNCTION checkout.session_funnel(
     created_after timestamptz DEFAULT NULL, created_before timestamptz DEFAULT NULL, bucket text DEFAULT 'day'
 ) RETURNS TABLE (
@@ -138,7 +188,7 @@ CREATE FUNCTION checkout.session_funnel(
     AS $$
     #variable_conflict use_column
     DECLARE
-        tenant CONSTANT uuid := checkout.current_organization_id();
+        tenant CONSTANT uuid := checkout_data.secret_organization_id();
         tenant_environment CONSTANT text := checkout.current_environment();
         at CONSTANT timestamptz := clock_timestamp();
     BEGIN
@@ -185,67 +235,4 @@ CREATE FUNCTION checkout.outbox_status(
         min(o.created_at) FILTER (WHERE state.status = 'pending'),
         clock_timestamp() - min(o.created_at) FILTER (WHERE state.status = 'pending')
     FROM checkout_data.webhook_outbox o, LATERAL (SELECT checkout_data.event_status(o, clock_timestamp())) AS state (status)
-    $$;
-
-CREATE FUNCTION checkout_data.functions_of_access(role regrole, access text) RETURNS SETOF regprocedure
-    LANGUAGE plpgsql STABLE
-    SET search_path TO pg_catalog, pg_temp
-    AS $$
-    DECLARE
-        names CONSTANT text[] := CASE
-            WHEN access = 'secret' THEN ARRAY[
-                'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
-                'recover_checkout_session', 'begin_payment', 'record_payment', 'list_payments', 'list_webhook_events',
-                'session_funnel', 'redirect_url', 'current_organization_id', 'current_environment']
-            WHEN access = 'dispatcher' THEN ARRAY[
-                'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events', 'outbox_status']
-            WHEN access = 'admin' THEN ARRAY[
-                'create_organization', 'update_organization', 'list_organizations', 'expire_due_checkout_sessions',
-                'redeliver_webhook_events', 'outbox_status', 'worker_status']
-        END;
-    BEGIN
-        IF role IS NULL THEN
-            RAISE null_value_not_allowed USING MESSAGE = 'argument "role" must not be null';
-        END IF;
-        IF access IS NULL THEN
-            RAISE null_value_not_allowed USING MESSAGE = 'argument "access" must not be null';
-        END IF;
-        IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = role) THEN
-            RAISE invalid_parameter_value USING MESSAGE = 'argument "role" must name a role, and not PUBLIC';
-        END IF;
-        IF names IS NULL THEN
-            RAISE invalid_parameter_value USING MESSAGE = 'argument "access" must be secret, dispatcher or admin';
-        END IF;
-        RETURN QUERY
-            SELECT p.oid::regprocedure FROM pg_proc p
-            WHERE p.pronamespace = 'checkout'::regnamespace AND p.proname = ANY (names);
-    END
-    $$;
-COMMENT ON FUNCTION checkout_data.functions_of_access IS 'Which functions an access lets a role call.';
-
-CREATE FUNCTION checkout.grant_access(role regrole, access text) RETURNS void
-    LANGUAGE plpgsql
-    SET search_path TO pg_catalog, pg_temp
-    AS $$
-    DECLARE
-        callable regprocedure;
-    BEGIN
-        FOR callable IN SELECT checkout_data.functions_of_access(role, access) LOOP
-            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', callable, role);
-        END LOOP;
-        EXECUTE format('GRANT USAGE ON SCHEMA checkout TO %s', role);
-    END
-    $$;
-
-CREATE FUNCTION checkout.revoke_access(role regrole, access text) RETURNS void
-    LANGUAGE plpgsql
-    SET search_path TO pg_catalog, pg_temp
-    AS $$
-    DECLARE
-        callable regprocedure;
-    BEGIN
-        FOR callable IN SELECT checkout_data.functions_of_access(role, access) LOOP
-            EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM %s', callable, role);
-        END LOOP;
-    END
     $$;

@@ -36,6 +36,8 @@ CREATE DOMAIN checkout_data.reference_constraint AS text CHECK (VALUE IN ('none'
 CREATE DOMAIN checkout_data.json_object AS jsonb CHECK (jsonb_typeof(VALUE) = 'object');
 CREATE DOMAIN checkout_data.identifier AS text CHECK (char_length(VALUE) BETWEEN 1 AND 255);
 CREATE DOMAIN checkout_data.sha256 AS bytea CHECK (octet_length(VALUE) = 32);
+CREATE DOMAIN checkout_data.secret_key AS bytea CHECK (octet_length(VALUE) = 32);
+CREATE DOMAIN checkout_data.api_key_kind AS text CHECK (VALUE IN ('secret', 'publishable'));
 
 -- organizations ---------------------------------------------------------------------------------------------------
 
@@ -52,6 +54,7 @@ CREATE TABLE checkout_data.organizations (
     payment_methods text[] NOT NULL DEFAULT '{bank_transfer,payid}',
     base_url text,
     expiring_notice interval CHECK (expiring_notice BETWEEN '1 second' AND '30 days'),
+    client_secret_key checkout_data.secret_key NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT organizations_lifetime_check CHECK (default_lifetime BETWEEN minimum_lifetime AND maximum_lifetime)
@@ -63,6 +66,37 @@ COMMENT ON COLUMN checkout_data.organizations.sub_minor_amounts IS 'Whether amou
 COMMENT ON COLUMN checkout_data.organizations.payment_methods IS 'The payment methods of a session whose create names none.';
 COMMENT ON COLUMN checkout_data.organizations.base_url IS 'Where the hosted payment page of a session lives: a session''s url is this, a slash and its id. NULL: the setting checkout_sessions.base_url.';
 COMMENT ON COLUMN checkout_data.organizations.expiring_notice IS 'How long before the deadline checkout.session.expiring is written. NULL: never.';
+
+COMMENT ON COLUMN checkout_data.organizations.client_secret_key IS '32 random bytes, from which the client secrets of its sessions are derived.';
+
+-- API keys --------------------------------------------------------------------------------------------------------
+
+-- The one table whose key does not begin with the organization: a key is looked up to learn whose it is. Its id is random.
+CREATE TABLE checkout_data.api_keys (
+    api_key_id text PRIMARY KEY CHECK (api_key_id ~ '^[sp]k_(live|test)_[0-9A-Za-z]{12}$'),
+    organization_id uuid NOT NULL REFERENCES checkout_data.organizations,
+    environment checkout_data.environment NOT NULL,
+    kind checkout_data.api_key_kind NOT NULL,
+    digest checkout_data.sha256 NOT NULL,
+    name checkout_data.identifier,
+    payment_methods text[],
+    created_at timestamptz NOT NULL,
+    created_by text NOT NULL,
+    expires_at timestamptz CHECK (expires_at >= created_at),
+    revoked_at timestamptz,
+    last_used_at timestamptz,
+    replaced_by text REFERENCES checkout_data.api_keys DEFERRABLE INITIALLY DEFERRED,
+    -- The id says what the key is, so that both cannot differ.
+    CONSTRAINT api_keys_id_check CHECK (
+        left(api_key_id, 8) = CASE WHEN kind = 'secret' THEN 'sk' ELSE 'pk' END || '_' || environment || '_')
+);
+COMMENT ON TABLE checkout_data.api_keys IS 'The API keys of the organizations: never the keys, only what tells them from others.';
+COMMENT ON COLUMN checkout_data.api_keys.api_key_id IS 'The name of the key: its first 20 characters.';
+COMMENT ON COLUMN checkout_data.api_keys.digest IS 'SHA-256 of the whole key. The key has 256 random bits, so that no more is needed.';
+COMMENT ON COLUMN checkout_data.api_keys.payment_methods IS 'Of sessions created with it that name none. NULL: the organization''s.';
+COMMENT ON COLUMN checkout_data.api_keys.last_used_at IS 'Written by the worker, about a minute late.';
+COMMENT ON COLUMN checkout_data.api_keys.replaced_by IS 'The key that was made when this one was rolled.';
+CREATE INDEX api_keys_organization_idx ON checkout_data.api_keys (organization_id);
 
 -- sessions --------------------------------------------------------------------------------------------------------
 
@@ -97,6 +131,7 @@ CREATE TABLE checkout_data.checkout_sessions (
     reference_policy checkout_data.reference_constraint NOT NULL DEFAULT 'none',
     recovered_from uuid,
     created_by text,
+    trace_id text,
     title text,
     description text,
     product_id text,
@@ -304,6 +339,7 @@ CREATE TYPE checkout.checkout_session AS (
     success_url text,
     cancel_url text,
     url text,
+    client_secret text,
     payment_methods text[],
     metadata jsonb,
     recovered_from uuid,
@@ -311,6 +347,7 @@ CREATE TYPE checkout.checkout_session AS (
     completed_at timestamptz,
     created_at timestamptz,
     created_by text,
+    trace_id text,
     updated_at timestamptz,
     idempotent_replay boolean
 );
@@ -326,8 +363,59 @@ COMMENT ON COLUMN checkout.checkout_session.attempts IS 'How many payments have 
 COMMENT ON COLUMN checkout.checkout_session.max_retry_attempts IS 'How many times a failed payment may be tried again before the session is failed.';
 COMMENT ON COLUMN checkout.checkout_session.reference IS 'The merchant''s order id.';
 COMMENT ON COLUMN checkout.checkout_session.url IS 'The hosted payment page. NULL without a base URL.';
+COMMENT ON COLUMN checkout.checkout_session.client_secret IS 'With it the buyer''s page reads this session, by public_checkout_session, and nothing else. Given where one session is created or read; NULL in lists and when it ends.';
+COMMENT ON COLUMN checkout.checkout_session.created_by IS 'The id of the API key, the subject of the token, or the role that created it.';
+COMMENT ON COLUMN checkout.checkout_session.trace_id IS 'What the request that created it was called: the X-Trace-Id header.';
 COMMENT ON COLUMN checkout.checkout_session.recovered_from IS 'The expired session that this one was cloned from.';
 COMMENT ON COLUMN checkout.checkout_session.idempotent_replay IS 'True when create_checkout_session answered with a session that was there before: its idempotency key had been used, or its reference had an open session and the organization asks to return that.';
+
+CREATE TYPE checkout.public_checkout_session AS (
+    checkout_session_id uuid,
+    environment text,
+    organization_name text,
+    title text,
+    description text,
+    amount numeric,
+    currency_code text,
+    quantity integer,
+    allow_quantity boolean,
+    allow_coupon_code boolean,
+    require_billing_address boolean,
+    payment_methods text[],
+    status text,
+    payment_status text,
+    expires_at timestamptz,
+    success_url text,
+    cancel_url text
+);
+COMMENT ON TYPE checkout.public_checkout_session IS 'What a payment page needs of a checkout session, without personal data.';
+COMMENT ON COLUMN checkout.public_checkout_session.amount IS 'In major units of the currency: 12.34 is 12 dollars and 34 cents.';
+COMMENT ON COLUMN checkout.public_checkout_session.success_url IS 'Where to send the buyer once the session is complete; NULL before. {CHECKOUT_SESSION_ID} is filled in.';
+COMMENT ON COLUMN checkout.public_checkout_session.cancel_url IS 'Where to send a buyer who does not want to pay. {CHECKOUT_SESSION_ID} is filled in.';
+
+CREATE TYPE checkout.api_key AS (
+    api_key_id text,
+    organization_id uuid,
+    environment text,
+    kind text,
+    name text,
+    payment_methods text[],
+    status text,
+    created_at timestamptz,
+    created_by text,
+    expires_at timestamptz,
+    revoked_at timestamptz,
+    replaced_by text,
+    last_used_at timestamptz,
+    api_key text
+);
+COMMENT ON TYPE checkout.api_key IS 'An API key of an organization.';
+COMMENT ON COLUMN checkout.api_key.api_key_id IS 'The name of the key: its first 20 characters. Not a secret.';
+COMMENT ON COLUMN checkout.api_key.kind IS 'secret (for servers) or publishable (for browsers).';
+COMMENT ON COLUMN checkout.api_key.status IS 'active, expired or revoked.';
+COMMENT ON COLUMN checkout.api_key.replaced_by IS 'The key that was made when this one was rolled.';
+COMMENT ON COLUMN checkout.api_key.last_used_at IS 'About a minute late; not kept where the library is not preloaded.';
+COMMENT ON COLUMN checkout.api_key.api_key IS 'The key. Given once, by the call that made it; NULL ever after.';
 
 CREATE TYPE checkout.payment AS (
     payment_id text,

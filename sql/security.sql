@@ -34,7 +34,10 @@ BEGIN
             CASE WHEN p.proname OPERATOR(pg_catalog.=) ANY (ARRAY[
                 'expire_due_checkout_sessions', 'worker_status', 'outbox_status', 'claim_webhook_events', 'ack_webhook_events',
                 'nack_webhook_event', 'redeliver_webhook_events', 'create_organization', 'update_organization',
-                'list_organizations'])
+                'list_organizations', 'rotate_client_secrets', 'create_api_key', 'list_api_keys', 'revoke_api_key',
+                'roll_api_key',
+                -- These find out which tenant it is.
+                'authenticate', 'pre_request', 'public_checkout_session', 'security_report'])
             THEN 'checkout_sessions_worker' ELSE 'checkout_sessions_api' END
         FROM pg_catalog.pg_proc p
         WHERE p.pronamespace OPERATOR(pg_catalog.=) 'checkout'::pg_catalog.regnamespace AND p.prosecdef
@@ -82,7 +85,11 @@ $$;
 
 GRANT USAGE ON SCHEMA checkout, checkout_data TO checkout_sessions_api, checkout_sessions_worker;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA checkout_data TO checkout_sessions_api, checkout_sessions_worker;
-GRANT EXECUTE ON FUNCTION checkout.current_organization_id(), checkout.current_environment()
+REVOKE EXECUTE ON FUNCTION checkout_data.secret_access(), checkout_data.publishable_access(), checkout_data.gateway_access(),
+    checkout_data.request_access(), checkout_data.dispatcher_access(), checkout_data.admin_access()
+    FROM checkout_sessions_api, checkout_sessions_worker;
+GRANT EXECUTE ON FUNCTION checkout.current_organization_id(), checkout.current_environment(),
+    checkout.redirect_url(text, uuid)
     TO checkout_sessions_api, checkout_sessions_worker;
 
 -- A session is immutable but for its state: only these columns can be changed.
@@ -101,11 +108,14 @@ GRANT SELECT ON checkout_data.payments TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON checkout_data.webhook_outbox TO checkout_sessions_worker;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.organizations TO checkout_sessions_worker;
+GRANT SELECT, INSERT ON checkout_data.api_keys TO checkout_sessions_worker;
+GRANT UPDATE (expires_at, revoked_at, last_used_at, replaced_by) ON checkout_data.api_keys TO checkout_sessions_worker;
 
 -- row-level security ----------------------------------------------------------------------------------------------
 -- One policy for each role that has rights on a table; without a policy a role sees no row. Not FORCEd: the owner's
 -- pg_dump would fail, and nobody logs in as the owner.
 ALTER TABLE checkout_data.organizations ENABLE ROW LEVEL SECURITY;
+ALTER TABLE checkout_data.api_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE checkout_data.checkout_sessions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE checkout_data.idempotency_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE checkout_data.payments ENABLE ROW LEVEL SECURITY;
@@ -136,6 +146,7 @@ CREATE POLICY tenant ON checkout_data.webhook_outbox TO checkout_sessions_api
         AND environment OPERATOR(pg_catalog.=) checkout.current_environment());
 
 CREATE POLICY every_tenant ON checkout_data.organizations TO checkout_sessions_worker USING (true) WITH CHECK (true);
+CREATE POLICY every_tenant ON checkout_data.api_keys TO checkout_sessions_worker USING (true) WITH CHECK (true);
 CREATE POLICY every_tenant ON checkout_data.checkout_sessions TO checkout_sessions_worker USING (true) WITH CHECK (true);
 CREATE POLICY every_tenant ON checkout_data.idempotency_keys TO checkout_sessions_worker USING (true) WITH CHECK (true);
 CREATE POLICY every_tenant ON checkout_data.payments TO checkout_sessions_worker USING (true) WITH CHECK (true);
@@ -144,6 +155,7 @@ CREATE POLICY every_tenant ON checkout_data.webhook_outbox TO checkout_sessions_
 -- dump ------------------------------------------------------------------------------------------------------------
 -- Without this a dump would have the extension but none of its rows. There are no sequences.
 SELECT pg_catalog.pg_extension_config_dump('checkout_data.organizations', '');
+SELECT pg_catalog.pg_extension_config_dump('checkout_data.api_keys', '');
 SELECT pg_catalog.pg_extension_config_dump('checkout_data.checkout_sessions', '');
 SELECT pg_catalog.pg_extension_config_dump('checkout_data.idempotency_keys', '');
 SELECT pg_catalog.pg_extension_config_dump('checkout_data.payments', '');
@@ -153,65 +165,83 @@ SELECT pg_catalog.pg_extension_config_dump('checkout_data.webhook_outbox', '');
 
 COMMENT ON FUNCTION checkout.create_checkout_session IS $$Creates a checkout session and returns it.
 
-amount: in major units of the currency (12.34 dollars), exact: not finer than the currency's smallest unit. currency_code: ISO 4217. Either customer_id or customer_email is required. success_url, cancel_url: http or https; {CHECKOUT_SESSION_ID} is kept as given. reference: your order id; the organization's reference_policy decides whether it may repeat. payment_methods, max_retry_attempts (0 to 10): the organization's unless given. metadata: a JSON object of at most 32 kB. expires_at (a time) or expires_in (an interval): the organization's default_lifetime unless given, within its bounds; a time may be off a bound by the second that a request takes.
+amount: in major units of the currency (12.34 dollars), exact: not finer than the currency's smallest unit. currency_code: ISO 4217. Either customer_id or customer_email is required. success_url, cancel_url: http or https; {CHECKOUT_SESSION_ID} is kept as given. reference: your order id; the organization's reference_policy decides whether it may repeat. payment_methods: the API key's unless given, then the organization's. max_retry_attempts (0 to 10): the organization's unless given. metadata: a JSON object of at most 32 kB. expires_at (a time) or expires_in (an interval): the organization's default_lifetime unless given, within its bounds; a time may be off a bound by the second that a request takes. trace_id (or the header X-Trace-Id): kept with the session, to find it again.
 
-idempotency_key: the same key with the same request returns the same session (idempotent_replay is true) for as long as checkout_sessions.idempotency_key_lifetime; with another request it is an error.
+A publishable API key may call this; where its organization allows one open session for each reference, a reference that is taken is an error to it.
 
-Errors: 22004, 22023, 22003 an argument is missing, wrong or out of range; 28000 no organization; 23505 the reference is taken; PT409 the idempotency key was used for another request.$$;
+idempotency_key (or the header Idempotency-Key or X-Idempotency-Key of the request): the same key with the same request returns the same session (idempotent_replay is true) for as long as checkout_sessions.idempotency_key_lifetime; with another request it is an error.
+
+Errors: 22004, 22023, 22003 an argument is missing, wrong or out of range; 28000 no credential; 23505 the reference is taken; PT409 the idempotency key was used for another request.$$;
 
 COMMENT ON FUNCTION checkout.get_checkout_session IS $$Returns a checkout session as it is now. A session whose deadline has passed is expired, whether or not the worker has been there. Works in READ ONLY transactions and on a standby.
 
-Errors: 28000 no organization; PT404 unknown, or another organization's or environment's.$$;
+Errors: 28000 no credential; 42501 a publishable one; PT404 unknown, or another organization's or environment's.$$;
 
 COMMENT ON FUNCTION checkout.list_checkout_sessions IS $$Returns checkout sessions, newest first; every argument narrows the list, and all of them combine.
 
 status: open, complete, failed or expired, as of now. payment_id: the session that this payment was for. created_after: inclusive; created_before: exclusive. page_size: 1 to 100. starting_after: the id of a session, for the page after it; ending_before: for the page before it. page_offset: how many to pass over; a cursor is faster on later pages.
 
-Errors: 22023 an argument is wrong; 28000 no organization; PT404 a cursor names no session of yours.$$;
+Errors: 22023 an argument is wrong; 28000 no credential; 42501 a publishable one; PT404 a cursor names no session of yours.$$;
 
 COMMENT ON FUNCTION checkout.expire_checkout_session IS $$Expires an open checkout session now, and returns it. Changes nothing when it is expired already.
 
-Errors: 28000 no organization; PT404 unknown session; PT409 complete or failed, or a payment is in progress.$$;
+Errors: 28000 no credential; 42501 a publishable one; PT404 unknown session; PT409 complete or failed, or a payment is in progress.$$;
 
 COMMENT ON FUNCTION checkout.recover_checkout_session IS $$Creates a new open session with the contents of an expired one, and returns it; its recovered_from is the expired one's id. expires_at or expires_in: as for create_checkout_session.
 
-Errors: 22023 a wrong deadline; 28000 no organization; PT404 unknown session; PT409 the session is not expired; 23505 its reference is taken.$$;
+Errors: 22023 a wrong deadline; 28000 no credential; 42501 a publishable one; PT404 unknown session; PT409 the session is not expired; 23505 its reference is taken.$$;
 
 COMMENT ON FUNCTION checkout.begin_payment IS $$Records that a payment has begun, and returns it. Until its lease ends the session stays open, even past its deadline, and no other payment can begin. Call it before sending the buyer to the payment provider.
 
 payment_id: yours or the provider's, unique within the organization. payment_method: one of the session's. lease: 1 second to 15 minutes. The same call again returns the same payment while its lease runs.
 
-Errors: 22004, 22023 an argument is missing or wrong; 28000 no organization; PT404 unknown session; PT409 the session is not open, another payment is in progress, or the payment is recorded already.$$;
+Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 a publishable one; PT404 unknown session; PT409 the session is not open, another payment is in progress, or the payment is recorded already.$$;
 
 COMMENT ON FUNCTION checkout.record_payment IS $$Records how a payment ended, and returns it. Look at its status: succeeded, the session is complete; failed; or rejected, money was taken that the session cannot accept (rejection_reason: session_expired, session_failed, already_paid, amount_mismatch, currency_mismatch), and has to be refunded. A rejected payment is an answer and not an error, so that it is never lost.
 
 outcome: succeeded or failed. amount (major units), currency_code: what was paid; the session's unless given. failure_code, failure_message: for outcome failed. When more payments have failed than max_retry_attempts, the session is failed. The same payment_id again gives the same answer (idempotent_replay is true).
 
-Errors: 22004, 22023 an argument is missing or wrong; 28000 no organization; PT404 unknown session; PT409 the payment belongs to another session or was recorded with another amount.$$;
+Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 a publishable one; PT404 unknown session; PT409 the payment belongs to another session or was recorded with another amount.$$;
 
 COMMENT ON FUNCTION checkout.list_payments IS $$Returns the payments of a checkout session, oldest first, those that failed or were rejected included.
 
-Errors: 22004 no id; 28000 no organization; PT404 unknown session.$$;
+Errors: 22004 no id; 28000 no credential; 42501 a publishable one; PT404 unknown session.$$;
 
 COMMENT ON FUNCTION checkout.list_webhook_events IS $$Returns the organization's webhook events: those of the newest session first, of each session the last event first.
 
 event_type: as checkout.session.completed. status: pending, leased, delivered or dead. page_size: 1 to 100. starting_after: an event_id, for the page after it.
 
-Errors: 22023, 22P02 an argument is wrong; 28000 no organization; PT404 unknown session or cursor.$$;
+Errors: 22023, 22P02 an argument is wrong; 28000 no credential; 42501 a publishable one; PT404 unknown session or cursor.$$;
 
 COMMENT ON FUNCTION checkout.session_funnel IS $$Returns how many sessions were created in each hour, day, week or month, what became of them, the share that was completed, and the median time from creation to payment.
 
 created_after: inclusive; created_before: exclusive; bucket: hour, day, week or month.
 
-Errors: 22004, 22023 an argument is missing or wrong; 28000 no organization.$$;
+Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 a publishable one.$$;
 
 COMMENT ON FUNCTION checkout.redirect_url IS $$Returns a success_url or cancel_url with {CHECKOUT_SESSION_ID} replaced by the session's id.$$;
 
-COMMENT ON FUNCTION checkout.current_organization_id IS $$Returns the organization on whose behalf the caller acts: the setting checkout_sessions.organization_id. Policies read it through this function.
+COMMENT ON FUNCTION checkout.public_checkout_session IS $$Returns what a payment page needs of a checkout session, for a buyer who shows its client_secret: no API key, and no personal data. success_url is given once the session is complete.
 
-Errors: 28000 none is set, or it is not a UUID.$$;
+client_secret: as create_checkout_session and get_checkout_session gave it. rotate_client_secrets ends all of an organization's.
 
-COMMENT ON FUNCTION checkout.current_environment IS $$Returns the environment on which the caller acts, live or test: the setting checkout_sessions.environment.
+Errors: 22004 an argument is missing; PT404 unknown session or wrong client_secret.$$;
+
+COMMENT ON FUNCTION checkout.authenticate IS $$Shows an API key: until the transaction ends, functions act for its organization and in its environment, and do what its kind allows. Returns what the key is. A rollback to a savepoint before it takes it back. Works in READ ONLY transactions and on a standby.
+
+Give the key as a parameter of the statement, not in its text. Unknown, mistyped, revoked and expired keys are the same error.
+
+Errors: 22004 no key; 28000 no valid key, or one of another tenant than the one that is set already.$$;
+
+COMMENT ON FUNCTION checkout.pre_request IS $$For PostgREST's db-pre-request: shows the credential of an HTTP request. That is an API key in the header x-api-key, or in Authorization: Bearer; or a token whose claims name an organization (checkout_sessions.jwt_organization_claim), believed where the session user has gateway access. A request without either is anonymous, and may call public_checkout_session only.
+
+Errors: PT401 (HTTP status 401) a credential that is not valid, or two that contradict each other.$$;
+
+COMMENT ON FUNCTION checkout.current_organization_id IS $$Returns the organization on whose behalf the caller acts: that of the credential shown in this transaction, or the setting checkout_sessions.organization_id. Policies read it through this function.
+
+Errors: 28000 none is set, it is not a UUID, or it contradicts the credential.$$;
+
+COMMENT ON FUNCTION checkout.current_environment IS $$Returns the environment on which the caller acts, live or test: that of the credential shown in this transaction, or the setting checkout_sessions.environment.
 
 Errors: 28000 no organization is set.$$;
 
@@ -247,17 +277,45 @@ Errors: 22004, 22023 an argument is missing or out of its bounds; PT404 unknown 
 
 COMMENT ON FUNCTION checkout.list_organizations IS $$Returns all organizations and their settings.$$;
 
-COMMENT ON FUNCTION checkout.expire_due_checkout_sessions IS $$Expires up to batch (1 to 100000) sessions whose deadline has passed, with their events, of all organizations; writes reminders that are due and purges what is old. Returns how many sessions it expired. The worker does the same on its own; call it where the library is not preloaded, from pg_cron for example, until it returns less than batch.
+COMMENT ON FUNCTION checkout.rotate_client_secrets IS $$Makes every client_secret of an organization's sessions invalid, and returns the organization. get_checkout_session gives new ones.
+
+Errors: 22004 no id; PT404 unknown organization.$$;
+
+COMMENT ON FUNCTION checkout.create_api_key IS $$Creates an API key and returns it: api_key is the key itself, and is shown this once. Only its SHA-256 is stored.
+
+kind: secret (everything of the organization; for servers) or publishable (creates sessions; for browsers). environment: live or test. name: what it is for. payment_methods: of sessions created with it that name none; the organization's unless given. expires_at: never unless given.
+
+Errors: 22004, 22023 an argument is missing or wrong; PT404 unknown organization.$$;
+
+COMMENT ON FUNCTION checkout.list_api_keys IS $$Returns the API keys of an organization, or of all, oldest first; never the keys themselves.$$;
+
+COMMENT ON FUNCTION checkout.revoke_api_key IS $$Makes an API key invalid, at once and for good, and returns it. Changes nothing when it is revoked already.
+
+api_key_id: the first 20 characters of the key.
+
+Errors: 22004 no id; PT404 unknown key.$$;
+
+COMMENT ON FUNCTION checkout.roll_api_key IS $$Creates an API key in the place of another, and returns it with the key itself. The old one is accepted for the overlap (24 hours; at most 30 days; 0 ends it at once), while its users change over.
+
+expires_at: of the new key. Unless given, a key that was made to end has a successor that lives as long.
+
+Errors: 22004, 22023 an argument is missing or wrong; PT404 unknown key; PT409 the key is revoked, expired or replaced already.$$;
+
+COMMENT ON FUNCTION checkout.security_report IS $$Returns a row for everything that would let somebody in, or do more than an installation of this extension lets them: grants, policies, owners, attributes and memberships of roles, search paths, triggers, settings. None where all is sound. finding: what it is; object: where; role: who; advice: what to do.$$;
+
+COMMENT ON FUNCTION checkout.expire_due_checkout_sessions IS $$Expires up to batch (1 to 100000) sessions whose deadline has passed, with their events, of all organizations; writes reminders that are due and last uses of API keys, and purges what is old. Returns how many sessions it expired. The worker does the same on its own; call it where the library is not preloaded, from pg_cron for example, until it returns less than batch.
 
 Errors: 22004, 22023 batch is missing or wrong.$$;
 
 COMMENT ON FUNCTION checkout.worker_status IS $$Returns how the background worker is in this database. state: sleeping, starting, working, failing (see last_error), disabled (checkout_sessions.worker_enabled is off), standby, no launcher (it is being restarted) or not preloaded (add checkout_sessions to shared_preload_libraries). pid: of the worker while it works; a worker with nothing due soon exits. next_deadline: when the next session or reminder is due. overdue, oldest_overdue_at, lag: sessions whose deadline has passed that are not yet expired in the table; expected to be 0 and NULL.$$;
 
-COMMENT ON FUNCTION checkout.grant_access IS $$Lets a role call the functions of an access: secret (everything of one organization, which the role's setting checkout_sessions.organization_id names), dispatcher (the outbox of all organizations) or admin (organizations, worker). To be called by a superuser.
+COMMENT ON FUNCTION checkout.grant_access IS $$Lets a role call the functions of an access. To be called by a superuser.
+
+secret: everything of one organization, which the role's setting checkout_sessions.organization_id names. publishable: creates sessions for it. request: what an API key or a token lets it, shown in the same transaction; for PostgREST's roles. gateway: for the role that PostgREST connects as, so that it is believed which tokens it has verified. dispatcher: the outbox of all organizations. admin: organizations, API keys, the worker.
 
 Errors: 22004, 22023 an argument is missing or wrong.$$;
 
-COMMENT ON FUNCTION checkout.revoke_access IS $$Takes back what grant_access gave.
+COMMENT ON FUNCTION checkout.revoke_access IS $$Takes back what grant_access gave, but for what another access of the role includes.
 
 Errors: 22004, 22023 an argument is missing or wrong.$$;
 

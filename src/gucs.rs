@@ -4,26 +4,29 @@ use std::ffi::CString;
 
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum, pg_sys};
 
-/// Test sessions and live ones never see each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PostgresGucEnum)]
-pub enum Environment {
+use crate::domain::credential::Environment;
+
+#[derive(Clone, Copy, PostgresGucEnum)]
+pub enum EnvironmentSetting {
     #[name = c"live"]
     Live,
     #[name = c"test"]
     Test,
 }
 
-impl Environment {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Live => "live",
-            Self::Test => "test",
-        }
+pub fn environment() -> Environment {
+    match ENVIRONMENT.get() {
+        EnvironmentSetting::Live => Environment::Live,
+        EnvironmentSetting::Test => Environment::Test,
     }
 }
 
 pub static ORGANIZATION_ID: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
-pub static ENVIRONMENT: GucSetting<Environment> = GucSetting::<Environment>::new(Environment::Live);
+static ENVIRONMENT: GucSetting<EnvironmentSetting> =
+    GucSetting::<EnvironmentSetting>::new(EnvironmentSetting::Live);
+pub static CREDENTIAL: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+pub static JWT_ORGANIZATION_CLAIM: GucSetting<Option<CString>> =
+    GucSetting::<Option<CString>>::new(Some(c"organization_id, app_metadata.organization_id"));
 pub static BASE_URL: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 pub static IDEMPOTENCY_KEY_LIFETIME: GucSetting<i32> = GucSetting::<i32>::new(24 * 60);
 pub static OUTBOX_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(30 * 24 * 60);
@@ -49,6 +52,24 @@ pub fn init() {
         c"Sets the environment on which the functions act: live or test.",
         c"The two never see each other. Only a superuser, or a role that was granted SET on it, can change it.",
         &ENVIRONMENT,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    // What authenticate() and pre_request() have found. A setting, so that it ends with the transaction and is rolled back
+    // with a savepoint; internal, so that nobody can set it, not even a superuser.
+    GucRegistry::define_string_guc(
+        c"checkout_sessions.credential",
+        c"Shows the credential of the current transaction.",
+        c"Set by checkout.authenticate() and checkout.pre_request().",
+        &CREDENTIAL,
+        GucContext::Internal,
+        GucFlags::NO_SHOW_ALL | GucFlags::DISALLOW_IN_FILE,
+    );
+    GucRegistry::define_string_guc(
+        c"checkout_sessions.jwt_organization_claim",
+        c"Sets where a token's claims name the organization.",
+        c"Paths of members joined by dots, separated by commas. Believed only where the session user has gateway access.",
+        &JWT_ORGANIZATION_CLAIM,
         GucContext::Suset,
         GucFlags::default(),
     );

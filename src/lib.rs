@@ -1,7 +1,8 @@
 //! Checkout sessions inside PostgreSQL.
 //!
 //! Where to look: `api` is what can be called, `domain` is the rules (no Postgres in it), `store` is the SQL that runs,
-//! `tenant` is who is calling, `worker` is what happens on its own. Tables and rights are in `sql/`.
+//! `tenant` is who is calling, `request` the HTTP request that a call came with, `worker` is what happens on its own, `log`
+//! keeps secrets out of the server's log. Tables and rights are in `sql/`.
 
 #[cfg(not(panic = "unwind"))]
 compile_error!("build with panic = \"unwind\": an abort would restart the whole server");
@@ -12,7 +13,9 @@ mod api;
 mod datum;
 mod domain;
 mod gucs;
+mod log;
 mod report;
+mod request;
 mod store;
 mod tenant;
 mod worker;
@@ -21,6 +24,8 @@ pgrx::pg_module_magic!(name, version);
 
 pgrx::extension_sql_file!("../sql/schema.sql", name = "schema", bootstrap);
 pgrx::extension_sql_file!("../sql/functions.sql", name = "functions");
+pgrx::extension_sql_file!("../sql/access.sql", name = "access");
+pgrx::extension_sql_file!("../sql/security_report.sql", name = "security_report");
 pgrx::extension_sql_file!("../sql/security.sql", name = "security", finalize);
 
 // The schemas are made by schema.sql; these only tell pgrx that they exist.
@@ -39,5 +44,6 @@ pub extern "C-unwind" fn _PG_init() {
         std::env::remove_var("RUST_LIB_BACKTRACE");
     }
     gucs::init();
+    log::init();
     worker::init();
 }

@@ -1,44 +1,179 @@
-//! Who is calling: the organization and its environment.
+//! Who is calling, on whose behalf, and what that lets them do: the one place that decides it.
 //!
-//! Both come from settings that an ordinary role cannot change. Policies and functions read them through here and nowhere
-//! else: calling one of these functions loads the library, and loading it discards values that were smuggled in before.
+//! The tenant is two settings that an ordinary role cannot change. Policies and functions read them through here and
+//! nowhere else: calling one of these functions loads the library, and loading it discards values that were smuggled in
+//! before. They come from a credential that was shown in this transaction, and then nothing else may contradict it; or
+//! from the role, and then its access says what it may do.
+
+use std::ffi::{CStr, CString};
 
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use uuid::Uuid;
 
+pub use crate::domain::credential::Tenant;
+use crate::domain::credential::{Credential, Kind};
 use crate::domain::{Error, Result};
-use crate::gucs::{ENVIRONMENT, Environment, ORGANIZATION_ID};
-use crate::{datum, report};
+use crate::{datum, gucs, report};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tenant {
-    pub organization_id: Uuid,
-    pub environment: Environment,
+/// Who creates a session.
+pub struct Caller {
+    pub tenant: Tenant,
+    pub kind: Kind,
+    /// What its sessions are marked with: the API key, the token's subject, or the role.
+    pub name: String,
+    /// Of sessions whose create names none, where the caller's API key says so.
+    pub payment_methods: Option<Vec<String>>,
 }
 
 /// The tenant of this call, or 28000.
 pub fn current() -> Result<Tenant> {
-    let unset = Error::NotAuthenticated { reason: "no organization is set" };
-    let value = ORGANIZATION_ID.get().ok_or(unset.clone())?;
-    let text = value.to_str().unwrap_or_default();
-    if text.is_empty() {
-        return Err(unset);
-    }
-    let organization_id = Uuid::try_parse(text)
-        .map_err(|_| Error::NotAuthenticated { reason: "checkout_sessions.organization_id is not a UUID" })?;
-    Ok(Tenant { organization_id, environment: ENVIRONMENT.get() })
+    tenant_of(shown()?.as_ref())
 }
 
-/// The role that makes the call, as `SET ROLE` left it: what a new session is marked with.
-pub fn caller() -> String {
+/// The tenant of a call that takes a secret credential, or 28000, or 42501.
+pub fn secret() -> Result<Tenant> {
+    let credential = shown()?;
+    let tenant = tenant_of(credential.as_ref())?;
+    match kind_of(credential.as_ref())? {
+        Kind::Secret => Ok(tenant),
+        Kind::Publishable => Err(Error::NotAllowed { http: credential.is_some_and(|credential| credential.http) }),
+    }
+}
+
+/// Who creates a session, which any credential may, or 28000.
+pub fn caller() -> Result<Caller> {
+    let credential = shown()?;
+    let tenant = tenant_of(credential.as_ref())?;
+    let kind = kind_of(credential.as_ref())?;
+    let (name, payment_methods) = credential.map_or((None, None), |shown| (shown.name, shown.payment_methods));
+    Ok(Caller { tenant, kind, name: name.unwrap_or_else(role), payment_methods })
+}
+
+/// Makes a credential that of the current transaction, until it ends or is rolled back to a savepoint before this.
+pub fn establish(credential: &Credential) -> Result<()> {
+    if setting()?.is_some_and(|tenant| tenant != credential.tenant) {
+        return Err(contradiction(credential.http));
+    }
+    let text = serde_json::to_string(credential)
+        .map_err(|error| Error::Internal(format!("a credential has no text: {error}")))?;
+    let organization_id = credential.tenant.organization_id.to_string();
+    let environment = credential.tenant.environment.as_str();
+    set(c"checkout_sessions.organization_id", &organization_id, pg_sys::GucContext::PGC_SUSET);
+    set(c"checkout_sessions.environment", environment, pg_sys::GucContext::PGC_SUSET);
+    set(c"checkout_sessions.credential", &text, pg_sys::GucContext::PGC_INTERNAL);
+    Ok(())
+}
+
+/// Whether claims that come with a request are to be believed: those who connect as this role verify them.
+pub fn behind_gateway() -> Result<bool> {
+    // SAFETY: reads a variable of this backend.
+    has_access(c"gateway_access", unsafe { pg_sys::GetSessionUserId() })
+}
+
+fn contradiction(http: bool) -> Error {
+    let reason = "the credential is of another tenant than checkout_sessions.organization_id and environment";
+    if http { Error::unauthorized(reason) } else { Error::NotAuthenticated { reason } }
+}
+
+/// The credential that was shown in this transaction.
+fn shown() -> Result<Option<Credential>> {
+    match gucs::CREDENTIAL.get().map(CString::into_string) {
+        Some(Ok(text)) if !text.is_empty() => serde_json::from_str(&text)
+            .map(Some)
+            .map_err(|error| Error::Internal(format!("checkout_sessions.credential is malformed: {error}"))),
+        _ => Ok(None),
+    }
+}
+
+/// The tenant in the settings.
+fn setting() -> Result<Option<Tenant>> {
+    let value = gucs::ORGANIZATION_ID.get();
+    let Some(text) = value.as_deref().and_then(|value| value.to_str().ok()).filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let organization_id = Uuid::try_parse(text)
+        .map_err(|_| Error::NotAuthenticated { reason: "checkout_sessions.organization_id is not a UUID" })?;
+    Ok(Some(Tenant { organization_id, environment: gucs::environment() }))
+}
+
+fn tenant_of(credential: Option<&Credential>) -> Result<Tenant> {
+    match (setting()?, credential) {
+        (Some(tenant), None) => Ok(tenant),
+        (Some(tenant), Some(credential)) if tenant == credential.tenant => Ok(tenant),
+        // Somebody has changed the settings since, by RESET ALL for example.
+        (_, Some(credential)) => Err(contradiction(credential.http)),
+        (None, None) => Err(Error::NotAuthenticated { reason: "no organization is set" }),
+    }
+}
+
+fn kind_of(credential: Option<&Credential>) -> Result<Kind> {
+    if let Some(credential) = credential {
+        return Ok(credential.kind);
+    }
+    // SAFETY: reads a variable of this backend. The role that the client has taken, not the owner of this function.
+    let role = unsafe { pg_sys::GetOuterUserId() };
+    if has_access(c"secret_access", role)? {
+        Ok(Kind::Secret)
+    } else if has_access(c"publishable_access", role)? {
+        Ok(Kind::Publishable)
+    } else {
+        Err(Error::NotAuthenticated { reason: "no credential was shown in this transaction" })
+    }
+}
+
+/// Whether a role has an access: whether it may execute the function of `checkout_data` that stands for it.
+fn has_access(marker: &CStr, role: pg_sys::Oid) -> Result<bool> {
+    // SAFETY: look-ups in the catalog, within a transaction; a function that is not there has no OID.
+    unsafe {
+        let schema = pg_sys::get_namespace_oid(c"checkout_data".as_ptr(), true);
+        let no_arguments = pg_sys::buildoidvector(std::ptr::null(), 0);
+        let function = pg_sys::GetSysCacheOid(
+            pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP as i32,
+            pg_sys::Anum_pg_proc_oid as pg_sys::AttrNumber,
+            pg_sys::Datum::from(marker.as_ptr()),
+            pg_sys::Datum::from(no_arguments),
+            pg_sys::Datum::from(schema),
+            pg_sys::Datum::from(0),
+        );
+        if function == pg_sys::InvalidOid {
+            return Err(Error::Internal(format!("function {} does not exist", marker.to_string_lossy())));
+        }
+        let mode = pg_sys::ACL_EXECUTE as pg_sys::AclMode;
+        #[cfg(feature = "pg15")]
+        let answer = pg_sys::pg_proc_aclcheck(function, role, mode);
+        #[cfg(not(feature = "pg15"))]
+        let answer = pg_sys::object_aclcheck(pg_sys::ProcedureRelationId, function, role, mode);
+        Ok(answer == pg_sys::AclResult::ACLCHECK_OK)
+    }
+}
+
+/// The role that makes the call, as `SET ROLE` left it.
+pub fn role() -> String {
     // SAFETY: the outer user always exists; with noerr a dropped one gives NULL, which is handled.
     unsafe {
         let name = pg_sys::GetUserNameFromId(pg_sys::GetOuterUserId(), true);
         if name.is_null() {
             return String::new();
         }
-        std::ffi::CStr::from_ptr(name).to_string_lossy().into_owned()
+        CStr::from_ptr(name).to_string_lossy().into_owned()
+    }
+}
+
+fn set(name: &CStr, value: &str, context: pg_sys::GucContext::Type) {
+    let value = CString::new(value.replace('\0', "")).unwrap_or_default();
+    // SAFETY: NUL-terminated texts. LOCAL: for the rest of the transaction.
+    unsafe {
+        pg_sys::set_config_option(
+            name.as_ptr(),
+            value.as_ptr(),
+            context,
+            pg_sys::GucSource::PGC_S_SESSION,
+            pg_sys::GucAction::GUC_ACTION_LOCAL,
+            true,
+            0,
+            false,
+        );
     }
 }
 
@@ -51,4 +186,10 @@ fn current_organization_id() -> pgrx::Uuid {
 #[pg_extern(schema = "checkout", stable, parallel_safe)]
 fn current_environment() -> &'static str {
     report::or_raise(current()).environment.as_str()
+}
+
+/// For functions in SQL: the organization, where the credential is a secret one.
+#[pg_extern(schema = "checkout_data", stable, parallel_restricted)]
+fn secret_organization_id() -> pgrx::Uuid {
+    datum::uuid(report::or_raise(secret()).organization_id)
 }

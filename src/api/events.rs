@@ -92,7 +92,7 @@ fn list_webhook_events(
     starting_after: default!(Option<&str>, "NULL"),
 ) -> Rows<Event> {
     Rows(or_raise((|| {
-        let tenant = tenant::current()?;
+        let tenant = tenant::secret()?;
         let session = checkout_session_id.map(datum::from_uuid);
         if let Some(id) = session
             && !sessions::exists(tenant, id)?

@@ -1,6 +1,8 @@
 //! Every function that a user calls, one file a subject. Each reads its arguments, asks `domain` what to do and has
 //! `store` do it. What they promise is in the comments of `sql/security.sql`, where `\df+` shows it.
 
+mod access;
+mod api_keys;
 mod events;
 mod maintenance;
 mod organizations;

@@ -8,7 +8,7 @@ use crate::datum::{self, Organization, Rows};
 use crate::domain::session::Settings;
 use crate::domain::time::Lifetime;
 use crate::domain::validate::{self, required};
-use crate::domain::{Error, Result};
+use crate::domain::{Error, Result, api_key};
 use crate::report::or_raise;
 use crate::store::organizations;
 
@@ -71,6 +71,7 @@ impl Changes<'_> {
                 }
                 None => settings.expiring_notice,
             },
+            client_secret_key: settings.client_secret_key,
         })
     }
 }
@@ -104,7 +105,7 @@ fn create_organization(
             base_url,
             expiring_notice,
         }
-        .apply(Settings::default())?;
+        .apply(Settings { client_secret_key: api_key::random(), ..Settings::default() })?;
         let organization_id = uuid::Uuid::new_v4();
         organizations::insert(organization_id, name, &settings)?;
         Ok(datum::uuid(organization_id))
@@ -147,6 +148,19 @@ fn update_organization(
         .apply(settings)?;
         let name = name.unwrap_or(&name_before);
         organizations::update(organization_id, name, &settings)?.ok_or_else(unknown)
+    })())
+}
+
+#[pg_extern(schema = "checkout", security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn rotate_client_secrets(organization_id: Option<Uuid>) -> Organization {
+    or_raise((|| {
+        let organization_id = datum::from_uuid(required("organization_id", organization_id)?);
+        let unknown = || Error::OrganizationNotFound { organization_id };
+        let name = organizations::lock(organization_id)?.ok_or_else(unknown)?;
+        let settings = organizations::settings(organization_id)?.ok_or_else(unknown)?;
+        let settings = Settings { client_secret_key: api_key::random(), ..settings };
+        organizations::update(organization_id, &name, &settings)?.ok_or_else(unknown)
     })())
 }
 

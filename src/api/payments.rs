@@ -23,7 +23,7 @@ fn begin_payment(
     lease: default!(Option<Interval>, "'5 minutes'"),
 ) -> Payment {
     or_raise((|| {
-        let tenant = tenant::current()?;
+        let tenant = tenant::secret()?;
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
         let payment_id = check_payment_id(payment_id)?;
         let payment_method = validate::optional_text("payment_method", payment_method, validate::PAYMENT_METHOD)?;
@@ -58,7 +58,7 @@ fn record_payment(
     failure_message: default!(Option<&str>, "NULL"),
 ) -> Payment {
     or_raise((|| {
-        let tenant = tenant::current()?;
+        let tenant = tenant::secret()?;
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
         let payment_id = check_payment_id(payment_id)?;
         let outcome: Outcome = required("outcome", outcome)?.parse()?;
@@ -104,7 +104,7 @@ fn record_payment(
 #[search_path(pg_catalog, pg_temp)]
 fn list_payments(checkout_session_id: Option<Uuid>) -> Rows<Payment> {
     Rows(or_raise((|| {
-        let tenant = tenant::current()?;
+        let tenant = tenant::secret()?;
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
         if !sessions::exists(tenant, id)? {
             return Err(Error::SessionNotFound { checkout_session_id: id });

@@ -8,18 +8,19 @@ use pgrx::prelude::*;
 use pgrx::{AnyNumeric, Uuid};
 
 use crate::datum::{self, Metadata, Rows, Session};
+use crate::domain::credential::Kind;
 use crate::domain::reference::{ReferencePolicy, WhenOpen};
 use crate::domain::session::{self, Request, Settings};
 use crate::domain::status::Status;
 use crate::domain::validate::{self, required};
-use crate::domain::{Error, Result, idempotency, payment};
+use crate::domain::{self, Error, Result, idempotency, payment};
 use crate::report::or_raise;
 use crate::store::idempotency::Key;
 use crate::store::list::Filter;
 use crate::store::sessions::Recovery;
 use crate::store::{self, sessions};
-use crate::tenant::{self, Tenant};
-use crate::{gucs, worker};
+use crate::tenant::{self, Caller, Tenant};
+use crate::{gucs, request, worker};
 
 /// How often a create starts over when others take its reference at the same moment.
 const REFERENCE_TRIES: usize = 10;
@@ -56,9 +57,13 @@ fn create_checkout_session(
     expires_at: default!(Option<TimestampWithTimeZone>, "NULL"),
     expires_in: default!(Option<Interval>, "NULL"),
     idempotency_key: default!(Option<&str>, "NULL"),
+    trace_id: default!(Option<&str>, "NULL"),
 ) -> Session {
     or_raise((|| {
-        let tenant = tenant::current()?;
+        let caller = tenant::caller()?;
+        let headers = request::headers()?.unwrap_or_default();
+        let idempotency_key =
+            same("idempotency_key", idempotency_key, domain::request::idempotency_key(&headers)?)?;
         let request = Request {
             amount: amount.as_ref().map(|amount| datum::from_numeric("amount", amount)).transpose()?,
             currency_code,
@@ -86,22 +91,37 @@ fn create_checkout_session(
             max_retry_attempts,
             expires_at: expires_at.map(|at| datum::from_timestamp("expires_at", at)).transpose()?,
             expires_in: expires_in.map(|span| datum::from_interval("expires_in", span)).transpose()?,
+            trace_id: same("trace_id", trace_id, domain::request::trace_id(&headers)?)?,
             metadata: None,
         };
         metadata.map_or(Ok(()), Metadata::check)?;
-        create(tenant, request, metadata, idempotency_key)
+        create(&caller, request, metadata, idempotency_key)
     })())
 }
 
+/// An argument that a header of the request may give instead.
+fn same<'a>(argument: &'static str, given: Option<&'a str>, header: Option<&'a str>) -> Result<Option<&'a str>> {
+    match (given, header) {
+        (Some(given), Some(header)) if given != header => {
+            Err(Error::invalid(argument, "differs from the request's header"))
+        }
+        (given, header) => Ok(given.or(header)),
+    }
+}
+
 fn create(
-    tenant: Tenant,
+    caller: &Caller,
     mut request: Request,
     metadata: Option<Metadata>,
     idempotency_key: Option<&str>,
 ) -> Result<Session> {
-    let settings = settings_of(tenant)?;
+    let tenant = caller.tenant;
+    let mut settings = settings_of(tenant)?;
+    if let Some(methods) = &caller.payment_methods {
+        Rc::make_mut(&mut settings).payment_methods.clone_from(methods);
+    }
     let Some(text) = idempotency_key else {
-        return Ok(store_session(tenant, &request, metadata, &settings, None)?.1);
+        return Ok(store_session(caller, &request, metadata, &settings, None)?.1);
     };
     request.metadata = Some(metadata.map_or_else(|| "{}".to_owned(), Metadata::text));
     let now = datum::now();
@@ -114,9 +134,9 @@ fn create(
     };
     // Before anything is checked: a replay is answered even if its request would not be accepted any more.
     if let Some(existing) = store::idempotency::claim(tenant, &key)? {
-        return found(existing, sessions::get(tenant, existing, datum::now(), true)?);
+        return replay(tenant, existing, &settings);
     }
-    let (id, session) = store_session(tenant, &request, metadata, &settings, Some(key.checkout_session_id))?;
+    let (id, session) = store_session(caller, &request, metadata, &settings, Some(key.checkout_session_id))?;
     if id != key.checkout_session_id {
         store::idempotency::point(tenant, id, &key)?;
     }
@@ -126,13 +146,13 @@ fn create(
 /// Stores a session, with the id that was promised for it if it still fits, under its organization's reference policy;
 /// that may also ask for a session that is there already.
 fn store_session(
-    tenant: Tenant,
+    caller: &Caller,
     request: &Request,
     metadata: Option<Metadata>,
     settings: &Settings,
     promised: Option<uuid::Uuid>,
 ) -> Result<(uuid::Uuid, Session)> {
-    let created_by = tenant::caller();
+    let tenant = caller.tenant;
     let policy = settings.reference_policy;
     let reference = request.reference.filter(|_| policy != ReferencePolicy::None);
     if reference.is_some() {
@@ -142,16 +162,18 @@ fn store_session(
     }
     for _ in 0..REFERENCE_TRIES {
         if let Some(reference) = reference
-            && let Some(existing) = make_room(tenant, policy, reference)?
+            && let Some(existing) = make_room(tenant, policy, reference, caller.kind)?
         {
-            return Ok((existing, found(existing, sessions::get(tenant, existing, datum::now(), true)?)?));
+            return Ok((existing, replay(tenant, existing, settings)?));
         }
         // As late as this: what was waited for must not count against the session's lifetime.
         let now = datum::now();
         let id = promised.filter(|id| session::is_of(*id, now)).unwrap_or_else(|| session::session_id(now));
         let session = request.check(settings, id, now)?;
+        let secret = settings.client_secret(tenant, id);
+        let by = &caller.name;
         // None when somebody was faster to use the reference; then look again.
-        if let Some(stored) = sessions::insert(tenant, request, metadata, &session, &created_by, reference.is_some())? {
+        if let Some(stored) = sessions::insert(tenant, request, metadata, &session, by, &secret, reference.is_some())? {
             worker::wake_at_commit(session.expiring_notice_at.unwrap_or(session.expires_at));
             return Ok((id, stored));
         }
@@ -159,8 +181,20 @@ fn store_session(
     Err(Error::ReferenceTaken { fault: "reference is being used by other calls" })
 }
 
+/// A session that was there before, instead of a new one.
+fn replay(tenant: Tenant, id: uuid::Uuid, settings: &Settings) -> Result<Session> {
+    let session = found(id, sessions::get(tenant, id, datum::now(), true, Some(&settings.client_secret(tenant, id)))?)?;
+    request::respond("Idempotent-Replayed", "true");
+    Ok(session)
+}
+
 /// Does what the policy asks about sessions that have the reference. `Some` is one to return instead of a new one.
-fn make_room(tenant: Tenant, policy: ReferencePolicy, reference: &str) -> Result<Option<uuid::Uuid>> {
+fn make_room(
+    tenant: Tenant,
+    policy: ReferencePolicy,
+    reference: &str,
+    kind: Kind,
+) -> Result<Option<uuid::Uuid>> {
     let when_open = match policy {
         ReferencePolicy::None => return Ok(None),
         ReferencePolicy::Unique => {
@@ -176,6 +210,10 @@ fn make_room(tenant: Tenant, policy: ReferencePolicy, reference: &str) -> Result
         let now = datum::now();
         match when_open {
             _ if open.overdue(now) => {}
+            // References can be guessed: a browser gets to see, or to end, no session but its own.
+            _ if kind == Kind::Publishable => {
+                return Err(Error::ReferenceTaken { fault: "reference has an open checkout session" });
+            }
             WhenOpen::ExpirePrevious => {
                 payment::expire(&open, now)?;
             }
@@ -208,9 +246,10 @@ fn found<T>(checkout_session_id: uuid::Uuid, session: Option<T>) -> Result<T> {
 #[search_path(pg_catalog, pg_temp)]
 fn get_checkout_session(checkout_session_id: Option<Uuid>) -> Session {
     or_raise((|| {
-        let tenant = tenant::current()?;
+        let tenant = tenant::secret()?;
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
-        found(id, sessions::get(tenant, id, datum::now(), false)?)
+        let secret = store::settings::of(tenant)?.client_secret(tenant, id);
+        found(id, sessions::get(tenant, id, datum::now(), false, Some(&secret))?)
     })())
 }
 
@@ -231,7 +270,7 @@ fn list_checkout_sessions(
     page_offset: default!(Option<i32>, "0"),
 ) -> Rows<Session> {
     Rows(or_raise((|| {
-        let tenant = tenant::current()?;
+        let tenant = tenant::secret()?;
         let time =
             |argument, at: Option<TimestampWithTimeZone>| at.map(|at| datum::from_timestamp(argument, at)).transpose();
         let created_after = time("created_after", created_after)?;
@@ -270,13 +309,13 @@ fn list_checkout_sessions(
 #[search_path(pg_catalog, pg_temp)]
 fn expire_checkout_session(checkout_session_id: Option<Uuid>) -> Session {
     or_raise((|| {
-        let tenant = tenant::current()?;
+        let tenant = tenant::secret()?;
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
         let session = sessions::lock(tenant, id)?.state;
         let now = datum::now();
         match payment::expire(&session, now)? {
             Some(_) => sessions::expire(tenant, id, &session, now),
-            None => found(id, sessions::get(tenant, id, now, false)?),
+            None => found(id, sessions::get(tenant, id, now, false, None)?),
         }
     })())
 }
@@ -289,7 +328,8 @@ fn recover_checkout_session(
     expires_in: default!(Option<Interval>, "NULL"),
 ) -> Session {
     or_raise((|| {
-        let tenant = tenant::current()?;
+        let caller = tenant::caller()?;
+        let tenant = tenant::secret()?;
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
         let expires_at = expires_at.map(|at| datum::from_timestamp("expires_at", at)).transpose()?;
         let expires_in = expires_in.map(|span| datum::from_interval("expires_in", span)).transpose()?;
@@ -302,9 +342,9 @@ fn recover_checkout_session(
         let policy = reference.as_ref().map_or(ReferencePolicy::None, |_| settings.reference_policy);
         for _ in 0..REFERENCE_TRIES {
             if let Some(reference) = &reference
-                && let Some(existing) = make_room(tenant, policy, reference)?
+                && let Some(existing) = make_room(tenant, policy, reference, caller.kind)?
             {
-                return found(existing, sessions::get(tenant, existing, datum::now(), true)?);
+                return replay(tenant, existing, &settings);
             }
             let expired = sessions::lock(tenant, id)?.state;
             let now = datum::now();
@@ -320,8 +360,9 @@ fn recover_checkout_session(
                 expiring_notice_at: session::expiring_notice_at(&settings, now, expires_at),
                 url: session::session_url(&settings, new_id),
                 reference_policy: policy.constraint(),
+                client_secret: settings.client_secret(tenant, new_id),
             };
-            if let Some(stored) = sessions::clone(tenant, id, &recovery, &tenant::caller())? {
+            if let Some(stored) = sessions::clone(tenant, id, &recovery, &caller.name)? {
                 worker::wake_at_commit(recovery.expiring_notice_at.unwrap_or(expires_at));
                 return Ok(stored);
             }

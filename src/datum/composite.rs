@@ -55,6 +55,8 @@ macro_rules! composite {
 }
 
 composite!(Session = "checkout.checkout_session");
+composite!(PublicSession = "checkout.public_checkout_session");
 composite!(Payment = "checkout.payment");
 composite!(Event = "checkout.webhook_event");
 composite!(Organization = "checkout.organization");
+composite!(ApiKey = "checkout.api_key");

@@ -12,7 +12,7 @@ mod composite;
 mod metadata;
 mod rows;
 
-pub use composite::{Composite, Event, Organization, Payment, Session};
+pub use composite::{ApiKey, Composite, Event, Organization, Payment, PublicSession, Session};
 pub use metadata::Metadata;
 pub use rows::Rows;
 

@@ -31,9 +31,33 @@ pub enum Error {
     #[error("{reason}")]
     NotAuthenticated { reason: &'static str },
 
+    /// Unknown, wrong, revoked and expired are the same.
+    #[error("invalid API key")]
+    InvalidApiKey,
+
+    /// What came with an HTTP request is no credential.
+    #[error("{reason}")]
+    Unauthorized { reason: String },
+
+    #[error("a publishable API key may not call this function")]
+    NotAllowed {
+        /// Whether the key came with an HTTP request.
+        http: bool,
+    },
+
+    #[error("API key \"{api_key_id}\" not found")]
+    ApiKeyNotFound { api_key_id: String },
+
+    #[error("API key \"{api_key_id}\" is {status}")]
+    ApiKeyNotActive { api_key_id: String, status: &'static str },
+
     /// The text of `GET /checkout-sessions/:id` in the lomi API. Unknown and another tenant's are the same.
     #[error("Checkout session with ID {checkout_session_id} not found or access denied")]
     SessionNotFound { checkout_session_id: Uuid },
+
+    /// A wrong secret and an unknown session are the same.
+    #[error("checkout session not found, or client_secret is wrong")]
+    PublicSessionNotFound,
 
     #[error("argument \"{argument}\" does not name a {what}, or access is denied")]
     CursorNotFound { argument: &'static str, what: &'static str },
@@ -74,6 +98,10 @@ impl Error {
         Self::InvalidArgument { argument, fault: fault.into() }
     }
 
+    pub fn unauthorized(reason: impl Into<String>) -> Self {
+        Self::Unauthorized { reason: reason.into() }
+    }
+
     /// Five characters, as SQL clients see them.
     pub fn sqlstate(&self) -> &'static str {
         match self {
@@ -81,8 +109,14 @@ impl Error {
             Self::InvalidArgument { .. } | Self::CustomerRequired => "22023",
             Self::OutOfRange { .. } => "22003",
             Self::Malformed { .. } => "22P02",
-            Self::NotAuthenticated { .. } => "28000",
+            Self::NotAuthenticated { .. } | Self::InvalidApiKey => "28000",
+            Self::Unauthorized { .. } => "PT401",
+            // PostgREST would make 401 of 42501: to it, who shows an API key and no token is nobody.
+            Self::NotAllowed { http: true } => "PT403",
+            Self::NotAllowed { http: false } => "42501",
             Self::SessionNotFound { .. }
+            | Self::PublicSessionNotFound
+            | Self::ApiKeyNotFound { .. }
             | Self::CursorNotFound { .. }
             | Self::OrganizationNotFound { .. }
             | Self::EventNotFound { .. } => "PT404",
@@ -91,6 +125,7 @@ impl Error {
             | Self::PaymentInProgress { .. }
             | Self::PaymentConflict { .. }
             | Self::IdempotencyConflict
+            | Self::ApiKeyNotActive { .. }
             | Self::LeaseLost { .. } => "PT409",
             Self::ReferenceTaken { .. } => "23505",
             Self::Internal(_) => "XX000",
@@ -109,8 +144,9 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::NotAuthenticated { .. } => Some(
-                "Use a role that has checkout_sessions.organization_id set by ALTER ROLE ... SET, or that was granted to SET it.",
+                "Call checkout.authenticate() in the same transaction, or use a role that has checkout_sessions.organization_id set.",
             ),
+            Self::NotAllowed { .. } => Some("Use a secret API key, from a server."),
             Self::SessionNotOpen { .. } => Some("Create a new checkout session."),
             Self::IdempotencyConflict => Some("Use another idempotency key for another request."),
             Self::ReferenceTaken { .. } => {

@@ -2,12 +2,17 @@
 //!
 //! Nothing here knows Postgres: no `use pgrx`, no SQL. Plain unit tests cover all of it.
 
+pub mod api_key;
+pub mod client_secret;
+pub mod credential;
 pub mod error;
 pub mod event;
 pub mod idempotency;
 pub mod money;
 pub mod payment;
+pub mod redact;
 pub mod reference;
+pub mod request;
 pub mod retry;
 pub mod session;
 pub mod status;

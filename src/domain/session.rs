@@ -5,6 +5,8 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 use uuid::{ContextV7, Timestamp, Uuid};
 
+use super::client_secret;
+use super::credential::Tenant;
 use super::error::{Error, Result};
 use super::money::{self, Currency};
 use super::reference::ReferencePolicy;
@@ -21,9 +23,18 @@ pub struct Settings {
     pub payment_methods: Vec<String>,
     pub base_url: Option<String>,
     pub expiring_notice: Option<TimeDelta>,
+    /// What the client secrets of its sessions are derived from.
+    pub client_secret_key: client_secret::Key,
 }
 
-/// What an organization has that says nothing else.
+impl Settings {
+    /// The client secret of a session.
+    pub fn client_secret(&self, tenant: Tenant, checkout_session_id: Uuid) -> String {
+        client_secret::derive(&self.client_secret_key, tenant, checkout_session_id)
+    }
+}
+
+/// What an organization has that says nothing else; its key has yet to be made.
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -38,6 +49,7 @@ impl Default for Settings {
             payment_methods: vec!["bank_transfer".into(), "payid".into()],
             base_url: None,
             expiring_notice: None,
+            client_secret_key: [0; 32],
         }
     }
 }
@@ -75,6 +87,9 @@ pub struct Request<'a> {
     pub expires_at: Option<DateTime<Utc>>,
     #[serde(serialize_with = "span")]
     pub expires_in: Option<TimeDelta>,
+    /// Not part of what is asked for: a repetition may have another.
+    #[serde(skip)]
+    pub trace_id: Option<&'a str>,
     /// Set only when the request is hashed: the text of its metadata.
     pub metadata: Option<String>,
 }
@@ -131,6 +146,7 @@ impl Request<'_> {
             ("price_id", self.price_id, check::SHORT_TEXT),
             ("subscription_id", self.subscription_id, check::SHORT_TEXT),
             ("payment_link_id", self.payment_link_id, check::SHORT_TEXT),
+            ("trace_id", self.trace_id, check::SHORT_TEXT),
         ] {
             check::optional_text(argument, value, limit)?;
         }

@@ -97,7 +97,7 @@ fn compose<'a>(tenant: Tenant, filter: &Filter<'a>, now: DateTime<Utc>) -> (Stri
     let direction = if filter.ending_before.is_some() { "ASC" } else { "DESC" };
     // Literals, because the planner takes a parameter of LIMIT for a tenth of all rows.
     let sql = format!(
-        "SELECT checkout_data.session_at(s, $3, false) FROM checkout_data.checkout_sessions s \
+        "SELECT checkout_data.session_at(s, $3, false, NULL) FROM checkout_data.checkout_sessions s \
          WHERE s.organization_id = $1 AND s.environment = $2{conditions} \
          ORDER BY s.checkout_session_id {direction} LIMIT {} OFFSET {}",
         filter.page_size, filter.page_offset

@@ -1,5 +1,6 @@
 //! The only place with SQL that Rust runs: one constant and one function a statement, names fully qualified, plans kept.
 
+pub mod api_keys;
 pub mod events;
 pub mod idempotency;
 pub mod list;

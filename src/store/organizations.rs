@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::statement::{Argument, statement};
 use crate::datum::{self, Organization};
-use crate::domain::Result;
+use crate::domain::{Error, Result};
 use crate::domain::reference::ReferencePolicy;
 use crate::domain::session::Settings;
 use crate::domain::time::Lifetime;
@@ -14,7 +14,7 @@ statement!(
     SETTINGS,
     Read,
     "SELECT o.default_lifetime, o.minimum_lifetime, o.maximum_lifetime, o.max_retry_attempts::integer, o.reference_policy, \
-       o.sub_minor_amounts, o.payment_methods, o.base_url, o.expiring_notice \
+       o.sub_minor_amounts, o.payment_methods, o.base_url, o.expiring_notice, o.client_secret_key::bytea \
      FROM checkout_data.organizations o WHERE o.organization_id = $1"
 );
 
@@ -29,6 +29,7 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
                 row.get::<bool>(6)?,
                 row.get::<Vec<String>>(7)?,
                 row.get::<String>(8)?,
+                row.get::<Vec<u8>>(10)?,
             ))
         })
     })?;
@@ -39,6 +40,7 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
         sub_minor,
         methods,
         base_url,
+        Some(client_secret_key),
     )) = row
     else {
         return Ok(None);
@@ -55,11 +57,14 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
         payment_methods: methods.unwrap_or_default(),
         base_url,
         expiring_notice: notice.map(|notice| datum::from_interval("expiring_notice", notice)).transpose()?,
+        client_secret_key: client_secret_key
+            .try_into()
+            .map_err(|_| Error::Internal("an organization's client_secret_key has not 32 bytes".into()))?,
     }))
 }
 
 /// The columns of an organization as they are written.
-fn columns(organization_id: Uuid, name: &str, settings: &Settings) -> [Argument<'static>; 11] {
+fn columns(organization_id: Uuid, name: &str, settings: &Settings) -> [Argument<'static>; 12] {
     [
         datum::uuid(organization_id).into(),
         name.to_owned().into(),
@@ -72,6 +77,7 @@ fn columns(organization_id: Uuid, name: &str, settings: &Settings) -> [Argument<
         settings.payment_methods.clone().into(),
         settings.base_url.clone().into(),
         settings.expiring_notice.map(datum::interval).into(),
+        settings.client_secret_key.to_vec().into(),
     ]
 }
 
@@ -79,8 +85,9 @@ statement!(
     INSERT,
     Write,
     "INSERT INTO checkout_data.organizations (organization_id, name, default_lifetime, minimum_lifetime, maximum_lifetime, \
-       max_retry_attempts, reference_policy, sub_minor_amounts, payment_methods, base_url, expiring_notice) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+       max_retry_attempts, reference_policy, sub_minor_amounts, payment_methods, base_url, expiring_notice, \
+       client_secret_key) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 );
 
 pub fn insert(organization_id: Uuid, name: &str, settings: &Settings) -> Result<()> {
@@ -107,8 +114,8 @@ statement!(
     "UPDATE checkout_data.organizations o \
      SET name = $2, default_lifetime = $3, minimum_lifetime = $4, maximum_lifetime = $5, max_retry_attempts = $6, \
        reference_policy = $7, sub_minor_amounts = $8, payment_methods = $9, base_url = $10, expiring_notice = $11, \
-       updated_at = clock_timestamp() \
-     WHERE o.organization_id = $1 RETURNING ROW(o.*)::checkout.organization"
+       client_secret_key = $12, updated_at = clock_timestamp() \
+     WHERE o.organization_id = $1 RETURNING checkout_data.organization_of(o)"
 );
 
 pub fn update(organization_id: Uuid, name: &str, settings: &Settings) -> Result<Option<Organization>> {
@@ -119,7 +126,7 @@ pub fn update(organization_id: Uuid, name: &str, settings: &Settings) -> Result<
 statement!(
     LIST,
     Read,
-    "SELECT ROW(o.*)::checkout.organization FROM checkout_data.organizations o ORDER BY o.created_at, o.organization_id"
+    "SELECT checkout_data.organization_of(o) FROM checkout_data.organizations o ORDER BY o.created_at, o.organization_id"
 );
 
 pub fn list() -> Result<Vec<Organization>> {

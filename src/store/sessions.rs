@@ -7,7 +7,7 @@ use pgrx::spi::{SpiHeapTupleData, SpiResult};
 use uuid::Uuid;
 
 use super::statement::{Argument, statement};
-use crate::datum::{self, Metadata, Session};
+use crate::datum::{self, Metadata, PublicSession, Session};
 use crate::domain::money::{self, Currency};
 use crate::domain::payment;
 use crate::domain::session::{NewSession, Request};
@@ -28,11 +28,11 @@ macro_rules! insert {
              allow_quantity, allow_coupon_code, require_billing_address, is_spi, is_pos, reference, reference_policy, \
              created_by, title, description, product_id, price_id, subscription_id, payment_link_id, country, \
              customer_id, customer_email, customer_name, customer_phone, success_url, cancel_url, url, payment_methods, \
-             metadata) \
+             metadata, trace_id) \
              VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
-             $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, COALESCE($34, '{}'))",
+             $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, COALESCE($34, '{}'), $35)",
             $tail,
-            " RETURNING checkout_data.session_at(s, $6, false)"
+            " RETURNING checkout_data.session_at(s, $6, false, $36)"
         )
     };
 }
@@ -46,6 +46,7 @@ pub fn insert(
     metadata: Option<Metadata>,
     session: &NewSession,
     created_by: &str,
+    client_secret: &str,
     unless_taken: bool,
 ) -> Result<Option<Session>> {
     let [organization_id, environment, id] = key(tenant, session.checkout_session_id);
@@ -84,6 +85,8 @@ pub fn insert(
         session.url.as_deref().into(),
         session.payment_methods.clone().into(),
         metadata.into(),
+        request.trace_id.into(),
+        client_secret.into(),
     ];
     let statement = if unless_taken { &INSERT_UNLESS_TAKEN } else { &INSERT };
     statement.with(|statement| statement.composite(&arguments))
@@ -104,7 +107,7 @@ statement!(
      o.cancel_url, o.payment_methods, o.metadata \
      FROM checkout_data.checkout_sessions o \
      WHERE o.organization_id = $1 AND o.environment = $2 AND o.checkout_session_id = $3 \
-     ON CONFLICT DO NOTHING RETURNING checkout_data.session_at(s, $5, false)"
+     ON CONFLICT DO NOTHING RETURNING checkout_data.session_at(s, $5, false, $11)"
 );
 
 /// What a recovered session does not take from the one it recovers.
@@ -115,6 +118,7 @@ pub struct Recovery {
     pub expiring_notice_at: Option<DateTime<Utc>>,
     pub url: Option<String>,
     pub reference_policy: &'static str,
+    pub client_secret: String,
 }
 
 /// Stores a copy of a session. `None` when its reference is taken.
@@ -132,6 +136,7 @@ pub fn clone(tenant: Tenant, expired: Uuid, recovery: &Recovery, created_by: &st
             recovery.url.as_deref().into(),
             created_by.into(),
             recovery.reference_policy.into(),
+            recovery.client_secret.as_str().into(),
         ])
     })
 }
@@ -139,15 +144,36 @@ pub fn clone(tenant: Tenant, expired: Uuid, recovery: &Recovery, created_by: &st
 statement!(
     GET,
     Read,
-    "SELECT checkout_data.session_at(s, $4, $5) FROM checkout_data.checkout_sessions s \
+    "SELECT checkout_data.session_at(s, $4, $5, $6) FROM checkout_data.checkout_sessions s \
      WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3"
 );
 
 /// A session as it is at `now`.
-pub fn get(tenant: Tenant, id: Uuid, now: DateTime<Utc>, idempotent_replay: bool) -> Result<Option<Session>> {
+pub fn get(
+    tenant: Tenant,
+    id: Uuid,
+    now: DateTime<Utc>,
+    idempotent_replay: bool,
+    client_secret: Option<&str>,
+) -> Result<Option<Session>> {
     let [organization_id, environment, id] = key(tenant, id);
-    let arguments = [organization_id, environment, id, datum::timestamp(now).into(), idempotent_replay.into()];
+    let now = datum::timestamp(now).into();
+    let arguments = [organization_id, environment, id, now, idempotent_replay.into(), client_secret.into()];
     GET.with(|statement| statement.composite(&arguments))
+}
+
+statement!(
+    GET_PUBLIC,
+    Read,
+    "SELECT checkout_data.public_session_at(s, o.name, $4) FROM checkout_data.checkout_sessions s \
+     JOIN checkout_data.organizations o ON o.organization_id = s.organization_id \
+     WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3"
+);
+
+/// A session as its buyer sees it.
+pub fn get_public(tenant: Tenant, id: Uuid, now: DateTime<Utc>) -> Result<Option<PublicSession>> {
+    let [organization_id, environment, id] = key(tenant, id);
+    GET_PUBLIC.with(|statement| statement.composite(&[organization_id, environment, id, datum::timestamp(now).into()]))
 }
 
 statement!(
@@ -246,7 +272,7 @@ statement!(
        SELECT (e.session).organization_id, (e.session).environment, (e.session).checkout_session_id, \
          (e.session).event_count, 'checkout.session.expired', $4, 'expired', (e.session).attempts, $4 \
        FROM expired e) \
-     SELECT checkout_data.session_at(e.session, $4, false) FROM expired e"
+     SELECT checkout_data.session_at(e.session, $4, false, NULL) FROM expired e"
 );
 
 /// Makes a locked session expired, and tells the outbox. A deadline that has passed is when it happened.

@@ -38,6 +38,16 @@ macro_rules! statement {
 }
 pub(super) use statement;
 
+/// Runs `read` on a snapshot that has everything committed by now, even in a REPEATABLE READ transaction.
+pub(super) fn with_latest_snapshot<R>(read: impl FnOnce() -> R) -> R {
+    // SAFETY: within a transaction, and not in a parallel worker; should `read` raise an error, the abort pops it.
+    unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()) };
+    let result = read();
+    // SAFETY: the one that was pushed.
+    unsafe { pg_sys::PopActiveSnapshot() };
+    result
+}
+
 impl Statement {
     pub const fn new(access: Access, sql: &'static str) -> Self {
         Self { sql: Cow::Borrowed(sql), access, plan: OnceCell::new() }

@@ -1,4 +1,5 @@
-//! What happens on its own: sessions expire on time, reminders are written, old keys and events are purged.
+//! What happens on its own: sessions expire on time, reminders are written, the last uses of API keys
+//! are noted, old keys and events are purged.
 //!
 //! As with autovacuum, there is a launcher, which connects to no database, and a worker for a database while it has
 //! something to do there. A worker whose database has nothing due within seconds exits, so that nothing holds up DROP
@@ -11,12 +12,14 @@ mod launcher;
 mod process;
 mod registry;
 mod sweeper;
+mod uses;
 mod wake;
 
 use pgrx::pg_sys;
 
 pub use registry::status;
 pub use sweeper::retention;
+pub use uses::{note_use, write_uses};
 pub use wake::wake_at_commit;
 
 /// Sets up shared memory and the launcher, if the postmaster is loading the library.
@@ -26,6 +29,7 @@ pub fn init() {
         unsafe { (pg_sys::process_shared_preload_libraries_in_progress, pg_sys::IsBinaryUpgrade) };
     if preloading && !upgrading {
         registry::init();
+        uses::init();
         launcher::register();
     }
 }

@@ -9,7 +9,7 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::prelude::*;
 
-use super::{process, registry};
+use super::{process, registry, uses};
 use crate::domain::{Error, Result};
 use crate::store::maintenance;
 use crate::{datum, gucs, report};
@@ -132,6 +132,7 @@ fn sweep(database: pg_sys::Oid) -> Result<Sweep> {
         if expired.max(noticed) >= full {
             return Ok(Sweep::More);
         }
+        uses::write_uses()?;
         let retention = retention();
         let purged_at = datum::from_micros(registry::last_purge_at(database));
         let purging = purged_at + PURGE_EVERY <= now;

@@ -1,0 +1,120 @@
+-- Which roles may call what.
+
+-- A role has an access if it may execute the function of that name: the server then keeps and dumps what was granted, and
+-- forgets a role that is dropped. The first three also say what a role may do whose transaction has shown no credential:
+-- see src/tenant.rs. Nobody calls them.
+CREATE FUNCTION checkout_data.secret_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
+COMMENT ON FUNCTION checkout_data.secret_access IS 'Who may execute this acts as a secret API key of the organization in its settings.';
+CREATE FUNCTION checkout_data.publishable_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
+COMMENT ON FUNCTION checkout_data.publishable_access IS 'Who may execute this acts as a publishable API key of the organization in its settings.';
+CREATE FUNCTION checkout_data.gateway_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
+COMMENT ON FUNCTION checkout_data.gateway_access IS 'The claims of requests are believed where the session user may execute this.';
+CREATE FUNCTION checkout_data.request_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
+COMMENT ON FUNCTION checkout_data.request_access IS 'Who may execute this has to show a credential in each transaction.';
+CREATE FUNCTION checkout_data.dispatcher_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
+COMMENT ON FUNCTION checkout_data.dispatcher_access IS 'Who may execute this delivers the events of all organizations.';
+CREATE FUNCTION checkout_data.admin_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
+COMMENT ON FUNCTION checkout_data.admin_access IS 'Who may execute this manages organizations, their API keys and the worker.';
+
+CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_name text)
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    SELECT given.access, unnest(given.functions)
+    FROM (VALUES
+        ('secret', ARRAY[
+            'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
+            'recover_checkout_session', 'begin_payment', 'record_payment', 'list_payments', 'list_webhook_events',
+            'session_funnel', 'public_checkout_session', 'redirect_url', 'current_organization_id', 'current_environment']),
+        ('publishable', ARRAY[
+            'create_checkout_session', 'public_checkout_session', 'redirect_url', 'current_organization_id',
+            'current_environment']),
+        -- Everything that any API key may do: the key decides.
+        ('request', ARRAY[
+            'authenticate', 'pre_request',
+            'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
+            'recover_checkout_session', 'begin_payment', 'record_payment', 'list_payments', 'list_webhook_events',
+            'session_funnel', 'public_checkout_session', 'redirect_url', 'current_organization_id', 'current_environment']),
+        -- Takes the role of each request, and calls nothing itself.
+        ('gateway', ARRAY[]::text[]),
+        ('dispatcher', ARRAY[
+            'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events', 'outbox_status']),
+        ('admin', ARRAY[
+            'create_organization', 'update_organization', 'list_organizations', 'rotate_client_secrets', 'create_api_key',
+            'list_api_keys', 'revoke_api_key', 'roll_api_key', 'expire_due_checkout_sessions', 'redeliver_webhook_events',
+            'outbox_status', 'worker_status', 'security_report'])
+    ) AS given (access, functions)
+    $$;
+COMMENT ON FUNCTION checkout_data.accesses IS 'Which functions of schema checkout each access lets a role call.';
+
+CREATE FUNCTION checkout_data.functions_of_access(access text) RETURNS SETOF regprocedure
+    LANGUAGE sql STABLE
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    SELECT p.oid::regprocedure FROM pg_proc p
+    WHERE p.pronamespace = 'checkout_data'::regnamespace AND p.proname = functions_of_access.access || '_access'
+    UNION ALL
+    SELECT p.oid::regprocedure FROM pg_proc p JOIN checkout_data.accesses() a ON a.function_name = p.proname
+    WHERE p.pronamespace = 'checkout'::regnamespace AND a.access = functions_of_access.access
+    $$;
+COMMENT ON FUNCTION checkout_data.functions_of_access IS 'The functions that an access lets a role execute, its own among them.';
+
+CREATE FUNCTION checkout_data.check_access(role regrole, access text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    BEGIN
+        IF role IS NULL THEN
+            RAISE null_value_not_allowed USING MESSAGE = 'argument "role" must not be null';
+        END IF;
+        IF access IS NULL THEN
+            RAISE null_value_not_allowed USING MESSAGE = 'argument "access" must not be null';
+        END IF;
+        IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = role) THEN
+            RAISE invalid_parameter_value USING MESSAGE = 'argument "role" must name a role, and not PUBLIC';
+        END IF;
+        IF access <> ALL (ARRAY['secret', 'publishable', 'request', 'gateway', 'dispatcher', 'admin']) THEN
+            RAISE invalid_parameter_value
+                USING MESSAGE = 'argument "access" must be secret, publishable, request, gateway, dispatcher or admin';
+        END IF;
+    END
+    $$;
+COMMENT ON FUNCTION checkout_data.check_access IS 'Checks the arguments of grant_access and revoke_access.';
+
+CREATE FUNCTION checkout.grant_access(role regrole, access text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    DECLARE
+        callable regprocedure;
+    BEGIN
+        PERFORM checkout_data.check_access(role, access);
+        FOR callable IN SELECT checkout_data.functions_of_access(access) LOOP
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', callable, role);
+        END LOOP;
+        EXECUTE format('GRANT USAGE ON SCHEMA checkout TO %s', role);
+    END
+    $$;
+
+CREATE FUNCTION checkout.revoke_access(role regrole, access text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    DECLARE
+        callable regprocedure;
+    BEGIN
+        PERFORM checkout_data.check_access(role, access);
+        -- What another access of the role lets it execute, it keeps.
+        FOR callable IN
+            SELECT checkout_data.functions_of_access(access)
+            EXCEPT
+            SELECT kept.callable
+            FROM pg_proc p, aclexplode(p.proacl) AS granted,
+                LATERAL checkout_data.functions_of_access(left(p.proname, -length('_access'))) AS kept (callable)
+            WHERE p.pronamespace = 'checkout_data'::regnamespace AND right(p.proname, length('_access')) = '_access'
+                AND granted.grantee = role AND p.proname <> access || '_access'
+        LOOP
+            EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM %s', callable, role);
+        END LOOP;
+    END
+    $$;

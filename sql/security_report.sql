@@ -1,0 +1,182 @@
+-- What an auditor would look for, as one query over the catalogs.
+
+CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object text, role text, advice text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    WITH
+    schema AS (SELECT n.* FROM pg_namespace n WHERE n.nspname IN ('checkout', 'checkout_data')),
+    owner_role AS (SELECT r.* FROM pg_roles r WHERE r.rolname IN ('checkout_sessions_api', 'checkout_sessions_worker')),
+    function AS (SELECT p.* FROM pg_proc p JOIN schema n ON n.oid = p.pronamespace),
+    relation AS (
+        SELECT c.* FROM pg_class c JOIN schema n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')),
+    -- Who was given which access, and what that lets them execute.
+    granted_access AS (
+        SELECT a.grantee, left(f.proname, -length('_access')) AS access
+        FROM function f, aclexplode(f.proacl) AS a
+        WHERE f.proname LIKE '%\_access' AND f.prorettype = 'void'::regtype AND f.pronargs = 0 AND a.grantee <> f.proowner),
+    application_role AS (SELECT r.* FROM pg_roles r WHERE r.oid IN (SELECT g.grantee FROM granted_access g)),
+    executable AS (
+        SELECT g.grantee, callable::oid AS function
+        FROM granted_access g, LATERAL checkout_data.functions_of_access(g.access) AS callable),
+    -- Every grant on what is ours, but for the owners' own.
+    object AS (
+        SELECT 'pg_proc'::regclass AS class, f.oid, 0 AS part, f.oid::regprocedure::text AS name, f.proowner AS owner,
+            COALESCE(f.proacl, acldefault('f', f.proowner)) AS acl FROM function f
+        UNION ALL
+        SELECT 'pg_class'::regclass, c.oid, 0, c.oid::regclass::text, c.relowner, c.relacl FROM relation c
+        UNION ALL
+        SELECT 'pg_class'::regclass, c.oid, a.attnum, concat(c.oid::regclass, '.', quote_ident(a.attname)), c.relowner, a.attacl
+        FROM relation c JOIN pg_attribute a ON a.attrelid = c.oid WHERE a.attacl IS NOT NULL
+        UNION ALL
+        SELECT 'pg_namespace'::regclass, n.oid, 0, n.nspname, n.nspowner, n.nspacl FROM schema n),
+    privilege AS (
+        SELECT o.class, o.oid, o.part, o.name, a.grantee, a.privilege_type, a.is_grantable
+        FROM object o, aclexplode(o.acl) AS a WHERE a.grantee <> o.owner),
+    installed AS (
+        SELECT i.classoid, i.objoid, i.objsubid, a.grantee, a.privilege_type
+        FROM pg_init_privs i, aclexplode(i.initprivs) AS a
+        WHERE EXISTS (SELECT FROM object o WHERE o.class = i.classoid AND o.oid = i.objoid)),
+    unexpected AS (
+        SELECT p.*, CASE WHEN p.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(p.grantee) END AS role_name
+        FROM privilege p
+        WHERE p.is_grantable OR NOT (
+            -- What the installation gave its own roles,
+            (p.grantee IN (SELECT r.oid FROM owner_role r)
+                AND EXISTS (
+                    SELECT FROM installed i
+                    WHERE i.classoid = p.class AND i.objoid = p.oid AND i.objsubid = p.part
+                        AND i.grantee = p.grantee AND i.privilege_type = p.privilege_type))
+            -- and what grant_access gives.
+            OR (p.class = 'pg_proc'::regclass
+                AND EXISTS (SELECT FROM executable e WHERE e.grantee = p.grantee AND e.function = p.oid))
+            OR (p.name = 'checkout' AND p.privilege_type = 'USAGE' AND p.grantee <> 0))),
+    policy AS (
+        SELECT c.relname, p.polname, p.polcmd = '*' AND p.polpermissive AS for_all, p.polroles,
+            pg_get_expr(p.polqual, p.polrelid) AS qual, pg_get_expr(p.polwithcheck, p.polrelid) AS with_check
+        FROM pg_policy p JOIN relation c ON c.oid = p.polrelid),
+    expected_policy AS (
+        SELECT c.relname, e.polname, ARRAY[(SELECT r.oid FROM owner_role r WHERE r.rolname = e.role)] AS polroles, e.qual, e.with_check
+        FROM relation c
+        JOIN (VALUES
+            ('every_tenant', 'checkout_sessions_worker', NULL, 'true', 'true'),
+            ('tenant', 'checkout_sessions_api', ARRAY['organizations'],
+                '(organization_id = checkout.current_organization_id())', 'false'),
+            ('tenant', 'checkout_sessions_api', ARRAY['checkout_sessions', 'idempotency_keys', 'payments', 'webhook_outbox'],
+                '((organization_id = checkout.current_organization_id()) AND ((environment)::text = checkout.current_environment()))',
+                '((organization_id = checkout.current_organization_id()) AND ((environment)::text = checkout.current_environment()))')
+        ) AS e (polname, role, tables, qual, with_check) ON e.tables IS NULL OR c.relname = ANY (e.tables)
+        WHERE c.relkind = 'r')
+
+    SELECT 'dangerous role', NULL, r.rolname::text,
+        format('ALTER ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOREPLICATION', r.rolname)
+    FROM owner_role r WHERE r.rolcanlogin OR r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR r.rolreplication
+
+    UNION ALL
+    SELECT 'role membership', pg_get_userbyid(m.roleid)::text, pg_get_userbyid(m.member)::text,
+        format('REVOKE %I FROM %I', pg_get_userbyid(m.roleid), pg_get_userbyid(m.member))
+    FROM pg_auth_members m WHERE (SELECT array_agg(r.oid) FROM owner_role r) && ARRAY[m.roleid, m.member]
+
+    UNION ALL
+    SELECT 'application role above row-level security', NULL, r.rolname::text,
+        'let applications use a role without SUPERUSER, BYPASSRLS or CREATEROLE, that is no member of such a role or of those that reach the server''s files'
+    FROM application_role r
+    WHERE r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR EXISTS (
+        SELECT FROM pg_roles above
+        WHERE pg_has_role(r.oid, above.oid, 'MEMBER') AND above.oid <> r.oid
+            AND (above.rolsuper OR above.rolbypassrls OR above.rolcreaterole OR above.rolname IN
+                ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')))
+
+    UNION ALL
+    SELECT 'anonymous role with rights of its own', NULL, r.rolname::text,
+        'a role with request access acts by what each request shows: take its other accesses, and its memberships, away'
+    FROM application_role r
+    WHERE NOT r.rolsuper AND EXISTS (SELECT FROM granted_access g WHERE g.grantee = r.oid AND g.access = 'request')
+        AND EXISTS (
+            SELECT FROM function f
+            WHERE f.proname IN ('secret_access', 'dispatcher_access', 'admin_access') AND has_function_privilege(r.oid, f.oid, 'EXECUTE'))
+
+    UNION ALL
+    SELECT 'unexpected grant', concat(u.privilege_type, ' on ', u.name), u.role_name,
+        CASE WHEN u.class = 'pg_proc'::regclass THEN 'REVOKE it; checkout.grant_access() gives roles what they need'
+            ELSE 'REVOKE it; no application needs it' END
+    FROM unexpected u
+
+    UNION ALL
+    SELECT 'default privileges', concat(CASE d.defaclobjtype WHEN 'f' THEN 'functions' WHEN 'r' THEN 'tables' ELSE 'schemas' END,
+            COALESCE(' in schema ' || n.nspname, '')),
+        CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END,
+        format('ALTER DEFAULT PRIVILEGES FOR ROLE %I ... REVOKE it: it would open what an update adds', pg_get_userbyid(d.defaclrole))
+    FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace, aclexplode(d.defaclacl) AS a
+    WHERE d.defaclobjtype IN ('f', 'r', 'n') AND a.grantee <> d.defaclrole
+        AND (n.oid IN (SELECT s.oid FROM schema s)
+            OR n.oid IS NULL AND d.defaclrole = (SELECT e.extowner FROM pg_extension e WHERE e.extname = 'checkout_sessions'))
+        -- Without an entry, everybody may execute new functions: an entry that takes nothing away adds nothing.
+        AND NOT (n.oid IS NULL AND d.defaclobjtype = 'f' AND a.grantee = 0)
+
+    UNION ALL
+    SELECT 'owner', o.name, pg_get_userbyid(o.owner)::text, 'ALTER ... OWNER TO a superuser'
+    FROM object o JOIN pg_roles r ON r.oid = o.owner
+    WHERE o.part = 0 AND NOT r.rolsuper
+        AND NOT (o.class = 'pg_proc'::regclass AND r.oid IN (SELECT own.oid FROM owner_role own))
+
+    UNION ALL
+    SELECT 'owner above row-level security', f.oid::regprocedure::text, pg_get_userbyid(f.proowner)::text,
+        'ALTER FUNCTION ... OWNER TO the role that the installation chose'
+    FROM function f WHERE f.prosecdef AND f.proowner NOT IN (SELECT r.oid FROM owner_role r)
+
+    UNION ALL
+    SELECT 'search path', f.oid::regprocedure::text, NULL, 'ALTER FUNCTION ... SET search_path TO pg_catalog, pg_temp'
+    FROM function f
+    WHERE f.prosecdef AND 'search_path=pg_catalog, pg_temp' <> ALL (COALESCE(f.proconfig, ARRAY['']))
+
+    UNION ALL
+    SELECT 'foreign object', o.name, pg_get_userbyid(o.owner)::text, 'drop it, or move it to another schema'
+    FROM object o
+    WHERE o.part = 0 AND o.class <> 'pg_namespace'::regclass AND NOT EXISTS (
+        SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'checkout_sessions'
+        WHERE d.classid = o.class AND d.objid = o.oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')
+
+    UNION ALL
+    SELECT 'row-level security is off', c.oid::regclass::text, NULL, 'ALTER TABLE ... ENABLE ROW LEVEL SECURITY'
+    FROM relation c WHERE c.relkind = 'r' AND NOT c.relrowsecurity
+
+    UNION ALL
+    SELECT CASE WHEN e.relname IS NULL THEN 'added policy' WHEN p.relname IS NULL THEN 'missing policy' ELSE 'changed policy' END,
+        format('%I on checkout_data.%I', COALESCE(p.polname, e.polname), COALESCE(p.relname, e.relname)), NULL,
+        'restore the policies of the installation'
+    FROM policy p FULL JOIN expected_policy e ON e.relname = p.relname AND e.polname = p.polname
+    WHERE e.relname IS NULL OR p.relname IS NULL
+        OR (p.for_all, p.polroles, p.qual, p.with_check) IS DISTINCT FROM (true, e.polroles, e.qual, e.with_check)
+
+    UNION ALL
+    SELECT 'trigger', format('%I on %s', t.tgname, c.oid::regclass), NULL, 'drop it: it runs with the rights of whoever changes a row'
+    FROM pg_trigger t JOIN relation c ON c.oid = t.tgrelid
+    WHERE NOT t.tgisinternal AND t.tgname <> 'organizations_changed'
+
+    UNION ALL
+    SELECT 'rule', format('%I on %s', w.rulename, c.oid::regclass), NULL, 'drop it: it runs instead of what the functions say'
+    FROM pg_rewrite w JOIN relation c ON c.oid = w.ev_class WHERE c.relkind = 'r'
+
+    UNION ALL
+    SELECT 'tenant can be chosen', p.parname, CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END,
+        'REVOKE SET, ALTER SYSTEM ON PARAMETER: only a trusted backend with secret access and no other may choose for whom it acts'
+    FROM pg_parameter_acl p, aclexplode(p.paracl) AS a LEFT JOIN pg_roles r ON r.oid = a.grantee
+    WHERE p.parname IN ('checkout_sessions.organization_id', 'checkout_sessions.environment', 'checkout_sessions.jwt_organization_claim')
+        AND NOT COALESCE(r.rolsuper, false)
+        AND (p.parname = 'checkout_sessions.jwt_organization_claim' OR a.grantee = 0
+            OR NOT EXISTS (SELECT FROM granted_access g WHERE g.grantee = a.grantee AND g.access = 'secret')
+            OR EXISTS (SELECT FROM granted_access g WHERE g.grantee = a.grantee AND g.access <> 'secret'))
+
+    UNION ALL
+    SELECT 'tenant of everybody', split_part(setting, '=', 1), 'PUBLIC',
+        'RESET it: a tenant is for one role (ALTER ROLE ... SET) or one transaction'
+    FROM pg_db_role_setting s, unnest(s.setconfig) AS setting
+    WHERE s.setrole = 0 AND setting LIKE 'checkout_sessions.organization_id=%'
+    UNION ALL
+    SELECT 'tenant of everybody', s.name, 'PUBLIC', 'take it out of the server''s configuration: a tenant is for one role or one transaction'
+    FROM pg_settings s
+    WHERE s.name = 'checkout_sessions.organization_id' AND s.source IN ('configuration file', 'command line', 'environment variable')
+
+    ORDER BY 1, 2, 3
+    $$;

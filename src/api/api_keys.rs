@@ -1,0 +1,123 @@
+//! API keys: create, list, revoke and roll.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use pgrx::Uuid;
+use pgrx::datum::{Interval, TimestampWithTimeZone};
+use pgrx::prelude::*;
+
+use crate::datum::{self, ApiKey, Rows};
+use crate::domain::api_key;
+use crate::domain::credential::{Environment, Kind, Tenant};
+use crate::domain::validate::{self, required};
+use crate::domain::{Error, Result};
+use crate::report::or_raise;
+use crate::store::api_keys::{self, NewApiKey};
+use crate::store::organizations;
+use crate::tenant;
+
+/// For how long a key that is rolled goes on being accepted, at most.
+const MAXIMUM_OVERLAP: TimeDelta = TimeDelta::days(30);
+
+#[pg_extern(schema = "checkout", security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn create_api_key(
+    organization_id: Option<Uuid>,
+    kind: Option<&str>,
+    environment: Option<&str>,
+    name: default!(Option<&str>, "NULL"),
+    payment_methods: default!(Option<Vec<Option<String>>>, "NULL"),
+    expires_at: default!(Option<TimestampWithTimeZone>, "NULL"),
+) -> ApiKey {
+    or_raise((|| {
+        let organization_id = datum::from_uuid(required("organization_id", organization_id)?);
+        let kind: Kind = required("kind", kind)?.parse()?;
+        let environment: Environment = required("environment", environment)?.parse()?;
+        let name = validate::optional_text("name", name, validate::SHORT_TEXT)?;
+        let payment_methods = payment_methods.map(|methods| validate::payment_methods(&methods)).transpose()?;
+        let now = datum::now();
+        let expires_at = future(expires_at, now)?;
+        if organizations::lock(organization_id)?.is_none() {
+            return Err(Error::OrganizationNotFound { organization_id });
+        }
+        api_keys::insert(&NewApiKey {
+            key: &api_key::generate(kind, environment),
+            tenant: Tenant { organization_id, environment },
+            kind,
+            name,
+            payment_methods,
+            created_at: now,
+            created_by: &tenant::role(),
+            expires_at,
+        })
+    })())
+}
+
+fn future(expires_at: Option<TimestampWithTimeZone>, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
+    let expires_at = expires_at.map(|at| datum::from_timestamp("expires_at", at)).transpose()?;
+    match expires_at {
+        Some(at) if at <= now => Err(Error::invalid("expires_at", "must be in the future")),
+        expires_at => Ok(expires_at),
+    }
+}
+
+#[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
+#[search_path(pg_catalog, pg_temp)]
+fn list_api_keys(organization_id: default!(Option<Uuid>, "NULL")) -> Rows<ApiKey> {
+    Rows(or_raise(api_keys::list(organization_id.map(datum::from_uuid), datum::now())))
+}
+
+#[pg_extern(schema = "checkout", security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn revoke_api_key(api_key_id: Option<&str>) -> ApiKey {
+    or_raise((|| {
+        let api_key_id = name_of(required("api_key_id", api_key_id)?);
+        api_keys::revoke(api_key_id, datum::now())?.ok_or_else(|| unknown(api_key_id))
+    })())
+}
+
+#[pg_extern(schema = "checkout", security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn roll_api_key(
+    api_key_id: Option<&str>,
+    overlap: default!(Option<Interval>, "'24 hours'"),
+    expires_at: default!(Option<TimestampWithTimeZone>, "NULL"),
+) -> ApiKey {
+    or_raise((|| {
+        let api_key_id = name_of(required("api_key_id", api_key_id)?);
+        let overlap = datum::from_interval("overlap", required("overlap", overlap)?)?;
+        if overlap < TimeDelta::zero() || overlap > MAXIMUM_OVERLAP {
+            return Err(Error::invalid("overlap", "must be between 0 and 30 days"));
+        }
+        let old = api_keys::lock(api_key_id)?.ok_or_else(|| unknown(api_key_id))?;
+        let now = datum::now();
+        if let Some(status) = old.ended_at(now) {
+            return Err(Error::ApiKeyNotActive { api_key_id: api_key_id.to_owned(), status });
+        }
+        // A key that was made to end has a successor that is made to end: it lives as long, unless told otherwise.
+        let lifetime = old.expires_at.map(|at| at - old.created_at);
+        let expires_at = future(expires_at, now)?.or_else(|| lifetime.map(|lifetime| now + lifetime));
+        let new = api_key::generate(old.kind, old.tenant.environment);
+        let successor = api_keys::insert(&NewApiKey {
+            key: &new,
+            tenant: old.tenant,
+            kind: old.kind,
+            name: old.name.as_deref(),
+            payment_methods: old.payment_methods,
+            created_at: now,
+            created_by: &tenant::role(),
+            expires_at,
+        })?;
+        let ends_at = old.expires_at.map_or(now + overlap, |at| at.min(now + overlap));
+        api_keys::replace(api_key_id, new.api_key_id(), ends_at)?;
+        Ok(successor)
+    })())
+}
+
+/// Who gives a whole key where its name is asked for means the key of that name; the rest must not be repeated anywhere.
+fn name_of(text: &str) -> &str {
+    api_key::parse(text).map_or(text, |key| key.api_key_id)
+}
+
+fn unknown(api_key_id: &str) -> Error {
+    Error::ApiKeyNotFound { api_key_id: api_key_id.chars().take(api_key::NAME).collect() }
+}

@@ -1,0 +1,60 @@
+//! The HTTP request that a call came with, as PostgREST shows it: settings of the transaction.
+
+use std::ffi::{CStr, CString};
+
+use pgrx::pg_sys;
+use serde_json::{Map, Value};
+
+use crate::domain::{Error, Result, request};
+
+/// The headers of the request; `None` where there is no request.
+pub fn headers() -> Result<Option<Map<String, Value>>> {
+    object(c"request.headers", "the request's headers are not a JSON object")
+}
+
+/// The claims of the request's token, which somebody else has to have verified.
+pub fn claims() -> Result<Option<Map<String, Value>>> {
+    object(c"request.jwt.claims", "the token's claims are not a JSON object")
+}
+
+/// Has the response carry a header, where there is a request.
+pub fn respond(name: &str, value: &str) {
+    if setting(c"request.headers").is_none() {
+        return;
+    }
+    let before = setting(c"response.headers").unwrap_or_default();
+    let Ok(headers) = CString::new(request::with_header(&before, name, value)) else { return };
+    // SAFETY: NUL-terminated texts. As the caller could do it, for the rest of the transaction.
+    unsafe {
+        pg_sys::set_config_option(
+            c"response.headers".as_ptr(),
+            headers.as_ptr(),
+            pg_sys::GucContext::PGC_USERSET,
+            pg_sys::GucSource::PGC_S_SESSION,
+            pg_sys::GucAction::GUC_ACTION_LOCAL,
+            true,
+            0,
+            false,
+        );
+    }
+}
+
+/// PostgREST leaves an empty text behind on its connections, where there was a value before.
+fn setting(name: &CStr) -> Option<String> {
+    // SAFETY: a NUL-terminated name; missing_ok. The value is copied before anything can change it.
+    unsafe {
+        let value = pg_sys::GetConfigOption(name.as_ptr(), true, false);
+        if value.is_null() {
+            return None;
+        }
+        Some(CStr::from_ptr(value).to_string_lossy().into_owned()).filter(|text| !text.is_empty())
+    }
+}
+
+fn object(name: &CStr, fault: &str) -> Result<Option<Map<String, Value>>> {
+    match setting(name).map(|text| serde_json::from_str(&text)) {
+        None => Ok(None),
+        Some(Ok(object)) => Ok(Some(object)),
+        Some(Err(_)) => Err(Error::unauthorized(fault)),
+    }
+}
