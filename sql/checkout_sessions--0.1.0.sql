@@ -8,7 +8,7 @@ The ordering of items is not stable, it is driven by a dependency graph.
 -- bootstrap
 \echo Use "CREATE EXTENSION checkout_sessions" to load this file. \quit
 
--- Tables, types, constraints and indexes. Who may see and do what is in security.sql.
+-- The schemas, and the types of what the functions return.
 -- Every name and operator below is looked up in pg_catalog alone.
 SET LOCAL search_path TO pg_catalog, pg_temp;
 
@@ -18,6 +18,189 @@ COMMENT ON SCHEMA checkout IS 'Checkout sessions: the functions that application
 
 CREATE SCHEMA checkout_data;
 COMMENT ON SCHEMA checkout_data IS 'Checkout sessions: storage. Applications have no rights here; they call the functions of schema checkout.';
+
+-- what the functions return ---------------------------------------------------------------------------------------
+
+CREATE TYPE checkout.organization AS (
+    organization_id uuid,
+    name text,
+    default_lifetime interval,
+    minimum_lifetime interval,
+    maximum_lifetime interval,
+    max_retry_attempts integer,
+    reference_policy text,
+    sub_minor_amounts boolean,
+    payment_methods text[],
+    base_url text,
+    expiring_notice interval,
+    created_at timestamptz,
+    updated_at timestamptz
+);
+COMMENT ON TYPE checkout.organization IS 'A tenant and its settings.';
+
+CREATE TYPE checkout.checkout_session AS (
+    checkout_session_id uuid,
+    organization_id uuid,
+    environment text,
+    amount numeric,
+    currency_code text,
+    status text,
+    payment_status text,
+    payment_id text,
+    attempts integer,
+    max_retry_attempts integer,
+    title text,
+    description text,
+    reference text,
+    customer_id text,
+    customer_email text,
+    customer_name text,
+    customer_phone text,
+    product_id text,
+    price_id text,
+    subscription_id text,
+    payment_link_id text,
+    quantity integer,
+    allow_quantity boolean,
+    allow_coupon_code boolean,
+    require_billing_address boolean,
+    is_spi boolean,
+    is_pos boolean,
+    country text,
+    success_url text,
+    cancel_url text,
+    url text,
+    client_secret text,
+    payment_methods text[],
+    metadata jsonb,
+    recovered_from uuid,
+    expires_at timestamptz,
+    completed_at timestamptz,
+    created_at timestamptz,
+    created_by text,
+    trace_id text,
+    updated_at timestamptz,
+    idempotent_replay boolean
+);
+COMMENT ON TYPE checkout.checkout_session IS 'A checkout session as it is at the moment of the call.';
+COMMENT ON COLUMN checkout.checkout_session.checkout_session_id IS 'UUIDv7, in order of creation.';
+COMMENT ON COLUMN checkout.checkout_session.environment IS 'live or test.';
+COMMENT ON COLUMN checkout.checkout_session.amount IS 'In major units of the currency: 12.34 is 12 dollars and 34 cents.';
+COMMENT ON COLUMN checkout.checkout_session.currency_code IS 'ISO 4217.';
+COMMENT ON COLUMN checkout.checkout_session.status IS 'open, complete, failed or expired. The last three are final. A session whose time has run out is expired, whether or not the worker has been there.';
+COMMENT ON COLUMN checkout.checkout_session.payment_status IS 'unpaid, processing (a payment has begun and its lease has not ended) or paid.';
+COMMENT ON COLUMN checkout.checkout_session.payment_id IS 'The payment that was accepted, once complete.';
+COMMENT ON COLUMN checkout.checkout_session.attempts IS 'How many payments have failed.';
+COMMENT ON COLUMN checkout.checkout_session.max_retry_attempts IS 'How many times a failed payment may be tried again before the session is failed.';
+COMMENT ON COLUMN checkout.checkout_session.reference IS 'The merchant''s order id.';
+COMMENT ON COLUMN checkout.checkout_session.url IS 'The hosted payment page. NULL without a base URL.';
+COMMENT ON COLUMN checkout.checkout_session.client_secret IS 'With it the buyer''s page reads this session, by public_checkout_session, and nothing else. Given where one session is created or read; NULL in lists and when it ends.';
+COMMENT ON COLUMN checkout.checkout_session.created_by IS 'The id of the API key, the subject of the token, or the role that created it.';
+COMMENT ON COLUMN checkout.checkout_session.trace_id IS 'What the request that created it was called: the X-Trace-Id header.';
+COMMENT ON COLUMN checkout.checkout_session.recovered_from IS 'The expired session that this one was cloned from.';
+COMMENT ON COLUMN checkout.checkout_session.idempotent_replay IS 'True when create_checkout_session answered with a session that was there before: its idempotency key had been used, or its reference had an open session and the organization asks to return that.';
+
+CREATE TYPE checkout.public_checkout_session AS (
+    checkout_session_id uuid,
+    environment text,
+    organization_name text,
+    title text,
+    description text,
+    amount numeric,
+    currency_code text,
+    quantity integer,
+    allow_quantity boolean,
+    allow_coupon_code boolean,
+    require_billing_address boolean,
+    payment_methods text[],
+    status text,
+    payment_status text,
+    expires_at timestamptz,
+    success_url text,
+    cancel_url text
+);
+COMMENT ON TYPE checkout.public_checkout_session IS 'What a payment page needs of a checkout session, without personal data.';
+COMMENT ON COLUMN checkout.public_checkout_session.amount IS 'In major units of the currency: 12.34 is 12 dollars and 34 cents.';
+COMMENT ON COLUMN checkout.public_checkout_session.success_url IS 'Where to send the buyer once the session is complete; NULL before. {CHECKOUT_SESSION_ID} is filled in.';
+COMMENT ON COLUMN checkout.public_checkout_session.cancel_url IS 'Where to send a buyer who does not want to pay. {CHECKOUT_SESSION_ID} is filled in.';
+
+CREATE TYPE checkout.api_key AS (
+    api_key_id text,
+    organization_id uuid,
+    environment text,
+    kind text,
+    name text,
+    payment_methods text[],
+    status text,
+    created_at timestamptz,
+    created_by text,
+    expires_at timestamptz,
+    revoked_at timestamptz,
+    replaced_by text,
+    last_used_at timestamptz,
+    api_key text
+);
+COMMENT ON TYPE checkout.api_key IS 'An API key of an organization.';
+COMMENT ON COLUMN checkout.api_key.api_key_id IS 'The name of the key: its first 20 characters. Not a secret.';
+COMMENT ON COLUMN checkout.api_key.kind IS 'secret (for servers) or publishable (for browsers).';
+COMMENT ON COLUMN checkout.api_key.status IS 'active, expired or revoked.';
+COMMENT ON COLUMN checkout.api_key.replaced_by IS 'The key that was made when this one was rolled.';
+COMMENT ON COLUMN checkout.api_key.last_used_at IS 'About a minute late; not kept where the library is not preloaded.';
+COMMENT ON COLUMN checkout.api_key.api_key IS 'The key. Given once, by the call that made it; NULL ever after.';
+
+CREATE TYPE checkout.payment AS (
+    payment_id text,
+    checkout_session_id uuid,
+    organization_id uuid,
+    environment text,
+    status text,
+    rejection_reason text,
+    amount numeric,
+    currency_code text,
+    payment_method text,
+    failure_code text,
+    failure_message text,
+    lease_expires_at timestamptz,
+    created_at timestamptz,
+    updated_at timestamptz,
+    idempotent_replay boolean
+);
+COMMENT ON TYPE checkout.payment IS 'One payment of a checkout session.';
+COMMENT ON COLUMN checkout.payment.status IS 'processing, succeeded (accepted: the session is complete), failed (no money was taken) or rejected (money was taken but not accepted: refund it).';
+COMMENT ON COLUMN checkout.payment.rejection_reason IS 'session_expired, session_failed, already_paid, amount_mismatch or currency_mismatch.';
+COMMENT ON COLUMN checkout.payment.lease_expires_at IS 'Until when the payment holds its session open.';
+COMMENT ON COLUMN checkout.payment.idempotent_replay IS 'True when the call changed nothing because this payment had been recorded before.';
+
+CREATE TYPE checkout.webhook_event AS (
+    event_id text,
+    event_type text,
+    organization_id uuid,
+    environment text,
+    checkout_session_id uuid,
+    sequence integer,
+    payment_id text,
+    created_at timestamptz,
+    status text,
+    delivery_attempts integer,
+    next_attempt_at timestamptz,
+    delivered_at timestamptz,
+    dead_at timestamptz,
+    last_error text,
+    lease_token uuid,
+    body text
+);
+COMMENT ON TYPE checkout.webhook_event IS 'An event of the outbox.';
+COMMENT ON COLUMN checkout.webhook_event.event_id IS 'The same in every delivery: send it as webhook-id, and let receivers drop what they have seen.';
+COMMENT ON COLUMN checkout.webhook_event.sequence IS 'The number of the event within its session, from 1, without gaps.';
+COMMENT ON COLUMN checkout.webhook_event.status IS 'pending, leased, delivered or dead.';
+COMMENT ON COLUMN checkout.webhook_event.lease_token IS 'Shown by ack_webhook_events and nack_webhook_event. Only claim_webhook_events gives it.';
+COMMENT ON COLUMN checkout.webhook_event.body IS 'The JSON text to send, and to sign, as it stands.';
+
+-- src/lib.rs
+-- requires:
+--   types
+
+-- Tables, constraints and indexes. Who may see and do what is in security.sql.
 
 -- domains ---------------------------------------------------------------------------------------------------------
 -- What a single value must be. The server keeps a domain's checks ready, while it reads those of a table anew from their
@@ -296,368 +479,10 @@ CREATE INDEX webhook_outbox_next_attempt_idx ON checkout_data.webhook_outbox (ne
 -- Serves retention.
 CREATE INDEX webhook_outbox_delivered_idx ON checkout_data.webhook_outbox (delivered_at) WHERE delivered_at IS NOT NULL;
 
--- what the functions return ---------------------------------------------------------------------------------------
-
-CREATE TYPE checkout.organization AS (
-    organization_id uuid,
-    name text,
-    default_lifetime interval,
-    minimum_lifetime interval,
-    maximum_lifetime interval,
-    max_retry_attempts integer,
-    reference_policy text,
-    sub_minor_amounts boolean,
-    payment_methods text[],
-    base_url text,
-    expiring_notice interval,
-    created_at timestamptz,
-    updated_at timestamptz
-);
-COMMENT ON TYPE checkout.organization IS 'A tenant and its settings.';
-
-CREATE TYPE checkout.checkout_session AS (
-    checkout_session_id uuid,
-    organization_id uuid,
-    environment text,
-    amount numeric,
-    currency_code text,
-    status text,
-    payment_status text,
-    payment_id text,
-    attempts integer,
-    max_retry_attempts integer,
-    title text,
-    description text,
-    reference text,
-    customer_id text,
-    customer_email text,
-    customer_name text,
-    customer_phone text,
-    product_id text,
-    price_id text,
-    subscription_id text,
-    payment_link_id text,
-    quantity integer,
-    allow_quantity boolean,
-    allow_coupon_code boolean,
-    require_billing_address boolean,
-    is_spi boolean,
-    is_pos boolean,
-    country text,
-    success_url text,
-    cancel_url text,
-    url text,
-    client_secret text,
-    payment_methods text[],
-    metadata jsonb,
-    recovered_from uuid,
-    expires_at timestamptz,
-    completed_at timestamptz,
-    created_at timestamptz,
-    created_by text,
-    trace_id text,
-    updated_at timestamptz,
-    idempotent_replay boolean
-);
-COMMENT ON TYPE checkout.checkout_session IS 'A checkout session as it is at the moment of the call.';
-COMMENT ON COLUMN checkout.checkout_session.checkout_session_id IS 'UUIDv7, in order of creation.';
-COMMENT ON COLUMN checkout.checkout_session.environment IS 'live or test.';
-COMMENT ON COLUMN checkout.checkout_session.amount IS 'In major units of the currency: 12.34 is 12 dollars and 34 cents.';
-COMMENT ON COLUMN checkout.checkout_session.currency_code IS 'ISO 4217.';
-COMMENT ON COLUMN checkout.checkout_session.status IS 'open, complete, failed or expired. The last three are final. A session whose time has run out is expired, whether or not the worker has been there.';
-COMMENT ON COLUMN checkout.checkout_session.payment_status IS 'unpaid, processing (a payment has begun and its lease has not ended) or paid.';
-COMMENT ON COLUMN checkout.checkout_session.payment_id IS 'The payment that was accepted, once complete.';
-COMMENT ON COLUMN checkout.checkout_session.attempts IS 'How many payments have failed.';
-COMMENT ON COLUMN checkout.checkout_session.max_retry_attempts IS 'How many times a failed payment may be tried again before the session is failed.';
-COMMENT ON COLUMN checkout.checkout_session.reference IS 'The merchant''s order id.';
-COMMENT ON COLUMN checkout.checkout_session.url IS 'The hosted payment page. NULL without a base URL.';
-COMMENT ON COLUMN checkout.checkout_session.client_secret IS 'With it the buyer''s page reads this session, by public_checkout_session, and nothing else. Given where one session is created or read; NULL in lists and when it ends.';
-COMMENT ON COLUMN checkout.checkout_session.created_by IS 'The id of the API key, the subject of the token, or the role that created it.';
-COMMENT ON COLUMN checkout.checkout_session.trace_id IS 'What the request that created it was called: the X-Trace-Id header.';
-COMMENT ON COLUMN checkout.checkout_session.recovered_from IS 'The expired session that this one was cloned from.';
-COMMENT ON COLUMN checkout.checkout_session.idempotent_replay IS 'True when create_checkout_session answered with a session that was there before: its idempotency key had been used, or its reference had an open session and the organization asks to return that.';
-
-CREATE TYPE checkout.public_checkout_session AS (
-    checkout_session_id uuid,
-    environment text,
-    organization_name text,
-    title text,
-    description text,
-    amount numeric,
-    currency_code text,
-    quantity integer,
-    allow_quantity boolean,
-    allow_coupon_code boolean,
-    require_billing_address boolean,
-    payment_methods text[],
-    status text,
-    payment_status text,
-    expires_at timestamptz,
-    success_url text,
-    cancel_url text
-);
-COMMENT ON TYPE checkout.public_checkout_session IS 'What a payment page needs of a checkout session, without personal data.';
-COMMENT ON COLUMN checkout.public_checkout_session.amount IS 'In major units of the currency: 12.34 is 12 dollars and 34 cents.';
-COMMENT ON COLUMN checkout.public_checkout_session.success_url IS 'Where to send the buyer once the session is complete; NULL before. {CHECKOUT_SESSION_ID} is filled in.';
-COMMENT ON COLUMN checkout.public_checkout_session.cancel_url IS 'Where to send a buyer who does not want to pay. {CHECKOUT_SESSION_ID} is filled in.';
-
-CREATE TYPE checkout.api_key AS (
-    api_key_id text,
-    organization_id uuid,
-    environment text,
-    kind text,
-    name text,
-    payment_methods text[],
-    status text,
-    created_at timestamptz,
-    created_by text,
-    expires_at timestamptz,
-    revoked_at timestamptz,
-    replaced_by text,
-    last_used_at timestamptz,
-    api_key text
-);
-COMMENT ON TYPE checkout.api_key IS 'An API key of an organization.';
-COMMENT ON COLUMN checkout.api_key.api_key_id IS 'The name of the key: its first 20 characters. Not a secret.';
-COMMENT ON COLUMN checkout.api_key.kind IS 'secret (for servers) or publishable (for browsers).';
-COMMENT ON COLUMN checkout.api_key.status IS 'active, expired or revoked.';
-COMMENT ON COLUMN checkout.api_key.replaced_by IS 'The key that was made when this one was rolled.';
-COMMENT ON COLUMN checkout.api_key.last_used_at IS 'About a minute late; not kept where the library is not preloaded.';
-COMMENT ON COLUMN checkout.api_key.api_key IS 'The key. Given once, by the call that made it; NULL ever after.';
-
-CREATE TYPE checkout.payment AS (
-    payment_id text,
-    checkout_session_id uuid,
-    organization_id uuid,
-    environment text,
-    status text,
-    rejection_reason text,
-    amount numeric,
-    currency_code text,
-    payment_method text,
-    failure_code text,
-    failure_message text,
-    lease_expires_at timestamptz,
-    created_at timestamptz,
-    updated_at timestamptz,
-    idempotent_replay boolean
-);
-COMMENT ON TYPE checkout.payment IS 'One payment of a checkout session.';
-COMMENT ON COLUMN checkout.payment.status IS 'processing, succeeded (accepted: the session is complete), failed (no money was taken) or rejected (money was taken but not accepted: refund it).';
-COMMENT ON COLUMN checkout.payment.rejection_reason IS 'session_expired, session_failed, already_paid, amount_mismatch or currency_mismatch.';
-COMMENT ON COLUMN checkout.payment.lease_expires_at IS 'Until when the payment holds its session open.';
-COMMENT ON COLUMN checkout.payment.idempotent_replay IS 'True when the call changed nothing because this payment had been recorded before.';
-
-CREATE TYPE checkout.webhook_event AS (
-    event_id text,
-    event_type text,
-    organization_id uuid,
-    environment text,
-    checkout_session_id uuid,
-    sequence integer,
-    payment_id text,
-    created_at timestamptz,
-    status text,
-    delivery_attempts integer,
-    next_attempt_at timestamptz,
-    delivered_at timestamptz,
-    dead_at timestamptz,
-    last_error text,
-    lease_token uuid,
-    body text
-);
-COMMENT ON TYPE checkout.webhook_event IS 'An event of the outbox.';
-COMMENT ON COLUMN checkout.webhook_event.event_id IS 'The same in every delivery: send it as webhook-id, and let receivers drop what they have seen.';
-COMMENT ON COLUMN checkout.webhook_event.sequence IS 'The number of the event within its session, from 1, without gaps.';
-COMMENT ON COLUMN checkout.webhook_event.status IS 'pending, leased, delivered or dead.';
-COMMENT ON COLUMN checkout.webhook_event.lease_token IS 'Shown by ack_webhook_events and nack_webhook_event. Only claim_webhook_events gives it.';
-COMMENT ON COLUMN checkout.webhook_event.body IS 'The JSON text to send, and to sign, as it stands.';
-
 -- src/lib.rs
--- What an auditor would look for, as one query over the catalogs.
+-- requires:
+--   schema
 
-CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object text, role text, advice text)
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO pg_catalog, pg_temp
-    AS $$
-    WITH
-    schema AS (SELECT n.* FROM pg_namespace n WHERE n.nspname IN ('checkout', 'checkout_data')),
-    owner_role AS (SELECT r.* FROM pg_roles r WHERE r.rolname IN ('checkout_sessions_api', 'checkout_sessions_worker')),
-    function AS (SELECT p.* FROM pg_proc p JOIN schema n ON n.oid = p.pronamespace),
-    relation AS (
-        SELECT c.* FROM pg_class c JOIN schema n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')),
-    -- Who was given which access, and what that lets them execute.
-    granted_access AS (
-        SELECT a.grantee, left(f.proname, -length('_access')) AS access
-        FROM function f, aclexplode(f.proacl) AS a
-        WHERE f.proname LIKE '%\_access' AND f.prorettype = 'void'::regtype AND f.pronargs = 0 AND a.grantee <> f.proowner),
-    application_role AS (SELECT r.* FROM pg_roles r WHERE r.oid IN (SELECT g.grantee FROM granted_access g)),
-    executable AS (
-        SELECT g.grantee, callable::oid AS function
-        FROM granted_access g, LATERAL checkout_data.functions_of_access(g.access) AS callable),
-    -- Every grant on what is ours, but for the owners' own.
-    object AS (
-        SELECT 'pg_proc'::regclass AS class, f.oid, 0 AS part, f.oid::regprocedure::text AS name, f.proowner AS owner,
-            COALESCE(f.proacl, acldefault('f', f.proowner)) AS acl FROM function f
-        UNION ALL
-        SELECT 'pg_class'::regclass, c.oid, 0, c.oid::regclass::text, c.relowner, c.relacl FROM relation c
-        UNION ALL
-        SELECT 'pg_class'::regclass, c.oid, a.attnum, concat(c.oid::regclass, '.', quote_ident(a.attname)), c.relowner, a.attacl
-        FROM relation c JOIN pg_attribute a ON a.attrelid = c.oid WHERE a.attacl IS NOT NULL
-        UNION ALL
-        SELECT 'pg_namespace'::regclass, n.oid, 0, n.nspname, n.nspowner, n.nspacl FROM schema n),
-    privilege AS (
-        SELECT o.class, o.oid, o.part, o.name, a.grantee, a.privilege_type, a.is_grantable
-        FROM object o, aclexplode(o.acl) AS a WHERE a.grantee <> o.owner),
-    installed AS (
-        SELECT i.classoid, i.objoid, i.objsubid, a.grantee, a.privilege_type
-        FROM pg_init_privs i, aclexplode(i.initprivs) AS a
-        WHERE EXISTS (SELECT FROM object o WHERE o.class = i.classoid AND o.oid = i.objoid)),
-    unexpected AS (
-        SELECT p.*, CASE WHEN p.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(p.grantee) END AS role_name
-        FROM privilege p
-        WHERE p.is_grantable OR NOT (
-            -- What the installation gave its own roles,
-            (p.grantee IN (SELECT r.oid FROM owner_role r)
-                AND EXISTS (
-                    SELECT FROM installed i
-                    WHERE i.classoid = p.class AND i.objoid = p.oid AND i.objsubid = p.part
-                        AND i.grantee = p.grantee AND i.privilege_type = p.privilege_type))
-            -- and what grant_access gives.
-            OR (p.class = 'pg_proc'::regclass
-                AND EXISTS (SELECT FROM executable e WHERE e.grantee = p.grantee AND e.function = p.oid))
-            OR (p.name = 'checkout' AND p.privilege_type = 'USAGE' AND p.grantee <> 0))),
-    policy AS (
-        SELECT c.relname, p.polname, p.polcmd = '*' AND p.polpermissive AS for_all, p.polroles,
-            pg_get_expr(p.polqual, p.polrelid) AS qual, pg_get_expr(p.polwithcheck, p.polrelid) AS with_check
-        FROM pg_policy p JOIN relation c ON c.oid = p.polrelid),
-    expected_policy AS (
-        SELECT c.relname, e.polname, ARRAY[(SELECT r.oid FROM owner_role r WHERE r.rolname = e.role)] AS polroles, e.qual, e.with_check
-        FROM relation c
-        JOIN (VALUES
-            ('every_tenant', 'checkout_sessions_worker', NULL, 'true', 'true'),
-            ('tenant', 'checkout_sessions_api', ARRAY['organizations'],
-                '(organization_id = checkout.current_organization_id())', 'false'),
-            ('tenant', 'checkout_sessions_api', ARRAY['checkout_sessions', 'idempotency_keys', 'payments', 'webhook_outbox'],
-                '((organization_id = checkout.current_organization_id()) AND ((environment)::text = checkout.current_environment()))',
-                '((organization_id = checkout.current_organization_id()) AND ((environment)::text = checkout.current_environment()))')
-        ) AS e (polname, role, tables, qual, with_check) ON e.tables IS NULL OR c.relname = ANY (e.tables)
-        WHERE c.relkind = 'r')
-
-    SELECT 'dangerous role', NULL, r.rolname::text,
-        format('ALTER ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOREPLICATION', r.rolname)
-    FROM owner_role r WHERE r.rolcanlogin OR r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR r.rolreplication
-
-    UNION ALL
-    SELECT 'role membership', pg_get_userbyid(m.roleid)::text, pg_get_userbyid(m.member)::text,
-        format('REVOKE %I FROM %I', pg_get_userbyid(m.roleid), pg_get_userbyid(m.member))
-    FROM pg_auth_members m WHERE (SELECT array_agg(r.oid) FROM owner_role r) && ARRAY[m.roleid, m.member]
-
-    UNION ALL
-    SELECT 'application role above row-level security', NULL, r.rolname::text,
-        'let applications use a role without SUPERUSER, BYPASSRLS or CREATEROLE, that is no member of such a role or of those that reach the server''s files'
-    FROM application_role r
-    WHERE r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR EXISTS (
-        SELECT FROM pg_roles above
-        WHERE pg_has_role(r.oid, above.oid, 'MEMBER') AND above.oid <> r.oid
-            AND (above.rolsuper OR above.rolbypassrls OR above.rolcreaterole OR above.rolname IN
-                ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')))
-
-    UNION ALL
-    SELECT 'anonymous role with rights of its own', NULL, r.rolname::text,
-        'a role with request access acts by what each request shows: take its other accesses, and its memberships, away'
-    FROM application_role r
-    WHERE NOT r.rolsuper AND EXISTS (SELECT FROM granted_access g WHERE g.grantee = r.oid AND g.access = 'request')
-        AND EXISTS (
-            SELECT FROM function f
-            WHERE f.proname IN ('secret_access', 'dispatcher_access', 'admin_access') AND has_function_privilege(r.oid, f.oid, 'EXECUTE'))
-
-    UNION ALL
-    SELECT 'unexpected grant', concat(u.privilege_type, ' on ', u.name), u.role_name,
-        CASE WHEN u.class = 'pg_proc'::regclass THEN 'REVOKE it; checkout.grant_access() gives roles what they need'
-            ELSE 'REVOKE it; no application needs it' END
-    FROM unexpected u
-
-    UNION ALL
-    SELECT 'default privileges', concat(CASE d.defaclobjtype WHEN 'f' THEN 'functions' WHEN 'r' THEN 'tables' ELSE 'schemas' END,
-            COALESCE(' in schema ' || n.nspname, '')),
-        CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END,
-        format('ALTER DEFAULT PRIVILEGES FOR ROLE %I ... REVOKE it: it would open what an update adds', pg_get_userbyid(d.defaclrole))
-    FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace, aclexplode(d.defaclacl) AS a
-    WHERE d.defaclobjtype IN ('f', 'r', 'n') AND a.grantee <> d.defaclrole
-        AND (n.oid IN (SELECT s.oid FROM schema s)
-            OR n.oid IS NULL AND d.defaclrole = (SELECT e.extowner FROM pg_extension e WHERE e.extname = 'checkout_sessions'))
-        -- Without an entry, everybody may execute new functions: an entry that takes nothing away adds nothing.
-        AND NOT (n.oid IS NULL AND d.defaclobjtype = 'f' AND a.grantee = 0)
-
-    UNION ALL
-    SELECT 'owner', o.name, pg_get_userbyid(o.owner)::text, 'ALTER ... OWNER TO a superuser'
-    FROM object o JOIN pg_roles r ON r.oid = o.owner
-    WHERE o.part = 0 AND NOT r.rolsuper
-        AND NOT (o.class = 'pg_proc'::regclass AND r.oid IN (SELECT own.oid FROM owner_role own))
-
-    UNION ALL
-    SELECT 'owner above row-level security', f.oid::regprocedure::text, pg_get_userbyid(f.proowner)::text,
-        'ALTER FUNCTION ... OWNER TO the role that the installation chose'
-    FROM function f WHERE f.prosecdef AND f.proowner NOT IN (SELECT r.oid FROM owner_role r)
-
-    UNION ALL
-    SELECT 'search path', f.oid::regprocedure::text, NULL, 'ALTER FUNCTION ... SET search_path TO pg_catalog, pg_temp'
-    FROM function f
-    WHERE f.prosecdef AND 'search_path=pg_catalog, pg_temp' <> ALL (COALESCE(f.proconfig, ARRAY['']))
-
-    UNION ALL
-    SELECT 'foreign object', o.name, pg_get_userbyid(o.owner)::text, 'drop it, or move it to another schema'
-    FROM object o
-    WHERE o.part = 0 AND o.class <> 'pg_namespace'::regclass AND NOT EXISTS (
-        SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'checkout_sessions'
-        WHERE d.classid = o.class AND d.objid = o.oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')
-
-    UNION ALL
-    SELECT 'row-level security is off', c.oid::regclass::text, NULL, 'ALTER TABLE ... ENABLE ROW LEVEL SECURITY'
-    FROM relation c WHERE c.relkind = 'r' AND NOT c.relrowsecurity
-
-    UNION ALL
-    SELECT CASE WHEN e.relname IS NULL THEN 'added policy' WHEN p.relname IS NULL THEN 'missing policy' ELSE 'changed policy' END,
-        format('%I on checkout_data.%I', COALESCE(p.polname, e.polname), COALESCE(p.relname, e.relname)), NULL,
-        'restore the policies of the installation'
-    FROM policy p FULL JOIN expected_policy e ON e.relname = p.relname AND e.polname = p.polname
-    WHERE e.relname IS NULL OR p.relname IS NULL
-        OR (p.for_all, p.polroles, p.qual, p.with_check) IS DISTINCT FROM (true, e.polroles, e.qual, e.with_check)
-
-    UNION ALL
-    SELECT 'trigger', format('%I on %s', t.tgname, c.oid::regclass), NULL, 'drop it: it runs with the rights of whoever changes a row'
-    FROM pg_trigger t JOIN relation c ON c.oid = t.tgrelid
-    WHERE NOT t.tgisinternal AND t.tgname <> 'organizations_changed'
-
-    UNION ALL
-    SELECT 'rule', format('%I on %s', w.rulename, c.oid::regclass), NULL, 'drop it: it runs instead of what the functions say'
-    FROM pg_rewrite w JOIN relation c ON c.oid = w.ev_class WHERE c.relkind = 'r'
-
-    UNION ALL
-    SELECT 'tenant can be chosen', p.parname, CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END,
-        'REVOKE SET, ALTER SYSTEM ON PARAMETER: only a trusted backend with secret access and no other may choose for whom it acts'
-    FROM pg_parameter_acl p, aclexplode(p.paracl) AS a LEFT JOIN pg_roles r ON r.oid = a.grantee
-    WHERE p.parname IN ('checkout_sessions.organization_id', 'checkout_sessions.environment', 'checkout_sessions.jwt_organization_claim')
-        AND NOT COALESCE(r.rolsuper, false)
-        AND (p.parname = 'checkout_sessions.jwt_organization_claim' OR a.grantee = 0
-            OR NOT EXISTS (SELECT FROM granted_access g WHERE g.grantee = a.grantee AND g.access = 'secret')
-            OR EXISTS (SELECT FROM granted_access g WHERE g.grantee = a.grantee AND g.access <> 'secret'))
-
-    UNION ALL
-    SELECT 'tenant of everybody', split_part(setting, '=', 1), 'PUBLIC',
-        'RESET it: a tenant is for one role (ALTER ROLE ... SET) or one transaction'
-    FROM pg_db_role_setting s, unnest(s.setconfig) AS setting
-    WHERE s.setrole = 0 AND setting LIKE 'checkout_sessions.organization_id=%'
-    UNION ALL
-    SELECT 'tenant of everybody', s.name, 'PUBLIC', 'take it out of the server''s configuration: a tenant is for one role or one transaction'
-    FROM pg_settings s
-    WHERE s.name = 'checkout_sessions.organization_id' AND s.source IN ('configuration file', 'command line', 'environment variable')
-
-    ORDER BY 1, 2, 3
-    $$;
-
--- src/lib.rs
 -- Functions that SQL says best. The other functions of schema checkout are written in Rust: src/api/.
 
 -- how rows are shown ----------------------------------------------------------------------------------------------
@@ -898,6 +723,9 @@ CREATE FUNCTION checkout.outbox_status(
     $$;
 
 -- src/lib.rs
+-- requires:
+--   functions
+
 -- Which roles may call what.
 
 -- A role has an access if it may execute the function of that name: the server then keeps and dumps what was granted, and
@@ -1017,6 +845,193 @@ CREATE FUNCTION checkout.revoke_access(role regrole, access text) RETURNS void
             EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM %s', callable, role);
         END LOOP;
     END
+    $$;
+
+-- src/lib.rs
+-- requires:
+--   access
+
+-- What an auditor would look for, as one query over the catalogs.
+
+CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object text, role text, advice text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    WITH
+    schema AS (SELECT n.* FROM pg_namespace n WHERE n.nspname IN ('checkout', 'checkout_data')),
+    owner_role AS (SELECT r.* FROM pg_roles r WHERE r.rolname IN ('checkout_sessions_api', 'checkout_sessions_worker')),
+    function AS (SELECT p.* FROM pg_proc p JOIN schema n ON n.oid = p.pronamespace),
+    relation AS (
+        SELECT c.* FROM pg_class c JOIN schema n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')),
+    -- Who was given which access, and what that lets them execute.
+    granted_access AS (
+        SELECT a.grantee, left(f.proname, -length('_access')) AS access
+        FROM function f, aclexplode(f.proacl) AS a
+        WHERE f.proname LIKE '%\_access' AND f.prorettype = 'void'::regtype AND f.pronargs = 0 AND a.grantee <> f.proowner),
+    application_role AS (SELECT r.* FROM pg_roles r WHERE r.oid IN (SELECT g.grantee FROM granted_access g)),
+    executable AS (
+        SELECT g.grantee, callable::oid AS function
+        FROM granted_access g, LATERAL checkout_data.functions_of_access(g.access) AS callable),
+    -- Every grant on what is ours, but for the owners' own.
+    object AS (
+        SELECT 'pg_proc'::regclass AS class, f.oid, 0 AS part, f.oid::regprocedure::text AS name, f.proowner AS owner,
+            COALESCE(f.proacl, acldefault('f', f.proowner)) AS acl FROM function f
+        UNION ALL
+        SELECT 'pg_class'::regclass, c.oid, 0, c.oid::regclass::text, c.relowner, c.relacl FROM relation c
+        UNION ALL
+        SELECT 'pg_class'::regclass, c.oid, a.attnum, concat(c.oid::regclass, '.', quote_ident(a.attname)), c.relowner, a.attacl
+        FROM relation c JOIN pg_attribute a ON a.attrelid = c.oid WHERE a.attacl IS NOT NULL
+        UNION ALL
+        SELECT 'pg_namespace'::regclass, n.oid, 0, n.nspname, n.nspowner, n.nspacl FROM schema n),
+    privilege AS (
+        SELECT o.class, o.oid, o.part, o.name, a.grantee, a.privilege_type, a.is_grantable
+        FROM object o, aclexplode(o.acl) AS a WHERE a.grantee <> o.owner),
+    installed AS (
+        SELECT i.classoid, i.objoid, i.objsubid, a.grantee, a.privilege_type
+        FROM pg_init_privs i, aclexplode(i.initprivs) AS a
+        WHERE EXISTS (SELECT FROM object o WHERE o.class = i.classoid AND o.oid = i.objoid)),
+    unexpected AS (
+        SELECT p.*, CASE WHEN p.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(p.grantee) END AS role_name
+        FROM privilege p
+        WHERE p.is_grantable OR NOT (
+            -- What the installation gave its own roles,
+            (p.grantee IN (SELECT r.oid FROM owner_role r)
+                AND EXISTS (
+                    SELECT FROM installed i
+                    WHERE i.classoid = p.class AND i.objoid = p.oid AND i.objsubid = p.part
+                        AND i.grantee = p.grantee AND i.privilege_type = p.privilege_type))
+            -- and what grant_access gives.
+            OR (p.class = 'pg_proc'::regclass
+                AND EXISTS (SELECT FROM executable e WHERE e.grantee = p.grantee AND e.function = p.oid))
+            OR (p.name = 'checkout' AND p.privilege_type = 'USAGE' AND p.grantee <> 0))),
+    policy AS (
+        SELECT c.relname, p.polname, p.polcmd = '*' AND p.polpermissive AS for_all, p.polroles,
+            pg_get_expr(p.polqual, p.polrelid) AS qual, pg_get_expr(p.polwithcheck, p.polrelid) AS with_check
+        FROM pg_policy p JOIN relation c ON c.oid = p.polrelid),
+    expected_policy AS (
+        SELECT c.relname, e.polname, ARRAY[(SELECT r.oid FROM owner_role r WHERE r.rolname = e.role)] AS polroles, e.qual, e.with_check
+        FROM relation c
+        JOIN (VALUES
+            ('every_tenant', 'checkout_sessions_worker', NULL, 'true', 'true'),
+            ('tenant', 'checkout_sessions_api', ARRAY['organizations'],
+                '(organization_id = checkout.current_organization_id())', 'false'),
+            ('tenant', 'checkout_sessions_api', ARRAY['checkout_sessions', 'idempotency_keys', 'payments', 'webhook_outbox'],
+                '((organization_id = checkout.current_organization_id()) AND ((environment)::text = checkout.current_environment()))',
+                '((organization_id = checkout.current_organization_id()) AND ((environment)::text = checkout.current_environment()))')
+        ) AS e (polname, role, tables, qual, with_check) ON e.tables IS NULL OR c.relname = ANY (e.tables)
+        WHERE c.relkind = 'r')
+
+    SELECT 'dangerous role', NULL, r.rolname::text,
+        format('ALTER ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOREPLICATION', r.rolname)
+    FROM owner_role r WHERE r.rolcanlogin OR r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR r.rolreplication
+
+    UNION ALL
+    SELECT 'role membership', pg_get_userbyid(m.roleid)::text, pg_get_userbyid(m.member)::text,
+        format('REVOKE %I FROM %I', pg_get_userbyid(m.roleid), pg_get_userbyid(m.member))
+    FROM pg_auth_members m WHERE (SELECT array_agg(r.oid) FROM owner_role r) && ARRAY[m.roleid, m.member]
+
+    UNION ALL
+    SELECT 'application role above row-level security', NULL, r.rolname::text,
+        'let applications use a role without SUPERUSER, BYPASSRLS or CREATEROLE, that is no member of such a role or of those that reach the server''s files'
+    FROM application_role r
+    WHERE r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR EXISTS (
+        SELECT FROM pg_roles above
+        WHERE pg_has_role(r.oid, above.oid, 'MEMBER') AND above.oid <> r.oid
+            AND (above.rolsuper OR above.rolbypassrls OR above.rolcreaterole OR above.rolname IN
+                ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')))
+
+    UNION ALL
+    SELECT 'anonymous role with rights of its own', NULL, r.rolname::text,
+        'a role with request access acts by what each request shows: take its other accesses, and its memberships, away'
+    FROM application_role r
+    WHERE NOT r.rolsuper AND EXISTS (SELECT FROM granted_access g WHERE g.grantee = r.oid AND g.access = 'request')
+        AND EXISTS (
+            SELECT FROM function f
+            WHERE f.proname IN ('secret_access', 'dispatcher_access', 'admin_access') AND has_function_privilege(r.oid, f.oid, 'EXECUTE'))
+
+    UNION ALL
+    SELECT 'unexpected grant', concat(u.privilege_type, ' on ', u.name), u.role_name,
+        CASE WHEN u.class = 'pg_proc'::regclass THEN 'REVOKE it; checkout.grant_access() gives roles what they need'
+            ELSE 'REVOKE it; no application needs it' END
+    FROM unexpected u
+
+    UNION ALL
+    SELECT 'default privileges', concat(CASE d.defaclobjtype WHEN 'f' THEN 'functions' WHEN 'r' THEN 'tables' ELSE 'schemas' END,
+            COALESCE(' in schema ' || n.nspname, '')),
+        CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END,
+        format('ALTER DEFAULT PRIVILEGES FOR ROLE %I ... REVOKE it: it would open what an update adds', pg_get_userbyid(d.defaclrole))
+    FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace, aclexplode(d.defaclacl) AS a
+    WHERE d.defaclobjtype IN ('f', 'r', 'n') AND a.grantee <> d.defaclrole
+        AND (n.oid IN (SELECT s.oid FROM schema s)
+            OR n.oid IS NULL AND d.defaclrole = (SELECT e.extowner FROM pg_extension e WHERE e.extname = 'checkout_sessions'))
+        -- Without an entry, everybody may execute new functions: an entry that takes nothing away adds nothing.
+        AND NOT (n.oid IS NULL AND d.defaclobjtype = 'f' AND a.grantee = 0)
+
+    UNION ALL
+    SELECT 'owner', o.name, pg_get_userbyid(o.owner)::text, 'ALTER ... OWNER TO a superuser'
+    FROM object o JOIN pg_roles r ON r.oid = o.owner
+    WHERE o.part = 0 AND NOT r.rolsuper
+        AND NOT (o.class = 'pg_proc'::regclass AND r.oid IN (SELECT own.oid FROM owner_role own))
+
+    UNION ALL
+    SELECT 'owner above row-level security', f.oid::regprocedure::text, pg_get_userbyid(f.proowner)::text,
+        'ALTER FUNCTION ... OWNER TO the role that the installation chose'
+    FROM function f WHERE f.prosecdef AND f.proowner NOT IN (SELECT r.oid FROM owner_role r)
+
+    UNION ALL
+    SELECT 'search path', f.oid::regprocedure::text, NULL, 'ALTER FUNCTION ... SET search_path TO pg_catalog, pg_temp'
+    FROM function f
+    WHERE f.prosecdef AND 'search_path=pg_catalog, pg_temp' <> ALL (COALESCE(f.proconfig, ARRAY['']))
+
+    UNION ALL
+    SELECT 'foreign object', o.name, pg_get_userbyid(o.owner)::text, 'drop it, or move it to another schema'
+    FROM object o
+    WHERE o.part = 0 AND o.class <> 'pg_namespace'::regclass AND NOT EXISTS (
+        SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'checkout_sessions'
+        WHERE d.classid = o.class AND d.objid = o.oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')
+
+    UNION ALL
+    SELECT 'row-level security is off', c.oid::regclass::text, NULL, 'ALTER TABLE ... ENABLE ROW LEVEL SECURITY'
+    FROM relation c WHERE c.relkind = 'r' AND NOT c.relrowsecurity
+
+    UNION ALL
+    SELECT CASE WHEN e.relname IS NULL THEN 'added policy' WHEN p.relname IS NULL THEN 'missing policy' ELSE 'changed policy' END,
+        format('%I on checkout_data.%I', COALESCE(p.polname, e.polname), COALESCE(p.relname, e.relname)), NULL,
+        'restore the policies of the installation'
+    FROM policy p FULL JOIN expected_policy e ON e.relname = p.relname AND e.polname = p.polname
+    WHERE e.relname IS NULL OR p.relname IS NULL
+        OR (p.for_all, p.polroles, p.qual, p.with_check) IS DISTINCT FROM (true, e.polroles, e.qual, e.with_check)
+
+    UNION ALL
+    SELECT 'trigger', format('%I on %s', t.tgname, c.oid::regclass), NULL, 'drop it: it runs with the rights of whoever changes a row'
+    FROM pg_trigger t JOIN relation c ON c.oid = t.tgrelid
+    WHERE NOT t.tgisinternal AND t.tgname <> 'organizations_changed'
+
+    UNION ALL
+    SELECT 'rule', format('%I on %s', w.rulename, c.oid::regclass), NULL, 'drop it: it runs instead of what the functions say'
+    FROM pg_rewrite w JOIN relation c ON c.oid = w.ev_class WHERE c.relkind = 'r'
+
+    UNION ALL
+    SELECT 'tenant can be chosen', p.parname, CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END,
+        'REVOKE SET, ALTER SYSTEM ON PARAMETER: only a trusted backend with secret access and no other may choose for whom it acts'
+    FROM pg_parameter_acl p, aclexplode(p.paracl) AS a LEFT JOIN pg_roles r ON r.oid = a.grantee
+    WHERE p.parname IN ('checkout_sessions.organization_id', 'checkout_sessions.environment', 'checkout_sessions.jwt_organization_claim')
+        AND NOT COALESCE(r.rolsuper, false)
+        AND (p.parname = 'checkout_sessions.jwt_organization_claim' OR a.grantee = 0
+            OR NOT EXISTS (SELECT FROM granted_access g WHERE g.grantee = a.grantee AND g.access = 'secret')
+            OR EXISTS (SELECT FROM granted_access g WHERE g.grantee = a.grantee AND g.access <> 'secret'))
+
+    UNION ALL
+    SELECT 'tenant of everybody', split_part(setting, '=', 1), 'PUBLIC',
+        'RESET it: a tenant is for one role (ALTER ROLE ... SET) or one transaction'
+    FROM pg_db_role_setting s, unnest(s.setconfig) AS setting
+    WHERE s.setrole = 0 AND setting LIKE 'checkout_sessions.organization_id=%'
+    UNION ALL
+    SELECT 'tenant of everybody', s.name, 'PUBLIC', 'take it out of the server''s configuration: a tenant is for one role or one transaction'
+    FROM pg_settings s
+    WHERE s.name = 'checkout_sessions.organization_id' AND s.source IN ('configuration file', 'command line', 'environment variable')
+
+    ORDER BY 1, 2, 3
     $$;
 
 -- src/api/access.rs

@@ -22,8 +22,7 @@ pub fn environment() -> Environment {
 }
 
 pub static ORGANIZATION_ID: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
-static ENVIRONMENT: GucSetting<EnvironmentSetting> =
-    GucSetting::<EnvironmentSetting>::new(EnvironmentSetting::Live);
+static ENVIRONMENT: GucSetting<EnvironmentSetting> = GucSetting::<EnvironmentSetting>::new(EnvironmentSetting::Live);
 pub static CREDENTIAL: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 pub static JWT_ORGANIZATION_CLAIM: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(Some(c"organization_id, app_metadata.organization_id"));

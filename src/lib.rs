@@ -22,13 +22,14 @@ mod worker;
 
 pgrx::pg_module_magic!(name, version);
 
-pgrx::extension_sql_file!("../sql/schema.sql", name = "schema", bootstrap);
-pgrx::extension_sql_file!("../sql/functions.sql", name = "functions");
-pgrx::extension_sql_file!("../sql/access.sql", name = "access");
-pgrx::extension_sql_file!("../sql/security_report.sql", name = "security_report");
+pgrx::extension_sql_file!("../sql/types.sql", name = "types", bootstrap);
+pgrx::extension_sql_file!("../sql/schema.sql", name = "schema", requires = ["types"]);
+pgrx::extension_sql_file!("../sql/functions.sql", name = "functions", requires = ["schema"]);
+pgrx::extension_sql_file!("../sql/access.sql", name = "access", requires = ["functions"]);
+pgrx::extension_sql_file!("../sql/security_report.sql", name = "security_report", requires = ["access"]);
 pgrx::extension_sql_file!("../sql/security.sql", name = "security", finalize);
 
-// The schemas are made by schema.sql; these only tell pgrx that they exist.
+// The schemas are made by types.sql; these only tell pgrx that they exist.
 #[pg_schema]
 mod checkout {}
 #[pg_schema]

@@ -1,8 +1,8 @@
 //! Keeps secrets out of the server's log, whatever it is told to log: statements, their parameters, errors.
 
-use std::ffi::{CStr, CString, c_char};
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::ffi::{CStr, CString, c_char};
 
 use pgrx::pg_sys;
 use pgrx::prelude::*;

@@ -18,7 +18,12 @@ fn authenticate(
     api_key: Option<&str>,
 ) -> TableIterator<
     'static,
-    (name!(organization_id, Uuid), name!(environment, &'static str), name!(kind, &'static str), name!(api_key_id, Option<String>)),
+    (
+        name!(organization_id, Uuid),
+        name!(environment, &'static str),
+        name!(kind, &'static str),
+        name!(api_key_id, Option<String>),
+    ),
 > {
     let credential = or_raise((|| {
         let credential = credential_of(required("api_key", api_key)?, false)?.ok_or(Error::InvalidApiKey)?;
@@ -113,7 +118,8 @@ fn credential_of_token() -> Result<Option<Credential>> {
 fn public_checkout_session(checkout_session_id: Option<Uuid>, client_secret: Option<&str>) -> PublicSession {
     or_raise((|| {
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
-        let secret = ClientSecret::parse(required("client_secret", client_secret)?).ok_or(Error::PublicSessionNotFound)?;
+        let secret =
+            ClientSecret::parse(required("client_secret", client_secret)?).ok_or(Error::PublicSessionNotFound)?;
         let settings = organizations::settings(secret.tenant.organization_id)?.ok_or(Error::PublicSessionNotFound)?;
         if !secret.opens(&settings.client_secret_key, id) {
             return Err(Error::PublicSessionNotFound);

@@ -62,8 +62,7 @@ fn create_checkout_session(
     or_raise((|| {
         let caller = tenant::caller()?;
         let headers = request::headers()?.unwrap_or_default();
-        let idempotency_key =
-            same("idempotency_key", idempotency_key, domain::request::idempotency_key(&headers)?)?;
+        let idempotency_key = same("idempotency_key", idempotency_key, domain::request::idempotency_key(&headers)?)?;
         let request = Request {
             amount: amount.as_ref().map(|amount| datum::from_numeric("amount", amount)).transpose()?,
             currency_code,
@@ -189,12 +188,7 @@ fn replay(tenant: Tenant, id: uuid::Uuid, settings: &Settings) -> Result<Session
 }
 
 /// Does what the policy asks about sessions that have the reference. `Some` is one to return instead of a new one.
-fn make_room(
-    tenant: Tenant,
-    policy: ReferencePolicy,
-    reference: &str,
-    kind: Kind,
-) -> Result<Option<uuid::Uuid>> {
+fn make_room(tenant: Tenant, policy: ReferencePolicy, reference: &str, kind: Kind) -> Result<Option<uuid::Uuid>> {
     let when_open = match policy {
         ReferencePolicy::None => return Ok(None),
         ReferencePolicy::Unique => {

@@ -5,10 +5,10 @@
 //! since no more than its SHA-256 is stored. That is enough for 256 random bits: there is nothing to guess.
 //! Only letters and digits follow the prefix, so that scanners for secrets find it and a double click selects it.
 
+use rand::Rng;
 use rand::distr::{Alphanumeric, SampleString};
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
-use rand::Rng;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -111,10 +111,9 @@ mod tests {
 
     #[test]
     fn a_key_names_its_kind_and_environment_and_is_read_again() {
-        for (kind, environment, prefix) in [
-            (Kind::Secret, Environment::Live, "sk_live_"),
-            (Kind::Publishable, Environment::Test, "pk_test_"),
-        ] {
+        for (kind, environment, prefix) in
+            [(Kind::Secret, Environment::Live, "sk_live_"), (Kind::Publishable, Environment::Test, "pk_test_")]
+        {
             let key = generate(kind, environment);
             assert!(key.text.starts_with(prefix));
             assert_eq!(key.text.len(), 69);
@@ -132,7 +131,8 @@ mod tests {
         let distinct: std::collections::HashSet<_> = keys.iter().collect();
         assert_eq!(distinct.len(), keys.len());
         for character in ALPHABET {
-            let count = keys.iter().flat_map(|key| key[PREFIX..NAME + SECRET].bytes()).filter(|c| c == character).count();
+            let count =
+                keys.iter().flat_map(|key| key[PREFIX..NAME + SECRET].bytes()).filter(|c| c == character).count();
             // 27,500 characters: 443 of each, give or take 21; ten times that is out of the question.
             assert!((233..653).contains(&count), "{character}: {count}");
         }
@@ -155,7 +155,15 @@ mod tests {
             shorter.remove(at);
             assert_eq!(parse(&shorter), None);
         }
-        for text in ["", "sk_live_", &key.to_uppercase(), &format!("{key} "), &format!(" {key}"), &key.replace("sk_", "rk_"), "é"] {
+        for text in [
+            "",
+            "sk_live_",
+            &key.to_uppercase(),
+            &format!("{key} "),
+            &format!(" {key}"),
+            &key.replace("sk_", "rk_"),
+            "é",
+        ] {
             assert_eq!(parse(text), None, "{text}");
         }
     }

@@ -31,7 +31,8 @@ pub fn redact(text: &str) -> Cow<'_, str> {
 
 /// Where the secret part of what the text begins with starts, and where it ends.
 fn secret_in(text: &str) -> Option<(usize, usize)> {
-    let length = |from: usize, belongs: fn(u8) -> bool| text.as_bytes()[from..].iter().take_while(|c| belongs(**c)).count();
+    let length =
+        |from: usize, belongs: fn(u8) -> bool| text.as_bytes()[from..].iter().take_while(|c| belongs(**c)).count();
     if api_key::looks_like(text) {
         let prefix = api_key::NAME - api_key::ID;
         let end = prefix + length(prefix, |c| c.is_ascii_alphanumeric());
@@ -70,7 +71,18 @@ mod tests {
 
     #[test]
     fn what_is_no_secret_stays() {
-        for text in ["", "_", "__", "a_b_c_d", "sk_live_", "sk_live_0123456789ab", "risk_lively", "cs_secret_", "é_", "123é_sk_test_é"] {
+        for text in [
+            "",
+            "_",
+            "__",
+            "a_b_c_d",
+            "sk_live_",
+            "sk_live_0123456789ab",
+            "risk_lively",
+            "cs_secret_",
+            "é_",
+            "123é_sk_test_é",
+        ] {
             assert!(matches!(redact(text), Cow::Borrowed(same) if same == text), "{text}");
         }
     }

@@ -61,7 +61,9 @@ pub fn tenant(claims: &Object, paths: &str, default_environment: Environment) ->
         let Some(last) = names.pop() else { continue };
         // In Supabase, users can change it themselves.
         if names.first() == Some(&"user_metadata") {
-            return Err(Error::unauthorized("checkout_sessions.jwt_organization_claim names user_metadata, which users can change"));
+            return Err(Error::unauthorized(
+                "checkout_sessions.jwt_organization_claim names user_metadata, which users can change",
+            ));
         }
         let holder = names.iter().try_fold(claims, |object, name| object.get(*name)?.as_object());
         let Some(organization) = holder.and_then(|holder| holder.get(last)) else { continue };
@@ -148,7 +150,8 @@ mod tests {
     #[test]
     fn claims_name_a_tenant_where_the_setting_says() {
         let found = |claims| tenant(&object(claims), PATHS, Environment::Live);
-        let live = |id: &str| Some(Tenant { organization_id: id.parse().expect("a UUID"), environment: Environment::Live });
+        let live =
+            |id: &str| Some(Tenant { organization_id: id.parse().expect("a UUID"), environment: Environment::Live });
         assert_eq!(found(json!({"role": "anon"})), Ok(None));
         assert_eq!(found(json!({"organization_id": null, "app_metadata": {}})), Ok(None));
         assert_eq!(found(json!({"organization_id": A})), Ok(live(A)));
@@ -182,7 +185,10 @@ mod tests {
     fn response_headers_add_up() {
         let one = with_header("", "Idempotent-Replayed", "true");
         assert_eq!(one, r#"[{"Idempotent-Replayed":"true"}]"#);
-        assert_eq!(with_header(&one, "X-Trace-Id", "a\"b"), r#"[{"Idempotent-Replayed":"true"},{"X-Trace-Id":"a\"b"}]"#);
+        assert_eq!(
+            with_header(&one, "X-Trace-Id", "a\"b"),
+            r#"[{"Idempotent-Replayed":"true"},{"X-Trace-Id":"a\"b"}]"#
+        );
         assert_eq!(with_header("nonsense", "A", "b"), r#"[{"A":"b"}]"#);
     }
 }

@@ -165,7 +165,9 @@ statement!(
 
 /// The keys of one organization, or of all.
 pub fn list(organization_id: Option<Uuid>, now: DateTime<Utc>) -> Result<Vec<ApiKey>> {
-    LIST.with(|statement| statement.composites(&[organization_id.map(datum::uuid).into(), datum::timestamp(now).into()]))
+    LIST.with(|statement| {
+        statement.composites(&[organization_id.map(datum::uuid).into(), datum::timestamp(now).into()])
+    })
 }
 
 statement!(

@@ -5,10 +5,10 @@ use uuid::Uuid;
 
 use super::statement::{Argument, statement};
 use crate::datum::{self, Organization};
-use crate::domain::{Error, Result};
 use crate::domain::reference::ReferencePolicy;
 use crate::domain::session::Settings;
 use crate::domain::time::Lifetime;
+use crate::domain::{Error, Result};
 
 statement!(
     SETTINGS,

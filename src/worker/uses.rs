@@ -87,8 +87,9 @@ fn is_news(api_key_id: Name, now: DateTime<Utc>) -> bool {
 
 impl Uses {
     fn note(&mut self, new: Use) {
-        let known =
-            self.noted[..self.count].iter_mut().find(|old| old.database == new.database && old.api_key_id == new.api_key_id);
+        let known = self.noted[..self.count]
+            .iter_mut()
+            .find(|old| old.database == new.database && old.api_key_id == new.api_key_id);
         match known {
             Some(old) => old.at = old.at.max(new.at),
             None if self.count < ROOM => {
