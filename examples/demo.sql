@@ -154,6 +154,35 @@ SELECT demo.expect('the outbox has one event of each session', array_agg((checko
 FROM checkout_data.webhook_outbox;
 \t \a
 
+\echo '\n== As administrator: an API key, shown this once, and a role that has nothing but what it shows\n'
+\set ECHO queries
+CREATE ROLE web LOGIN;
+SELECT checkout.grant_access('web', 'request');
+SELECT api_key
+FROM checkout.create_api_key(:'organization_id', kind => 'publishable', environment => 'live', payment_methods => '{payid}') \gset
+SELECT api_key_id, kind, environment, payment_methods, status FROM checkout.list_api_keys();
+
+\set ECHO none
+\c - web
+\echo '\n== With the key, in one transaction: create a session; then, without it, show it on the buyer''s page\n'
+\set ECHO queries
+BEGIN;
+SELECT kind, environment FROM checkout.authenticate(:'api_key');
+SELECT checkout_session_id, created_by, client_secret
+FROM checkout.create_checkout_session(amount => 5, currency_code => 'USD', customer_email => 'jane@example.com') \gset
+COMMIT;
+SELECT organization_name, amount, currency_code, payment_methods, status
+FROM checkout.public_checkout_session(:'checkout_session_id', :'client_secret');
+
+\set ECHO none
+\t \a
+SELECT demo.expect('the session takes the key''s payment methods', payment_methods = '{payid}')
+FROM checkout.public_checkout_session(:'checkout_session_id', :'client_secret');
+SELECT demo.expect('the key''s name is on the session', :'created_by' = left(:'api_key', 20));
+\c - postgres
+SELECT demo.expect('an auditor finds nothing', count(*) = 0) FROM checkout.security_report();
+\t \a
+
 \c - relay
 \echo '\n== As the relay: claim the events, send them, acknowledge them\n'
 \set ECHO queries
