@@ -138,7 +138,6 @@ CREATE TABLE checkout_data.checkout_sessions (
     payment_methods text[],
     metadata checkout_data.json_object NOT NULL DEFAULT '{}',
     CONSTRAINT checkout_sessions_pkey PRIMARY KEY (organization_id, environment, checkout_session_id),
-    CONSTRAINT checkout_sessions_customer_check CHECK (customer_id IS NOT NULL OR customer_email IS NOT NULL),
     CONSTRAINT checkout_sessions_expires_at_check CHECK (expires_at > created_at),
     CONSTRAINT checkout_sessions_paid_check CHECK (
         (status = 'complete') = (payment_status = 'paid')

@@ -187,3 +187,11 @@ COMMENT ON COLUMN checkout.webhook_event.sequence IS 'The number of the event wi
 COMMENT ON COLUMN checkout.webhook_event.status IS 'pending, leased, delivered or dead.';
 COMMENT ON COLUMN checkout.webhook_event.lease_token IS 'Shown by ack_webhook_events and nack_webhook_event. Only claim_webhook_events gives it.';
 COMMENT ON COLUMN checkout.webhook_event.body IS 'The JSON text to send, and to sign, as it stands.';
+
+CREATE TYPE checkout.http_response AS (
+    status integer,
+    headers jsonb,
+    body json
+);
+COMMENT ON TYPE checkout.http_response IS 'The answer to an HTTP request.';
+COMMENT ON COLUMN checkout.http_response.body IS 'json, not jsonb: its members are in the documented order.';

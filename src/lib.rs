@@ -1,6 +1,6 @@
 //! Checkout sessions inside PostgreSQL.
 //!
-//! Where to look: `api` is what can be called, `domain` is the rules (no Postgres in it), `store` is the SQL that runs,
+//! Where to look: `api` is what can be called, `domain` is the rules (no Postgres in it), `dialects` the documented APIs, `store` is the SQL that runs,
 //! `tenant` is who is calling, `request` the HTTP request that a call came with, `worker` is what happens on its own, `log`
 //! keeps secrets out of the server's log. Tables and rights are in `sql/`.
 
@@ -11,11 +11,13 @@ use pgrx::prelude::*;
 
 mod api;
 mod datum;
+mod dialects;
 mod domain;
 mod gucs;
 mod log;
 mod report;
 mod request;
+mod role;
 mod store;
 mod tenant;
 mod worker;

@@ -50,8 +50,17 @@ pub fn caller() -> Result<Caller> {
     Ok(Caller { tenant, kind, name: name.unwrap_or_else(role), payment_methods })
 }
 
-/// Makes a credential that of the current transaction, until it ends or is rolled back to a savepoint before this.
-pub fn establish(credential: &Credential) -> Result<()> {
+/// How long a credential lasts.
+#[derive(Clone, Copy)]
+pub enum Lasting {
+    /// Until the transaction ends or is rolled back to a savepoint before this.
+    Transaction,
+    /// Until the current subtransaction ends.
+    Subtransaction,
+}
+
+/// Makes a credential that of the current transaction.
+pub fn establish(credential: &Credential, lasting: Lasting) -> Result<()> {
     if setting()?.is_some_and(|tenant| tenant != credential.tenant) {
         return Err(contradiction(credential.http));
     }
@@ -59,9 +68,9 @@ pub fn establish(credential: &Credential) -> Result<()> {
         .map_err(|error| Error::Internal(format!("a credential has no text: {error}")))?;
     let organization_id = credential.tenant.organization_id.to_string();
     let environment = credential.tenant.environment.as_str();
-    set(c"checkout_sessions.organization_id", &organization_id, pg_sys::GucContext::PGC_SUSET);
-    set(c"checkout_sessions.environment", environment, pg_sys::GucContext::PGC_SUSET);
-    set(c"checkout_sessions.credential", &text, pg_sys::GucContext::PGC_INTERNAL);
+    set(c"checkout_sessions.organization_id", &organization_id, pg_sys::GucContext::PGC_SUSET, lasting);
+    set(c"checkout_sessions.environment", environment, pg_sys::GucContext::PGC_SUSET, lasting);
+    set(c"checkout_sessions.credential", &text, pg_sys::GucContext::PGC_INTERNAL, lasting);
     Ok(())
 }
 
@@ -160,16 +169,20 @@ pub fn role() -> String {
     }
 }
 
-fn set(name: &CStr, value: &str, context: pg_sys::GucContext::Type) {
+fn set(name: &CStr, value: &str, context: pg_sys::GucContext::Type, lasting: Lasting) {
+    let action = match lasting {
+        Lasting::Transaction => pg_sys::GucAction::GUC_ACTION_LOCAL,
+        Lasting::Subtransaction => pg_sys::GucAction::GUC_ACTION_SAVE,
+    };
     let value = CString::new(value.replace('\0', "")).unwrap_or_default();
-    // SAFETY: NUL-terminated texts. LOCAL: for the rest of the transaction.
+    // SAFETY: NUL-terminated texts.
     unsafe {
         pg_sys::set_config_option(
             name.as_ptr(),
             value.as_ptr(),
             context,
             pg_sys::GucSource::PGC_S_SESSION,
-            pg_sys::GucAction::GUC_ACTION_LOCAL,
+            action,
             true,
             0,
             false,

@@ -10,7 +10,8 @@ use crate::domain::validate::{self, required};
 use crate::domain::{self, Error, Result, api_key};
 use crate::report::or_raise;
 use crate::store::{api_keys, organizations, sessions};
-use crate::{gucs, request, tenant, worker};
+use crate::tenant::{self, Lasting};
+use crate::{gucs, request, worker};
 
 #[pg_extern(schema = "checkout", security_definer)]
 #[search_path(pg_catalog, pg_temp)]
@@ -27,7 +28,7 @@ fn authenticate(
 > {
     let credential = or_raise((|| {
         let credential = credential_of(required("api_key", api_key)?, false)?.ok_or(Error::InvalidApiKey)?;
-        tenant::establish(&credential)?;
+        tenant::establish(&credential, Lasting::Transaction)?;
         Ok(credential)
     })());
     TableIterator::once((
@@ -39,7 +40,7 @@ fn authenticate(
 }
 
 /// The credential that an API key is; `None` for one that is unknown, wrong, revoked or expired.
-fn credential_of(text: &str, http: bool) -> Result<Option<Credential>> {
+pub(super) fn credential_of(text: &str, http: bool) -> Result<Option<Credential>> {
     let Some(presented) = api_key::parse(text) else {
         return Ok(None);
     };
@@ -79,7 +80,7 @@ fn pre_request() {
             (Some(key), Some(token)) if key.tenant != token.tenant => {
                 Err(Error::unauthorized("the API key and the token are of different tenants"))
             }
-            (Some(credential), _) | (None, Some(credential)) => tenant::establish(&credential),
+            (Some(credential), _) | (None, Some(credential)) => tenant::establish(&credential, Lasting::Transaction),
             (None, None) => Ok(()),
         }
     })());

@@ -4,6 +4,7 @@
 mod access;
 mod api_keys;
 mod events;
+mod gateway;
 mod maintenance;
 mod organizations;
 mod payments;

@@ -3,6 +3,7 @@
 use pgrx::datum::Interval;
 use pgrx::prelude::*;
 use pgrx::{AnyNumeric, Uuid};
+use rust_decimal::Decimal;
 
 use crate::datum::{self, Payment, Rows};
 use crate::domain::payment::{self, Begin, Decision, Outcome, Report};
@@ -11,7 +12,7 @@ use crate::domain::{Error, Result, money, time};
 use crate::report::or_raise;
 use crate::store::payments::Details;
 use crate::store::{payments, sessions};
-use crate::tenant;
+use crate::tenant::{self, Tenant};
 use crate::worker;
 
 #[pg_extern(schema = "checkout", security_definer)]
@@ -73,31 +74,67 @@ fn record_payment(
             return Err(Error::invalid("failure_code", "is for outcome failed only, as is failure_message"));
         }
 
-        let session = sessions::lock(tenant, id)?.state;
-        let known = payments::known(tenant, id, payment_id)?;
-        let currency_code = currency_code.unwrap_or(&session.currency_code);
-        let currency = money::Currency::parse("currency_code", currency_code)?;
-        let amount = money::with_digits(amount.unwrap_or(session.amount), currency);
-        let report = Report { payment_id, outcome, amount, currency_code };
-        // Under the lock, so that what was waited for counts against the deadline.
-        let now = datum::now();
-        let settlement = match payment::record(&session, known.as_ref(), &report, now)? {
-            Decision::Replay => return payments::replay(tenant, payment_id),
-            Decision::Settle(settlement) => settlement,
-        };
-        let details = Details {
-            payment_id,
-            amount: report.amount,
-            currency_code: report.currency_code,
-            payment_method,
-            failure_code,
-            failure_message,
-        };
-        if settlement.lease_expires_at != session.lease_expires_at {
-            worker::wake_at_commit(session.expires_at);
-        }
-        payments::settle(tenant, id, &session, &details, &settlement, now)
+        record(
+            tenant,
+            id,
+            &Reported { payment_id, outcome, amount, currency_code, payment_method, failure_code, failure_message },
+        )
     })())
+}
+
+/// How a payment ended, as it is reported; what is not said is as the session has it.
+pub(super) struct Reported<'a> {
+    pub payment_id: &'a str,
+    pub outcome: Outcome,
+    pub amount: Option<Decimal>,
+    pub currency_code: Option<&'a str>,
+    pub payment_method: Option<&'a str>,
+    pub failure_code: Option<&'a str>,
+    pub failure_message: Option<&'a str>,
+}
+
+impl<'a> Reported<'a> {
+    /// In full, without details.
+    pub fn new(payment_id: &'a str, outcome: Outcome) -> Self {
+        Self {
+            payment_id,
+            outcome,
+            amount: None,
+            currency_code: None,
+            payment_method: None,
+            failure_code: None,
+            failure_message: None,
+        }
+    }
+}
+
+/// Records how a payment ended.
+pub(super) fn record(tenant: Tenant, id: uuid::Uuid, reported: &Reported) -> Result<Payment> {
+    let payment_id = reported.payment_id;
+    let session = sessions::lock(tenant, id)?.state;
+    let known = payments::known(tenant, id, payment_id)?;
+    let currency_code = reported.currency_code.unwrap_or(&session.currency_code);
+    let currency = money::Currency::parse("currency_code", currency_code)?;
+    let amount = money::with_digits(reported.amount.unwrap_or(session.amount), currency);
+    let report = Report { payment_id, outcome: reported.outcome, amount, currency_code };
+    // Under the lock, so that what was waited for counts against the deadline.
+    let now = datum::now();
+    let settlement = match payment::record(&session, known.as_ref(), &report, now)? {
+        Decision::Replay => return payments::replay(tenant, payment_id),
+        Decision::Settle(settlement) => settlement,
+    };
+    let details = Details {
+        payment_id,
+        amount: report.amount,
+        currency_code: report.currency_code,
+        payment_method: reported.payment_method,
+        failure_code: reported.failure_code,
+        failure_message: reported.failure_message,
+    };
+    if settlement.lease_expires_at != session.lease_expires_at {
+        worker::wake_at_commit(session.expires_at);
+    }
+    payments::settle(tenant, id, &session, &details, &settlement, now)
 }
 
 #[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]

@@ -7,8 +7,9 @@ use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::prelude::*;
 use pgrx::{AnyNumeric, Uuid};
 
-use crate::datum::{self, Metadata, Rows, Session};
+use crate::datum::{self, Jsonb, Rows, Session};
 use crate::domain::credential::Kind;
+use crate::domain::policy::Policy;
 use crate::domain::reference::{ReferencePolicy, WhenOpen};
 use crate::domain::session::{self, Request, Settings};
 use crate::domain::status::Status;
@@ -53,7 +54,7 @@ fn create_checkout_session(
     cancel_url: default!(Option<&str>, "NULL"),
     payment_methods: default!(Option<Vec<Option<String>>>, "NULL"),
     max_retry_attempts: default!(Option<i32>, "NULL"),
-    metadata: default!(Option<Metadata>, "'{}'"),
+    metadata: default!(Option<Jsonb>, "'{}'"),
     expires_at: default!(Option<TimestampWithTimeZone>, "NULL"),
     expires_in: default!(Option<Interval>, "NULL"),
     idempotency_key: default!(Option<&str>, "NULL"),
@@ -93,8 +94,8 @@ fn create_checkout_session(
             trace_id: same("trace_id", trace_id, domain::request::trace_id(&headers)?)?,
             metadata: None,
         };
-        metadata.map_or(Ok(()), Metadata::check)?;
-        create(&caller, request, metadata, idempotency_key)
+        metadata.map_or(Ok(()), Jsonb::check_metadata)?;
+        Ok(create(&caller, &Policy::STANDARD, request, metadata, idempotency_key)?.session)
     })())
 }
 
@@ -108,21 +109,33 @@ fn same<'a>(argument: &'static str, given: Option<&'a str>, header: Option<&'a s
     }
 }
 
-fn create(
+/// A session that was asked for, or one that answers the request already.
+pub(super) struct Created {
+    pub id: uuid::Uuid,
+    pub session: Session,
+    pub replayed: bool,
+}
+
+/// Creates a session, as an API's policy has it.
+pub(super) fn create(
     caller: &Caller,
+    policy: &Policy,
     mut request: Request,
-    metadata: Option<Metadata>,
+    metadata: Option<Jsonb>,
     idempotency_key: Option<&str>,
-) -> Result<Session> {
+) -> Result<Created> {
     let tenant = caller.tenant;
     let mut settings = settings_of(tenant)?;
     if let Some(methods) = &caller.payment_methods {
         Rc::make_mut(&mut settings).payment_methods.clone_from(methods);
     }
+    if *policy != Policy::STANDARD {
+        policy.apply(Rc::make_mut(&mut settings));
+    }
     let Some(text) = idempotency_key else {
-        return Ok(store_session(caller, &request, metadata, &settings, None)?.1);
+        return store_session(caller, &request, metadata, &settings, None);
     };
-    request.metadata = Some(metadata.map_or_else(|| "{}".to_owned(), Metadata::text));
+    request.metadata = Some(metadata.map_or_else(|| "{}".to_owned(), Jsonb::text));
     let now = datum::now();
     let key = Key {
         text: idempotency::check_key(text)?,
@@ -135,11 +148,11 @@ fn create(
     if let Some(existing) = store::idempotency::claim(tenant, &key)? {
         return replay(tenant, existing, &settings);
     }
-    let (id, session) = store_session(caller, &request, metadata, &settings, Some(key.checkout_session_id))?;
-    if id != key.checkout_session_id {
-        store::idempotency::point(tenant, id, &key)?;
+    let created = store_session(caller, &request, metadata, &settings, Some(key.checkout_session_id))?;
+    if created.id != key.checkout_session_id {
+        store::idempotency::point(tenant, created.id, &key)?;
     }
-    Ok(session)
+    Ok(created)
 }
 
 /// Stores a session, with the id that was promised for it if it still fits, under its organization's reference policy;
@@ -147,10 +160,10 @@ fn create(
 fn store_session(
     caller: &Caller,
     request: &Request,
-    metadata: Option<Metadata>,
+    metadata: Option<Jsonb>,
     settings: &Settings,
     promised: Option<uuid::Uuid>,
-) -> Result<(uuid::Uuid, Session)> {
+) -> Result<Created> {
     let tenant = caller.tenant;
     let policy = settings.reference_policy;
     let reference = request.reference.filter(|_| policy != ReferencePolicy::None);
@@ -163,7 +176,7 @@ fn store_session(
         if let Some(reference) = reference
             && let Some(existing) = make_room(tenant, policy, reference, caller.kind)?
         {
-            return Ok((existing, replay(tenant, existing, settings)?));
+            return replay(tenant, existing, settings);
         }
         // As late as this: what was waited for must not count against the session's lifetime.
         let now = datum::now();
@@ -174,17 +187,17 @@ fn store_session(
         // None when somebody was faster to use the reference; then look again.
         if let Some(stored) = sessions::insert(tenant, request, metadata, &session, by, &secret, reference.is_some())? {
             worker::wake_at_commit(session.expiring_notice_at.unwrap_or(session.expires_at));
-            return Ok((id, stored));
+            return Ok(Created { id, session: stored, replayed: false });
         }
     }
     Err(Error::ReferenceTaken { fault: "reference is being used by other calls" })
 }
 
 /// A session that was there before, instead of a new one.
-fn replay(tenant: Tenant, id: uuid::Uuid, settings: &Settings) -> Result<Session> {
+fn replay(tenant: Tenant, id: uuid::Uuid, settings: &Settings) -> Result<Created> {
     let session = found(id, sessions::get(tenant, id, datum::now(), true, Some(&settings.client_secret(tenant, id)))?)?;
     request::respond("Idempotent-Replayed", "true");
-    Ok(session)
+    Ok(Created { id, session, replayed: true })
 }
 
 /// Does what the policy asks about sessions that have the reference. `Some` is one to return instead of a new one.
@@ -304,14 +317,18 @@ fn list_checkout_sessions(
 fn expire_checkout_session(checkout_session_id: Option<Uuid>) -> Session {
     or_raise((|| {
         let tenant = tenant::secret()?;
-        let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
-        let session = sessions::lock(tenant, id)?.state;
-        let now = datum::now();
-        match payment::expire(&session, now)? {
-            Some(_) => sessions::expire(tenant, id, &session, now),
-            None => found(id, sessions::get(tenant, id, now, false, None)?),
-        }
+        expire(tenant, datum::from_uuid(required("checkout_session_id", checkout_session_id)?))
     })())
+}
+
+/// Expires a session that is open.
+pub(super) fn expire(tenant: Tenant, id: uuid::Uuid) -> Result<Session> {
+    let session = sessions::lock(tenant, id)?.state;
+    let now = datum::now();
+    match payment::expire(&session, now)? {
+        Some(_) => sessions::expire(tenant, id, &session, now),
+        None => found(id, sessions::get(tenant, id, now, false, None)?),
+    }
 }
 
 #[pg_extern(schema = "checkout", security_definer)]
@@ -338,7 +355,7 @@ fn recover_checkout_session(
             if let Some(reference) = &reference
                 && let Some(existing) = make_room(tenant, policy, reference, caller.kind)?
             {
-                return replay(tenant, existing, &settings);
+                return Ok(replay(tenant, existing, &settings)?.session);
             }
             let expired = sessions::lock(tenant, id)?.state;
             let now = datum::now();

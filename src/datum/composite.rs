@@ -60,3 +60,4 @@ composite!(Payment = "checkout.payment");
 composite!(Event = "checkout.webhook_event");
 composite!(Organization = "checkout.organization");
 composite!(ApiKey = "checkout.api_key");
+composite!(HttpAnswer = "checkout.http_response");

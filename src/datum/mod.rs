@@ -9,11 +9,11 @@ use uuid::Uuid;
 use crate::domain::{Error, Result, money};
 
 mod composite;
-mod metadata;
+mod jsonb;
 mod rows;
 
-pub use composite::{ApiKey, Composite, Event, Organization, Payment, PublicSession, Session};
-pub use metadata::Metadata;
+pub use composite::{ApiKey, Composite, Event, HttpAnswer, Organization, Payment, PublicSession, Session};
+pub use jsonb::Jsonb;
 pub use rows::Rows;
 
 /// 2000-01-01, where Postgres counts from, in microseconds since 1970.

@@ -55,6 +55,10 @@ pub enum Error {
     #[error("Checkout session with ID {checkout_session_id} not found or access denied")]
     SessionNotFound { checkout_session_id: Uuid },
 
+    /// As SessionNotFound, for what is not even an id.
+    #[error("Checkout session with ID {id} not found or access denied")]
+    NoSuchSession { id: String },
+
     /// A wrong secret and an unknown session are the same.
     #[error("checkout session not found, or client_secret is wrong")]
     PublicSessionNotFound,
@@ -115,6 +119,7 @@ impl Error {
             Self::NotAllowed { http: true } => "PT403",
             Self::NotAllowed { http: false } => "42501",
             Self::SessionNotFound { .. }
+            | Self::NoSuchSession { .. }
             | Self::PublicSessionNotFound
             | Self::ApiKeyNotFound { .. }
             | Self::CursorNotFound { .. }
@@ -129,6 +134,18 @@ impl Error {
             | Self::LeaseLost { .. } => "PT409",
             Self::ReferenceTaken { .. } => "23505",
             Self::Internal(_) => "XX000",
+        }
+    }
+
+    /// What PostgREST makes of the SQLSTATE, but for credentials: 401 where there is none.
+    pub fn http_status(&self) -> u16 {
+        match self.sqlstate() {
+            "28000" | "PT401" => 401,
+            "42501" | "PT403" => 403,
+            "PT404" => 404,
+            "PT409" | "23505" => 409,
+            "XX000" => 500,
+            _ => 400,
         }
     }
 

@@ -10,6 +10,7 @@ pub mod event;
 pub mod idempotency;
 pub mod money;
 pub mod payment;
+pub mod policy;
 pub mod redact;
 pub mod reference;
 pub mod request;
@@ -18,5 +19,6 @@ pub mod session;
 pub mod status;
 pub mod time;
 pub mod validate;
+pub mod view;
 
 pub use error::{Error, Result};

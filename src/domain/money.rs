@@ -108,6 +108,22 @@ pub fn with_digits(mut amount: Decimal, currency: Currency) -> Decimal {
     amount
 }
 
+/// An amount that is given in the currency's smallest units.
+pub fn from_minor_units(argument: &'static str, units: Decimal, currency: Currency) -> Result<Decimal> {
+    let mut amount = units.normalize();
+    if amount.scale() != 0 {
+        return Err(Error::invalid(argument, "must be an integer"));
+    }
+    amount.set_scale(currency.digits).map_err(|_| too_large(argument))?;
+    Ok(amount)
+}
+
+/// An amount in the currency's smallest units; not whole where it is finer than these.
+pub fn to_minor_units(amount: Decimal, currency_code: &str) -> Decimal {
+    let digits = Currency::parse("currency_code", currency_code).map_or(2, |currency| currency.digits);
+    (amount * Decimal::from(10_u64.pow(digits))).normalize()
+}
+
 fn too_large(argument: &'static str) -> Error {
     Error::OutOfRange { argument, fault: format!("must be less than {AMOUNT_LIMIT}") }
 }

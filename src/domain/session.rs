@@ -16,6 +16,8 @@ use super::validate as check;
 /// An organization's settings, as far as they bear on its sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
+    /// Whether a session needs a customer_id or a customer_email.
+    pub customer_required: bool,
     pub lifetime: Lifetime,
     pub max_retry_attempts: i32,
     pub reference_policy: ReferencePolicy,
@@ -38,6 +40,7 @@ impl Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            customer_required: true,
             lifetime: Lifetime {
                 default: TimeDelta::minutes(60),
                 minimum: TimeDelta::seconds(1),
@@ -133,7 +136,7 @@ impl Request<'_> {
         let amount = check::required("amount", self.amount)?;
         let amount = money::check_amount("amount", amount, currency, settings.sub_minor_amounts)?;
 
-        if self.customer_id.is_none() && self.customer_email.is_none() {
+        if settings.customer_required && self.customer_id.is_none() && self.customer_email.is_none() {
             return Err(Error::CustomerRequired);
         }
         for (argument, value, limit) in [

@@ -3,11 +3,13 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
+use super::sessions;
 use super::statement::{Access, Argument, Statement};
 use crate::datum::{self, Session};
 use crate::domain::Result;
 use crate::domain::session::least_session_id;
 use crate::domain::status::Status;
+use crate::domain::view::SessionView;
 use crate::tenant::Tenant;
 
 /// The filters of a list. Every combination has a statement, and a kept plan, of its own.
@@ -26,9 +28,15 @@ pub struct Filter<'a> {
     pub page_offset: i32,
 }
 
+/// Sessions as the documented APIs read them, newest first.
+pub fn views(tenant: Tenant, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<SessionView>> {
+    let (sql, arguments) = compose("row_to_json(checkout_data.session_at(s, $3, false, NULL))::text", tenant, filter, now);
+    Statement::composed(Access::Write, sql).texts(&arguments)?.iter().map(|text| sessions::read_view(text)).collect()
+}
+
 /// Sessions, newest first.
 pub fn list(tenant: Tenant, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<Session>> {
-    let (sql, arguments) = compose(tenant, filter, now);
+    let (sql, arguments) = compose("checkout_data.session_at(s, $3, false, NULL)", tenant, filter, now);
     let statement = Statement::composed(Access::Read, sql);
     let mut sessions = statement.composites(&arguments)?;
     if filter.ending_before.is_some() {
@@ -37,7 +45,7 @@ pub fn list(tenant: Tenant, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<S
     Ok(sessions)
 }
 
-fn compose<'a>(tenant: Tenant, filter: &Filter<'a>, now: DateTime<Utc>) -> (String, Vec<Argument<'a>>) {
+fn compose<'a>(shown: &str, tenant: Tenant, filter: &Filter<'a>, now: DateTime<Utc>) -> (String, Vec<Argument<'a>>) {
     let mut arguments: Vec<Argument<'a>> = vec![
         datum::uuid(tenant.organization_id).into(),
         tenant.environment.as_str().into(),
@@ -97,7 +105,7 @@ fn compose<'a>(tenant: Tenant, filter: &Filter<'a>, now: DateTime<Utc>) -> (Stri
     let direction = if filter.ending_before.is_some() { "ASC" } else { "DESC" };
     // Literals, because the planner takes a parameter of LIMIT for a tenth of all rows.
     let sql = format!(
-        "SELECT checkout_data.session_at(s, $3, false, NULL) FROM checkout_data.checkout_sessions s \
+        "SELECT {shown} FROM checkout_data.checkout_sessions s \
          WHERE s.organization_id = $1 AND s.environment = $2{conditions} \
          ORDER BY s.checkout_session_id {direction} LIMIT {} OFFSET {}",
         filter.page_size, filter.page_offset

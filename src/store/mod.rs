@@ -2,6 +2,7 @@
 
 pub mod api_keys;
 pub mod events;
+pub mod http;
 pub mod idempotency;
 pub mod list;
 pub mod maintenance;
@@ -10,3 +11,4 @@ pub mod payments;
 pub mod sessions;
 pub mod settings;
 mod statement;
+pub mod subtransaction;

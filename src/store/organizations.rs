@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::statement::{Argument, statement};
 use crate::datum::{self, Organization};
+use crate::domain::policy::Policy;
 use crate::domain::reference::ReferencePolicy;
 use crate::domain::session::Settings;
 use crate::domain::time::Lifetime;
@@ -46,6 +47,7 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
         return Ok(None);
     };
     Ok(Some(Settings {
+        customer_required: Policy::STANDARD.customer_required,
         lifetime: Lifetime {
             default: datum::from_interval("default_lifetime", default)?,
             minimum: datum::from_interval("minimum_lifetime", minimum)?,

@@ -7,11 +7,12 @@ use pgrx::spi::{SpiHeapTupleData, SpiResult};
 use uuid::Uuid;
 
 use super::statement::{Argument, statement};
-use crate::datum::{self, Metadata, PublicSession, Session};
+use crate::datum::{self, Jsonb, PublicSession, Session};
 use crate::domain::money::{self, Currency};
 use crate::domain::payment;
 use crate::domain::session::{NewSession, Request};
 use crate::domain::status::Status;
+use crate::domain::view::SessionView;
 use crate::domain::{Error, Result};
 use crate::tenant::Tenant;
 
@@ -43,7 +44,7 @@ statement!(INSERT_UNLESS_TAKEN, Write, insert!(" ON CONFLICT DO NOTHING"));
 pub fn insert(
     tenant: Tenant,
     request: &Request,
-    metadata: Option<Metadata>,
+    metadata: Option<Jsonb>,
     session: &NewSession,
     created_by: &str,
     client_secret: &str,
@@ -160,6 +161,26 @@ pub fn get(
     let now = datum::timestamp(now).into();
     let arguments = [organization_id, environment, id, now, idempotent_replay.into(), client_secret.into()];
     GET.with(|statement| statement.composite(&arguments))
+}
+
+statement!(
+    VIEW,
+    Write,
+    "SELECT row_to_json(checkout_data.session_at(s, $4, false, NULL))::text FROM checkout_data.checkout_sessions s \
+     WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3"
+);
+
+/// A session as it is at `now`, or PT404.
+pub fn view(tenant: Tenant, id: Uuid, now: DateTime<Utc>) -> Result<SessionView> {
+    let [organization_id, environment, key] = key(tenant, id);
+    let arguments = [organization_id, environment, key, datum::timestamp(now).into()];
+    let text = VIEW.with(|statement| statement.row(&arguments, |row| row.get::<String>(1)))?.flatten();
+    read_view(&text.ok_or(Error::SessionNotFound { checkout_session_id: id })?)
+}
+
+/// Reads a session's JSON.
+pub fn read_view(text: &str) -> Result<SessionView> {
+    serde_json::from_str(text).map_err(|error| Error::Internal(format!("a session's JSON is not what it was: {error}")))
 }
 
 statement!(

@@ -96,6 +96,11 @@ impl Statement {
         Ok(self.composites(arguments)?.pop())
     }
 
+    /// The first column of every row, which must be text.
+    pub fn texts(&self, arguments: &[Argument]) -> Result<Vec<String>> {
+        self.run(arguments, |table| table.filter_map(|row| row.get::<String>(1).transpose()).collect())
+    }
+
     /// The only row, read by `read`.
     pub fn row<R>(
         &self,

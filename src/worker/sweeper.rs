@@ -10,7 +10,8 @@ use pgrx::pg_sys::panic::CaughtError;
 use pgrx::prelude::*;
 
 use super::{process, registry, uses};
-use crate::domain::{Error, Result};
+use crate::domain::Result;
+use crate::role::as_worker_role;
 use crate::store::maintenance;
 use crate::{datum, gucs, report};
 
@@ -202,25 +203,4 @@ fn lock_extension() -> Locked {
         // To take the lock is to learn of what was committed before.
         if exists() && table() == oid { Locked::Yes } else { Locked::Absent }
     }
-}
-
-/// Runs `work` as the restricted role that owns the maintenance functions, not as the bootstrap superuser: a trigger that
-/// somebody put on a table runs with these rights, too.
-fn as_worker_role<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
-    let mut user = pg_sys::InvalidOid;
-    let mut context = 0;
-    // SAFETY: within a transaction. Should `work` raise an error, the abort restores the user.
-    unsafe {
-        let role = pg_sys::get_role_oid(c"checkout_sessions_worker".as_ptr(), true);
-        if role == pg_sys::InvalidOid {
-            return Err(Error::Internal("role checkout_sessions_worker does not exist".into()));
-        }
-        pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
-        let restricted = pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION;
-        pg_sys::SetUserIdAndSecContext(role, context | restricted as i32);
-    }
-    let result = work();
-    // SAFETY: as it was before.
-    unsafe { pg_sys::SetUserIdAndSecContext(user, context) };
-    result
 }

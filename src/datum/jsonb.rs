@@ -1,6 +1,6 @@
 //! A jsonb argument that is stored as it came, without a detour through text.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 use pgrx::callconv::{Arg, ArgAbi};
 use pgrx::nullable::Nullable;
@@ -13,11 +13,11 @@ use crate::domain::{Error, Result, validate};
 
 /// A detoasted jsonb.
 #[derive(Clone, Copy)]
-pub struct Metadata(pg_sys::Datum);
+pub struct Jsonb(pg_sys::Datum);
 
-impl Metadata {
-    /// Checks that it is an object of at most 32 kB.
-    pub fn check(self) -> Result<()> {
+impl Jsonb {
+    /// Checks that it may be the metadata of a session: an object of at most 32 kB.
+    pub fn check_metadata(self) -> Result<()> {
         // SAFETY: a varlena with a four-byte header; the word after it tells what the jsonb is (utils/jsonb.h).
         let (size, header) = unsafe {
             let varlena = self.0.cast_mut_ptr::<pg_sys::varlena>();
@@ -32,6 +32,14 @@ impl Metadata {
         Ok(())
     }
 
+    /// Reads JSON text.
+    pub fn from_text(text: &str) -> Result<Self> {
+        let text = CString::new(text).map_err(|_| Error::invalid("metadata", "must not contain NUL characters"))?;
+        // SAFETY: jsonb_in takes a NUL-terminated string and returns a jsonb; what is no JSON is an ordinary error.
+        let datum = unsafe { direct_function_call::<Self>(pg_sys::jsonb_in, &[Some(pg_sys::Datum::from(text.as_ptr()))]) };
+        datum.ok_or_else(|| Error::Internal("a JSON text has no value".into()))
+    }
+
     /// Its JSON text. Keys are in the order that jsonb keeps them, so equal objects have equal text.
     pub fn text(self) -> String {
         // SAFETY: jsonb_out takes a jsonb and returns a NUL-terminated string.
@@ -40,7 +48,7 @@ impl Metadata {
     }
 }
 
-impl FromDatum for Metadata {
+impl FromDatum for Jsonb {
     unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Self> {
         if is_null {
             return None;
@@ -51,7 +59,7 @@ impl FromDatum for Metadata {
     }
 }
 
-impl IntoDatum for Metadata {
+impl IntoDatum for Jsonb {
     fn into_datum(self) -> Option<pg_sys::Datum> {
         Some(self.0)
     }
@@ -62,7 +70,7 @@ impl IntoDatum for Metadata {
 }
 
 // SAFETY: unboxed by FromDatum, which tells NULL apart.
-unsafe impl<'fcx> ArgAbi<'fcx> for Metadata {
+unsafe impl<'fcx> ArgAbi<'fcx> for Jsonb {
     unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
         // SAFETY: the caller's: a jsonb that is not NULL.
         match unsafe { arg.unbox_arg_using_from_datum() } {
@@ -78,8 +86,8 @@ unsafe impl<'fcx> ArgAbi<'fcx> for Metadata {
 }
 
 // SAFETY: it is jsonb in SQL, and nothing else.
-unsafe impl SqlTranslatable for Metadata {
-    const TYPE_IDENT: &'static str = pgrx::pgrx_resolved_type!(Metadata);
+unsafe impl SqlTranslatable for Jsonb {
+    const TYPE_IDENT: &'static str = pgrx::pgrx_resolved_type!(Jsonb);
     const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;
     const ARGUMENT_SQL: std::result::Result<SqlMappingRef, ArgumentError> = Ok(SqlMappingRef::literal("jsonb"));
     const RETURN_SQL: std::result::Result<ReturnsRef, ReturnsError> =

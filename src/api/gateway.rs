@@ -1,0 +1,189 @@
+//! The documented APIs: an HTTP request in, its answer out.
+
+use pgrx::prelude::*;
+use serde_json::{Map, Value};
+
+use super::access::credential_of;
+use super::payments::{self, Reported};
+use super::sessions::{self as operations, Created};
+use crate::datum::{self, HttpAnswer, Jsonb};
+use crate::dialects::{self, Api, Create, HttpRequest, HttpResponse, List, Lookup, Operation, Outcome, Route, Scenario};
+use crate::domain::credential::{Environment, Kind};
+use crate::domain::payment::Outcome as PaymentOutcome;
+use crate::domain::validate::{self, required};
+use crate::domain::{Error, Result, request, status::Status};
+use crate::report::or_raise;
+use crate::role::as_worker_role;
+use crate::store::list::{self, Filter};
+use crate::store::{http, sessions, subtransaction};
+use crate::tenant::{self, Caller, Lasting, Tenant};
+
+#[pg_extern(schema = "checkout", security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn handle_request(
+    api: Option<&str>,
+    method: Option<&str>,
+    path: Option<&str>,
+    headers: default!(Option<Jsonb>, "'{}'"),
+    query: default!(Option<Jsonb>, "'{}'"),
+    body: default!(Option<Jsonb>, "NULL"),
+) -> HttpAnswer {
+    or_raise((|| {
+        let api = dialects::find(required("api", api)?)?;
+        let method = required("method", method)?;
+        let path = required("path", path)?;
+        let headers = texts("headers", headers)?;
+        let query = texts("query", query)?;
+        let body = json("body", body)?;
+        let response = match dialects::route(api, method, path) {
+            Err(response) => response,
+            Ok((route, parameters)) => {
+                let request = HttpRequest { parameters, headers: &headers, query: &query, body: &body };
+                match subtransaction::undone_if_refused(|| serve(api, route, &request)) {
+                    Err(error @ Error::Internal(_)) => return Err(error),
+                    Err(error) => api.refuse_error(&error),
+                    Ok(response) => response,
+                }
+            }
+        };
+        http::answer(&response)
+    })())
+}
+
+fn json(argument: &'static str, value: Option<Jsonb>) -> Result<Value> {
+    let Some(value) = value else { return Ok(Value::Null) };
+    serde_json::from_str(&value.text()).map_err(|_| Error::invalid(argument, "is nested too deeply"))
+}
+
+/// An object of texts, as gateways have headers and queries: names in lower case, the first of several values.
+fn texts(argument: &'static str, value: Option<Jsonb>) -> Result<Map<String, Value>> {
+    let texts = match json(argument, value)? {
+        Value::Null => Map::new(),
+        Value::Object(members) => members,
+        _ => return Err(Error::invalid(argument, "must be a JSON object")),
+    };
+    let first = |value: Value| match value {
+        Value::Array(values) => values.into_iter().next().unwrap_or_default(),
+        value => value,
+    };
+    Ok(texts.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), first(value))).collect())
+}
+
+fn serve(api: &Api, route: &Route, request: &HttpRequest) -> Result<HttpResponse> {
+    let caller = caller(request)?;
+    if caller.kind == Kind::Publishable && !route.publishable {
+        return Err(Error::NotAllowed { http: true });
+    }
+    let tenant = caller.tenant;
+    let outcome = match (route.read)(request)? {
+        Operation::Create(create) => match create.scenario {
+            Some(_) if tenant.environment == Environment::Live => {
+                return Err(Error::invalid("X-Scenario-Key", "is for the test environment only"));
+            }
+            Some(Scenario::Error(status)) => return Ok(api.refuse(status, "Simulated error")),
+            _ => serve_create(api, &caller, *create, request)?,
+        },
+        Operation::Get(lookup) => Outcome::Found(Box::new(view(tenant, find(tenant, &lookup)?)?)),
+        Operation::List(asked) => serve_list(tenant, &asked)?,
+        Operation::Expire(id) => {
+            operations::expire(tenant, id)?;
+            Outcome::Found(Box::new(view(tenant, id)?))
+        }
+        Operation::PaymentMethods(id) => Outcome::PaymentMethods(Box::new(view(tenant, id)?)),
+    };
+    let mut response = (api.answer)(&outcome);
+    if matches!(outcome, Outcome::Created { replayed: true, .. }) {
+        response.headers.push(("Idempotent-Replayed", "true".to_owned()));
+    }
+    if let Some(trace_id) = request::trace_id(request.headers)? {
+        response.headers.push(("X-Trace-Id", trace_id.to_owned()));
+    }
+    Ok(response)
+}
+
+/// Who asks: the API key of the request, or who the caller of the function is anyway.
+fn caller(request: &HttpRequest) -> Result<Caller> {
+    if let Some(key) = request::api_key(request.headers)? {
+        let credential = as_worker_role(|| credential_of(key, true))?.ok_or(Error::InvalidApiKey)?;
+        tenant::establish(&credential, Lasting::Subtransaction)?;
+    } else if request.header("authorization").is_some() {
+        return Err(Error::InvalidApiKey);
+    }
+    tenant::caller()
+}
+
+fn view(tenant: Tenant, id: uuid::Uuid) -> Result<dialects::SessionView> {
+    sessions::view(tenant, id, datum::now())
+}
+
+fn find(tenant: Tenant, lookup: &Lookup) -> Result<uuid::Uuid> {
+    match lookup {
+        Lookup::Id(id) => Ok(*id),
+        Lookup::Reference(reference) => sessions::with_reference(tenant, reference, false)?
+            .ok_or_else(|| Error::NoSuchSession { id: (*reference).to_owned() }),
+    }
+}
+
+fn serve_create(api: &Api, caller: &Caller, create: Create, request: &HttpRequest) -> Result<Outcome> {
+    let metadata = create.metadata.map(|metadata| Jsonb::from_text(&Value::Object(metadata).to_string())).transpose()?;
+    metadata.map_or(Ok(()), Jsonb::check_metadata)?;
+    let idempotency_key = match create.idempotency_key {
+        Some(key) => Some(key),
+        None => request::idempotency_key(request.headers)?,
+    };
+    let mut asked = create.request;
+    asked.trace_id = asked.trace_id.or(request::trace_id(request.headers)?);
+    let Created { id, replayed, .. } = operations::create(caller, &api.policy, asked, metadata, idempotency_key)?;
+    if let (Some(scenario), false) = (create.scenario, replayed) {
+        play(caller.tenant, id, scenario)?;
+    }
+    Ok(Outcome::Created { session: Box::new(view(caller.tenant, id)?), replayed })
+}
+
+/// Has a new session end as its creator wants it to.
+fn play(tenant: Tenant, id: uuid::Uuid, scenario: Scenario) -> Result<()> {
+    let mut attempt = 0;
+    let mut pay = |outcome| {
+        attempt += 1;
+        let payment_id = format!("scenario_{}_{attempt}", id.simple());
+        payments::record(tenant, id, &Reported::new(&payment_id, outcome)).map(|_| ())
+    };
+    match scenario {
+        Scenario::Complete => pay(PaymentOutcome::Succeeded),
+        Scenario::Fail => {
+            for _ in 0..=validate::MAXIMUM_RETRY_ATTEMPTS {
+                if view(tenant, id)?.status != Status::Open {
+                    break;
+                }
+                pay(PaymentOutcome::Failed)?;
+            }
+            Ok(())
+        }
+        Scenario::Expire => operations::expire(tenant, id).map(|_| ()),
+        Scenario::Error(_) => Ok(()),
+    }
+}
+
+fn serve_list(tenant: Tenant, asked: &List) -> Result<Outcome> {
+    if let Some(cursor) = asked.starting_after
+        && !sessions::exists(tenant, cursor)?
+    {
+        return Err(Error::CursorNotFound { argument: "starting_after", what: "checkout session" });
+    }
+    let filter = Filter {
+        status: asked.status,
+        customer_id: asked.customer_id,
+        payment_id: asked.payment_id,
+        starting_after: asked.starting_after,
+        // One more than asked for tells whether there are more.
+        page_size: asked.page_size + 1,
+        page_offset: asked.page_offset,
+        ..Filter::default()
+    };
+    let mut sessions = list::views(tenant, &filter, datum::now())?;
+    let more = sessions.len() > usize::try_from(asked.page_size).unwrap_or(usize::MAX);
+    if more {
+        sessions.pop();
+    }
+    Ok(Outcome::Listed { sessions, more })
+}

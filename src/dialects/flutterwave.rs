@@ -1,0 +1,146 @@
+//! Flutterwave's API: an envelope, decimals, references that are used once, minutes.
+//!
+//! Source: Flutterwave v4, `POST /checkout/sessions`. It has this operation only, and documents one form of errors: the
+//! envelope with the status `failed`. A session lives for an hour unless it says otherwise, which is not documented.
+
+use chrono::TimeDelta;
+use rust_decimal::Decimal;
+use serde::Serialize;
+use serde_json::Number;
+use uuid::Uuid;
+
+use super::write::{number, seconds, to_text};
+use super::{Api, Create, HttpRequest, HttpResponse, Operation, Outcome, Route, Scenario, read};
+use crate::domain::policy::Policy;
+use crate::domain::reference::ReferencePolicy;
+use crate::domain::session::Request;
+use crate::domain::time::Lifetime;
+use crate::domain::view::SessionView;
+use crate::domain::{Error, Result};
+
+pub const API: Api = Api {
+    name: "flutterwave",
+    policy: Policy {
+        customer_required: false,
+        lifetime: Some(Lifetime {
+            default: TimeDelta::minutes(60),
+            minimum: TimeDelta::minutes(LEAST_DURATION as i64),
+            maximum: TimeDelta::minutes(MOST_DURATION as i64),
+        }),
+        max_retry_attempts: Some(3),
+        // "This must be unique across all your transactions."
+        reference_policy: Some(ReferencePolicy::Unique),
+        sub_minor_amounts: None,
+    },
+    routes: &[Route { method: "POST", path: "/checkout/sessions", read: create, publishable: false }],
+    arguments: &[
+        ("currency_code", "currency"),
+        ("success_url", "redirect_url"),
+        ("expires_in", "session_duration"),
+        ("idempotency_key", "X-Idempotency-Key"),
+        ("trace_id", "X-Trace-Id"),
+    ],
+    answer,
+    session,
+    error,
+};
+
+/// Minutes.
+const LEAST_DURATION: i32 = 5;
+const MOST_DURATION: i32 = 2_880;
+
+/// The documented currencies, withdrawn ones among them.
+const CURRENCIES: &str = "AED AFN ALL AMD ANG AOA AQD ARS AUD AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BWP BYR BZD CAD CDF \
+    CHF CLP CNY COP CRC CUP CVE CYP CZK DJF DKK DOP DZD ECS EEK EGP ETB EUR FJD FKP GBP GEL GGP GHS GIP GMD \
+    GNF GTQ GYD HKD HNL HRK HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT \
+    LAK LBP LKR LRD LSL LTL LVL LYD MAD MDL MGA MKD MMK MNT MOP MRO MTL MUR MVR MWK MXN MYR MZN NAD NGN NIO \
+    NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SKK SLL SOS SRD \
+    STD SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VEF VND VUV XAF XCD XOF XPF YER \
+    ZAR ZMK ZWD ZMW";
+
+fn create<'a>(request: &'a HttpRequest<'a>) -> Result<Operation<'a>> {
+    let body = request.body()?;
+    let amount = read::required("amount", read::decimal(body, "amount")?)?;
+    if amount < Decimal::new(1, 2) {
+        return Err(Error::invalid("amount", "must be at least 0.01"));
+    }
+    let currency = read::required("currency", read::text(body, "currency")?)?;
+    if !CURRENCIES.split(' ').any(|known| known == currency) {
+        return Err(Error::invalid("currency", "is not a supported currency"));
+    }
+    let reference = read::bounded_text(body, "reference", 6, 42)?;
+    if reference.is_some_and(|text| !text.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-')) {
+        return Err(Error::invalid("reference", "must have letters, digits and hyphens only"));
+    }
+    let minutes = read::bounded_integer(body, "session_duration", LEAST_DURATION, MOST_DURATION)?;
+    Ok(Operation::Create(Box::new(Create {
+        request: Request {
+            amount: Some(amount),
+            currency_code: Some(currency),
+            customer_id: read::text(body, "customer_id")?,
+            success_url: read::text(body, "redirect_url")?,
+            reference,
+            max_retry_attempts: read::bounded_integer(body, "max_retry_attempts", 0, 10)?,
+            expires_in: minutes.map(|minutes| TimeDelta::minutes(minutes.into())),
+            trace_id: request.bounded_header("X-Trace-Id", 12, 255)?,
+            ..Request::default()
+        },
+        metadata: None,
+        idempotency_key: request.bounded_header("X-Idempotency-Key", 12, 255)?,
+        scenario: Scenario::of(request)?,
+    })))
+}
+
+#[derive(Serialize)]
+struct Session<'s> {
+    id: Uuid,
+    amount: Number,
+    currency: &'s str,
+    customer_id: Option<&'s str>,
+    checkout_url: Option<&'s str>,
+    redirect_url: Option<&'s str>,
+    reference: Option<&'s str>,
+    created_datetime: String,
+    max_retry_attempts: i32,
+    session_duration: i64,
+}
+
+impl<'s> Session<'s> {
+    fn new(session: &'s SessionView) -> Self {
+        Self {
+            id: session.checkout_session_id,
+            amount: number(session.amount),
+            currency: &session.currency_code,
+            customer_id: session.customer_id.as_deref(),
+            checkout_url: session.url.as_deref(),
+            redirect_url: session.success_url.as_deref(),
+            reference: session.reference.as_deref(),
+            created_datetime: seconds(session.created_at),
+            max_retry_attempts: session.max_retry_attempts,
+            session_duration: (session.expires_at - session.created_at).num_minutes(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Envelope<'m, D> {
+    status: &'static str,
+    message: &'m str,
+    data: Option<D>,
+}
+
+fn session(session: &SessionView) -> String {
+    to_text(&Session::new(session))
+}
+
+fn answer(outcome: &Outcome) -> HttpResponse {
+    let (Outcome::Created { session, .. } | Outcome::Found(session)) = outcome else {
+        unreachable!("the API has no such operation")
+    };
+    let message = "Checkout session created";
+    HttpResponse::json(200, &Envelope { status: "success", message, data: Some(Session::new(session)) })
+}
+
+fn error(_status: u16, message: &str) -> String {
+    to_text(&Envelope::<()> { status: "failed", message, data: None })
+}

@@ -1,0 +1,138 @@
+//! The kobo API: whole kobo, secret and public keys, one attempt, 30 minutes.
+//!
+//! Source: "Checkout Sessions" of the kobo gateway. It documents no answers and no errors; they have the envelope
+//! `{status, message, data}` that gateways with an `initialize` and a `verify` operation use. Verify is documented without a
+//! path: it is beside initialize, and takes a reference or an id.
+
+use chrono::TimeDelta;
+use rust_decimal::Decimal;
+use serde::Serialize;
+use serde_json::{Map, Number, Value};
+use uuid::Uuid;
+
+use super::write::{minor_units, seconds, to_text};
+use super::{Api, Create, HttpRequest, HttpResponse, Lookup, Operation, Outcome, Route, Scenario, read};
+use crate::domain::policy::Policy;
+use crate::domain::session::Request;
+use crate::domain::status::Status;
+use crate::domain::view::SessionView;
+use crate::domain::{Error, Result};
+
+const CURRENCY: &str = "NGN";
+/// NGN 1.00
+const LEAST_AMOUNT: i64 = 100;
+
+pub const API: Api = Api {
+    name: "kobo",
+    policy: Policy {
+        lifetime: Policy::fixed(TimeDelta::minutes(30)),
+        // "A checkout session represents a single payment attempt."
+        max_retry_attempts: Some(0),
+        ..Policy::STANDARD
+    },
+    routes: &[
+        Route { method: "POST", path: "/v1/checkout/session/initialize", read: initialize, publishable: true },
+        Route { method: "GET", path: "/v1/checkout/session/verify/:reference", read: verify, publishable: false },
+    ],
+    arguments: &[("customer_email", "email"), ("success_url", "callback_url")],
+    answer,
+    session,
+    error,
+};
+
+fn initialize<'a>(request: &'a HttpRequest<'a>) -> Result<Operation<'a>> {
+    let body = request.body()?;
+    let kobo = read::required("amount", read::integer(body, "amount")?)?;
+    if kobo < LEAST_AMOUNT {
+        return Err(Error::invalid("amount", format!("must be at least {LEAST_AMOUNT} kobo (NGN 1.00)")));
+    }
+    Ok(Operation::Create(Box::new(Create {
+        request: Request {
+            amount: Some(Decimal::new(kobo, 2)),
+            currency_code: Some(CURRENCY),
+            customer_email: Some(read::required("email", read::text(body, "email")?)?),
+            customer_name: read::text(body, "customer_name")?,
+            reference: read::text(body, "reference")?,
+            success_url: read::text(body, "callback_url")?,
+            payment_methods: read::texts(body, "payment_methods")?,
+            ..Request::default()
+        },
+        metadata: read::object(body, "metadata")?.cloned(),
+        idempotency_key: None,
+        scenario: Scenario::of(request)?,
+    })))
+}
+
+fn verify<'a>(request: &'a HttpRequest<'a>) -> Result<Operation<'a>> {
+    let text = request.parameter(0);
+    Ok(Operation::Get(Uuid::try_parse(text).map_or(Lookup::Reference(text), Lookup::Id)))
+}
+
+#[derive(Serialize)]
+struct Session<'s> {
+    id: Uuid,
+    reference: Option<&'s str>,
+    status: &'static str,
+    amount: Number,
+    currency: &'s str,
+    email: Option<&'s str>,
+    customer_name: &'s str,
+    payment_methods: &'s [String],
+    callback_url: Option<&'s str>,
+    checkout_url: Option<&'s str>,
+    metadata: &'s Map<String, Value>,
+    expires_at: String,
+    paid_at: Option<String>,
+    created_at: String,
+}
+
+impl<'s> Session<'s> {
+    fn new(session: &'s SessionView) -> Self {
+        Self {
+            id: session.checkout_session_id,
+            reference: session.reference.as_deref(),
+            status: match session.status {
+                Status::Open => "active",
+                Status::Complete => "completed",
+                Status::Failed => "failed",
+                Status::Expired => "expired",
+            },
+            amount: minor_units(session),
+            currency: &session.currency_code,
+            email: session.customer_email.as_deref(),
+            // "displayed in the dashboard instead of "Anonymous""
+            customer_name: session.customer_name.as_deref().unwrap_or("Anonymous"),
+            payment_methods: &session.payment_methods,
+            callback_url: session.success_url.as_deref(),
+            checkout_url: session.url.as_deref(),
+            metadata: &session.metadata,
+            expires_at: seconds(session.expires_at),
+            paid_at: session.completed_at.map(seconds),
+            created_at: seconds(session.created_at),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Envelope<'m, D> {
+    status: bool,
+    message: &'m str,
+    data: Option<D>,
+}
+
+fn session(session: &SessionView) -> String {
+    to_text(&Session::new(session))
+}
+
+fn answer(outcome: &Outcome) -> HttpResponse {
+    let (message, session) = match outcome {
+        Outcome::Created { session, .. } => ("Checkout session initialized", session.as_ref()),
+        Outcome::Found(session) => ("Checkout session retrieved", session.as_ref()),
+        Outcome::Listed { .. } | Outcome::PaymentMethods(_) => unreachable!("the API has no such operation"),
+    };
+    HttpResponse::json(200, &Envelope { status: true, message, data: Some(Session::new(session)) })
+}
+
+fn error(_status: u16, message: &str) -> String {
+    to_text(&Envelope::<()> { status: false, message, data: None })
+}

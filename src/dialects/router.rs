@@ -1,0 +1,112 @@
+//! Which API and which of its operations a request is for.
+
+use super::{Api, HttpResponse, Route, flutterwave, kobo, lomi, paygate, yuno};
+use crate::domain::Error;
+
+/// The documented APIs.
+const APIS: [&Api; 5] = [&kobo::API, &lomi::API, &paygate::API, &flutterwave::API, &yuno::API];
+
+pub fn find(name: &str) -> Result<&'static Api, Error> {
+    APIS.into_iter()
+        .find(|api| api.name == name)
+        .ok_or_else(|| Error::invalid("api", "must be kobo, lomi, paygate, flutterwave or yuno"))
+}
+
+/// The route of a request and the values of its path's parameters; or the answer where there is none.
+pub fn route<'p>(api: &Api, method: &str, path: &'p str) -> Result<(&'static Route, Vec<&'p str>), HttpResponse> {
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let mut allowed = Vec::new();
+    for route in api.routes {
+        let Some(parameters) = parameters(route.path, path) else { continue };
+        if route.method.eq_ignore_ascii_case(method) {
+            return Ok((route, parameters));
+        }
+        allowed.push(route.method);
+    }
+    if allowed.is_empty() {
+        return Err(api.refuse(404, &format!("Cannot {} {path}", method.to_ascii_uppercase())));
+    }
+    let mut response = api.refuse(405, "Method not allowed");
+    response.headers.push(("Allow", allowed.join(", ")));
+    Err(response)
+}
+
+/// The values of a pattern's `:names`, if the path is of that pattern. A slash at the end does not matter.
+fn parameters<'p>(pattern: &str, path: &'p str) -> Option<Vec<&'p str>> {
+    let mut values = Vec::new();
+    let mut names = pattern.split('/');
+    let mut parts = path.strip_suffix('/').unwrap_or(path).split('/');
+    loop {
+        match (names.next(), parts.next()) {
+            (None, None) => return Some(values),
+            (Some(name), Some(part)) if name.starts_with(':') && !part.is_empty() => values.push(part),
+            (Some(name), Some(part)) if name == part => {}
+            _ => return None,
+        }
+    }
+}
+
+impl Api {
+    /// An error in the API's own shape.
+    pub fn refuse(&self, status: u16, message: &str) -> HttpResponse {
+        HttpResponse { status, headers: Vec::new(), body: (self.error)(status, message) }
+    }
+
+    /// An error of the domain in the API's own shape and words.
+    pub fn refuse_error(&self, error: &Error) -> HttpResponse {
+        self.refuse(error.http_status(), &self.message(error))
+    }
+
+    /// Arguments are called what the API calls them.
+    fn message(&self, error: &Error) -> String {
+        match error {
+            Error::NullArgument { argument } => format!("{} is required", self.argument(argument)),
+            Error::InvalidArgument { argument, fault }
+            | Error::OutOfRange { argument, fault }
+            | Error::Malformed { argument, fault } => format!("{} {fault}", self.argument(argument)),
+            Error::InvalidApiKey | Error::NotAuthenticated { .. } => "Invalid API key".to_owned(),
+            error => error.to_string(),
+        }
+    }
+
+    fn argument<'n>(&self, name: &'n str) -> &'n str {
+        self.arguments.iter().find(|(ours, _)| *ours == name).map_or(name, |(_, theirs)| theirs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_have_parameters() {
+        assert_eq!(parameters("/checkout-sessions", "/checkout-sessions"), Some(vec![]));
+        assert_eq!(parameters("/checkout-sessions", "/checkout-sessions/"), Some(vec![]));
+        assert_eq!(parameters("/a/:id/expire", "/a/cs_1/expire"), Some(vec!["cs_1"]));
+        for path in ["/a//expire", "/a/cs_1", "/a/cs_1/expire/now", "a/cs_1/expire", "", "/A/cs_1/expire"] {
+            assert_eq!(parameters("/a/:id/expire", path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_known_path_with_another_method_names_those_that_are_allowed() {
+        let answer = |method, path| route(&lomi::API, method, path).map(|_| ()).map_err(|response| response.status);
+        assert_eq!(answer("GET", "/checkout-sessions?limit=20"), Ok(()));
+        assert_eq!(answer("get", "/checkout-sessions"), Ok(()));
+        assert_eq!(answer("DELETE", "/checkout-sessions/1"), Err(405));
+        assert_eq!(answer("PATCH", "/checkout-sessions/1"), Err(405));
+        assert_eq!(answer("GET", "/nothing"), Err(404));
+        let refused = route(&lomi::API, "PUT", "/checkout-sessions").map(|_| ()).expect_err("no such method");
+        assert_eq!(refused.headers, [("Allow", "POST, GET".to_owned())]);
+    }
+
+    #[test]
+    fn every_route_is_reached_by_its_own_pattern() {
+        for api in APIS {
+            for wanted in api.routes {
+                let (found, _) = route(api, wanted.method, wanted.path).map_err(|r| r.status).expect(wanted.path);
+                assert_eq!((found.method, found.path), (wanted.method, wanted.path));
+            }
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! `X-Scenario-Key`: in the test environment, has a session end as its creator wants it to.
+//!
+//! Source: Flutterwave, `POST /checkout/sessions`: 1 to 1000 characters, "to simulate specific behaviors". The keys are ours.
+
+use super::HttpRequest;
+use crate::domain::{Error, Result};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scenario {
+    /// The session is paid.
+    Complete,
+    /// Its payments fail until it has failed.
+    Fail,
+    Expire,
+    /// The request is answered with this status, and nothing happens.
+    Error(u16),
+}
+
+pub const HEADER: &str = "X-Scenario-Key";
+
+impl Scenario {
+    /// The scenario that a request asks for.
+    pub fn of(request: &HttpRequest) -> Result<Option<Self>> {
+        let Some(key) = request.bounded_header(HEADER, 1, 1_000)? else { return Ok(None) };
+        let unknown = || Error::invalid(HEADER, "must be complete, fail, expire or error:<status>");
+        match key {
+            "complete" => Ok(Some(Self::Complete)),
+            "fail" => Ok(Some(Self::Fail)),
+            "expire" => Ok(Some(Self::Expire)),
+            key => {
+                let status = key.strip_prefix("error:").and_then(|status| status.parse().ok()).ok_or_else(unknown)?;
+                if (400..=599).contains(&status) { Ok(Some(Self::Error(status))) } else { Err(unknown()) }
+            }
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Running as the restricted role that sees every tenant.
+
+use pgrx::pg_sys;
+
+use crate::domain::{Error, Result};
+
+/// Runs `work` as the role that owns the maintenance functions: the worker, which is not to be the bootstrap superuser (a
+/// trigger that somebody put on a table runs with these rights, too), and whoever has yet to learn the tenant.
+pub fn as_worker_role<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
+    let mut user = pg_sys::InvalidOid;
+    let mut context = 0;
+    // SAFETY: within a transaction. Should `work` raise an error, the abort restores the user.
+    unsafe {
+        let role = pg_sys::get_role_oid(c"checkout_sessions_worker".as_ptr(), true);
+        if role == pg_sys::InvalidOid {
+            return Err(Error::Internal("role checkout_sessions_worker does not exist".into()));
+        }
+        pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
+        let restricted = pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION;
+        pg_sys::SetUserIdAndSecContext(role, context | restricted as i32);
+    }
+    let result = work();
+    // SAFETY: as it was before.
+    unsafe { pg_sys::SetUserIdAndSecContext(user, context) };
+    result
+}
