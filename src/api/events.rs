@@ -6,6 +6,7 @@ use pgrx::datum::Interval;
 use pgrx::prelude::*;
 
 use crate::datum::{self, Event, Rows};
+use crate::dialects;
 use crate::domain::event::EventId;
 use crate::domain::status::EventType;
 use crate::domain::validate::{self, required};
@@ -37,6 +38,19 @@ fn ack_webhook_events(event_ids: Option<Vec<Option<String>>>, lease_token: Optio
         let ids = event_ids_of(event_ids)?;
         let lease_token = datum::from_uuid(required("lease_token", lease_token)?);
         events::ack(&ids, lease_token, datum::now()).map(count)
+    })())
+}
+
+#[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
+#[search_path(pg_catalog, pg_temp)]
+fn render_webhook_event(event_id: Option<&str>, api: Option<&str>) -> String {
+    or_raise((|| {
+        let event_id = required("event_id", event_id)?;
+        let id = EventId::parse("event_id", event_id)?;
+        let api = dialects::find(required("api", api)?)?;
+        let (event_type, at, session) =
+            events::session(&id)?.ok_or_else(|| Error::EventNotFound { event_id: event_id.to_owned() })?;
+        Ok(dialects::event(event_id, &event_type, at, (api.session)(&session)))
     })())
 }
 

@@ -283,8 +283,9 @@ fn list_checkout_sessions(
         let created_after = time("created_after", created_after)?;
         let created_before = time("created_before", created_before)?;
         validate::period(created_after, created_before)?;
+        let status = status.map(str::parse::<Status>).transpose()?;
         let filter = Filter {
-            status: status.map(str::parse::<Status>).transpose()?,
+            status: status.as_slice(),
             customer_id,
             customer_email,
             reference,

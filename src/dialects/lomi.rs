@@ -62,18 +62,18 @@ fn create<'a>(request: &'a HttpRequest<'a>) -> Result<Operation<'a>> {
 fn list<'a>(request: &'a HttpRequest<'a>) -> Result<Operation<'a>> {
     let status = read::text(request.query, "status")?;
     Ok(Operation::List(List {
-        status: status.map(read_status).transpose()?,
+        status: status.map_or(Ok(&[][..]), read_status)?,
         page_size: read::query_integer(request.query, "limit", 1, validate::PAGE_SIZE)?.unwrap_or(20),
         page_offset: read::query_integer(request.query, "offset", 0, i32::MAX)?.unwrap_or(0),
         ..List::default()
     }))
 }
 
-fn read_status(text: &str) -> Result<Status> {
+fn read_status(text: &str) -> Result<&'static [Status]> {
     match text {
-        "open" => Ok(Status::Open),
-        "complete" => Ok(Status::Complete),
-        "expired" => Ok(Status::Expired),
+        "open" => Ok(&[Status::Open]),
+        "complete" => Ok(&[Status::Complete]),
+        "expired" => Ok(&[Status::Expired, Status::Failed]),
         _ => Err(Error::invalid("status", "must be open, complete or expired")),
     }
 }
@@ -222,4 +222,90 @@ fn error(status: u16, message: &str) -> String {
         message: &'m str,
     }
     to_text(&Body { status_code: status, message })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::dialects::testing;
+
+    /// The documented request, and what it becomes.
+    #[test]
+    fn the_documented_request_is_read() {
+        let body = json!({
+            "amount": 10000.0, "currency_code": "XOF", "title": "Premium Subscription",
+            "description": "Monthly subscription to premium features", "customer_email": "john@example.com",
+            "customer_name": "John Doe", "customer_phone": "+221771234567",
+            "product_id": "123e4567-e89b-12d3-a456-426614174000", "price_id": "321e4567-e89b-12d3-a456-426614174000",
+            "allow_quantity": false, "quantity": 1, "success_url": "https://example.com/success",
+            "cancel_url": "https://example.com/cancel", "allow_coupon_code": true, "require_billing_address": true,
+            "metadata": {"order_id": "ORDER-12345"}
+        });
+        testing::created(&API, "/checkout-sessions", json!({}), body, |create| {
+            assert_eq!(create.request.amount.map(|amount| amount.normalize().to_string()), Some("10000".into()));
+            assert_eq!(create.request.price_id, Some("321e4567-e89b-12d3-a456-426614174000"));
+            assert_eq!(create.request.require_billing_address, Some(true));
+            assert_eq!(create.metadata, json!({"order_id": "ORDER-12345"}).as_object().cloned());
+        });
+    }
+
+    #[test]
+    fn the_documented_answers_have_their_fields_in_their_order() {
+        let session = SessionView::with(json!({
+            "title": "Premium Subscription", "description": "Monthly subscription to premium features",
+            "customer_email": "john@example.com", "customer_name": "John Doe", "customer_phone": "+221771234567",
+            "product_id": "123e4567-e89b-12d3-a456-426614174000", "price_id": "321e4567-e89b-12d3-a456-426614174000",
+            "success_url": "https://example.com/success", "cancel_url": "https://example.com/cancel",
+            "allow_coupon_code": true, "require_billing_address": true, "metadata": {"order_id": "ORDER-12345"}
+        }));
+        let head = r#"{"checkout_session_id":"987e6543-e89b-12d3-a456-426614174000","organization_id":"789e0123-e89b-12d3-a456-426614174000","amount":10000,"currency_code":"XOF","status":"open","title":"Premium Subscription","description":"Monthly subscription to premium features","customer_id":null,"customer_email":"john@example.com""#;
+        let middle = r#","customer_name":"John Doe","customer_phone":"+221771234567","product_id":"123e4567-e89b-12d3-a456-426614174000","price_id":"321e4567-e89b-12d3-a456-426614174000","subscription_id":null,"allow_quantity":false,"quantity":1,"success_url":"https://example.com/success","cancel_url":"https://example.com/cancel","allow_coupon_code":true,"require_billing_address":true,"payment_link_id":null"#;
+        let tail = r#","expires_at":"2024-01-15T11:30:00Z","metadata":{"order_id":"ORDER-12345"},"environment":"live","created_at":"2024-01-15T10:30:00Z","created_by":"456e7890-e89b-12d3-a456-426614174000","updated_at":"2024-01-15T10:30:00Z"}"#;
+        let created = answer(&Outcome::Created { session: Box::new(session.clone()), replayed: false });
+        assert_eq!((created.status, created.body), (201, format!("{head}{middle}{tail}")));
+        let found = answer(&Outcome::Found(Box::new(session.clone())));
+        let channels = r#","is_spi":false,"is_pos":false"#;
+        assert_eq!((found.status, found.body), (200, format!("{head}{middle}{channels}{tail}")));
+        let listed = answer(&Outcome::Listed { sessions: vec![session], more: true });
+        let times = r#","expires_at":"2024-01-15T11:30:00Z","created_at":"2024-01-15T10:30:00Z","updated_at":"2024-01-15T10:30:00Z"}]"#;
+        assert_eq!((listed.status, listed.body), (200, format!("[{head}{times}")));
+    }
+
+    #[test]
+    fn errors_have_the_documented_shape_and_texts() {
+        assert_eq!(
+            error(400, "Either customer_id or customer_email is required"),
+            r#"{"statusCode":400,"message":"Either customer_id or customer_email is required"}"#
+        );
+        assert_eq!(API.refuse_error(&Error::InvalidApiKey).body, r#"{"statusCode":401,"message":"Invalid API key"}"#);
+        let id = "987e6543-e89b-12d3-a456-426614174000".parse().expect("a UUID");
+        assert_eq!(
+            API.refuse_error(&Error::SessionNotFound { checkout_session_id: id }).body,
+            r#"{"statusCode":404,"message":"Checkout session with ID 987e6543-e89b-12d3-a456-426614174000 not found or access denied"}"#
+        );
+        for (body, message) in [
+            (json!({"product_id": "premium-plan-id"}), "amount is required with product_id: no catalog is configured that has its price"),
+            (json!({"amount": "10"}), "amount must be a number"),
+            (json!({"amount": 10, "quantity": 0}), "quantity must be at least 1"),
+            (json!({"amount": 10, "quantity": 1.5}), "quantity must be an integer"),
+            (json!({"amount": 10, "metadata": []}), "metadata must be an object"),
+            (json!([]), "body must be a JSON object"),
+        ] {
+            let refused = testing::refused(&API, "POST", "/checkout-sessions", json!({}), body);
+            assert_eq!(refused, (400, format!(r#"{{"statusCode":400,"message":"{message}"}}"#)));
+        }
+    }
+
+    #[test]
+    fn the_list_has_a_limit_an_offset_and_a_status() {
+        let listed = |query| testing::listed(&API, "/checkout-sessions", query);
+        assert_eq!(listed(json!({})), Ok((vec![], 20, 0)));
+        assert_eq!(listed(json!({"status": "open", "limit": "50", "offset": "10"})), Ok((vec![Status::Open], 50, 10)));
+        assert_eq!(listed(json!({"status": "expired"})), Ok((vec![Status::Expired, Status::Failed], 20, 0)));
+        for query in [json!({"limit": "0"}), json!({"limit": "101"}), json!({"limit": "x"}), json!({"offset": "-1"}), json!({"status": "paid"})] {
+            assert_eq!(listed(query).map_err(|(status, _)| status), Err(400));
+        }
+    }
 }

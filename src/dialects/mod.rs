@@ -20,12 +20,15 @@ mod paygate;
 mod read;
 mod router;
 mod scenario;
+#[cfg(test)]
+mod testing;
 mod write;
 mod yuno;
 
 pub use http::{HttpRequest, HttpResponse};
 pub use router::{find, route};
 pub use scenario::Scenario;
+pub use write::event;
 
 /// What a documented API is made of.
 pub struct Api {
@@ -74,7 +77,8 @@ pub enum Lookup<'a> {
 
 #[derive(Default)]
 pub struct List<'a> {
-    pub status: Option<Status>,
+    /// Any of these; every status where there is none.
+    pub status: &'static [Status],
     pub customer_id: Option<&'a str>,
     pub payment_id: Option<&'a str>,
     pub starting_after: Option<Uuid>,

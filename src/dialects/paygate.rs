@@ -85,7 +85,7 @@ fn timestamp(text: &str) -> Result<DateTime<Utc>> {
 fn list<'a>(request: &'a HttpRequest<'a>) -> Result<Operation<'a>> {
     let query = request.query;
     Ok(Operation::List(List {
-        status: read::text(query, "status")?.map(read_status).transpose()?,
+        status: read::text(query, "status")?.map_or(Ok(&[][..]), read_status)?,
         customer_id: read::text(query, "customer")?,
         payment_id: read::text(query, "payment")?,
         starting_after: read::text(query, "starting_after")?.map(session_id).transpose()?,
@@ -94,11 +94,11 @@ fn list<'a>(request: &'a HttpRequest<'a>) -> Result<Operation<'a>> {
     }))
 }
 
-fn read_status(text: &str) -> Result<Status> {
+fn read_status(text: &str) -> Result<&'static [Status]> {
     match text {
-        "open" => Ok(Status::Open),
-        "complete" => Ok(Status::Complete),
-        "expired" => Ok(Status::Expired),
+        "open" => Ok(&[Status::Open]),
+        "complete" => Ok(&[Status::Complete]),
+        "expired" => Ok(&[Status::Expired, Status::Failed]),
         _ => Err(Error::invalid("status", "must be open, complete or expired")),
     }
 }

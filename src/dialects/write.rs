@@ -4,6 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::Number;
+use serde_json::value::RawValue;
 
 use crate::domain::money;
 use crate::domain::view::SessionView;
@@ -23,6 +24,23 @@ pub fn number(amount: Decimal) -> Number {
 /// The amount of a session in its currency's smallest units.
 pub fn minor_units(session: &SessionView) -> Number {
     number(money::to_minor_units(session.amount, &session.currency_code))
+}
+
+/// The body of a webhook event about a session, which is given as JSON text.
+pub fn event(id: &str, event_type: &str, timestamp: DateTime<Utc>, session: String) -> String {
+    #[derive(Serialize)]
+    struct Event<'e> {
+        id: &'e str,
+        r#type: &'e str,
+        timestamp: String,
+        data: Data,
+    }
+    #[derive(Serialize)]
+    struct Data {
+        object: Option<Box<RawValue>>,
+    }
+    let object = RawValue::from_string(session).ok();
+    to_text(&Event { id, r#type: event_type, timestamp: microseconds(timestamp), data: Data { object } })
 }
 
 /// 2024-01-15T10:30:00Z

@@ -52,7 +52,6 @@ pub struct SessionView {
     pub created_at: DateTime<Utc>,
     pub created_by: Option<String>,
     pub updated_at: DateTime<Utc>,
-    pub idempotent_replay: bool,
 }
 
 /// Without a detour through floating point.
@@ -63,4 +62,24 @@ fn exact<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error
 
 fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Status, D::Error> {
     String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+}
+
+#[cfg(test)]
+impl SessionView {
+    /// An open session, with what `members` say.
+    pub fn with(members: Value) -> Self {
+        let mut session = serde_json::json!({
+            "checkout_session_id": "987e6543-e89b-12d3-a456-426614174000",
+            "organization_id": "789e0123-e89b-12d3-a456-426614174000",
+            "environment": "live", "amount": 10000, "currency_code": "XOF", "status": "open", "payment_status": "unpaid",
+            "max_retry_attempts": 3, "quantity": 1, "allow_quantity": false, "allow_coupon_code": false,
+            "require_billing_address": false, "is_spi": false, "is_pos": false, "payment_methods": ["bank_transfer", "payid"],
+            "metadata": {}, "created_at": "2024-01-15T10:30:00+00:00", "updated_at": "2024-01-15T10:30:00+00:00",
+            "expires_at": "2024-01-15T11:30:00+00:00", "created_by": "456e7890-e89b-12d3-a456-426614174000"
+        });
+        if let (Some(session), Value::Object(members)) = (session.as_object_mut(), members) {
+            session.extend(members);
+        }
+        serde_json::from_value(session).expect("a session")
+    }
 }

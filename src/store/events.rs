@@ -1,12 +1,15 @@
 //! Statements on the webhook outbox.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use pgrx::datum::TimestampWithTimeZone;
 use uuid::Uuid;
 
+use super::sessions;
 use super::statement::{Access, Argument, Statement, statement};
 use crate::datum::{self, Event};
 use crate::domain::Result;
 use crate::domain::event::EventId;
+use crate::domain::view::SessionView;
 use crate::domain::retry::MAXIMUM_DELIVERY_ATTEMPTS;
 use crate::tenant::Tenant;
 
@@ -156,6 +159,26 @@ pub fn redeliver(events: &[EventId], now: DateTime<Utc>) -> Result<usize> {
         datum::timestamp(now).into(),
     ];
     REDELIVER.with(|statement| statement.count(&arguments))
+}
+
+statement!(
+    SESSION,
+    Read,
+    "SELECT o.event_type::text, o.created_at, checkout_data.session_of_event(o, s)::text \
+     FROM checkout_data.webhook_outbox o \
+     JOIN checkout_data.checkout_sessions s \
+       ON s.organization_id = o.organization_id AND s.environment = o.environment \
+       AND s.checkout_session_id = o.checkout_session_id \
+     WHERE o.organization_id = $1 AND o.environment = $2 AND o.checkout_session_id = $3 AND o.sequence = $4"
+);
+
+/// The type of an event, when it happened, and its session as it was then.
+pub fn session(event: &EventId) -> Result<Option<(String, DateTime<Utc>, SessionView)>> {
+    let row = SESSION.with(|statement| {
+        statement.row(&key(event), |row| Ok((row.get(1)?, row.get::<TimestampWithTimeZone>(2)?, row.get::<String>(3)?)))
+    })?;
+    let Some((Some(event_type), Some(at), Some(session))) = row else { return Ok(None) };
+    Ok(Some((event_type, datum::from_timestamp("created_at", at)?, sessions::read_view(&session)?)))
 }
 
 /// The filters of a list of events.

@@ -15,7 +15,8 @@ use crate::tenant::Tenant;
 /// The filters of a list. Every combination has a statement, and a kept plan, of its own.
 #[derive(Default)]
 pub struct Filter<'a> {
-    pub status: Option<Status>,
+    /// Any of these; every status where there is none.
+    pub status: &'a [Status],
     pub customer_id: Option<&'a str>,
     pub customer_email: Option<&'a str>,
     pub reference: Option<&'a str>,
@@ -95,12 +96,14 @@ fn compose<'a>(shown: &str, tenant: Tenant, filter: &Filter<'a>, now: DateTime<U
         add("s.checkout_session_id > ?", datum::uuid(id).into());
     }
     match filter.status {
+        [] => {}
         // Also in the words of the partial index.
-        Some(Status::Open) => conditions.push_str(" AND s.status = 'open' AND s.deadline > $3"),
-        Some(status) => {
-            conditions.push_str(&format!(" AND checkout_data.effective_status(s.status, s.deadline, $3) = '{status}'"))
+        [Status::Open] => conditions.push_str(" AND s.status = 'open' AND s.deadline > $3"),
+        some => {
+            let some: Vec<_> = some.iter().map(|status| format!("'{status}'")).collect();
+            let some = some.join(", ");
+            conditions.push_str(&format!(" AND checkout_data.effective_status(s.status, s.deadline, $3) IN ({some})"));
         }
-        None => {}
     }
     let direction = if filter.ending_before.is_some() { "ASC" } else { "DESC" };
     // Literals, because the planner takes a parameter of LIMIT for a tenth of all rows.
