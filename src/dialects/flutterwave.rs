@@ -144,3 +144,102 @@ fn answer(outcome: &Outcome) -> HttpResponse {
 fn error(_status: u16, message: &str) -> String {
     to_text(&Envelope::<()> { status: "failed", message, data: None })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::dialects::testing;
+    use crate::domain::money::Currency;
+
+    const PATH: &str = "/checkout/sessions";
+
+    fn body(members: Value) -> Value {
+        let mut body = json!({
+            "amount": 12.34, "currency": "NGN", "customer_id": "cus_1", "redirect_url": "https://example.com/paid",
+            "reference": "order-4521", "max_retry_attempts": 3, "session_duration": 1442
+        });
+        if let (Some(body), Value::Object(members)) = (body.as_object_mut(), members) {
+            body.extend(members);
+        }
+        body
+    }
+
+    #[test]
+    fn the_documented_request_is_read() {
+        let headers = json!({"x-trace-id": "trace-123456", "x-idempotency-key": "key-12345678", "x-scenario-key": "complete"});
+        testing::created(&API, PATH, headers, body(json!({})), |create| {
+            let request = create.request;
+            assert_eq!(request.amount.map(|amount| amount.to_string()), Some("12.34".into()));
+            assert_eq!((request.currency_code, request.customer_id), (Some("NGN"), Some("cus_1")));
+            assert_eq!((request.success_url, request.reference), (Some("https://example.com/paid"), Some("order-4521")));
+            assert_eq!(request.max_retry_attempts, Some(3));
+            assert_eq!(request.expires_in, Some(TimeDelta::minutes(1442)));
+            assert_eq!((request.trace_id, create.idempotency_key), (Some("trace-123456"), Some("key-12345678")));
+            assert_eq!(create.scenario, Some(Scenario::Complete));
+        });
+    }
+
+    #[test]
+    fn the_documented_answer_has_its_fields_in_their_order() {
+        let session = SessionView::with(json!({
+            "amount": 12.34, "currency_code": "NGN", "customer_id": "cus_1", "url": "https://pay.example/1",
+            "success_url": "https://example.com/paid", "reference": "order-4521",
+            "created_at": "2023-11-07T05:31:56+00:00", "expires_at": "2023-11-08T05:33:56+00:00"
+        }));
+        let answer = answer(&Outcome::Created { session: Box::new(session), replayed: false });
+        assert_eq!(
+            (answer.status, answer.body.as_str()),
+            (200, r#"{"status":"success","message":"Checkout session created","data":{"id":"987e6543-e89b-12d3-a456-426614174000","amount":12.34,"currency":"NGN","customer_id":"cus_1","checkout_url":"https://pay.example/1","redirect_url":"https://example.com/paid","reference":"order-4521","created_datetime":"2023-11-07T05:31:56Z","max_retry_attempts":3,"session_duration":1442}}"#)
+        );
+    }
+
+    #[test]
+    fn all_160_currencies_are_known() {
+        let codes: Vec<_> = CURRENCIES.split(' ').filter(|code| !code.is_empty()).collect();
+        assert_eq!(codes.len(), 160);
+        for code in codes {
+            assert!(Currency::parse("currency", code).is_ok(), "{code}");
+        }
+    }
+
+    #[test]
+    fn bounds_are_the_documented_ones() {
+        let ok = |members| testing::created(&API, PATH, json!({}), body(members), |_| ());
+        for members in [
+            json!({"amount": 0.01}),
+            json!({"reference": "abcdef"}),
+            json!({"reference": "a".repeat(42)}),
+            json!({"max_retry_attempts": 0}),
+            json!({"max_retry_attempts": 10}),
+            json!({"session_duration": 5}),
+            json!({"session_duration": 2880}),
+        ] {
+            ok(members);
+        }
+        for (members, message) in [
+            (json!({"amount": 0.009}), "amount must be at least 0.01"),
+            (json!({"amount": "12"}), "amount must be a number"),
+            (json!({"amount": null}), "amount is required"),
+            (json!({"currency": "BYN"}), "currency is not a supported currency"),
+            (json!({"currency": ""}), "currency is not a supported currency"),
+            (json!({"reference": "abcde"}), "reference must have between 6 and 42 characters"),
+            (json!({"reference": "a".repeat(43)}), "reference must have between 6 and 42 characters"),
+            (json!({"reference": "order_4521"}), "reference must have letters, digits and hyphens only"),
+            (json!({"max_retry_attempts": 11}), "max_retry_attempts must be between 0 and 10"),
+            (json!({"max_retry_attempts": -1}), "max_retry_attempts must be between 0 and 10"),
+            (json!({"session_duration": 4}), "session_duration must be between 5 and 2880"),
+            (json!({"session_duration": 2881}), "session_duration must be between 5 and 2880"),
+        ] {
+            let refused = testing::refused(&API, "POST", PATH, json!({}), body(members));
+            assert_eq!(refused, (400, format!(r#"{{"status":"failed","message":"{message}","data":null}}"#)));
+        }
+        for (name, least, most) in [("x-trace-id", 12, 255), ("x-idempotency-key", 12, 255), ("x-scenario-key", 1, 1000)] {
+            for length in [least - 1, most + 1] {
+                let (status, _) = testing::refused(&API, "POST", PATH, json!({name: "k".repeat(length)}), body(json!({})));
+                assert_eq!(status, 400, "{name} of {length}");
+            }
+        }
+    }
+}

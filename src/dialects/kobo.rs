@@ -136,3 +136,76 @@ fn answer(outcome: &Outcome) -> HttpResponse {
 fn error(_status: u16, message: &str) -> String {
     to_text(&Envelope::<()> { status: false, message, data: None })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::dialects::testing;
+
+    const INITIALIZE: &str = "/v1/checkout/session/initialize";
+
+    #[test]
+    fn amounts_are_kobo() {
+        for (kobo, naira) in [(100, "1.00"), (10_000, "100.00"), (500_000, "5000.00"), (100_000_000, "1000000.00")] {
+            let body = json!({"amount": kobo, "email": "ada@example.com"});
+            testing::created(&API, INITIALIZE, json!({}), body, |create| {
+                assert_eq!(create.request.amount.map(|amount| amount.to_string()), Some(naira.into()));
+                assert_eq!(create.request.currency_code, Some("NGN"));
+            });
+            let session = SessionView::with(json!({"amount": naira.parse::<f64>().expect("a number"), "currency_code": "NGN"}));
+            assert_eq!(minor_units(&session).to_string(), kobo.to_string());
+        }
+    }
+
+    #[test]
+    fn every_documented_parameter_is_read() {
+        let body = json!({
+            "amount": 500000, "email": "ada@example.com", "customer_name": "Ada", "reference": "ORD-4521",
+            "callback_url": "https://example.com/paid", "payment_methods": ["payid"],
+            "metadata": {"order_id": "ORD-4521", "plan": "premium", "customer_id": "cust_abc123"}
+        });
+        testing::created(&API, INITIALIZE, json!({}), body, |create| {
+            let request = create.request;
+            assert_eq!(request.customer_email, Some("ada@example.com"));
+            assert_eq!(request.customer_name, Some("Ada"));
+            assert_eq!(request.reference, Some("ORD-4521"));
+            assert_eq!(request.success_url, Some("https://example.com/paid"));
+            assert_eq!(request.payment_methods, Some(vec![Some("payid".to_owned())]));
+            assert_eq!(create.metadata.map(|metadata| metadata.len()), Some(3));
+        });
+    }
+
+    #[test]
+    fn faults_are_named_in_the_words_of_the_api() {
+        for (body, message) in [
+            (json!({"email": "ada@example.com"}), "amount is required"),
+            (json!({"amount": 99, "email": "ada@example.com"}), "amount must be at least 100 kobo (NGN 1.00)"),
+            (json!({"amount": -100, "email": "ada@example.com"}), "amount must be at least 100 kobo (NGN 1.00)"),
+            (json!({"amount": 100.5, "email": "ada@example.com"}), "amount must be an integer"),
+            (json!({"amount": 100}), "email is required"),
+            (json!({"amount": 100, "email": "ada@example.com", "payment_methods": "payid"}), "payment_methods must be an array of strings"),
+        ] {
+            let refused = testing::refused(&API, "POST", INITIALIZE, json!({}), body);
+            assert_eq!(refused, (400, format!(r#"{{"status":false,"message":"{message}","data":null}}"#)));
+        }
+    }
+
+    #[test]
+    fn statuses_are_the_documented_ones() {
+        for (status, shown) in [("open", "active"), ("complete", "completed"), ("failed", "failed"), ("expired", "expired")] {
+            let found = answer(&Outcome::Found(Box::new(SessionView::with(json!({"status": status})))));
+            assert!(found.body.contains(&format!(r#""status":"{shown}""#)), "{}", found.body);
+            assert!(found.body.starts_with(r#"{"status":true,"message":"Checkout session retrieved","data":{"id":"#));
+        }
+    }
+
+    #[test]
+    fn verify_takes_a_reference_or_an_id() {
+        let lookup = |path| testing::looked_up(&API, path);
+        assert_eq!(lookup("/v1/checkout/session/verify/ORD-4521"), Ok("ORD-4521".to_owned()));
+        let id = "987e6543-e89b-12d3-a456-426614174000";
+        assert_eq!(lookup(&format!("/v1/checkout/session/verify/{id}")), Ok(id.to_owned()));
+    }
+}

@@ -201,3 +201,107 @@ fn error(status: u16, message: &str) -> String {
     };
     to_text(&Body { error: Fault { r#type, message } })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::dialects::testing;
+
+    fn body(members: Value) -> Value {
+        let mut body = json!({
+            "amount": 5000, "currency": "GHS",
+            "success_url": "https://yoursite.com/success?session_id={CHECKOUT_SESSION_ID}",
+            "cancel_url": "https://yoursite.com/cancel", "customer_email": "customer@example.com",
+            "metadata": {"order_id": "1234"}
+        });
+        if let (Some(body), Value::Object(members)) = (body.as_object_mut(), members) {
+            body.extend(members);
+        }
+        body
+    }
+
+    #[test]
+    fn the_documented_request_is_read() {
+        testing::created(&API, PATH, json!({}), body(json!({})), |create| {
+            let request = create.request;
+            assert_eq!(request.amount.map(|amount| amount.to_string()), Some("50.00".into()));
+            assert_eq!(request.success_url, Some("https://yoursite.com/success?session_id={CHECKOUT_SESSION_ID}"));
+            assert_eq!(create.metadata, json!({"order_id": "1234"}).as_object().cloned());
+        });
+        testing::created(&API, PATH, json!({}), body(json!({"currency": null})), |create| {
+            assert_eq!(create.request.currency_code, Some("GHS"), "the default");
+        });
+        let other = json!({
+            "currency": "XOF", "customer": "cus_1", "customer_phone": "+233201234567", "payment_method_types": ["card"],
+            "expires_at": "2024-01-16T10:00:00Z"
+        });
+        testing::created(&API, PATH, json!({}), body(other), |create| {
+            let request = create.request;
+            assert_eq!(request.amount.map(|amount| amount.to_string()), Some("5000".into()), "no smaller unit");
+            assert_eq!((request.customer_id, request.customer_phone), (Some("cus_1"), Some("+233201234567")));
+            assert_eq!(request.payment_methods, Some(vec![Some("card".to_owned())]));
+            assert_eq!(request.expires_at.map(seconds), Some("2024-01-16T10:00:00Z".into()));
+        });
+    }
+
+    /// The documented object, but for its id, which is longer here.
+    #[test]
+    fn the_documented_object_has_its_fields_in_their_order() {
+        let session = SessionView::with(json!({
+            "amount": 50.00, "currency_code": "GHS", "customer_email": "customer@example.com",
+            "url": "https://paygate.example/checkout/987e6543-e89b-12d3-a456-426614174000",
+            "success_url": "https://yoursite.com/success?session_id={CHECKOUT_SESSION_ID}",
+            "cancel_url": "https://yoursite.com/cancel", "metadata": {"order_id": "1234"},
+            "expires_at": "2024-01-16T10:00:00+00:00", "created_at": "2024-01-15T10:00:00+00:00"
+        }));
+        let object = r#"{"id":"cs_987e6543e89b12d3a456426614174000","object":"checkout.session","status":"open","url":"https://paygate.example/checkout/987e6543-e89b-12d3-a456-426614174000","amount":5000,"currency":"GHS","payment":null,"payment_status":"unpaid","customer":null,"customer_email":"customer@example.com","success_url":"https://yoursite.com/success?session_id={CHECKOUT_SESSION_ID}","cancel_url":"https://yoursite.com/cancel","metadata":{"order_id":"1234"},"expires_at":"2024-01-16T10:00:00Z","created_at":"2024-01-15T10:00:00Z"}"#;
+        assert_eq!(super::session(&session), object);
+        let created = answer(&Outcome::Created { session: Box::new(session.clone()), replayed: false });
+        assert_eq!((created.status, created.body.as_str()), (200, object));
+        let page = answer(&Outcome::Listed { sessions: vec![session], more: true });
+        assert_eq!(page.body, format!(r#"{{"object":"list","data":[{object}],"has_more":true,"url":"/v1/checkout/sessions"}}"#));
+        let paid = SessionView::with(json!({"status": "complete", "payment_id": "pay_1"}));
+        let paid = answer(&Outcome::Found(Box::new(paid))).body;
+        assert!(paid.contains(r#""status":"complete""#) && paid.contains(r#""payment":"pay_1","payment_status":"paid""#));
+    }
+
+    #[test]
+    fn faults_are_named_in_the_words_of_the_api() {
+        for (members, message) in [
+            (json!({"amount": null}), "amount is required"),
+            (json!({"amount": 50.5}), "amount must be an integer"),
+            (json!({"currency": "ghs"}), "currency is not a supported ISO 4217 currency code"),
+            (json!({"success_url": null}), "success_url is required"),
+            (json!({"cancel_url": null}), "cancel_url is required"),
+            (json!({"expires_at": "tomorrow"}), "expires_at must be an ISO 8601 timestamp"),
+            (json!({"payment_method_types": [1]}), "payment_method_types must be an array of strings"),
+        ] {
+            let refused = testing::refused(&API, "POST", PATH, json!({}), body(members));
+            let body = format!(r#"{{"error":{{"type":"invalid_request_error","message":"{message}"}}}}"#);
+            assert_eq!(refused, (400, body));
+        }
+    }
+
+    #[test]
+    fn ids_begin_with_cs() {
+        let id = "987e6543-e89b-12d3-a456-426614174000";
+        assert_eq!(testing::looked_up(&API, "/v1/checkout/sessions/cs_987e6543e89b12d3a456426614174000"), Ok(id.into()));
+        for text in ["cs_abc123def456", id, "cs_", "987e6543e89b12d3a456426614174000"] {
+            let (status, body) = testing::looked_up(&API, &format!("/v1/checkout/sessions/{text}")).expect_err(text);
+            let message = format!("Checkout session with ID {text} not found or access denied");
+            assert_eq!(status, 404);
+            assert_eq!(body, format!(r#"{{"error":{{"type":"invalid_request_error","message":"{message}"}}}}"#));
+        }
+    }
+
+    #[test]
+    fn lists_have_a_limit_of_1_to_100() {
+        let listed = |query| testing::listed(&API, PATH, query);
+        assert_eq!(listed(json!({"status": "complete", "limit": "10"})), Ok((vec![Status::Complete], 10, 0)));
+        for query in [json!({"limit": "0"}), json!({"limit": "101"}), json!({"starting_after": "cs_1"}), json!({"status": "failed"})] {
+            assert!(listed(query.clone()).is_err(), "{query}");
+        }
+    }
+}

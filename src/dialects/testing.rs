@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Api, Create, HttpRequest, HttpResponse, Operation, Status, route};
+use super::{Api, Create, HttpRequest, HttpResponse, Lookup, Operation, Status, route};
 use crate::domain::Error;
 
 fn read<R>(
@@ -45,6 +45,17 @@ pub fn listed(api: &Api, path: &str, query: Value) -> Result<(Vec<Status>, i32, 
     read(api, "GET", path, &empty, &query, &Value::Null, |operation| match operation {
         Operation::List(list) => (list.status.to_vec(), list.page_size, list.page_offset),
         _ => unreachable!("it lists"),
+    })
+    .map_err(|response| (response.status, response.body))
+}
+
+/// The id or the reference that a request looks up.
+pub fn looked_up(api: &Api, path: &str) -> Result<String, (u16, String)> {
+    let empty = Value::Object(Default::default());
+    read(api, "GET", path, &empty, &empty, &Value::Null, |operation| match operation {
+        Operation::Get(Lookup::Id(id)) | Operation::PaymentMethods(id) => id.to_string(),
+        Operation::Get(Lookup::Reference(reference)) => reference.to_owned(),
+        _ => unreachable!("it looks something up"),
     })
     .map_err(|response| (response.status, response.body))
 }

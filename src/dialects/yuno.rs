@@ -189,3 +189,93 @@ fn error(status: u16, message: &str) -> String {
     };
     to_text(&Body { code, messages: [message] })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::dialects::testing;
+
+    const PATH: &str = "/v1/checkout/sessions";
+
+    fn body(members: Value) -> Value {
+        let mut body = json!({
+            "customer_id": "9104911d-5df9-429e-8488-ad41abea1a4b", "merchant_order_id": "1234",
+            "payment_description": "Purchase in Pepito market", "callback_url": "https://www.company.com/customer_1231324",
+            "country": "CO", "amount": {"currency": "COP", "value": 23.5676}, "metadata": [{"key": "age", "value": "28"}]
+        });
+        if let (Some(body), Value::Object(members)) = (body.as_object_mut(), members) {
+            body.extend(members);
+        }
+        body
+    }
+
+    #[test]
+    fn the_documented_attributes_are_read() {
+        testing::created(&API, PATH, json!({}), body(json!({})), |create| {
+            let request = create.request;
+            assert_eq!(request.amount.map(|amount| amount.to_string()), Some("23.5676".into()));
+            assert_eq!((request.currency_code, request.country), (Some("COP"), Some("CO")));
+            assert_eq!(request.customer_id, Some("9104911d-5df9-429e-8488-ad41abea1a4b"));
+            assert_eq!((request.reference, request.description), (Some("1234"), Some("Purchase in Pepito market")));
+            assert_eq!(request.success_url, Some("https://www.company.com/customer_1231324"));
+            assert_eq!(create.metadata, json!({"age": "28"}).as_object().cloned());
+        });
+    }
+
+    #[test]
+    fn the_documented_object_has_its_attributes_in_their_order() {
+        let shown = SessionView::with(json!({
+            "checkout_session_id": "9104911d-5df9-429e-8488-ad41abea1a4b", "customer_id": "9104911d-5df9-429e-8488-ad41abea1a4b",
+            "reference": "1234", "description": "Purchase in Pepito market", "country": "CO",
+            "success_url": "https://www.company.com/customer_1231324", "created_at": "2022-05-09T20:46:54.786342+00:00",
+            "amount": 23.5676, "currency_code": "COP", "metadata": {"age": "28"}
+        }));
+        let object = r#"{"checkout_session":"9104911d-5df9-429e-8488-ad41abea1a4b","customer_id":"9104911d-5df9-429e-8488-ad41abea1a4b","merchant_order_id":"1234","payment_description":"Purchase in Pepito market","callback_url":"https://www.company.com/customer_1231324","country":"CO","created_at":"2022-05-09T20:46:54.786342Z","amount":{"currency":"COP","value":23.5676},"metadata":[{"key":"age","value":"28"}]}"#;
+        assert_eq!(session(&shown), object);
+        let created = answer(&Outcome::Created { session: Box::new(shown.clone()), replayed: false });
+        assert_eq!((created.status, created.body.as_str()), (201, object));
+        let methods = answer(&Outcome::PaymentMethods(Box::new(shown)));
+        assert_eq!(
+            methods.body,
+            r#"{"checkout_session":"9104911d-5df9-429e-8488-ad41abea1a4b","payment_methods":[{"type":"bank_transfer"},{"type":"payid"}]}"#
+        );
+        let whole = SessionView::with(json!({"created_at": "2022-05-09T20:46:54+00:00"}));
+        assert!(session(&whole).contains(r#""created_at":"2022-05-09T20:46:54.000000Z""#), "27 characters, always");
+    }
+
+    #[test]
+    fn bounds_are_the_documented_ones() {
+        let metadata = |count: usize| (0..count).map(|at| json!({"key": at.to_string(), "value": "v"})).collect::<Vec<_>>();
+        for members in [
+            json!({"customer_id": null, "metadata": null}),
+            json!({"amount": {"currency": "USD", "value": 0.0001}}),
+            json!({"merchant_order_id": "a".repeat(255)}),
+            json!({"metadata": metadata(50)}),
+        ] {
+            testing::created(&API, PATH, json!({}), body(members), |_| ());
+        }
+        for (members, message) in [
+            (json!({"amount": null}), "amount is required"),
+            (json!({"amount": 5}), "amount must be an object"),
+            (json!({"amount": {"currency": "USD"}}), "amount.value is required"),
+            (json!({"amount": {"currency": "USD", "value": 0.00001}}), "amount.value must be a multiple of 0.0001"),
+            (json!({"amount": {"value": 1}}), "amount.currency is required"),
+            (json!({"country": null}), "country is required"),
+            (json!({"country": "COL"}), "country must have 2 characters"),
+            (json!({"customer_id": "1"}), "customer_id must have between 36 and 64 characters"),
+            (json!({"merchant_order_id": "12"}), "merchant_order_id must have between 3 and 255 characters"),
+            (json!({"merchant_order_id": null}), "merchant_order_id is required"),
+            (json!({"payment_description": "ab"}), "payment_description must have between 3 and 255 characters"),
+            (json!({"callback_url": "a".repeat(527)}), "callback_url must have between 3 and 526 characters"),
+            (json!({"metadata": {"age": "28"}}), "metadata must be an array of objects"),
+            (json!({"metadata": metadata(51)}), "metadata must have at most 50 objects"),
+            (json!({"metadata": [{"key": "age", "value": 28}]}), "metadata must have objects with a key and a value, both strings"),
+            (json!({"metadata": [{"key": "a", "value": ""}, {"key": "a", "value": ""}]}), "metadata must not have a key twice"),
+        ] {
+            let refused = testing::refused(&API, "POST", PATH, json!({}), body(members));
+            assert_eq!(refused, (400, format!(r#"{{"code":"INVALID_REQUEST","messages":["{message}"]}}"#)));
+        }
+    }
+}
