@@ -257,7 +257,7 @@ mod tests {
             testing::created(&API, PATH, json!({}), body(members), |_| ());
         }
         for (members, message) in [
-            (json!({"amount": null}), "amount is required"),
+            (json!({"amount": null}), "amount.value is required"),
             (json!({"amount": 5}), "amount must be an object"),
             (json!({"amount": {"currency": "USD"}}), "amount.value is required"),
             (json!({"amount": {"currency": "USD", "value": 0.00001}}), "amount.value must be a multiple of 0.0001"),
