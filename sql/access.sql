@@ -47,6 +47,19 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
     $$;
 COMMENT ON FUNCTION checkout_data.accesses IS 'Which functions of schema checkout each access lets a role call.';
 
+CREATE FUNCTION checkout_data.functions_above_tenants() RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    SELECT ARRAY[
+        'expire_due_checkout_sessions', 'worker_status', 'outbox_status', 'claim_webhook_events', 'ack_webhook_events',
+        'nack_webhook_event', 'redeliver_webhook_events', 'create_organization', 'update_organization', 'list_organizations',
+        'rotate_client_secrets', 'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key', 'security_report',
+        -- These find out which tenant it is.
+        'authenticate', 'pre_request', 'public_checkout_session']
+    $$;
+COMMENT ON FUNCTION checkout_data.functions_above_tenants IS 'The functions of schema checkout that see all tenants: checkout_sessions_worker owns them.';
+
 CREATE FUNCTION checkout_data.functions_of_access(access text) RETURNS SETOF regprocedure
     LANGUAGE sql STABLE
     SET search_path TO pg_catalog, pg_temp
@@ -116,5 +129,12 @@ CREATE FUNCTION checkout.revoke_access(role regrole, access text) RETURNS void
         LOOP
             EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM %s', callable, role);
         END LOOP;
+        IF NOT EXISTS (
+            SELECT FROM pg_proc p, aclexplode(p.proacl) AS granted
+            WHERE p.pronamespace = 'checkout_data'::regnamespace AND right(p.proname, length('_access')) = '_access'
+                AND granted.grantee = role
+        ) THEN
+            EXECUTE format('REVOKE USAGE ON SCHEMA checkout FROM %s', role);
+        END IF;
     END
     $$;

@@ -12,6 +12,14 @@ The ordering of items is not stable, it is driven by a dependency graph.
 -- Every name and operator below is looked up in pg_catalog alone.
 SET LOCAL search_path TO pg_catalog, pg_temp;
 
+DO $$
+BEGIN
+    IF pg_catalog.getdatabaseencoding() OPERATOR(pg_catalog.<>) 'UTF8' THEN
+        RAISE feature_not_supported USING MESSAGE = 'checkout_sessions needs a database whose encoding is UTF8';
+    END IF;
+END
+$$;
+
 -- Plain CREATE SCHEMA: fails where somebody made a schema of that name before us, instead of adopting it.
 CREATE SCHEMA checkout;
 COMMENT ON SCHEMA checkout IS 'Checkout sessions: the functions that applications call.';
@@ -78,6 +86,7 @@ CREATE TYPE checkout.checkout_session AS (
     completed_at timestamptz,
     created_at timestamptz,
     created_by text,
+    created_with text,
     trace_id text,
     updated_at timestamptz,
     idempotent_replay boolean
@@ -96,6 +105,7 @@ COMMENT ON COLUMN checkout.checkout_session.reference IS 'The merchant''s order 
 COMMENT ON COLUMN checkout.checkout_session.url IS 'The hosted payment page. NULL without a base URL.';
 COMMENT ON COLUMN checkout.checkout_session.client_secret IS 'With it the buyer''s page reads this session, by public_checkout_session, and nothing else. Given where one session is created or read; NULL in lists and when it ends.';
 COMMENT ON COLUMN checkout.checkout_session.created_by IS 'The id of the API key, the subject of the token, or the role that created it.';
+COMMENT ON COLUMN checkout.checkout_session.created_with IS 'secret, or publishable: then a browser has named the amount; compare it with your order''s before you deliver.';
 COMMENT ON COLUMN checkout.checkout_session.trace_id IS 'What the request that created it was called: the X-Trace-Id header.';
 COMMENT ON COLUMN checkout.checkout_session.recovered_from IS 'The expired session that this one was cloned from.';
 COMMENT ON COLUMN checkout.checkout_session.idempotent_replay IS 'True when create_checkout_session answered with a session that was there before: its idempotency key had been used, or its reference had an open session and the organization asks to return that.';
@@ -143,7 +153,7 @@ CREATE TYPE checkout.api_key AS (
 COMMENT ON TYPE checkout.api_key IS 'An API key of an organization.';
 COMMENT ON COLUMN checkout.api_key.api_key_id IS 'The name of the key: its first 20 characters. Not a secret.';
 COMMENT ON COLUMN checkout.api_key.kind IS 'secret (for servers) or publishable (for browsers).';
-COMMENT ON COLUMN checkout.api_key.status IS 'active, expired or revoked.';
+COMMENT ON COLUMN checkout.api_key.status IS 'active, replaced (rolled, and still accepted), expired or revoked.';
 COMMENT ON COLUMN checkout.api_key.replaced_by IS 'The key that was made when this one was rolled.';
 COMMENT ON COLUMN checkout.api_key.last_used_at IS 'About a minute late; not kept where the library is not preloaded.';
 COMMENT ON COLUMN checkout.api_key.api_key IS 'The key. Given once, by the call that made it; NULL ever after.';
@@ -276,7 +286,7 @@ CREATE TABLE checkout_data.api_keys (
     expires_at timestamptz CHECK (expires_at >= created_at),
     revoked_at timestamptz,
     last_used_at timestamptz,
-    replaced_by text REFERENCES checkout_data.api_keys DEFERRABLE INITIALLY DEFERRED,
+    replaced_by text,
     -- The id says what the key is, so that both cannot differ.
     CONSTRAINT api_keys_id_check CHECK (
         left(api_key_id, 8) = CASE WHEN kind = 'secret' THEN 'sk' ELSE 'pk' END || '_' || environment || '_')
@@ -322,6 +332,7 @@ CREATE TABLE checkout_data.checkout_sessions (
     reference_policy checkout_data.reference_constraint NOT NULL DEFAULT 'none',
     recovered_from uuid,
     created_by text,
+    created_with checkout_data.api_key_kind NOT NULL DEFAULT 'secret',
     trace_id text,
     title text,
     description text,
@@ -360,6 +371,7 @@ COMMENT ON COLUMN checkout_data.checkout_sessions.lease_expires_at IS 'Until whe
 COMMENT ON COLUMN checkout_data.checkout_sessions.deadline IS 'When an open session becomes expired: expires_at, or the end of a lease that is later.';
 COMMENT ON COLUMN checkout_data.checkout_sessions.expiring_notice_at IS 'When checkout.session.expiring is due; NULL when it never is or has been written.';
 COMMENT ON COLUMN checkout_data.checkout_sessions.event_count IS 'How many webhook events the session has had: the sequence of the last one.';
+COMMENT ON COLUMN checkout_data.checkout_sessions.created_with IS 'publishable: a browser made it, and named its amount. Such a session is not under the reference policy, and no server is given it for its own.';
 COMMENT ON COLUMN checkout_data.checkout_sessions.reference_policy IS 'Which uniqueness of the reference this session was created under.';
 
 -- Serves the worker: what is due, in order. Every session leaves it with its terminal transition.
@@ -392,17 +404,19 @@ CREATE UNIQUE INDEX checkout_sessions_reference_open_idx
 CREATE TABLE checkout_data.idempotency_keys (
     organization_id uuid NOT NULL,
     environment checkout_data.environment NOT NULL,
+    created_with checkout_data.api_key_kind NOT NULL,
     idempotency_key checkout_data.identifier NOT NULL,
     request_hash checkout_data.sha256 NOT NULL,
     checkout_session_id uuid NOT NULL,
     created_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
-    CONSTRAINT idempotency_keys_pkey PRIMARY KEY (organization_id, environment, idempotency_key),
+    CONSTRAINT idempotency_keys_pkey PRIMARY KEY (organization_id, environment, created_with, idempotency_key),
     -- Deferred, because a key is taken before its session is stored.
     CONSTRAINT idempotency_keys_session_fkey FOREIGN KEY (organization_id, environment, checkout_session_id)
         REFERENCES checkout_data.checkout_sessions DEFERRABLE INITIALLY DEFERRED
 );
 COMMENT ON TABLE checkout_data.idempotency_keys IS 'The idempotency keys of create_checkout_session, each committed with its session. Purged by the worker.';
+COMMENT ON COLUMN checkout_data.idempotency_keys.created_with IS 'Browsers and servers do not see each other''s keys: what a browser can guess must not be in a server''s way.';
 COMMENT ON COLUMN checkout_data.idempotency_keys.request_hash IS 'SHA-256 of the request, in a canonical form.';
 CREATE INDEX idempotency_keys_expires_at_idx ON checkout_data.idempotency_keys (expires_at);
 
@@ -522,7 +536,7 @@ CREATE FUNCTION checkout_data.session_at(
         s.product_id, s.price_id, s.subscription_id, s.payment_link_id,
         s.quantity, s.allow_quantity, s.allow_coupon_code, s.require_billing_address, s.is_spi, s.is_pos, s.country,
         s.success_url, s.cancel_url, s.url, client_secret, s.payment_methods, s.metadata, s.recovered_from,
-        s.expires_at, s.completed_at, s.created_at, s.created_by, s.trace_id,
+        s.expires_at, s.completed_at, s.created_at, s.created_by, s.created_with, s.trace_id,
         CASE WHEN s.status OPERATOR(pg_catalog.=) 'open' AND s.deadline OPERATOR(pg_catalog.<=) at
             THEN s.deadline ELSE s.updated_at END,
         idempotent_replay
@@ -565,7 +579,8 @@ CREATE FUNCTION checkout_data.api_key_of(k checkout_data.api_keys, at timestampt
     SELECT ROW(
         k.api_key_id, k.organization_id, k.environment, k.kind, k.name, k.payment_methods,
         CASE WHEN k.revoked_at IS NOT NULL THEN 'revoked'
-            WHEN k.expires_at OPERATOR(pg_catalog.<=) at THEN 'expired' ELSE 'active' END,
+            WHEN k.expires_at OPERATOR(pg_catalog.<=) at THEN 'expired'
+            WHEN k.replaced_by IS NOT NULL THEN 'replaced' ELSE 'active' END,
         k.created_at, k.created_by, k.expires_at, k.revoked_at, k.replaced_by, k.last_used_at, api_key
     )::checkout.api_key
     $$;
@@ -626,7 +641,8 @@ CREATE FUNCTION checkout_data.session_of_event(o checkout_data.webhook_outbox, s
                 'cancel_url', s.cancel_url, 'url', s.url, 'payment_methods', s.payment_methods, 'metadata', s.metadata,
                 'recovered_from', s.recovered_from, 'expires_at', s.expires_at,
                 'completed_at', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN s.completed_at END,
-                'created_at', s.created_at, 'created_by', s.created_by, 'trace_id', s.trace_id,
+                'created_at', s.created_at, 'created_by', s.created_by, 'created_with', s.created_with,
+                'trace_id', s.trace_id,
                 'updated_at', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'open' THEN o.created_at ELSE s.updated_at END)
     $$;
 COMMENT ON FUNCTION checkout_data.session_of_event IS 'The session in the body of an event.';
@@ -775,6 +791,19 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
     $$;
 COMMENT ON FUNCTION checkout_data.accesses IS 'Which functions of schema checkout each access lets a role call.';
 
+CREATE FUNCTION checkout_data.functions_above_tenants() RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    SELECT ARRAY[
+        'expire_due_checkout_sessions', 'worker_status', 'outbox_status', 'claim_webhook_events', 'ack_webhook_events',
+        'nack_webhook_event', 'redeliver_webhook_events', 'create_organization', 'update_organization', 'list_organizations',
+        'rotate_client_secrets', 'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key', 'security_report',
+        -- These find out which tenant it is.
+        'authenticate', 'pre_request', 'public_checkout_session']
+    $$;
+COMMENT ON FUNCTION checkout_data.functions_above_tenants IS 'The functions of schema checkout that see all tenants: checkout_sessions_worker owns them.';
+
 CREATE FUNCTION checkout_data.functions_of_access(access text) RETURNS SETOF regprocedure
     LANGUAGE sql STABLE
     SET search_path TO pg_catalog, pg_temp
@@ -844,6 +873,13 @@ CREATE FUNCTION checkout.revoke_access(role regrole, access text) RETURNS void
         LOOP
             EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM %s', callable, role);
         END LOOP;
+        IF NOT EXISTS (
+            SELECT FROM pg_proc p, aclexplode(p.proacl) AS granted
+            WHERE p.pronamespace = 'checkout_data'::regnamespace AND right(p.proname, length('_access')) = '_access'
+                AND granted.grantee = role
+        ) THEN
+            EXECUTE format('REVOKE USAGE ON SCHEMA checkout FROM %s', role);
+        END IF;
     END
     $$;
 
@@ -867,7 +903,7 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
     granted_access AS (
         SELECT a.grantee, left(f.proname, -length('_access')) AS access
         FROM function f, aclexplode(f.proacl) AS a
-        WHERE f.proname LIKE '%\_access' AND f.prorettype = 'void'::regtype AND f.pronargs = 0 AND a.grantee <> f.proowner),
+        WHERE f.proname LIKE '%\_access' AND f.prorettype = 'void'::regtype AND f.pronargs = 0 AND a.grantee NOT IN (0, f.proowner)),
     application_role AS (SELECT r.* FROM pg_roles r WHERE r.oid IN (SELECT g.grantee FROM granted_access g)),
     executable AS (
         SELECT g.grantee, callable::oid AS function
@@ -932,13 +968,16 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
 
     UNION ALL
     SELECT 'application role above row-level security', NULL, r.rolname::text,
-        'let applications use a role without SUPERUSER, BYPASSRLS or CREATEROLE, that is no member of such a role or of those that reach the server''s files'
+        'let applications use a role without SUPERUSER, BYPASSRLS, CREATEROLE or REPLICATION, that is no member of such a role or of those that reach the server''s files'
     FROM application_role r
-    WHERE r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR EXISTS (
-        SELECT FROM pg_roles above
-        WHERE pg_has_role(r.oid, above.oid, 'MEMBER') AND above.oid <> r.oid
-            AND (above.rolsuper OR above.rolbypassrls OR above.rolcreaterole OR above.rolname IN
-                ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')))
+    WHERE r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR r.rolreplication
+        -- A gateway's memberships are the roles that it lets requests take.
+        OR EXISTS (SELECT FROM granted_access g WHERE g.grantee = r.oid AND g.access <> 'gateway')
+            AND EXISTS (
+                SELECT FROM pg_roles above
+                WHERE pg_has_role(r.oid, above.oid, 'MEMBER') AND above.oid <> r.oid
+                    AND (above.rolsuper OR above.rolbypassrls OR above.rolcreaterole OR above.rolreplication OR above.rolname IN
+                        ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')))
 
     UNION ALL
     SELECT 'anonymous role with rights of its own', NULL, r.rolname::text,
@@ -947,7 +986,7 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
     WHERE NOT r.rolsuper AND EXISTS (SELECT FROM granted_access g WHERE g.grantee = r.oid AND g.access = 'request')
         AND EXISTS (
             SELECT FROM function f
-            WHERE f.proname IN ('secret_access', 'dispatcher_access', 'admin_access') AND has_function_privilege(r.oid, f.oid, 'EXECUTE'))
+            WHERE f.proname IN ('secret_access', 'gateway_access', 'dispatcher_access', 'admin_access') AND has_function_privilege(r.oid, f.oid, 'EXECUTE'))
 
     UNION ALL
     SELECT 'unexpected grant', concat(u.privilege_type, ' on ', u.name), u.role_name,
@@ -971,12 +1010,14 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
     SELECT 'owner', o.name, pg_get_userbyid(o.owner)::text, 'ALTER ... OWNER TO a superuser'
     FROM object o JOIN pg_roles r ON r.oid = o.owner
     WHERE o.part = 0 AND NOT r.rolsuper
-        AND NOT (o.class = 'pg_proc'::regclass AND r.oid IN (SELECT own.oid FROM owner_role own))
+        AND NOT (o.class = 'pg_proc'::regclass AND EXISTS (SELECT FROM function f WHERE f.oid = o.oid AND f.prosecdef))
 
     UNION ALL
-    SELECT 'owner above row-level security', f.oid::regprocedure::text, pg_get_userbyid(f.proowner)::text,
-        'ALTER FUNCTION ... OWNER TO the role that the installation chose'
-    FROM function f WHERE f.prosecdef AND f.proowner NOT IN (SELECT r.oid FROM owner_role r)
+    SELECT 'owner', f.oid::regprocedure::text, pg_get_userbyid(f.proowner)::text,
+        format('ALTER FUNCTION ... OWNER TO %I', own.rolname)
+    FROM function f JOIN owner_role own ON own.rolname =
+        CASE WHEN f.proname = ANY (checkout_data.functions_above_tenants()) THEN 'checkout_sessions_worker' ELSE 'checkout_sessions_api' END
+    WHERE f.prosecdef AND f.proowner <> own.oid
 
     UNION ALL
     SELECT 'search path', f.oid::regprocedure::text, NULL, 'ALTER FUNCTION ... SET search_path TO pg_catalog, pg_temp'
@@ -984,11 +1025,39 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
     WHERE f.prosecdef AND 'search_path=pg_catalog, pg_temp' <> ALL (COALESCE(f.proconfig, ARRAY['']))
 
     UNION ALL
+    SELECT 'changed function', f.oid::regprocedure::text, NULL, 'restore it: create the extension in another database and compare'
+    FROM function f JOIN pg_language l ON l.oid = f.prolang
+    WHERE NOT f.prosecdef AND f.proname IN (SELECT a.function_name FROM checkout_data.accesses() a)
+            AND f.proname NOT IN ('redirect_url', 'current_organization_id', 'current_environment')
+        OR EXISTS (
+            SELECT FROM unnest(f.proconfig) AS setting
+            WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC'))
+        OR l.lanname = 'c' AND f.probin <> '$libdir/checkout_sessions'
+        OR l.lanname NOT IN ('c', 'sql', 'plpgsql')
+
+    UNION ALL
     SELECT 'foreign object', o.name, pg_get_userbyid(o.owner)::text, 'drop it, or move it to another schema'
     FROM object o
     WHERE o.part = 0 AND o.class <> 'pg_namespace'::regclass AND NOT EXISTS (
         SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'checkout_sessions'
         WHERE d.classid = o.class AND d.objid = o.oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')
+
+    UNION ALL
+    SELECT 'outside object', format('%s in schema %I', p.oid::regprocedure, n.nspname), pg_get_userbyid(p.proowner)::text,
+        'drop it: it acts as a role that sees what applications must not'
+    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE p.proowner IN (SELECT r.oid FROM owner_role r) AND n.oid NOT IN (SELECT s.oid FROM schema s)
+
+    UNION ALL
+    SELECT 'outside object', c.oid::regclass::text, pg_get_userbyid(c.relowner)::text, 'drop it: it shows rows of the tables to whoever may read it'
+    FROM pg_class c
+    WHERE c.relnamespace NOT IN (SELECT s.oid FROM schema s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+        AND (c.relowner IN (SELECT r.oid FROM owner_role r)
+            OR EXISTS (SELECT FROM pg_inherits i JOIN relation t ON t.oid = i.inhparent WHERE i.inhrelid = c.oid)
+            OR EXISTS (
+                SELECT FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+                JOIN relation t ON d.refclassid = 'pg_class'::regclass AND d.refobjid = t.oid
+                WHERE w.ev_class = c.oid))
 
     UNION ALL
     SELECT 'row-level security is off', c.oid::regclass::text, NULL, 'ALTER TABLE ... ENABLE ROW LEVEL SECURITY'
@@ -1005,7 +1074,14 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
     UNION ALL
     SELECT 'trigger', format('%I on %s', t.tgname, c.oid::regclass), NULL, 'drop it: it runs with the rights of whoever changes a row'
     FROM pg_trigger t JOIN relation c ON c.oid = t.tgrelid
-    WHERE NOT t.tgisinternal AND t.tgname <> 'organizations_changed'
+    WHERE NOT t.tgisinternal AND NOT (t.tgname = 'organizations_changed' AND c.relname = 'organizations'
+        AND t.tgfoid IN (SELECT f.oid FROM function f WHERE f.proname = 'organizations_changed'))
+    UNION ALL
+    SELECT 'trigger', 'organizations_changed on checkout_data.organizations', NULL,
+        'enable it: without it backends go on with settings and secrets that have been changed'
+    WHERE NOT EXISTS (
+        SELECT FROM pg_trigger t JOIN relation c ON c.oid = t.tgrelid
+        WHERE c.relname = 'organizations' AND t.tgname = 'organizations_changed' AND t.tgenabled IN ('O', 'A'))
 
     UNION ALL
     SELECT 'rule', format('%I on %s', w.rulename, c.oid::regclass), NULL, 'drop it: it runs instead of what the functions say'
@@ -1015,11 +1091,19 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
     SELECT 'tenant can be chosen', p.parname, CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END,
         'REVOKE SET, ALTER SYSTEM ON PARAMETER: only a trusted backend with secret access and no other may choose for whom it acts'
     FROM pg_parameter_acl p, aclexplode(p.paracl) AS a LEFT JOIN pg_roles r ON r.oid = a.grantee
-    WHERE p.parname IN ('checkout_sessions.organization_id', 'checkout_sessions.environment', 'checkout_sessions.jwt_organization_claim')
-        AND NOT COALESCE(r.rolsuper, false)
-        AND (p.parname = 'checkout_sessions.jwt_organization_claim' OR a.grantee = 0
+    WHERE p.parname LIKE 'checkout_sessions.%' AND NOT COALESCE(r.rolsuper, false)
+        AND (p.parname NOT IN ('checkout_sessions.organization_id', 'checkout_sessions.environment') OR a.grantee = 0
             OR NOT EXISTS (SELECT FROM granted_access g WHERE g.grantee = a.grantee AND g.access = 'secret')
             OR EXISTS (SELECT FROM granted_access g WHERE g.grantee = a.grantee AND g.access <> 'secret'))
+    UNION ALL
+    SELECT 'tenant can be chosen', s.name, r.rolname::text,
+        'take its memberships away: only a trusted backend with secret access and no other may choose for whom it acts'
+    FROM application_role r, pg_settings s
+    WHERE s.name IN ('checkout_sessions.organization_id', 'checkout_sessions.environment') AND NOT r.rolsuper
+        AND EXISTS (SELECT FROM granted_access g WHERE g.grantee = r.oid AND g.access IN ('request', 'publishable'))
+        AND has_parameter_privilege(r.oid, s.name, 'SET')
+        AND NOT EXISTS (
+            SELECT FROM pg_parameter_acl p, aclexplode(p.paracl) AS a WHERE p.parname = s.name AND a.grantee IN (0, r.oid))
 
     UNION ALL
     SELECT 'tenant of everybody', split_part(setting, '=', 1), 'PUBLIC',
@@ -1442,11 +1526,19 @@ BEGIN
         ELSIF EXISTS (
             SELECT FROM pg_catalog.pg_roles r
             WHERE r.rolname OPERATOR(pg_catalog.=) name
-                AND (r.rolcanlogin OR r.rolsuper OR r.rolbypassrls OR r.rolcreaterole)
+                AND (r.rolcanlogin OR r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR r.rolreplication)
         ) THEN
             RAISE insufficient_privilege USING
-                MESSAGE = pg_catalog.format('role "%s" exists with LOGIN, SUPERUSER, BYPASSRLS or CREATEROLE', name),
-                HINT = pg_catalog.format('Rename it, or run ALTER ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE.', name);
+                MESSAGE = pg_catalog.format('role "%s" exists with LOGIN, SUPERUSER, BYPASSRLS, CREATEROLE or REPLICATION', name),
+                HINT = pg_catalog.format(
+                    'Rename it, or run ALTER ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOREPLICATION.', name);
+        ELSIF EXISTS (
+            SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) ANY (ARRAY[m.roleid, m.member])
+            WHERE r.rolname OPERATOR(pg_catalog.=) name
+        ) THEN
+            RAISE insufficient_privilege USING
+                MESSAGE = pg_catalog.format('role "%s" exists and has members, or is one', name),
+                HINT = 'Revoke the memberships, or rename it: whoever is a member sees every tenant.';
         END IF;
     END LOOP;
 END
@@ -1461,13 +1553,7 @@ DECLARE
 BEGIN
     FOR callable, role IN
         SELECT p.oid::pg_catalog.regprocedure,
-            CASE WHEN p.proname OPERATOR(pg_catalog.=) ANY (ARRAY[
-                'expire_due_checkout_sessions', 'worker_status', 'outbox_status', 'claim_webhook_events', 'ack_webhook_events',
-                'nack_webhook_event', 'redeliver_webhook_events', 'create_organization', 'update_organization',
-                'list_organizations', 'rotate_client_secrets', 'create_api_key', 'list_api_keys', 'revoke_api_key',
-                'roll_api_key',
-                -- These find out which tenant it is.
-                'authenticate', 'pre_request', 'public_checkout_session', 'security_report'])
+            CASE WHEN p.proname OPERATOR(pg_catalog.=) ANY (checkout_data.functions_above_tenants())
             THEN 'checkout_sessions_worker' ELSE 'checkout_sessions_api' END
         FROM pg_catalog.pg_proc p
         WHERE p.pronamespace OPERATOR(pg_catalog.=) 'checkout'::pg_catalog.regnamespace AND p.prosecdef
@@ -1597,7 +1683,7 @@ COMMENT ON FUNCTION checkout.create_checkout_session IS $$Creates a checkout ses
 
 amount: in major units of the currency (12.34 dollars), exact: not finer than the currency's smallest unit. currency_code: ISO 4217. Either customer_id or customer_email is required. success_url, cancel_url: http or https; {CHECKOUT_SESSION_ID} is kept as given. reference: your order id; the organization's reference_policy decides whether it may repeat. payment_methods: the API key's unless given, then the organization's. max_retry_attempts (0 to 10): the organization's unless given. metadata: a JSON object of at most 32 kB. expires_at (a time) or expires_in (an interval): the organization's default_lifetime unless given, within its bounds; a time may be off a bound by the second that a request takes. trace_id (or the header X-Trace-Id): kept with the session, to find it again.
 
-A publishable API key may call this; where its organization allows one open session for each reference, a reference that is taken is an error to it.
+A publishable API key may call this, too. Its sessions (created_with is publishable) have an amount that a browser has named; their references are not under the reference_policy, and their idempotency keys are apart from those of servers.
 
 idempotency_key (or the header Idempotency-Key or X-Idempotency-Key of the request): the same key with the same request returns the same session (idempotent_replay is true) for as long as checkout_sessions.idempotency_key_lifetime; with another request it is an error.
 
@@ -1663,7 +1749,7 @@ Give the key as a parameter of the statement, not in its text. Unknown, mistyped
 
 Errors: 22004 no key; 28000 no valid key, or one of another tenant than the one that is set already.$$;
 
-COMMENT ON FUNCTION checkout.pre_request IS $$For PostgREST's db-pre-request: shows the credential of an HTTP request. That is an API key in the header x-api-key, or in Authorization: Bearer; or a token whose claims name an organization (checkout_sessions.jwt_organization_claim), believed where the session user has gateway access. A request without either is anonymous, and may call public_checkout_session only.
+COMMENT ON FUNCTION checkout.pre_request IS $$For PostgREST's db-pre-request: shows the credential of an HTTP request. That is an API key in the header x-api-key, or in Authorization: Bearer; or a token whose claims name an organization (checkout_sessions.jwt_organization_claim), believed where the session user has gateway access; beside it environment (live) and kind (secret, or publishable). A request without either is anonymous, and may call public_checkout_session only.
 
 Errors: PT401 (HTTP status 401) a credential that is not valid, or two that contradict each other.$$;
 

@@ -37,7 +37,7 @@ CREATE FUNCTION checkout_data.session_at(
         s.product_id, s.price_id, s.subscription_id, s.payment_link_id,
         s.quantity, s.allow_quantity, s.allow_coupon_code, s.require_billing_address, s.is_spi, s.is_pos, s.country,
         s.success_url, s.cancel_url, s.url, client_secret, s.payment_methods, s.metadata, s.recovered_from,
-        s.expires_at, s.completed_at, s.created_at, s.created_by, s.trace_id,
+        s.expires_at, s.completed_at, s.created_at, s.created_by, s.created_with, s.trace_id,
         CASE WHEN s.status OPERATOR(pg_catalog.=) 'open' AND s.deadline OPERATOR(pg_catalog.<=) at
             THEN s.deadline ELSE s.updated_at END,
         idempotent_replay
@@ -80,7 +80,8 @@ CREATE FUNCTION checkout_data.api_key_of(k checkout_data.api_keys, at timestampt
     SELECT ROW(
         k.api_key_id, k.organization_id, k.environment, k.kind, k.name, k.payment_methods,
         CASE WHEN k.revoked_at IS NOT NULL THEN 'revoked'
-            WHEN k.expires_at OPERATOR(pg_catalog.<=) at THEN 'expired' ELSE 'active' END,
+            WHEN k.expires_at OPERATOR(pg_catalog.<=) at THEN 'expired'
+            WHEN k.replaced_by IS NOT NULL THEN 'replaced' ELSE 'active' END,
         k.created_at, k.created_by, k.expires_at, k.revoked_at, k.replaced_by, k.last_used_at, api_key
     )::checkout.api_key
     $$;
@@ -141,7 +142,8 @@ CREATE FUNCTION checkout_data.session_of_event(o checkout_data.webhook_outbox, s
                 'cancel_url', s.cancel_url, 'url', s.url, 'payment_methods', s.payment_methods, 'metadata', s.metadata,
                 'recovered_from', s.recovered_from, 'expires_at', s.expires_at,
                 'completed_at', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN s.completed_at END,
-                'created_at', s.created_at, 'created_by', s.created_by, 'trace_id', s.trace_id,
+                'created_at', s.created_at, 'created_by', s.created_by, 'created_with', s.created_with,
+                'trace_id', s.trace_id,
                 'updated_at', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'open' THEN o.created_at ELSE s.updated_at END)
     $$;
 COMMENT ON FUNCTION checkout_data.session_of_event IS 'The session in the body of an event.';

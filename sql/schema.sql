@@ -74,7 +74,7 @@ CREATE TABLE checkout_data.api_keys (
     expires_at timestamptz CHECK (expires_at >= created_at),
     revoked_at timestamptz,
     last_used_at timestamptz,
-    replaced_by text REFERENCES checkout_data.api_keys DEFERRABLE INITIALLY DEFERRED,
+    replaced_by text,
     -- The id says what the key is, so that both cannot differ.
     CONSTRAINT api_keys_id_check CHECK (
         left(api_key_id, 8) = CASE WHEN kind = 'secret' THEN 'sk' ELSE 'pk' END || '_' || environment || '_')
@@ -120,6 +120,7 @@ CREATE TABLE checkout_data.checkout_sessions (
     reference_policy checkout_data.reference_constraint NOT NULL DEFAULT 'none',
     recovered_from uuid,
     created_by text,
+    created_with checkout_data.api_key_kind NOT NULL DEFAULT 'secret',
     trace_id text,
     title text,
     description text,
@@ -157,6 +158,7 @@ COMMENT ON COLUMN checkout_data.checkout_sessions.lease_expires_at IS 'Until whe
 COMMENT ON COLUMN checkout_data.checkout_sessions.deadline IS 'When an open session becomes expired: expires_at, or the end of a lease that is later.';
 COMMENT ON COLUMN checkout_data.checkout_sessions.expiring_notice_at IS 'When checkout.session.expiring is due; NULL when it never is or has been written.';
 COMMENT ON COLUMN checkout_data.checkout_sessions.event_count IS 'How many webhook events the session has had: the sequence of the last one.';
+COMMENT ON COLUMN checkout_data.checkout_sessions.created_with IS 'publishable: a browser made it, and named its amount. Such a session is not under the reference policy, and no server is given it for its own.';
 COMMENT ON COLUMN checkout_data.checkout_sessions.reference_policy IS 'Which uniqueness of the reference this session was created under.';
 
 -- Serves the worker: what is due, in order. Every session leaves it with its terminal transition.
@@ -189,17 +191,19 @@ CREATE UNIQUE INDEX checkout_sessions_reference_open_idx
 CREATE TABLE checkout_data.idempotency_keys (
     organization_id uuid NOT NULL,
     environment checkout_data.environment NOT NULL,
+    created_with checkout_data.api_key_kind NOT NULL,
     idempotency_key checkout_data.identifier NOT NULL,
     request_hash checkout_data.sha256 NOT NULL,
     checkout_session_id uuid NOT NULL,
     created_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
-    CONSTRAINT idempotency_keys_pkey PRIMARY KEY (organization_id, environment, idempotency_key),
+    CONSTRAINT idempotency_keys_pkey PRIMARY KEY (organization_id, environment, created_with, idempotency_key),
     -- Deferred, because a key is taken before its session is stored.
     CONSTRAINT idempotency_keys_session_fkey FOREIGN KEY (organization_id, environment, checkout_session_id)
         REFERENCES checkout_data.checkout_sessions DEFERRABLE INITIALLY DEFERRED
 );
 COMMENT ON TABLE checkout_data.idempotency_keys IS 'The idempotency keys of create_checkout_session, each committed with its session. Purged by the worker.';
+COMMENT ON COLUMN checkout_data.idempotency_keys.created_with IS 'Browsers and servers do not see each other''s keys: what a browser can guess must not be in a server''s way.';
 COMMENT ON COLUMN checkout_data.idempotency_keys.request_hash IS 'SHA-256 of the request, in a canonical form.';
 CREATE INDEX idempotency_keys_expires_at_idx ON checkout_data.idempotency_keys (expires_at);
 

@@ -12,11 +12,19 @@ BEGIN
         ELSIF EXISTS (
             SELECT FROM pg_catalog.pg_roles r
             WHERE r.rolname OPERATOR(pg_catalog.=) name
-                AND (r.rolcanlogin OR r.rolsuper OR r.rolbypassrls OR r.rolcreaterole)
+                AND (r.rolcanlogin OR r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR r.rolreplication)
         ) THEN
             RAISE insufficient_privilege USING
-                MESSAGE = pg_catalog.format('role "%s" exists with LOGIN, SUPERUSER, BYPASSRLS or CREATEROLE', name),
-                HINT = pg_catalog.format('Rename it, or run ALTER ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE.', name);
+                MESSAGE = pg_catalog.format('role "%s" exists with LOGIN, SUPERUSER, BYPASSRLS, CREATEROLE or REPLICATION', name),
+                HINT = pg_catalog.format(
+                    'Rename it, or run ALTER ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOREPLICATION.', name);
+        ELSIF EXISTS (
+            SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) ANY (ARRAY[m.roleid, m.member])
+            WHERE r.rolname OPERATOR(pg_catalog.=) name
+        ) THEN
+            RAISE insufficient_privilege USING
+                MESSAGE = pg_catalog.format('role "%s" exists and has members, or is one', name),
+                HINT = 'Revoke the memberships, or rename it: whoever is a member sees every tenant.';
         END IF;
     END LOOP;
 END
@@ -31,13 +39,7 @@ DECLARE
 BEGIN
     FOR callable, role IN
         SELECT p.oid::pg_catalog.regprocedure,
-            CASE WHEN p.proname OPERATOR(pg_catalog.=) ANY (ARRAY[
-                'expire_due_checkout_sessions', 'worker_status', 'outbox_status', 'claim_webhook_events', 'ack_webhook_events',
-                'nack_webhook_event', 'redeliver_webhook_events', 'create_organization', 'update_organization',
-                'list_organizations', 'rotate_client_secrets', 'create_api_key', 'list_api_keys', 'revoke_api_key',
-                'roll_api_key',
-                -- These find out which tenant it is.
-                'authenticate', 'pre_request', 'public_checkout_session', 'security_report'])
+            CASE WHEN p.proname OPERATOR(pg_catalog.=) ANY (checkout_data.functions_above_tenants())
             THEN 'checkout_sessions_worker' ELSE 'checkout_sessions_api' END
         FROM pg_catalog.pg_proc p
         WHERE p.pronamespace OPERATOR(pg_catalog.=) 'checkout'::pg_catalog.regnamespace AND p.prosecdef
@@ -167,7 +169,7 @@ COMMENT ON FUNCTION checkout.create_checkout_session IS $$Creates a checkout ses
 
 amount: in major units of the currency (12.34 dollars), exact: not finer than the currency's smallest unit. currency_code: ISO 4217. Either customer_id or customer_email is required. success_url, cancel_url: http or https; {CHECKOUT_SESSION_ID} is kept as given. reference: your order id; the organization's reference_policy decides whether it may repeat. payment_methods: the API key's unless given, then the organization's. max_retry_attempts (0 to 10): the organization's unless given. metadata: a JSON object of at most 32 kB. expires_at (a time) or expires_in (an interval): the organization's default_lifetime unless given, within its bounds; a time may be off a bound by the second that a request takes. trace_id (or the header X-Trace-Id): kept with the session, to find it again.
 
-A publishable API key may call this; where its organization allows one open session for each reference, a reference that is taken is an error to it.
+A publishable API key may call this, too. Its sessions (created_with is publishable) have an amount that a browser has named; their references are not under the reference_policy, and their idempotency keys are apart from those of servers.
 
 idempotency_key (or the header Idempotency-Key or X-Idempotency-Key of the request): the same key with the same request returns the same session (idempotent_replay is true) for as long as checkout_sessions.idempotency_key_lifetime; with another request it is an error.
 
@@ -233,7 +235,7 @@ Give the key as a parameter of the statement, not in its text. Unknown, mistyped
 
 Errors: 22004 no key; 28000 no valid key, or one of another tenant than the one that is set already.$$;
 
-COMMENT ON FUNCTION checkout.pre_request IS $$For PostgREST's db-pre-request: shows the credential of an HTTP request. That is an API key in the header x-api-key, or in Authorization: Bearer; or a token whose claims name an organization (checkout_sessions.jwt_organization_claim), believed where the session user has gateway access. A request without either is anonymous, and may call public_checkout_session only.
+COMMENT ON FUNCTION checkout.pre_request IS $$For PostgREST's db-pre-request: shows the credential of an HTTP request. That is an API key in the header x-api-key, or in Authorization: Bearer; or a token whose claims name an organization (checkout_sessions.jwt_organization_claim), believed where the session user has gateway access; beside it environment (live) and kind (secret, or publishable). A request without either is anonymous, and may call public_checkout_session only.
 
 Errors: PT401 (HTTP status 401) a credential that is not valid, or two that contradict each other.$$;
 

@@ -14,7 +14,7 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
     granted_access AS (
         SELECT a.grantee, left(f.proname, -length('_access')) AS access
         FROM function f, aclexplode(f.proacl) AS a
-        WHERE f.proname LIKE '%\_access' AND f.prorettype = 'void'::regtype AND f.pronargs = 0 AND a.grantee <> f.proowner),
+        WHERE f.proname LIKE '%\_access' AND f.prorettype = 'void'::regtype AND f.pronargs = 0 AND a.grantee NOT IN (0, f.proowner)),
     application_role AS (SELECT r.* FROM pg_roles r WHERE r.oid IN (SELECT g.grantee FROM granted_access g)),
     executable AS (
         SELECT g.grantee, callable::oid AS function
@@ -79,13 +79,16 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
 
     UNION ALL
     SELECT 'application role above row-level security', NULL, r.rolname::text,
-        'let applications use a role without SUPERUSER, BYPASSRLS or CREATEROLE, that is no member of such a role or of those that reach the server''s files'
+        'let applications use a role without SUPERUSER, BYPASSRLS, CREATEROLE or REPLICATION, that is no member of such a role or of those that reach the server''s files'
     FROM application_role r
-    WHERE r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR EXISTS (
-        SELECT FROM pg_roles above
-        WHERE pg_has_role(r.oid, above.oid, 'MEMBER') AND above.oid <> r.oid
-            AND (above.rolsuper OR above.rolbypassrls OR above.rolcreaterole OR above.rolname IN
-                ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')))
+    WHERE r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR r.rolreplication
+        -- A gateway's memberships are the roles that it lets requests take.
+        OR EXISTS (SELECT FROM granted_access g WHERE g.grantee = r.oid AND g.access <> 'gateway')
+            AND EXISTS (
+                SELECT FROM pg_roles above
+                WHERE pg_has_role(r.oid, above.oid, 'MEMBER') AND above.oid <> r.oid
+                    AND (above.rolsuper OR above.rolbypassrls OR above.rolcreaterole OR above.rolreplication OR above.rolname IN
+                        ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')))
 
     UNION ALL
     SELECT 'anonymous role with rights of its own', NULL, r.rolname::text,
@@ -94,7 +97,7 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
     WHERE NOT r.rolsuper AND EXISTS (SELECT FROM granted_access g WHERE g.grantee = r.oid AND g.access = 'request')
         AND EXISTS (
             SELECT FROM function f
-            WHERE f.proname IN ('secret_access', 'dispatcher_access', 'admin_access') AND has_function_privilege(r.oid, f.oid, 'EXECUTE'))
+            WHERE f.proname IN ('secret_access', 'gateway_access', 'dispatcher_access', 'admin_access') AND has_function_privilege(r.oid, f.oid, 'EXECUTE'))
 
     UNION ALL
     SELECT 'unexpected grant', concat(u.privilege_type, ' on ', u.name), u.role_name,
@@ -118,12 +121,14 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
     SELECT 'owner', o.name, pg_get_userbyid(o.owner)::text, 'ALTER ... OWNER TO a superuser'
     FROM object o JOIN pg_roles r ON r.oid = o.owner
     WHERE o.part = 0 AND NOT r.rolsuper
-        AND NOT (o.class = 'pg_proc'::regclass AND r.oid IN (SELECT own.oid FROM owner_role own))
+        AND NOT (o.class = 'pg_proc'::regclass AND EXISTS (SELECT FROM function f WHERE f.oid = o.oid AND f.prosecdef))
 
     UNION ALL
-    SELECT 'owner above row-level security', f.oid::regprocedure::text, pg_get_userbyid(f.proowner)::text,
-        'ALTER FUNCTION ... OWNER TO the role that the installation chose'
-    FROM function f WHERE f.prosecdef AND f.proowner NOT IN (SELECT r.oid FROM owner_role r)
+    SELECT 'owner', f.oid::regprocedure::text, pg_get_userbyid(f.proowner)::text,
+        format('ALTER FUNCTION ... OWNER TO %I', own.rolname)
+    FROM function f JOIN owner_role own ON own.rolname =
+        CASE WHEN f.proname = ANY (checkout_data.functions_above_tenants()) THEN 'checkout_sessions_worker' ELSE 'checkout_sessions_api' END
+    WHERE f.prosecdef AND f.proowner <> own.oid
 
     UNION ALL
     SELECT 'search path', f.oid::regprocedure::text, NULL, 'ALTER FUNCTION ... SET search_path TO pg_catalog, pg_temp'
@@ -131,11 +136,39 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
     WHERE f.prosecdef AND 'search_path=pg_catalog, pg_temp' <> ALL (COALESCE(f.proconfig, ARRAY['']))
 
     UNION ALL
+    SELECT 'changed function', f.oid::regprocedure::text, NULL, 'restore it: create the extension in another database and compare'
+    FROM function f JOIN pg_language l ON l.oid = f.prolang
+    WHERE NOT f.prosecdef AND f.proname IN (SELECT a.function_name FROM checkout_data.accesses() a)
+            AND f.proname NOT IN ('redirect_url', 'current_organization_id', 'current_environment')
+        OR EXISTS (
+            SELECT FROM unnest(f.proconfig) AS setting
+            WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC'))
+        OR l.lanname = 'c' AND f.probin <> '$libdir/checkout_sessions'
+        OR l.lanname NOT IN ('c', 'sql', 'plpgsql')
+
+    UNION ALL
     SELECT 'foreign object', o.name, pg_get_userbyid(o.owner)::text, 'drop it, or move it to another schema'
     FROM object o
     WHERE o.part = 0 AND o.class <> 'pg_namespace'::regclass AND NOT EXISTS (
         SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'checkout_sessions'
         WHERE d.classid = o.class AND d.objid = o.oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')
+
+    UNION ALL
+    SELECT 'outside object', format('%s in schema %I', p.oid::regprocedure, n.nspname), pg_get_userbyid(p.proowner)::text,
+        'drop it: it acts as a role that sees what applications must not'
+    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE p.proowner IN (SELECT r.oid FROM owner_role r) AND n.oid NOT IN (SELECT s.oid FROM schema s)
+
+    UNION ALL
+    SELECT 'outside object', c.oid::regclass::text, pg_get_userbyid(c.relowner)::text, 'drop it: it shows rows of the tables to whoever may read it'
+    FROM pg_class c
+    WHERE c.relnamespace NOT IN (SELECT s.oid FROM schema s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+        AND (c.relowner IN (SELECT r.oid FROM owner_role r)
+            OR EXISTS (SELECT FROM pg_inherits i JOIN relation t ON t.oid = i.inhparent WHERE i.inhrelid = c.oid)
+            OR EXISTS (
+                SELECT FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+                JOIN relation t ON d.refclassid = 'pg_class'::regclass AND d.refobjid = t.oid
+                WHERE w.ev_class = c.oid))
 
     UNION ALL
     SELECT 'row-level security is off', c.oid::regclass::text, NULL, 'ALTER TABLE ... ENABLE ROW LEVEL SECURITY'
@@ -152,7 +185,14 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
     UNION ALL
     SELECT 'trigger', format('%I on %s', t.tgname, c.oid::regclass), NULL, 'drop it: it runs with the rights of whoever changes a row'
     FROM pg_trigger t JOIN relation c ON c.oid = t.tgrelid
-    WHERE NOT t.tgisinternal AND t.tgname <> 'organizations_changed'
+    WHERE NOT t.tgisinternal AND NOT (t.tgname = 'organizations_changed' AND c.relname = 'organizations'
+        AND t.tgfoid IN (SELECT f.oid FROM function f WHERE f.proname = 'organizations_changed'))
+    UNION ALL
+    SELECT 'trigger', 'organizations_changed on checkout_data.organizations', NULL,
+        'enable it: without it backends go on with settings and secrets that have been changed'
+    WHERE NOT EXISTS (
+        SELECT FROM pg_trigger t JOIN relation c ON c.oid = t.tgrelid
+        WHERE c.relname = 'organizations' AND t.tgname = 'organizations_changed' AND t.tgenabled IN ('O', 'A'))
 
     UNION ALL
     SELECT 'rule', format('%I on %s', w.rulename, c.oid::regclass), NULL, 'drop it: it runs instead of what the functions say'
@@ -162,11 +202,19 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
     SELECT 'tenant can be chosen', p.parname, CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END,
         'REVOKE SET, ALTER SYSTEM ON PARAMETER: only a trusted backend with secret access and no other may choose for whom it acts'
     FROM pg_parameter_acl p, aclexplode(p.paracl) AS a LEFT JOIN pg_roles r ON r.oid = a.grantee
-    WHERE p.parname IN ('checkout_sessions.organization_id', 'checkout_sessions.environment', 'checkout_sessions.jwt_organization_claim')
-        AND NOT COALESCE(r.rolsuper, false)
-        AND (p.parname = 'checkout_sessions.jwt_organization_claim' OR a.grantee = 0
+    WHERE p.parname LIKE 'checkout_sessions.%' AND NOT COALESCE(r.rolsuper, false)
+        AND (p.parname NOT IN ('checkout_sessions.organization_id', 'checkout_sessions.environment') OR a.grantee = 0
             OR NOT EXISTS (SELECT FROM granted_access g WHERE g.grantee = a.grantee AND g.access = 'secret')
             OR EXISTS (SELECT FROM granted_access g WHERE g.grantee = a.grantee AND g.access <> 'secret'))
+    UNION ALL
+    SELECT 'tenant can be chosen', s.name, r.rolname::text,
+        'take its memberships away: only a trusted backend with secret access and no other may choose for whom it acts'
+    FROM application_role r, pg_settings s
+    WHERE s.name IN ('checkout_sessions.organization_id', 'checkout_sessions.environment') AND NOT r.rolsuper
+        AND EXISTS (SELECT FROM granted_access g WHERE g.grantee = r.oid AND g.access IN ('request', 'publishable'))
+        AND has_parameter_privilege(r.oid, s.name, 'SET')
+        AND NOT EXISTS (
+            SELECT FROM pg_parameter_acl p, aclexplode(p.paracl) AS a WHERE p.parname = s.name AND a.grantee IN (0, r.oid))
 
     UNION ALL
     SELECT 'tenant of everybody', split_part(setting, '=', 1), 'PUBLIC',

@@ -4,6 +4,14 @@
 -- Every name and operator below is looked up in pg_catalog alone.
 SET LOCAL search_path TO pg_catalog, pg_temp;
 
+DO $$
+BEGIN
+    IF pg_catalog.getdatabaseencoding() OPERATOR(pg_catalog.<>) 'UTF8' THEN
+        RAISE feature_not_supported USING MESSAGE = 'checkout_sessions needs a database whose encoding is UTF8';
+    END IF;
+END
+$$;
+
 -- Plain CREATE SCHEMA: fails where somebody made a schema of that name before us, instead of adopting it.
 CREATE SCHEMA checkout;
 COMMENT ON SCHEMA checkout IS 'Checkout sessions: the functions that applications call.';
@@ -70,6 +78,7 @@ CREATE TYPE checkout.checkout_session AS (
     completed_at timestamptz,
     created_at timestamptz,
     created_by text,
+    created_with text,
     trace_id text,
     updated_at timestamptz,
     idempotent_replay boolean
@@ -88,6 +97,7 @@ COMMENT ON COLUMN checkout.checkout_session.reference IS 'The merchant''s order 
 COMMENT ON COLUMN checkout.checkout_session.url IS 'The hosted payment page. NULL without a base URL.';
 COMMENT ON COLUMN checkout.checkout_session.client_secret IS 'With it the buyer''s page reads this session, by public_checkout_session, and nothing else. Given where one session is created or read; NULL in lists and when it ends.';
 COMMENT ON COLUMN checkout.checkout_session.created_by IS 'The id of the API key, the subject of the token, or the role that created it.';
+COMMENT ON COLUMN checkout.checkout_session.created_with IS 'secret, or publishable: then a browser has named the amount; compare it with your order''s before you deliver.';
 COMMENT ON COLUMN checkout.checkout_session.trace_id IS 'What the request that created it was called: the X-Trace-Id header.';
 COMMENT ON COLUMN checkout.checkout_session.recovered_from IS 'The expired session that this one was cloned from.';
 COMMENT ON COLUMN checkout.checkout_session.idempotent_replay IS 'True when create_checkout_session answered with a session that was there before: its idempotency key had been used, or its reference had an open session and the organization asks to return that.';
@@ -135,7 +145,7 @@ CREATE TYPE checkout.api_key AS (
 COMMENT ON TYPE checkout.api_key IS 'An API key of an organization.';
 COMMENT ON COLUMN checkout.api_key.api_key_id IS 'The name of the key: its first 20 characters. Not a secret.';
 COMMENT ON COLUMN checkout.api_key.kind IS 'secret (for servers) or publishable (for browsers).';
-COMMENT ON COLUMN checkout.api_key.status IS 'active, expired or revoked.';
+COMMENT ON COLUMN checkout.api_key.status IS 'active, replaced (rolled, and still accepted), expired or revoked.';
 COMMENT ON COLUMN checkout.api_key.replaced_by IS 'The key that was made when this one was rolled.';
 COMMENT ON COLUMN checkout.api_key.last_used_at IS 'About a minute late; not kept where the library is not preloaded.';
 COMMENT ON COLUMN checkout.api_key.api_key IS 'The key. Given once, by the call that made it; NULL ever after.';

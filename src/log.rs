@@ -1,6 +1,6 @@
-//! Keeps secrets out of the server's log, whatever it is told to log: statements, their parameters, errors.
+//! Keeps secrets out of the server's log: statements, their parameters, errors. What is masked there, the client sees
+//! masked, too: the server writes the same report to both.
 
-use std::borrow::Cow;
 use std::cell::Cell;
 use std::ffi::{CStr, CString, c_char};
 
@@ -37,7 +37,9 @@ unsafe extern "C-unwind" fn hide_secrets(error: *mut pg_sys::ErrorData) {
             &mut error.internalquery,
         ] {
             if let Some(redacted) = redacted(*text) {
-                *text = pg_sys::pstrdup(redacted.as_ptr());
+                let before = std::mem::replace(text, pg_sys::pstrdup(redacted.as_ptr()));
+                // Nobody else would: the context of errors is kept.
+                pg_sys::pfree(before.cast());
             }
         }
         // The statement that an error is logged with cannot be changed, only be left out.
@@ -57,9 +59,6 @@ unsafe fn redacted(text: *const c_char) -> Option<CString> {
         return None;
     }
     // SAFETY: the caller's.
-    let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
-    match redact(&text) {
-        Cow::Borrowed(_) => None,
-        Cow::Owned(redacted) => CString::new(redacted).ok(),
-    }
+    let text = unsafe { CStr::from_ptr(text) };
+    redact(text.to_bytes()).and_then(|redacted| CString::new(redacted).ok())
 }

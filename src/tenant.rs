@@ -24,6 +24,8 @@ pub struct Caller {
     pub name: String,
     /// Of sessions whose create names none, where the caller's API key says so.
     pub payment_methods: Option<Vec<String>>,
+    /// Whether it calls by an HTTP request.
+    pub http: bool,
 }
 
 /// The tenant of this call, or 28000.
@@ -46,8 +48,9 @@ pub fn caller() -> Result<Caller> {
     let credential = shown()?;
     let tenant = tenant_of(credential.as_ref())?;
     let kind = kind_of(credential.as_ref())?;
-    let (name, payment_methods) = credential.map_or((None, None), |shown| (shown.name, shown.payment_methods));
-    Ok(Caller { tenant, kind, name: name.unwrap_or_else(role), payment_methods })
+    let (name, payment_methods, http) =
+        credential.map_or((None, None, false), |shown| (shown.name, shown.payment_methods, shown.http));
+    Ok(Caller { tenant, kind, name: name.unwrap_or_else(role), payment_methods, http })
 }
 
 /// How long a credential lasts.
@@ -85,7 +88,8 @@ fn contradiction(http: bool) -> Error {
     if http { Error::unauthorized(reason) } else { Error::NotAuthenticated { reason } }
 }
 
-/// The credential that was shown in this transaction.
+/// The credential that was shown in this transaction. Not in parallel workers, which do not get internal settings: what is
+/// called there, the policies' functions, does without.
 fn shown() -> Result<Option<Credential>> {
     match gucs::CREDENTIAL.get().map(CString::into_string) {
         Some(Ok(text)) if !text.is_empty() => serde_json::from_str(&text)
@@ -127,7 +131,9 @@ fn kind_of(credential: Option<&Credential>) -> Result<Kind> {
     } else if has_access(c"publishable_access", role)? {
         Ok(Kind::Publishable)
     } else {
-        Err(Error::NotAuthenticated { reason: "no credential was shown in this transaction" })
+        Err(Error::NotAuthenticated {
+            reason: "no credential was shown in this transaction, and the role has neither secret nor publishable access",
+        })
     }
 }
 

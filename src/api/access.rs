@@ -5,7 +5,7 @@ use pgrx::prelude::*;
 
 use crate::datum::{self, PublicSession};
 use crate::domain::client_secret::ClientSecret;
-use crate::domain::credential::{Credential, Kind};
+use crate::domain::credential::Credential;
 use crate::domain::validate::{self, required};
 use crate::domain::{self, Error, Result, api_key};
 use crate::report::or_raise;
@@ -66,9 +66,7 @@ pub(super) fn credential_of(text: &str, http: bool) -> Result<Option<Credential>
 fn pre_request() {
     or_raise((|| {
         let headers = request::headers()?.unwrap_or_default();
-        if let Some(trace_id) = domain::request::trace_id(&headers)?
-            && validate::text("trace_id", trace_id, validate::SHORT_TEXT).is_ok()
-        {
+        if let Some(trace_id) = domain::request::trace_id(&headers) {
             request::respond("X-Trace-Id", trace_id);
         }
         let by_key = match domain::request::api_key(&headers)? {
@@ -92,7 +90,7 @@ fn credential_of_token() -> Result<Option<Credential>> {
         return Ok(None);
     };
     let paths = gucs::JWT_ORGANIZATION_CLAIM.get().and_then(|paths| paths.into_string().ok()).unwrap_or_default();
-    let Some(tenant) = domain::request::tenant(&claims, &paths, gucs::environment())? else {
+    let Some((tenant, kind)) = domain::request::tenant(&claims, &paths, gucs::environment())? else {
         return Ok(None);
     };
     if !tenant::behind_gateway()? {
@@ -105,13 +103,7 @@ fn credential_of_token() -> Result<Option<Credential>> {
         .map(|subject| validate::text("sub", subject, validate::SHORT_TEXT))
         .transpose()
         .map_err(|_| Error::unauthorized("the token's subject is not a text of at most 255 characters"))?;
-    Ok(Some(Credential {
-        tenant,
-        kind: Kind::Secret,
-        name: subject.map(str::to_owned),
-        payment_methods: None,
-        http: true,
-    }))
+    Ok(Some(Credential { tenant, kind, name: subject.map(str::to_owned), payment_methods: None, http: true }))
 }
 
 #[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]

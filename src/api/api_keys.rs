@@ -95,7 +95,7 @@ fn roll_api_key(
         }
         // A key that was made to end has a successor that is made to end: it lives as long, unless told otherwise.
         let lifetime = old.expires_at.map(|at| at - old.created_at);
-        let expires_at = future(expires_at, now)?.or_else(|| lifetime.map(|lifetime| now + lifetime));
+        let expires_at = future(expires_at, now)?.or_else(|| now.checked_add_signed(lifetime?).or(old.expires_at));
         let new = api_key::generate(old.kind, old.tenant.environment);
         let successor = api_keys::insert(&NewApiKey {
             key: &new,

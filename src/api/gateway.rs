@@ -7,7 +7,9 @@ use super::access::credential_of;
 use super::payments::{self, Reported};
 use super::sessions::{self as operations, Created};
 use crate::datum::{self, HttpAnswer, Jsonb};
-use crate::dialects::{self, Api, Create, HttpRequest, HttpResponse, List, Lookup, Operation, Outcome, Route, Scenario};
+use crate::dialects::{
+    self, Api, Create, HttpRequest, HttpResponse, List, Lookup, Operation, Outcome, Route, Scenario,
+};
 use crate::domain::credential::{Environment, Kind};
 use crate::domain::payment::Outcome as PaymentOutcome;
 use crate::domain::validate::{self, required};
@@ -95,7 +97,7 @@ fn serve(api: &Api, route: &Route, request: &HttpRequest) -> Result<HttpResponse
     if matches!(outcome, Outcome::Created { replayed: true, .. }) {
         response.headers.push(("Idempotent-Replayed", "true".to_owned()));
     }
-    if let Some(trace_id) = request::trace_id(request.headers)? {
+    if let Some(trace_id) = request::trace_id(request.headers) {
         response.headers.push(("X-Trace-Id", trace_id.to_owned()));
     }
     Ok(response)
@@ -119,20 +121,21 @@ fn view(tenant: Tenant, id: uuid::Uuid) -> Result<dialects::SessionView> {
 fn find(tenant: Tenant, lookup: &Lookup) -> Result<uuid::Uuid> {
     match lookup {
         Lookup::Id(id) => Ok(*id),
-        Lookup::Reference(reference) => sessions::with_reference(tenant, reference, false)?
+        Lookup::Reference(reference) => sessions::find_reference(tenant, reference)?
             .ok_or_else(|| Error::NoSuchSession { id: (*reference).to_owned() }),
     }
 }
 
 fn serve_create(api: &Api, caller: &Caller, create: Create, request: &HttpRequest) -> Result<Outcome> {
-    let metadata = create.metadata.map(|metadata| Jsonb::from_text(&Value::Object(metadata).to_string())).transpose()?;
+    let metadata =
+        create.metadata.map(|metadata| Jsonb::from_text(&Value::Object(metadata).to_string())).transpose()?;
     metadata.map_or(Ok(()), Jsonb::check_metadata)?;
     let idempotency_key = match create.idempotency_key {
         Some(key) => Some(key),
         None => request::idempotency_key(request.headers)?,
     };
     let mut asked = create.request;
-    asked.trace_id = asked.trace_id.or(request::trace_id(request.headers)?);
+    asked.trace_id = asked.trace_id.or(request::trace_id(request.headers));
     let Created { id, replayed, .. } = operations::create(caller, &api.policy, asked, metadata, idempotency_key)?;
     if let (Some(scenario), false) = (create.scenario, replayed) {
         play(caller.tenant, id, scenario)?;

@@ -17,8 +17,8 @@ fn expire_due_checkout_sessions(batch: default!(Option<i32>, "1000")) -> i32 {
         let now = datum::now();
         let expired = maintenance::expire_due(batch, now)?;
         maintenance::notice_due(batch, now)?;
-        worker::write_uses()?;
         maintenance::purge(batch, worker::retention(), now)?;
+        worker::write_uses()?;
         Ok(i32::try_from(expired).unwrap_or(i32::MAX))
     })())
 }

@@ -62,7 +62,7 @@ fn create_checkout_session(
 ) -> Session {
     or_raise((|| {
         let caller = tenant::caller()?;
-        let headers = request::headers()?.unwrap_or_default();
+        let headers = if caller.http { request::headers()?.unwrap_or_default() } else { Default::default() };
         let idempotency_key = same("idempotency_key", idempotency_key, domain::request::idempotency_key(&headers)?)?;
         let request = Request {
             amount: amount.as_ref().map(|amount| datum::from_numeric("amount", amount)).transpose()?,
@@ -91,7 +91,7 @@ fn create_checkout_session(
             max_retry_attempts,
             expires_at: expires_at.map(|at| datum::from_timestamp("expires_at", at)).transpose()?,
             expires_in: expires_in.map(|span| datum::from_interval("expires_in", span)).transpose()?,
-            trace_id: same("trace_id", trace_id, domain::request::trace_id(&headers)?)?,
+            trace_id: trace_id.or(domain::request::trace_id(&headers)),
             metadata: None,
         };
         metadata.map_or(Ok(()), Jsonb::check_metadata)?;
@@ -132,6 +132,10 @@ pub(super) fn create(
     if *policy != Policy::STANDARD {
         policy.apply(Rc::make_mut(&mut settings));
     }
+    // References can be guessed. A browser must neither be given a server's session for its own, nor be in a server's way.
+    if caller.kind == Kind::Publishable {
+        Rc::make_mut(&mut settings).reference_policy = ReferencePolicy::None;
+    }
     let Some(text) = idempotency_key else {
         return store_session(caller, &request, metadata, &settings, None);
     };
@@ -145,12 +149,12 @@ pub(super) fn create(
         expires_at: now + TimeDelta::minutes(gucs::IDEMPOTENCY_KEY_LIFETIME.get().into()),
     };
     // Before anything is checked: a replay is answered even if its request would not be accepted any more.
-    if let Some(existing) = store::idempotency::claim(tenant, &key)? {
+    if let Some(existing) = store::idempotency::claim(caller, &key)? {
         return replay(tenant, existing, &settings);
     }
     let created = store_session(caller, &request, metadata, &settings, Some(key.checkout_session_id))?;
     if created.id != key.checkout_session_id {
-        store::idempotency::point(tenant, created.id, &key)?;
+        store::idempotency::point(caller, created.id, &key)?;
     }
     Ok(created)
 }
@@ -174,7 +178,7 @@ fn store_session(
     }
     for _ in 0..REFERENCE_TRIES {
         if let Some(reference) = reference
-            && let Some(existing) = make_room(tenant, policy, reference, caller.kind)?
+            && let Some(existing) = make_room(tenant, policy, reference)?
         {
             return replay(tenant, existing, settings);
         }
@@ -183,9 +187,10 @@ fn store_session(
         let id = promised.filter(|id| session::is_of(*id, now)).unwrap_or_else(|| session::session_id(now));
         let session = request.check(settings, id, now)?;
         let secret = settings.client_secret(tenant, id);
-        let by = &caller.name;
         // None when somebody was faster to use the reference; then look again.
-        if let Some(stored) = sessions::insert(tenant, request, metadata, &session, by, &secret, reference.is_some())? {
+        if let Some(stored) =
+            sessions::insert(tenant, request, metadata, &session, caller, &secret, reference.is_some())?
+        {
             worker::wake_at_commit(session.expiring_notice_at.unwrap_or(session.expires_at));
             return Ok(Created { id, session: stored, replayed: false });
         }
@@ -201,7 +206,7 @@ fn replay(tenant: Tenant, id: uuid::Uuid, settings: &Settings) -> Result<Created
 }
 
 /// Does what the policy asks about sessions that have the reference. `Some` is one to return instead of a new one.
-fn make_room(tenant: Tenant, policy: ReferencePolicy, reference: &str, kind: Kind) -> Result<Option<uuid::Uuid>> {
+fn make_room(tenant: Tenant, policy: ReferencePolicy, reference: &str) -> Result<Option<uuid::Uuid>> {
     let when_open = match policy {
         ReferencePolicy::None => return Ok(None),
         ReferencePolicy::Unique => {
@@ -217,10 +222,6 @@ fn make_room(tenant: Tenant, policy: ReferencePolicy, reference: &str, kind: Kin
         let now = datum::now();
         match when_open {
             _ if open.overdue(now) => {}
-            // References can be guessed: a browser gets to see, or to end, no session but its own.
-            _ if kind == Kind::Publishable => {
-                return Err(Error::ReferenceTaken { fault: "reference has an open checkout session" });
-            }
             WhenOpen::ExpirePrevious => {
                 payment::expire(&open, now)?;
             }
@@ -354,7 +355,7 @@ fn recover_checkout_session(
         let policy = reference.as_ref().map_or(ReferencePolicy::None, |_| settings.reference_policy);
         for _ in 0..REFERENCE_TRIES {
             if let Some(reference) = &reference
-                && let Some(existing) = make_room(tenant, policy, reference, caller.kind)?
+                && let Some(existing) = make_room(tenant, policy, reference)?
             {
                 return Ok(replay(tenant, existing, &settings)?.session);
             }

@@ -36,7 +36,8 @@ impl Jsonb {
     pub fn from_text(text: &str) -> Result<Self> {
         let text = CString::new(text).map_err(|_| Error::invalid("metadata", "must not contain NUL characters"))?;
         // SAFETY: jsonb_in takes a NUL-terminated string and returns a jsonb; what is no JSON is an ordinary error.
-        let datum = unsafe { direct_function_call::<Self>(pg_sys::jsonb_in, &[Some(pg_sys::Datum::from(text.as_ptr()))]) };
+        let datum =
+            unsafe { direct_function_call::<Self>(pg_sys::jsonb_in, &[Some(pg_sys::Datum::from(text.as_ptr()))]) };
         datum.ok_or_else(|| Error::Internal("a JSON text has no value".into()))
     }
 

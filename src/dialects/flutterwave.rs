@@ -168,12 +168,16 @@ mod tests {
 
     #[test]
     fn the_documented_request_is_read() {
-        let headers = json!({"x-trace-id": "trace-123456", "x-idempotency-key": "key-12345678", "x-scenario-key": "complete"});
+        let headers =
+            json!({"x-trace-id": "trace-123456", "x-idempotency-key": "key-12345678", "x-scenario-key": "complete"});
         testing::created(&API, PATH, headers, body(json!({})), |create| {
             let request = create.request;
             assert_eq!(request.amount.map(|amount| amount.to_string()), Some("12.34".into()));
             assert_eq!((request.currency_code, request.customer_id), (Some("NGN"), Some("cus_1")));
-            assert_eq!((request.success_url, request.reference), (Some("https://example.com/paid"), Some("order-4521")));
+            assert_eq!(
+                (request.success_url, request.reference),
+                (Some("https://example.com/paid"), Some("order-4521"))
+            );
             assert_eq!(request.max_retry_attempts, Some(3));
             assert_eq!(request.expires_in, Some(TimeDelta::minutes(1442)));
             assert_eq!((request.trace_id, create.idempotency_key), (Some("trace-123456"), Some("key-12345678")));
@@ -191,7 +195,10 @@ mod tests {
         let answer = answer(&Outcome::Created { session: Box::new(session), replayed: false });
         assert_eq!(
             (answer.status, answer.body.as_str()),
-            (200, r#"{"status":"success","message":"Checkout session created","data":{"id":"987e6543-e89b-12d3-a456-426614174000","amount":12.34,"currency":"NGN","customer_id":"cus_1","checkout_url":"https://pay.example/1","redirect_url":"https://example.com/paid","reference":"order-4521","created_datetime":"2023-11-07T05:31:56Z","max_retry_attempts":3,"session_duration":1442}}"#)
+            (
+                200,
+                r#"{"status":"success","message":"Checkout session created","data":{"id":"987e6543-e89b-12d3-a456-426614174000","amount":12.34,"currency":"NGN","customer_id":"cus_1","checkout_url":"https://pay.example/1","redirect_url":"https://example.com/paid","reference":"order-4521","created_datetime":"2023-11-07T05:31:56Z","max_retry_attempts":3,"session_duration":1442}}"#
+            )
         );
     }
 
@@ -235,9 +242,12 @@ mod tests {
             let refused = testing::refused(&API, "POST", PATH, json!({}), body(members));
             assert_eq!(refused, (400, format!(r#"{{"status":"failed","message":"{message}","data":null}}"#)));
         }
-        for (name, least, most) in [("x-trace-id", 12, 255), ("x-idempotency-key", 12, 255), ("x-scenario-key", 1, 1000)] {
+        for (name, least, most) in
+            [("x-trace-id", 12, 255), ("x-idempotency-key", 12, 255), ("x-scenario-key", 1, 1000)]
+        {
             for length in [least - 1, most + 1] {
-                let (status, _) = testing::refused(&API, "POST", PATH, json!({name: "k".repeat(length)}), body(json!({})));
+                let (status, _) =
+                    testing::refused(&API, "POST", PATH, json!({name: "k".repeat(length)}), body(json!({})));
                 assert_eq!(status, 400, "{name} of {length}");
             }
         }

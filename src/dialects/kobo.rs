@@ -154,7 +154,8 @@ mod tests {
                 assert_eq!(create.request.amount.map(|amount| amount.to_string()), Some(naira.into()));
                 assert_eq!(create.request.currency_code, Some("NGN"));
             });
-            let session = SessionView::with(json!({"amount": naira.parse::<f64>().expect("a number"), "currency_code": "NGN"}));
+            let session =
+                SessionView::with(json!({"amount": naira.parse::<f64>().expect("a number"), "currency_code": "NGN"}));
             assert_eq!(minor_units(&session).to_string(), kobo.to_string());
         }
     }
@@ -185,7 +186,10 @@ mod tests {
             (json!({"amount": -100, "email": "ada@example.com"}), "amount must be at least 100 kobo (NGN 1.00)"),
             (json!({"amount": 100.5, "email": "ada@example.com"}), "amount must be an integer"),
             (json!({"amount": 100}), "email is required"),
-            (json!({"amount": 100, "email": "ada@example.com", "payment_methods": "payid"}), "payment_methods must be an array of strings"),
+            (
+                json!({"amount": 100, "email": "ada@example.com", "payment_methods": "payid"}),
+                "payment_methods must be an array of strings",
+            ),
         ] {
             let refused = testing::refused(&API, "POST", INITIALIZE, json!({}), body);
             assert_eq!(refused, (400, format!(r#"{{"status":false,"message":"{message}","data":null}}"#)));
@@ -194,7 +198,9 @@ mod tests {
 
     #[test]
     fn statuses_are_the_documented_ones() {
-        for (status, shown) in [("open", "active"), ("complete", "completed"), ("failed", "failed"), ("expired", "expired")] {
+        for (status, shown) in
+            [("open", "active"), ("complete", "completed"), ("failed", "failed"), ("expired", "expired")]
+        {
             let found = answer(&Outcome::Found(Box::new(SessionView::with(json!({"status": status})))));
             assert!(found.body.contains(&format!(r#""status":"{shown}""#)), "{}", found.body);
             assert!(found.body.starts_with(r#"{"status":true,"message":"Checkout session retrieved","data":{"id":"#));

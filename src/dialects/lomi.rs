@@ -286,7 +286,10 @@ mod tests {
             r#"{"statusCode":404,"message":"Checkout session with ID 987e6543-e89b-12d3-a456-426614174000 not found or access denied"}"#
         );
         for (body, message) in [
-            (json!({"product_id": "premium-plan-id"}), "amount is required with product_id: no catalog is configured that has its price"),
+            (
+                json!({"product_id": "premium-plan-id"}),
+                "amount is required with product_id: no catalog is configured that has its price",
+            ),
             (json!({"amount": "10"}), "amount must be a number"),
             (json!({"amount": 10, "quantity": 0}), "quantity must be at least 1"),
             (json!({"amount": 10, "quantity": 1.5}), "quantity must be an integer"),
@@ -304,7 +307,13 @@ mod tests {
         assert_eq!(listed(json!({})), Ok((vec![], 20, 0)));
         assert_eq!(listed(json!({"status": "open", "limit": "50", "offset": "10"})), Ok((vec![Status::Open], 50, 10)));
         assert_eq!(listed(json!({"status": "expired"})), Ok((vec![Status::Expired, Status::Failed], 20, 0)));
-        for query in [json!({"limit": "0"}), json!({"limit": "101"}), json!({"limit": "x"}), json!({"offset": "-1"}), json!({"status": "paid"})] {
+        for query in [
+            json!({"limit": "0"}),
+            json!({"limit": "101"}),
+            json!({"limit": "x"}),
+            json!({"offset": "-1"}),
+            json!({"status": "paid"}),
+        ] {
             assert_eq!(listed(query).map_err(|(status, _)| status), Err(400));
         }
     }

@@ -89,9 +89,15 @@ pub struct List<'a> {
 /// What was done.
 pub enum Outcome {
     /// `replayed`: the same idempotency key had made it before.
-    Created { session: Box<SessionView>, replayed: bool },
+    Created {
+        session: Box<SessionView>,
+        replayed: bool,
+    },
     Found(Box<SessionView>),
     PaymentMethods(Box<SessionView>),
     /// `more`: there are sessions beyond this page.
-    Listed { sessions: Vec<SessionView>, more: bool },
+    Listed {
+        sessions: Vec<SessionView>,
+        more: bool,
+    },
 }

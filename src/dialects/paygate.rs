@@ -261,10 +261,15 @@ mod tests {
         let created = answer(&Outcome::Created { session: Box::new(session.clone()), replayed: false });
         assert_eq!((created.status, created.body.as_str()), (200, object));
         let page = answer(&Outcome::Listed { sessions: vec![session], more: true });
-        assert_eq!(page.body, format!(r#"{{"object":"list","data":[{object}],"has_more":true,"url":"/v1/checkout/sessions"}}"#));
+        assert_eq!(
+            page.body,
+            format!(r#"{{"object":"list","data":[{object}],"has_more":true,"url":"/v1/checkout/sessions"}}"#)
+        );
         let paid = SessionView::with(json!({"status": "complete", "payment_id": "pay_1"}));
         let paid = answer(&Outcome::Found(Box::new(paid))).body;
-        assert!(paid.contains(r#""status":"complete""#) && paid.contains(r#""payment":"pay_1","payment_status":"paid""#));
+        assert!(
+            paid.contains(r#""status":"complete""#) && paid.contains(r#""payment":"pay_1","payment_status":"paid""#)
+        );
     }
 
     #[test]
@@ -287,7 +292,10 @@ mod tests {
     #[test]
     fn ids_begin_with_cs() {
         let id = "987e6543-e89b-12d3-a456-426614174000";
-        assert_eq!(testing::looked_up(&API, "/v1/checkout/sessions/cs_987e6543e89b12d3a456426614174000"), Ok(id.into()));
+        assert_eq!(
+            testing::looked_up(&API, "/v1/checkout/sessions/cs_987e6543e89b12d3a456426614174000"),
+            Ok(id.into())
+        );
         for text in ["cs_abc123def456", id, "cs_", "987e6543e89b12d3a456426614174000"] {
             let (status, body) = testing::looked_up(&API, &format!("/v1/checkout/sessions/{text}")).expect_err(text);
             let message = format!("Checkout session with ID {text} not found or access denied");
@@ -300,7 +308,12 @@ mod tests {
     fn lists_have_a_limit_of_1_to_100() {
         let listed = |query| testing::listed(&API, PATH, query);
         assert_eq!(listed(json!({"status": "complete", "limit": "10"})), Ok((vec![Status::Complete], 10, 0)));
-        for query in [json!({"limit": "0"}), json!({"limit": "101"}), json!({"starting_after": "cs_1"}), json!({"status": "failed"})] {
+        for query in [
+            json!({"limit": "0"}),
+            json!({"limit": "101"}),
+            json!({"starting_after": "cs_1"}),
+            json!({"status": "failed"}),
+        ] {
             assert!(listed(query.clone()).is_err(), "{query}");
         }
     }

@@ -39,9 +39,10 @@ pub fn boolean(body: &Object, name: &'static str) -> Result<Option<bool>> {
 pub fn amount_without_catalog(body: &Object, name: &'static str, catalog: &[&'static str]) -> Result<Option<Decimal>> {
     let amount = decimal(body, name)?;
     match catalog.iter().find(|product| member(body, product).is_some()) {
-        Some(product) if amount.is_none() => {
-            Err(Error::invalid(name, format!("is required with {product}: no catalog is configured that has its price")))
-        }
+        Some(product) if amount.is_none() => Err(Error::invalid(
+            name,
+            format!("is required with {product}: no catalog is configured that has its price"),
+        )),
         _ => Ok(amount),
     }
 }
@@ -85,7 +86,9 @@ fn number_of(name: &'static str, text: &str) -> Result<Decimal> {
 /// An array of strings.
 pub fn texts(body: &Object, name: &'static str) -> Result<Option<Vec<Option<String>>>> {
     let Some(value) = member(body, name) else { return Ok(None) };
-    let texts = value.as_array().and_then(|list| list.iter().map(|item| item.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>());
+    let texts = value
+        .as_array()
+        .and_then(|list| list.iter().map(|item| item.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>());
     match texts {
         Some(texts) => Ok(Some(texts.into_iter().map(Some).collect())),
         None => Err(Error::invalid(name, "must be an array of strings")),
@@ -93,7 +96,9 @@ pub fn texts(body: &Object, name: &'static str) -> Result<Option<Vec<Option<Stri
 }
 
 pub fn object<'a>(body: &'a Object, name: &'static str) -> Result<Option<&'a Object>> {
-    member(body, name).map(|value| value.as_object().ok_or_else(|| Error::invalid(name, "must be an object"))).transpose()
+    member(body, name)
+        .map(|value| value.as_object().ok_or_else(|| Error::invalid(name, "must be an object")))
+        .transpose()
 }
 
 /// A session's id, as the API writes it; what is none is the id of no session.

@@ -62,7 +62,10 @@ fn create<'a>(request: &'a HttpRequest<'a>) -> Result<Operation<'a>> {
             amount: Some(value),
             currency_code: Some(currency),
             customer_id: read::bounded_text(body, "customer_id", 36, 64)?,
-            reference: Some(read::required("merchant_order_id", read::bounded_text(body, "merchant_order_id", 3, 255)?)?),
+            reference: Some(read::required(
+                "merchant_order_id",
+                read::bounded_text(body, "merchant_order_id", 3, 255)?,
+            )?),
             description: read::bounded_text(body, "payment_description", 3, 255)?,
             success_url: read::bounded_text(body, "callback_url", 3, 526)?,
             country: Some(read::required("country", read::bounded_text(body, "country", 2, 2)?)?),
@@ -247,7 +250,8 @@ mod tests {
 
     #[test]
     fn bounds_are_the_documented_ones() {
-        let metadata = |count: usize| (0..count).map(|at| json!({"key": at.to_string(), "value": "v"})).collect::<Vec<_>>();
+        let metadata =
+            |count: usize| (0..count).map(|at| json!({"key": at.to_string(), "value": "v"})).collect::<Vec<_>>();
         for members in [
             json!({"customer_id": null, "metadata": null}),
             json!({"amount": {"currency": "USD", "value": 0.0001}}),
@@ -271,8 +275,14 @@ mod tests {
             (json!({"callback_url": "a".repeat(527)}), "callback_url must have between 3 and 526 characters"),
             (json!({"metadata": {"age": "28"}}), "metadata must be an array of objects"),
             (json!({"metadata": metadata(51)}), "metadata must have at most 50 objects"),
-            (json!({"metadata": [{"key": "age", "value": 28}]}), "metadata must have objects with a key and a value, both strings"),
-            (json!({"metadata": [{"key": "a", "value": ""}, {"key": "a", "value": ""}]}), "metadata must not have a key twice"),
+            (
+                json!({"metadata": [{"key": "age", "value": 28}]}),
+                "metadata must have objects with a key and a value, both strings",
+            ),
+            (
+                json!({"metadata": [{"key": "a", "value": ""}, {"key": "a", "value": ""}]}),
+                "metadata must not have a key twice",
+            ),
         ] {
             let refused = testing::refused(&API, "POST", PATH, json!({}), body(members));
             assert_eq!(refused, (400, format!(r#"{{"code":"INVALID_REQUEST","messages":["{message}"]}}"#)));

@@ -18,8 +18,9 @@ use super::credential::{Environment, Kind};
 pub type Digest = [u8; 32];
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-const PREFIX: usize = 8;
-pub const ID: usize = 12;
+/// Of the prefix.
+pub const PREFIX: usize = 8;
+const ID: usize = 12;
 const SECRET: usize = 43;
 const CHECKSUM: usize = 6;
 /// Of the name of a key.
@@ -54,7 +55,7 @@ fn prefix(kind: Kind, environment: Environment) -> &'static str {
     }
 }
 
-const PREFIXES: [&str; 4] = ["sk_live_", "sk_test_", "pk_live_", "pk_test_"];
+pub const PREFIXES: [&str; 4] = ["sk_live_", "sk_test_", "pk_live_", "pk_test_"];
 
 /// Random bytes from the operating system.
 pub fn random() -> [u8; 32] {

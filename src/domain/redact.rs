@@ -1,47 +1,53 @@
 //! Takes secrets out of a text that is about to be written to a log.
-
-use std::borrow::Cow;
+//!
+//! Works on bytes: a log is in the encoding of its database, whatever that is.
 
 use super::{api_key, client_secret};
 
-const MASK: &str = "***";
+const MASK: &[u8] = b"***";
+/// A name may begin with the prefix of a client secret, too; it has not as many characters.
+const CLIENT_SECRET_LENGTH: usize = 40;
 
-/// The text with every API key cut down to its id and every client secret to its prefix. Anything that begins like one
-/// is taken for one, so that a mistyped key is not shown either.
-pub fn redact(text: &str) -> Cow<'_, str> {
-    let mut shown = String::new();
+/// The text with every API key cut down to its id and every client secret to its prefix; `None` where there is nothing to
+/// take out. What begins like an API key and is longer than its id is taken for one, so that a mistyped key is not shown
+/// either.
+pub fn redact(text: &[u8]) -> Option<Vec<u8>> {
+    let mut shown = Vec::new();
     let mut copied = 0;
-    let mut at = 0;
-    // All prefixes have an underscore as their third character, which is quicker to find than any of them.
-    while let Some(underscore) = text[at..].find('_').map(|found| at + found) {
-        at = underscore + 1;
-        let Some(rest) = underscore.checked_sub(2).and_then(|start| text.get(start..)) else { continue };
-        let Some((kept, secret)) = secret_in(rest) else { continue };
-        shown.push_str(&text[copied..underscore - 2 + kept]);
-        shown.push_str(MASK);
-        copied = underscore - 2 + secret;
-        at = copied;
+    // All prefixes have an underscore as their third character.
+    for underscore in (2..text.len()).filter(|at| text[*at] == b'_') {
+        let start = underscore - 2;
+        let within_a_word = start > 0 && is_word(text[start - 1]);
+        if start < copied || within_a_word {
+            continue;
+        }
+        let Some((kept, end)) = secret_in(&text[start..]) else { continue };
+        shown.extend_from_slice(&text[copied..start + kept]);
+        shown.extend_from_slice(MASK);
+        copied = start + end;
     }
     if copied == 0 {
-        return Cow::Borrowed(text);
+        return None;
     }
-    shown.push_str(&text[copied..]);
-    Cow::Owned(shown)
+    shown.extend_from_slice(&text[copied..]);
+    Some(shown)
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
 /// Where the secret part of what the text begins with starts, and where it ends.
-fn secret_in(text: &str) -> Option<(usize, usize)> {
-    let length =
-        |from: usize, belongs: fn(u8) -> bool| text.as_bytes()[from..].iter().take_while(|c| belongs(**c)).count();
-    if api_key::looks_like(text) {
-        let prefix = api_key::NAME - api_key::ID;
-        let end = prefix + length(prefix, |c| c.is_ascii_alphanumeric());
+fn secret_in(text: &[u8]) -> Option<(usize, usize)> {
+    let end_of = |from: usize, belongs: fn(u8) -> bool| from + text[from..].iter().take_while(|c| belongs(**c)).count();
+    if api_key::PREFIXES.iter().any(|prefix| text.starts_with(prefix.as_bytes())) {
+        let end = end_of(api_key::PREFIX, |c| c.is_ascii_alphanumeric());
         return (end > api_key::NAME).then_some((api_key::NAME, end));
     }
-    if text.starts_with(client_secret::PREFIX) {
+    if text.starts_with(client_secret::PREFIX.as_bytes()) {
         let prefix = client_secret::PREFIX.len();
-        let end = prefix + length(prefix, |c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-'));
-        return (end > prefix).then_some((prefix, end));
+        let end = end_of(prefix, |c| is_word(c) || c == b'-');
+        return (end >= prefix + CLIENT_SECRET_LENGTH).then_some((prefix, end));
     }
     None
 }
@@ -51,22 +57,34 @@ mod tests {
     use super::*;
     use crate::domain::credential::{Environment, Kind, Tenant};
 
+    fn redacted(text: &str) -> Option<String> {
+        redact(text.as_bytes()).map(|bytes| String::from_utf8(bytes).expect("UTF-8"))
+    }
+
     #[test]
     fn secrets_are_masked_wherever_they_stand() {
         let key = api_key::generate(Kind::Secret, Environment::Live);
         let tenant = Tenant { organization_id: uuid::Uuid::nil(), environment: Environment::Live };
         let secret = client_secret::derive(&[0; 32], tenant, uuid::Uuid::nil());
-        let text = format!("é_{0} authenticate('{0}'), {{\"x-api-key\":\"{0}\"}} ({1})", key.text, secret);
-        let shown = redact(&text);
+        let text = format!("{0} é{0} authenticate('{0}'), {{\"x-api-key\":\"{0}\"}} ({secret})", key.text);
         let id = key.api_key_id();
-        assert_eq!(shown, format!("é_{id}*** authenticate('{id}***'), {{\"x-api-key\":\"{id}***\"}} (cs_secret_***)"));
-        assert_eq!(redact(&shown), shown);
+        let shown = format!("{id}*** é{id}*** authenticate('{id}***'), {{\"x-api-key\":\"{id}***\"}} (cs_secret_***)");
+        assert_eq!(redacted(&text), Some(shown.clone()));
+        assert_eq!(redacted(&shown), None);
     }
 
     #[test]
     fn a_mistyped_key_is_masked_too() {
-        assert_eq!(redact("sk_live_0123456789abX"), "sk_live_0123456789ab***");
-        assert_eq!(redact("sk_live_0123456789abX!"), "sk_live_0123456789ab***!");
+        assert_eq!(redacted("sk_live_0123456789abX"), Some("sk_live_0123456789ab***".into()));
+        assert_eq!(redacted("sk_live_0123456789abX!"), Some("sk_live_0123456789ab***!".into()));
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf_8_stay_as_they_are() {
+        assert_eq!(
+            redact(b"caf\xe9 sk_live_0123456789abX \x81\x8a"),
+            Some(b"caf\xe9 sk_live_0123456789ab*** \x81\x8a".to_vec())
+        );
     }
 
     #[test]
@@ -80,10 +98,13 @@ mod tests {
             "sk_live_0123456789ab",
             "risk_lively",
             "cs_secret_",
+            "metrics_secret_store",
+            "cs_secret_a_table_of_somebody_else",
+            "task_test_internationalization_of_everything",
             "é_",
             "123é_sk_test_é",
         ] {
-            assert!(matches!(redact(text), Cow::Borrowed(same) if same == text), "{text}");
+            assert_eq!(redacted(text), None, "{text}");
         }
     }
 }

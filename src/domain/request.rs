@@ -3,12 +3,15 @@
 //! Source: PostgREST 12, "Transaction-scoped settings": headers and claims are JSON objects; names of headers are in lower
 //! case.
 
+use std::str::FromStr;
+
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::api_key;
-use super::credential::{Environment, Tenant};
+use super::credential::{Environment, Kind, Tenant};
 use super::error::{Error, Result};
+use super::validate;
 
 type Object = Map<String, Value>;
 
@@ -38,9 +41,11 @@ pub fn idempotency_key(headers: &Object) -> Result<Option<&str>> {
     }
 }
 
-/// What the caller calls the request, to find it again.
-pub fn trace_id(headers: &Object) -> Result<Option<&str>> {
-    text(headers, "x-trace-id")
+/// What the caller calls the request, to find it again. Proxies add it: one that cannot be kept is passed over.
+pub fn trace_id(headers: &Object) -> Option<&str> {
+    let text = headers.get("x-trace-id").and_then(Value::as_str)?;
+    let fits = validate::text("trace_id", text, validate::SHORT_TEXT).is_ok() && !text.contains(char::is_control);
+    fits.then_some(text)
 }
 
 fn text<'a>(headers: &'a Object, name: &str) -> Result<Option<&'a str>> {
@@ -51,11 +56,11 @@ fn text<'a>(headers: &'a Object, name: &str) -> Result<Option<&'a str>> {
     }
 }
 
-/// The tenant that a token's claims name, by the first path of `paths` that is there: names of members joined by dots,
-/// paths separated by commas. Paths that name different organizations contradict each other. The environment is what is
+/// The tenant that a token's claims name, and what the token lets its holder do there. `paths`, separated by commas, say
+/// where: names of members joined by dots. More than one may be there, if they agree. `environment` and `kind` are what is
 /// called so beside the organization.
-pub fn tenant(claims: &Object, paths: &str, default_environment: Environment) -> Result<Option<Tenant>> {
-    let mut found: Option<Tenant> = None;
+pub fn tenant(claims: &Object, paths: &str, default_environment: Environment) -> Result<Option<(Tenant, Kind)>> {
+    let mut found = None;
     for path in paths.split(',').map(str::trim).filter(|path| !path.is_empty()) {
         let mut names: Vec<&str> = path.split('.').collect();
         let Some(last) = names.pop() else { continue };
@@ -74,20 +79,25 @@ pub fn tenant(claims: &Object, paths: &str, default_environment: Environment) ->
             .as_str()
             .and_then(|text| Uuid::try_parse(text).ok())
             .ok_or_else(|| Error::unauthorized("the token's organization is not a UUID"))?;
-        let environment = match holder.and_then(|holder| holder.get("environment")) {
-            None | Some(Value::Null) => default_environment,
-            Some(value) => value
-                .as_str()
-                .and_then(|text| text.parse().ok())
-                .ok_or_else(|| Error::unauthorized("the token's environment is neither live nor test"))?,
-        };
-        let tenant = Tenant { organization_id, environment };
-        if found.is_some_and(|before| before != tenant) {
-            return Err(Error::unauthorized("the token's claims name different organizations"));
+        let environment = beside(holder, "environment", default_environment)
+            .ok_or_else(|| Error::unauthorized("the token's environment is neither live nor test"))?;
+        let kind = beside(holder, "kind", Kind::Secret)
+            .ok_or_else(|| Error::unauthorized("the token's kind is neither secret nor publishable"))?;
+        let claimed = (Tenant { organization_id, environment }, kind);
+        if found.is_some_and(|before| before != claimed) {
+            return Err(Error::unauthorized("the token's claims contradict each other"));
         }
-        found = Some(tenant);
+        found = Some(claimed);
     }
     Ok(found)
+}
+
+/// A claim beside the organization, which may be left out; `None` where it is not one of its words.
+fn beside<T: FromStr>(holder: Option<&Object>, name: &str, default: T) -> Option<T> {
+    match holder?.get(name) {
+        None | Some(Value::Null) => Some(default),
+        Some(value) => value.as_str()?.parse().ok(),
+    }
 }
 
 /// The subject of a token.
@@ -150,8 +160,12 @@ mod tests {
     #[test]
     fn claims_name_a_tenant_where_the_setting_says() {
         let found = |claims| tenant(&object(claims), PATHS, Environment::Live);
-        let live =
-            |id: &str| Some(Tenant { organization_id: id.parse().expect("a UUID"), environment: Environment::Live });
+        let live = |id: &str| {
+            Some((
+                Tenant { organization_id: id.parse().expect("a UUID"), environment: Environment::Live },
+                Kind::Secret,
+            ))
+        };
         assert_eq!(found(json!({"role": "anon"})), Ok(None));
         assert_eq!(found(json!({"organization_id": null, "app_metadata": {}})), Ok(None));
         assert_eq!(found(json!({"organization_id": A})), Ok(live(A)));
@@ -159,7 +173,9 @@ mod tests {
         assert_eq!(found(json!({"organization_id": A, "app_metadata": {"organization_id": A}})), Ok(live(A)));
         assert_eq!(found(json!({"user_metadata": {"organization_id": A}})), Ok(None));
         let test = found(json!({"app_metadata": {"organization_id": A, "environment": "test"}}));
-        assert_eq!(test.map(|tenant| tenant.map(|t| t.environment)), Ok(Some(Environment::Test)));
+        assert_eq!(test.map(|claimed| claimed.map(|(tenant, _)| tenant.environment)), Ok(Some(Environment::Test)));
+        let browser = found(json!({"organization_id": A, "kind": "publishable"}));
+        assert_eq!(browser.map(|claimed| claimed.map(|(_, kind)| kind)), Ok(Some(Kind::Publishable)));
     }
 
     #[test]
@@ -172,6 +188,8 @@ mod tests {
             json!({"organization_id": format!("{A}' OR true --")}),
             json!({"organization_id": A, "app_metadata": {"organization_id": B}}),
             json!({"organization_id": A, "environment": "production"}),
+            json!({"organization_id": A, "kind": "admin"}),
+            json!({"organization_id": A, "kind": "publishable", "app_metadata": {"organization_id": A}}),
             json!({"organization_id": A, "environment": "test", "app_metadata": {"organization_id": A}}),
         ] {
             let answer = tenant(&object(claims.clone()), PATHS, Environment::Live);

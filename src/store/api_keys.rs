@@ -174,11 +174,12 @@ statement!(
     USED,
     Write,
     "UPDATE checkout_data.api_keys k SET last_used_at = u.at \
-     FROM unnest($1, $2) AS u (api_key_id, at) \
+     FROM (SELECT u.api_key_id, u.at FROM unnest($1, $2) AS u (api_key_id, at) \
+       JOIN checkout_data.api_keys l ON l.api_key_id = u.api_key_id FOR NO KEY UPDATE OF l SKIP LOCKED) AS u \
      WHERE k.api_key_id = u.api_key_id AND (k.last_used_at IS NULL OR k.last_used_at < u.at)"
 );
 
-/// Notes when keys were last used.
+/// Notes when keys were last used. A key that somebody is changing is passed over.
 pub fn used(uses: &[(String, DateTime<Utc>)]) -> Result<()> {
     if uses.is_empty() {
         return Ok(());

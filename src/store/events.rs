@@ -9,8 +9,8 @@ use super::statement::{Access, Argument, Statement, statement};
 use crate::datum::{self, Event};
 use crate::domain::Result;
 use crate::domain::event::EventId;
-use crate::domain::view::SessionView;
 use crate::domain::retry::MAXIMUM_DELIVERY_ATTEMPTS;
+use crate::domain::view::SessionView;
 use crate::tenant::Tenant;
 
 fn key(event: &EventId) -> [Argument<'static>; 4] {

@@ -8,15 +8,15 @@ use super::statement::statement;
 use crate::datum;
 use crate::domain::idempotency::RequestHash;
 use crate::domain::{Error, Result};
-use crate::tenant::Tenant;
+use crate::tenant::Caller;
 
 statement!(
     CLAIM,
     Write,
     "INSERT INTO checkout_data.idempotency_keys AS k (organization_id, environment, checkout_session_id, idempotency_key, \
-       request_hash, created_at, expires_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7) \
-     ON CONFLICT (organization_id, environment, idempotency_key) DO UPDATE \
+       request_hash, created_at, expires_at, created_with) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+     ON CONFLICT (organization_id, environment, created_with, idempotency_key) DO UPDATE \
        SET checkout_session_id = EXCLUDED.checkout_session_id, request_hash = EXCLUDED.request_hash, \
          created_at = EXCLUDED.created_at, expires_at = EXCLUDED.expires_at \
        WHERE k.expires_at <= EXCLUDED.created_at \
@@ -26,13 +26,13 @@ statement!(
     READ,
     Write,
     "SELECT k.checkout_session_id, k.request_hash = $4 FROM checkout_data.idempotency_keys k \
-     WHERE k.organization_id = $1 AND k.environment = $2 AND k.idempotency_key = $3"
+     WHERE k.organization_id = $1 AND k.environment = $2 AND k.idempotency_key = $3 AND k.created_with = $5"
 );
 statement!(
     POINT,
     Write,
     "UPDATE checkout_data.idempotency_keys k SET checkout_session_id = $3 \
-     WHERE k.organization_id = $1 AND k.environment = $2 AND k.idempotency_key = $4"
+     WHERE k.organization_id = $1 AND k.environment = $2 AND k.idempotency_key = $4 AND k.created_with = $5"
 );
 
 /// An idempotency key and the request it stands for.
@@ -46,7 +46,8 @@ pub struct Key<'a> {
 
 /// Takes a key for its session, which is about to be stored. A second caller waits here for the first to commit.
 /// `Some` is the session that has the key already.
-pub fn claim(tenant: Tenant, key: &Key) -> Result<Option<Uuid>> {
+pub fn claim(caller: &Caller, key: &Key) -> Result<Option<Uuid>> {
+    let tenant = caller.tenant;
     let [organization_id, environment, id] = sessions::key(tenant, key.checkout_session_id);
     let arguments = [
         organization_id,
@@ -56,12 +57,14 @@ pub fn claim(tenant: Tenant, key: &Key) -> Result<Option<Uuid>> {
         key.request_hash.as_slice().into(),
         datum::timestamp(key.created_at).into(),
         datum::timestamp(key.expires_at).into(),
+        caller.kind.as_str().into(),
     ];
     let taken = [
         datum::uuid(tenant.organization_id).into(),
         tenant.environment.as_str().into(),
         key.text.into(),
         key.request_hash.as_slice().into(),
+        caller.kind.as_str().into(),
     ];
     // Twice, in case the worker purges the key in between.
     for _ in 0..2 {
@@ -80,7 +83,8 @@ pub fn claim(tenant: Tenant, key: &Key) -> Result<Option<Uuid>> {
 }
 
 /// Lets a key that was just claimed stand for another session.
-pub fn point(tenant: Tenant, id: Uuid, key: &Key) -> Result<()> {
-    let [organization_id, environment, id] = sessions::key(tenant, id);
-    POINT.with(|statement| statement.count(&[organization_id, environment, id, key.text.into()])).map(|_| ())
+pub fn point(caller: &Caller, id: Uuid, key: &Key) -> Result<()> {
+    let [organization_id, environment, id] = sessions::key(caller.tenant, id);
+    let arguments = [organization_id, environment, id, key.text.into(), caller.kind.as_str().into()];
+    POINT.with(|statement| statement.count(&arguments)).map(|_| ())
 }

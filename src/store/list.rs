@@ -31,7 +31,8 @@ pub struct Filter<'a> {
 
 /// Sessions as the documented APIs read them, newest first.
 pub fn views(tenant: Tenant, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<SessionView>> {
-    let (sql, arguments) = compose("row_to_json(checkout_data.session_at(s, $3, false, NULL))::text", tenant, filter, now);
+    let (sql, arguments) =
+        compose("row_to_json(checkout_data.session_at(s, $3, false, NULL))::text", tenant, filter, now);
     Statement::composed(Access::Write, sql).texts(&arguments)?.iter().map(|text| sessions::read_view(text)).collect()
 }
 

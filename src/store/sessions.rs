@@ -14,7 +14,7 @@ use crate::domain::session::{NewSession, Request};
 use crate::domain::status::Status;
 use crate::domain::view::SessionView;
 use crate::domain::{Error, Result};
-use crate::tenant::Tenant;
+use crate::tenant::{Caller, Tenant};
 
 /// The names of a tenant's session, as every statement's first parameters.
 pub fn key(tenant: Tenant, id: Uuid) -> [Argument<'static>; 3] {
@@ -29,11 +29,11 @@ macro_rules! insert {
              allow_quantity, allow_coupon_code, require_billing_address, is_spi, is_pos, reference, reference_policy, \
              created_by, title, description, product_id, price_id, subscription_id, payment_link_id, country, \
              customer_id, customer_email, customer_name, customer_phone, success_url, cancel_url, url, payment_methods, \
-             metadata, trace_id) \
+             metadata, trace_id, created_with) \
              VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
-             $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, COALESCE($34, '{}'), $35)",
+             $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, COALESCE($34, '{}'), $35, $36)",
             $tail,
-            " RETURNING checkout_data.session_at(s, $6, false, $36)"
+            " RETURNING checkout_data.session_at(s, $6, false, $37)"
         )
     };
 }
@@ -46,7 +46,7 @@ pub fn insert(
     request: &Request,
     metadata: Option<Jsonb>,
     session: &NewSession,
-    created_by: &str,
+    caller: &Caller,
     client_secret: &str,
     unless_taken: bool,
 ) -> Result<Option<Session>> {
@@ -69,7 +69,7 @@ pub fn insert(
         request.is_pos.unwrap_or(false).into(),
         request.reference.into(),
         session.reference_policy.into(),
-        created_by.into(),
+        caller.name.as_str().into(),
         request.title.into(),
         request.description.into(),
         request.product_id.into(),
@@ -87,6 +87,7 @@ pub fn insert(
         session.payment_methods.clone().into(),
         metadata.into(),
         request.trace_id.into(),
+        caller.kind.as_str().into(),
         client_secret.into(),
     ];
     let statement = if unless_taken { &INSERT_UNLESS_TAKEN } else { &INSERT };
@@ -97,11 +98,11 @@ statement!(
     CLONE,
     Write,
     "INSERT INTO checkout_data.checkout_sessions AS s (organization_id, environment, checkout_session_id, recovered_from, \
-     created_at, updated_at, expires_at, expiring_notice_at, url, created_by, reference_policy, amount, currency_code, \
-     max_retry_attempts, quantity, allow_quantity, allow_coupon_code, require_billing_address, is_spi, is_pos, reference, \
+     created_at, updated_at, expires_at, expiring_notice_at, url, created_by, reference_policy, created_with, amount, \
+     currency_code, max_retry_attempts, quantity, allow_quantity, allow_coupon_code, require_billing_address, is_spi, is_pos, reference, \
      title, description, product_id, price_id, subscription_id, payment_link_id, country, customer_id, customer_email, \
      customer_name, customer_phone, success_url, cancel_url, payment_methods, metadata) \
-     SELECT o.organization_id, o.environment, $4, o.checkout_session_id, $5, $5, $6, $7, $8, $9, $10, o.amount, \
+     SELECT o.organization_id, o.environment, $4, o.checkout_session_id, $5, $5, $6, $7, $8, $9, $10, o.created_with, o.amount, \
      o.currency_code, o.max_retry_attempts, o.quantity, o.allow_quantity, o.allow_coupon_code, o.require_billing_address, \
      o.is_spi, o.is_pos, o.reference, o.title, o.description, o.product_id, o.price_id, o.subscription_id, \
      o.payment_link_id, o.country, o.customer_id, o.customer_email, o.customer_name, o.customer_phone, o.success_url, \
@@ -200,11 +201,13 @@ pub fn get_public(tenant: Tenant, id: Uuid, now: DateTime<Utc>) -> Result<Option
 statement!(
     READ,
     Write,
-    "SELECT checkout_data.effective_status(s.status, s.deadline, $4), s.reference FROM checkout_data.checkout_sessions s \
+    "SELECT checkout_data.effective_status(s.status, s.deadline, $4), \
+       CASE WHEN s.created_with = 'secret' THEN s.reference END \
+     FROM checkout_data.checkout_sessions s \
      WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3"
 );
 
-/// The status of a session at `now`, and its reference; or PT404.
+/// The status of a session at `now`, and its reference, if that is under the organization's policy; or PT404.
 pub fn read(tenant: Tenant, id: Uuid, now: DateTime<Utc>) -> Result<(Status, Option<String>)> {
     let [organization_id, environment, key] = key(tenant, id);
     let arguments = [organization_id, environment, key, datum::timestamp(now).into()];
@@ -309,7 +312,7 @@ statement!(
     WITH_REFERENCE,
     Write,
     "SELECT s.checkout_session_id FROM checkout_data.checkout_sessions s \
-     WHERE s.organization_id = $1 AND s.environment = $2 AND s.reference = $3 \
+     WHERE s.organization_id = $1 AND s.environment = $2 AND s.reference = $3 AND s.created_with = 'secret' \
      ORDER BY s.checkout_session_id DESC LIMIT 1"
 );
 statement!(
@@ -317,10 +320,26 @@ statement!(
     Write,
     "SELECT s.checkout_session_id FROM checkout_data.checkout_sessions s \
      WHERE s.organization_id = $1 AND s.environment = $2 AND s.reference = $3 AND s.status = 'open' \
+       AND s.created_with = 'secret' \
      ORDER BY s.checkout_session_id DESC LIMIT 1 FOR NO KEY UPDATE"
 );
 
-/// The newest session with a reference; with `open`, the newest that is stored as open, locked.
+statement!(
+    FIND_REFERENCE,
+    Write,
+    "SELECT s.checkout_session_id FROM checkout_data.checkout_sessions s \
+     WHERE s.organization_id = $1 AND s.environment = $2 AND s.reference = $3 \
+     ORDER BY s.created_with = 'secret' DESC, s.checkout_session_id DESC LIMIT 1"
+);
+
+/// The newest session with a reference. What a browser made comes last: it may have guessed the reference.
+pub fn find_reference(tenant: Tenant, reference: &str) -> Result<Option<Uuid>> {
+    let arguments = [datum::uuid(tenant.organization_id).into(), tenant.environment.as_str().into(), reference.into()];
+    let id = FIND_REFERENCE.with(|statement| statement.row(&arguments, |row| row.get::<pgrx::Uuid>(1)))?;
+    Ok(id.flatten().map(datum::from_uuid))
+}
+
+/// The newest session that a server made with a reference; with `open`, the newest that is stored as open, locked.
 pub fn with_reference(tenant: Tenant, reference: &str, open: bool) -> Result<Option<Uuid>> {
     let arguments = [datum::uuid(tenant.organization_id).into(), tenant.environment.as_str().into(), reference.into()];
     let statement = if open { &OPEN_WITH_REFERENCE } else { &WITH_REFERENCE };

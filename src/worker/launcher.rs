@@ -8,7 +8,7 @@ use pgrx::bgworkers::{BackgroundWorker, BackgroundWorkerBuilder, BgWorkerStartTi
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use super::{process, registry};
+use super::{process, registry, uses};
 use crate::gucs;
 
 /// A worker is started so long before it is needed, which is about what starting takes.
@@ -75,6 +75,7 @@ unsafe extern "C-unwind" fn at_exit(_code: std::ffi::c_int, _argument: pg_sys::D
 fn look(seen: &mut HashSet<pg_sys::Oid>) -> bool {
     let existing = databases();
     registry::keep_only(&existing);
+    uses::keep_only(&existing);
     seen.retain(|oid| existing.contains(oid));
     let new: Vec<_> = existing.into_iter().filter(|oid| !seen.contains(oid)).collect();
     let left = registry::look_everywhere(&new);

@@ -133,7 +133,6 @@ fn sweep(database: pg_sys::Oid) -> Result<Sweep> {
         if expired.max(noticed) >= full {
             return Ok(Sweep::More);
         }
-        uses::write_uses()?;
         let retention = retention();
         let purged_at = datum::from_micros(registry::last_purge_at(database));
         let purging = purged_at + PURGE_EVERY <= now;
@@ -141,6 +140,7 @@ fn sweep(database: pg_sys::Oid) -> Result<Sweep> {
             return Ok(Sweep::More);
         }
         let purged_at = if purging { now } else { purged_at };
+        uses::write_uses()?;
         let next = maintenance::next_due(retention)?;
         // What is still due is locked by somebody: that row waits, and no other.
         let due = next.session.map(|due| if due <= now { now + LOCKED_RETRY } else { due });

@@ -100,12 +100,12 @@ impl Uses {
         }
     }
 
-    /// Takes out what was noted in a database.
-    fn take(&mut self, database: pg_sys::Oid) -> Vec<Use> {
+    /// Takes out what was noted in the databases that are chosen.
+    fn take(&mut self, chosen: impl Fn(pg_sys::Oid) -> bool) -> Vec<Use> {
         let mut taken = Vec::new();
         let mut at = 0;
         while at < self.count {
-            if self.noted[at].database == database {
+            if chosen(self.noted[at].database) {
                 taken.push(self.noted[at]);
                 self.count -= 1;
                 self.noted[at] = self.noted[self.count];
@@ -117,13 +117,19 @@ impl Uses {
     }
 }
 
+/// Forgets what was noted in databases that are no more.
+pub fn keep_only(existing: &[pg_sys::Oid]) {
+    USES.exclusive().take(|database| !existing.contains(&database));
+}
+
 /// Writes down what was noted in this database.
 pub fn write_uses() -> Result<()> {
     if !registry::available() || USES.share().count == 0 {
         return Ok(());
     }
     // SAFETY: set when the backend connected.
-    let taken = USES.exclusive().take(unsafe { pg_sys::MyDatabaseId });
+    let database = unsafe { pg_sys::MyDatabaseId };
+    let taken = USES.exclusive().take(|oid| oid == database);
     let uses: Vec<_> = taken
         .iter()
         .map(|used| (String::from_utf8_lossy(&used.api_key_id).into_owned(), datum::from_micros(used.at)))
