@@ -25,20 +25,23 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
         ('secret', ARRAY[
             'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
             'recover_checkout_session', 'begin_payment', 'record_payment', 'list_payments', 'list_webhook_events',
-            'session_funnel', 'public_checkout_session', 'redirect_url', 'current_organization_id', 'current_environment']),
+            'session_funnel', 'handle_request', 'public_checkout_session', 'redirect_url', 'current_organization_id',
+            'current_environment']),
         ('publishable', ARRAY[
-            'create_checkout_session', 'public_checkout_session', 'redirect_url', 'current_organization_id',
+            'create_checkout_session', 'handle_request', 'public_checkout_session', 'redirect_url', 'current_organization_id',
             'current_environment']),
         -- Everything that any API key may do: the key decides.
         ('request', ARRAY[
             'authenticate', 'pre_request',
             'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
             'recover_checkout_session', 'begin_payment', 'record_payment', 'list_payments', 'list_webhook_events',
-            'session_funnel', 'public_checkout_session', 'redirect_url', 'current_organization_id', 'current_environment']),
+            'session_funnel', 'handle_request', 'public_checkout_session', 'redirect_url', 'current_organization_id',
+            'current_environment']),
         -- Takes the role of each request, and calls nothing itself.
         ('gateway', ARRAY[]::text[]),
         ('dispatcher', ARRAY[
-            'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events', 'outbox_status']),
+            'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events',
+            'render_webhook_event', 'outbox_status']),
         ('admin', ARRAY[
             'create_organization', 'update_organization', 'list_organizations', 'rotate_client_secrets', 'create_api_key',
             'list_api_keys', 'revoke_api_key', 'roll_api_key', 'expire_due_checkout_sessions', 'redeliver_webhook_events',
@@ -55,6 +58,7 @@ CREATE FUNCTION checkout_data.functions_above_tenants() RETURNS text[]
         'expire_due_checkout_sessions', 'worker_status', 'outbox_status', 'claim_webhook_events', 'ack_webhook_events',
         'nack_webhook_event', 'redeliver_webhook_events', 'create_organization', 'update_organization', 'list_organizations',
         'rotate_client_secrets', 'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key', 'security_report',
+        'render_webhook_event',
         -- These find out which tenant it is.
         'authenticate', 'pre_request', 'public_checkout_session']
     $$;

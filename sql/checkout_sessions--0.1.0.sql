@@ -206,6 +206,14 @@ COMMENT ON COLUMN checkout.webhook_event.status IS 'pending, leased, delivered o
 COMMENT ON COLUMN checkout.webhook_event.lease_token IS 'Shown by ack_webhook_events and nack_webhook_event. Only claim_webhook_events gives it.';
 COMMENT ON COLUMN checkout.webhook_event.body IS 'The JSON text to send, and to sign, as it stands.';
 
+CREATE TYPE checkout.http_response AS (
+    status integer,
+    headers jsonb,
+    body json
+);
+COMMENT ON TYPE checkout.http_response IS 'The answer to an HTTP request.';
+COMMENT ON COLUMN checkout.http_response.body IS 'json, not jsonb: its members are in the documented order.';
+
 -- src/lib.rs
 -- requires:
 --   types
@@ -351,7 +359,6 @@ CREATE TABLE checkout_data.checkout_sessions (
     payment_methods text[],
     metadata checkout_data.json_object NOT NULL DEFAULT '{}',
     CONSTRAINT checkout_sessions_pkey PRIMARY KEY (organization_id, environment, checkout_session_id),
-    CONSTRAINT checkout_sessions_customer_check CHECK (customer_id IS NOT NULL OR customer_email IS NOT NULL),
     CONSTRAINT checkout_sessions_expires_at_check CHECK (expires_at > created_at),
     CONSTRAINT checkout_sessions_paid_check CHECK (
         (status = 'complete') = (payment_status = 'paid')
@@ -769,20 +776,23 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
         ('secret', ARRAY[
             'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
             'recover_checkout_session', 'begin_payment', 'record_payment', 'list_payments', 'list_webhook_events',
-            'session_funnel', 'public_checkout_session', 'redirect_url', 'current_organization_id', 'current_environment']),
+            'session_funnel', 'handle_request', 'public_checkout_session', 'redirect_url', 'current_organization_id',
+            'current_environment']),
         ('publishable', ARRAY[
-            'create_checkout_session', 'public_checkout_session', 'redirect_url', 'current_organization_id',
+            'create_checkout_session', 'handle_request', 'public_checkout_session', 'redirect_url', 'current_organization_id',
             'current_environment']),
         -- Everything that any API key may do: the key decides.
         ('request', ARRAY[
             'authenticate', 'pre_request',
             'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
             'recover_checkout_session', 'begin_payment', 'record_payment', 'list_payments', 'list_webhook_events',
-            'session_funnel', 'public_checkout_session', 'redirect_url', 'current_organization_id', 'current_environment']),
+            'session_funnel', 'handle_request', 'public_checkout_session', 'redirect_url', 'current_organization_id',
+            'current_environment']),
         -- Takes the role of each request, and calls nothing itself.
         ('gateway', ARRAY[]::text[]),
         ('dispatcher', ARRAY[
-            'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events', 'outbox_status']),
+            'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events',
+            'render_webhook_event', 'outbox_status']),
         ('admin', ARRAY[
             'create_organization', 'update_organization', 'list_organizations', 'rotate_client_secrets', 'create_api_key',
             'list_api_keys', 'revoke_api_key', 'roll_api_key', 'expire_due_checkout_sessions', 'redeliver_webhook_events',
@@ -799,6 +809,7 @@ CREATE FUNCTION checkout_data.functions_above_tenants() RETURNS text[]
         'expire_due_checkout_sessions', 'worker_status', 'outbox_status', 'claim_webhook_events', 'ack_webhook_events',
         'nack_webhook_event', 'redeliver_webhook_events', 'create_organization', 'update_organization', 'list_organizations',
         'rotate_client_secrets', 'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key', 'security_report',
+        'render_webhook_event',
         -- These find out which tenant it is.
         'authenticate', 'pre_request', 'public_checkout_session']
     $$;
@@ -1259,6 +1270,32 @@ SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'redeliver_webhook_events_wrapper';
 
+-- src/api/events.rs
+-- checkout_sessions::api::events::render_webhook_event
+CREATE  FUNCTION checkout."render_webhook_event"(
+	"event_id" TEXT, /* Option < & str > */
+	"api" TEXT /* Option < & str > */
+) RETURNS TEXT /* String */
+STABLE SECURITY DEFINER PARALLEL RESTRICTED 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'render_webhook_event_wrapper';
+
+-- src/api/gateway.rs
+-- checkout_sessions::api::gateway::handle_request
+CREATE  FUNCTION checkout."handle_request"(
+	"api" TEXT, /* Option < & str > */
+	"method" TEXT, /* Option < & str > */
+	"path" TEXT, /* Option < & str > */
+	"headers" jsonb DEFAULT '{}', /* Option < Jsonb > */
+	"query" jsonb DEFAULT '{}', /* Option < Jsonb > */
+	"body" jsonb DEFAULT NULL /* Option < Jsonb > */
+) RETURNS checkout.http_response /* HttpAnswer */
+SECURITY DEFINER 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'handle_request_wrapper';
+
 -- src/api/maintenance.rs
 -- checkout_sessions::api::maintenance::expire_due_checkout_sessions
 CREATE  FUNCTION checkout."expire_due_checkout_sessions"(
@@ -1422,7 +1459,7 @@ CREATE  FUNCTION checkout."create_checkout_session"(
 	"cancel_url" TEXT DEFAULT NULL, /* Option < & str > */
 	"payment_methods" TEXT[] DEFAULT NULL, /* :: std :: option :: Option < Vec < Option < String > > > */
 	"max_retry_attempts" INT DEFAULT NULL, /* Option < i32 > */
-	"metadata" jsonb DEFAULT '{}', /* Option < Metadata > */
+	"metadata" jsonb DEFAULT '{}', /* Option < Jsonb > */
 	"expires_at" timestamp with time zone DEFAULT NULL, /* Option < TimestampWithTimeZone > */
 	"expires_in" interval DEFAULT NULL, /* Option < Interval > */
 	"idempotency_key" TEXT DEFAULT NULL, /* Option < & str > */
@@ -1571,6 +1608,8 @@ ALTER FUNCTION checkout.record_payment SET timezone TO 'UTC';
 ALTER FUNCTION checkout.claim_webhook_events SET timezone TO 'UTC';
 ALTER FUNCTION checkout.nack_webhook_event SET timezone TO 'UTC';
 ALTER FUNCTION checkout.list_webhook_events SET timezone TO 'UTC';
+ALTER FUNCTION checkout.render_webhook_event SET timezone TO 'UTC';
+ALTER FUNCTION checkout.handle_request SET timezone TO 'UTC';
 
 -- rights ----------------------------------------------------------------------------------------------------------
 -- Nothing to PUBLIC, and nothing to whom default privileges may have given rights. checkout.grant_access() gives them.
@@ -1752,6 +1791,20 @@ Errors: 22004 no key; 28000 no valid key, or one of another tenant than the one 
 COMMENT ON FUNCTION checkout.pre_request IS $$For PostgREST's db-pre-request: shows the credential of an HTTP request. That is an API key in the header x-api-key, or in Authorization: Bearer; or a token whose claims name an organization (checkout_sessions.jwt_organization_claim), believed where the session user has gateway access; beside it environment (live) and kind (secret, or publishable). A request without either is anonymous, and may call public_checkout_session only.
 
 Errors: PT401 (HTTP status 401) a credential that is not valid, or two that contradict each other.$$;
+
+COMMENT ON FUNCTION checkout.handle_request IS $$Answers an HTTP request as one of the documented APIs does: kobo, lomi, paygate, flutterwave or yuno. For a gateway, which forwards what it gets and sends what is returned: status, headers, and body in the documented order of its fields.
+
+path: without scheme and host. headers, query: objects of texts. body: the JSON body. The API key is in the headers, as the API documents it (x-api-key, or Authorization: Bearer), and counts for this call only; without one the caller's own credential counts.
+
+A refused request is an answer, too, in the API's own shape, and leaves nothing behind. In the test environment the header X-Scenario-Key has a new session end as it says: complete, fail, expire, or error:400 to error:599 for an answer of that status.
+
+Errors: 22004, 22023 an argument of the function is missing or wrong.$$;
+
+COMMENT ON FUNCTION checkout.render_webhook_event IS $$Returns the body of a webhook event in the shape of a documented API: its session looks as that API shows it.
+
+api: kobo, lomi, paygate, flutterwave or yuno.
+
+Errors: 22004, 22023, 22P02 an argument is missing or wrong; PT404 unknown event.$$;
 
 COMMENT ON FUNCTION checkout.current_organization_id IS $$Returns the organization on whose behalf the caller acts: that of the credential shown in this transaction, or the setting checkout_sessions.organization_id. Policies read it through this function.
 

@@ -57,6 +57,8 @@ ALTER FUNCTION checkout.record_payment SET timezone TO 'UTC';
 ALTER FUNCTION checkout.claim_webhook_events SET timezone TO 'UTC';
 ALTER FUNCTION checkout.nack_webhook_event SET timezone TO 'UTC';
 ALTER FUNCTION checkout.list_webhook_events SET timezone TO 'UTC';
+ALTER FUNCTION checkout.render_webhook_event SET timezone TO 'UTC';
+ALTER FUNCTION checkout.handle_request SET timezone TO 'UTC';
 
 -- rights ----------------------------------------------------------------------------------------------------------
 -- Nothing to PUBLIC, and nothing to whom default privileges may have given rights. checkout.grant_access() gives them.
@@ -238,6 +240,20 @@ Errors: 22004 no key; 28000 no valid key, or one of another tenant than the one 
 COMMENT ON FUNCTION checkout.pre_request IS $$For PostgREST's db-pre-request: shows the credential of an HTTP request. That is an API key in the header x-api-key, or in Authorization: Bearer; or a token whose claims name an organization (checkout_sessions.jwt_organization_claim), believed where the session user has gateway access; beside it environment (live) and kind (secret, or publishable). A request without either is anonymous, and may call public_checkout_session only.
 
 Errors: PT401 (HTTP status 401) a credential that is not valid, or two that contradict each other.$$;
+
+COMMENT ON FUNCTION checkout.handle_request IS $$Answers an HTTP request as one of the documented APIs does: kobo, lomi, paygate, flutterwave or yuno. For a gateway, which forwards what it gets and sends what is returned: status, headers, and body in the documented order of its fields.
+
+path: without scheme and host. headers, query: objects of texts. body: the JSON body. The API key is in the headers, as the API documents it (x-api-key, or Authorization: Bearer), and counts for this call only; without one the caller's own credential counts.
+
+A refused request is an answer, too, in the API's own shape, and leaves nothing behind. In the test environment the header X-Scenario-Key has a new session end as it says: complete, fail, expire, or error:400 to error:599 for an answer of that status.
+
+Errors: 22004, 22023 an argument of the function is missing or wrong.$$;
+
+COMMENT ON FUNCTION checkout.render_webhook_event IS $$Returns the body of a webhook event in the shape of a documented API: its session looks as that API shows it.
+
+api: kobo, lomi, paygate, flutterwave or yuno.
+
+Errors: 22004, 22023, 22P02 an argument is missing or wrong; PT404 unknown event.$$;
 
 COMMENT ON FUNCTION checkout.current_organization_id IS $$Returns the organization on whose behalf the caller acts: that of the credential shown in this transaction, or the setting checkout_sessions.organization_id. Policies read it through this function.
 

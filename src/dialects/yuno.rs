@@ -39,7 +39,6 @@ pub const API: Api = Api {
     ],
     arguments: &[
         ("currency_code", "amount.currency"),
-        ("amount", "amount.value"),
         ("reference", "merchant_order_id"),
         ("description", "payment_description"),
         ("success_url", "callback_url"),
@@ -261,7 +260,7 @@ mod tests {
             testing::created(&API, PATH, json!({}), body(members), |_| ());
         }
         for (members, message) in [
-            (json!({"amount": null}), "amount.value is required"),
+            (json!({"amount": null}), "amount is required"),
             (json!({"amount": 5}), "amount must be an object"),
             (json!({"amount": {"currency": "USD"}}), "amount.value is required"),
             (json!({"amount": {"currency": "USD", "value": 0.00001}}), "amount.value must be a multiple of 0.0001"),
