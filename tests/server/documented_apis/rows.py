@@ -1,0 +1,58 @@
+"""The rows of the conformance table, and the checks that show them.
+
+    documented = rows.of("kobo")
+
+    @documented("parameter", "amount", "in kobo, required")
+    @documented("rule", "amount", "at least 100")
+    def amount_is_in_kobo(shop): ...
+
+A row may give its check arguments: then the check is run with each of them.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Callable
+
+KINDS = ("operation", "header", "parameter", "field", "rule", "status", "event", "error")
+
+
+@dataclass(frozen=True)
+class Row:
+    api: str
+    kind: str
+    name: str
+    says: str
+    check: Callable
+    arguments: tuple = field(hash=False)
+
+    @property
+    def test(self):
+        """What pytest calls the test."""
+        argument = "".join("-" + re.sub(r"[^\w.-]+", "_", str(argument)) for argument in self.arguments[:1])
+        return f"{self.api}-{self.check.__name__}{argument}"
+
+
+ROWS = []
+
+
+def of(api):
+    """The decorator of one API's rows."""
+
+    def documented(kind, name, says, *arguments):
+        assert kind in KINDS, kind
+
+        def register(check):
+            row = Row(api, kind, name, says, check, arguments)
+            same = [other for other in ROWS if (other.api, other.kind, other.name) == (api, kind, name)]
+            assert says not in [other.says for other in same], f"{api} {kind} {name} is there twice"
+            ROWS.append(row)
+            return check
+
+        return register
+
+    return documented
+
+
+def tests():
+    """Each check once for each of its arguments: its name, and the row to run."""
+    return {row.test: row for row in ROWS}
