@@ -13,6 +13,5 @@ SELECT checkout.grant_access('authenticator', 'gateway');
 ALTER ROLE authenticator SET pgrst.db_pre_request = 'checkout.pre_request';
 NOTIFY pgrst, 'reload config';
 
--- Says what would let somebody in who should not be. It may name service_role, which is above row-level security on
--- Supabase, but has no right on our tables; and nobody else.
+-- Says what would let somebody in who should not be. No rows: nothing.
 SELECT * FROM checkout.security_report();
