@@ -295,13 +295,13 @@ COMMENT ON FUNCTION checkout.revoke_api_key IS $$Makes an API key invalid, at on
 
 api_key_id: the first 20 characters of the key.
 
-Errors: 22004 no id; PT404 unknown key.$$;
+Errors: 22004 no id; 22P02 it is not the id of a key; PT404 unknown key.$$;
 
 COMMENT ON FUNCTION checkout.roll_api_key IS $$Creates an API key in the place of another, and returns it with the key itself. The old one is accepted for the overlap (24 hours; at most 30 days; 0 ends it at once), while its users change over.
 
 expires_at: of the new key. Unless given, a key that was made to end has a successor that lives as long.
 
-Errors: 22004, 22023 an argument is missing or wrong; PT404 unknown key; PT409 the key is revoked, expired or replaced already.$$;
+Errors: 22004, 22023, 22P02 an argument is missing or wrong; PT404 unknown key; PT409 the key is revoked, expired or replaced already.$$;
 
 COMMENT ON FUNCTION checkout.security_report IS $$Returns a row for everything that would let somebody in, or do more than an installation of this extension lets them: grants, policies, owners, attributes and memberships of roles, search paths, triggers, settings. None where all is sound. finding: what it is; object: where; role: who; advice: what to do.$$;
 

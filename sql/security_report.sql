@@ -104,9 +104,10 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
         'a role with request access acts by what each request shows: take its other accesses, and its memberships, away'
     FROM application_role r
     WHERE NOT r.rolsuper AND EXISTS (SELECT FROM granted_access g WHERE g.grantee = r.oid AND g.access = 'request')
+        -- MEMBER: with NOINHERIT, too, since it can SET ROLE.
         AND EXISTS (
-            SELECT FROM function f
-            WHERE f.proname IN ('secret_access', 'gateway_access', 'dispatcher_access', 'admin_access') AND has_function_privilege(r.oid, f.oid, 'EXECUTE'))
+            SELECT FROM granted_access g
+            WHERE g.access IN ('secret', 'gateway', 'dispatcher', 'admin') AND pg_has_role(r.oid, g.grantee, 'MEMBER'))
 
     UNION ALL
     SELECT 'unexpected grant', concat(u.privilege_type, ' on ', u.name), u.role_name,
@@ -115,7 +116,7 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
     FROM unexpected u
 
     UNION ALL
-    SELECT 'default privileges', concat(CASE d.defaclobjtype WHEN 'f' THEN 'functions' WHEN 'r' THEN 'tables' ELSE 'schemas' END,
+    SELECT DISTINCT 'default privileges', concat(CASE d.defaclobjtype WHEN 'f' THEN 'functions' WHEN 'r' THEN 'tables' ELSE 'schemas' END,
             COALESCE(' in schema ' || n.nspname, '')),
         CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END,
         format('ALTER DEFAULT PRIVILEGES FOR ROLE %I ... REVOKE it: it would open what an update adds', pg_get_userbyid(d.defaclrole))
@@ -153,7 +154,12 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
             SELECT FROM unnest(f.proconfig) AS setting
             WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC', 'jit=off'))
         OR l.lanname = 'c' AND f.probin <> '$libdir/checkout_sessions'
-        OR l.lanname NOT IN ('c', 'sql', 'plpgsql')
+        OR l.lanname <> 'c' AND f.proname = ANY (ARRAY['secret_organization_id', 'wake_worker', 'organizations_changed'])
+        OR l.lanname <> 'c' AND f.pronamespace = (SELECT s.oid FROM schema s WHERE s.nspname = 'checkout')
+            AND f.proname <> ALL (ARRAY[
+                'redirect_url', 'session_funnel', 'outbox_status', 'grant_access', 'revoke_access', 'security_report'])
+            AND f.oid IN (
+                SELECT d.objid FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e')
 
     UNION ALL
     SELECT 'foreign object', o.name, pg_get_userbyid(o.owner)::text, 'drop it, or move it to another schema'
@@ -212,9 +218,11 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
         'REVOKE SET, ALTER SYSTEM ON PARAMETER: only a trusted backend with secret access and no other may choose for whom it acts'
     FROM pg_parameter_acl p, aclexplode(p.paracl) AS a LEFT JOIN pg_roles r ON r.oid = a.grantee
     WHERE p.parname LIKE 'checkout_sessions.%' AND NOT COALESCE(r.rolsuper, false)
-        AND (p.parname NOT IN ('checkout_sessions.organization_id', 'checkout_sessions.environment') OR a.grantee = 0
-            OR NOT EXISTS (SELECT FROM granted_access g WHERE g.grantee = a.grantee AND g.access = 'secret')
-            OR EXISTS (SELECT FROM granted_access g WHERE g.grantee = a.grantee AND g.access <> 'secret'))
+        -- These grants are the cluster's, accesses are the database's: who has none here can do nothing with it.
+        AND (a.grantee = 0 OR EXISTS (
+            SELECT FROM granted_access g
+            WHERE g.grantee = a.grantee AND NOT (
+                g.access = 'secret' AND p.parname IN ('checkout_sessions.organization_id', 'checkout_sessions.environment'))))
     UNION ALL
     SELECT 'tenant can be chosen', s.name, r.rolname::text,
         'take its memberships away: only a trusted backend with secret access and no other may choose for whom it acts'
