@@ -903,6 +903,8 @@ CREATE FUNCTION checkout.revoke_access(role regrole, access text) RETURNS void
 CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object text, role text, advice text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
+    -- To compile it takes a hundred times as long as to run it.
+    SET jit TO off
     AS $$
     WITH
     schema AS (SELECT n.* FROM pg_namespace n WHERE n.nspname IN ('checkout', 'checkout_data')),
@@ -978,26 +980,34 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
     FROM pg_auth_members m WHERE (SELECT array_agg(r.oid) FROM owner_role r) && ARRAY[m.roleid, m.member]
 
     UNION ALL
-    SELECT 'application role above row-level security', NULL, r.rolname::text,
-        'let applications use a role without SUPERUSER, BYPASSRLS, CREATEROLE or REPLICATION, that is no member of such a role or of those that reach the server''s files'
+    SELECT 'application role with server rights', NULL, r.rolname::text,
+        'let applications use a role without SUPERUSER, CREATEROLE or REPLICATION, that is no member of such a role or of those that reach the server''s files'
     FROM application_role r
-    WHERE r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR r.rolreplication
+    WHERE r.rolsuper OR r.rolcreaterole OR r.rolreplication
         -- A gateway's memberships are the roles that it lets requests take.
         OR EXISTS (SELECT FROM granted_access g WHERE g.grantee = r.oid AND g.access <> 'gateway')
             AND EXISTS (
                 SELECT FROM pg_roles above
                 WHERE pg_has_role(r.oid, above.oid, 'MEMBER') AND above.oid <> r.oid
-                    AND (above.rolsuper OR above.rolbypassrls OR above.rolcreaterole OR above.rolreplication OR above.rolname IN
+                    AND (above.rolsuper OR above.rolcreaterole OR above.rolreplication OR above.rolname IN
                         ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')))
+
+    UNION ALL
+    SELECT 'role above row-level security', c.oid::regclass::text, r.rolname::text,
+        'ALTER ROLE ... NOBYPASSRLS, or take its right on the table away (which it may have by pg_read_all_data)'
+    FROM pg_roles r, relation c
+    WHERE r.rolbypassrls AND NOT r.rolsuper AND c.relkind = 'r'
+        AND has_table_privilege(r.oid, c.oid, 'SELECT, INSERT, UPDATE, DELETE')
 
     UNION ALL
     SELECT 'anonymous role with rights of its own', NULL, r.rolname::text,
         'a role with request access acts by what each request shows: take its other accesses, and its memberships, away'
     FROM application_role r
     WHERE NOT r.rolsuper AND EXISTS (SELECT FROM granted_access g WHERE g.grantee = r.oid AND g.access = 'request')
+        -- MEMBER: with NOINHERIT, too, since it can SET ROLE.
         AND EXISTS (
-            SELECT FROM function f
-            WHERE f.proname IN ('secret_access', 'gateway_access', 'dispatcher_access', 'admin_access') AND has_function_privilege(r.oid, f.oid, 'EXECUTE'))
+            SELECT FROM granted_access g
+            WHERE g.access IN ('secret', 'gateway', 'dispatcher', 'admin') AND pg_has_role(r.oid, g.grantee, 'MEMBER'))
 
     UNION ALL
     SELECT 'unexpected grant', concat(u.privilege_type, ' on ', u.name), u.role_name,
@@ -1006,7 +1016,7 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
     FROM unexpected u
 
     UNION ALL
-    SELECT 'default privileges', concat(CASE d.defaclobjtype WHEN 'f' THEN 'functions' WHEN 'r' THEN 'tables' ELSE 'schemas' END,
+    SELECT DISTINCT 'default privileges', concat(CASE d.defaclobjtype WHEN 'f' THEN 'functions' WHEN 'r' THEN 'tables' ELSE 'schemas' END,
             COALESCE(' in schema ' || n.nspname, '')),
         CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END,
         format('ALTER DEFAULT PRIVILEGES FOR ROLE %I ... REVOKE it: it would open what an update adds', pg_get_userbyid(d.defaclrole))
@@ -1042,9 +1052,14 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
             AND f.proname NOT IN ('redirect_url', 'current_organization_id', 'current_environment')
         OR EXISTS (
             SELECT FROM unnest(f.proconfig) AS setting
-            WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC'))
+            WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC', 'jit=off'))
         OR l.lanname = 'c' AND f.probin <> '$libdir/checkout_sessions'
-        OR l.lanname NOT IN ('c', 'sql', 'plpgsql')
+        OR l.lanname <> 'c' AND f.proname = ANY (ARRAY['secret_organization_id', 'wake_worker', 'organizations_changed'])
+        OR l.lanname <> 'c' AND f.pronamespace = (SELECT s.oid FROM schema s WHERE s.nspname = 'checkout')
+            AND f.proname <> ALL (ARRAY[
+                'redirect_url', 'session_funnel', 'outbox_status', 'grant_access', 'revoke_access', 'security_report'])
+            AND f.oid IN (
+                SELECT d.objid FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e')
 
     UNION ALL
     SELECT 'foreign object', o.name, pg_get_userbyid(o.owner)::text, 'drop it, or move it to another schema'
@@ -1103,9 +1118,11 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
         'REVOKE SET, ALTER SYSTEM ON PARAMETER: only a trusted backend with secret access and no other may choose for whom it acts'
     FROM pg_parameter_acl p, aclexplode(p.paracl) AS a LEFT JOIN pg_roles r ON r.oid = a.grantee
     WHERE p.parname LIKE 'checkout_sessions.%' AND NOT COALESCE(r.rolsuper, false)
-        AND (p.parname NOT IN ('checkout_sessions.organization_id', 'checkout_sessions.environment') OR a.grantee = 0
-            OR NOT EXISTS (SELECT FROM granted_access g WHERE g.grantee = a.grantee AND g.access = 'secret')
-            OR EXISTS (SELECT FROM granted_access g WHERE g.grantee = a.grantee AND g.access <> 'secret'))
+        -- These grants are the cluster's, accesses are the database's: who has none here can do nothing with it.
+        AND (a.grantee = 0 OR EXISTS (
+            SELECT FROM granted_access g
+            WHERE g.grantee = a.grantee AND NOT (
+                g.access = 'secret' AND p.parname IN ('checkout_sessions.organization_id', 'checkout_sessions.environment'))))
     UNION ALL
     SELECT 'tenant can be chosen', s.name, r.rolname::text,
         'take its memberships away: only a trusted backend with secret access and no other may choose for whom it acts'
@@ -1730,49 +1747,49 @@ Errors: 22004, 22023, 22003 an argument is missing, wrong or out of range; 28000
 
 COMMENT ON FUNCTION checkout.get_checkout_session IS $$Returns a checkout session as it is now. A session whose deadline has passed is expired, whether or not the worker has been there. Works in READ ONLY transactions and on a standby.
 
-Errors: 28000 no credential; 42501 a publishable one; PT404 unknown, or another organization's or environment's.$$;
+Errors: 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown, or another organization's or environment's.$$;
 
 COMMENT ON FUNCTION checkout.list_checkout_sessions IS $$Returns checkout sessions, newest first; every argument narrows the list, and all of them combine.
 
 status: open, complete, failed or expired, as of now. payment_id: the session that this payment was for. created_after: inclusive; created_before: exclusive. page_size: 1 to 100. starting_after: the id of a session, for the page after it; ending_before: for the page before it. page_offset: how many to pass over; a cursor is faster on later pages.
 
-Errors: 22023 an argument is wrong; 28000 no credential; 42501 a publishable one; PT404 a cursor names no session of yours.$$;
+Errors: 22023 an argument is wrong; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 a cursor names no session of yours.$$;
 
 COMMENT ON FUNCTION checkout.expire_checkout_session IS $$Expires an open checkout session now, and returns it. Changes nothing when it is expired already.
 
-Errors: 28000 no credential; 42501 a publishable one; PT404 unknown session; PT409 complete or failed, or a payment is in progress.$$;
+Errors: 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown session; PT409 complete or failed, or a payment is in progress.$$;
 
 COMMENT ON FUNCTION checkout.recover_checkout_session IS $$Creates a new open session with the contents of an expired one, and returns it; its recovered_from is the expired one's id. expires_at or expires_in: as for create_checkout_session.
 
-Errors: 22023 a wrong deadline; 28000 no credential; 42501 a publishable one; PT404 unknown session; PT409 the session is not expired; 23505 its reference is taken.$$;
+Errors: 22023 a wrong deadline; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown session; PT409 the session is not expired; 23505 its reference is taken.$$;
 
 COMMENT ON FUNCTION checkout.begin_payment IS $$Records that a payment has begun, and returns it. Until its lease ends the session stays open, even past its deadline, and no other payment can begin. Call it before sending the buyer to the payment provider.
 
 payment_id: yours or the provider's, unique within the organization. payment_method: one of the session's. lease: 1 second to 15 minutes. The same call again returns the same payment while its lease runs.
 
-Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 a publishable one; PT404 unknown session; PT409 the session is not open, another payment is in progress, or the payment is recorded already.$$;
+Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown session; PT409 the session is not open, another payment is in progress, or the payment is recorded already.$$;
 
 COMMENT ON FUNCTION checkout.record_payment IS $$Records how a payment ended, and returns it. Look at its status: succeeded, the session is complete; failed; or rejected, money was taken that the session cannot accept (rejection_reason: session_expired, session_failed, already_paid, amount_mismatch, currency_mismatch), and has to be refunded. A rejected payment is an answer and not an error, so that it is never lost.
 
 outcome: succeeded or failed. amount (major units), currency_code: what was paid; the session's unless given. failure_code, failure_message: for outcome failed. When more payments have failed than max_retry_attempts, the session is failed. The same payment_id again gives the same answer (idempotent_replay is true).
 
-Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 a publishable one; PT404 unknown session; PT409 the payment belongs to another session or was recorded with another amount.$$;
+Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown session; PT409 the payment belongs to another session or was recorded with another amount.$$;
 
 COMMENT ON FUNCTION checkout.list_payments IS $$Returns the payments of a checkout session, oldest first, those that failed or were rejected included.
 
-Errors: 22004 no id; 28000 no credential; 42501 a publishable one; PT404 unknown session.$$;
+Errors: 22004 no id; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown session.$$;
 
 COMMENT ON FUNCTION checkout.list_webhook_events IS $$Returns the organization's webhook events: those of the newest session first, of each session the last event first.
 
 event_type: as checkout.session.completed. status: pending, leased, delivered or dead. page_size: 1 to 100. starting_after: an event_id, for the page after it.
 
-Errors: 22023, 22P02 an argument is wrong; 28000 no credential; 42501 a publishable one; PT404 unknown session or cursor.$$;
+Errors: 22023, 22P02 an argument is wrong; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown session or cursor.$$;
 
 COMMENT ON FUNCTION checkout.session_funnel IS $$Returns how many sessions were created in each hour, day, week or month, what became of them, the share that was completed, and the median time from creation to payment.
 
 created_after: inclusive; created_before: exclusive; bucket: hour, day, week or month.
 
-Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 a publishable one.$$;
+Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one.$$;
 
 COMMENT ON FUNCTION checkout.redirect_url IS $$Returns a success_url or cancel_url with {CHECKOUT_SESSION_ID} replaced by the session's id.$$;
 
@@ -1862,13 +1879,13 @@ COMMENT ON FUNCTION checkout.revoke_api_key IS $$Makes an API key invalid, at on
 
 api_key_id: the first 20 characters of the key.
 
-Errors: 22004 no id; PT404 unknown key.$$;
+Errors: 22004 no id; 22P02 it is not the id of a key; PT404 unknown key.$$;
 
 COMMENT ON FUNCTION checkout.roll_api_key IS $$Creates an API key in the place of another, and returns it with the key itself. The old one is accepted for the overlap (24 hours; at most 30 days; 0 ends it at once), while its users change over.
 
 expires_at: of the new key. Unless given, a key that was made to end has a successor that lives as long.
 
-Errors: 22004, 22023 an argument is missing or wrong; PT404 unknown key; PT409 the key is revoked, expired or replaced already.$$;
+Errors: 22004, 22023, 22P02 an argument is missing or wrong; PT404 unknown key; PT409 the key is revoked, expired or replaced already.$$;
 
 COMMENT ON FUNCTION checkout.security_report IS $$Returns a row for everything that would let somebody in, or do more than an installation of this extension lets them: grants, policies, owners, attributes and memberships of roles, search paths, triggers, settings. None where all is sound. finding: what it is; object: where; role: who; advice: what to do.$$;
 

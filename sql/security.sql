@@ -179,49 +179,49 @@ Errors: 22004, 22023, 22003 an argument is missing, wrong or out of range; 28000
 
 COMMENT ON FUNCTION checkout.get_checkout_session IS $$Returns a checkout session as it is now. A session whose deadline has passed is expired, whether or not the worker has been there. Works in READ ONLY transactions and on a standby.
 
-Errors: 28000 no credential; 42501 a publishable one; PT404 unknown, or another organization's or environment's.$$;
+Errors: 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown, or another organization's or environment's.$$;
 
 COMMENT ON FUNCTION checkout.list_checkout_sessions IS $$Returns checkout sessions, newest first; every argument narrows the list, and all of them combine.
 
 status: open, complete, failed or expired, as of now. payment_id: the session that this payment was for. created_after: inclusive; created_before: exclusive. page_size: 1 to 100. starting_after: the id of a session, for the page after it; ending_before: for the page before it. page_offset: how many to pass over; a cursor is faster on later pages.
 
-Errors: 22023 an argument is wrong; 28000 no credential; 42501 a publishable one; PT404 a cursor names no session of yours.$$;
+Errors: 22023 an argument is wrong; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 a cursor names no session of yours.$$;
 
 COMMENT ON FUNCTION checkout.expire_checkout_session IS $$Expires an open checkout session now, and returns it. Changes nothing when it is expired already.
 
-Errors: 28000 no credential; 42501 a publishable one; PT404 unknown session; PT409 complete or failed, or a payment is in progress.$$;
+Errors: 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown session; PT409 complete or failed, or a payment is in progress.$$;
 
 COMMENT ON FUNCTION checkout.recover_checkout_session IS $$Creates a new open session with the contents of an expired one, and returns it; its recovered_from is the expired one's id. expires_at or expires_in: as for create_checkout_session.
 
-Errors: 22023 a wrong deadline; 28000 no credential; 42501 a publishable one; PT404 unknown session; PT409 the session is not expired; 23505 its reference is taken.$$;
+Errors: 22023 a wrong deadline; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown session; PT409 the session is not expired; 23505 its reference is taken.$$;
 
 COMMENT ON FUNCTION checkout.begin_payment IS $$Records that a payment has begun, and returns it. Until its lease ends the session stays open, even past its deadline, and no other payment can begin. Call it before sending the buyer to the payment provider.
 
 payment_id: yours or the provider's, unique within the organization. payment_method: one of the session's. lease: 1 second to 15 minutes. The same call again returns the same payment while its lease runs.
 
-Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 a publishable one; PT404 unknown session; PT409 the session is not open, another payment is in progress, or the payment is recorded already.$$;
+Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown session; PT409 the session is not open, another payment is in progress, or the payment is recorded already.$$;
 
 COMMENT ON FUNCTION checkout.record_payment IS $$Records how a payment ended, and returns it. Look at its status: succeeded, the session is complete; failed; or rejected, money was taken that the session cannot accept (rejection_reason: session_expired, session_failed, already_paid, amount_mismatch, currency_mismatch), and has to be refunded. A rejected payment is an answer and not an error, so that it is never lost.
 
 outcome: succeeded or failed. amount (major units), currency_code: what was paid; the session's unless given. failure_code, failure_message: for outcome failed. When more payments have failed than max_retry_attempts, the session is failed. The same payment_id again gives the same answer (idempotent_replay is true).
 
-Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 a publishable one; PT404 unknown session; PT409 the payment belongs to another session or was recorded with another amount.$$;
+Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown session; PT409 the payment belongs to another session or was recorded with another amount.$$;
 
 COMMENT ON FUNCTION checkout.list_payments IS $$Returns the payments of a checkout session, oldest first, those that failed or were rejected included.
 
-Errors: 22004 no id; 28000 no credential; 42501 a publishable one; PT404 unknown session.$$;
+Errors: 22004 no id; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown session.$$;
 
 COMMENT ON FUNCTION checkout.list_webhook_events IS $$Returns the organization's webhook events: those of the newest session first, of each session the last event first.
 
 event_type: as checkout.session.completed. status: pending, leased, delivered or dead. page_size: 1 to 100. starting_after: an event_id, for the page after it.
 
-Errors: 22023, 22P02 an argument is wrong; 28000 no credential; 42501 a publishable one; PT404 unknown session or cursor.$$;
+Errors: 22023, 22P02 an argument is wrong; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown session or cursor.$$;
 
 COMMENT ON FUNCTION checkout.session_funnel IS $$Returns how many sessions were created in each hour, day, week or month, what became of them, the share that was completed, and the median time from creation to payment.
 
 created_after: inclusive; created_before: exclusive; bucket: hour, day, week or month.
 
-Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 a publishable one.$$;
+Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one.$$;
 
 COMMENT ON FUNCTION checkout.redirect_url IS $$Returns a success_url or cancel_url with {CHECKOUT_SESSION_ID} replaced by the session's id.$$;
 
@@ -311,13 +311,13 @@ COMMENT ON FUNCTION checkout.revoke_api_key IS $$Makes an API key invalid, at on
 
 api_key_id: the first 20 characters of the key.
 
-Errors: 22004 no id; PT404 unknown key.$$;
+Errors: 22004 no id; 22P02 it is not the id of a key; PT404 unknown key.$$;
 
 COMMENT ON FUNCTION checkout.roll_api_key IS $$Creates an API key in the place of another, and returns it with the key itself. The old one is accepted for the overlap (24 hours; at most 30 days; 0 ends it at once), while its users change over.
 
 expires_at: of the new key. Unless given, a key that was made to end has a successor that lives as long.
 
-Errors: 22004, 22023 an argument is missing or wrong; PT404 unknown key; PT409 the key is revoked, expired or replaced already.$$;
+Errors: 22004, 22023, 22P02 an argument is missing or wrong; PT404 unknown key; PT409 the key is revoked, expired or replaced already.$$;
 
 COMMENT ON FUNCTION checkout.security_report IS $$Returns a row for everything that would let somebody in, or do more than an installation of this extension lets them: grants, policies, owners, attributes and memberships of roles, search paths, triggers, settings. None where all is sound. finding: what it is; object: where; role: who; advice: what to do.$$;
 

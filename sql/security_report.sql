@@ -3,6 +3,8 @@
 CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object text, role text, advice text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
+    -- To compile it takes a hundred times as long as to run it.
+    SET jit TO off
     AS $$
     WITH
     schema AS (SELECT n.* FROM pg_namespace n WHERE n.nspname IN ('checkout', 'checkout_data')),
@@ -78,26 +80,34 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
     FROM pg_auth_members m WHERE (SELECT array_agg(r.oid) FROM owner_role r) && ARRAY[m.roleid, m.member]
 
     UNION ALL
-    SELECT 'application role above row-level security', NULL, r.rolname::text,
-        'let applications use a role without SUPERUSER, BYPASSRLS, CREATEROLE or REPLICATION, that is no member of such a role or of those that reach the server''s files'
+    SELECT 'application role with server rights', NULL, r.rolname::text,
+        'let applications use a role without SUPERUSER, CREATEROLE or REPLICATION, that is no member of such a role or of those that reach the server''s files'
     FROM application_role r
-    WHERE r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR r.rolreplication
+    WHERE r.rolsuper OR r.rolcreaterole OR r.rolreplication
         -- A gateway's memberships are the roles that it lets requests take.
         OR EXISTS (SELECT FROM granted_access g WHERE g.grantee = r.oid AND g.access <> 'gateway')
             AND EXISTS (
                 SELECT FROM pg_roles above
                 WHERE pg_has_role(r.oid, above.oid, 'MEMBER') AND above.oid <> r.oid
-                    AND (above.rolsuper OR above.rolbypassrls OR above.rolcreaterole OR above.rolreplication OR above.rolname IN
+                    AND (above.rolsuper OR above.rolcreaterole OR above.rolreplication OR above.rolname IN
                         ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')))
+
+    UNION ALL
+    SELECT 'role above row-level security', c.oid::regclass::text, r.rolname::text,
+        'ALTER ROLE ... NOBYPASSRLS, or take its right on the table away (which it may have by pg_read_all_data)'
+    FROM pg_roles r, relation c
+    WHERE r.rolbypassrls AND NOT r.rolsuper AND c.relkind = 'r'
+        AND has_table_privilege(r.oid, c.oid, 'SELECT, INSERT, UPDATE, DELETE')
 
     UNION ALL
     SELECT 'anonymous role with rights of its own', NULL, r.rolname::text,
         'a role with request access acts by what each request shows: take its other accesses, and its memberships, away'
     FROM application_role r
     WHERE NOT r.rolsuper AND EXISTS (SELECT FROM granted_access g WHERE g.grantee = r.oid AND g.access = 'request')
+        -- MEMBER: with NOINHERIT, too, since it can SET ROLE.
         AND EXISTS (
-            SELECT FROM function f
-            WHERE f.proname IN ('secret_access', 'gateway_access', 'dispatcher_access', 'admin_access') AND has_function_privilege(r.oid, f.oid, 'EXECUTE'))
+            SELECT FROM granted_access g
+            WHERE g.access IN ('secret', 'gateway', 'dispatcher', 'admin') AND pg_has_role(r.oid, g.grantee, 'MEMBER'))
 
     UNION ALL
     SELECT 'unexpected grant', concat(u.privilege_type, ' on ', u.name), u.role_name,
@@ -106,7 +116,7 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
     FROM unexpected u
 
     UNION ALL
-    SELECT 'default privileges', concat(CASE d.defaclobjtype WHEN 'f' THEN 'functions' WHEN 'r' THEN 'tables' ELSE 'schemas' END,
+    SELECT DISTINCT 'default privileges', concat(CASE d.defaclobjtype WHEN 'f' THEN 'functions' WHEN 'r' THEN 'tables' ELSE 'schemas' END,
             COALESCE(' in schema ' || n.nspname, '')),
         CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END,
         format('ALTER DEFAULT PRIVILEGES FOR ROLE %I ... REVOKE it: it would open what an update adds', pg_get_userbyid(d.defaclrole))
@@ -142,9 +152,14 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
             AND f.proname NOT IN ('redirect_url', 'current_organization_id', 'current_environment')
         OR EXISTS (
             SELECT FROM unnest(f.proconfig) AS setting
-            WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC'))
+            WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC', 'jit=off'))
         OR l.lanname = 'c' AND f.probin <> '$libdir/checkout_sessions'
-        OR l.lanname NOT IN ('c', 'sql', 'plpgsql')
+        OR l.lanname <> 'c' AND f.proname = ANY (ARRAY['secret_organization_id', 'wake_worker', 'organizations_changed'])
+        OR l.lanname <> 'c' AND f.pronamespace = (SELECT s.oid FROM schema s WHERE s.nspname = 'checkout')
+            AND f.proname <> ALL (ARRAY[
+                'redirect_url', 'session_funnel', 'outbox_status', 'grant_access', 'revoke_access', 'security_report'])
+            AND f.oid IN (
+                SELECT d.objid FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e')
 
     UNION ALL
     SELECT 'foreign object', o.name, pg_get_userbyid(o.owner)::text, 'drop it, or move it to another schema'
@@ -203,9 +218,11 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
         'REVOKE SET, ALTER SYSTEM ON PARAMETER: only a trusted backend with secret access and no other may choose for whom it acts'
     FROM pg_parameter_acl p, aclexplode(p.paracl) AS a LEFT JOIN pg_roles r ON r.oid = a.grantee
     WHERE p.parname LIKE 'checkout_sessions.%' AND NOT COALESCE(r.rolsuper, false)
-        AND (p.parname NOT IN ('checkout_sessions.organization_id', 'checkout_sessions.environment') OR a.grantee = 0
-            OR NOT EXISTS (SELECT FROM granted_access g WHERE g.grantee = a.grantee AND g.access = 'secret')
-            OR EXISTS (SELECT FROM granted_access g WHERE g.grantee = a.grantee AND g.access <> 'secret'))
+        -- These grants are the cluster's, accesses are the database's: who has none here can do nothing with it.
+        AND (a.grantee = 0 OR EXISTS (
+            SELECT FROM granted_access g
+            WHERE g.grantee = a.grantee AND NOT (
+                g.access = 'secret' AND p.parname IN ('checkout_sessions.organization_id', 'checkout_sessions.environment'))))
     UNION ALL
     SELECT 'tenant can be chosen', s.name, r.rolname::text,
         'take its memberships away: only a trusted backend with secret access and no other may choose for whom it acts'

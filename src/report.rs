@@ -22,7 +22,9 @@ pub fn or_raise<T>(result: Result<T>) -> T {
 }
 
 fn raise(error: &Error) -> ! {
-    let mut report = ErrorReport::new(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, error.to_string(), "");
+    // PostgREST puts the message of a PTxyz error into the status line of its response: a line break would begin a header.
+    let message = error.to_string().replace(char::is_control, " ");
+    let mut report = ErrorReport::new(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, message, "");
     if let Some(detail) = error.detail() {
         report = report.set_detail(detail);
     }

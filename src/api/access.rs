@@ -113,7 +113,8 @@ fn public_checkout_session(checkout_session_id: Option<Uuid>, client_secret: Opt
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
         let secret =
             ClientSecret::parse(required("client_secret", client_secret)?).ok_or(Error::PublicSessionNotFound)?;
-        let settings = organizations::settings(secret.tenant.organization_id)?.ok_or(Error::PublicSessionNotFound)?;
+        let settings =
+            organizations::latest_settings(secret.tenant.organization_id)?.ok_or(Error::PublicSessionNotFound)?;
         if !secret.opens(&settings.client_secret_key, id) {
             return Err(Error::PublicSessionNotFound);
         }

@@ -70,7 +70,7 @@ fn list_api_keys(organization_id: default!(Option<Uuid>, "NULL")) -> Rows<ApiKey
 #[search_path(pg_catalog, pg_temp)]
 fn revoke_api_key(api_key_id: Option<&str>) -> ApiKey {
     or_raise((|| {
-        let api_key_id = name_of(required("api_key_id", api_key_id)?);
+        let api_key_id = id_of(required("api_key_id", api_key_id)?)?;
         api_keys::revoke(api_key_id, datum::now())?.ok_or_else(|| unknown(api_key_id))
     })())
 }
@@ -83,7 +83,7 @@ fn roll_api_key(
     expires_at: default!(Option<TimestampWithTimeZone>, "NULL"),
 ) -> ApiKey {
     or_raise((|| {
-        let api_key_id = name_of(required("api_key_id", api_key_id)?);
+        let api_key_id = id_of(required("api_key_id", api_key_id)?)?;
         let overlap = datum::from_interval("overlap", required("overlap", overlap)?)?;
         if overlap < TimeDelta::zero() || overlap > MAXIMUM_OVERLAP {
             return Err(Error::invalid("overlap", "must be between 0 and 30 days"));
@@ -113,11 +113,13 @@ fn roll_api_key(
     })())
 }
 
-/// Who gives a whole key where its name is asked for means the key of that name; the rest must not be repeated anywhere.
-fn name_of(text: &str) -> &str {
-    api_key::parse(text).map_or(text, |key| key.api_key_id)
+/// Who gives a whole key where its id is asked for means the key of that id. What is neither may be a secret, and is not
+/// repeated in the error.
+fn id_of(text: &str) -> Result<&str> {
+    api_key::id_of(text)
+        .ok_or_else(|| Error::Malformed { argument: "api_key_id", fault: "is not the id of an API key".into() })
 }
 
 fn unknown(api_key_id: &str) -> Error {
-    Error::ApiKeyNotFound { api_key_id: api_key_id.chars().take(api_key::NAME).collect() }
+    Error::ApiKeyNotFound { api_key_id: api_key_id.to_owned() }
 }

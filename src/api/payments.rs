@@ -69,7 +69,9 @@ fn record_payment(
         }
         let payment_method = validate::optional_text("payment_method", payment_method, validate::PAYMENT_METHOD)?;
         let failure_code = validate::optional_text("failure_code", failure_code, validate::SHORT_TEXT)?;
-        let failure_message = validate::optional_text("failure_message", failure_message, validate::FAILURE_MESSAGE)?;
+        let failure_message = failure_message
+            .map(|text| validate::long_text("failure_message", text, validate::FAILURE_MESSAGE))
+            .transpose()?;
         if outcome == Outcome::Succeeded && (failure_code.is_some() || failure_message.is_some()) {
             return Err(Error::invalid("failure_code", "is for outcome failed only, as is failure_message"));
         }

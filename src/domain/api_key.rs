@@ -83,6 +83,13 @@ pub fn parse(text: &str) -> Option<Presented<'_>> {
     Some(Presented { api_key_id: &text[..NAME], digest: Sha256::digest(text).into() })
 }
 
+/// The id in a text that is one, or is a whole key.
+pub fn id_of(text: &str) -> Option<&str> {
+    let shaped = PREFIXES.iter().any(|prefix| text.starts_with(prefix))
+        && text.as_bytes()[PREFIX..].iter().all(u8::is_ascii_alphanumeric);
+    (shaped && (text.len() == NAME || parse(text).is_some())).then(|| &text[..NAME])
+}
+
 /// Whether a text is meant to be a key.
 pub fn looks_like(text: &str) -> bool {
     PREFIXES.iter().any(|prefix| text.starts_with(prefix))
@@ -166,6 +173,18 @@ mod tests {
             "é",
         ] {
             assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_told_from_what_may_be_a_secret() {
+        let key = generate(Kind::Secret, Environment::Live);
+        assert_eq!(id_of(&key.text), Some(key.api_key_id()));
+        assert_eq!(id_of(key.api_key_id()), Some(key.api_key_id()));
+        for text in
+            ["", "sk_live_", &key.text[..NAME + 1], &key.text[NAME..], &key.text[..NAME - 1], "sk_live_0123456789a\n"]
+        {
+            assert_eq!(id_of(text), None, "{text}");
         }
     }
 

@@ -5,20 +5,20 @@
 use super::{api_key, client_secret};
 
 const MASK: &[u8] = b"***";
+/// What `{"` is in base64.
+const TOKEN: &[u8] = b"eyJ";
 /// A name may begin with the prefix of a client secret, too; it has not as many characters.
 const CLIENT_SECRET_LENGTH: usize = 40;
 
-/// The text with every API key cut down to its id and every client secret to its prefix; `None` where there is nothing to
+/// The text with every API key cut down to its id, and client secrets and tokens to their first characters; `None` where there is nothing to
 /// take out. What begins like an API key and is longer than its id is taken for one, so that a mistyped key is not shown
 /// either.
 pub fn redact(text: &[u8]) -> Option<Vec<u8>> {
     let mut shown = Vec::new();
     let mut copied = 0;
-    // All prefixes have an underscore as their third character.
-    for underscore in (2..text.len()).filter(|at| text[*at] == b'_') {
-        let start = underscore - 2;
+    for start in 0..text.len() {
         let within_a_word = start > 0 && is_word(text[start - 1]);
-        if start < copied || within_a_word {
+        if start < copied || within_a_word || !matches!(text[start], b's' | b'p' | b'c' | b'e') {
             continue;
         }
         let Some((kept, end)) = secret_in(&text[start..]) else { continue };
@@ -49,6 +49,13 @@ fn secret_in(text: &[u8]) -> Option<(usize, usize)> {
         let end = end_of(prefix, |c| is_word(c) || c == b'-');
         return (end >= prefix + CLIENT_SECRET_LENGTH).then_some((prefix, end));
     }
+    // A JSON Web Token (RFC 7519): header, claims and signature in base64url, the first two JSON objects.
+    if text.starts_with(TOKEN) {
+        let dot = end_of(0, |c| is_word(c) || c == b'-');
+        if text[dot..].starts_with(b".") && text[dot + 1..].starts_with(TOKEN) {
+            return Some((TOKEN.len(), end_of(dot, |c| is_word(c) || matches!(c, b'-' | b'.'))));
+        }
+    }
     None
 }
 
@@ -77,6 +84,14 @@ mod tests {
     fn a_mistyped_key_is_masked_too() {
         assert_eq!(redacted("sk_live_0123456789abX"), Some("sk_live_0123456789ab***".into()));
         assert_eq!(redacted("sk_live_0123456789abX!"), Some("sk_live_0123456789ab***!".into()));
+    }
+
+    #[test]
+    fn tokens_are_masked() {
+        let text = r#"{"authorization":"Bearer eyJhbGciOi.eyJzdWIiOi.c2ln-_", "x":1}"#;
+        assert_eq!(redacted(text), Some(r#"{"authorization":"Bearer eyJ***", "x":1}"#.into()));
+        assert_eq!(redacted("eyJhbGciOi.something"), None);
+        assert_eq!(redacted("keyJhbGciOi.eyJzdWIiOi"), None);
     }
 
     #[test]

@@ -57,21 +57,21 @@ fn text<'a>(headers: &'a Object, name: &str) -> Result<Option<&'a str>> {
 }
 
 /// The tenant that a token's claims name, and what the token lets its holder do there. `paths`, separated by commas, say
-/// where: names of members joined by dots. More than one may be there, if they agree. `environment` and `kind` are what is
+/// where: names of members joined by dots, or a JSON Pointer. More than one may be there, if they agree. `environment` and `kind` are what is
 /// called so beside the organization.
 pub fn tenant(claims: &Object, paths: &str, default_environment: Environment) -> Result<Option<(Tenant, Kind)>> {
     let mut found = None;
     for path in paths.split(',').map(str::trim).filter(|path| !path.is_empty()) {
-        let mut names: Vec<&str> = path.split('.').collect();
+        let mut names = names(path);
         let Some(last) = names.pop() else { continue };
         // In Supabase, users can change it themselves.
-        if names.first() == Some(&"user_metadata") {
+        if names.first().is_some_and(|name| name == "user_metadata") {
             return Err(Error::unauthorized(
                 "checkout_sessions.jwt_organization_claim names user_metadata, which users can change",
             ));
         }
-        let holder = names.iter().try_fold(claims, |object, name| object.get(*name)?.as_object());
-        let Some(organization) = holder.and_then(|holder| holder.get(last)) else { continue };
+        let holder = names.iter().try_fold(claims, |object, name| object.get(name)?.as_object());
+        let Some(organization) = holder.and_then(|holder| holder.get(&last)) else { continue };
         if organization.is_null() {
             continue;
         }
@@ -90,6 +90,14 @@ pub fn tenant(claims: &Object, paths: &str, default_environment: Environment) ->
         found = Some(claimed);
     }
     Ok(found)
+}
+
+/// The names in a path: joined by dots, or a JSON Pointer (RFC 6901) for names that have dots themselves.
+fn names(path: &str) -> Vec<String> {
+    match path.strip_prefix('/') {
+        Some(pointer) => pointer.split('/').map(|name| name.replace("~1", "/").replace("~0", "~")).collect(),
+        None => path.split('.').map(str::to_owned).collect(),
+    }
 }
 
 /// A claim beside the organization, which may be left out; `None` where it is not one of its words.
@@ -195,6 +203,9 @@ mod tests {
             let answer = tenant(&object(claims.clone()), PATHS, Environment::Live);
             assert_eq!(answer.map_err(|e| e.sqlstate()), Err("PT401"), "{claims}");
         }
+        let pointer =
+            tenant(&object(json!({"https://x.example/org": A})), "/https:~1~1x.example~1org", Environment::Live);
+        assert!(pointer.is_ok_and(|claimed| claimed.is_some()));
         let own = tenant(&object(json!({})), "user_metadata.organization_id", Environment::Live);
         assert_eq!(own.map_err(|e| e.sqlstate()), Err("PT401"));
     }

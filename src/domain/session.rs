@@ -141,7 +141,6 @@ impl Request<'_> {
         }
         for (argument, value, limit) in [
             ("title", self.title, check::SHORT_TEXT),
-            ("description", self.description, check::DESCRIPTION),
             ("reference", self.reference, check::SHORT_TEXT),
             ("customer_id", self.customer_id, check::SHORT_TEXT),
             ("customer_name", self.customer_name, check::SHORT_TEXT),
@@ -153,6 +152,7 @@ impl Request<'_> {
         ] {
             check::optional_text(argument, value, limit)?;
         }
+        self.description.map(|value| check::long_text("description", value, check::DESCRIPTION)).transpose()?;
         self.customer_email.map(|value| check::email("customer_email", value)).transpose()?;
         self.customer_phone.map(|value| check::phone("customer_phone", value)).transpose()?;
         self.country.map(|value| check::country("country", value)).transpose()?;

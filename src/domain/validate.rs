@@ -28,8 +28,16 @@ pub fn required<T>(argument: &'static str, value: Option<T>) -> Result<T> {
     value.ok_or(Error::NullArgument { argument })
 }
 
-/// Text that is not empty, has no control characters and at most `limit` characters.
+/// Text that is not empty, has at most `limit` characters, all on one line, and no control characters.
 pub fn text<'a>(argument: &'static str, value: &'a str, limit: usize) -> Result<&'a str> {
+    if value.contains(['\n', '\r', '\t']) {
+        return Err(Error::invalid(argument, "must not contain control characters"));
+    }
+    long_text(argument, value, limit)
+}
+
+/// Text that may have more than one line.
+pub fn long_text<'a>(argument: &'static str, value: &'a str, limit: usize) -> Result<&'a str> {
     if value.is_empty() {
         return Err(Error::invalid(argument, "must not be empty"));
     }
@@ -229,7 +237,9 @@ mod tests {
         assert!(text("title", &"é".repeat(256), 255).is_err());
         assert!(text("title", "", 255).is_err());
         assert!(text("title", "a\u{7}b", 255).is_err());
-        assert!(text("description", "two\nlines", 255).is_ok());
+        assert!(text("title", "two\r\nlines", 255).is_err());
+        assert!(long_text("description", "two\nlines", 255).is_ok());
+        assert!(long_text("description", "a\u{7}b", 255).is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use pgrx::datum::Interval;
 use uuid::Uuid;
 
-use super::statement::{Argument, statement};
+use super::statement::{Argument, statement, with_latest_snapshot};
 use crate::datum::{self, Organization};
 use crate::domain::policy::Policy;
 use crate::domain::reference::ReferencePolicy;
@@ -63,6 +63,11 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
             .try_into()
             .map_err(|_| Error::Internal("an organization's client_secret_key has not 32 bytes".into()))?,
     }))
+}
+
+/// The settings as of now: a secret that was rotated must not be accepted by an old snapshot.
+pub fn latest_settings(organization_id: Uuid) -> Result<Option<Settings>> {
+    with_latest_snapshot(|| settings(organization_id))
 }
 
 /// The columns of an organization as they are written.

@@ -38,9 +38,14 @@ macro_rules! statement {
 }
 pub(super) use statement;
 
-/// Runs `read` on a snapshot that has everything committed by now, even in a REPEATABLE READ transaction.
+/// Runs `read` on a snapshot that has everything committed by now, even in a REPEATABLE READ transaction; within a parallel
+/// query, on the query's own, for the server allows no other there.
 pub(super) fn with_latest_snapshot<R>(read: impl FnOnce() -> R) -> R {
-    // SAFETY: within a transaction, and not in a parallel worker; should `read` raise an error, the abort pops it.
+    // SAFETY: reads a variable of this backend.
+    if unsafe { pg_sys::IsInParallelMode() } {
+        return read();
+    }
+    // SAFETY: within a transaction; should `read` raise an error, the abort pops it.
     unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()) };
     let result = read();
     // SAFETY: the one that was pushed.

@@ -2,12 +2,21 @@
 
 CREATE EXTENSION checkout_sessions;
 
-INSERT INTO checkout_data.organizations (organization_id, name) VALUES ('00000000-0000-4000-8000-000000000001', 'Shop');
+INSERT INTO checkout_data.organizations (organization_id, name, client_secret_key)
+VALUES ('00000000-0000-4000-8000-000000000001', 'Shop', sha256('Shop'));
 SELECT format('ALTER DATABASE %I SET checkout_sessions.organization_id = %L', current_database(), o.organization_id)
 FROM checkout_data.organizations o \gexec
 
 -- The sessions that a spec has set up. Every session, these and those created by steps, has its name as customer_id.
 CREATE TABLE session (name text PRIMARY KEY, id uuid NOT NULL);
+
+-- An API key or a client secret that a spec has set up, as somebody else knows it. Both are random.
+CREATE TABLE secret (value text NOT NULL);
+
+-- Who shows a credential in each transaction.
+CREATE ROLE visitor;
+SELECT checkout.grant_access('visitor', 'request');
+GRANT SELECT ON session, secret TO visitor;
 
 -- All that is stored. Ids and times differ from run to run and are left out.
 CREATE VIEW stored AS
@@ -43,6 +52,6 @@ CREATE PROCEDURE wait_for(what text) LANGUAGE plpgsql
 -- For teardown.
 CREATE PROCEDURE clear() LANGUAGE sql
     AS $$
-    TRUNCATE session, checkout_data.checkout_sessions CASCADE;
+    TRUNCATE session, secret, checkout_data.api_keys, checkout_data.checkout_sessions CASCADE;
     UPDATE checkout_data.organizations SET reference_policy = 'none';
     $$;

@@ -4,8 +4,8 @@ SELECT testing.login('shop_create', :'organization');
 \c - shop_create
 
 -- Every argument
-SELECT to_jsonb(s) - ARRAY['checkout_session_id', 'organization_id', 'created_at', 'updated_at', 'expires_at'] AS session,
-    s.checkout_session_id AS id, s.organization_id = :'organization' AS of_the_caller,
+SELECT to_jsonb(s) - ARRAY['checkout_session_id', 'organization_id', 'created_at', 'updated_at', 'expires_at', 'client_secret'] AS session,
+    s.client_secret, s.checkout_session_id AS id, s.organization_id = :'organization' AS of_the_caller,
     s.created_at BETWEEN now() AND clock_timestamp() AS created_now, s.updated_at = s.created_at AS never_updated,
     s.expires_at - s.created_at AS lifetime, s.organization_id AS owner
 FROM checkout.create_checkout_session(
@@ -34,25 +34,28 @@ FROM checkout.create_checkout_session(
     payment_methods => '{card,payid}',
     max_retry_attempts => 7,
     metadata => '{"order": {"lines": [1, 2.50, null, true]}, "note": "ünïcode"}',
-    expires_in => '90 minutes'
+    expires_in => '90 minutes',
+    trace_id => 'trace-1'
 ) AS s \gset
 \echo :session
 \echo of the caller :of_the_caller, created now :created_now, never updated :never_updated, lifetime :lifetime
 
 -- Get says the same.
-SELECT to_jsonb(s) - ARRAY['checkout_session_id', 'organization_id', 'created_at', 'updated_at', 'expires_at'] = :'session' AS same
+SELECT to_jsonb(s) - ARRAY['checkout_session_id', 'organization_id', 'created_at', 'updated_at', 'expires_at', 'client_secret'] = :'session' AS same,
+    s.client_secret = :'client_secret' AS same_secret
 FROM checkout.get_checkout_session(:'id') AS s;
 
--- So does the table, and nothing else was written: a new session is no event.
+-- So does the table, and nothing else was written: a new session is no event, and its secret is not stored.
 \c - postgres
-SELECT count(*), bool_and(to_jsonb(s) @> (:'session'::jsonb - ARRAY['idempotent_replay'])) AS same
+SELECT count(*), bool_and(to_jsonb(s) @> (:'session'::jsonb - ARRAY['idempotent_replay'])) AS same,
+    bool_or(s::text LIKE '%cs\_secret\_%' OR s::text LIKE '%' || right(:'client_secret', 20) || '%') AS secret_stored
 FROM checkout_data.checkout_sessions s WHERE organization_id = :'organization';
 SELECT count(*) AS events FROM checkout_data.webhook_outbox WHERE organization_id = :'organization';
 SELECT count(*) AS keys FROM checkout_data.idempotency_keys WHERE organization_id = :'organization';
 \c - shop_create
 
 -- As little as can be: the rest is the organization's.
-SELECT to_jsonb(s) - ARRAY['checkout_session_id', 'organization_id', 'created_at', 'updated_at', 'expires_at'] AS session,
+SELECT to_jsonb(s) - ARRAY['checkout_session_id', 'organization_id', 'created_at', 'updated_at', 'expires_at', 'client_secret'] AS session,
     s.expires_at - s.created_at AS lifetime
 FROM checkout.create_checkout_session(10, 'USD', customer_id => 'customer-1') AS s;
 

@@ -27,14 +27,15 @@ SELECT body::json ->> 'id' = event_id AS id, body::json ->> 'type' AS type,
     body::json ->> 'timestamp' ~ '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00$' AS in_utc,
     string_agg(key, ' ') AS keys, event_id ~ '^evt_[A-Za-z0-9_-]{50}$' AS opaque
 FROM testing.deliveries, json_object_keys(body::json) AS key GROUP BY n, body, event_id;
--- The object is the session as get shows it, but for the zone of its times.
-SELECT string_agg(key, ' ' ORDER BY key) FILTER (WHERE o.value <> s.value) AS other_than_get, count(*) = (SELECT count(*) - 4 FROM jsonb_object_keys(:'session')) AS as_many
+-- The object is the session as get shows it, but for the zone of its times, and without its client secret.
+SELECT string_agg(key, ' ' ORDER BY key) FILTER (WHERE o.value <> s.value) AS other_than_get, count(*) = (SELECT count(*) - 5 FROM jsonb_object_keys(:'session')) AS as_many
 FROM testing.deliveries, jsonb_each(body::jsonb #> '{data,object}') AS o JOIN jsonb_each(:'session') AS s USING (key)
 WHERE key !~ '_at$';
 SELECT bool_and((o.value #>> '{}')::timestamptz = (s.value #>> '{}')::timestamptz AND o.value #>> '{}' ~ '\+00:00$') AS same_times, count(*)
 FROM testing.deliveries, jsonb_each(body::jsonb #> '{data,object}') AS o JOIN jsonb_each(:'session') AS s USING (key)
 WHERE key ~ '_at$';
-SELECT body::jsonb #>> '{data,object,amount}' AS amount, body::jsonb #> '{data,object}' ? 'idempotent_replay' AS has_replay FROM testing.deliveries;
+SELECT body::jsonb #>> '{data,object,amount}' AS amount, body::jsonb #> '{data,object}' ? 'idempotent_replay' AS has_replay,
+    body ~ 'cs_secret_|client_secret' AS has_secret FROM testing.deliveries;
 SELECT testing.delivered();
 
 -- A body depends on the event alone: not on who asks, and when, and in which zone; nor on what happened to the session since.

@@ -18,9 +18,14 @@ CREATE EXTENSION checkout_sessions;
 \echo :LAST_ERROR_SQLSTATE
 DROP SCHEMA checkout_data;
 SELECT count(*) AS left_behind FROM pg_namespace WHERE nspname LIKE 'checkout%';
--- It goes where it goes.
+-- It goes where it goes, and belongs to no schema that somebody could drop.
 CREATE SCHEMA elsewhere;
 CREATE EXTENSION checkout_sessions SCHEMA elsewhere;
+\echo :LAST_ERROR_SQLSTATE
+SET search_path = elsewhere, pg_catalog;
+CREATE EXTENSION checkout_sessions;
+RESET search_path;
+DROP SCHEMA elsewhere CASCADE;
 SELECT nspname FROM pg_namespace WHERE nspname LIKE 'checkout%' ORDER BY 1;
 ALTER EXTENSION checkout_sessions SET SCHEMA public;
 \echo :LAST_ERROR_SQLSTATE
@@ -36,7 +41,16 @@ ALTER ROLE checkout_sessions_worker NOSUPERUSER BYPASSRLS;
 CREATE EXTENSION checkout_sessions;
 ALTER ROLE checkout_sessions_worker NOBYPASSRLS CREATEROLE;
 CREATE EXTENSION checkout_sessions;
-ALTER ROLE checkout_sessions_worker NOCREATEROLE;
+ALTER ROLE checkout_sessions_worker NOCREATEROLE REPLICATION;
+CREATE EXTENSION checkout_sessions;
+ALTER ROLE checkout_sessions_worker NOREPLICATION;
+-- Nor is one as which somebody else can act, or that can act as another.
+GRANT checkout_sessions_worker TO squatter;
+CREATE EXTENSION checkout_sessions;
+REVOKE checkout_sessions_worker FROM squatter;
+GRANT squatter TO checkout_sessions_api;
+CREATE EXTENSION checkout_sessions;
+REVOKE squatter FROM checkout_sessions_api;
 SELECT count(*) AS left_behind FROM pg_namespace WHERE nspname LIKE 'checkout%';
 -- Only a superuser installs it, even an owner of the database does not.
 ALTER DATABASE hygiene OWNER TO squatter;

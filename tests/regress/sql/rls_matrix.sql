@@ -14,6 +14,8 @@ SELECT testing.new_session(1) AS open, testing.new_session(2) AS expired, testin
 SELECT s.status, p.status FROM checkout.expire_checkout_session(:'expired') AS s, checkout.record_payment(:'paid', 'matrix-1', 'succeeded') AS p;
 SELECT count(*) FROM checkout.create_checkout_session(4, 'USD', customer_id => 'c', idempotency_key => 'matrix');
 SELECT event_id AS event FROM checkout.list_webhook_events(:'paid') \gset
+SELECT client_secret FROM checkout.get_checkout_session(:'open') \gset
+SELECT api_key_id, api_key FROM checkout.create_api_key(:'a', 'secret', 'live') \gset
 SET checkout_sessions.organization_id = :'b';
 SELECT testing.new_session(5) AS of_b \gset
 RESET checkout_sessions.organization_id;
@@ -42,7 +44,10 @@ INSERT INTO testing.calls (function, arguments) VALUES
     ('claim_webhook_events', format('organization_id => %L', :'a')), ('ack_webhook_events', format('''{%s}'', gen_random_uuid()', :'event')),
     ('nack_webhook_event', format('%L, gen_random_uuid()', :'event')), ('redeliver_webhook_events', format('''{%s}''', :'event')), ('outbox_status', ''),
     ('create_organization', '''Matrix C'''), ('update_organization', quote_literal(:'a')), ('list_organizations', ''),
-    ('expire_due_checkout_sessions', ''), ('worker_status', ''), ('grant_access', '''matrix_nobody'', ''secret'''), ('revoke_access', '''matrix_a'', ''secret''');
+    ('expire_due_checkout_sessions', ''), ('worker_status', ''),
+    ('authenticate', quote_literal(:'api_key')), ('pre_request', ''), ('public_checkout_session', format('%L, %L', :'open', :'client_secret')),
+    ('rotate_client_secrets', quote_literal(:'a')), ('create_api_key', format('%L, ''secret'', ''live''', :'a')), ('list_api_keys', quote_literal(:'a')),
+    ('revoke_api_key', quote_literal(:'api_key_id')), ('roll_api_key', quote_literal(:'api_key_id')), ('security_report', ''), ('grant_access', '''matrix_nobody'', ''secret'''), ('revoke_access', '''matrix_a'', ''secret''');
 -- No function is missing.
 SELECT string_agg(p.proname, ' ') AS missing FROM pg_proc p WHERE p.pronamespace = 'checkout'::regnamespace AND NOT EXISTS (SELECT FROM testing.calls c WHERE c.function = p.proname);
 
@@ -52,18 +57,23 @@ SELECT c.function,
     testing.try_as('matrix_tenantless', '', call) AS no_tenant, testing.try_as('matrix_dispatcher', '', call) AS dispatcher,
     testing.try_as('matrix_admin', '', call) AS admin, testing.try_as('matrix_nobody', :'a', call) AS no_access
 FROM testing.calls c, LATERAL (SELECT format('SELECT * FROM checkout.%I(%s)', c.function, c.arguments)) AS s (call)
-WHERE c.function NOT IN ('list_organizations', 'claim_webhook_events') ORDER BY c.n;
+WHERE c.function NOT IN ('list_organizations', 'claim_webhook_events', 'security_report') ORDER BY c.n;
 -- Those see all organizations.
 SELECT c.function, testing.try_as('matrix_a', :'a', call) AS secret_a, testing.try_as('matrix_dispatcher', '', call) AS dispatcher, CASE testing.try_as('matrix_admin', '', call) WHEN (SELECT count(*)::text FROM checkout_data.organizations) THEN 'all' ELSE testing.try_as('matrix_admin', '', call) END AS admin
 FROM testing.calls c, LATERAL (SELECT format('SELECT * FROM checkout.%I(%s)', c.function, c.arguments)) AS s (call)
 WHERE c.function IN ('list_organizations', 'claim_webhook_events') ORDER BY c.n;
+SELECT testing.try_as('matrix_a', :'a', call) AS secret_a, testing.try_as('matrix_dispatcher', '', call) AS dispatcher, testing.try_as('matrix_nobody', :'a', call) AS no_access,
+    testing.try_as('matrix_admin', '', call) = testing.try_as('postgres', '', call) AS admin_as_superuser FROM (VALUES ('SELECT * FROM checkout.security_report()')) AS s (call);
 
--- Functions of the storage schema: for nobody but the two roles that own the API
+-- Functions of the storage schema: for nobody but the two roles that own the API; those that stand for an access do nothing.
 SELECT p.oid::regprocedure AS callable_by_others
 FROM pg_proc p, LATERAL (SELECT format('SELECT %s', replace(regexp_replace(p.oid::regprocedure::text, '\((?!\))', '(NULL::'), ',', ', NULL::'))) AS s (call)
 WHERE p.pronamespace = 'checkout_data'::regnamespace
     AND (testing.try_as('matrix_a', :'a', call) <> '42501' OR testing.try_as('matrix_admin', '', call) <> '42501' OR testing.try_as('matrix_dispatcher', '', call) <> '42501'
-        OR has_function_privilege('matrix_a', p.oid, 'EXECUTE') OR has_function_privilege('matrix_admin', p.oid, 'EXECUTE'));
+        OR p.proname !~ '_access$' AND (has_function_privilege('matrix_a', p.oid, 'EXECUTE') OR has_function_privilege('matrix_admin', p.oid, 'EXECUTE')));
+SELECT p.proname AS stands_for, p.prosrc AS does, string_agg(role, ' ' ORDER BY role) FILTER (WHERE has_function_privilege(role, p.oid, 'EXECUTE')) AS roles
+FROM pg_proc p, unnest('{matrix_a,matrix_dispatcher,matrix_admin,matrix_nobody,checkout_sessions_api,checkout_sessions_worker}'::name[]) AS role
+WHERE p.pronamespace = 'checkout_data'::regnamespace AND p.proname ~ '_access$' AND p.pronargs = 0 GROUP BY 1, 2 ORDER BY 1;
 
 -- Tables: the API's own role sees the rows of the tenant, and no others; applications none at all.
 CREATE TABLE testing.rows AS

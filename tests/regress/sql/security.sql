@@ -11,8 +11,11 @@ SELECT p.oid::regprocedure AS definer_with_an_unsafe_path_or_owner FROM pg_proc 
 WHERE p.pronamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND p.prosecdef
     AND (r.rolname NOT IN ('checkout_sessions_api', 'checkout_sessions_worker') OR NOT ('search_path=pg_catalog, pg_temp' = ANY (p.proconfig)));
 -- So have those that run as their caller, where they are written in SQL; the storage schema's are called by the others only.
+-- Not redirect_url, which is put in the place of its call: it names the schema of all that it uses. (hostile tries it.)
 SELECT p.oid::regprocedure AS without_a_search_path FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
-WHERE p.pronamespace = 'checkout'::regnamespace AND NOT p.prosecdef AND l.lanname <> 'c' AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false);
+WHERE p.pronamespace = 'checkout'::regnamespace AND NOT p.prosecdef AND l.lanname <> 'c' AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false)
+    AND p.proname <> 'redirect_url';
+SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'checkout'::regnamespace AND proname = 'redirect_url';
 -- None is leakproof, or marked safe for parallel use when it writes.
 SELECT p.oid::regprocedure AS wrongly_marked FROM pg_proc p
 WHERE p.pronamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND (p.proleakproof OR p.provolatile = 'v' AND p.proparallel = 's');
@@ -41,9 +44,10 @@ SELECT tablename, policyname, permissive, roles, cmd, qual LIKE '%organization_i
 FROM pg_policies WHERE schemaname = 'checkout_data' ORDER BY 1, 2;
 SELECT tablename, role, count(*) FROM pg_policies, unnest(roles) AS role WHERE schemaname = 'checkout_data' GROUP BY 1, 2 HAVING count(*) > 1;
 
--- Every unique and foreign key starts with the organization: no constraint tells one tenant of another.
+-- Every unique and foreign key starts with the organization: no constraint tells one tenant of another. Not that of an API key,
+-- which is looked up to learn whose it is: its id is random, and no tenant chooses it.
 SELECT i.indexrelid::regclass AS key_across_organizations FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-WHERE c.relnamespace = 'checkout_data'::regnamespace AND i.indisunique AND a.attname <> 'organization_id';
+WHERE c.relnamespace = 'checkout_data'::regnamespace AND i.indisunique AND a.attname <> 'organization_id' AND c.relname <> 'api_keys';
 SELECT k.conname, pg_get_constraintdef(k.oid) AS foreign_key FROM pg_constraint k WHERE k.connamespace = 'checkout_data'::regnamespace AND k.contype = 'f' ORDER BY 1;
 SELECT k.conname AS reference_across_organizations FROM pg_constraint k
     JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1] JOIN pg_attribute f ON f.attrelid = k.confrelid AND f.attnum = k.confkey[1]

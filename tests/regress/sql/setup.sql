@@ -13,10 +13,11 @@ CREATE SCHEMA testing;
 GRANT USAGE ON SCHEMA testing TO PUBLIC;
 
 CREATE FUNCTION testing.masked(message text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-    SELECT regexp_replace(regexp_replace(regexp_replace(message,
+    SELECT regexp_replace(regexp_replace(regexp_replace(regexp_replace(message,
         '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}', '<uuid>', 'g'),
         '\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d)?', '<time>', 'g'),
-        'evt_[A-Za-z0-9_-]{50}', '<event>', 'g')
+        'evt_[A-Za-z0-9_-]{50}', '<event>', 'g'),
+        '[sp]k_(live|test)_[0-9A-Za-z]{12}', '<key id>', 'g')
 $$;
 COMMENT ON FUNCTION testing.masked IS 'A message without what differs from run to run.';
 
@@ -36,6 +37,21 @@ END
 $$;
 COMMENT ON FUNCTION testing.outcome IS 'What a statement says: accepted, or its SQLSTATE and message.';
 
+CREATE FUNCTION testing.whole_error(statement text, VARIADIC arguments text[]) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    a text; b text; c text; d text; e text; f text; g text; h text; i text;
+BEGIN
+    EXECUTE statement USING arguments;
+    RETURN 'accepted';
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS a = MESSAGE_TEXT, b = PG_EXCEPTION_DETAIL, c = PG_EXCEPTION_HINT, d = PG_EXCEPTION_CONTEXT,
+        e = SCHEMA_NAME, f = TABLE_NAME, g = COLUMN_NAME, h = CONSTRAINT_NAME, i = PG_DATATYPE_NAME;
+    RETURN concat_ws(' / ', SQLSTATE, a, nullif(b, ''), nullif(c, ''), nullif(d, ''), nullif(e, ''), nullif(f, ''),
+        nullif(g, ''), nullif(h, ''), nullif(i, ''));
+END
+$$;
+COMMENT ON FUNCTION testing.whole_error IS 'Every byte that a client gets of an error. The arguments are the elements of $1.';
+
 CREATE FUNCTION testing.call(function text, arguments jsonb) RETURNS text LANGUAGE sql AS $$
     SELECT format('SELECT * FROM checkout.%I(%s)', function, string_agg(format('%I => %L', key, value), ', '))
     FROM jsonb_each_text(arguments)
@@ -48,12 +64,19 @@ CREATE FUNCTION testing.creation(arguments jsonb) RETURNS text LANGUAGE sql AS $
 $$;
 COMMENT ON FUNCTION testing.creation IS 'What create says to a request that is valid but for these arguments.';
 
+CREATE FUNCTION testing.bind(role name, organization_id uuid, environment text DEFAULT 'live') RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('ALTER ROLE %I SET checkout_sessions.organization_id = %L', role, organization_id);
+    EXECUTE format('ALTER ROLE %I SET checkout_sessions.environment = %L', role, environment);
+END
+$$;
+
 CREATE FUNCTION testing.login(role name, organization_id uuid, environment text DEFAULT 'live') RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('CREATE ROLE %I LOGIN', role);
-    EXECUTE format('ALTER ROLE %I SET checkout_sessions.organization_id = %L', role, organization_id);
-    EXECUTE format('ALTER ROLE %I SET checkout_sessions.environment = %L', role, environment);
+    PERFORM testing.bind(role, organization_id, environment);
     PERFORM checkout.grant_access(role::regrole, 'secret');
 END
 $$;
@@ -80,6 +103,33 @@ CREATE FUNCTION testing.story(session uuid) RETURNS text LANGUAGE sql AS $$
     FROM checkout.list_webhook_events(session)
 $$;
 
+CREATE FUNCTION testing.key(organization uuid, kind text DEFAULT 'secret', environment text DEFAULT 'live') RETURNS text LANGUAGE sql
+    AS $$ SELECT api_key FROM checkout.create_api_key(organization, kind, environment) $$;
+
+-- The last six characters of an API key: the CRC-32 of the others, in base 62, so that scanners can compute it.
+CREATE FUNCTION testing.checksum(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    alphabet CONSTANT text := '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+    crc bigint := x'ffffffff'::bigint;
+    digits text := '';
+BEGIN
+    FOR at IN 0 .. length($1) - 1 LOOP
+        crc := crc # get_byte($1::bytea, at);
+        FOR bit IN 1 .. 8 LOOP
+            crc := CASE WHEN crc & 1 = 1 THEN (crc >> 1) # x'edb88320'::bigint ELSE crc >> 1 END;
+        END LOOP;
+    END LOOP;
+    crc := crc # x'ffffffff'::bigint;
+    FOR digit IN 1 .. 6 LOOP
+        digits := substr(alphabet, (crc % 62)::integer + 1, 1) || digits;
+        crc := crc / 62;
+    END LOOP;
+    RETURN digits;
+END $$;
+
 -- Who sends events
 CREATE ROLE sender LOGIN;
 SELECT checkout.grant_access('sender', 'dispatcher');
+-- Who shows a credential in each transaction, or is nobody
+CREATE ROLE visitor LOGIN;
+SELECT checkout.grant_access('visitor', 'request');

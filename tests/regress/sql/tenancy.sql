@@ -133,6 +133,7 @@ SELECT call, testing.outcome(format('SELECT checkout.%s', call)) FROM unnest(ARR
     'revoke_access(''wanderer'', ''secret'')', 'revoke_access(''wanderer'', ''secret'')', 'revoke_access(''backend'', ''dispatcher'')']) AS call;
 \c - wanderer
 SELECT testing.outcome('SELECT checkout.list_checkout_sessions()'), testing.outcome('SELECT checkout.redirect_url('''', NULL)');
+\c - tenant_a
 SELECT testing.outcome('SELECT checkout.grant_access(''wanderer'', ''secret'')'), testing.outcome('SELECT checkout.revoke_access(''backend'', ''secret'')');
 
 -- Who has no tenant hears of that first, and not of the request's faults.
@@ -140,3 +141,5 @@ SELECT testing.outcome('SELECT checkout.grant_access(''wanderer'', ''secret'')')
 SET checkout_sessions.organization_id = '';
 SELECT testing.outcome('SELECT checkout.create_checkout_session(''NaN'', ''USD'', metadata => ''[]'')');
 RESET checkout_sessions.organization_id;
+
+REVOKE SET ON PARAMETER checkout_sessions.organization_id FROM backend;

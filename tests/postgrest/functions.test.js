@@ -1,0 +1,226 @@
+// Every function that an API key or a client secret lets anybody call, by rpc.
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { anybody, answer, browser, create, id, keys, order, organizations, paid, refused, shop } from './shop.js';
+
+const READ_ONLY = { get: true };
+
+test('create_checkout_session answers an object, not a list', async () => {
+    const session = await create({ title: 'Coffee', metadata: { order: 7 } });
+    assert.equal(Array.isArray(session), false);
+    assert.equal(session.organization_id, organizations.a);
+    assert.equal(session.amount, 12.34);
+    assert.equal(session.status, 'open');
+    assert.deepEqual(session.metadata, { order: 7 });
+    assert.equal(session.created_by, keys.secret.slice(0, 20));
+    assert.match(session.client_secret, /^cs_secret_/);
+});
+
+test('the body of the documented lomi API is posted unchanged', async () => {
+    const body = {
+        amount: 10000.0,
+        currency_code: 'XOF',
+        title: 'Premium Subscription',
+        description: 'Monthly subscription to premium features',
+        customer_email: 'john@example.com',
+        customer_name: 'John Doe',
+        customer_phone: '+221771234567',
+        product_id: '123e4567-e89b-12d3-a456-426614174000',
+        price_id: '321e4567-e89b-12d3-a456-426614174000',
+        allow_quantity: false,
+        quantity: 1,
+        success_url: 'https://example.com/success',
+        cancel_url: 'https://example.com/cancel',
+        allow_coupon_code: true,
+        require_billing_address: true,
+        metadata: { order_id: 'ORDER-12345' },
+    };
+    const session = await answer(shop.rpc('create_checkout_session', body));
+    for (const [name, value] of Object.entries(body)) assert.deepEqual(session[name], value, name);
+    const documented = ['checkout_session_id', 'organization_id', 'status', 'customer_id', 'subscription_id',
+        'payment_link_id', 'is_spi', 'is_pos', 'expires_at', 'environment', 'created_at', 'created_by', 'updated_at'];
+    for (const name of documented) assert.ok(name in session, name);
+});
+
+test('get_checkout_session answers an object, to POST and to GET', async () => {
+    const session = await create();
+    for (const options of [{}, READ_ONLY]) {
+        const again = await answer(shop.rpc('get_checkout_session', id(session), options));
+        assert.equal(again.client_secret, session.client_secret);
+        assert.equal(again.customer_id, session.customer_id);
+    }
+    const part = await answer(shop.rpc('get_checkout_session', id(session)).select('status, amount').single());
+    assert.deepEqual(part, { status: 'open', amount: 12.34 });
+});
+
+test('list_checkout_sessions answers a list, to POST and to GET', async () => {
+    const session = await create();
+    const { customer_id } = session;
+    for (const options of [{}, READ_ONLY]) {
+        const list = await answer(shop.rpc('list_checkout_sessions', { customer_id }, options));
+        assert.deepEqual(list.map(id), [id(session)]);
+    }
+    assert.deepEqual(await answer(shop.rpc('list_checkout_sessions', { customer_id: 'nobody' })), []);
+});
+
+test('a payment begins, is recorded, and completes the session', async () => {
+    const session = await create();
+    const payment = { ...id(session), payment_id: `pay ${session.customer_id}` };
+    const begun = await answer(shop.rpc('begin_payment', { ...payment, lease: '1 minute' }));
+    assert.equal(begun.status, 'processing');
+    const processing = await answer(shop.rpc('get_checkout_session', id(session)).select('status, payment_status'));
+    assert.deepEqual(processing, { status: 'open', payment_status: 'processing' });
+    const recorded = await answer(shop.rpc('record_payment', { ...payment, outcome: 'succeeded', amount: 12.34 }));
+    assert.equal(recorded.status, 'succeeded');
+    const complete = await answer(shop.rpc('get_checkout_session', id(session)).select('status, payment_status'));
+    assert.deepEqual(complete, { status: 'complete', payment_status: 'paid' });
+});
+
+test('money that came too late is an answer and not an error', async () => {
+    const { session } = await paid();
+    const second = { ...id(session), payment_id: `late ${session.customer_id}`, outcome: 'succeeded' };
+    const payment = await answer(shop.rpc('record_payment', second));
+    assert.equal(payment.status, 'rejected');
+    assert.equal(payment.rejection_reason, 'already_paid');
+});
+
+test('list_payments answers a list, to POST and to GET', async () => {
+    const { session, payment } = await paid();
+    for (const options of [{}, READ_ONLY]) {
+        const list = await answer(shop.rpc('list_payments', id(session), options));
+        assert.deepEqual(list.map((one) => [one.payment_id, one.status]), [[payment.payment_id, 'succeeded']]);
+    }
+});
+
+test('list_webhook_events answers a list, to POST and to GET', async () => {
+    const { session } = await paid();
+    for (const options of [{}, READ_ONLY]) {
+        const [event, ...more] = await answer(shop.rpc('list_webhook_events', id(session), options));
+        assert.deepEqual(more, []);
+        assert.equal(event.event_type, 'checkout.session.completed');
+        const body = JSON.parse(typeof event.body === 'string' ? event.body : JSON.stringify(event.body));
+        assert.equal(body.data.object.checkout_session_id, session.checkout_session_id);
+    }
+});
+
+test('session_funnel answers figures, to POST and to GET', async () => {
+    await paid();
+    const hour = 3600_000;
+    const period = {
+        created_after: new Date(Date.now() - hour).toISOString(),
+        created_before: new Date(Date.now() + hour).toISOString(),
+        bucket: 'month',
+    };
+    for (const options of [{}, READ_ONLY]) {
+        const rows = await answer(shop.rpc('session_funnel', period, options));
+        assert.ok(rows.length >= 1 && rows.some((row) => row.completed >= 1), JSON.stringify(rows));
+    }
+});
+
+test('expire_checkout_session expires it, and again changes nothing', async () => {
+    const session = await create();
+    for (const time of ['first', 'again']) {
+        const expired = await answer(shop.rpc('expire_checkout_session', id(session)));
+        assert.equal(expired.status, 'expired', time);
+    }
+});
+
+test('recover_checkout_session makes a new one of an expired one', async () => {
+    const session = await create();
+    await answer(shop.rpc('expire_checkout_session', id(session)));
+    const recovered = await answer(shop.rpc('recover_checkout_session', { ...id(session), expires_in: '10 minutes' }));
+    assert.equal(recovered.recovered_from, session.checkout_session_id);
+    assert.equal(recovered.status, 'open');
+    assert.equal(recovered.customer_id, session.customer_id);
+});
+
+test('redirect_url fills in the id', async () => {
+    const session = await create();
+    const parameters = { url: 'https://example.com/{CHECKOUT_SESSION_ID}', ...id(session) };
+    const url = await answer(anybody.rpc('redirect_url', parameters));
+    assert.equal(url, `https://example.com/${session.checkout_session_id}`);
+});
+
+test('a key can ask for whom it acts', async () => {
+    for (const options of [{}, READ_ONLY]) {
+        assert.equal(await answer(shop.rpc('current_organization_id', {}, options)), organizations.a);
+        assert.equal(await answer(shop.rpc('current_environment', {}, options)), 'live');
+    }
+    const shown = await answer(anybody.rpc('authenticate', { api_key: keys.publishable }));
+    const { organization_id, environment, kind } = shown[0];
+    assert.deepEqual([organization_id, environment, kind], [organizations.a, 'live', 'publishable']);
+    // For that one request only.
+    await refused(anybody.rpc('current_organization_id'), 403, '28000');
+});
+
+test('pre_request by itself does nothing', async () => {
+    assert.equal(await answer(anybody.rpc('pre_request'), 204), null);
+});
+
+test('the buyer reads a session with its client secret, to POST and to GET', async () => {
+    const session = await create({
+        title: 'Coffee', customer_email: 'jane@example.com', customer_name: 'Jane', customer_phone: '+1555',
+        success_url: 'https://example.com/thanks', metadata: { note: 'private' }, reference: `order ${Math.random()}`,
+    });
+    const shown = { ...id(session), client_secret: session.client_secret };
+    for (const options of [{}, READ_ONLY]) {
+        const page = await answer(anybody.rpc('public_checkout_session', shown, options));
+        assert.deepEqual([page.title, page.amount, page.status, page.payment_methods],
+            ['Coffee', 12.34, 'open', ['bank_transfer', 'payid']]);
+        const text = JSON.stringify(page);
+        for (const secret of ['jane@example.com', 'Jane', '+1555', 'private', 'thanks', session.customer_id,
+            session.reference, session.client_secret, organizations.a]) {
+            assert.equal(text.includes(secret), false, secret);
+        }
+    }
+    const wrong = { ...shown, client_secret: `${shown.client_secret}x` };
+    await refused(anybody.rpc('public_checkout_session', wrong), 404, 'PT404', /not found, or client_secret is wrong/);
+});
+
+test('a publishable key creates a session, and its client secret reads it', async () => {
+    const session = await create({}, browser);
+    assert.equal(session.created_by, keys.publishable.slice(0, 20));
+    const shown = { ...id(session), client_secret: session.client_secret };
+    assert.equal((await answer(browser.rpc('public_checkout_session', shown))).status, 'open');
+});
+
+test('a publishable key may do nothing else', async () => {
+    const session = await create({}, browser);
+    const payment = { ...id(session), payment_id: 'pay' };
+    const calls = {
+        get_checkout_session: id(session),
+        list_checkout_sessions: {},
+        expire_checkout_session: id(session),
+        recover_checkout_session: id(session),
+        begin_payment: payment,
+        record_payment: { ...payment, outcome: 'succeeded' },
+        list_payments: id(session),
+        list_webhook_events: {},
+        session_funnel: { created_after: '2026-01-01', created_before: '2026-02-01', bucket: 'month' },
+    };
+    for (const [name, parameters] of Object.entries(calls)) {
+        await refused(browser.rpc(name, parameters), 403, 'PT403', /publishable/);
+    }
+    assert.equal((await answer(shop.rpc('get_checkout_session', id(session)))).status, 'open');
+});
+
+test('anybody may call public_checkout_session, and is refused everything else', async () => {
+    const session = await create();
+    for (const [name, parameters] of Object.entries({
+        create_checkout_session: order(),
+        get_checkout_session: id(session),
+        list_checkout_sessions: {},
+        expire_checkout_session: id(session),
+        recover_checkout_session: id(session),
+        begin_payment: { ...id(session), payment_id: 'pay' },
+        record_payment: { ...id(session), payment_id: 'pay', outcome: 'succeeded' },
+        list_payments: id(session),
+        list_webhook_events: {},
+        session_funnel: { created_after: '2026-01-01', created_before: '2026-02-01', bucket: 'month' },
+        current_organization_id: {},
+        current_environment: {},
+    })) {
+        await refused(anybody.rpc(name, parameters), 403, '28000');
+    }
+});

@@ -1,0 +1,148 @@
+-- Who may call what: every function of the schema, for everybody there is.
+SELECT checkout.create_organization('Access A') AS a, checkout.create_organization('Access B') AS b \gset
+SELECT testing.key(:'a') AS secret_a, testing.key(:'a', 'secret', 'test') AS secret_a_test,
+    testing.key(:'a', 'publishable') AS publishable_a, testing.key(:'b') AS secret_b, testing.key(:'a') AS
+        other_key \gset
+
+-- A's live sessions: an open one, an expired one, and a paid one, whose event is leased; none of B's.
+BEGIN;
+SELECT kind FROM checkout.authenticate(:'secret_a');
+SELECT checkout_session_id AS open, client_secret AS secret FROM checkout.create_checkout_session(1, 'USD', customer_id
+    => 'c') \gset
+SELECT testing.new_session(2) AS expired, testing.new_session(3) AS paid \gset
+SELECT s.status, p.status
+FROM checkout.expire_checkout_session(:'expired') AS s, checkout.record_payment(:'paid', 'access-1', 'succeeded') AS p;
+COMMIT;
+SELECT event_id AS event, lease_token AS lease FROM checkout.claim_webhook_events(organization_id => :'a')
+WHERE checkout_session_id = :'paid' \gset
+-- One more event, for who claims next.
+BEGIN;
+SELECT kind FROM checkout.authenticate(:'secret_a');
+SELECT s.status FROM checkout.create_checkout_session(4, 'USD', customer_id => 'c') AS c,
+    checkout.expire_checkout_session(c.checkout_session_id) AS s;
+COMMIT;
+
+-- What is called: with arguments that are right for A's live environment.
+CREATE TABLE testing.access_calls (function name PRIMARY KEY, arguments text);
+INSERT INTO testing.access_calls VALUES
+    ('ack_webhook_events', format('''{%s}'', %L', :'event', :'lease')),
+    ('authenticate', quote_literal(:'other_key')),
+    ('begin_payment', format('%L, ''access-2''', :'open')),
+    ('claim_webhook_events', format('organization_id => %L', :'a')),
+    ('create_api_key', format('%L, ''secret'', ''live''', :'a')),
+    ('create_checkout_session', '1, ''USD'', customer_id => ''c'''),
+    ('create_organization', '''Access C'''),
+    ('current_environment', ''),
+    ('current_organization_id', ''),
+    ('expire_checkout_session', quote_literal(:'open')),
+    ('expire_due_checkout_sessions', ''),
+    ('get_checkout_session', quote_literal(:'open')),
+    ('grant_access', '''access_plain'', ''admin'''),
+    ('list_api_keys', quote_literal(:'a')),
+    ('list_checkout_sessions', ''),
+    ('list_organizations', ''),
+    ('list_payments', quote_literal(:'paid')),
+    ('list_webhook_events', ''),
+    ('nack_webhook_event', format('%L, %L', :'event', :'lease')),
+    ('outbox_status', ''),
+    ('pre_request', ''),
+    ('public_checkout_session', format('%L, %L', :'open', :'secret')),
+    ('record_payment', format('%L, ''access-2'', ''succeeded''', :'open')),
+    ('recover_checkout_session', quote_literal(:'expired')),
+    ('redeliver_webhook_events', format('''{%s}''', :'event')),
+    ('redirect_url', format('''https://shop.example'', %L', :'open')),
+    ('revoke_access', '''access_secret'', ''secret'''),
+    ('revoke_api_key', quote_literal(left(:'other_key', 20))),
+    ('roll_api_key', quote_literal(left(:'other_key', 20))),
+    ('rotate_client_secrets', quote_literal(:'a')),
+    ('security_report', ''),
+    ('session_funnel', ''),
+    ('update_organization', quote_literal(:'a')),
+    ('worker_status', '');
+SELECT p.oid::regprocedure AS without_a_call FROM pg_proc p
+WHERE p.pronamespace = 'checkout'::regnamespace AND NOT EXISTS (SELECT FROM testing.access_calls c WHERE c.function =
+    p.proname);
+SELECT c.function AS gone FROM testing.access_calls c
+WHERE NOT EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = 'checkout'::regnamespace AND p.proname = c.function);
+
+-- Who calls: as whom it connects, which role it takes, the organization that is set for it, what it shows. request
+-- access is PostgREST's anonymous role: with a key it is the holder of the key.
+CREATE ROLE access_request NOLOGIN;
+CREATE ROLE access_gateway LOGIN NOINHERIT;
+CREATE ROLE access_secret LOGIN;
+CREATE ROLE access_publishable LOGIN;
+CREATE ROLE access_dispatcher LOGIN;
+CREATE ROLE access_admin LOGIN;
+CREATE ROLE access_plain LOGIN;
+GRANT access_request TO access_gateway;
+SELECT access, checkout.grant_access(('access_' || access)::regrole, access)
+FROM unnest('{request,gateway,secret,publishable,dispatcher,admin}'::text[]) AS access;
+CREATE TABLE testing.access_callers (n serial, caller text, session name, role name, organization text, api_key text,
+    claims text);
+INSERT INTO testing.access_callers (caller, session, role, organization, api_key, claims) VALUES
+    ('anonymous', 'access_gateway', 'access_request', '', '', ''),
+    ('publishable_a', 'access_gateway', 'access_request', '', :'publishable_a', ''),
+    ('secret_a_test', 'access_gateway', 'access_request', '', :'secret_a_test', ''),
+    ('secret_a', 'access_gateway', 'access_request', '', :'secret_a', ''),
+    ('secret_b', 'access_gateway', 'access_request', '', :'secret_b', ''),
+    ('token_a', 'access_gateway', 'access_request', '', '', format('{"organization_id":"%s"}', :'a')),
+    ('role_secret', 'access_secret', 'access_secret', :'a', '', ''),
+    ('role_publishable', 'access_publishable', 'access_publishable', :'a', '', ''),
+    ('dispatcher', 'access_dispatcher', 'access_dispatcher', '', '', ''),
+    ('gateway', 'access_gateway', 'access_gateway', '', '', ''),
+    ('admin', 'access_admin', 'access_admin', '', '', ''),
+    ('plain', 'access_plain', 'access_plain', :'a', '', '');
+
+-- What comes of a call; what it did is taken back.
+CREATE FUNCTION testing.access(caller testing.access_callers, call text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    n bigint;
+BEGIN
+    PERFORM set_config('checkout_sessions.organization_id', caller.organization, true),
+        set_config('request.jwt.claims', caller.claims, true), set_config('session_authorization', caller.session,
+            true);
+    EXECUTE format('SET LOCAL ROLE %I', caller.role);
+    IF caller.api_key <> '' THEN
+        PERFORM checkout.authenticate(caller.api_key);
+    ELSIF caller.claims <> '' THEN
+        PERFORM checkout.pre_request();
+    END IF;
+    EXECUTE call;
+    GET DIAGNOSTICS n = ROW_COUNT;
+    -- A report may be empty; the number of its findings depends on the tests before.
+    RAISE EXCEPTION USING ERRCODE = 'ZZ999',
+        MESSAGE = CASE WHEN n > 0 OR call ~ 'security_report' THEN 'allowed' ELSE 'no rows' END;
+EXCEPTION WHEN OTHERS THEN
+    RETURN CASE SQLSTATE WHEN 'ZZ999' THEN SQLERRM ELSE SQLSTATE END;
+END $$;
+CREATE TABLE testing.access_matrix AS
+SELECT p.proname, c.caller, testing.access(c, format('SELECT * FROM checkout.%I(%s)', p.proname, a.arguments)) AS
+    outcome
+FROM pg_proc p LEFT JOIN testing.access_calls a ON a.function = p.proname, testing.access_callers c
+WHERE p.pronamespace = 'checkout'::regnamespace;
+
+-- The holders of credentials. PT404 is what there is for whom A's live sessions do not exist.
+SELECT proname AS function,
+    max(outcome) FILTER (WHERE caller = 'anonymous') AS anonymous,
+    max(outcome) FILTER (WHERE caller = 'publishable_a') AS publishable_a,
+    max(outcome) FILTER (WHERE caller = 'secret_a_test') AS secret_a_test,
+    max(outcome) FILTER (WHERE caller = 'secret_a') AS secret_a,
+    max(outcome) FILTER (WHERE caller = 'secret_b') AS secret_b,
+    max(outcome) FILTER (WHERE caller = 'token_a') AS token_a
+FROM testing.access_matrix GROUP BY proname ORDER BY proname;
+-- The roles
+SELECT proname AS function,
+    max(outcome) FILTER (WHERE caller = 'role_secret') AS secret_a,
+    max(outcome) FILTER (WHERE caller = 'role_publishable') AS publishable_a,
+    max(outcome) FILTER (WHERE caller = 'dispatcher') AS dispatcher,
+    max(outcome) FILTER (WHERE caller = 'gateway') AS gateway,
+    max(outcome) FILTER (WHERE caller = 'admin') AS admin,
+    max(outcome) FILTER (WHERE caller = 'plain') AS plain
+FROM testing.access_matrix GROUP BY proname ORDER BY proname;
+-- Every call is right: there is somebody who may make it, or it is the superuser's.
+SELECT m.proname AS for_nobody, testing.access(c, format('SELECT * FROM checkout.%I(%s)', m.proname, a.arguments)) AS
+    superuser
+FROM (SELECT proname FROM testing.access_matrix GROUP BY proname HAVING NOT bool_or(outcome = 'allowed')) AS m
+JOIN testing.access_calls a ON a.function = m.proname,
+    LATERAL (SELECT ROW(0, 'superuser', 'postgres', 'postgres', :'a', '', '')::testing.access_callers) AS s (c)
+ORDER BY m.proname;

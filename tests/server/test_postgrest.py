@@ -1,0 +1,391 @@
+"""PostgREST as it is, before a server of ours: with its own client (tests/postgrest), and looked at as raw HTTP.
+
+PostgREST has two connections to the database, so that every request follows somebody else's.
+"""
+
+import json
+import re
+import uuid
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import pytest
+
+from conftest import Server, run
+from postgrest import EXAMPLE, PostgREST, client_tests, run_client_tests, token
+
+ORDER = {"amount": 12.34, "currency_code": "USD", "customer_id": "jane"}
+UNKNOWN = "018f0000-0000-7000-8000-00000000000a"
+
+
+@pytest.fixture(scope="module")
+def world():
+    """A server with two organizations and their keys, and PostgREST with the roles and configuration of the example."""
+    server = Server("py-postgrest")
+    server.remove()
+    server.start("log_statement=all")
+    try:
+        db = server.create_database()
+        psql = (server.bin / "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1")
+        uri = f"host={server.dir} port=54321 dbname={db.name} user=postgres"
+        report = run(*psql, f"--file={EXAMPLE / 'roles.sql'}", uri)
+        a = db.value("SELECT checkout.create_organization('A', reference_policy => 'unique')::text")
+        b = db.value("SELECT checkout.create_organization('B')::text")
+        key = lambda *arguments: db.value("SELECT api_key FROM checkout.create_api_key(%s, %s, %s)", *arguments)
+        keys = {
+            "secret": key(a, "secret", "live"), "publishable": key(a, "publishable", "live"),
+            "test": key(a, "secret", "test"), "other": key(b, "secret", "live"),
+        }
+        postgrest = PostgREST(db)
+        try:
+            yield SimpleNamespace(db=db, server=server, report=report, a=a, b=b, keys=keys, postgrest=postgrest)
+        finally:
+            log = postgrest.log()
+            postgrest.stop()
+        assert not re.findall(r'" 5\d\d .*', log), "PostgREST answered 5xx"
+        server.check()
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def postgrest(world):
+    return world.postgrest
+
+
+@pytest.fixture
+def create(world):
+    """Creates a session of organization A; its id."""
+    def create(key="secret", **arguments):
+        answer = world.postgrest.call("create_checkout_session", **{**ORDER, **arguments}, key=world.keys[key])
+        assert answer.status == 200, answer
+        return answer.body["checkout_session_id"]
+
+    return create
+
+
+def granted_functions(world, access="request"):
+    query = "SELECT function_name FROM checkout_data.accesses() WHERE access = %s"
+    return {row["function_name"] for row in world.db.sql(query, access)}
+
+
+# -- with PostgREST's own client ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def client_results(world):
+    before = len(world.postgrest.log())
+    organizations = {"a": world.a, "b": world.b}
+    results, output = run_client_tests(url=world.postgrest.url, keys=world.keys, organizations=organizations)
+    return SimpleNamespace(results=results, output=output, log=world.postgrest.log()[before:])
+
+
+@pytest.mark.parametrize("name", client_tests())
+def test_client(client_results, name):
+    passed, details = client_results.results.get(name, (False, f"did not run\n{client_results.output}"))
+    assert passed, details
+
+
+def test_client_has_called_every_function_of_request_access(world, client_results):
+    called = set(re.findall(r'"POST /rpc/(\w+)\S* HTTP/1.1" 20\d', client_results.log))
+    assert granted_functions(world) <= called
+
+
+def test_client_has_called_every_stable_function_by_get(world, client_results):
+    stable = world.db.sql(
+        "SELECT proname FROM pg_proc WHERE pronamespace = 'checkout'::regnamespace AND provolatile = 's'")
+    expected = {row["proname"] for row in stable} & granted_functions(world)
+    assert len(expected) == 8
+    called = set(re.findall(r'"GET /rpc/(\w+)\S* HTTP/1.1" 20\d', client_results.log))
+    assert expected <= called
+
+
+# -- errors ------------------------------------------------------------------------------------------------------------
+
+ERRORS = [
+    # who, function, arguments, HTTP status, code, message
+    ("secret", "create_checkout_session", {**ORDER, "amount": None}, 400, "22004",
+        'argument "amount" must not be null'),
+    ("secret", "create_checkout_session", {**ORDER, "amount": -1}, 400, "22023", "amount"),
+    ("secret", "create_checkout_session", {**ORDER, "amount": "ten"}, 400, "22P02", "numeric"),
+    ("secret", "create_checkout_session", {**ORDER, "amount": 1e30}, 400, "22003", "amount"),
+    ("secret", "create_checkout_session", {**ORDER, "metadata": [1]}, 400, "22023", "metadata"),
+    ("secret", "create_checkout_session", {**ORDER, "customer_id": None}, 400, "22023",
+        "Either customer_id or customer_email is required"),
+    ("secret", "get_checkout_session", {"checkout_session_id": "x"}, 400, "22P02", "uuid"),
+    ("secret", "get_checkout_session", {"checkout_session_id": None}, 400, "22004", "checkout_session_id"),
+    ("secret", "list_checkout_sessions", {"page_size": 0}, 400, "22023", "page_size"),
+    ("secret", "get_checkout_session", {"checkout_session_id": UNKNOWN}, 404, "PT404",
+        f"Checkout session with ID {UNKNOWN} not found or access denied"),
+    ("secret", "list_checkout_sessions", {"starting_after": UNKNOWN}, 404, "PT404", "starting_after"),
+    ("anybody", "public_checkout_session", {"checkout_session_id": UNKNOWN, "client_secret": "x"}, 404, "PT404",
+        "not found"),
+    ("anybody", "create_checkout_session", ORDER, 403, "28000", "no organization is set"),
+    ("publishable", "list_checkout_sessions", {}, 403, "PT403", "publishable"),
+    ("member", "create_organization", {"name": "Mine"}, 403, "42501", "permission denied"),
+    # To PostgREST who shows no token is nobody, and nobody's 42501 is 401.
+    ("secret", "create_organization", {"name": "Mine"}, 401, "42501", "permission denied"),
+    ("anybody", "create_organization", {"name": "Mine"}, 401, "42501", "permission denied"),
+    # PostgREST itself: no function takes these arguments.
+    ("secret", "get_checkout_session", {}, 404, "PGRST202", "get_checkout_session"),
+    ("secret", "create_checkout_session", {**ORDER, "nonsense": 1}, 404, "PGRST202", "nonsense"),
+]
+
+
+@pytest.mark.parametrize("who, function, arguments, status, code, message", ERRORS)
+def test_error_has_its_status(world, postgrest, who, function, arguments, status, code, message):
+    shown = {"key": world.keys.get(who)}
+    if who == "member":
+        shown["token"] = token(role="member", organization_id=world.a)
+    answer = postgrest.request("POST", f"/rpc/{function}", arguments, **shown)
+    assert (answer.status, answer.code) == (status, code), answer
+    assert message in answer.body["message"]
+    assert answer.headers["content-type"].startswith("application/json")
+
+
+def test_wrong_state_is_a_conflict(world, postgrest, create):
+    session = create()
+    mine = {"key": world.keys["secret"], "checkout_session_id": session}
+    assert postgrest.call("recover_checkout_session", **mine)[:2] == (409, "PT409")
+    assert postgrest.call("begin_payment", **mine, payment_id="one " + session).status == 200
+    busy = postgrest.call("begin_payment", **mine, payment_id="two " + session)
+    assert busy[:2] == (409, "PT409") and busy.body["details"].startswith("Its lease ends at ")
+    assert postgrest.call("expire_checkout_session", **mine)[:2] == (409, "PT409")
+    assert postgrest.call("record_payment", **mine, payment_id="one " + session, outcome="succeeded").status == 200
+    assert postgrest.call("expire_checkout_session", **mine)[:2] == (409, "PT409")
+
+
+def test_reference_that_is_taken_is_a_conflict(world, postgrest, create):
+    create(reference="order 7")
+    again = postgrest.call("create_checkout_session", **ORDER, reference="order 7", key=world.keys["secret"])
+    assert again[:2] == (409, "23505")
+
+
+@pytest.mark.parametrize("function", ["create_checkout_session", "expire_checkout_session", "record_payment"])
+def test_get_changes_nothing(world, postgrest, create, function):
+    payment = f"checkout_session_id={create()}"
+    arguments = {
+        "create_checkout_session": "amount=1&currency_code=USD&customer_id=c",
+        "expire_checkout_session": payment, "record_payment": payment + "&payment_id=p&outcome=failed",
+    }
+    answer = postgrest.request("GET", f"/rpc/{function}?{arguments[function]}", key=world.keys["secret"])
+    assert answer[:2] == (405, "25006")
+
+
+def test_message_cannot_add_a_header(world, postgrest, create):
+    """PostgREST puts the message of a PTxyz error into the status line as it is."""
+    payment = {"payment_id": "p\r\nSet-Cookie: session=mallory", "outcome": "failed", "key": world.keys["secret"]}
+    postgrest.call("record_payment", checkout_session_id=create(), **payment)
+    answer = postgrest.call("record_payment", checkout_session_id=create(), **payment)
+    assert answer.status in (400, 409)
+    assert answer.headers["set-cookie"] is None
+    assert answer.headers["content-type"].startswith("application/json")
+
+
+# -- who is calling ----------------------------------------------------------------------------------------------------
+
+
+def test_bad_key_is_refused_and_is_not_nobody(world, postgrest):
+    key = world.db.sql("SELECT * FROM checkout.create_api_key(%s, 'secret', 'live')", world.a)[0]
+    assert postgrest.call("current_organization_id", key=key["api_key"]).body == world.a
+    world.db.sql("SELECT checkout.revoke_api_key(%s)", key["api_key_id"])
+    expired = world.db.value("SELECT api_key FROM checkout.create_api_key(%s, 'secret', 'live',"
+                             " expires_at => clock_timestamp() + interval '50 ms')", world.a)
+    world.db.sql("SELECT pg_sleep(0.1)")
+    good = world.keys["secret"]
+    typo = good[:30] + ("a" if good[30] != "a" else "b") + good[31:]
+    revoked = key["api_key"]
+    for bad in (revoked, expired, typo, good[:-1], good + "x", good[:20], good.upper(), "nonsense", "sk_live_", ""):
+        # What anybody may call is refused, too.
+        for path in ("/rpc/list_checkout_sessions", f"/rpc/redirect_url?url=x&checkout_session_id={UNKNOWN}"):
+            answer = postgrest.request("GET", path, key=bad)
+            assert answer[:2] == (401, "PT401"), (bad, answer)
+            assert answer.body["message"] == "invalid API key"
+    assert postgrest.request("GET", "/", key="nonsense").status == 401
+
+
+@pytest.mark.parametrize("claims", [
+    {"role": "member", "organization_id": "A"},
+    {"role": "member", "app_metadata": {"organization_id": "A"}},
+    {"organization_id": "A"},  # without a role: web_anon
+])
+def test_token_names_its_organization(world, postgrest, claims):
+    claims = json.loads(json.dumps(claims).replace('"A"', f'"{world.a}"'))
+    jane = token(**claims, sub="jane")
+    session = postgrest.call("create_checkout_session", **ORDER, token=jane)
+    assert (session.status, session.body["organization_id"], session.body["created_by"]) == (200, world.a, "jane")
+    assert session.body["environment"] == "live"
+    by_id = {"checkout_session_id": session.body["checkout_session_id"]}
+    assert postgrest.call("get_checkout_session", **by_id, token=jane).status == 200
+    assert postgrest.call("get_checkout_session", **by_id, key=world.keys["secret"]).status == 200
+    stranger = token(role="member", organization_id=world.b)
+    assert postgrest.call("get_checkout_session", **by_id, token=stranger).status == 404
+
+
+def test_token_may_name_the_test_environment(world, postgrest):
+    for claims in (
+        {"organization_id": world.a, "environment": "test"},
+        {"app_metadata": {"organization_id": world.a, "environment": "test"}},
+    ):
+        assert postgrest.call("current_environment", token=token(role="member", **claims)).body == "test"
+
+
+def test_token_may_be_for_a_browser(world, postgrest):
+    for claims in (
+        {"organization_id": world.a, "kind": "publishable"},
+        {"app_metadata": {"organization_id": world.a, "kind": "publishable"}},
+    ):
+        browser = token(role="member", **claims)
+        assert postgrest.call("create_checkout_session", **ORDER, token=browser).status == 200
+        assert postgrest.call("list_checkout_sessions", token=browser)[:2] == (403, "PT403")
+
+
+BAD_TOKENS = {
+    "wrong signature": (
+        lambda a, b: token("another secret of 32 characters!", role="member", organization_id=a), 401, "PGRST301"),
+    "expired": (lambda a, b: token(role="member", organization_id=a, exp=1), 401, "PGRST301"),
+    "not signed": (lambda a, b: token(role="member", organization_id=a).rpartition(".")[0] + ".", 401, "PGRST301"),
+    "an API key": (lambda a, b: "sk_live_anything", 401, "PGRST301"),
+    "no organization": (lambda a, b: token(role="member"), 403, "28000"),
+    "user_metadata": (lambda a, b: token(role="member", user_metadata={"organization_id": a}), 403, "28000"),
+    "unknown organization": (lambda a, b: token(role="member", organization_id=UNKNOWN), 401, "PT401"),
+    "malformed organization": (lambda a, b: token(role="member", organization_id=a + "'--"), 401, "PT401"),
+    "two organizations": (
+        lambda a, b: token(role="member", organization_id=a, app_metadata={"organization_id": b}), 401, "PT401"),
+    "unknown environment": (lambda a, b: token(role="member", organization_id=a, environment="prod"), 401, "PT401"),
+    "unknown kind": (lambda a, b: token(role="member", organization_id=a, kind="admin"), 401, "PT401"),
+    "a role of ours": (lambda a, b: token(role="checkout_sessions_worker", organization_id=a), 403, "42501"),
+    "a superuser": (lambda a, b: token(role="postgres", organization_id=a), 403, "42501"),
+    "the role of the gateway": (lambda a, b: token(role="authenticator", organization_id=a), 403, "42501"),
+}
+
+
+@pytest.mark.parametrize("what", BAD_TOKENS)
+def test_bad_token_is_refused(world, postgrest, what):
+    make, status, code = BAD_TOKENS[what]
+    answer = postgrest.call("list_checkout_sessions", token=make(world.a, world.b))
+    assert answer[:2] == (status, code), answer
+
+
+def test_key_and_token_have_to_agree(world, postgrest):
+    member = lambda **claims: token(role="member", **claims)
+    agreed = {"token": member(organization_id=world.a), "key": world.keys["secret"]}
+    assert postgrest.call("current_organization_id", **agreed).body == world.a
+    # The key says what is allowed.
+    less = {"token": member(organization_id=world.a), "key": world.keys["publishable"]}
+    assert postgrest.call("list_checkout_sessions", **less)[:2] == (403, "PT403")
+    # A token without an organization takes nothing away, as Supabase's anonymous key.
+    assert postgrest.call("current_organization_id", token=member(), key=world.keys["secret"]).body == world.a
+    for claims in ({"organization_id": world.b}, {"organization_id": world.a, "environment": "test"}):
+        answer = postgrest.call("list_checkout_sessions", token=member(**claims), key=world.keys["secret"])
+        assert answer[:2] == (401, "PT401"), answer
+    wrong = postgrest.call("list_checkout_sessions", token=member(organization_id=world.a), key="nonsense")
+    assert wrong[:2] == (401, "PT401")
+
+
+def test_bearer_that_is_a_key_needs_a_proxy(world, postgrest):
+    """PostgREST takes it for a token, even beside a good x-api-key; examples/postgrest/README.md says what to do."""
+    for shown in ({}, {"key": world.keys["secret"]}):
+        answer = postgrest.call("list_checkout_sessions", token=world.keys["secret"], **shown)
+        assert answer[:2] == (401, "PGRST301")
+        assert world.keys["secret"] not in json.dumps(answer.body) + str(answer.headers)
+
+
+@contextmanager
+def without_gateway_access(db):
+    db.sql("SELECT checkout.revoke_access('authenticator', 'gateway')")
+    try:
+        yield
+    finally:
+        db.sql("SELECT checkout.grant_access('authenticator', 'gateway')")
+
+
+def test_claims_are_not_believed_without_gateway_access(world, postgrest):
+    jane = token(role="member", organization_id=world.a)
+    with without_gateway_access(world.db):
+        answer = postgrest.call("list_checkout_sessions", token=jane)
+        assert answer[:2] == (401, "PT401") and "not believed" in answer.body["message"]
+        assert postgrest.call("current_organization_id", key=world.keys["secret"]).body == world.a
+    assert postgrest.call("list_checkout_sessions", token=jane).status == 200
+
+
+def test_tables_are_not_there(world, postgrest):
+    for path in ("/checkout_sessions", "/api_keys", "/organizations"):
+        assert postgrest.request("GET", path, key=world.keys["secret"]).status == 404
+    for function in ("secret_organization_id", "accesses"):
+        assert postgrest.call(function, key=world.keys["secret"]).status == 404
+    other_schema = postgrest.request("GET", "/api_keys", key=world.keys["secret"], accept_profile="checkout_data")
+    assert other_schema.status == 406
+
+
+# -- headers, and what is said of the functions ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("header", ["idempotency_key", "x_idempotency_key"])
+def test_replay_says_so_in_a_header(world, postgrest, header):
+    shown = {"key": world.keys["secret"], header: str(uuid.uuid4())}
+    shown["x_trace_id"] = "trace"
+    first, again, other = (
+        postgrest.request("POST", "/rpc/create_checkout_session", {**ORDER, "amount": amount}, **shown)
+        for amount in (1, 1, 2)
+    )
+    assert (first.status, first.headers["idempotent-replayed"]) == (200, None)
+    assert (again.status, again.headers["idempotent-replayed"]) == (200, "true")
+    assert again.headers["x-trace-id"] == "trace"
+    assert again.body["checkout_session_id"] == first.body["checkout_session_id"]
+    assert other[:2] == (409, "PT409")
+
+
+def test_trace_id_comes_back(world, postgrest):
+    path = "/rpc/list_checkout_sessions?page_size=1"
+    for trace_id in ("t-1", 'quo"te \\', "<b>", "x" * 255):
+        answer = postgrest.request("GET", path, key=world.keys["secret"], x_trace_id=trace_id)
+        assert (answer.status, answer.headers["x-trace-id"]) == (200, trace_id)
+    for trace_id in ("x" * 256, ""):
+        answer = postgrest.request("GET", path, key=world.keys["secret"], x_trace_id=trace_id)
+        assert (answer.status, answer.headers["x-trace-id"]) == (200, None)
+
+
+def test_openapi_shows_what_the_role_may_call_in_our_words(world, postgrest):
+    comments = world.db.sql("SELECT proname, obj_description(oid, 'pg_proc') AS comment FROM pg_proc"
+                            " WHERE pronamespace = 'checkout'::regnamespace")
+    comments = {row["proname"]: row["comment"] for row in comments}
+    for shown in ({}, {"key": world.keys["secret"]}, {"token": token(role="member", organization_id=world.a)}):
+        page = postgrest.request("GET", "/", **shown)
+        assert page.status == 200
+        functions = {path.removeprefix("/rpc/"): methods for path, methods in page.body["paths"].items() if path != "/"}
+        assert set(functions) == granted_functions(world)
+        assert not set(functions) & (granted_functions(world, "admin") | granted_functions(world, "dispatcher"))
+        for name, methods in functions.items():
+            said = methods["post"]
+            assert "\n\n".join(filter(None, (said["summary"], said.get("description")))) == comments[name]
+            assert 20 < len(said["summary"]) < 500 and said["summary"].endswith(".")
+    (body, *_) = functions["create_checkout_session"]["post"]["parameters"]
+    parameters = body["schema"]["properties"]
+    assert (parameters["amount"]["type"], parameters["quantity"]["format"]) == ("number", "integer")
+
+
+# -- what is left behind -----------------------------------------------------------------------------------------------
+
+
+def test_security_report_finds_nothing_in_the_roles_of_the_example(world):
+    assert world.report.endswith("(0 rows)")
+
+
+def test_no_api_key_and_no_client_secret_is_in_a_log(world, postgrest, create):
+    session = postgrest.call("create_checkout_session", **ORDER, key=world.keys["secret"]).body
+    postgrest.call("public_checkout_session", checkout_session_id=UNKNOWN, client_secret=session["client_secret"])
+    postgrest.call("authenticate", api_key=world.keys["test"])
+    postgrest.call("get_checkout_session", checkout_session_id=session["client_secret"], key=world.keys["secret"])
+    log = world.server.log()
+    assert log.count("sk_live_") > 10 and log.count("cs_secret_") > 2
+    for secret in (*world.keys.values(), session["client_secret"]):
+        assert secret not in log and secret not in postgrest.log()
+
+
+def test_no_token_is_in_the_log_of_the_server(world, postgrest):
+    jane = token(role="member", organization_id=world.a, sub="jane in the log")
+    assert postgrest.call("list_checkout_sessions", token=jane).status == 200
+    log = world.server.log()
+    assert "jane in the log" in log
+    assert jane.rpartition(".")[2] not in log
