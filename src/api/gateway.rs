@@ -36,20 +36,36 @@ fn handle_request(
         let path = required("path", path)?;
         let headers = texts("headers", headers)?;
         let query = texts("query", query)?;
-        let body = json("body", body)?;
-        let response = match dialects::route(api, method, path) {
-            Err(response) => response,
-            Ok((route, parameters)) => {
-                let request = HttpRequest { parameters, headers: &headers, query: &query, body: &body };
-                match subtransaction::undone_if_refused(|| serve(api, route, &request)) {
-                    Err(error @ Error::Internal(_)) => return Err(error),
-                    Err(error) => api.refuse_error(&error),
-                    Ok(response) => response,
-                }
-            }
-        };
+        let mut response = answer(api, method, path, &headers, &query, body)?;
+        if let Some(trace_id) = request::trace_id(&headers) {
+            response.headers.push(("X-Trace-Id", trace_id.to_owned()));
+        }
         http::answer(&response)
     })())
+}
+
+fn answer(
+    api: &Api,
+    method: &str,
+    path: &str,
+    headers: &Map<String, Value>,
+    query: &Map<String, Value>,
+    body: Option<Jsonb>,
+) -> Result<HttpResponse> {
+    let (route, parameters) = match dialects::route(api, method, path) {
+        Ok(found) => found,
+        Err(response) => return Ok(response),
+    };
+    let body = match json("body", body) {
+        Ok(body) => body,
+        Err(error) => return Ok(api.refuse_reading(&error)),
+    };
+    let request = HttpRequest { parameters, headers, query, body: &body };
+    match subtransaction::undone_if_refused(|| serve(api, route, &request)) {
+        Err(error @ Error::Internal(_)) => Err(error),
+        Err(error) => Ok(api.refuse_error(&error)),
+        Ok(response) => Ok(response),
+    }
 }
 
 fn json(argument: &'static str, value: Option<Jsonb>) -> Result<Value> {
@@ -77,7 +93,11 @@ fn serve(api: &Api, route: &Route, request: &HttpRequest) -> Result<HttpResponse
         return Err(Error::NotAllowed { http: true });
     }
     let tenant = caller.tenant;
-    let outcome = match (route.read)(request)? {
+    let operation = match (route.read)(request) {
+        Ok(operation) => operation,
+        Err(error) => return Ok(api.refuse_reading(&error)),
+    };
+    let outcome = match operation {
         Operation::Create(create) => match create.scenario {
             Some(_) if tenant.environment == Environment::Live => {
                 return Err(Error::invalid("X-Scenario-Key", "is for the test environment only"));
@@ -96,9 +116,6 @@ fn serve(api: &Api, route: &Route, request: &HttpRequest) -> Result<HttpResponse
     let mut response = (api.answer)(&outcome);
     if matches!(outcome, Outcome::Created { replayed: true, .. }) {
         response.headers.push(("Idempotent-Replayed", "true".to_owned()));
-    }
-    if let Some(trace_id) = request::trace_id(request.headers) {
-        response.headers.push(("X-Trace-Id", trace_id.to_owned()));
     }
     Ok(response)
 }
@@ -121,8 +138,10 @@ fn view(tenant: Tenant, id: uuid::Uuid) -> Result<dialects::SessionView> {
 fn find(tenant: Tenant, lookup: &Lookup) -> Result<uuid::Uuid> {
     match lookup {
         Lookup::Id(id) => Ok(*id),
-        Lookup::Reference(reference) => sessions::find_reference(tenant, reference)?
-            .ok_or_else(|| Error::NoSuchSession { id: (*reference).to_owned() }),
+        Lookup::IdOrReference(text) => match uuid::Uuid::try_parse(text) {
+            Ok(id) if sessions::exists(tenant, id)? => Ok(id),
+            _ => sessions::find_reference(tenant, text)?.ok_or_else(|| Error::NoSuchSession { id: (*text).to_owned() }),
+        },
     }
 }
 

@@ -33,6 +33,7 @@ pub const API: Api = Api {
         sub_minor_amounts: None,
     },
     routes: &[Route { method: "POST", path: "/checkout/sessions", read: create, publishable: false }],
+    id: |id| id.to_string(),
     arguments: &[
         ("currency_code", "currency"),
         ("success_url", "redirect_url"),

@@ -1,12 +1,14 @@
 //! An HTTP exchange, as a gateway forwards it.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use crate::domain::{Error, Result};
 
 pub struct HttpRequest<'a> {
-    /// The values of the path's `:names`, in order.
-    pub parameters: Vec<&'a str>,
+    /// The values of the path's `:names`, in order, decoded.
+    pub parameters: Vec<Cow<'a, str>>,
     /// Names in lower case.
     pub headers: &'a Map<String, Value>,
     pub query: &'a Map<String, Value>,
@@ -30,8 +32,8 @@ impl HttpResponse {
 }
 
 impl<'a> HttpRequest<'a> {
-    pub fn parameter(&self, at: usize) -> &'a str {
-        self.parameters.get(at).copied().unwrap_or_default()
+    pub fn parameter(&'a self, at: usize) -> &'a str {
+        self.parameters.get(at).map_or("", AsRef::as_ref)
     }
 
     pub fn header(&self, name: &str) -> Option<&'a str> {

@@ -34,6 +34,7 @@ pub const API: Api = Api {
         Route { method: "POST", path: "/v1/checkout/session/initialize", read: initialize, publishable: true },
         Route { method: "GET", path: "/v1/checkout/session/verify/:reference", read: verify, publishable: false },
     ],
+    id: |id| id.to_string(),
     arguments: &[("customer_email", "email"), ("success_url", "callback_url")],
     answer,
     session,
@@ -64,8 +65,7 @@ fn initialize<'a>(request: &'a HttpRequest<'a>) -> Result<Operation<'a>> {
 }
 
 fn verify<'a>(request: &'a HttpRequest<'a>) -> Result<Operation<'a>> {
-    let text = request.parameter(0);
-    Ok(Operation::Get(Uuid::try_parse(text).map_or(Lookup::Reference(text), Lookup::Id)))
+    Ok(Operation::Get(Lookup::IdOrReference(request.parameter(0))))
 }
 
 #[derive(Serialize)]

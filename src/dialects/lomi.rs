@@ -24,6 +24,7 @@ pub const API: Api = Api {
         Route { method: "GET", path: "/checkout-sessions", read: list, publishable: false },
         Route { method: "GET", path: "/checkout-sessions/:id", read: get, publishable: false },
     ],
+    id: |id| id.to_string(),
     arguments: &[("page_size", "limit"), ("page_offset", "offset")],
     answer,
     session,

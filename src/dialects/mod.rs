@@ -35,6 +35,8 @@ pub struct Api {
     pub name: &'static str,
     pub policy: Policy,
     pub routes: &'static [Route],
+    /// How it writes a session's id.
+    pub id: fn(Uuid) -> String,
     /// How it calls the arguments that the domain's errors name, where it calls them otherwise.
     pub arguments: &'static [(&'static str, &'static str)],
     pub answer: fn(&Outcome) -> HttpResponse,
@@ -72,7 +74,9 @@ pub struct Create<'a> {
 /// How a session is found.
 pub enum Lookup<'a> {
     Id(Uuid),
-    Reference(&'a str),
+    /// By its id, where the text is that of a session; else by its reference. In this order, because anybody with a
+    /// publishable key can choose a reference, and nobody an id.
+    IdOrReference(&'a str),
 }
 
 #[derive(Default)]

@@ -1,7 +1,7 @@
 //! The PayGate API: Stripe's shape, whole pesewas, ids `cs_...`.
 //!
 //! Source: "Checkout Sessions API" of PayGate. It documents no errors and no list; they have Stripe's shapes, which its
-//! objects have: `{error: {type, message, param}}` and `{object: "list", data, has_more, url}`.
+//! objects have: `{error: {type, message}}` and `{object: "list", data, has_more, url}`.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
@@ -41,6 +41,7 @@ pub const API: Api = Api {
         Route { method: "GET", path: "/v1/checkout/sessions/:id", read: retrieve, publishable: false },
         Route { method: "POST", path: "/v1/checkout/sessions/:id/expire", read: expire, publishable: false },
     ],
+    id,
     arguments: &[
         ("currency_code", "currency"),
         ("customer_id", "customer"),
@@ -111,9 +112,14 @@ fn expire<'a>(request: &'a HttpRequest<'a>) -> Result<Operation<'a>> {
     Ok(Operation::Expire(session_id(request.parameter(0))?))
 }
 
+fn id(id: Uuid) -> String {
+    format!("{ID_PREFIX}{}", id.simple())
+}
+
+/// `cs_...`; or the id without it, as it comes back in the place of `{CHECKOUT_SESSION_ID}`.
 fn session_id(text: &str) -> Result<Uuid> {
-    let unknown = || Error::NoSuchSession { id: text.to_owned() };
-    read::session_id(text.strip_prefix(ID_PREFIX).ok_or_else(unknown)?).map_err(|_| unknown())
+    read::session_id(text.strip_prefix(ID_PREFIX).unwrap_or(text))
+        .map_err(|_| Error::NoSuchSession { id: text.to_owned() })
 }
 
 /// A session. One that has failed is over: expired, in the words of this API.
@@ -139,7 +145,7 @@ struct Session<'s> {
 impl<'s> Session<'s> {
     fn new(session: &'s SessionView) -> Self {
         Self {
-            id: format!("{ID_PREFIX}{}", session.checkout_session_id.simple()),
+            id: id(session.checkout_session_id),
             object: "checkout.session",
             status: match session.status {
                 Status::Open => "open",
@@ -296,7 +302,12 @@ mod tests {
             testing::looked_up(&API, "/v1/checkout/sessions/cs_987e6543e89b12d3a456426614174000"),
             Ok(id.into())
         );
-        for text in ["cs_abc123def456", id, "cs_", "987e6543e89b12d3a456426614174000"] {
+        assert_eq!(
+            testing::looked_up(&API, &format!("/v1/checkout/sessions/{id}")),
+            Ok(id.into()),
+            "as a redirect has it"
+        );
+        for text in ["cs_abc123def456", "cs_", "abc"] {
             let (status, body) = testing::looked_up(&API, &format!("/v1/checkout/sessions/{text}")).expect_err(text);
             let message = format!("Checkout session with ID {text} not found or access denied");
             assert_eq!(status, 404);

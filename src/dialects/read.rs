@@ -8,8 +8,10 @@ use crate::domain::{Error, Result, money, validate};
 
 pub type Object = Map<String, Value>;
 
-/// A member that is not there, or null.
+/// A member that is neither missing nor null. In errors it has the names of those around it, as `amount.value`; it is
+/// looked up by the last.
 fn member<'a>(body: &'a Object, name: &str) -> Option<&'a Value> {
+    let name = name.rsplit('.').next().unwrap_or(name);
     body.get(name).filter(|value| !value.is_null())
 }
 

@@ -1,5 +1,9 @@
 //! Which API and which of its operations a request is for.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
 use super::{Api, HttpResponse, Route, flutterwave, kobo, lomi, paygate, yuno};
 use crate::domain::Error;
 
@@ -13,7 +17,7 @@ pub fn find(name: &str) -> Result<&'static Api, Error> {
 }
 
 /// The route of a request and the values of its path's parameters; or the answer where there is none.
-pub fn route<'p>(api: &Api, method: &str, path: &'p str) -> Result<(&'static Route, Vec<&'p str>), HttpResponse> {
+pub fn route<'p>(api: &Api, method: &str, path: &'p str) -> Result<(&'static Route, Vec<Cow<'p, str>>), HttpResponse> {
     let path = path.split(['?', '#']).next().unwrap_or_default();
     let mut allowed = Vec::new();
     for route in api.routes {
@@ -32,14 +36,18 @@ pub fn route<'p>(api: &Api, method: &str, path: &'p str) -> Result<(&'static Rou
 }
 
 /// The values of a pattern's `:names`, if the path is of that pattern. A slash at the end does not matter.
-fn parameters<'p>(pattern: &str, path: &'p str) -> Option<Vec<&'p str>> {
+fn parameters<'p>(pattern: &str, path: &'p str) -> Option<Vec<Cow<'p, str>>> {
     let mut values = Vec::new();
     let mut names = pattern.split('/');
     let mut parts = path.strip_suffix('/').unwrap_or(path).split('/');
     loop {
         match (names.next(), parts.next()) {
             (None, None) => return Some(values),
-            (Some(name), Some(part)) if name.starts_with(':') && !part.is_empty() => values.push(part),
+            (Some(name), Some(part)) if name.starts_with(':') && !part.is_empty() => {
+                let decoded = percent_decode_str(part).decode_utf8_lossy();
+                // What no id and no reference has stays as it came.
+                values.push(if decoded.contains(char::is_control) { part.into() } else { decoded });
+            }
             (Some(name), Some(part)) if name == part => {}
             _ => return None,
         }
@@ -52,19 +60,30 @@ impl Api {
         HttpResponse { status, headers: Vec::new(), body: (self.error)(status, message) }
     }
 
-    /// An error of the domain in the API's own shape and words.
-    pub fn refuse_error(&self, error: &Error) -> HttpResponse {
-        self.refuse(error.http_status(), &self.message(error))
+    /// An error that was found while the request was read, in the API's own shape. It is in its words already.
+    pub fn refuse_reading(&self, error: &Error) -> HttpResponse {
+        self.refuse(error.http_status(), &self.message(error, |argument| argument))
     }
 
-    /// Arguments are called what the API calls them.
-    fn message(&self, error: &Error) -> String {
+    /// An error of the domain in the API's own shape and words: arguments are called what the API calls them.
+    pub fn refuse_error(&self, error: &Error) -> HttpResponse {
+        self.refuse(error.http_status(), &self.message(error, |argument| self.argument(argument)))
+    }
+
+    fn message<'n>(&self, error: &'n Error, called: impl Fn(&'n str) -> &'n str) -> String {
         match error {
-            Error::NullArgument { argument } => format!("{} is required", self.argument(argument)),
+            Error::NullArgument { argument } => format!("{} is required", called(argument)),
             Error::InvalidArgument { argument, fault }
             | Error::OutOfRange { argument, fault }
-            | Error::Malformed { argument, fault } => format!("{} {fault}", self.argument(argument)),
-            Error::InvalidApiKey | Error::NotAuthenticated { .. } => "Invalid API key".to_owned(),
+            | Error::Malformed { argument, fault } => format!("{} {fault}", called(argument)),
+            Error::CursorNotFound { argument, what } => format!("{} does not name a {what}", called(argument)),
+            Error::SessionNotFound { checkout_session_id } => {
+                Error::NoSuchSession { id: (self.id)(*checkout_session_id) }.to_string()
+            }
+            Error::InvalidApiKey | Error::NotAuthenticated { .. } | Error::Unauthorized { .. } => {
+                "Invalid API key".to_owned()
+            }
+            Error::NotAllowed { .. } => "A publishable API key may not do this".to_owned(),
             error => error.to_string(),
         }
     }
@@ -82,7 +101,8 @@ mod tests {
     fn paths_have_parameters() {
         assert_eq!(parameters("/checkout-sessions", "/checkout-sessions"), Some(vec![]));
         assert_eq!(parameters("/checkout-sessions", "/checkout-sessions/"), Some(vec![]));
-        assert_eq!(parameters("/a/:id/expire", "/a/cs_1/expire"), Some(vec!["cs_1"]));
+        assert_eq!(parameters("/a/:id/expire", "/a/cs_1/expire"), Some(vec!["cs_1".into()]));
+        assert_eq!(parameters("/a/:reference", "/a/ORD%2F45%20%C3%A9"), Some(vec!["ORD/45 é".into()]));
         for path in ["/a//expire", "/a/cs_1", "/a/cs_1/expire/now", "a/cs_1/expire", "", "/A/cs_1/expire"] {
             assert_eq!(parameters("/a/:id/expire", path), None, "{path}");
         }

@@ -18,7 +18,7 @@ fn read<R>(
     let (Some(headers), Some(query)) = (headers.as_object(), query.as_object()) else { unreachable!("objects") };
     let request = HttpRequest { parameters, headers, query, body };
     let result: Result<Operation, Error> = (route.read)(&request);
-    result.map(use_it).map_err(|error| api.refuse_error(&error))
+    result.map(use_it).map_err(|error| api.refuse_reading(&error))
 }
 
 /// Reads a request that creates a session, and looks at what it asks for.
@@ -54,7 +54,7 @@ pub fn looked_up(api: &Api, path: &str) -> Result<String, (u16, String)> {
     let empty = Value::Object(Default::default());
     read(api, "GET", path, &empty, &empty, &Value::Null, |operation| match operation {
         Operation::Get(Lookup::Id(id)) | Operation::PaymentMethods(id) => id.to_string(),
-        Operation::Get(Lookup::Reference(reference)) => reference.to_owned(),
+        Operation::Get(Lookup::IdOrReference(text)) => text.to_owned(),
         _ => unreachable!("it looks something up"),
     })
     .map_err(|response| (response.status, response.body))

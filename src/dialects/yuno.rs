@@ -37,8 +37,10 @@ pub const API: Api = Api {
             publishable: false,
         },
     ],
+    id: |id| id.to_string(),
     arguments: &[
         ("currency_code", "amount.currency"),
+        ("amount", "amount.value"),
         ("reference", "merchant_order_id"),
         ("description", "payment_description"),
         ("success_url", "callback_url"),
@@ -51,8 +53,8 @@ pub const API: Api = Api {
 fn create<'a>(request: &'a HttpRequest<'a>) -> Result<Operation<'a>> {
     let body = request.body()?;
     let amount = read::required("amount", read::object(body, "amount")?)?;
-    let currency = read::required("amount.currency", read::bounded_text(amount, "currency", 3, 3)?)?;
-    let value = read::required("amount.value", read::decimal(amount, "value")?)?;
+    let currency = read::required("amount.currency", read::bounded_text(amount, "amount.currency", 3, 3)?)?;
+    let value = read::required("amount.value", read::decimal(amount, "amount.value")?)?;
     if value.normalize().scale() > 4 {
         return Err(Error::invalid("amount.value", "must be a multiple of 0.0001"));
     }
@@ -265,6 +267,8 @@ mod tests {
             (json!({"amount": {"currency": "USD"}}), "amount.value is required"),
             (json!({"amount": {"currency": "USD", "value": 0.00001}}), "amount.value must be a multiple of 0.0001"),
             (json!({"amount": {"value": 1}}), "amount.currency is required"),
+            (json!({"amount": {"value": 1, "currency": "US"}}), "amount.currency must have 3 characters"),
+            (json!({"amount": {"value": "1", "currency": "USD"}}), "amount.value must be a number"),
             (json!({"country": null}), "country is required"),
             (json!({"country": "COL"}), "country must have 2 characters"),
             (json!({"customer_id": "1"}), "customer_id must have between 36 and 64 characters"),

@@ -1,26 +1,44 @@
 //! A piece of work that leaves nothing behind if it is refused.
 
+use std::panic::AssertUnwindSafe;
+
 use pgrx::pg_sys;
+use pgrx::prelude::*;
 
 use crate::domain::Result;
 
-/// Does `work` in a subtransaction, which is rolled back if it ends with an error of the domain. An error of the server
-/// goes on as it is.
+/// Does `work` in a subtransaction, which is rolled back if it ends with an error of the domain, or of the server; the
+/// latter goes on then. To leave the subtransaction open would be to leave it, and the rights of the function's owner, to a
+/// caller who catches the error.
 pub fn undone_if_refused<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    // SAFETY: as PL/pgSQL does it for a block with EXCEPTION: the memory context and the resource owner are put back, and an
-    // error that the server raises aborts the whole.
-    unsafe {
-        let context = pg_sys::CurrentMemoryContext;
-        let owner = pg_sys::CurrentResourceOwner;
+    // SAFETY: as PL/pgSQL does it for a block with EXCEPTION: the memory context and the resource owner are put back.
+    let (context, owner) = unsafe {
+        let before = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
         pg_sys::BeginInternalSubTransaction(std::ptr::null());
-        pg_sys::MemoryContextSwitchTo(context);
-        let result = work();
-        match result {
-            Ok(_) => pg_sys::ReleaseCurrentSubTransaction(),
-            Err(_) => pg_sys::RollbackAndReleaseCurrentSubTransaction(),
+        pg_sys::MemoryContextSwitchTo(before.0);
+        before
+    };
+    let end = move |refused: bool| {
+        // SAFETY: as above; the subtransaction that was begun is the current one.
+        unsafe {
+            pg_sys::MemoryContextSwitchTo(context);
+            if refused {
+                pg_sys::RollbackAndReleaseCurrentSubTransaction();
+            } else {
+                pg_sys::ReleaseCurrentSubTransaction();
+            }
+            pg_sys::MemoryContextSwitchTo(context);
+            pg_sys::CurrentResourceOwner = owner;
         }
-        pg_sys::MemoryContextSwitchTo(context);
-        pg_sys::CurrentResourceOwner = owner;
+    };
+    PgTryBuilder::new(AssertUnwindSafe(move || {
+        let result = work();
+        end(result.is_err());
         result
-    }
+    }))
+    .catch_others(move |error| {
+        end(true);
+        error.rethrow()
+    })
+    .execute()
 }

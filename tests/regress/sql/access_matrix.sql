@@ -49,6 +49,9 @@ INSERT INTO testing.access_calls VALUES
     ('public_checkout_session', format('%L, %L', :'open', :'secret')),
     ('record_payment', format('%L, ''access-2'', ''succeeded''', :'open')),
     ('recover_checkout_session', quote_literal(:'expired')),
+    -- Its refusals are answers.
+    ('handle_request', format('''lomi'', ''GET'', %L', '/checkout-sessions/' || :'open')),
+    ('render_webhook_event', format('%L, ''lomi''', :'event')),
     ('redeliver_webhook_events', format('''{%s}''', :'event')),
     ('redirect_url', format('''https://shop.example'', %L', :'open')),
     ('revoke_access', '''access_secret'', ''secret'''),

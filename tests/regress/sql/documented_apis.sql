@@ -166,7 +166,7 @@ RESET lock_timeout;
 SELECT testing.dblink_disconnect('holder');
 DROP EXTENSION dblink;
 -- A trigger of the administrator's that fails
-CREATE FUNCTION testing.closed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'closed on Sundays' USING ERRCODE = 'PT503'; END $$;
+CREATE FUNCTION testing.closed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'closed on Sundays' USING ERRCODE = 'check_violation'; END $$;
 CREATE TRIGGER closed BEFORE INSERT ON checkout_data.checkout_sessions FOR EACH ROW EXECUTE FUNCTION testing.closed();
 SET SESSION AUTHORIZATION documented_web;
 SELECT testing.row_counts() AS before \gset

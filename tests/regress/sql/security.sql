@@ -68,7 +68,7 @@ SELECT checkout.create_organization('Security') AS organization \gset
 SET checkout_sessions.organization_id = :'organization';
 SELECT testing.new_session() AS id \gset
 SELECT change, testing.outcome(format('UPDATE checkout_data.checkout_sessions SET %s WHERE checkout_session_id = %L', change, :'id')) LIKE '23514: %' AS refused FROM unnest(ARRAY[
-    'status = ''complete''', 'payment_status = ''paid''', 'status = ''canceled''', 'amount = 0', 'amount = 0.00001', 'amount = ''NaN''', 'amount = 1e15', 'currency_code = ''usd''', 'customer_id = NULL',
+    'status = ''complete''', 'payment_status = ''paid''', 'status = ''canceled''', 'amount = 0', 'amount = 0.00001', 'amount = ''NaN''', 'amount = 1e15', 'currency_code = ''usd''',
     'expires_at = created_at', 'lease_expires_at = now()', 'payment_status = ''processing''', 'status = ''expired'', payment_status = ''processing'', lease_expires_at = now()', 'environment = ''prod''',
     'quantity = 0', 'max_retry_attempts = 11', 'attempts = -1', 'metadata = ''[]''', 'country = ''uk''', 'reference_policy = ''any''', 'event_count = -1']) AS change;
 SELECT testing.outcome(format('INSERT INTO checkout_data.webhook_outbox (organization_id, environment, checkout_session_id, sequence, event_type, created_at, session_status, session_attempts, next_attempt_at)
