@@ -341,6 +341,7 @@ CREATE TABLE checkout_data.checkout_sessions (
     recovered_from uuid,
     created_by text,
     created_with checkout_data.api_key_kind NOT NULL DEFAULT 'secret',
+    id_prefix text,
     trace_id text,
     title text,
     description text,
@@ -379,6 +380,7 @@ COMMENT ON COLUMN checkout_data.checkout_sessions.deadline IS 'When an open sess
 COMMENT ON COLUMN checkout_data.checkout_sessions.expiring_notice_at IS 'When checkout.session.expiring is due; NULL when it never is or has been written.';
 COMMENT ON COLUMN checkout_data.checkout_sessions.event_count IS 'How many webhook events the session has had: the sequence of the last one.';
 COMMENT ON COLUMN checkout_data.checkout_sessions.created_with IS 'publishable: a browser made it, and named its amount. Such a session is not under the reference policy, and no server is given it for its own.';
+COMMENT ON COLUMN checkout_data.checkout_sessions.id_prefix IS 'What takes the place of {CHECKOUT_SESSION_ID} begins with this, and has no hyphens; NULL: it is the UUID.';
 COMMENT ON COLUMN checkout_data.checkout_sessions.reference_policy IS 'Which uniqueness of the reference this session was created under.';
 
 -- Serves the worker: what is due, in order. Every session leaves it with its terminal transition.
@@ -551,6 +553,15 @@ CREATE FUNCTION checkout_data.session_at(
     $$;
 COMMENT ON FUNCTION checkout_data.session_at IS 'A session as callers see it at a time.';
 
+CREATE FUNCTION checkout_data.redirect_url_of(s checkout_data.checkout_sessions, url text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT pg_catalog.replace(url, '{CHECKOUT_SESSION_ID}', CASE
+        WHEN s.id_prefix IS NULL THEN s.checkout_session_id::pg_catalog.text
+        ELSE pg_catalog.concat(s.id_prefix, pg_catalog.replace(s.checkout_session_id::pg_catalog.text, '-', '')) END)
+    $$;
+COMMENT ON FUNCTION checkout_data.redirect_url_of IS 'A URL of a session, with its id filled in as its API writes it.';
+
 CREATE FUNCTION checkout_data.public_session_at(
     s checkout_data.checkout_sessions, organization_name text, at timestamptz
 )
@@ -564,8 +575,8 @@ CREATE FUNCTION checkout_data.public_session_at(
         checkout_data.effective_payment_status(s.payment_status, s.lease_expires_at, at),
         s.expires_at,
         CASE WHEN s.status OPERATOR(pg_catalog.=) 'complete'
-            THEN checkout.redirect_url(s.success_url, s.checkout_session_id) END,
-        checkout.redirect_url(s.cancel_url, s.checkout_session_id)
+            THEN checkout_data.redirect_url_of(s, s.success_url) END,
+        checkout_data.redirect_url_of(s, s.cancel_url)
     )::checkout.public_checkout_session
     $$;
 COMMENT ON FUNCTION checkout_data.public_session_at IS 'A session as its buyer sees it at a time: without personal data, and without the success_url before it is paid.';

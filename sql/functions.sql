@@ -45,6 +45,15 @@ CREATE FUNCTION checkout_data.session_at(
     $$;
 COMMENT ON FUNCTION checkout_data.session_at IS 'A session as callers see it at a time.';
 
+CREATE FUNCTION checkout_data.redirect_url_of(s checkout_data.checkout_sessions, url text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT pg_catalog.replace(url, '{CHECKOUT_SESSION_ID}', CASE
+        WHEN s.id_prefix IS NULL THEN s.checkout_session_id::pg_catalog.text
+        ELSE pg_catalog.concat(s.id_prefix, pg_catalog.replace(s.checkout_session_id::pg_catalog.text, '-', '')) END)
+    $$;
+COMMENT ON FUNCTION checkout_data.redirect_url_of IS 'A URL of a session, with its id filled in as its API writes it.';
+
 CREATE FUNCTION checkout_data.public_session_at(
     s checkout_data.checkout_sessions, organization_name text, at timestamptz
 )
@@ -58,8 +67,8 @@ CREATE FUNCTION checkout_data.public_session_at(
         checkout_data.effective_payment_status(s.payment_status, s.lease_expires_at, at),
         s.expires_at,
         CASE WHEN s.status OPERATOR(pg_catalog.=) 'complete'
-            THEN checkout.redirect_url(s.success_url, s.checkout_session_id) END,
-        checkout.redirect_url(s.cancel_url, s.checkout_session_id)
+            THEN checkout_data.redirect_url_of(s, s.success_url) END,
+        checkout_data.redirect_url_of(s, s.cancel_url)
     )::checkout.public_checkout_session
     $$;
 COMMENT ON FUNCTION checkout_data.public_session_at IS 'A session as its buyer sees it at a time: without personal data, and without the success_url before it is paid.';

@@ -121,6 +121,7 @@ CREATE TABLE checkout_data.checkout_sessions (
     recovered_from uuid,
     created_by text,
     created_with checkout_data.api_key_kind NOT NULL DEFAULT 'secret',
+    id_prefix text,
     trace_id text,
     title text,
     description text,
@@ -159,6 +160,7 @@ COMMENT ON COLUMN checkout_data.checkout_sessions.deadline IS 'When an open sess
 COMMENT ON COLUMN checkout_data.checkout_sessions.expiring_notice_at IS 'When checkout.session.expiring is due; NULL when it never is or has been written.';
 COMMENT ON COLUMN checkout_data.checkout_sessions.event_count IS 'How many webhook events the session has had: the sequence of the last one.';
 COMMENT ON COLUMN checkout_data.checkout_sessions.created_with IS 'publishable: a browser made it, and named its amount. Such a session is not under the reference policy, and no server is given it for its own.';
+COMMENT ON COLUMN checkout_data.checkout_sessions.id_prefix IS 'What takes the place of {CHECKOUT_SESSION_ID} begins with this, and has no hyphens; NULL: it is the UUID.';
 COMMENT ON COLUMN checkout_data.checkout_sessions.reference_policy IS 'Which uniqueness of the reference this session was created under.';
 
 -- Serves the worker: what is due, in order. Every session leaves it with its terminal transition.

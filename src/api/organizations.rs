@@ -39,6 +39,7 @@ impl Changes<'_> {
         let before = settings.lifetime;
         Ok(Settings {
             customer_required: settings.customer_required,
+            id_prefix: settings.id_prefix,
             lifetime: Lifetime {
                 default: span("default_lifetime", self.default_lifetime, before.default)?,
                 minimum: span("minimum_lifetime", self.minimum_lifetime, before.minimum)?,

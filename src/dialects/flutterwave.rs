@@ -30,7 +30,7 @@ pub const API: Api = Api {
         max_retry_attempts: Some(3),
         // "This must be unique across all your transactions."
         reference_policy: Some(ReferencePolicy::Unique),
-        sub_minor_amounts: None,
+        ..Policy::STANDARD
     },
     routes: &[Route { method: "POST", path: "/checkout/sessions", read: create, publishable: false }],
     id: |id| id.to_string(),

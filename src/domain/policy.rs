@@ -16,6 +16,8 @@ pub struct Policy {
     pub reference_policy: Option<ReferencePolicy>,
     /// Whether amounts may be finer than the currency's smallest unit.
     pub sub_minor_amounts: Option<bool>,
+    /// What ids begin with where they are not written as a UUID.
+    pub id_prefix: Option<&'static str>,
 }
 
 impl Policy {
@@ -26,6 +28,7 @@ impl Policy {
         max_retry_attempts: None,
         reference_policy: None,
         sub_minor_amounts: None,
+        id_prefix: None,
     };
 
     /// A lifetime that nobody can choose.
@@ -38,6 +41,7 @@ impl Policy {
         settings.lifetime = self.lifetime.unwrap_or(settings.lifetime);
         settings.max_retry_attempts = self.max_retry_attempts.unwrap_or(settings.max_retry_attempts);
         settings.reference_policy = self.reference_policy.unwrap_or(settings.reference_policy);
+        settings.id_prefix = self.id_prefix;
         settings.sub_minor_amounts = self.sub_minor_amounts.unwrap_or(settings.sub_minor_amounts);
     }
 }

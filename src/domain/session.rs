@@ -18,6 +18,8 @@ use super::validate as check;
 pub struct Settings {
     /// Whether a session needs a customer_id or a customer_email.
     pub customer_required: bool,
+    /// What ids begin with in URLs where they are not written as a UUID.
+    pub id_prefix: Option<&'static str>,
     pub lifetime: Lifetime,
     pub max_retry_attempts: i32,
     pub reference_policy: ReferencePolicy,
@@ -41,6 +43,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             customer_required: true,
+            id_prefix: None,
             lifetime: Lifetime {
                 default: TimeDelta::minutes(60),
                 minimum: TimeDelta::seconds(1),
@@ -126,6 +129,7 @@ pub struct NewSession {
     pub payment_methods: Vec<String>,
     pub url: Option<String>,
     pub reference_policy: &'static str,
+    pub id_prefix: Option<&'static str>,
 }
 
 impl Request<'_> {
@@ -187,6 +191,7 @@ impl Request<'_> {
             payment_methods,
             url: session_url(settings, checkout_session_id),
             reference_policy: reference_policy.constraint(),
+            id_prefix: settings.id_prefix,
         })
     }
 }

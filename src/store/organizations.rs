@@ -48,6 +48,7 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
     };
     Ok(Some(Settings {
         customer_required: Policy::STANDARD.customer_required,
+        id_prefix: Policy::STANDARD.id_prefix,
         lifetime: Lifetime {
             default: datum::from_interval("default_lifetime", default)?,
             minimum: datum::from_interval("minimum_lifetime", minimum)?,

@@ -29,11 +29,11 @@ macro_rules! insert {
              allow_quantity, allow_coupon_code, require_billing_address, is_spi, is_pos, reference, reference_policy, \
              created_by, title, description, product_id, price_id, subscription_id, payment_link_id, country, \
              customer_id, customer_email, customer_name, customer_phone, success_url, cancel_url, url, payment_methods, \
-             metadata, trace_id, created_with) \
+             metadata, trace_id, created_with, id_prefix) \
              VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
-             $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, COALESCE($34, '{}'), $35, $36)",
+             $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, COALESCE($34, '{}'), $35, $36, $37)",
             $tail,
-            " RETURNING checkout_data.session_at(s, $6, false, $37)"
+            " RETURNING checkout_data.session_at(s, $6, false, $38)"
         )
     };
 }
@@ -88,6 +88,7 @@ pub fn insert(
         metadata.into(),
         request.trace_id.into(),
         caller.kind.as_str().into(),
+        session.id_prefix.into(),
         client_secret.into(),
     ];
     let statement = if unless_taken { &INSERT_UNLESS_TAKEN } else { &INSERT };
@@ -98,11 +99,11 @@ statement!(
     CLONE,
     Write,
     "INSERT INTO checkout_data.checkout_sessions AS s (organization_id, environment, checkout_session_id, recovered_from, \
-     created_at, updated_at, expires_at, expiring_notice_at, url, created_by, reference_policy, created_with, amount, \
+     created_at, updated_at, expires_at, expiring_notice_at, url, created_by, reference_policy, created_with, id_prefix, amount, \
      currency_code, max_retry_attempts, quantity, allow_quantity, allow_coupon_code, require_billing_address, is_spi, is_pos, reference, \
      title, description, product_id, price_id, subscription_id, payment_link_id, country, customer_id, customer_email, \
      customer_name, customer_phone, success_url, cancel_url, payment_methods, metadata) \
-     SELECT o.organization_id, o.environment, $4, o.checkout_session_id, $5, $5, $6, $7, $8, $9, $10, o.created_with, o.amount, \
+     SELECT o.organization_id, o.environment, $4, o.checkout_session_id, $5, $5, $6, $7, $8, $9, $10, o.created_with, o.id_prefix, o.amount, \
      o.currency_code, o.max_retry_attempts, o.quantity, o.allow_quantity, o.allow_coupon_code, o.require_billing_address, \
      o.is_spi, o.is_pos, o.reference, o.title, o.description, o.product_id, o.price_id, o.subscription_id, \
      o.payment_link_id, o.country, o.customer_id, o.customer_email, o.customer_name, o.customer_phone, o.success_url, \

@@ -10,7 +10,7 @@ from gateway import BASE_URL, EXAMPLE, Gateway, Shop
 
 @pytest.fixture(scope="module")
 def world():
-    server = Server("gw-tests")
+    server = Server("py-gateway")
     server.remove()
     server.start("log_statement=all")
     try:

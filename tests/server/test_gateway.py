@@ -69,7 +69,7 @@ def test_publishable_key_may_initialize_a_kobo_session_and_nothing_else(gateway,
     if path == CREATE["kobo"]:
         assert answer.status == 200 and shop.count() == before + 1
     else:
-        message = "a publishable API key may not call this function"
+        message = "A publishable API key may not do this"
         assert (answer.status, answer.text) == (403, error(api, 403, message))
         assert shop.count() == before
 
