@@ -40,6 +40,12 @@ def wait_until(condition, within=5.0):
         time.sleep(0.03)
 
 
+def when_there(copy, session):
+    """Waits until the standby has a session."""
+    wait_until(lambda: copy.sql("SELECT 1 FROM checkout_data.checkout_sessions WHERE checkout_session_id = %s", session))
+    return session
+
+
 def run(*command, **options):
     """Runs a program and returns what it wrote."""
     options = {"cwd": ROOT, "env": ENVIRONMENT, "text": True, "capture_output": True, **options}
@@ -135,6 +141,7 @@ class Database:
         self.server = server
         self.name = name
         self.shop = f"role_of_{name}"
+        self.web = f"web_of_{name}"
 
     def connect(self, user="postgres"):
         connection = psycopg2.connect(
@@ -172,6 +179,18 @@ class Database:
         """Creates a checkout session as the shop; its id."""
         arguments = {"amount": 10, "currency_code": "USD", "customer_id": "c1", "expires_in": expires_in, **arguments}
         return self.call("create_checkout_session", **arguments)[0]["checkout_session_id"]
+
+    def create_api_key(self, kind="secret", environment="live", **arguments):
+        """Creates an API key of the shop's organization; the key."""
+        named = "".join(f", {name} => %s" for name in arguments)
+        return self.value(f"SELECT api_key FROM checkout.create_api_key(%s, %s, %s{named})",
+                          self.organization_id, kind, environment, *arguments.values())
+
+    def create_web_role(self):
+        """A role of clients that have nothing but their API key; its name."""
+        self.sql(f"CREATE ROLE {self.web} LOGIN")
+        self.sql("SELECT checkout.grant_access(%s, 'request')", self.web)
+        return self.web
 
     def insert_sessions(self, count, every="0 s"):
         """Stores open sessions past the API: the first is due now, each further one `every` later. Wakes nobody."""
@@ -269,9 +288,24 @@ def new_server():
             server.remove()
 
 
+@pytest.fixture
+def pair(new_server):
+    """A primary whose worker is disabled, so that what is overdue stays, its standby, and a database on both."""
+    primary = new_server("checkout_sessions.worker_enabled=off")
+    db = primary.create_database()
+    standby = new_server(start=False)
+    run("install", "-d", "-m", "700", *(["-o", "postgres"] if AS_SERVER_USER else []), standby.dir)
+    run(*AS_SERVER_USER, primary.bin / "pg_basebackup", "-h", primary.dir, "-p", "54321", "-U", "postgres",
+        "-D", standby.data, "--checkpoint=fast", "--no-sync", "--write-recovery-conf", cwd="/")
+    standby.start("wal_retrieve_retry_interval=100ms")
+    copy = standby.database(db.name)
+    wait_until(lambda: "started streaming" in standby.log(), within=10)
+    return db, copy
+
+
 @pytest.fixture(scope="session")
 def minute():
-    """Three databases with a session each that is due, and that the launcher has not heard of."""
+    """Three databases with a session that is due, and that the launcher has not heard of; and one where a key was used."""
     server = Server("py-minute")
     server.remove()
     server.start("max_prepared_transactions=1")
@@ -282,11 +316,13 @@ def minute():
         cursor.execute("SELECT checkout.create_checkout_session(10, 'USD', customer_id => 'c1', expires_in => '1 second')")
         cursor.execute("PREPARE TRANSACTION 'sale'")
     prepared.sql("COMMIT PREPARED 'sale'")
+    used = server.create_database()
+    used.sql("SELECT checkout.authenticate(%s)", used.create_api_key())
     source.insert_sessions(1)
     server.database().sql(f"CREATE DATABASE copy TEMPLATE {source.name}")
     copy = server.database("copy")
     copy.shop = source.shop
-    yield {"source": source, "prepared": prepared, "copy": copy}
+    yield {"source": source, "prepared": prepared, "copy": copy, "used": used}
     try:
         server.check()
     finally:

@@ -110,9 +110,23 @@ WITH session AS (
     UNION ALL
     -- The tests note the key in the metadata, for a session does not know it.
     SELECT 'two sessions for one idempotency key', s.organization_id, s.environment, s.checkout_session_id
-    FROM session s JOIN session other USING (organization_id, environment)
+    FROM session s JOIN session other USING (organization_id, environment, created_with)
     WHERE s.metadata ? 'idempotency_key' AND s.metadata ->> 'idempotency_key' = other.metadata ->> 'idempotency_key'
         AND s.checkout_session_id > other.checkout_session_id
+    UNION ALL
+    SELECT 'idempotency key of a server for a session of a browser, or the other way round', k.organization_id, k.environment,
+        k.checkout_session_id
+    FROM checkout_data.idempotency_keys k JOIN session s USING (organization_id, environment, checkout_session_id)
+    WHERE k.created_with <> s.created_with
+    UNION ALL
+    SELECT 'session of a browser under a reference policy', organization_id, environment, checkout_session_id
+    FROM session WHERE created_with = 'publishable' AND reference_policy <> 'none'
+    UNION ALL
+    SELECT 'API key replaced by none of its kind', k.organization_id, k.environment, NULL
+    FROM checkout_data.api_keys k LEFT JOIN checkout_data.api_keys r
+        ON r.api_key_id = k.replaced_by AND r.api_key_id <> k.api_key_id
+            AND (r.organization_id, r.environment, r.kind) = (k.organization_id, k.environment, k.kind)
+    WHERE k.replaced_by IS NOT NULL AND r.api_key_id IS NULL
     UNION ALL
     SELECT 'recovered from no expired session of its tenant', s.organization_id, s.environment, s.checkout_session_id
     FROM session s LEFT JOIN session o

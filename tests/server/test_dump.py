@@ -3,12 +3,14 @@
 import pytest
 from conftest import AS_SERVER_USER, run
 
-TABLES = ["organizations", "checkout_sessions", "idempotency_keys", "payments", "webhook_outbox"]
+TABLES = ["organizations", "api_keys", "checkout_sessions", "idempotency_keys", "payments", "webhook_outbox"]
 
 
 def fill(db):
-    """A session in every state, with keys, payments, and events that are pending, leased, delivered and dead."""
+    """A session in every state, with idempotency keys, payments, API keys, and events that are pending, leased, delivered and dead."""
     db.create("1 hour", idempotency_key="k1", reference="r1", metadata='{"a": [1, "two", null]}', customer_name="Zoë")
+    db.sql("SELECT checkout.roll_api_key(%s)", db.create_api_key(name="Zoë", payment_methods=["card"])[:20])
+    db.sql("SELECT checkout.revoke_api_key(%s)", db.create_api_key("publishable", "test")[:20])
     processing, paid, failed, retried, expired = (db.create("1 hour") for _ in range(5))
     db.call("begin_payment", checkout_session_id=processing, payment_id="processing", lease="10 minutes")
     db.call("record_payment", checkout_session_id=paid, payment_id="paid", outcome="succeeded")

@@ -5,9 +5,9 @@ from contextlib import closing
 import pytest
 from conftest import INVARIANTS
 
-SESSIONS, PAYMENTS, EVENTS, KEYS = (
-    f"checkout_data.{table}" for table in ("checkout_sessions", "payments", "webhook_outbox", "idempotency_keys"))
-# What is found, and what is done to the row whose session has the title of the second word.
+SESSIONS, PAYMENTS, EVENTS, KEYS, API_KEYS = (
+    f"checkout_data.{table}" for table in ("checkout_sessions", "payments", "webhook_outbox", "idempotency_keys", "api_keys"))
+# What is found, and what is done to the row whose session has the title of the second word, or to the API key.
 FAULTS = [
     ("complete without exactly one succeeded payment", "paid", f"DELETE FROM {PAYMENTS}"),
     ("payment succeeded, and its session does not say so", "paid", f"UPDATE {PAYMENTS} SET amount = 11"),
@@ -29,6 +29,13 @@ FAULTS = [
     ("events do not go from 1 to event_count", "open", f"UPDATE {SESSIONS} SET event_count = 1"),
     ("idempotency key without a session of its tenant", "open", f"UPDATE {KEYS} SET organization_id = gen_random_uuid()"),
     ("two sessions for one idempotency key", "paid", f"UPDATE {SESSIONS} SET metadata = '{{\"idempotency_key\": \"k1\"}}'"),
+    ("idempotency key of a server for a session of a browser, or the other way round", "open",
+     f"UPDATE {KEYS} SET created_with = 'publishable'"),
+    ("session of a browser under a reference policy", "open",
+     f"UPDATE {SESSIONS} SET created_with = 'publishable', reference_policy = 'unique'"),
+    ("API key replaced by none of its kind", "key", f"UPDATE {API_KEYS} SET kind = 'publishable'"),
+    ("API key replaced by none of its kind", "key", f"UPDATE {API_KEYS} SET replaced_by = api_key_id"),
+    ("API key replaced by none of its kind", "key", f"UPDATE {API_KEYS} SET replaced_by = 'sk_live_000000000000'"),
     ("recovered from no expired session of its tenant", "open", f"UPDATE {SESSIONS} SET recovered_from = checkout_session_id"),
     ("session without an organization", "open", f"UPDATE {SESSIONS} SET organization_id = gen_random_uuid()"),
 ]
@@ -44,6 +51,8 @@ def whole(shared_server):
     db.call("expire_checkout_session", checkout_session_id=sessions["late"])
     for title in ("paid", "late"):
         db.call("record_payment", checkout_session_id=sessions[title], payment_id=f"p-{title}", outcome="succeeded")
+    sessions["key"] = db.create_api_key()[:20]
+    db.sql("SELECT checkout.roll_api_key(%s)", sessions["key"])
     assert db.sql(INVARIANTS) == []
     yield db, sessions
     shared_server.drop_databases()
@@ -60,7 +69,8 @@ def test_fault_is_found(whole, fault, title, statement):
         for row in cursor.fetchall():
             cursor.execute(row["drop"])
         where = "AND" if "WHERE" in statement else "WHERE"
-        cursor.execute(f"{statement} {where} checkout_session_id = %s", [sessions[title]])
+        named = "api_key_id" if title == "key" else "checkout_session_id"
+        cursor.execute(f"{statement} {where} {named} = %s", [sessions[title]])
         assert cursor.rowcount >= 1
         cursor.execute(INVARIANTS)
         assert fault in {row["what"] for row in cursor.fetchall()}

@@ -2,28 +2,7 @@
 
 import psycopg2
 import pytest
-from conftest import AS_SERVER_USER, run, wait_until
-
-
-@pytest.fixture
-def pair(new_server):
-    """A primary whose worker is disabled, so that what is overdue stays, its standby, and a database on both."""
-    primary = new_server("checkout_sessions.worker_enabled=off")
-    db = primary.create_database()
-    standby = new_server(start=False)
-    run("install", "-d", "-m", "700", *(["-o", "postgres"] if AS_SERVER_USER else []), standby.dir)
-    run(*AS_SERVER_USER, primary.bin / "pg_basebackup", "-h", primary.dir, "-p", "54321", "-U", "postgres",
-        "-D", standby.data, "--checkpoint=fast", "--no-sync", "--write-recovery-conf", cwd="/")
-    standby.start("wal_retrieve_retry_interval=100ms")
-    copy = standby.database(db.name)
-    wait_until(lambda: "started streaming" in standby.log(), within=10)
-    return db, copy
-
-
-def when_there(copy, session):
-    """Waits until the standby has a session."""
-    wait_until(lambda: copy.sql("SELECT 1 FROM checkout_data.checkout_sessions WHERE checkout_session_id = %s", session))
-    return session
+from conftest import when_there
 
 
 def test_reads_on_a_standby_show_what_is_overdue_as_expired(pair):
@@ -50,6 +29,8 @@ def test_writes_on_a_standby_are_refused_as_read_only(pair):
         lambda: copy.sql("SELECT checkout.expire_due_checkout_sessions()"),
         lambda: copy.sql("SELECT checkout.claim_webhook_events()"),
         lambda: copy.sql("SELECT checkout.create_organization('Other')"),
+        lambda: copy.sql("SELECT checkout.create_api_key(%s, 'secret', 'live')", db.organization_id),
+        lambda: copy.sql("SELECT checkout.rotate_client_secrets(%s)", db.organization_id),
     ]
     codes = []
     for write in writes:

@@ -17,3 +17,8 @@ def test_session_of_a_prepared_transaction_is_found(minute):
 def test_session_stored_past_the_functions_is_found(minute):
     source = minute["source"]
     wait_until(lambda: source.expired_count() == 1, within=65)
+
+
+def test_use_of_an_api_key_is_written_down(minute):
+    used = minute["used"]
+    wait_until(lambda: used.value("SELECT last_used_at FROM checkout.list_api_keys()"), within=65)

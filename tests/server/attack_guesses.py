@@ -1,0 +1,311 @@
+"""Attacks by guesses: ids, cursors, keys and references of another tenant, and answers that tell whether they exist."""
+
+import base64
+import json
+import uuid
+
+from attack_lab import Attack
+
+VICTIMS = ["alpha live", "alpha test", "bravo test"]
+INTRUDERS = ["B's secret key", "B's role", "A's publishable key", "A's browser", "anonymous"]
+CREATE = "SELECT * FROM checkout.create_checkout_session(amount => 10, currency_code => 'USD', {})"
+
+# What takes the id of a session, and in which state the session is that suits it best.
+BY_SESSION = {
+    "get_checkout_session(%s)": "complete",
+    "expire_checkout_session(%s)": "open",
+    "recover_checkout_session(%s)": "expired",
+    "recover_checkout_session(%s, expires_in => '1 hour')": "open",
+    "begin_payment(%s, 'guess')": "open",
+    "begin_payment(%s, 'guess', lease => '15 minutes')": "processing",
+    "record_payment(%s, 'guess', 'succeeded')": "open",
+    "record_payment(%s, 'guess', 'failed')": "processing",
+    "record_payment(%s, 'guess', 'succeeded', amount => 1)": "complete",
+    "list_payments(%s)": "failed",
+    "list_webhook_events(%s)": "complete",
+    "list_webhook_events(%s, status => 'pending')": "failed",
+    "list_checkout_sessions(starting_after => %s)": "open",
+    "list_checkout_sessions(ending_before => %s)": "open",
+    "list_checkout_sessions(starting_after => %s, page_size => 100)": "failed",
+    "public_checkout_session(%s, 'cs_secret_')": "open",
+}
+# What takes a text of which only another tenant has one.
+BY_TEXT = {
+    "list_checkout_sessions(reference => %s)": "complete_reference",
+    "list_checkout_sessions(customer_id => %s)": "open_customer_id",
+    "list_checkout_sessions(customer_email => %s)": "open@example.com",
+    "list_checkout_sessions(payment_id => %s)": "complete_payment",
+    "list_checkout_sessions(status => 'complete', reference => %s)": "complete_reference",
+}
+
+
+def same_answers(me, statement, known, unknown):
+    """What exists elsewhere and what exists nowhere are answered alike, to the byte."""
+    answers = []
+    for guess in (known, unknown):
+        before = len(me.heard)
+        me.do(statement, guess)
+        answers.append("\n".join(me.heard[before:]).replace(guess, "(guess)"))
+    if answers[0] != answers[1]:
+        me.found.append(f"{statement} tells what exists: {answers}")
+
+
+def guesses(statement, known, unknown):
+    def action(me):
+        if me.key:
+            me.show_key()
+        same_answers(me, statement, known(me), unknown(me))
+        # Each by itself, as a first statement.
+        if me.key:
+            me.raw("ROLLBACK")
+            me.show_key()
+        me.do(statement, known(me))
+
+    return action
+
+
+def session_attacks():
+    for call, state in BY_SESSION.items():
+        for tenant in VICTIMS:
+            for who in INTRUDERS:
+                # A's publishable key may create in its tenant, and learns no more of the sessions there.
+                yield Attack(
+                    f"{call} for a session of {tenant}",
+                    who,
+                    guesses(
+                        f"SELECT * FROM checkout.{call}",
+                        lambda me, t=tenant, s=state: me.lab.targets[t][s],
+                        lambda me, t=tenant, s=state: like(me.lab.targets[t][s]),
+                    ),
+                )
+
+
+def like(session):
+    """An id of the same moment that no session has."""
+    return session[:24] + uuid.uuid4().hex[:12]
+
+
+def text_attacks():
+    for call, suffix in BY_TEXT.items():
+        for tenant in VICTIMS:
+            for who in ("B's secret key", "B's role", "A's publishable key"):
+                yield Attack(
+                    f"{call} of {tenant}",
+                    who,
+                    guesses(
+                        f"SELECT * FROM checkout.{call}",
+                        lambda me, t=tenant, s=suffix: f"{me.lab.targets[t]['word']}_{s}",
+                        lambda me: "nobodys_guess",
+                    ),
+                )
+    wildcards = ["%", "_", "canary%", ".*", "' OR '1'='1", "*", "\\", "canary_alpha_live_%"]
+    for wildcard in wildcards:
+        for argument in ("reference", "customer_id", "customer_email", "payment_id"):
+            yield Attack(
+                f"{argument} {wildcard!r}",
+                "B's role",
+                guesses(
+                    f"SELECT * FROM checkout.list_checkout_sessions({argument} => %s)",
+                    lambda me, w=wildcard: w,
+                    lambda me, w=wildcard: w,
+                ),
+            )
+    for tenant in VICTIMS:
+        for who in ("B's secret key", "B's role", "anonymous"):
+            yield Attack(f"payment id of {tenant} for an own session", who, own_session_with_payment(tenant))
+            yield Attack(
+                f"idempotency key of {tenant}", who, creates(tenant, "idempotency_key", "open_idempotency_key")
+            )
+            yield Attack(f"reference of {tenant}", who, creates(tenant, "reference", "open_reference"))
+            yield Attack(f"idempotency key of {tenant} in a header", who, header(tenant))
+    for who in ("A's publishable key", "A's browser"):
+        yield Attack("the whole request of another's session, with its idempotency key", who, whole_request)
+        yield Attack(
+            "an idempotency key that another has used",
+            who,
+            creates("alpha live", "idempotency_key", "open_idempotency_key"),
+        )
+        for policy in ("return_existing", "expire_previous", "error"):
+            yield Attack(f"a reference of an open session, where the policy is {policy}", who, reference_under(policy))
+
+
+def own_session_with_payment(tenant):
+    def action(me):
+        me.raw("BEGIN")
+        if me.key:
+            me.show_key()
+        payment = me.lab.targets[tenant]["complete payment"]
+        rows = me.do(CREATE.format("customer_id => 'guesser'"))
+        session = rows[0][0] if rows else str(uuid.uuid4())
+        same_answers(
+            me, f"SELECT payment_id, status FROM checkout.record_payment('{session}', %s, 'failed')", payment, "free"
+        )
+        me.do("SELECT * FROM checkout.begin_payment(%s, %s)", session, payment)
+        me.do("SELECT * FROM checkout.record_payment(%s, %s, 'succeeded')", session, payment)
+        me.do("SELECT * FROM checkout.list_payments(%s)", session)
+        me.raw("ROLLBACK")
+
+    return action
+
+
+def creates(tenant, argument, suffix):
+    """Creates with what another tenant's session has: the answer is a session of one's own, or a refusal."""
+
+    def action(me):
+        me.raw("BEGIN")
+        if me.key:
+            me.show_key()
+        word = me.lab.targets[tenant]["word"]
+        me.do(CREATE.format(f"customer_id => 'guesser', {argument} => %s"), f"{word}_{suffix}")
+        me.raw("ROLLBACK")
+
+    return action
+
+
+def header(tenant):
+    def action(me):
+        me.raw("BEGIN")
+        if me.key:
+            me.show_key()
+        key = f"{me.lab.targets[tenant]['word']}_open_idempotency_key"
+        for name in ("idempotency-key", "x-idempotency-key"):
+            headers = json.dumps({name: key})
+            me.said.append(headers)
+            me.do("SELECT set_config('request.headers', %s, true)", headers)
+            me.do(CREATE.format("customer_id => 'guesser'"))
+            me.do("SELECT current_setting('response.headers', true)")
+        me.raw("ROLLBACK")
+
+    return action
+
+
+def whole_request(me):
+    """A browser that knows every word of a request that a server has made is given no session, and no client secret."""
+    word, name = me.victim["word"], "alpha"
+    request = {
+        "customer_email": f"{word}_open@example.com",
+        "metadata": f'{{"{word}": "{word}"}}',
+        "payment_methods": [word, "card"],
+        "success_url": f"https://{name}.example/{word}",
+        "cancel_url": f"https://{name}.example/{word}",
+        "expires_in": "40 hours",
+        **{
+            text: f"{word}_open_{text}"
+            for text in (
+                "title",
+                "description",
+                "reference",
+                "customer_id",
+                "customer_name",
+                "product_id",
+                "price_id",
+                "subscription_id",
+                "payment_link_id",
+                "idempotency_key",
+                "trace_id",
+            )
+        },
+    }
+    me.said += [word, "canary_alpha_"]
+    me.raw("BEGIN")
+    if me.key:
+        me.show_key()
+    rows = me.do(CREATE.format(", ".join(f"{argument} => %s" for argument in request)), *request.values())
+    if rows and rows[0][0] == me.victim["open"]:
+        me.found.append("was given the session that a secret key had created, by its idempotency key")
+    me.raw("ROLLBACK")
+
+
+def reference_under(policy):
+    def action(me):
+        set_policy = "UPDATE checkout_data.organizations SET reference_policy = %s WHERE organization_id = %s"
+        arm = (
+            "UPDATE checkout_data.checkout_sessions SET reference_policy = %s WHERE organization_id = %s AND status ="
+            " 'open'"
+        )
+        try:
+            me.lab.db.sql(set_policy, policy, me.victim["organization_id"])
+            me.lab.db.sql(arm, "open", me.victim["organization_id"])
+            creates("alpha live", "reference", "open_reference")(me)
+        finally:
+            me.lab.db.sql(set_policy, "none", me.victim["organization_id"])
+            me.lab.db.sql(arm, "none", me.victim["organization_id"])
+
+    return action
+
+
+def event_id(session, organization, sequence, environment):
+    content = (
+        uuid.UUID(session).bytes
+        + uuid.UUID(organization).bytes
+        + sequence.to_bytes(4, "big", signed=True)
+        + environment
+    )
+    return "evt_" + base64.urlsafe_b64encode(content).decode().rstrip("=")
+
+
+def event_attacks():
+    made = {
+        "of the other organization": lambda me, t: t["event"],
+        "made of its parts": lambda me, t: event_id(
+            t["complete"], t["organization_id"], 1, t["environment"][:1].encode()
+        ),
+        "with the own organization": lambda me, t: event_id(t["complete"], me.home["organization_id"], 1, b"l"),
+        "with the other organization, for an own session": lambda me, t: event_id(
+            me.home["complete"], t["organization_id"], 1, b"l"
+        ),
+        "with another environment": lambda me, t: event_id(t["complete"], t["organization_id"], 1, b"t"),
+        "with sequence 0": lambda me, t: event_id(
+            t["complete"], t["organization_id"], 0, t["environment"][:1].encode()
+        ),
+        "with the greatest sequence": lambda me, t: event_id(
+            t["complete"], me.home["organization_id"], 2**31 - 1, b"l"
+        ),
+        "with the least sequence": lambda me, t: event_id(t["complete"], me.home["organization_id"], -(2**31), b"l"),
+        "with no environment": lambda me, t: event_id(t["complete"], t["organization_id"], 1, b""),
+        "with a wrong environment": lambda me, t: event_id(t["complete"], t["organization_id"], 1, b"x"),
+        "in base64 with padding": lambda me, t: t["event"] + "==",
+    }
+    for how, make in made.items():
+        for tenant in VICTIMS:
+            for who in ("B's secret key", "B's role"):
+                yield Attack(f"event id {how}, {tenant}", who, page_after(make, tenant))
+    for who in ("B's role", "anonymous", "B's secret key", "gateway"):
+        for call in (
+            "ack_webhook_events(ARRAY[%s], gen_random_uuid())",
+            "nack_webhook_event(%s, gen_random_uuid())",
+            "redeliver_webhook_events(ARRAY[%s])",
+        ):
+            yield Attack(
+                call,
+                who,
+                guesses(
+                    f"SELECT * FROM checkout.{call}",
+                    lambda me: me.victim["event"],
+                    lambda me: event_id(str(uuid.uuid4()), str(uuid.uuid4()), 1, b"l"),
+                ),
+            )
+
+
+def page_after(make, tenant):
+    def action(me):
+        if me.key:
+            me.show_key()
+        event = make(me, me.lab.targets[tenant])
+        me.do("SELECT * FROM checkout.list_webhook_events(starting_after => %s)", event)
+        me.do(
+            "SELECT * FROM checkout.list_webhook_events(checkout_session_id => %s, starting_after => %s)",
+            me.lab.targets[tenant]["complete"],
+            event,
+        )
+        existing = me.lab.targets[tenant]["event"]
+        unknown = event_id(str(uuid.uuid4()), str(uuid.uuid4()), 1, b"l")
+        same_answers(me, "SELECT * FROM checkout.list_webhook_events(starting_after => %s)", existing, unknown)
+
+    return action
+
+
+def attacks():
+    yield from session_attacks()
+    yield from text_attacks()
+    yield from event_attacks()

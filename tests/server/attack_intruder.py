@@ -1,0 +1,198 @@
+"""Who attacks: a connection that listens to everything that comes back, and uses whatever it finds open."""
+
+import re
+
+import psycopg2
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INERROR
+
+TENANTS = ["alpha live", "alpha test", "bravo live", "bravo test"]
+# Who attacks: the role that it connects as, the API key that it holds, and whose the rows are that it may see.
+INTRUDERS = {
+    "anonymous": ("web", None, None),
+    "B's secret key": ("web", ("bravo live", "secret"), "bravo live"),
+    "A's publishable key": ("web", ("alpha live", "publishable"), None),
+    "B's role": ("shop_b", None, "bravo live"),
+    "A's browser": ("browser_a", None, None),
+    "plain": ("plain", None, None),
+    "gateway": ("gateway", None, None),
+    "authenticator": ("authenticator", None, None),
+    # No intruder, but who gets what the others want: to see that it is there to be had.
+    "A's role": ("shop_a", None, None),
+}
+# SQL that was never run as it was meant is no attack: syntax, unknown names and types, a transaction that had failed.
+BLUNDERS = set(
+    "42601 42703 42883 42P01 42P02 42P18 42704 42804 42846 25P01 25P02 26000 34000 3F000 42P13 3B001".split()
+)
+# date, time, timestamp, timestamptz, interval.
+AS_TEXT = psycopg2.extensions.new_type((1082, 1083, 1114, 1184, 1186), "AS_TEXT", lambda value, _: value)
+
+
+class Intruder:
+    def __init__(self, lab, who):
+        self.lab, self.who = lab, who
+        self.role, key, self.own = INTRUDERS[who]
+        self.key = lab.keys[key] if key else None
+        self.victim, self.home = lab.targets["alpha live"], lab.targets["bravo live"]
+        self.heard, self.said, self.blunders, self.found = [], [], [], []
+        self.connection = None
+        self.last_code = None
+        self.come()
+
+    def come(self, **options):
+        """Connects, or connects anew; that may be refused."""
+        self.leave()
+        options = {"dbname": "lab", "user": self.role, **options}
+        try:
+            self.connection = psycopg2.connect(host=str(self.lab.server.dir), port=54321, **options)
+            self.connection.autocommit = True
+            # As the server writes them, in whatever style an attack has chosen.
+            psycopg2.extensions.register_type(AS_TEXT, self.connection)
+        except psycopg2.Error as refused:
+            self.heard.append(str(refused))
+            # A role that does not exist, a password: any refusal will do, and the attack goes on as who it was.
+            if options != {"dbname": "lab", "user": self.role}:
+                self.come()
+
+    def leave(self):
+        if self.connection is not None:
+            self.heard += self.connection.notices
+            self.connection.close()
+
+    def fill_in(self, text):
+        """What an attack leaves open: the victim, itself, and what it has of its own."""
+        words = {
+            "VICTIM": self.victim["organization_id"],
+            "HOME": self.home["organization_id"],
+            "ROLE": self.role,
+            "OWN": f"own_{self.role}",
+            "SESSION": self.victim["open"],
+        }
+        return re.sub(r"\$(VICTIM|HOME|ROLE|OWN|SESSION)\b", lambda match: words[match[1]], text)
+
+    def raw(self, statement, *parameters, expected=()):
+        """One statement; its rows, or None for an error."""
+        statement = self.fill_in(statement)
+        self.said += [parameter for parameter in parameters if "canary" in str(parameter)]
+        with self.connection.cursor() as cursor:
+            try:
+                if " TO STDOUT" in statement:
+                    cursor.copy_expert(statement, self)
+                    return []
+                cursor.execute(statement, parameters or None)
+                rows = cursor.fetchall() if cursor.description else []
+                self.last_code = None
+            except psycopg2.Error as error:
+                self.hear(error)
+                self.last_code = error.pgcode
+                if error.pgcode in BLUNDERS and error.pgcode not in expected:
+                    self.blunders.append(f"{statement[:200]}: {error}".strip())
+                return None
+        self.heard += [readable(value) for row in rows for value in row]
+        return rows
+
+    def write(self, text):
+        """What COPY gives."""
+        self.heard.append(text if isinstance(text, str) else text.decode(errors="replace"))
+
+    def hear(self, error):
+        parts = (
+            [
+                error.diag.message_primary,
+                error.diag.message_detail,
+                error.diag.message_hint,
+                error.diag.context,
+                error.diag.internal_query,
+            ]
+            if error.pgcode
+            else []
+        )
+        self.heard += [str(error), *filter(None, parts)]
+        if (
+            isinstance(error, psycopg2.OperationalError)
+            and error.pgcode is None
+            or (error.pgcode or "").startswith(("XX", "57P"))
+        ):
+            self.found.append(f"a backend broke down: {error}")
+
+    def do(self, statement, *parameters, expected=()):
+        """One statement, which does not make the transaction fail that it may be in."""
+        if not self.in_transaction() or statement in ("COMMIT", "ROLLBACK"):
+            return self.raw(statement, *parameters, expected=expected)
+        self.raw("SAVEPOINT before_statement")
+        rows = self.raw(statement, *parameters, expected=expected)
+        failed = self.connection.info.transaction_status == TRANSACTION_STATUS_INERROR
+        self.raw(f"{'ROLLBACK TO' if failed else 'RELEASE'} before_statement")
+        return rows
+
+    def in_transaction(self):
+        return self.connection.info.transaction_status != TRANSACTION_STATUS_IDLE
+
+    def show_key(self, key=None):
+        """Shows its API key, in a transaction that goes on."""
+        if not self.in_transaction():
+            self.raw("BEGIN")
+        return self.do("SELECT * FROM checkout.authenticate(%s)", key or self.key)
+
+    def request(self, headers=None, claims=None, local=True):
+        """An HTTP request as PostgREST would pass it on, in a transaction that goes on."""
+        if not self.in_transaction():
+            self.raw("BEGIN")
+        for name, value in [("request.headers", headers), ("request.jwt.claims", claims)]:
+            if value is not None:
+                self.do("SELECT set_config(%s, %s, %s)", name, value, local)
+        self.do("SELECT checkout.pre_request()")
+
+    def loot(self, target=None, few=False):
+        """Tries everything that there is to get or to change of a tenant; or a few things only."""
+        target = target or self.victim
+        answer = self.do("SELECT checkout.current_organization_id(), checkout.current_environment()")
+        if answer:
+            self.found += [
+                f"acts for {tenant}"
+                for tenant, other in self.lab.targets.items()
+                if answer[0] == (other["organization_id"], other["environment"]) and not self.is_of(tenant)
+            ]
+        for statement, *parameters in list(goals(target))[: 4 if few else None]:
+            self.do(statement, *parameters)
+
+    def is_of(self, tenant):
+        key = INTRUDERS[self.who][1]
+        return tenant in (self.own, key and key[0]) or self.who == "A's browser" and tenant == "alpha live"
+
+    def organizations(self):
+        return {tenant.split()[0] for tenant in TENANTS if self.is_of(tenant)}
+
+    def breaches(self):
+        text = "\n".join(self.heard)
+        # An echo is no secret; the other columns of a row that is found by what was guessed are.
+        for word in sorted(filter(None, self.said), key=len, reverse=True):
+            text = text.replace(str(word), "(said)")
+        for tenant in TENANTS:
+            if tenant != self.own:
+                for secret in self.lab.secrets[tenant]:
+                    # Its own organization's name and URL are no secret to it.
+                    if secret in text and not any(secret == f"canary_{name}_" for name in self.organizations()):
+                        yield f"heard {secret} of {tenant}: ...{text[max(0, text.index(secret) - 60):][:160]}..."
+        yield from self.found
+
+
+def readable(value):
+    return bytes(value).hex() if isinstance(value, (bytes, memoryview)) else str(value)
+
+
+def goals(target):
+    """What there is to get or to change of a tenant: statements and their parameters. None of them says its canary."""
+    yield ("SELECT * FROM checkout.list_checkout_sessions(page_size => 100)",)
+    yield "SELECT * FROM checkout.get_checkout_session(%s)", target["open"]
+    yield "SELECT * FROM checkout.expire_checkout_session(%s)", target["open"]
+    yield ("SELECT * FROM checkout.create_checkout_session(amount => 10, currency_code => 'USD', customer_id => 'c1')",)
+    yield ("SELECT * FROM checkout.list_checkout_sessions(status => 'complete', created_after => '2020-01-01')",)
+    yield ("SELECT * FROM checkout.list_webhook_events(page_size => 100)",)
+    yield "SELECT * FROM checkout.list_webhook_events(%s)", target["complete"]
+    yield ("SELECT * FROM checkout.session_funnel()",)
+    yield "SELECT * FROM checkout.list_payments(%s)", target["complete"]
+    yield "SELECT * FROM checkout.begin_payment(%s, 'p1')", target["open"]
+    yield "SELECT * FROM checkout.record_payment(%s, 'p1', 'failed')", target["open"]
+    yield "SELECT * FROM checkout.recover_checkout_session(%s)", target["expired"]
+    yield ("SELECT * FROM checkout_data.checkout_sessions",)
+    yield ("UPDATE checkout_data.checkout_sessions SET status = 'expired'",)

@@ -1,0 +1,283 @@
+"""Two organizations full of canaries, and those who might want to see, or change, what is not theirs.
+
+Every text and every secret of a tenant is marked with a word of its own, its canary. An attack has come through when
+an intruder hears a foreign canary, in rows, errors or notices; when it acts for a foreign tenant; when anything of a
+foreign tenant has changed; or when a backend has broken down.
+"""
+
+import zlib
+from contextlib import closing
+from typing import Callable, NamedTuple
+
+from attack_intruder import INTRUDERS, TENANTS, Intruder
+
+ROLES = ["web", "shop_b", "browser_a", "plain", "gateway", "authenticator"]
+TABLES = ["organizations", "api_keys", "checkout_sessions", "idempotency_keys", "payments", "webhook_outbox"]
+ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+# What everybody may do, and for whom.
+RIGHTS = """
+    SELECT concat(
+        (SELECT md5(string_agg(concat(proname, proacl, proowner, proconfig, prosrc), ',' ORDER BY oid))
+            FROM pg_proc WHERE pronamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace)),
+        (SELECT md5(string_agg(concat(relname, relacl, relowner, relrowsecurity, relhastriggers), ',' ORDER BY oid))
+            FROM pg_class WHERE relnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace)),
+        (SELECT md5(string_agg(concat(nspname, nspacl), ',' ORDER BY oid))
+            FROM pg_namespace WHERE nspname ~ '^checkout'),
+        (SELECT md5(string_agg(concat(rolname, rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin,
+            rolreplication, rolbypassrls), ',' ORDER BY oid)) FROM pg_roles),
+        (SELECT md5(string_agg(m::text, ',' ORDER BY m)) FROM pg_auth_members m),
+        (SELECT string_agg(concat(setrole::regrole, s), ',' ORDER BY setrole, s)
+            FROM pg_db_role_setting, unnest(setconfig) s WHERE s LIKE 'checkout_sessions.%'),
+        (SELECT string_agg(p::text, ',') FROM pg_parameter_acl p)) AS rights"""
+
+
+class Attack(NamedTuple):
+    name: str
+    who: str
+    action: Callable
+
+
+def canary(tenant):
+    return f"canary_{tenant.replace(' ', '_')}"
+
+
+def checksummed(key):
+    """The key with the checksum that its other characters call for: who attacks knows how it is made."""
+    rest, digits = zlib.crc32(key[:63].encode()), ""
+    for _ in range(6):
+        rest, digit = divmod(rest, 62)
+        digits = ALPHABET[digit] + digits
+    return key[:63] + digits
+
+
+class Lab:
+    def __init__(self, server):
+        self.server = server
+        self.db = server.database("lab")
+        self.superuser = None
+        server.database().sql("CREATE DATABASE lab")
+        sql = self.db.sql
+        sql("CREATE EXTENSION checkout_sessions")
+        self.organizations = {
+            name: self.db.value(
+                "SELECT checkout.create_organization(%s, base_url => %s)",
+                f"canary_{name}_name",
+                f"https://pay.example/canary_{name}_url",
+            )
+            for name in ("alpha", "bravo")
+        }
+        for role in ROLES:
+            # Open to everybody, so that nobody's search path leaves it out.
+            sql(
+                f"CREATE ROLE {role} LOGIN NOINHERIT; CREATE SCHEMA own_{role} AUTHORIZATION {role}; "
+                f"GRANT USAGE ON SCHEMA own_{role} TO PUBLIC"
+            )
+        sql("CREATE ROLE shop_a LOGIN; GRANT web TO authenticator")
+        for role, access in [
+            ("web", "request"),
+            ("shop_a", "secret"),
+            ("shop_b", "secret"),
+            ("browser_a", "publishable"),
+            ("gateway", "gateway"),
+            ("authenticator", "gateway"),
+        ]:
+            sql("SELECT checkout.grant_access(%s, %s)", role, access)
+        for role, name in [("shop_a", "alpha"), ("shop_b", "bravo"), ("browser_a", "alpha")]:
+            sql(f"ALTER ROLE {role} SET checkout_sessions.organization_id = '{self.organizations[name]}'")
+        self.keys = {
+            (tenant, kind): self.make_key(tenant, kind) for tenant in TENANTS for kind in ("secret", "publishable")
+        }
+        self.revoked, self.expired = (self.make_key("alpha live", "secret") for _ in range(2))
+        sql("SELECT checkout.revoke_api_key(%s)", self.revoked[:20])
+        sql(
+            """UPDATE checkout_data.api_keys
+               SET created_at = now() - interval '2 days', expires_at = now() - interval '1 day'
+               WHERE api_key_id = %s""",
+            self.expired[:20],
+        )
+        self.targets = {tenant: self.fill(tenant) for tenant in TENANTS}
+        sql("ANALYZE")
+        self.baseline = self.db.value("SELECT clock_timestamp()")
+        self.secrets = {tenant: self.secrets_of(tenant) for tenant in TENANTS}
+
+    def make_key(self, tenant, kind):
+        name, environment = tenant.split()
+        return self.db.value(
+            "SELECT api_key FROM checkout.create_api_key(%s, %s, %s, %s)",
+            self.organizations[name],
+            kind,
+            environment,
+            canary(tenant),
+        )
+
+    def fill(self, tenant):
+        """Sessions in every state, with payments, events and idempotency keys, each text with the tenant's canary."""
+        word, (name, environment) = canary(tenant), tenant.split()
+        texts = [
+            "title",
+            "description",
+            "reference",
+            "customer_id",
+            "customer_name",
+            "product_id",
+            "price_id",
+            "subscription_id",
+            "payment_link_id",
+            "idempotency_key",
+            "trace_id",
+        ]
+        target = {"organization_id": self.organizations[name], "environment": environment, "word": word}
+        with closing(self.db.connect()) as connection, connection.cursor() as cursor:
+            connection.autocommit = False
+            cursor.execute("SELECT * FROM checkout.authenticate(%s)", [self.keys[tenant, "secret"]])
+
+            def call(function, **arguments):
+                named = ", ".join(f"{argument} => %s" for argument in arguments)
+                cursor.execute(f"SELECT * FROM checkout.{function}({named})", list(arguments.values()))
+                return cursor.fetchone()
+
+            for state in ("open", "processing", "complete", "failed", "expired"):
+                session = call(
+                    "create_checkout_session",
+                    amount=10,
+                    currency_code="USD",
+                    expires_in="40 hours",
+                    customer_email=f"{word}_{state}@example.com",
+                    metadata=f'{{"{word}": "{word}"}}',
+                    success_url=f"https://{name}.example/{word}",
+                    cancel_url=f"https://{name}.example/{word}",
+                    payment_methods=[word, "card"],
+                    **{text: f"{word}_{state}_{text}" for text in texts},
+                )
+                target[state] = session["checkout_session_id"]
+                target[f"{state} secret"] = session["client_secret"]
+                target[f"{state} payment"] = payment = f"{word}_{state}_payment"
+                if state == "processing":
+                    call(
+                        "begin_payment",
+                        checkout_session_id=target[state],
+                        payment_id=payment,
+                        payment_method=word,
+                        lease="15 minutes",
+                    )
+                elif state == "complete":
+                    call(
+                        "record_payment",
+                        checkout_session_id=target[state],
+                        payment_id=payment,
+                        outcome="succeeded",
+                        payment_method=word,
+                    )
+                elif state == "failed":
+                    for attempt in range(4):
+                        call(
+                            "record_payment",
+                            checkout_session_id=target[state],
+                            payment_id=f"{payment}{attempt or ''}",
+                            outcome="failed",
+                            failure_code=word,
+                            failure_message=word,
+                        )
+                elif state == "expired":
+                    call("expire_checkout_session", checkout_session_id=target[state])
+            connection.commit()
+        target["event"] = self.db.value(
+            "SELECT checkout_data.event_id(o) FROM checkout_data.webhook_outbox o WHERE checkout_session_id = %s"
+            " LIMIT 1",
+            target["complete"],
+        )
+        return target
+
+    def secrets_of(self, tenant):
+        """What must not be heard of a tenant: its canary, its organization's, and everything secret that it has."""
+        (name, environment), target = tenant.split(), self.targets[tenant]
+        stored = self.db.sql(
+            """SELECT encode(digest::bytea, 'hex') AS secret FROM checkout_data.api_keys
+               WHERE organization_id = %s AND environment = %s
+               UNION ALL
+               SELECT encode(client_secret_key::bytea, 'hex') FROM checkout_data.organizations
+               WHERE organization_id = %s""",
+            target["organization_id"],
+            environment,
+            target["organization_id"],
+        )
+        clients = [target[f"{state} secret"] for state in ("open", "processing", "complete", "failed", "expired")]
+        return [canary(tenant), f"canary_{name}_", *(row["secret"] for row in stored), *clients]
+
+    def state(self):
+        """Of each tenant a sum over all its rows, and one over those that were there first; and who may what."""
+        parts = []
+        for table in TABLES:
+            # When a key was last used is the only thing that a failed attempt with it would be free to change.
+            row = "to_jsonb(t) - '{last_used_at}'::text[]"
+            environment = "'-'" if table == "organizations" else "t.environment::text"
+            parts.append(
+                f"SELECT t.organization_id, {environment} AS environment, t.created_at, '{table}' || ({row})::text AS"
+                f" text FROM checkout_data.{table} t"
+            )
+        rows = self.ask(
+            f"""
+            SELECT organization_id::text, environment, md5(string_agg(text, ',' ORDER BY text)) AS everything,
+                md5(string_agg(text, ',' ORDER BY text) FILTER (WHERE created_at < %s)) AS first
+            FROM ({' UNION ALL '.join(parts)}) AS t GROUP BY 1, 2""",
+            self.baseline,
+        )
+        sums = {(row["organization_id"], row["environment"]): (row["everything"], row["first"]) for row in rows}
+        (rights,) = self.ask(RIGHTS)
+        return {
+            tenant: (
+                sums.get((self.organizations[tenant.split()[0]], tenant.split()[1])),
+                sums.get((self.organizations[tenant.split()[0]], "-")),
+            )
+            for tenant in TENANTS
+        } | rights
+
+    def ask(self, query, *parameters):
+        """As the superuser, on one connection."""
+        if self.superuser is None:
+            self.superuser = self.db.connect()
+        with self.superuser.cursor() as cursor:
+            cursor.execute(query, parameters or None)
+            return cursor.fetchall() if cursor.description else None
+
+    def run(self, attacks):
+        """Runs attacks one after the other. What came through, and what was no attack: lists of (name, what)."""
+        self.superuser, breaches, blunders = None, [], []
+        before = self.state()
+        for attack in attacks:
+            intruder = Intruder(self, attack.who)
+            try:
+                attack.action(intruder)
+            finally:
+                intruder.leave()
+            after = self.state()
+            breaches += [
+                (attack.name, attack.who, what) for what in [*intruder.breaches(), *changes(attack.who, before, after)]
+            ]
+            blunders += [(attack.name, attack.who, what) for what in intruder.blunders]
+            if after != before:
+                # Sessions of somebody's own: with them the lists would become longer from attack to attack.
+                for table in ("webhook_outbox", "idempotency_keys", "payments", "checkout_sessions"):
+                    self.ask(
+                        f"""DELETE FROM checkout_data.{table} WHERE checkout_session_id IN (
+                        SELECT checkout_session_id FROM checkout_data.checkout_sessions WHERE created_at >= %s)""",
+                        self.baseline,
+                    )
+                after = self.state()
+            before = after
+        return breaches, blunders
+
+
+def changes(who, before, after):
+    _, key, own = INTRUDERS[who]
+    for tenant in TENANTS:
+        (rows, organization), (rows_after, organization_after) = before[tenant], after[tenant]
+        # Who may create sessions for A may add rows, and change none.
+        may_add = tenant == ("alpha live" if who == "A's browser" else key and key[0])
+        unchanged = rows[1] == rows_after[1] if may_add else rows == rows_after
+        if tenant != own and not unchanged:
+            yield f"rows of {tenant} have changed"
+        if organization != organization_after:
+            yield f"the organization of {tenant} has changed"
+    if before["rights"] != after["rights"]:
+        yield "rights or settings have changed"

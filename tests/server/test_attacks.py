@@ -1,0 +1,186 @@
+"""An auditor finds no way in: hundreds of attacks by those who have little, on what others have."""
+
+import hashlib
+from contextlib import closing
+
+import attack_credentials
+import attack_guesses
+import attack_moments
+import attack_names
+import attack_settings
+import attack_sql
+import pytest
+from attack_credentials import PUBLIC, changed
+from attack_intruder import Intruder, goals
+from attack_lab import Attack, Lab, checksummed
+from conftest import Server
+
+KINDS = [attack_settings, attack_credentials, attack_guesses, attack_names, attack_sql, attack_moments]
+ATTACKS = [attack for kind in KINDS for attack in kind.attacks()]
+
+
+@pytest.fixture(scope="module")
+def lab():
+    server = Server("py-attacks")
+    server.remove()
+    # Without a worker, so that nothing changes but by the attacks.
+    server.start("checkout_sessions.worker_enabled=off")
+    yield Lab(server)
+    try:
+        server.check()
+    finally:
+        server.remove()
+
+
+def told(found):
+    return f"{len(found)}:\n" + "\n".join(f"- {name} ({who}): {what}" for name, who, what in found[:30])
+
+
+def test_every_attack_is_another():
+    names = [(attack.name, attack.who) for attack in ATTACKS]
+    assert len(names) >= 300
+    assert len(set(names)) == len(names), sorted({name for name in names if names.count(name) > 1})
+
+
+def test_what_intruders_want_is_there_to_be_had(lab):
+    owner = Intruder(lab, "A's role")
+    statements = [goal for goal in goals(owner.victim) if "checkout_data" not in goal[0]]
+    for statement, *parameters in statements:
+        owner.heard.clear()
+        owner.raw("BEGIN")
+        assert owner.raw(statement, *parameters), statement
+        owner.raw("ROLLBACK")
+        # Figures, new sessions and new payments have no text of the tenant's.
+        if not any(
+            name in statement for name in ("session_funnel", "create_checkout", "begin_payment", "record_payment")
+        ):
+            assert any("canary_alpha_live" in what for what in owner.breaches()), statement
+    owner.heard.clear()
+    owner.come(user="web")
+    assert owner.raw(PUBLIC, owner.victim["open"], owner.victim["open secret"])
+    assert list(owner.breaches())
+    owner.leave()
+
+
+def test_what_intruders_change_is_noticed(lab):
+    def writes(me):
+        me.lab.db.sql(
+            "UPDATE checkout_data.checkout_sessions SET updated_at = updated_at + interval '1 second' "
+            "WHERE checkout_session_id = %s",
+            me.victim["open"],
+        )
+
+    for who in ("anonymous", "B's role", "A's publishable key"):
+        assert [what for *_, what in lab.run([Attack("a write", who, writes)])[0]] == [
+            "rows of alpha live have changed"
+        ]
+    assert lab.run([Attack("a grant", "plain", lambda me: me.lab.db.sql("GRANT CREATE ON SCHEMA checkout TO plain"))])[
+        0
+    ]
+    lab.db.sql("REVOKE CREATE ON SCHEMA checkout FROM plain")
+
+
+# A hole, how it is closed again, and the attacks that must find it.
+HOLES = {
+    "the tenant can be set": (
+        "GRANT SET ON PARAMETER checkout_sessions.organization_id TO shop_b",
+        "REVOKE ALL ON PARAMETER checkout_sessions.organization_id FROM shop_b",
+        attack_settings,
+        ["organization_id: SET", "organization_id: set_config", "organization_id: a function's SET"],
+    ),
+    "anybody's claims are believed": (
+        "SELECT checkout.grant_access('web', 'gateway')",
+        "SELECT checkout.revoke_access('web', 'gateway')",
+        attack_settings,
+        ["claims: plain", "claims: urn", "claims: a megabyte"],
+    ),
+    "a role may become another": (
+        "GRANT shop_a TO shop_b",
+        "REVOKE shop_a FROM shop_b",
+        attack_settings,
+        ["becomes shop_a"],
+    ),
+    "a wrong key fits": (
+        "UPDATE checkout_data.api_keys SET digest = %(wrong)s WHERE api_key_id = %(id)s",
+        "UPDATE checkout_data.api_keys SET digest = %(right)s WHERE api_key_id = %(id)s",
+        attack_credentials,
+        ["key changed at 30, with a checksum"],
+    ),
+    "a role is bound to another tenant": (
+        "ALTER ROLE shop_b SET checkout_sessions.organization_id = %(alpha)s",
+        "ALTER ROLE shop_b SET checkout_sessions.organization_id = %(bravo)s",
+        attack_guesses,
+        [
+            "get_checkout_session(%s) for a session of alpha live",
+            "list_payments(%s) for a session of alpha live",
+            "list_checkout_sessions(reference => %s) of alpha live",
+        ],
+    ),
+    "a function without a search path": (
+        "ALTER FUNCTION checkout.session_funnel RESET search_path",
+        "ALTER FUNCTION checkout.session_funnel SET search_path TO pg_catalog, pg_temp",
+        attack_names,
+        ["function date_trunc of its own", "operator = of text"],
+    ),
+    "tables without row-level security": (
+        (
+            "GRANT USAGE ON SCHEMA checkout_data TO shop_b; GRANT SELECT ON ALL TABLES IN SCHEMA checkout_data TO"
+            " shop_b; ALTER TABLE checkout_data.payments DISABLE ROW LEVEL SECURITY"
+        ),
+        (
+            "REVOKE USAGE ON SCHEMA checkout_data FROM shop_b; REVOKE SELECT ON ALL TABLES IN SCHEMA checkout_data FROM"
+            " shop_b; ALTER TABLE checkout_data.payments ENABLE ROW LEVEL SECURITY; DROP VIEW own_shop_b.loot"
+        ),
+        attack_sql,
+        [f"{verb} on payments" for verb in ("SELECT", "COPY TO", "query_to_xml", "pg_stats", "a view")],
+    ),
+    "a tenant that stays": (
+        "ALTER ROLE web SET checkout_sessions.organization_id = %(bravo)s",
+        "ALTER ROLE web RESET checkout_sessions.organization_id",
+        attack_moments,
+        [
+            "after commit",
+            "after savepoint",
+            "after exception block",
+            "a prepared list, kept for the pool's next client",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("hole", HOLES)
+def test_a_hole_would_be_found(lab, hole):
+    opened, closed, kind, names = HOLES[hole]
+    key = lab.keys["alpha live", "secret"]
+    digests = {"right": key, "wrong": checksummed(changed(key, 30))}
+    values = {
+        "id": key[:20],
+        **lab.organizations,
+        **{name: hashlib.sha256(text.encode()).digest() for name, text in digests.items()},
+    }
+    with closing(lab.db.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute(opened, values)
+        try:
+            attacks = [attack for attack in kind.attacks() if attack.name in names]
+            breaches, _ = lab.run(attacks)
+        finally:
+            cursor.execute(closed, values)
+    assert {name for name, *_ in breaches} == set(names)
+
+
+@pytest.mark.parametrize("library", ["preloaded", "loaded by the first call"])
+def test_no_attack_comes_through(lab, library, capsys):
+    attacks = ATTACKS
+    if library != "preloaded":
+        # Settings can be given before anybody knows what they are.
+        lab.server.restart("checkout_sessions.worker_enabled=off", "shared_preload_libraries=")
+        attacks = list(attack_settings.attacks())
+    breaches, blunders = lab.run(attacks)
+    with capsys.disabled():
+        print(
+            f"\n{len(attacks)} attacks, library {library}: {len({(name, who) for name, who, _ in breaches})} came"
+            " through"
+        )
+    assert not blunders, f"no attacks, for they were not run as they were meant: {told(blunders)}"
+    assert not breaches, f"came through: {told(breaches)}"
+    assert lab.db.sql("SELECT * FROM checkout.security_report()") == []
