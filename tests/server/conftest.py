@@ -54,6 +54,13 @@ def run(*command, **options):
     return done.stdout.strip()
 
 
+def install_packages(folder):
+    """The npm packages of a folder's lock file, unless they are there."""
+    locked, installed = folder / "package-lock.json", folder / "node_modules/.package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < locked.stat().st_mtime:
+        run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder)
+
+
 class Server:
     def __init__(self, name):
         self.name = name

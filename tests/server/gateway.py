@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
 
-from conftest import ENVIRONMENT, ROOT, run, wait_until
+from conftest import ENVIRONMENT, ROOT, install_packages, run, wait_until
 
 EXAMPLE = ROOT / "examples/gateway"
 CLIENTS = ROOT / "tests/gateway"
@@ -66,13 +66,6 @@ def session_of(body):
 def session_id(api, body):
     """The id that the API gives a session."""
     return session_of(body)[{"lomi": "checkout_session_id", "yuno": "checkout_session"}.get(api, "id")]
-
-
-def install_packages(folder):
-    """The npm packages of a folder's lock file, unless they are there."""
-    locked, installed = folder / "package-lock.json", folder / "node_modules/.package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < locked.stat().st_mtime:
-        run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder)
 
 
 class Answer(NamedTuple):

@@ -12,18 +12,11 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from conftest import ENVIRONMENT, ROOT, run, wait_until
+from conftest import ENVIRONMENT, ROOT, install_packages, run, wait_until
 
 EXAMPLE = ROOT / "examples/postgrest"
 CLIENT_TESTS = ROOT / "tests/postgrest"
 JWT_SECRET = "for the tests: at least 32 characters"
-
-
-def install_packages(folder):
-    """The npm packages of a folder's lock file, unless they are there."""
-    locked, installed = folder / "package-lock.json", folder / "node_modules/.package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < locked.stat().st_mtime:
-        run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder)
 
 
 def token(secret=JWT_SECRET, **claims):

@@ -12,9 +12,10 @@ from datetime import datetime
 
 import pytest
 
+from conftest import install_packages
 from gateway import (
     CLIENTS, DOCUMENTED, GET, HOSTS, ORDER, SECONDS, UUID, Gateway, Requests, curl, curl_lines, differences, documented,
-    error, express_shop, install_packages,
+    error, express_shop,
 )
 from gateway_world import gateway, make_shop, other, shop, world  # noqa: F401: fixtures
 
