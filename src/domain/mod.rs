@@ -20,5 +20,6 @@ pub mod status;
 pub mod time;
 pub mod validate;
 pub mod view;
+pub mod webhook_signature;
 
 pub use error::{Error, Result};
