@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { anybody, answer, browser, create, id, keys, order, organizations, paid, refused, shop } from './shop.js';
+import {
+    anybody, answer, browser, create, id, keys, order, organizations, otherShop, paid, refused, shop,
+} from './shop.js';
 
 const READ_ONLY = { get: true };
 
@@ -116,6 +118,18 @@ test('session_funnel answers figures, to POST and to GET', async () => {
         const rows = await answer(shop.rpc('session_funnel', period, options));
         assert.ok(rows.length >= 1 && rows.some((row) => row.completed >= 1), JSON.stringify(rows));
     }
+});
+
+test('handle_request answers as a documented API, for whom the key of the request names', async () => {
+    const session = await create();
+    const lookup = { api: 'lomi', method: 'GET', path: `/checkout-sessions/${session.checkout_session_id}` };
+    const found = await answer(shop.rpc('handle_request', lookup));
+    assert.equal(found.status, 200);
+    assert.equal(found.body.checkout_session_id, session.checkout_session_id);
+    const unknown = await answer(otherShop.rpc('handle_request', lookup));
+    assert.equal(unknown.status, 404);
+    const nobody = await answer(anybody.rpc('handle_request', lookup));
+    assert.deepEqual(nobody.body, { statusCode: 401, message: 'Invalid API key' });
 });
 
 test('expire_checkout_session expires it, and again changes nothing', async () => {
