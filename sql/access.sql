@@ -25,8 +25,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
         ('secret', ARRAY[
             'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
             'recover_checkout_session', 'begin_payment', 'record_payment', 'list_payments', 'list_webhook_events',
-            'session_funnel', 'handle_request', 'public_checkout_session', 'redirect_url', 'current_organization_id',
-            'current_environment']),
+            'session_funnel', 'handle_request', 'sign_webhook', 'verify_webhook', 'public_checkout_session', 'redirect_url',
+            'current_organization_id', 'current_environment']),
         ('publishable', ARRAY[
             'create_checkout_session', 'handle_request', 'public_checkout_session', 'redirect_url', 'current_organization_id',
             'current_environment']),
@@ -41,7 +41,7 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
         ('gateway', ARRAY[]::text[]),
         ('dispatcher', ARRAY[
             'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events',
-            'render_webhook_event', 'outbox_status']),
+            'render_webhook_event', 'sign_webhook', 'verify_webhook', 'outbox_status']),
         ('admin', ARRAY[
             'create_organization', 'update_organization', 'list_organizations', 'rotate_client_secrets', 'create_api_key',
             'list_api_keys', 'revoke_api_key', 'roll_api_key', 'expire_due_checkout_sessions', 'redeliver_webhook_events',

@@ -787,8 +787,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
         ('secret', ARRAY[
             'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
             'recover_checkout_session', 'begin_payment', 'record_payment', 'list_payments', 'list_webhook_events',
-            'session_funnel', 'handle_request', 'public_checkout_session', 'redirect_url', 'current_organization_id',
-            'current_environment']),
+            'session_funnel', 'handle_request', 'sign_webhook', 'verify_webhook', 'public_checkout_session', 'redirect_url',
+            'current_organization_id', 'current_environment']),
         ('publishable', ARRAY[
             'create_checkout_session', 'handle_request', 'public_checkout_session', 'redirect_url', 'current_organization_id',
             'current_environment']),
@@ -803,7 +803,7 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
         ('gateway', ARRAY[]::text[]),
         ('dispatcher', ARRAY[
             'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events',
-            'render_webhook_event', 'outbox_status']),
+            'render_webhook_event', 'sign_webhook', 'verify_webhook', 'outbox_status']),
         ('admin', ARRAY[
             'create_organization', 'update_organization', 'list_organizations', 'rotate_client_secrets', 'create_api_key',
             'list_api_keys', 'revoke_api_key', 'roll_api_key', 'expire_due_checkout_sessions', 'redeliver_webhook_events',
@@ -1060,7 +1060,7 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
     SELECT 'changed function', f.oid::regprocedure::text, NULL, 'restore it: create the extension in another database and compare'
     FROM function f JOIN pg_language l ON l.oid = f.prolang
     WHERE NOT f.prosecdef AND f.proname IN (SELECT a.function_name FROM checkout_data.accesses() a)
-            AND f.proname NOT IN ('redirect_url', 'current_organization_id', 'current_environment')
+            AND f.proname NOT IN ('redirect_url', 'current_organization_id', 'current_environment', 'sign_webhook', 'verify_webhook')
         OR EXISTS (
             SELECT FROM unnest(f.proconfig) AS setting
             WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC', 'jit=off'))
@@ -1550,6 +1550,31 @@ SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'recover_checkout_session_wrapper';
 
+-- src/api/signatures.rs
+-- checkout_sessions::api::signatures::sign_webhook
+CREATE  FUNCTION checkout."sign_webhook"(
+	"webhook_id" TEXT, /* Option < & str > */
+	"webhook_timestamp" timestamp with time zone, /* Option < TimestampWithTimeZone > */
+	"body" TEXT, /* Option < & str > */
+	"secret" TEXT, /* Option < & str > */
+	"scheme" TEXT DEFAULT 'standard' /* Option < & str > */
+) RETURNS TEXT /* String */
+IMMUTABLE PARALLEL SAFE 
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'sign_webhook_wrapper';
+
+-- src/api/signatures.rs
+-- checkout_sessions::api::signatures::verify_webhook
+CREATE  FUNCTION checkout."verify_webhook"(
+	"headers" jsonb, /* Option < Jsonb > */
+	"body" TEXT, /* Option < & str > */
+	"secret" TEXT, /* Option < & str > */
+	"scheme" TEXT DEFAULT 'standard' /* Option < & str > */
+) RETURNS bool /* bool */
+STABLE PARALLEL SAFE 
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'verify_webhook_wrapper';
+
 -- src/store/settings.rs
 -- checkout_sessions::store::settings::organizations_changed
 -- Skipped due to `#[pgrx(sql = false)]`
@@ -1859,6 +1884,18 @@ Errors: 22004, 22023, 22P02 an argument is missing or wrong; PT404 unknown event
 COMMENT ON FUNCTION checkout.redeliver_webhook_events IS $$Makes events due again that were delivered or are dead, and returns how many there were.
 
 Errors: 22004 no ids; 22P02 an element is not an event id.$$;
+
+COMMENT ON FUNCTION checkout.sign_webhook IS $$Returns the signature of a webhook.
+
+scheme: standard (Standard Webhooks 1.0.0: the value of the header webhook-signature; send webhook_id as webhook-id and webhook_timestamp, in seconds since 1970, as webhook-timestamp), or stripe (the value of the header stripe-signature, for receivers that have constructEvent). body: as it is sent, to the byte. secret: whsec_ and 24 to 64 bytes in base64. While a secret is rolled, send the signatures of both: with a space between standard ones, with a comma and without the second t between stripe ones.
+
+Errors: 22004, 22023 an argument is missing or wrong.$$;
+
+COMMENT ON FUNCTION checkout.verify_webhook IS $$Returns whether a webhook that came with these headers and this body was signed with the secret within the last five minutes. It takes as long whatever is wrong with a signature.
+
+headers: an object; names in any case. body: as it came, to the byte. scheme: standard (webhook-id, webhook-timestamp, webhook-signature), or stripe (stripe-signature).
+
+Errors: 22004, 22023 an argument is missing or wrong.$$;
 
 COMMENT ON FUNCTION checkout.outbox_status IS $$Returns how many webhook events are pending, leased, delivered and dead, since when the oldest has been pending, and for how long.$$;
 

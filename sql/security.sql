@@ -281,6 +281,18 @@ COMMENT ON FUNCTION checkout.redeliver_webhook_events IS $$Makes events due agai
 
 Errors: 22004 no ids; 22P02 an element is not an event id.$$;
 
+COMMENT ON FUNCTION checkout.sign_webhook IS $$Returns the signature of a webhook.
+
+scheme: standard (Standard Webhooks 1.0.0: the value of the header webhook-signature; send webhook_id as webhook-id and webhook_timestamp, in seconds since 1970, as webhook-timestamp), or stripe (the value of the header stripe-signature, for receivers that have constructEvent). body: as it is sent, to the byte. secret: whsec_ and 24 to 64 bytes in base64. While a secret is rolled, send the signatures of both: with a space between standard ones, with a comma and without the second t between stripe ones.
+
+Errors: 22004, 22023 an argument is missing or wrong.$$;
+
+COMMENT ON FUNCTION checkout.verify_webhook IS $$Returns whether a webhook that came with these headers and this body was signed with the secret within the last five minutes. It takes as long whatever is wrong with a signature.
+
+headers: an object; names in any case. body: as it came, to the byte. scheme: standard (webhook-id, webhook-timestamp, webhook-signature), or stripe (stripe-signature).
+
+Errors: 22004, 22023 an argument is missing or wrong.$$;
+
 COMMENT ON FUNCTION checkout.outbox_status IS $$Returns how many webhook events are pending, leased, delivered and dead, since when the oldest has been pending, and for how long.$$;
 
 COMMENT ON FUNCTION checkout.create_organization IS $$Creates an organization and returns its id.

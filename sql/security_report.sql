@@ -149,7 +149,7 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
     SELECT 'changed function', f.oid::regprocedure::text, NULL, 'restore it: create the extension in another database and compare'
     FROM function f JOIN pg_language l ON l.oid = f.prolang
     WHERE NOT f.prosecdef AND f.proname IN (SELECT a.function_name FROM checkout_data.accesses() a)
-            AND f.proname NOT IN ('redirect_url', 'current_organization_id', 'current_environment')
+            AND f.proname NOT IN ('redirect_url', 'current_organization_id', 'current_environment', 'sign_webhook', 'verify_webhook')
         OR EXISTS (
             SELECT FROM unnest(f.proconfig) AS setting
             WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC', 'jit=off'))

@@ -19,7 +19,7 @@ const { API, DATABASE_URL, HOST = '127.0.0.1', PORT = '8080' } = process.env;
 if (API && !Object.hasOwn(errors, API)) throw new Error(`API must be one of ${Object.keys(errors).join(', ')}`);
 
 // Keys are cut down to their names in what is logged, wherever they stand: somebody may have put one into an URL.
-const masked = (line) => line.replace(/\b([sp]k_(?:live|test)_\w{12})\w+/g, '$1***');
+const masked = (line) => line.replace(/([sp]k_(?:live|test)_\w{12}|cs_secret_)[\w-]+/g, '$1***');
 const app = Fastify({
     logger: { stream: { write: (line) => process.stdout.write(masked(line)) } },
     // What is not percent-encoded well, for example.

@@ -56,12 +56,16 @@ fn answer(
         Ok(found) => found,
         Err(response) => return Ok(response),
     };
-    let body = match json("body", body) {
-        Ok(body) => body,
-        Err(error) => return Ok(api.refuse_reading(&error)),
-    };
-    let request = HttpRequest { parameters, headers, query, body: &body };
-    match subtransaction::undone_if_refused(|| serve(api, route, &request)) {
+    let served = subtransaction::undone_if_refused(|| {
+        let caller = caller(headers)?;
+        // Not before it is known who asks.
+        let body = match json("body", body) {
+            Ok(body) => body,
+            Err(error) => return Ok(api.refuse_reading(&error)),
+        };
+        serve(api, route, &caller, &HttpRequest { parameters, headers, query, body: &body })
+    });
+    match served {
         Err(error @ Error::Internal(_)) => Err(error),
         Err(error) => Ok(api.refuse_error(&error)),
         Ok(response) => Ok(response),
@@ -70,6 +74,7 @@ fn answer(
 
 fn json(argument: &'static str, value: Option<Jsonb>) -> Result<Value> {
     let Some(value) = value else { return Ok(Value::Null) };
+    value.check_plain(argument)?;
     serde_json::from_str(&value.text()).map_err(|_| Error::invalid(argument, "is nested too deeply"))
 }
 
@@ -87,8 +92,7 @@ fn texts(argument: &'static str, value: Option<Jsonb>) -> Result<Map<String, Val
     Ok(texts.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), first(value))).collect())
 }
 
-fn serve(api: &Api, route: &Route, request: &HttpRequest) -> Result<HttpResponse> {
-    let caller = caller(request)?;
+fn serve(api: &Api, route: &Route, caller: &Caller, request: &HttpRequest) -> Result<HttpResponse> {
     if caller.kind == Kind::Publishable && !route.publishable {
         return Err(Error::NotAllowed { http: true });
     }
@@ -103,7 +107,7 @@ fn serve(api: &Api, route: &Route, request: &HttpRequest) -> Result<HttpResponse
                 return Err(Error::invalid("X-Scenario-Key", "is for the test environment only"));
             }
             Some(Scenario::Error(status)) => return Ok(api.refuse(status, "Simulated error")),
-            _ => serve_create(api, &caller, *create, request)?,
+            _ => serve_create(api, caller, *create, request)?,
         },
         Operation::Get(lookup) => Outcome::Found(Box::new(view(tenant, find(tenant, &lookup)?)?)),
         Operation::List(asked) => serve_list(tenant, &asked)?,
@@ -121,11 +125,11 @@ fn serve(api: &Api, route: &Route, request: &HttpRequest) -> Result<HttpResponse
 }
 
 /// Who asks: the API key of the request, or who the caller of the function is anyway.
-fn caller(request: &HttpRequest) -> Result<Caller> {
-    if let Some(key) = request::api_key(request.headers)? {
+fn caller(headers: &Map<String, Value>) -> Result<Caller> {
+    if let Some(key) = request::api_key(headers)? {
         let credential = as_worker_role(|| credential_of(key, true))?.ok_or(Error::InvalidApiKey)?;
         tenant::establish(&credential, Lasting::Subtransaction)?;
-    } else if request.header("authorization").is_some() {
+    } else if headers.contains_key("authorization") {
         return Err(Error::InvalidApiKey);
     }
     tenant::caller()
@@ -149,17 +153,22 @@ fn serve_create(api: &Api, caller: &Caller, create: Create, request: &HttpReques
     let metadata =
         create.metadata.map(|metadata| Jsonb::from_text(&Value::Object(metadata).to_string())).transpose()?;
     metadata.map_or(Ok(()), Jsonb::check_metadata)?;
-    let idempotency_key = match create.idempotency_key {
-        Some(key) => Some(key),
-        None => request::idempotency_key(request.headers)?,
-    };
+    let idempotency_key = create.idempotency_key.or(request::idempotency_key(request.headers)?);
     let mut asked = create.request;
+    asked.api = Some(api.name);
+    asked.scenario = request.header("x-scenario-key");
+    let (amount, currency_code) = (asked.amount, asked.currency_code);
     asked.trace_id = asked.trace_id.or(request::trace_id(request.headers));
     let Created { id, replayed, .. } = operations::create(caller, &api.policy, asked, metadata, idempotency_key)?;
     if let (Some(scenario), false) = (create.scenario, replayed) {
         play(caller.tenant, id, scenario)?;
     }
-    Ok(Outcome::Created { session: Box::new(view(caller.tenant, id)?), replayed })
+    let session = Box::new(view(caller.tenant, id)?);
+    // The organization's reference policy has found one; it may be of another API, and of another price.
+    if replayed && (amount != Some(session.amount) || currency_code != Some(session.currency_code.as_str())) {
+        return Err(Error::ReferenceTaken { fault: "reference has an open checkout session of another amount" });
+    }
+    Ok(Outcome::Created { session, replayed })
 }
 
 /// Has a new session end as its creator wants it to.

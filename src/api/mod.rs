@@ -9,3 +9,4 @@ mod maintenance;
 mod organizations;
 mod payments;
 mod sessions;
+mod signatures;

@@ -91,6 +91,8 @@ fn create_checkout_session(
             max_retry_attempts,
             expires_at: expires_at.map(|at| datum::from_timestamp("expires_at", at)).transpose()?,
             expires_in: expires_in.map(|span| datum::from_interval("expires_in", span)).transpose()?,
+            api: None,
+            scenario: None,
             trace_id: trace_id.or(domain::request::trace_id(&headers)),
             metadata: None,
         };

@@ -29,7 +29,45 @@ impl Jsonb {
         if size > validate::METADATA_BYTES {
             return Err(Error::invalid("metadata", "must have at most 32 kB"));
         }
-        Ok(())
+        self.check_plain("metadata")
+    }
+
+    /// Checks that it has nothing that makes it many times larger as text, or that others cannot read: numbers with huge
+    /// exponents (12 bytes here, 131,072 digits there), deep nesting, and names that the JSON library keeps for itself.
+    pub fn check_plain(self, argument: &'static str) -> Result<()> {
+        use pg_sys::JsonbIteratorToken::{
+            WJB_BEGIN_ARRAY, WJB_BEGIN_OBJECT, WJB_DONE, WJB_ELEM, WJB_END_ARRAY, WJB_END_OBJECT, WJB_KEY, WJB_VALUE,
+        };
+        let mut depth = 0;
+        let mut value = pg_sys::JsonbValue::default();
+        // SAFETY: what follows the header of a jsonb is its root container (utils/jsonb.h).
+        let mut iterator = unsafe {
+            let varlena = self.0.cast_mut_ptr::<pg_sys::varlena>();
+            pg_sys::JsonbIteratorInit(pgrx::vardata_4b(varlena).cast_mut().cast())
+        };
+        loop {
+            // SAFETY: the iterator is of this jsonb, which lives as long as the call of the function.
+            let token = unsafe { pg_sys::JsonbIteratorNext(&mut iterator, &mut value, false) };
+            match token {
+                WJB_DONE => return Ok(()),
+                WJB_BEGIN_ARRAY | WJB_BEGIN_OBJECT => depth += 1,
+                WJB_END_ARRAY | WJB_END_OBJECT => depth -= 1,
+                // SAFETY: keys are strings.
+                WJB_KEY if unsafe { text_of(&value) }.starts_with(RESERVED) => {
+                    return Err(Error::invalid(argument, "has a name that is reserved"));
+                }
+                // SAFETY: the type says which member of the union is there.
+                WJB_VALUE | WJB_ELEM
+                    if value.type_ == pg_sys::jbvType::jbvNumeric && unsafe { !is_plain(value.val.numeric) } =>
+                {
+                    return Err(Error::invalid(argument, "has a number with too many digits"));
+                }
+                _ => {}
+            }
+            if depth > DEPTH {
+                return Err(Error::invalid(argument, "is nested too deeply"));
+            }
+        }
     }
 
     /// Reads JSON text.
@@ -46,6 +84,45 @@ impl Jsonb {
         // SAFETY: jsonb_out takes a jsonb and returns a NUL-terminated string.
         let text = unsafe { direct_function_call::<&CStr>(pg_sys::jsonb_out, &[Some(self.0)]) };
         text.map(|text| text.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+}
+
+/// How deep a JSON value may be.
+const DEPTH: usize = 64;
+/// How many digits a number may have before the point, and behind it.
+const DIGITS: i32 = 40;
+/// What serde_json calls members that are not what they seem.
+const RESERVED: &[u8] = b"$serde_json::private::";
+
+/// # Safety
+/// The value must be a string.
+unsafe fn text_of(value: &pg_sys::JsonbValue) -> &[u8] {
+    // SAFETY: the caller's; a pointer into the jsonb, and a length.
+    unsafe {
+        let string = value.val.string;
+        std::slice::from_raw_parts(string.val.cast(), usize::try_from(string.len).unwrap_or(0))
+    }
+}
+
+/// # Safety
+/// The pointer must be to a numeric.
+unsafe fn is_plain(number: pg_sys::Numeric) -> bool {
+    let number = pg_sys::Datum::from(number);
+    // SAFETY: the caller's; functions of the server on numerics. A jsonb has neither NaN nor infinity.
+    unsafe {
+        let scale: Option<i32> = direct_function_call(pg_sys::numeric_scale, &[Some(number)]);
+        // The logarithm would take as long as to print it; its sign and size are compared with a power of ten instead.
+        let size = pgrx::direct_function_call_as_datum(pg_sys::numeric_abs, &[Some(number)]);
+        let limit = pgrx::direct_function_call_as_datum(
+            pg_sys::numeric_in,
+            &[
+                Some(pg_sys::Datum::from(c"1e40".as_ptr())),
+                Some(pg_sys::InvalidOid.into()),
+                Some(pg_sys::Datum::from(-1_i32)),
+            ],
+        );
+        let larger: Option<bool> = direct_function_call(pg_sys::numeric_ge, &[size, limit]);
+        scale.is_some_and(|scale| scale <= DIGITS) && larger == Some(false)
     }
 }
 

@@ -54,16 +54,20 @@ pub fn integer(body: &Object, name: &'static str) -> Result<Option<i64>> {
     let Some(amount) = decimal(body, name)? else { return Ok(None) };
     let exact = amount.normalize();
     match i64::try_from(exact) {
-        Ok(whole) if exact.scale() == 0 => Ok(Some(whole)),
-        _ => Err(Error::invalid(name, "must be an integer")),
+        _ if exact.scale() != 0 => Err(Error::invalid(name, "must be an integer")),
+        Ok(whole) => Ok(Some(whole)),
+        Err(_) => Err(Error::invalid(name, "is out of range")),
     }
 }
 
 /// A whole number within bounds.
 pub fn bounded_integer(body: &Object, name: &'static str, least: i32, most: i32) -> Result<Option<i32>> {
     let Some(number) = integer(body, name)? else { return Ok(None) };
-    let number = i32::try_from(number).unwrap_or(if number < 0 { i32::MIN } else { i32::MAX });
-    validate::in_range(name, number, least, most).map(Some)
+    match i32::try_from(number) {
+        Ok(number) => validate::in_range(name, number, least, most).map(Some),
+        Err(_) if number > 0 && most == i32::MAX => Err(Error::invalid(name, "is out of range")),
+        Err(_) => validate::in_range(name, if number < 0 { i32::MIN } else { i32::MAX }, least, most).map(Some),
+    }
 }
 
 /// An exact decimal.

@@ -28,8 +28,12 @@ impl Scenario {
             "fail" => Ok(Some(Self::Fail)),
             "expire" => Ok(Some(Self::Expire)),
             key => {
-                let status = key.strip_prefix("error:").and_then(|status| status.parse().ok()).ok_or_else(unknown)?;
-                if (400..=599).contains(&status) { Ok(Some(Self::Error(status))) } else { Err(unknown()) }
+                let digits =
+                    key.strip_prefix("error:").filter(|digits| digits.starts_with(['4', '5']) && digits.len() == 3);
+                digits
+                    .and_then(|digits| digits.parse().ok())
+                    .map(|status| Some(Self::Error(status)))
+                    .ok_or_else(unknown)
             }
         }
     }

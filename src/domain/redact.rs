@@ -5,20 +5,23 @@
 use super::{api_key, client_secret};
 
 const MASK: &[u8] = b"***";
+/// Standard Webhooks: 24 bytes or more in base64.
+const WEBHOOK_SECRET: &[u8] = b"whsec_";
+const WEBHOOK_SECRET_LENGTH: usize = 32;
 /// What `{"` is in base64.
 const TOKEN: &[u8] = b"eyJ";
 /// A name may begin with the prefix of a client secret, too; it has not as many characters.
 const CLIENT_SECRET_LENGTH: usize = 40;
 
-/// The text with every API key cut down to its id, and client secrets and tokens to their first characters; `None` where there is nothing to
+/// The text with every API key cut down to its id, and client secrets, webhook secrets and tokens to their first characters; `None` where there is nothing to
 /// take out. What begins like an API key and is longer than its id is taken for one, so that a mistyped key is not shown
 /// either.
 pub fn redact(text: &[u8]) -> Option<Vec<u8>> {
     let mut shown = Vec::new();
     let mut copied = 0;
     for start in 0..text.len() {
-        let within_a_word = start > 0 && is_word(text[start - 1]);
-        if start < copied || within_a_word || !matches!(text[start], b's' | b'p' | b'c' | b'e') {
+        let within_a_word = start > 0 && is_word(text[start - 1]) && !ends_with_escape(&text[..start]);
+        if start < copied || within_a_word || !matches!(text[start], b's' | b'p' | b'c' | b'e' | b'w') {
             continue;
         }
         let Some((kept, end)) = secret_in(&text[start..]) else { continue };
@@ -31,6 +34,11 @@ pub fn redact(text: &[u8]) -> Option<Vec<u8>> {
     }
     shown.extend_from_slice(&text[copied..]);
     Some(shown)
+}
+
+/// Whether it ends as `%3D` does, a character of an URL, whose digits are no part of the word that follows.
+fn ends_with_escape(text: &[u8]) -> bool {
+    matches!(text, [.., b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
 }
 
 fn is_word(byte: u8) -> bool {
@@ -48,6 +56,10 @@ fn secret_in(text: &[u8]) -> Option<(usize, usize)> {
         let prefix = client_secret::PREFIX.len();
         let end = end_of(prefix, |c| is_word(c) || c == b'-');
         return (end >= prefix + CLIENT_SECRET_LENGTH).then_some((prefix, end));
+    }
+    if text.starts_with(WEBHOOK_SECRET) {
+        let end = end_of(WEBHOOK_SECRET.len(), |c| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/' | b'='));
+        return (end >= WEBHOOK_SECRET.len() + WEBHOOK_SECRET_LENGTH).then_some((WEBHOOK_SECRET.len(), end));
     }
     // A JSON Web Token (RFC 7519): header, claims and signature in base64url, the first two JSON objects.
     if text.starts_with(TOKEN) {
@@ -84,6 +96,7 @@ mod tests {
     fn a_mistyped_key_is_masked_too() {
         assert_eq!(redacted("sk_live_0123456789abX"), Some("sk_live_0123456789ab***".into()));
         assert_eq!(redacted("sk_live_0123456789abX!"), Some("sk_live_0123456789ab***!".into()));
+        assert_eq!(redacted("?next=a%3Dsk_live_0123456789abX"), Some("?next=a%3Dsk_live_0123456789ab***".into()));
     }
 
     #[test]
@@ -92,6 +105,13 @@ mod tests {
         assert_eq!(redacted(text), Some(r#"{"authorization":"Bearer eyJ***", "x":1}"#.into()));
         assert_eq!(redacted("eyJhbGciOi.something"), None);
         assert_eq!(redacted("keyJhbGciOi.eyJzdWIiOi"), None);
+    }
+
+    #[test]
+    fn secrets_of_webhooks_are_masked() {
+        let text = "sign_webhook('m', now(), 'b', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD')";
+        assert_eq!(redacted(text), Some("sign_webhook('m', now(), 'b', 'whsec_***')".into()));
+        assert_eq!(redacted("whsec_of_something"), None);
     }
 
     #[test]

@@ -93,6 +93,11 @@ pub struct Request<'a> {
     pub expires_at: Option<DateTime<Utc>>,
     #[serde(serialize_with = "span")]
     pub expires_in: Option<TimeDelta>,
+    /// Through which documented API it was asked for, and with which scenario: another is another request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<&'a str>,
     /// Not part of what is asked for: a repetition may have another.
     #[serde(skip)]
     pub trace_id: Option<&'a str>,

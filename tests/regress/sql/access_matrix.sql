@@ -52,6 +52,8 @@ INSERT INTO testing.access_calls VALUES
     -- Its refusals are answers.
     ('handle_request', format('''lomi'', ''GET'', %L', '/checkout-sessions/' || :'open')),
     ('render_webhook_event', format('%L, ''lomi''', :'event')),
+    ('sign_webhook', $$'m', now(), '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'$$),
+    ('verify_webhook', $$'{}', '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'$$),
     ('redeliver_webhook_events', format('''{%s}''', :'event')),
     ('redirect_url', format('''https://shop.example'', %L', :'open')),
     ('revoke_access', '''access_secret'', ''secret'''),

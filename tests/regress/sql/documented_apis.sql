@@ -294,6 +294,46 @@ WHERE s ->> 'checkout_session_id' IN (SELECT id::uuid::text FROM theirs);
 SELECT name, testing.http('lomi', 'POST', path, headers || '{"idempotency-key": "the-same-key"}', body) ~ '^201 \{"checkout' AS made
 FROM testing.creations, (VALUES ('ours', :'ours'::jsonb), ('theirs', :'theirs'), ('test', :'test')) AS h (name, headers) WHERE api = 'lomi' ORDER BY name;
 
+\c - documented_web
+\set order '{"amount": 10, "currency_code": "XOF", "customer_email": "a@b.co"}'
+-- what would be many times larger as text, or unreadable ---------------------------------------------------------------
+SELECT what, left(testing.http('lomi', 'POST', '/checkout-sessions', :'ours', :'order'::jsonb || body), 100) AS answer
+FROM (VALUES ('a number with 131,072 digits', '{"metadata": {"a": [1e131071]}}'::jsonb), ('and so small a one', '{"metadata": {"a": 1e-16383}}'),
+    ('as the amount', '{"amount": 1e131071}'), ('where nobody looks', '{"other": 1e131071}'), ('forty digits will do', '{"metadata": {"a": 1e39, "b": 1e-40}}'),
+    ('nested in 65 arrays', format('{"other": %s%s}', repeat('[', 65), repeat(']', 65))::jsonb),
+    ('a name of the JSON library', '{"metadata": {"a": {"$serde_json::private::Number": "x"}}}'),
+    ('one as the amount', '{"amount": {"$serde_json::private::Number": "10"}}')) AS bodies (what, body);
+-- Without a key nothing is read at all.
+SELECT testing.http('lomi', 'POST', '/checkout-sessions', '{}', '{"a": 1e131071}');
+\c - documented_shop
+SELECT testing.outcome(format('SELECT checkout.create_checkout_session(1, ''USD'', customer_id => ''c'', metadata => %L)', metadata)) FROM unnest(ARRAY[
+    '{"a": 1e131071}', '{"a": {"$serde_json::private::Number": "x"}}', format('{"a": %s%s}', repeat('[', 130), repeat(']', 130))]) AS metadata;
+\c - documented_web
+SELECT testing.http('lomi', 'POST', '/checkout-sessions', :'ours', :'order'::jsonb || '{"quantity": 3000000000}');
+
+-- One key, one request: through another API, or with another scenario, it is another request.
+SELECT left(testing.http('kobo', 'POST', '/v1/checkout/session/initialize', :'ours'::jsonb || '{"idempotency-key": "between-apis"}', '{"amount": 1000, "email": "a@b.co"}'), 3) AS kobo;
+SELECT testing.http('lomi', 'POST', '/checkout-sessions', :'ours'::jsonb || '{"idempotency-key": "between-apis"}', '{"amount": 10, "currency_code": "NGN", "customer_email": "a@b.co"}') AS lomi;
+SELECT left(testing.http('lomi', 'POST', '/checkout-sessions', :'test'::jsonb || '{"idempotency-key": "scenario"}', :'order'), 3) AS without,
+    left(testing.http('lomi', 'POST', '/checkout-sessions', :'test'::jsonb || '{"idempotency-key": "scenario", "x-scenario-key": "fail"}', :'order'), 3) AS with_one;
+
+-- A page deep in a list is not a plan of its own.
+\c - postgres
+SELECT count(testing.http('lomi', 'GET', '/checkout-sessions', :'ours', NULL, jsonb_build_object('offset', n::text))) FROM generate_series(1, 10) AS n;
+SELECT count(*) AS plans FROM pg_backend_memory_contexts WHERE name = 'CachedPlan' \gset
+SELECT count(testing.http('lomi', 'GET', '/checkout-sessions', :'ours', NULL, jsonb_build_object('offset', n::text))) FROM generate_series(1, 100) AS n;
+SELECT count(*) - :plans < 10 AS few_plans_are_kept FROM pg_backend_memory_contexts WHERE name = 'CachedPlan';
+
+-- An open session of the reference answers only who asks for its price.
+\c - postgres
+SELECT name FROM checkout.update_organization(:'our_id', reference_policy => 'return_existing');
+\c - documented_web
+SELECT left(testing.http('kobo', 'POST', '/v1/checkout/session/initialize', :'ours', '{"amount": 500000, "email": "a@b.co", "reference": "price-1"}'), 3) AS made,
+    left(testing.http('kobo', 'POST', '/v1/checkout/session/initialize', :'ours', '{"amount": 500000, "email": "a@b.co", "reference": "price-1"}'), 3) AS again;
+SELECT testing.http('yuno', 'POST', '/v1/checkout/sessions', :'ours', '{"merchant_order_id": "price-1", "country": "CO", "amount": {"currency": "COP", "value": 7}}');
+\c - postgres
+SELECT name FROM checkout.update_organization(:'our_id', reference_policy => 'none');
+
 -- events in the shapes of the five ---------------------------------------------------------------------------------------
 \c - documented_shop
 SELECT checkout_session_id AS id FROM checkout.create_checkout_session(12.34, 'GHS', reference => 'order-1', customer_id => 'cus_1', customer_email => 'jane@example.com',

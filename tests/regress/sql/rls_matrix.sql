@@ -47,7 +47,7 @@ INSERT INTO testing.calls (function, arguments) VALUES
     ('expire_due_checkout_sessions', ''), ('worker_status', ''),
     ('authenticate', quote_literal(:'api_key')), ('pre_request', ''), ('public_checkout_session', format('%L, %L', :'open', :'client_secret')),
     ('rotate_client_secrets', quote_literal(:'a')), ('create_api_key', format('%L, ''secret'', ''live''', :'a')), ('list_api_keys', quote_literal(:'a')),
-    ('revoke_api_key', quote_literal(:'api_key_id')), ('roll_api_key', quote_literal(:'api_key_id')), ('security_report', ''), ('handle_request', format('''lomi'', ''GET'', %L', '/checkout-sessions/' || :'open')), ('render_webhook_event', format('%L, ''lomi''', :'event')), ('grant_access', '''matrix_nobody'', ''secret'''), ('revoke_access', '''matrix_a'', ''secret''');
+    ('revoke_api_key', quote_literal(:'api_key_id')), ('roll_api_key', quote_literal(:'api_key_id')), ('security_report', ''), ('handle_request', format('''lomi'', ''GET'', %L', '/checkout-sessions/' || :'open')), ('render_webhook_event', format('%L, ''lomi''', :'event')), ('sign_webhook', $$'m', now(), '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'$$), ('verify_webhook', $$'{}', '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'$$), ('grant_access', '''matrix_nobody'', ''secret'''), ('revoke_access', '''matrix_a'', ''secret''');
 -- No function is missing.
 SELECT string_agg(p.proname, ' ') AS missing FROM pg_proc p WHERE p.pronamespace = 'checkout'::regnamespace AND NOT EXISTS (SELECT FROM testing.calls c WHERE c.function = p.proname);
 
