@@ -27,6 +27,13 @@ BLUNDERS = set(
 AS_TEXT = psycopg2.extensions.new_type((1082, 1083, 1114, 1184, 1186), "AS_TEXT", lambda value, _: value)
 
 
+def as_called_here(statement, connection):
+    """A statement with the name that a setting has since 16."""
+    if connection.server_version >= 16_00_00:
+        return statement.replace("force_parallel_mode", "debug_parallel_query")
+    return statement
+
+
 class Intruder:
     def __init__(self, lab, who):
         self.lab, self.who = lab, who
@@ -78,7 +85,7 @@ class Intruder:
                 if " TO STDOUT" in statement:
                     cursor.copy_expert(statement, self)
                     return []
-                cursor.execute(statement, parameters or None)
+                cursor.execute(as_called_here(statement, cursor.connection), parameters or None)
                 rows = cursor.fetchall() if cursor.description else []
                 self.last_code = None
             except psycopg2.Error as error:
