@@ -283,7 +283,7 @@ Errors: 22004 no ids; 22P02 an element is not an event id.$$;
 
 COMMENT ON FUNCTION checkout.sign_webhook IS $$Returns the signature of a webhook.
 
-scheme: standard (Standard Webhooks 1.0.0: the value of the header webhook-signature; send webhook_id as webhook-id and webhook_timestamp, in seconds since 1970, as webhook-timestamp), or stripe (the value of the header stripe-signature, for receivers that have constructEvent). body: as it is sent, to the byte. secret: whsec_ and 24 to 64 bytes in base64. While a secret is rolled, send the signatures of both: with a space between standard ones, with a comma and without the second t between stripe ones.
+scheme: standard (Standard Webhooks 1.0.0: the value of the header webhook-signature; send webhook_id as webhook-id and webhook_timestamp as webhook-timestamp, in whole seconds since 1970, rounded down, which a cast to bigint does not), or stripe (the value of the header stripe-signature, for receivers that have constructEvent). body: as it is sent, to the byte. secret: whsec_ and 24 to 64 bytes in base64. While a secret is rolled, send the signatures of both: with a space between standard ones, with a comma and without the second t between stripe ones.
 
 Errors: 22004, 22023 an argument is missing or wrong.$$;
 
