@@ -25,6 +25,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
         ('secret', ARRAY[
             'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
             'recover_checkout_session', 'begin_payment', 'record_payment', 'list_payments', 'list_webhook_events',
+            'create_webhook_endpoint', 'list_webhook_endpoints', 'update_webhook_endpoint', 'delete_webhook_endpoint',
+            'roll_webhook_secret', 'list_webhook_deliveries', 'list_webhook_attempts',
             'session_funnel', 'handle_request', 'sign_webhook', 'verify_webhook', 'public_checkout_session', 'redirect_url',
             'current_organization_id', 'current_environment']),
         ('publishable', ARRAY[
@@ -35,11 +37,14 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'authenticate', 'pre_request',
             'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
             'recover_checkout_session', 'begin_payment', 'record_payment', 'list_payments', 'list_webhook_events',
+            'create_webhook_endpoint', 'list_webhook_endpoints', 'update_webhook_endpoint', 'delete_webhook_endpoint',
+            'roll_webhook_secret', 'list_webhook_deliveries', 'list_webhook_attempts',
             'session_funnel', 'handle_request', 'public_checkout_session', 'redirect_url', 'current_organization_id',
             'current_environment']),
         -- Takes the role of each request, and calls nothing itself.
         ('gateway', ARRAY[]::text[]),
         ('dispatcher', ARRAY[
+            'claim_webhook_deliveries', 'record_webhook_attempt', 'release_webhook_delivery', 'next_webhook_attempt_at',
             'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events',
             'render_webhook_event', 'sign_webhook', 'verify_webhook', 'outbox_status']),
         ('admin', ARRAY[
@@ -56,7 +61,8 @@ CREATE FUNCTION checkout_data.functions_above_tenants() RETURNS text[]
     AS $$
     SELECT ARRAY[
         'expire_due_checkout_sessions', 'worker_status', 'outbox_status', 'claim_webhook_events', 'ack_webhook_events',
-        'nack_webhook_event', 'redeliver_webhook_events', 'create_organization', 'update_organization', 'list_organizations',
+        'nack_webhook_event', 'redeliver_webhook_events', 'claim_webhook_deliveries', 'record_webhook_attempt',
+        'release_webhook_delivery', 'next_webhook_attempt_at', 'create_organization', 'update_organization', 'list_organizations',
         'rotate_client_secrets', 'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key', 'security_report',
         'render_webhook_event',
         -- These find out which tenant it is.

@@ -201,10 +201,93 @@ CREATE TYPE checkout.webhook_event AS (
 );
 COMMENT ON TYPE checkout.webhook_event IS 'An event of the outbox.';
 COMMENT ON COLUMN checkout.webhook_event.event_id IS 'The same in every delivery: send it as webhook-id, and let receivers drop what they have seen.';
+COMMENT ON COLUMN checkout.webhook_event.checkout_session_id IS 'NULL where the event is about a webhook endpoint.';
 COMMENT ON COLUMN checkout.webhook_event.sequence IS 'The number of the event within its session, from 1, without gaps.';
-COMMENT ON COLUMN checkout.webhook_event.status IS 'pending, leased, delivered or dead.';
+COMMENT ON COLUMN checkout.webhook_event.status IS 'pending, leased, delivered or dead: for the consumer of claim_webhook_events or, where the organization has webhook endpoints, for those together.';
+COMMENT ON COLUMN checkout.webhook_event.delivery_attempts IS 'To the consumer of claim_webhook_events, as what follows. What endpoints were sent is in list_webhook_deliveries.';
 COMMENT ON COLUMN checkout.webhook_event.lease_token IS 'Shown by ack_webhook_events and nack_webhook_event. Only claim_webhook_events gives it.';
 COMMENT ON COLUMN checkout.webhook_event.body IS 'The JSON text to send, and to sign, as it stands.';
+
+CREATE TYPE checkout.webhook_endpoint AS (
+    webhook_endpoint_id uuid,
+    organization_id uuid,
+    environment text,
+    url text,
+    event_types text[],
+    body_format text,
+    signature_scheme text,
+    description text,
+    enabled boolean,
+    disabled_reason text,
+    disabled_at timestamptz,
+    failing_since timestamptz,
+    created_at timestamptz,
+    created_by text,
+    updated_at timestamptz,
+    previous_secret_expires_at timestamptz,
+    secret text
+);
+COMMENT ON TYPE checkout.webhook_endpoint IS 'A URL that events of an organization are sent to.';
+COMMENT ON COLUMN checkout.webhook_endpoint.event_types IS 'Which events: names, beginnings of names with a * behind them, or * for all.';
+COMMENT ON COLUMN checkout.webhook_endpoint.body_format IS 'canonical, or the documented API whose words the bodies speak: kobo, lomi, paygate, flutterwave, yuno.';
+COMMENT ON COLUMN checkout.webhook_endpoint.signature_scheme IS 'standard (Standard Webhooks) or stripe (for receivers that have constructEvent).';
+COMMENT ON COLUMN checkout.webhook_endpoint.enabled IS 'While false, its deliveries wait.';
+COMMENT ON COLUMN checkout.webhook_endpoint.disabled_reason IS 'requested, gone (it has answered 410) or failing (for five days).';
+COMMENT ON COLUMN checkout.webhook_endpoint.failing_since IS 'Since when no attempt has succeeded; NULL when the last one did.';
+COMMENT ON COLUMN checkout.webhook_endpoint.previous_secret_expires_at IS 'Until when what is sent is signed with the secret before, too.';
+COMMENT ON COLUMN checkout.webhook_endpoint.secret IS 'What receivers verify signatures with. Given once, by the call that made it; NULL ever after.';
+
+CREATE TYPE checkout.webhook_delivery AS (
+    event_id text,
+    webhook_endpoint_id uuid,
+    event_type text,
+    organization_id uuid,
+    environment text,
+    checkout_session_id uuid,
+    status text,
+    delivery_attempts integer,
+    next_attempt_at timestamptz,
+    delivered_at timestamptz,
+    dead_at timestamptz,
+    last_attempt_at timestamptz,
+    last_status_code integer,
+    last_error text,
+    created_at timestamptz
+);
+COMMENT ON TYPE checkout.webhook_delivery IS 'The delivery of one event to one endpoint.';
+COMMENT ON COLUMN checkout.webhook_delivery.status IS 'pending, leased, delivered, dead, or paused while its endpoint is disabled.';
+COMMENT ON COLUMN checkout.webhook_delivery.delivery_attempts IS 'Since the event was written, or redelivered.';
+
+CREATE TYPE checkout.webhook_delivery_request AS (
+    event_id text,
+    webhook_endpoint_id uuid,
+    organization_id uuid,
+    environment text,
+    event_type text,
+    url text,
+    headers jsonb,
+    body text,
+    attempt integer,
+    lease_token uuid,
+    lease_expires_at timestamptz
+);
+COMMENT ON TYPE checkout.webhook_delivery_request IS 'A request to be sent to an endpoint: POST the body to the url with the headers.';
+COMMENT ON COLUMN checkout.webhook_delivery_request.headers IS 'Names and values, the signature among them: it is of now, so send at once.';
+COMMENT ON COLUMN checkout.webhook_delivery_request.lease_token IS 'Shown by record_webhook_attempt and release_webhook_delivery.';
+
+CREATE TYPE checkout.webhook_attempt AS (
+    event_id text,
+    webhook_endpoint_id uuid,
+    attempt integer,
+    recorded_at timestamptz,
+    status_code integer,
+    error text,
+    duration interval,
+    response_body text
+);
+COMMENT ON TYPE checkout.webhook_attempt IS 'What became of an attempt to deliver an event to an endpoint.';
+COMMENT ON COLUMN checkout.webhook_attempt.status_code IS 'Of the HTTP response; NULL: there was none, and error says why.';
+COMMENT ON COLUMN checkout.webhook_attempt.response_body IS 'Its first 1,000 characters.';
 
 CREATE TYPE checkout.http_response AS (
     status integer,
@@ -217,6 +300,41 @@ COMMENT ON COLUMN checkout.http_response.body IS 'json, not jsonb: its members a
 -- src/lib.rs
 -- requires:
 --   types
+
+-- The roles that functions run as.
+
+-- Cluster-wide, so another database may have made them already. One that could do more than ours is refused.
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['checkout_sessions_api', 'checkout_sessions_worker'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) name) THEN
+            EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOCREATEDB NOREPLICATION', name);
+        ELSIF EXISTS (
+            SELECT FROM pg_catalog.pg_roles r
+            WHERE r.rolname OPERATOR(pg_catalog.=) name
+                AND (r.rolcanlogin OR r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR r.rolreplication)
+        ) THEN
+            RAISE insufficient_privilege USING
+                MESSAGE = pg_catalog.format('role "%s" exists with LOGIN, SUPERUSER, BYPASSRLS, CREATEROLE or REPLICATION', name),
+                HINT = pg_catalog.format(
+                    'Rename it, or run ALTER ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOREPLICATION.', name);
+        ELSIF EXISTS (
+            SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) ANY (ARRAY[m.roleid, m.member])
+            WHERE r.rolname OPERATOR(pg_catalog.=) name
+        ) THEN
+            RAISE insufficient_privilege USING
+                MESSAGE = pg_catalog.format('role "%s" exists and has members, or is one', name),
+                HINT = 'Revoke the memberships, or rename it: whoever is a member sees every tenant.';
+        END IF;
+    END LOOP;
+END
+$$;
+
+-- src/lib.rs
+-- requires:
+--   roles
 
 -- Tables, constraints and indexes. Who may see and do what is in security.sql.
 
@@ -232,7 +350,8 @@ CREATE DOMAIN checkout_data.rejection_reason AS text CHECK (VALUE IN
     ('session_expired', 'session_failed', 'already_paid', 'amount_mismatch', 'currency_mismatch'));
 CREATE DOMAIN checkout_data.event_type AS text CHECK (VALUE IN (
     'checkout.session.completed', 'checkout.session.expired', 'checkout.session.failed',
-    'checkout.session.expiring', 'checkout.session.payment_failed', 'checkout.session.payment_rejected'));
+    'checkout.session.expiring', 'checkout.session.payment_failed', 'checkout.session.payment_rejected',
+    'webhook_endpoint.disabled'));
 CREATE DOMAIN checkout_data.session_amount AS numeric
     CHECK (VALUE > 0 AND VALUE < 1000000000000000 AND scale(VALUE) <= 4);
 CREATE DOMAIN checkout_data.payment_amount AS numeric CHECK (VALUE >= 0 AND VALUE <> 'NaN');
@@ -246,6 +365,7 @@ CREATE DOMAIN checkout_data.json_object AS jsonb CHECK (jsonb_typeof(VALUE) = 'o
 CREATE DOMAIN checkout_data.identifier AS text CHECK (char_length(VALUE) BETWEEN 1 AND 255);
 CREATE DOMAIN checkout_data.sha256 AS bytea CHECK (octet_length(VALUE) = 32);
 CREATE DOMAIN checkout_data.secret_key AS bytea CHECK (octet_length(VALUE) = 32);
+CREATE DOMAIN checkout_data.webhook_secret AS text CHECK (VALUE ~ '^whsec_[A-Za-z0-9+/]+={0,2}$');
 CREATE DOMAIN checkout_data.api_key_kind AS text CHECK (VALUE IN ('secret', 'publishable'));
 
 -- organizations ---------------------------------------------------------------------------------------------------
@@ -472,8 +592,10 @@ CREATE TABLE checkout_data.webhook_outbox (
     created_at timestamptz NOT NULL,
     payment_id text,
     payment jsonb,
-    session_status checkout_data.session_status NOT NULL,
-    session_attempts checkout_data.count NOT NULL,
+    endpoint jsonb,
+    session_status checkout_data.session_status,
+    session_attempts checkout_data.count,
+    fanned_out boolean NOT NULL DEFAULT false,
     delivery_attempts checkout_data.count NOT NULL DEFAULT 0,
     next_attempt_at timestamptz,
     lease_token uuid,
@@ -484,11 +606,17 @@ CREATE TABLE checkout_data.webhook_outbox (
     CONSTRAINT webhook_outbox_payment_fkey FOREIGN KEY (organization_id, environment, payment_id)
         REFERENCES checkout_data.payments,
     CONSTRAINT webhook_outbox_state_check CHECK (
-        num_nonnulls(next_attempt_at, delivered_at, dead_at) = 1 AND (lease_token IS NULL OR next_attempt_at IS NOT NULL))
+        num_nonnulls(next_attempt_at, delivered_at, dead_at) = CASE WHEN fanned_out THEN 0 ELSE 1 END
+        AND (lease_token IS NULL OR next_attempt_at IS NOT NULL)
+        AND (endpoint IS NOT NULL) = (event_type = 'webhook_endpoint.disabled')
+        AND num_nonnulls(session_status, session_attempts) = CASE WHEN endpoint IS NULL THEN 2 ELSE 0 END)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500);
 COMMENT ON TABLE checkout_data.webhook_outbox IS 'One row per event, written by the statement that made the transition. What is delivered is rendered from it when it is claimed. Inserts alone tell the whole story; updates only track delivery.';
+COMMENT ON COLUMN checkout_data.webhook_outbox.checkout_session_id IS 'The session that the event is about; of an event about a webhook endpoint, the endpoint''s id.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.sequence IS 'The number of the event within its session, from 1, without gaps.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.payment IS 'The payment that the event is about, as it was when the event was written.';
+COMMENT ON COLUMN checkout_data.webhook_outbox.endpoint IS 'The webhook endpoint that the event is about, as it was when the event was written.';
+COMMENT ON COLUMN checkout_data.webhook_outbox.fanned_out IS 'Whether the organization had webhook endpoints when the event was written: then its deliveries have its state, and it is not for consumers of claim_webhook_events.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.session_status IS 'The session''s status when the event was written.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.session_attempts IS 'The session''s failed payments when the event was written.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.next_attempt_at IS 'When the event is due for a claim; while it is leased, when the lease ends. NULL when delivered or dead.';
@@ -501,6 +629,98 @@ CREATE UNIQUE INDEX webhook_outbox_terminal_idx
 CREATE INDEX webhook_outbox_next_attempt_idx ON checkout_data.webhook_outbox (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 -- Serves retention.
 CREATE INDEX webhook_outbox_delivered_idx ON checkout_data.webhook_outbox (delivered_at) WHERE delivered_at IS NOT NULL;
+-- Serves retention of events that go to endpoints.
+CREATE INDEX webhook_outbox_fanned_out_idx ON checkout_data.webhook_outbox (created_at) WHERE fanned_out;
+
+-- webhook endpoints -----------------------------------------------------------------------------------------------
+
+CREATE TABLE checkout_data.webhook_endpoints (
+    organization_id uuid NOT NULL REFERENCES checkout_data.organizations,
+    environment checkout_data.environment NOT NULL,
+    webhook_endpoint_id uuid NOT NULL,
+    url text NOT NULL CHECK (url ~ '^https?://'),
+    event_types text[] NOT NULL CHECK (cardinality(event_types) > 0),
+    body_format text NOT NULL CHECK (body_format IN ('canonical', 'kobo', 'lomi', 'paygate', 'flutterwave', 'yuno')),
+    signature_scheme text NOT NULL CHECK (signature_scheme IN ('standard', 'stripe')),
+    description text,
+    secret checkout_data.webhook_secret NOT NULL,
+    previous_secret checkout_data.webhook_secret,
+    previous_secret_expires_at timestamptz,
+    disabled_at timestamptz,
+    disabled_reason text CHECK (disabled_reason IN ('requested', 'gone', 'failing')),
+    failing_since timestamptz,
+    event_count checkout_data.count NOT NULL DEFAULT 0,
+    created_at timestamptz NOT NULL,
+    created_by text NOT NULL,
+    updated_at timestamptz NOT NULL,
+    deleted_at timestamptz,
+    CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (organization_id, environment, webhook_endpoint_id),
+    CONSTRAINT webhook_endpoints_state_check CHECK (
+        (disabled_at IS NULL) = (disabled_reason IS NULL)
+        AND (previous_secret IS NULL) = (previous_secret_expires_at IS NULL))
+);
+COMMENT ON TABLE checkout_data.webhook_endpoints IS 'Where the organizations want their events sent, and the secrets that sign them.';
+COMMENT ON COLUMN checkout_data.webhook_endpoints.event_types IS 'Names, or beginnings of names with a * behind them.';
+COMMENT ON COLUMN checkout_data.webhook_endpoints.previous_secret IS 'Signs, too, until previous_secret_expires_at.';
+COMMENT ON COLUMN checkout_data.webhook_endpoints.disabled_reason IS 'requested: by its organization. gone: it has answered 410. failing: for five days.';
+COMMENT ON COLUMN checkout_data.webhook_endpoints.failing_since IS 'Since when no attempt has succeeded.';
+COMMENT ON COLUMN checkout_data.webhook_endpoints.deleted_at IS 'The worker removes it, and its deliveries, an hour later: whoever is writing an event may still see it.';
+-- Serves claims, which go from endpoint to endpoint.
+CREATE INDEX webhook_endpoints_enabled_idx ON checkout_data.webhook_endpoints (webhook_endpoint_id)
+    WHERE disabled_at IS NULL AND deleted_at IS NULL;
+
+-- No foreign keys to endpoints and events: every event would lock its endpoints' rows, and row locks of concurrent writers
+-- pile up in multixacts. The worker removes what is left over.
+CREATE TABLE checkout_data.webhook_deliveries (
+    organization_id uuid NOT NULL,
+    environment checkout_data.environment NOT NULL,
+    webhook_endpoint_id uuid NOT NULL,
+    checkout_session_id uuid NOT NULL,
+    sequence checkout_data.positive NOT NULL,
+    created_at timestamptz NOT NULL,
+    attempts checkout_data.count NOT NULL DEFAULT 0,
+    attempts_ever checkout_data.count NOT NULL DEFAULT 0,
+    next_attempt_at timestamptz,
+    lease_token uuid,
+    delivered_at timestamptz,
+    dead_at timestamptz,
+    last_attempt_at timestamptz,
+    last_status_code integer,
+    last_error text,
+    CONSTRAINT webhook_deliveries_pkey
+        PRIMARY KEY (organization_id, environment, webhook_endpoint_id, checkout_session_id, sequence),
+    CONSTRAINT webhook_deliveries_state_check CHECK (
+        num_nonnulls(next_attempt_at, delivered_at, dead_at) = 1 AND (lease_token IS NULL OR next_attempt_at IS NOT NULL))
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500);
+COMMENT ON TABLE checkout_data.webhook_deliveries IS 'One row per event and endpoint that it goes to, written by the statement that wrote the event.';
+COMMENT ON COLUMN checkout_data.webhook_deliveries.checkout_session_id IS 'With sequence, the event.';
+COMMENT ON COLUMN checkout_data.webhook_deliveries.attempts IS 'Since it was written or redelivered: how many are left follows from it.';
+COMMENT ON COLUMN checkout_data.webhook_deliveries.attempts_ever IS 'The number of the last attempt.';
+COMMENT ON COLUMN checkout_data.webhook_deliveries.next_attempt_at IS 'When it is due; while it is leased, when the lease ends. NULL when delivered or dead.';
+-- Serves claims: what is due of an endpoint, oldest first.
+CREATE INDEX webhook_deliveries_next_attempt_idx ON checkout_data.webhook_deliveries (webhook_endpoint_id, next_attempt_at)
+    WHERE next_attempt_at IS NOT NULL;
+
+CREATE TABLE checkout_data.webhook_attempts (
+    organization_id uuid NOT NULL,
+    environment checkout_data.environment NOT NULL,
+    webhook_endpoint_id uuid NOT NULL,
+    checkout_session_id uuid NOT NULL,
+    sequence checkout_data.positive NOT NULL,
+    attempt checkout_data.positive NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    status_code integer CHECK (status_code BETWEEN 100 AND 599),
+    error text,
+    duration interval,
+    response_body text CHECK (char_length(response_body) <= 1000),
+    CONSTRAINT webhook_attempts_pkey
+        PRIMARY KEY (organization_id, environment, webhook_endpoint_id, checkout_session_id, sequence, attempt),
+    CONSTRAINT webhook_attempts_delivery_fkey
+        FOREIGN KEY (organization_id, environment, webhook_endpoint_id, checkout_session_id, sequence)
+        REFERENCES checkout_data.webhook_deliveries ON DELETE CASCADE
+);
+COMMENT ON TABLE checkout_data.webhook_attempts IS 'What became of each attempt to deliver an event to an endpoint.';
+COMMENT ON COLUMN checkout_data.webhook_attempts.status_code IS 'Of the HTTP response; NULL: there was none.';
 
 -- src/lib.rs
 -- requires:
@@ -615,76 +835,6 @@ CREATE FUNCTION checkout_data.payment_of(p checkout_data.payments, idempotent_re
     $$;
 COMMENT ON FUNCTION checkout_data.payment_of IS 'A payment as callers see it.';
 
-CREATE FUNCTION checkout_data.event_id(o checkout_data.webhook_outbox) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$
-    SELECT pg_catalog.concat('evt_', pg_catalog.translate(pg_catalog.encode(
-        pg_catalog.uuid_send(o.checkout_session_id) OPERATOR(pg_catalog.||) pg_catalog.uuid_send(o.organization_id)
-            OPERATOR(pg_catalog.||) pg_catalog.int4send(o.sequence)
-            OPERATOR(pg_catalog.||) pg_catalog.convert_to(pg_catalog.left(o.environment, 1), 'UTF8'),
-        'base64'), '+/=', '-_'))
-    $$;
-COMMENT ON FUNCTION checkout_data.event_id IS 'The id of an event: its key, opaque to consumers.';
-
-CREATE FUNCTION checkout_data.event_status(o checkout_data.webhook_outbox, at timestamptz) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$
-    SELECT CASE
-        WHEN o.delivered_at IS NOT NULL THEN 'delivered'
-        WHEN o.dead_at IS NOT NULL THEN 'dead'
-        WHEN o.lease_token IS NOT NULL AND o.next_attempt_at OPERATOR(pg_catalog.>) at THEN 'leased'
-        ELSE 'pending'
-    END
-    $$;
-COMMENT ON FUNCTION checkout_data.event_status IS 'The state of an event''s delivery at a time.';
-
--- A session as it was when the event was written, so that every delivery of an event is the same. Nothing but the state of
--- a session changes, and a final state does not, so that little is needed for it.
-CREATE FUNCTION checkout_data.session_of_event(o checkout_data.webhook_outbox, s checkout_data.checkout_sessions) RETURNS json
-    LANGUAGE sql STABLE PARALLEL SAFE
-    AS $$
-    SELECT pg_catalog.json_build_object(
-                'checkout_session_id', s.checkout_session_id, 'organization_id', s.organization_id,
-                'environment', s.environment, 'amount', s.amount, 'currency_code', s.currency_code,
-                'status', o.session_status,
-                'payment_status', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN 'paid' ELSE 'unpaid' END,
-                'payment_id', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN s.payment_id END,
-                'attempts', o.session_attempts, 'max_retry_attempts', s.max_retry_attempts, 'title', s.title,
-                'description', s.description, 'reference', s.reference, 'customer_id', s.customer_id,
-                'customer_email', s.customer_email, 'customer_name', s.customer_name, 'customer_phone', s.customer_phone,
-                'product_id', s.product_id, 'price_id', s.price_id, 'subscription_id', s.subscription_id,
-                'payment_link_id', s.payment_link_id, 'quantity', s.quantity, 'allow_quantity', s.allow_quantity,
-                'allow_coupon_code', s.allow_coupon_code, 'require_billing_address', s.require_billing_address,
-                'is_spi', s.is_spi, 'is_pos', s.is_pos, 'country', s.country, 'success_url', s.success_url,
-                'cancel_url', s.cancel_url, 'url', s.url, 'payment_methods', s.payment_methods, 'metadata', s.metadata,
-                'recovered_from', s.recovered_from, 'expires_at', s.expires_at,
-                'completed_at', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN s.completed_at END,
-                'created_at', s.created_at, 'created_by', s.created_by, 'created_with', s.created_with,
-                'trace_id', s.trace_id,
-                'updated_at', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'open' THEN o.created_at ELSE s.updated_at END)
-    $$;
-COMMENT ON FUNCTION checkout_data.session_of_event IS 'The session in the body of an event.';
-
-CREATE FUNCTION checkout_data.event_of(
-    o checkout_data.webhook_outbox, s checkout_data.checkout_sessions, at timestamptz, with_lease boolean
-) RETURNS checkout.webhook_event
-    LANGUAGE sql STABLE PARALLEL SAFE
-    AS $$
-    SELECT ROW(
-        checkout_data.event_id(o), o.event_type, o.organization_id, o.environment, o.checkout_session_id, o.sequence,
-        o.payment_id, o.created_at, checkout_data.event_status(o, at), o.delivery_attempts, o.next_attempt_at,
-        o.delivered_at, o.dead_at, o.last_error, CASE WHEN with_lease THEN o.lease_token END,
-        pg_catalog.json_build_object(
-            'id', checkout_data.event_id(o),
-            'type', o.event_type,
-            'timestamp', o.created_at,
-            'data', CASE WHEN o.payment IS NULL THEN pg_catalog.json_build_object('object', checkout_data.session_of_event(o, s))
-                ELSE pg_catalog.json_build_object('object', checkout_data.session_of_event(o, s), 'payment', o.payment) END
-        )::pg_catalog.text
-    )::checkout.webhook_event
-    $$;
-COMMENT ON FUNCTION checkout_data.event_of IS 'An event as consumers get it, with its body.';
-
 -- settings --------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION checkout_data.organizations_changed() RETURNS trigger
@@ -738,15 +888,177 @@ CREATE FUNCTION checkout.session_funnel(
     END
     $$;
 
+-- src/lib.rs
+-- requires:
+--   functions
+
+-- Events, endpoints and deliveries as they are shown, and the outbox for operators.
+--
+-- Those in checkout_data are one expression without a search path of its own, so that the planner puts it in the place of
+-- its call; names and operators are qualified instead.
+
+-- events ----------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION checkout_data.event_id(
+    organization_id uuid, environment text, checkout_session_id uuid, sequence integer
+) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT pg_catalog.concat('evt_', pg_catalog.translate(pg_catalog.encode(
+        pg_catalog.uuid_send(checkout_session_id) OPERATOR(pg_catalog.||) pg_catalog.uuid_send(organization_id)
+            OPERATOR(pg_catalog.||) pg_catalog.int4send(sequence)
+            OPERATOR(pg_catalog.||) pg_catalog.convert_to(pg_catalog.left(environment, 1), 'UTF8'),
+        'base64'), '+/=', '-_'))
+    $$;
+COMMENT ON FUNCTION checkout_data.event_id IS 'The id of an event: its key, opaque to consumers.';
+
+-- Not one expression, but called for events that went to endpoints only. With a path of its own it is not inlined.
+CREATE FUNCTION checkout_data.deliveries_status(o checkout_data.webhook_outbox, at timestamptz) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    SELECT CASE
+        WHEN bool_or(d.next_attempt_at > at AND d.lease_token IS NOT NULL) THEN 'leased'
+        WHEN bool_or(d.next_attempt_at IS NOT NULL) THEN 'pending'
+        WHEN bool_or(d.dead_at IS NOT NULL) THEN 'dead'
+        ELSE 'delivered'
+    END
+    FROM checkout_data.webhook_endpoints p
+    JOIN checkout_data.webhook_deliveries d
+        ON d.organization_id = p.organization_id AND d.environment = p.environment
+        AND d.webhook_endpoint_id = p.webhook_endpoint_id
+        AND d.checkout_session_id = o.checkout_session_id AND d.sequence = o.sequence
+    WHERE p.organization_id = o.organization_id AND p.environment = o.environment AND p.deleted_at IS NULL
+    $$;
+COMMENT ON FUNCTION checkout_data.deliveries_status IS 'The state at a time of an event that went to endpoints: delivered when all that asked for it have it.';
+
+CREATE FUNCTION checkout_data.event_status(o checkout_data.webhook_outbox, at timestamptz) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE
+        WHEN o.fanned_out THEN checkout_data.deliveries_status(o, at)
+        WHEN o.delivered_at IS NOT NULL THEN 'delivered'
+        WHEN o.dead_at IS NOT NULL THEN 'dead'
+        WHEN o.lease_token IS NOT NULL AND o.next_attempt_at OPERATOR(pg_catalog.>) at THEN 'leased'
+        ELSE 'pending'
+    END
+    $$;
+COMMENT ON FUNCTION checkout_data.event_status IS 'The state of an event''s delivery at a time.';
+
+-- A session as it was when the event was written, so that every delivery of an event is the same. Nothing but the state of
+-- a session changes, and a final state does not, so that little is needed for it.
+CREATE FUNCTION checkout_data.session_of_event(o checkout_data.webhook_outbox, s checkout_data.checkout_sessions) RETURNS json
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT pg_catalog.json_build_object(
+                'checkout_session_id', s.checkout_session_id, 'organization_id', s.organization_id,
+                'environment', s.environment, 'amount', s.amount, 'currency_code', s.currency_code,
+                'status', o.session_status,
+                'payment_status', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN 'paid' ELSE 'unpaid' END,
+                'payment_id', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN s.payment_id END,
+                'attempts', o.session_attempts, 'max_retry_attempts', s.max_retry_attempts, 'title', s.title,
+                'description', s.description, 'reference', s.reference, 'customer_id', s.customer_id,
+                'customer_email', s.customer_email, 'customer_name', s.customer_name, 'customer_phone', s.customer_phone,
+                'product_id', s.product_id, 'price_id', s.price_id, 'subscription_id', s.subscription_id,
+                'payment_link_id', s.payment_link_id, 'quantity', s.quantity, 'allow_quantity', s.allow_quantity,
+                'allow_coupon_code', s.allow_coupon_code, 'require_billing_address', s.require_billing_address,
+                'is_spi', s.is_spi, 'is_pos', s.is_pos, 'country', s.country, 'success_url', s.success_url,
+                'cancel_url', s.cancel_url, 'url', s.url, 'payment_methods', s.payment_methods, 'metadata', s.metadata,
+                'recovered_from', s.recovered_from, 'expires_at', s.expires_at,
+                'completed_at', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN s.completed_at END,
+                'created_at', s.created_at, 'created_by', s.created_by, 'created_with', s.created_with,
+                'trace_id', s.trace_id,
+                'updated_at', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'open' THEN o.created_at ELSE s.updated_at END)
+    $$;
+COMMENT ON FUNCTION checkout_data.session_of_event IS 'The session in the body of an event.';
+
+CREATE FUNCTION checkout_data.event_object(o checkout_data.webhook_outbox, s checkout_data.checkout_sessions) RETURNS json
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE WHEN o.endpoint IS NULL THEN checkout_data.session_of_event(o, s) ELSE o.endpoint::pg_catalog.json END
+    $$;
+COMMENT ON FUNCTION checkout_data.event_object IS 'What an event is about, as it was then: a session, or a webhook endpoint.';
+
+CREATE FUNCTION checkout_data.event_body(o checkout_data.webhook_outbox, s checkout_data.checkout_sessions) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT pg_catalog.json_build_object(
+        'id', checkout_data.event_id(o.organization_id, o.environment, o.checkout_session_id, o.sequence),
+        'type', o.event_type,
+        'timestamp', o.created_at,
+        'data', CASE WHEN o.payment IS NULL THEN pg_catalog.json_build_object('object', checkout_data.event_object(o, s))
+            ELSE pg_catalog.json_build_object('object', checkout_data.event_object(o, s), 'payment', o.payment) END
+    )::pg_catalog.text
+    $$;
+COMMENT ON FUNCTION checkout_data.event_body IS 'The canonical body of an event.';
+
+CREATE FUNCTION checkout_data.event_of(
+    o checkout_data.webhook_outbox, s checkout_data.checkout_sessions, at timestamptz, with_lease boolean
+) RETURNS checkout.webhook_event
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT ROW(
+        checkout_data.event_id(o.organization_id, o.environment, o.checkout_session_id, o.sequence),
+        o.event_type, o.organization_id, o.environment, CASE WHEN o.endpoint IS NULL THEN o.checkout_session_id END, o.sequence,
+        o.payment_id, o.created_at, checkout_data.event_status(o, at), o.delivery_attempts, o.next_attempt_at,
+        o.delivered_at, o.dead_at, o.last_error, CASE WHEN with_lease THEN o.lease_token END,
+        checkout_data.event_body(o, s)
+    )::checkout.webhook_event
+    $$;
+COMMENT ON FUNCTION checkout_data.event_of IS 'An event as consumers get it, with its body.';
+
+-- endpoints and deliveries ----------------------------------------------------------------------------------------
+
+CREATE FUNCTION checkout_data.endpoint_of(p checkout_data.webhook_endpoints, secret text) RETURNS checkout.webhook_endpoint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT ROW(
+        p.webhook_endpoint_id, p.organization_id, p.environment, p.url, p.event_types, p.body_format, p.signature_scheme,
+        p.description, p.disabled_at IS NULL, p.disabled_reason, p.disabled_at, p.failing_since, p.created_at, p.created_by,
+        p.updated_at, p.previous_secret_expires_at, secret
+    )::checkout.webhook_endpoint
+    $$;
+COMMENT ON FUNCTION checkout_data.endpoint_of IS 'A webhook endpoint as callers see it.';
+
+CREATE FUNCTION checkout_data.delivery_of(
+    d checkout_data.webhook_deliveries, event_type text, about_endpoint boolean, endpoint_enabled boolean, at timestamptz
+) RETURNS checkout.webhook_delivery
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT ROW(
+        checkout_data.event_id(d.organization_id, d.environment, d.checkout_session_id, d.sequence),
+        d.webhook_endpoint_id, event_type, d.organization_id, d.environment,
+        CASE WHEN about_endpoint THEN NULL ELSE d.checkout_session_id END,
+        CASE WHEN d.delivered_at IS NOT NULL THEN 'delivered'
+            WHEN d.dead_at IS NOT NULL THEN 'dead'
+            WHEN d.lease_token IS NOT NULL AND d.next_attempt_at OPERATOR(pg_catalog.>) at THEN 'leased'
+            WHEN endpoint_enabled THEN 'pending' ELSE 'paused' END,
+        d.attempts, d.next_attempt_at, d.delivered_at, d.dead_at, d.last_attempt_at, d.last_status_code, d.last_error,
+        d.created_at
+    )::checkout.webhook_delivery
+    $$;
+COMMENT ON FUNCTION checkout_data.delivery_of IS 'A delivery as callers see it at a time.';
+
+CREATE FUNCTION checkout_data.attempt_of(a checkout_data.webhook_attempts) RETURNS checkout.webhook_attempt
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT ROW(
+        checkout_data.event_id(a.organization_id, a.environment, a.checkout_session_id, a.sequence),
+        a.webhook_endpoint_id, a.attempt, a.recorded_at, a.status_code, a.error, a.duration, a.response_body
+    )::checkout.webhook_attempt
+    $$;
+COMMENT ON FUNCTION checkout_data.attempt_of IS 'An attempt as callers see it.';
+
 -- for operators ---------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION checkout.outbox_status(
-    OUT pending bigint, OUT leased bigint, OUT delivered bigint, OUT dead bigint, OUT oldest_pending_at timestamptz, OUT lag interval
+CREATE FUNCTION checkout.outbox_status() RETURNS TABLE (
+    organization_id uuid, environment text, webhook_endpoint_id uuid, url text, enabled boolean, failing_since timestamptz,
+    pending bigint, leased bigint, delivered bigint, dead bigint, oldest_pending_at timestamptz, lag interval
 )
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
     AS $$
-    SELECT
+    SELECT NULL::uuid, NULL::text, NULL::uuid, NULL::text, NULL::boolean, NULL::timestamptz,
         count(*) FILTER (WHERE state.status = 'pending'),
         count(*) FILTER (WHERE state.status = 'leased'),
         count(*) FILTER (WHERE state.status = 'delivered'),
@@ -754,11 +1066,42 @@ CREATE FUNCTION checkout.outbox_status(
         min(o.created_at) FILTER (WHERE state.status = 'pending'),
         clock_timestamp() - min(o.created_at) FILTER (WHERE state.status = 'pending')
     FROM checkout_data.webhook_outbox o, LATERAL (SELECT checkout_data.event_status(o, clock_timestamp())) AS state (status)
+    WHERE NOT o.fanned_out
+    UNION ALL
+    (SELECT p.organization_id, p.environment::text, p.webhook_endpoint_id, p.url, p.disabled_at IS NULL, p.failing_since,
+        count(*) FILTER (WHERE d.status = 'pending'),
+        count(*) FILTER (WHERE d.status = 'leased'),
+        count(*) FILTER (WHERE d.status = 'delivered'),
+        count(*) FILTER (WHERE d.status = 'dead'),
+        min(d.created_at) FILTER (WHERE d.status = 'pending'),
+        clock_timestamp() - min(d.created_at) FILTER (WHERE d.status = 'pending')
+    FROM checkout_data.webhook_endpoints p
+    LEFT JOIN (
+        SELECT d.*, CASE WHEN d.delivered_at IS NOT NULL THEN 'delivered' WHEN d.dead_at IS NOT NULL THEN 'dead'
+            WHEN d.lease_token IS NOT NULL AND d.next_attempt_at > clock_timestamp() THEN 'leased' ELSE 'pending' END AS status
+        FROM checkout_data.webhook_deliveries d
+    ) d USING (organization_id, environment, webhook_endpoint_id)
+    WHERE p.deleted_at IS NULL
+    GROUP BY p.organization_id, p.environment, p.webhook_endpoint_id
+    ORDER BY min(d.created_at) FILTER (WHERE d.status = 'pending'), p.organization_id, p.environment, p.webhook_endpoint_id)
+    $$;
+
+CREATE FUNCTION checkout.next_webhook_attempt_at() RETURNS timestamptz
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    SELECT min(due.next_attempt_at)
+    FROM checkout_data.webhook_endpoints p,
+        LATERAL (
+            SELECT d.next_attempt_at FROM checkout_data.webhook_deliveries d
+            WHERE d.webhook_endpoint_id = p.webhook_endpoint_id AND d.next_attempt_at > clock_timestamp()
+            ORDER BY d.next_attempt_at LIMIT 1) AS due
+    WHERE p.disabled_at IS NULL AND p.deleted_at IS NULL
     $$;
 
 -- src/lib.rs
 -- requires:
---   functions
+--   webhook_functions
 
 -- Which roles may call what.
 
@@ -787,6 +1130,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
         ('secret', ARRAY[
             'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
             'recover_checkout_session', 'begin_payment', 'record_payment', 'list_payments', 'list_webhook_events',
+            'create_webhook_endpoint', 'list_webhook_endpoints', 'update_webhook_endpoint', 'delete_webhook_endpoint',
+            'roll_webhook_secret', 'list_webhook_deliveries', 'list_webhook_attempts',
             'session_funnel', 'handle_request', 'sign_webhook', 'verify_webhook', 'public_checkout_session', 'redirect_url',
             'current_organization_id', 'current_environment']),
         ('publishable', ARRAY[
@@ -797,11 +1142,14 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'authenticate', 'pre_request',
             'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
             'recover_checkout_session', 'begin_payment', 'record_payment', 'list_payments', 'list_webhook_events',
+            'create_webhook_endpoint', 'list_webhook_endpoints', 'update_webhook_endpoint', 'delete_webhook_endpoint',
+            'roll_webhook_secret', 'list_webhook_deliveries', 'list_webhook_attempts',
             'session_funnel', 'handle_request', 'public_checkout_session', 'redirect_url', 'current_organization_id',
             'current_environment']),
         -- Takes the role of each request, and calls nothing itself.
         ('gateway', ARRAY[]::text[]),
         ('dispatcher', ARRAY[
+            'claim_webhook_deliveries', 'record_webhook_attempt', 'release_webhook_delivery', 'next_webhook_attempt_at',
             'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events',
             'render_webhook_event', 'sign_webhook', 'verify_webhook', 'outbox_status']),
         ('admin', ARRAY[
@@ -818,7 +1166,8 @@ CREATE FUNCTION checkout_data.functions_above_tenants() RETURNS text[]
     AS $$
     SELECT ARRAY[
         'expire_due_checkout_sessions', 'worker_status', 'outbox_status', 'claim_webhook_events', 'ack_webhook_events',
-        'nack_webhook_event', 'redeliver_webhook_events', 'create_organization', 'update_organization', 'list_organizations',
+        'nack_webhook_event', 'redeliver_webhook_events', 'claim_webhook_deliveries', 'record_webhook_attempt',
+        'release_webhook_delivery', 'next_webhook_attempt_at', 'create_organization', 'update_organization', 'list_organizations',
         'rotate_client_secrets', 'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key', 'security_report',
         'render_webhook_event',
         -- These find out which tenant it is.
@@ -975,7 +1324,8 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
             ('every_tenant', 'checkout_sessions_worker', NULL, 'true', 'true'),
             ('tenant', 'checkout_sessions_api', ARRAY['organizations'],
                 '(organization_id = checkout.current_organization_id())', 'false'),
-            ('tenant', 'checkout_sessions_api', ARRAY['checkout_sessions', 'idempotency_keys', 'payments', 'webhook_outbox'],
+            ('tenant', 'checkout_sessions_api', ARRAY['checkout_sessions', 'idempotency_keys', 'payments', 'webhook_outbox', 'webhook_endpoints', 'webhook_deliveries',
+                    'webhook_attempts'],
                 '((organization_id = checkout.current_organization_id()) AND ((environment)::text = checkout.current_environment()))',
                 '((organization_id = checkout.current_organization_id()) AND ((environment)::text = checkout.current_environment()))')
         ) AS e (polname, role, tables, qual, with_check) ON e.tables IS NULL OR c.relname = ANY (e.tables)
@@ -1068,7 +1418,7 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
         OR l.lanname <> 'c' AND f.proname = ANY (ARRAY['secret_organization_id', 'wake_worker', 'organizations_changed'])
         OR l.lanname <> 'c' AND f.pronamespace = (SELECT s.oid FROM schema s WHERE s.nspname = 'checkout')
             AND f.proname <> ALL (ARRAY[
-                'redirect_url', 'session_funnel', 'outbox_status', 'grant_access', 'revoke_access', 'security_report'])
+                'redirect_url', 'session_funnel', 'outbox_status', 'next_webhook_attempt_at', 'grant_access', 'revoke_access', 'security_report'])
             AND f.oid IN (
                 SELECT d.objid FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e')
 
@@ -1238,6 +1588,169 @@ SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'roll_api_key_wrapper';
 
+-- src/api/deliveries.rs
+-- checkout_sessions::api::deliveries::claim_webhook_deliveries
+CREATE  FUNCTION checkout."claim_webhook_deliveries"(
+	"batch_size" INT DEFAULT 100, /* Option < i32 > */
+	"lease" interval DEFAULT '1 minute', /* Option < Interval > */
+	"per_endpoint" INT DEFAULT 10, /* Option < i32 > */
+	"in_flight" uuid[] DEFAULT '{}' /* :: std :: option :: Option < Vec < Option < Uuid > > > */
+) RETURNS SETOF checkout.webhook_delivery_request /* Rows < WebhookDeliveryRequest > */
+SECURITY DEFINER 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'claim_webhook_deliveries_wrapper';
+
+-- src/api/deliveries.rs
+-- checkout_sessions::api::deliveries::event_body_as
+CREATE  FUNCTION checkout_data."event_body_as"(
+	"api" TEXT, /* & str */
+	"event_id" TEXT, /* & str */
+	"event_type" TEXT, /* & str */
+	"created_at" timestamp with time zone, /* TimestampWithTimeZone */
+	"object" TEXT, /* & str */
+	"about_session" bool /* bool */
+) RETURNS TEXT /* String */
+STRICT STABLE PARALLEL SAFE 
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'event_body_as_wrapper';
+
+-- src/api/deliveries.rs
+-- checkout_sessions::api::deliveries::list_webhook_attempts
+CREATE  FUNCTION checkout."list_webhook_attempts"(
+	"event_id" TEXT, /* Option < & str > */
+	"webhook_endpoint_id" uuid DEFAULT NULL /* Option < Uuid > */
+) RETURNS SETOF checkout.webhook_attempt /* Rows < WebhookAttempt > */
+STABLE SECURITY DEFINER PARALLEL RESTRICTED 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'list_webhook_attempts_wrapper';
+
+-- src/api/deliveries.rs
+-- checkout_sessions::api::deliveries::list_webhook_deliveries
+CREATE  FUNCTION checkout."list_webhook_deliveries"(
+	"webhook_endpoint_id" uuid, /* Option < Uuid > */
+	"status" TEXT DEFAULT NULL, /* Option < & str > */
+	"page_size" INT DEFAULT 20, /* Option < i32 > */
+	"starting_after" TEXT DEFAULT NULL /* Option < & str > */
+) RETURNS SETOF checkout.webhook_delivery /* Rows < WebhookDelivery > */
+STABLE SECURITY DEFINER PARALLEL RESTRICTED 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'list_webhook_deliveries_wrapper';
+
+-- src/api/deliveries.rs
+-- checkout_sessions::api::deliveries::record_webhook_attempt
+CREATE  FUNCTION checkout."record_webhook_attempt"(
+	"event_id" TEXT, /* Option < & str > */
+	"webhook_endpoint_id" uuid, /* Option < Uuid > */
+	"lease_token" uuid, /* Option < Uuid > */
+	"status_code" INT DEFAULT NULL, /* Option < i32 > */
+	"error" TEXT DEFAULT NULL, /* Option < & str > */
+	"duration" interval DEFAULT NULL, /* Option < Interval > */
+	"response_body" TEXT DEFAULT NULL, /* Option < & str > */
+	"retry_after" interval DEFAULT NULL /* Option < Interval > */
+) RETURNS checkout.webhook_delivery /* WebhookDelivery */
+SECURITY DEFINER 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'record_webhook_attempt_wrapper';
+
+-- src/api/deliveries.rs
+-- checkout_sessions::api::deliveries::release_webhook_delivery
+CREATE  FUNCTION checkout."release_webhook_delivery"(
+	"event_id" TEXT, /* Option < & str > */
+	"webhook_endpoint_id" uuid, /* Option < Uuid > */
+	"lease_token" uuid /* Option < Uuid > */
+) RETURNS bool /* bool */
+SECURITY DEFINER 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'release_webhook_delivery_wrapper';
+
+-- src/api/deliveries.rs
+-- checkout_sessions::api::deliveries::webhook_headers
+CREATE  FUNCTION checkout_data."webhook_headers"(
+	"signature_scheme" TEXT, /* & str */
+	"event_id" TEXT, /* & str */
+	"body" TEXT, /* & str */
+	"secret" TEXT, /* & str */
+	"previous_secret" TEXT, /* Option < & str > */
+	"at" timestamp with time zone /* TimestampWithTimeZone */
+) RETURNS TEXT /* String */
+IMMUTABLE PARALLEL SAFE 
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'webhook_headers_wrapper';
+
+-- src/api/endpoints.rs
+-- checkout_sessions::api::endpoints::create_webhook_endpoint
+CREATE  FUNCTION checkout."create_webhook_endpoint"(
+	"url" TEXT, /* Option < & str > */
+	"event_types" TEXT[] DEFAULT '{*}', /* :: std :: option :: Option < Vec < Option < String > > > */
+	"body_format" TEXT DEFAULT 'canonical', /* Option < & str > */
+	"signature_scheme" TEXT DEFAULT 'standard', /* Option < & str > */
+	"description" TEXT DEFAULT NULL /* Option < & str > */
+) RETURNS checkout.webhook_endpoint /* WebhookEndpoint */
+SECURITY DEFINER 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'create_webhook_endpoint_wrapper';
+
+-- src/api/endpoints.rs
+-- checkout_sessions::api::endpoints::delete_webhook_endpoint
+CREATE  FUNCTION checkout."delete_webhook_endpoint"(
+	"webhook_endpoint_id" uuid /* Option < Uuid > */
+) RETURNS checkout.webhook_endpoint /* WebhookEndpoint */
+SECURITY DEFINER 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'delete_webhook_endpoint_wrapper';
+
+-- src/api/endpoints.rs
+-- checkout_sessions::api::endpoints::event_type_matches
+CREATE  FUNCTION checkout_data."event_type_matches"(
+	"event_types" TEXT[], /* Vec < Option < String > > */
+	"event_type" TEXT /* & str */
+) RETURNS bool /* bool */
+IMMUTABLE STRICT PARALLEL SAFE 
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'event_type_matches_wrapper';
+
+-- src/api/endpoints.rs
+-- checkout_sessions::api::endpoints::list_webhook_endpoints
+CREATE  FUNCTION checkout."list_webhook_endpoints"() RETURNS SETOF checkout.webhook_endpoint /* Rows < WebhookEndpoint > */
+STRICT STABLE SECURITY DEFINER PARALLEL RESTRICTED 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'list_webhook_endpoints_wrapper';
+
+-- src/api/endpoints.rs
+-- checkout_sessions::api::endpoints::roll_webhook_secret
+CREATE  FUNCTION checkout."roll_webhook_secret"(
+	"webhook_endpoint_id" uuid, /* Option < Uuid > */
+	"overlap" interval DEFAULT '24 hours' /* Option < Interval > */
+) RETURNS checkout.webhook_endpoint /* WebhookEndpoint */
+SECURITY DEFINER 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'roll_webhook_secret_wrapper';
+
+-- src/api/endpoints.rs
+-- checkout_sessions::api::endpoints::update_webhook_endpoint
+CREATE  FUNCTION checkout."update_webhook_endpoint"(
+	"webhook_endpoint_id" uuid, /* Option < Uuid > */
+	"url" TEXT DEFAULT NULL, /* Option < & str > */
+	"event_types" TEXT[] DEFAULT NULL, /* :: std :: option :: Option < Vec < Option < String > > > */
+	"body_format" TEXT DEFAULT NULL, /* Option < & str > */
+	"signature_scheme" TEXT DEFAULT NULL, /* Option < & str > */
+	"description" TEXT DEFAULT NULL, /* Option < & str > */
+	"enabled" bool DEFAULT NULL /* Option < bool > */
+) RETURNS checkout.webhook_endpoint /* WebhookEndpoint */
+SECURITY DEFINER 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'update_webhook_endpoint_wrapper';
+
 -- src/api/events.rs
 -- checkout_sessions::api::events::ack_webhook_events
 CREATE  FUNCTION checkout."ack_webhook_events"(
@@ -1291,7 +1804,11 @@ AS 'MODULE_PATHNAME', 'nack_webhook_event_wrapper';
 -- src/api/events.rs
 -- checkout_sessions::api::events::redeliver_webhook_events
 CREATE  FUNCTION checkout."redeliver_webhook_events"(
-	"event_ids" TEXT[] /* :: std :: option :: Option < Vec < Option < String > > > */
+	"event_ids" TEXT[] DEFAULT NULL, /* :: std :: option :: Option < Vec < Option < String > > > */
+	"webhook_endpoint_id" uuid DEFAULT NULL, /* Option < Uuid > */
+	"created_after" timestamp with time zone DEFAULT NULL, /* Option < TimestampWithTimeZone > */
+	"created_before" timestamp with time zone DEFAULT NULL, /* Option < TimestampWithTimeZone > */
+	"status" TEXT DEFAULT NULL /* Option < & str > */
 ) RETURNS INT /* i32 */
 SECURITY DEFINER 
 SET search_path TO pg_catalog, pg_temp
@@ -1602,37 +2119,7 @@ AS 'MODULE_PATHNAME', 'secret_organization_id_wrapper';
 
 -- src/lib.rs
 -- finalize
--- Roles, ownership, row-level security, rights, dump registration, and what \df+ says.
-
--- roles -----------------------------------------------------------------------------------------------------------
--- Cluster-wide, so another database may have made them already. One that could do more than ours is refused.
-DO $$
-DECLARE
-    name text;
-BEGIN
-    FOREACH name IN ARRAY ARRAY['checkout_sessions_api', 'checkout_sessions_worker'] LOOP
-        IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) name) THEN
-            EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOCREATEDB NOREPLICATION', name);
-        ELSIF EXISTS (
-            SELECT FROM pg_catalog.pg_roles r
-            WHERE r.rolname OPERATOR(pg_catalog.=) name
-                AND (r.rolcanlogin OR r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR r.rolreplication)
-        ) THEN
-            RAISE insufficient_privilege USING
-                MESSAGE = pg_catalog.format('role "%s" exists with LOGIN, SUPERUSER, BYPASSRLS, CREATEROLE or REPLICATION', name),
-                HINT = pg_catalog.format(
-                    'Rename it, or run ALTER ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOREPLICATION.', name);
-        ELSIF EXISTS (
-            SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) ANY (ARRAY[m.roleid, m.member])
-            WHERE r.rolname OPERATOR(pg_catalog.=) name
-        ) THEN
-            RAISE insufficient_privilege USING
-                MESSAGE = pg_catalog.format('role "%s" exists and has members, or is one', name),
-                HINT = 'Revoke the memberships, or rename it: whoever is a member sees every tenant.';
-        END IF;
-    END LOOP;
-END
-$$;
+-- Ownership, row-level security, rights, dump registration, and what \df+ says.
 
 -- who owns what ---------------------------------------------------------------------------------------------------
 -- Functions run as restricted roles that own no table, so that row-level security applies to them.
@@ -1663,6 +2150,8 @@ ALTER FUNCTION checkout.nack_webhook_event SET timezone TO 'UTC';
 ALTER FUNCTION checkout.list_webhook_events SET timezone TO 'UTC';
 ALTER FUNCTION checkout.render_webhook_event SET timezone TO 'UTC';
 ALTER FUNCTION checkout.handle_request SET timezone TO 'UTC';
+ALTER FUNCTION checkout.claim_webhook_deliveries SET timezone TO 'UTC';
+ALTER FUNCTION checkout.record_webhook_attempt SET timezone TO 'UTC';
 
 -- rights ----------------------------------------------------------------------------------------------------------
 -- Nothing to PUBLIC, and nothing to whom default privileges may have given rights. checkout.grant_access() gives them.
@@ -1708,6 +2197,12 @@ GRANT SELECT, INSERT, UPDATE ON checkout_data.payments TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_api;
 GRANT SELECT, INSERT ON checkout_data.webhook_outbox TO checkout_sessions_api;
 GRANT SELECT ON checkout_data.organizations TO checkout_sessions_api;
+GRANT SELECT, INSERT ON checkout_data.webhook_endpoints TO checkout_sessions_api;
+GRANT UPDATE (url, event_types, body_format, signature_scheme, description, secret, previous_secret,
+    previous_secret_expires_at, disabled_at, disabled_reason, failing_since, updated_at, deleted_at)
+    ON checkout_data.webhook_endpoints TO checkout_sessions_api;
+GRANT SELECT, INSERT, UPDATE (next_attempt_at) ON checkout_data.webhook_deliveries TO checkout_sessions_api;
+GRANT SELECT ON checkout_data.webhook_attempts TO checkout_sessions_api;
 
 GRANT SELECT ON checkout_data.checkout_sessions TO checkout_sessions_worker;
 GRANT UPDATE (status, payment_status, lease_expires_at, expiring_notice_at, updated_at, event_count)
@@ -1715,6 +2210,9 @@ GRANT UPDATE (status, payment_status, lease_expires_at, expiring_notice_at, upda
 GRANT SELECT ON checkout_data.payments TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON checkout_data.webhook_outbox TO checkout_sessions_worker;
+GRANT SELECT, UPDATE, DELETE ON checkout_data.webhook_endpoints TO checkout_sessions_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON checkout_data.webhook_deliveries TO checkout_sessions_worker;
+GRANT SELECT, INSERT ON checkout_data.webhook_attempts TO checkout_sessions_worker;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.organizations TO checkout_sessions_worker;
 GRANT SELECT, INSERT ON checkout_data.api_keys TO checkout_sessions_worker;
 GRANT UPDATE (expires_at, revoked_at, last_used_at, replaced_by) ON checkout_data.api_keys TO checkout_sessions_worker;
@@ -1728,6 +2226,9 @@ ALTER TABLE checkout_data.checkout_sessions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE checkout_data.idempotency_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE checkout_data.payments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE checkout_data.webhook_outbox ENABLE ROW LEVEL SECURITY;
+ALTER TABLE checkout_data.webhook_endpoints ENABLE ROW LEVEL SECURITY;
+ALTER TABLE checkout_data.webhook_deliveries ENABLE ROW LEVEL SECURITY;
+ALTER TABLE checkout_data.webhook_attempts ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY tenant ON checkout_data.organizations TO checkout_sessions_api
     USING (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id())
@@ -1752,6 +2253,21 @@ CREATE POLICY tenant ON checkout_data.webhook_outbox TO checkout_sessions_api
         AND environment OPERATOR(pg_catalog.=) checkout.current_environment())
     WITH CHECK (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
         AND environment OPERATOR(pg_catalog.=) checkout.current_environment());
+CREATE POLICY tenant ON checkout_data.webhook_endpoints TO checkout_sessions_api
+    USING (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
+        AND environment OPERATOR(pg_catalog.=) checkout.current_environment())
+    WITH CHECK (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
+        AND environment OPERATOR(pg_catalog.=) checkout.current_environment());
+CREATE POLICY tenant ON checkout_data.webhook_deliveries TO checkout_sessions_api
+    USING (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
+        AND environment OPERATOR(pg_catalog.=) checkout.current_environment())
+    WITH CHECK (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
+        AND environment OPERATOR(pg_catalog.=) checkout.current_environment());
+CREATE POLICY tenant ON checkout_data.webhook_attempts TO checkout_sessions_api
+    USING (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
+        AND environment OPERATOR(pg_catalog.=) checkout.current_environment())
+    WITH CHECK (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
+        AND environment OPERATOR(pg_catalog.=) checkout.current_environment());
 
 CREATE POLICY every_tenant ON checkout_data.organizations TO checkout_sessions_worker USING (true) WITH CHECK (true);
 CREATE POLICY every_tenant ON checkout_data.api_keys TO checkout_sessions_worker USING (true) WITH CHECK (true);
@@ -1759,6 +2275,9 @@ CREATE POLICY every_tenant ON checkout_data.checkout_sessions TO checkout_sessio
 CREATE POLICY every_tenant ON checkout_data.idempotency_keys TO checkout_sessions_worker USING (true) WITH CHECK (true);
 CREATE POLICY every_tenant ON checkout_data.payments TO checkout_sessions_worker USING (true) WITH CHECK (true);
 CREATE POLICY every_tenant ON checkout_data.webhook_outbox TO checkout_sessions_worker USING (true) WITH CHECK (true);
+CREATE POLICY every_tenant ON checkout_data.webhook_endpoints TO checkout_sessions_worker USING (true) WITH CHECK (true);
+CREATE POLICY every_tenant ON checkout_data.webhook_deliveries TO checkout_sessions_worker USING (true) WITH CHECK (true);
+CREATE POLICY every_tenant ON checkout_data.webhook_attempts TO checkout_sessions_worker USING (true) WITH CHECK (true);
 
 -- dump ------------------------------------------------------------------------------------------------------------
 -- Without this a dump would have the extension but none of its rows. There are no sequences.
@@ -1768,6 +2287,9 @@ SELECT pg_catalog.pg_extension_config_dump('checkout_data.checkout_sessions', ''
 SELECT pg_catalog.pg_extension_config_dump('checkout_data.idempotency_keys', '');
 SELECT pg_catalog.pg_extension_config_dump('checkout_data.payments', '');
 SELECT pg_catalog.pg_extension_config_dump('checkout_data.webhook_outbox', '');
+SELECT pg_catalog.pg_extension_config_dump('checkout_data.webhook_endpoints', '');
+SELECT pg_catalog.pg_extension_config_dump('checkout_data.webhook_deliveries', '');
+SELECT pg_catalog.pg_extension_config_dump('checkout_data.webhook_attempts', '');
 
 -- what \df+ and PostgREST's OpenAPI say ----------------------------------------------------------------------------
 
@@ -1867,9 +2389,9 @@ COMMENT ON FUNCTION checkout.current_environment IS $$Returns the environment on
 
 Errors: 28000 no organization is set.$$;
 
-COMMENT ON FUNCTION checkout.claim_webhook_events IS $$Leases up to batch_size (1 to 1000) events that are due, of all organizations or of one, and returns them with their body and lease_token. Within a session the next event is only given out when the one before is delivered or dead.
+COMMENT ON FUNCTION checkout.claim_webhook_events IS $$For a consumer of your own: leases up to batch_size (1 to 1000) events that are due, of all organizations or of one, and returns them with their body and lease_token. Within a session the next event is only given out when the one before is delivered or dead.
 
-Send each body as it stands, with event_id as webhook-id; then call ack_webhook_events or nack_webhook_event. What is neither acknowledged nor put off within lease (1 second to 12 hours) is given out again; after 10 times it is dead. Delivery is at least once.
+Events of organizations that have webhook endpoints go there instead. Send each body as it stands, with event_id as webhook-id; then call ack_webhook_events or nack_webhook_event. What is neither acknowledged nor put off within lease (1 second to 12 hours) is given out again; after 10 times it is dead. Delivery is at least once.
 
 Errors: 22004, 22023 an argument is missing or wrong.$$;
 
@@ -1881,9 +2403,63 @@ COMMENT ON FUNCTION checkout.nack_webhook_event IS $$Puts an event off that coul
 
 Errors: 22004, 22023, 22P02 an argument is missing or wrong; PT404 unknown event; PT409 it is not leased under this lease_token.$$;
 
-COMMENT ON FUNCTION checkout.redeliver_webhook_events IS $$Makes events due again that were delivered or are dead, and returns how many there were.
+COMMENT ON FUNCTION checkout.redeliver_webhook_events IS $$Makes events due again, and returns how many deliveries that are. Their attempts count from the beginning.
 
-Errors: 22004 no ids; 22P02 an element is not an event id.$$;
+event_ids: these. created_after (inclusive), created_before (exclusive): those written in this time. webhook_endpoint_id: to this endpoint only, and those of its event_types that it was never sent, too, because they are older than it. status: only deliveries that are pending, delivered or dead. Given together, all of them must hold; one of the first three must be given.
+
+Errors: 22023, 22P02 an argument is missing or wrong; PT404 unknown endpoint.$$;
+
+COMMENT ON FUNCTION checkout.create_webhook_endpoint IS $$Registers a URL for the organization's events in this environment, and returns it: secret is what receivers verify signatures with, and is given this once. From then on events go there and are no longer for consumers of claim_webhook_events.
+
+url: https, and a public address; in the test environment http, too, to this very machine (localhost). event_types: names of events (checkout.session.completed), beginnings of names with a * (checkout.session.*), or * for all. body_format: canonical, or the documented API whose words the bodies speak: kobo, lomi, paygate, flutterwave, yuno. signature_scheme: standard (Standard Webhooks 1.0.0), or stripe (for receivers that have constructEvent). description: what it is for.
+
+Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT409 there are 16 already.$$;
+
+COMMENT ON FUNCTION checkout.list_webhook_endpoints IS $$Returns the organization's webhook endpoints in this environment, oldest first; never their secrets.
+
+Errors: 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one.$$;
+
+COMMENT ON FUNCTION checkout.update_webhook_endpoint IS $$Changes a webhook endpoint, and returns it. What is not given stays as it is; an empty description takes it away.
+
+enabled: false, and its deliveries wait; true, and those that waited are due at once. Events that are written while it is disabled wait, too. An endpoint is disabled on its own when it answers 410, or has failed for five days; the event webhook_endpoint.disabled tells the organization's other endpoints.
+
+Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown endpoint.$$;
+
+COMMENT ON FUNCTION checkout.delete_webhook_endpoint IS $$Removes a webhook endpoint with its deliveries, whatever their state, and returns it.
+
+Errors: 22004 no id; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown endpoint.$$;
+
+COMMENT ON FUNCTION checkout.roll_webhook_secret IS $$Gives a webhook endpoint a new secret, and returns it with that, this once. For the overlap (24 hours; at most 30 days; 0 ends it at once) what is sent is signed with the old one, too, while receivers change over.
+
+Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown endpoint.$$;
+
+COMMENT ON FUNCTION checkout.list_webhook_deliveries IS $$Returns the deliveries to a webhook endpoint: of events of the newest session first, of each session the last event first.
+
+status: pending, leased, delivered, dead, or paused (its endpoint is disabled). page_size: 1 to 100. starting_after: an event_id, for the page after it.
+
+Errors: 22004, 22023, 22P02 an argument is missing or wrong; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown endpoint or cursor.$$;
+
+COMMENT ON FUNCTION checkout.list_webhook_attempts IS $$Returns the attempts to deliver an event to the organization's webhook endpoints, or to one of them, oldest first.
+
+Errors: 22004, 22P02 an argument is missing or wrong; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown event or endpoint.$$;
+
+COMMENT ON FUNCTION checkout.claim_webhook_deliveries IS $$For a relay: leases up to batch_size (1 to 1000) deliveries that are due, of all organizations, and returns the requests to send, signed. Of the deliveries of a session to an endpoint, the next is only given out when the one before is delivered or dead.
+
+per_endpoint (1 to 1000): an endpoint is given at most so many; in_flight: the endpoint of each delivery that the caller still has open, which count. Send each body as it stands, with its headers, at once; then call record_webhook_attempt, or release_webhook_delivery. What is neither recorded nor released within lease (1 second to 12 hours) is given out again. Delivery is at least once, and every time with the same webhook-id.
+
+Errors: 22004, 22023 an argument is missing or wrong.$$;
+
+COMMENT ON FUNCTION checkout.record_webhook_attempt IS $$For a relay: records what became of an attempt, and returns the delivery.
+
+status_code: of the response; NULL where there was none, and then error says why. 2xx is success, and nothing else is. What failed is due again after 5 seconds, 5 minutes, 30 minutes, 2, 5, 10, 14, 20, 24 hours (a fifth more or less; Standard Webhooks 1.0.0), or, where a 429 or 503 had a later Retry-After, after retry_after (at most a day); after the tenth attempt it is dead. 410 disables the endpoint, and so does a failure after five days without success. duration: from connecting to the end of the response. error, response_body: their first 1,000 characters are kept, and the organization sees them.
+
+Errors: 22004, 22023, 22P02 an argument is missing or wrong; PT404 unknown delivery; PT409 it is not leased under this lease_token.$$;
+
+COMMENT ON FUNCTION checkout.release_webhook_delivery IS $$For a relay: gives a lease back without an attempt: the delivery is due at once. Returns whether it was leased under this lease_token.
+
+Errors: 22004, 22P02 an argument is missing or wrong.$$;
+
+COMMENT ON FUNCTION checkout.next_webhook_attempt_at IS $$For a relay: returns when the next delivery that is not due yet will be, or its lease ends; NULL when there is none.$$;
 
 COMMENT ON FUNCTION checkout.sign_webhook IS $$Returns the signature of a webhook.
 
@@ -1897,7 +2473,7 @@ headers: an object; names in any case. body: as it came, to the byte. scheme: st
 
 Errors: 22004, 22023 an argument is missing or wrong.$$;
 
-COMMENT ON FUNCTION checkout.outbox_status IS $$Returns how many webhook events are pending, leased, delivered and dead, since when the oldest has been pending, and for how long.$$;
+COMMENT ON FUNCTION checkout.outbox_status IS $$Returns how many deliveries are pending, leased, delivered and dead, since when the oldest has been pending, and for how long: in the first row of events for consumers of claim_webhook_events, then of each webhook endpoint, that with the oldest first.$$;
 
 COMMENT ON FUNCTION checkout.create_organization IS $$Creates an organization and returns its id.
 

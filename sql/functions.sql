@@ -107,76 +107,6 @@ CREATE FUNCTION checkout_data.payment_of(p checkout_data.payments, idempotent_re
     $$;
 COMMENT ON FUNCTION checkout_data.payment_of IS 'A payment as callers see it.';
 
-CREATE FUNCTION checkout_data.event_id(o checkout_data.webhook_outbox) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$
-    SELECT pg_catalog.concat('evt_', pg_catalog.translate(pg_catalog.encode(
-        pg_catalog.uuid_send(o.checkout_session_id) OPERATOR(pg_catalog.||) pg_catalog.uuid_send(o.organization_id)
-            OPERATOR(pg_catalog.||) pg_catalog.int4send(o.sequence)
-            OPERATOR(pg_catalog.||) pg_catalog.convert_to(pg_catalog.left(o.environment, 1), 'UTF8'),
-        'base64'), '+/=', '-_'))
-    $$;
-COMMENT ON FUNCTION checkout_data.event_id IS 'The id of an event: its key, opaque to consumers.';
-
-CREATE FUNCTION checkout_data.event_status(o checkout_data.webhook_outbox, at timestamptz) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$
-    SELECT CASE
-        WHEN o.delivered_at IS NOT NULL THEN 'delivered'
-        WHEN o.dead_at IS NOT NULL THEN 'dead'
-        WHEN o.lease_token IS NOT NULL AND o.next_attempt_at OPERATOR(pg_catalog.>) at THEN 'leased'
-        ELSE 'pending'
-    END
-    $$;
-COMMENT ON FUNCTION checkout_data.event_status IS 'The state of an event''s delivery at a time.';
-
--- A session as it was when the event was written, so that every delivery of an event is the same. Nothing but the state of
--- a session changes, and a final state does not, so that little is needed for it.
-CREATE FUNCTION checkout_data.session_of_event(o checkout_data.webhook_outbox, s checkout_data.checkout_sessions) RETURNS json
-    LANGUAGE sql STABLE PARALLEL SAFE
-    AS $$
-    SELECT pg_catalog.json_build_object(
-                'checkout_session_id', s.checkout_session_id, 'organization_id', s.organization_id,
-                'environment', s.environment, 'amount', s.amount, 'currency_code', s.currency_code,
-                'status', o.session_status,
-                'payment_status', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN 'paid' ELSE 'unpaid' END,
-                'payment_id', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN s.payment_id END,
-                'attempts', o.session_attempts, 'max_retry_attempts', s.max_retry_attempts, 'title', s.title,
-                'description', s.description, 'reference', s.reference, 'customer_id', s.customer_id,
-                'customer_email', s.customer_email, 'customer_name', s.customer_name, 'customer_phone', s.customer_phone,
-                'product_id', s.product_id, 'price_id', s.price_id, 'subscription_id', s.subscription_id,
-                'payment_link_id', s.payment_link_id, 'quantity', s.quantity, 'allow_quantity', s.allow_quantity,
-                'allow_coupon_code', s.allow_coupon_code, 'require_billing_address', s.require_billing_address,
-                'is_spi', s.is_spi, 'is_pos', s.is_pos, 'country', s.country, 'success_url', s.success_url,
-                'cancel_url', s.cancel_url, 'url', s.url, 'payment_methods', s.payment_methods, 'metadata', s.metadata,
-                'recovered_from', s.recovered_from, 'expires_at', s.expires_at,
-                'completed_at', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN s.completed_at END,
-                'created_at', s.created_at, 'created_by', s.created_by, 'created_with', s.created_with,
-                'trace_id', s.trace_id,
-                'updated_at', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'open' THEN o.created_at ELSE s.updated_at END)
-    $$;
-COMMENT ON FUNCTION checkout_data.session_of_event IS 'The session in the body of an event.';
-
-CREATE FUNCTION checkout_data.event_of(
-    o checkout_data.webhook_outbox, s checkout_data.checkout_sessions, at timestamptz, with_lease boolean
-) RETURNS checkout.webhook_event
-    LANGUAGE sql STABLE PARALLEL SAFE
-    AS $$
-    SELECT ROW(
-        checkout_data.event_id(o), o.event_type, o.organization_id, o.environment, o.checkout_session_id, o.sequence,
-        o.payment_id, o.created_at, checkout_data.event_status(o, at), o.delivery_attempts, o.next_attempt_at,
-        o.delivered_at, o.dead_at, o.last_error, CASE WHEN with_lease THEN o.lease_token END,
-        pg_catalog.json_build_object(
-            'id', checkout_data.event_id(o),
-            'type', o.event_type,
-            'timestamp', o.created_at,
-            'data', CASE WHEN o.payment IS NULL THEN pg_catalog.json_build_object('object', checkout_data.session_of_event(o, s))
-                ELSE pg_catalog.json_build_object('object', checkout_data.session_of_event(o, s), 'payment', o.payment) END
-        )::pg_catalog.text
-    )::checkout.webhook_event
-    $$;
-COMMENT ON FUNCTION checkout_data.event_of IS 'An event as consumers get it, with its body.';
-
 -- settings --------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION checkout_data.organizations_changed() RETURNS trigger
@@ -228,22 +158,4 @@ CREATE FUNCTION checkout.session_funnel(
                 AND (session_funnel.created_before IS NULL OR s.created_at < session_funnel.created_before)
             GROUP BY 1 ORDER BY 1;
     END
-    $$;
-
--- for operators ---------------------------------------------------------------------------------------------------
-
-CREATE FUNCTION checkout.outbox_status(
-    OUT pending bigint, OUT leased bigint, OUT delivered bigint, OUT dead bigint, OUT oldest_pending_at timestamptz, OUT lag interval
-)
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO pg_catalog, pg_temp
-    AS $$
-    SELECT
-        count(*) FILTER (WHERE state.status = 'pending'),
-        count(*) FILTER (WHERE state.status = 'leased'),
-        count(*) FILTER (WHERE state.status = 'delivered'),
-        count(*) FILTER (WHERE state.status = 'dead'),
-        min(o.created_at) FILTER (WHERE state.status = 'pending'),
-        clock_timestamp() - min(o.created_at) FILTER (WHERE state.status = 'pending')
-    FROM checkout_data.webhook_outbox o, LATERAL (SELECT checkout_data.event_status(o, clock_timestamp())) AS state (status)
     $$;

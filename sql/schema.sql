@@ -12,7 +12,8 @@ CREATE DOMAIN checkout_data.rejection_reason AS text CHECK (VALUE IN
     ('session_expired', 'session_failed', 'already_paid', 'amount_mismatch', 'currency_mismatch'));
 CREATE DOMAIN checkout_data.event_type AS text CHECK (VALUE IN (
     'checkout.session.completed', 'checkout.session.expired', 'checkout.session.failed',
-    'checkout.session.expiring', 'checkout.session.payment_failed', 'checkout.session.payment_rejected'));
+    'checkout.session.expiring', 'checkout.session.payment_failed', 'checkout.session.payment_rejected',
+    'webhook_endpoint.disabled'));
 CREATE DOMAIN checkout_data.session_amount AS numeric
     CHECK (VALUE > 0 AND VALUE < 1000000000000000 AND scale(VALUE) <= 4);
 CREATE DOMAIN checkout_data.payment_amount AS numeric CHECK (VALUE >= 0 AND VALUE <> 'NaN');
@@ -26,6 +27,7 @@ CREATE DOMAIN checkout_data.json_object AS jsonb CHECK (jsonb_typeof(VALUE) = 'o
 CREATE DOMAIN checkout_data.identifier AS text CHECK (char_length(VALUE) BETWEEN 1 AND 255);
 CREATE DOMAIN checkout_data.sha256 AS bytea CHECK (octet_length(VALUE) = 32);
 CREATE DOMAIN checkout_data.secret_key AS bytea CHECK (octet_length(VALUE) = 32);
+CREATE DOMAIN checkout_data.webhook_secret AS text CHECK (VALUE ~ '^whsec_[A-Za-z0-9+/]+={0,2}$');
 CREATE DOMAIN checkout_data.api_key_kind AS text CHECK (VALUE IN ('secret', 'publishable'));
 
 -- organizations ---------------------------------------------------------------------------------------------------
@@ -252,8 +254,10 @@ CREATE TABLE checkout_data.webhook_outbox (
     created_at timestamptz NOT NULL,
     payment_id text,
     payment jsonb,
-    session_status checkout_data.session_status NOT NULL,
-    session_attempts checkout_data.count NOT NULL,
+    endpoint jsonb,
+    session_status checkout_data.session_status,
+    session_attempts checkout_data.count,
+    fanned_out boolean NOT NULL DEFAULT false,
     delivery_attempts checkout_data.count NOT NULL DEFAULT 0,
     next_attempt_at timestamptz,
     lease_token uuid,
@@ -264,11 +268,17 @@ CREATE TABLE checkout_data.webhook_outbox (
     CONSTRAINT webhook_outbox_payment_fkey FOREIGN KEY (organization_id, environment, payment_id)
         REFERENCES checkout_data.payments,
     CONSTRAINT webhook_outbox_state_check CHECK (
-        num_nonnulls(next_attempt_at, delivered_at, dead_at) = 1 AND (lease_token IS NULL OR next_attempt_at IS NOT NULL))
+        num_nonnulls(next_attempt_at, delivered_at, dead_at) = CASE WHEN fanned_out THEN 0 ELSE 1 END
+        AND (lease_token IS NULL OR next_attempt_at IS NOT NULL)
+        AND (endpoint IS NOT NULL) = (event_type = 'webhook_endpoint.disabled')
+        AND num_nonnulls(session_status, session_attempts) = CASE WHEN endpoint IS NULL THEN 2 ELSE 0 END)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500);
 COMMENT ON TABLE checkout_data.webhook_outbox IS 'One row per event, written by the statement that made the transition. What is delivered is rendered from it when it is claimed. Inserts alone tell the whole story; updates only track delivery.';
+COMMENT ON COLUMN checkout_data.webhook_outbox.checkout_session_id IS 'The session that the event is about; of an event about a webhook endpoint, the endpoint''s id.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.sequence IS 'The number of the event within its session, from 1, without gaps.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.payment IS 'The payment that the event is about, as it was when the event was written.';
+COMMENT ON COLUMN checkout_data.webhook_outbox.endpoint IS 'The webhook endpoint that the event is about, as it was when the event was written.';
+COMMENT ON COLUMN checkout_data.webhook_outbox.fanned_out IS 'Whether the organization had webhook endpoints when the event was written: then its deliveries have its state, and it is not for consumers of claim_webhook_events.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.session_status IS 'The session''s status when the event was written.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.session_attempts IS 'The session''s failed payments when the event was written.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.next_attempt_at IS 'When the event is due for a claim; while it is leased, when the lease ends. NULL when delivered or dead.';
@@ -281,3 +291,95 @@ CREATE UNIQUE INDEX webhook_outbox_terminal_idx
 CREATE INDEX webhook_outbox_next_attempt_idx ON checkout_data.webhook_outbox (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 -- Serves retention.
 CREATE INDEX webhook_outbox_delivered_idx ON checkout_data.webhook_outbox (delivered_at) WHERE delivered_at IS NOT NULL;
+-- Serves retention of events that go to endpoints.
+CREATE INDEX webhook_outbox_fanned_out_idx ON checkout_data.webhook_outbox (created_at) WHERE fanned_out;
+
+-- webhook endpoints -----------------------------------------------------------------------------------------------
+
+CREATE TABLE checkout_data.webhook_endpoints (
+    organization_id uuid NOT NULL REFERENCES checkout_data.organizations,
+    environment checkout_data.environment NOT NULL,
+    webhook_endpoint_id uuid NOT NULL,
+    url text NOT NULL CHECK (url ~ '^https?://'),
+    event_types text[] NOT NULL CHECK (cardinality(event_types) > 0),
+    body_format text NOT NULL CHECK (body_format IN ('canonical', 'kobo', 'lomi', 'paygate', 'flutterwave', 'yuno')),
+    signature_scheme text NOT NULL CHECK (signature_scheme IN ('standard', 'stripe')),
+    description text,
+    secret checkout_data.webhook_secret NOT NULL,
+    previous_secret checkout_data.webhook_secret,
+    previous_secret_expires_at timestamptz,
+    disabled_at timestamptz,
+    disabled_reason text CHECK (disabled_reason IN ('requested', 'gone', 'failing')),
+    failing_since timestamptz,
+    event_count checkout_data.count NOT NULL DEFAULT 0,
+    created_at timestamptz NOT NULL,
+    created_by text NOT NULL,
+    updated_at timestamptz NOT NULL,
+    deleted_at timestamptz,
+    CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (organization_id, environment, webhook_endpoint_id),
+    CONSTRAINT webhook_endpoints_state_check CHECK (
+        (disabled_at IS NULL) = (disabled_reason IS NULL)
+        AND (previous_secret IS NULL) = (previous_secret_expires_at IS NULL))
+);
+COMMENT ON TABLE checkout_data.webhook_endpoints IS 'Where the organizations want their events sent, and the secrets that sign them.';
+COMMENT ON COLUMN checkout_data.webhook_endpoints.event_types IS 'Names, or beginnings of names with a * behind them.';
+COMMENT ON COLUMN checkout_data.webhook_endpoints.previous_secret IS 'Signs, too, until previous_secret_expires_at.';
+COMMENT ON COLUMN checkout_data.webhook_endpoints.disabled_reason IS 'requested: by its organization. gone: it has answered 410. failing: for five days.';
+COMMENT ON COLUMN checkout_data.webhook_endpoints.failing_since IS 'Since when no attempt has succeeded.';
+COMMENT ON COLUMN checkout_data.webhook_endpoints.deleted_at IS 'The worker removes it, and its deliveries, an hour later: whoever is writing an event may still see it.';
+-- Serves claims, which go from endpoint to endpoint.
+CREATE INDEX webhook_endpoints_enabled_idx ON checkout_data.webhook_endpoints (webhook_endpoint_id)
+    WHERE disabled_at IS NULL AND deleted_at IS NULL;
+
+-- No foreign keys to endpoints and events: every event would lock its endpoints' rows, and row locks of concurrent writers
+-- pile up in multixacts. The worker removes what is left over.
+CREATE TABLE checkout_data.webhook_deliveries (
+    organization_id uuid NOT NULL,
+    environment checkout_data.environment NOT NULL,
+    webhook_endpoint_id uuid NOT NULL,
+    checkout_session_id uuid NOT NULL,
+    sequence checkout_data.positive NOT NULL,
+    created_at timestamptz NOT NULL,
+    attempts checkout_data.count NOT NULL DEFAULT 0,
+    attempts_ever checkout_data.count NOT NULL DEFAULT 0,
+    next_attempt_at timestamptz,
+    lease_token uuid,
+    delivered_at timestamptz,
+    dead_at timestamptz,
+    last_attempt_at timestamptz,
+    last_status_code integer,
+    last_error text,
+    CONSTRAINT webhook_deliveries_pkey
+        PRIMARY KEY (organization_id, environment, webhook_endpoint_id, checkout_session_id, sequence),
+    CONSTRAINT webhook_deliveries_state_check CHECK (
+        num_nonnulls(next_attempt_at, delivered_at, dead_at) = 1 AND (lease_token IS NULL OR next_attempt_at IS NOT NULL))
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500);
+COMMENT ON TABLE checkout_data.webhook_deliveries IS 'One row per event and endpoint that it goes to, written by the statement that wrote the event.';
+COMMENT ON COLUMN checkout_data.webhook_deliveries.checkout_session_id IS 'With sequence, the event.';
+COMMENT ON COLUMN checkout_data.webhook_deliveries.attempts IS 'Since it was written or redelivered: how many are left follows from it.';
+COMMENT ON COLUMN checkout_data.webhook_deliveries.attempts_ever IS 'The number of the last attempt.';
+COMMENT ON COLUMN checkout_data.webhook_deliveries.next_attempt_at IS 'When it is due; while it is leased, when the lease ends. NULL when delivered or dead.';
+-- Serves claims: what is due of an endpoint, oldest first.
+CREATE INDEX webhook_deliveries_next_attempt_idx ON checkout_data.webhook_deliveries (webhook_endpoint_id, next_attempt_at)
+    WHERE next_attempt_at IS NOT NULL;
+
+CREATE TABLE checkout_data.webhook_attempts (
+    organization_id uuid NOT NULL,
+    environment checkout_data.environment NOT NULL,
+    webhook_endpoint_id uuid NOT NULL,
+    checkout_session_id uuid NOT NULL,
+    sequence checkout_data.positive NOT NULL,
+    attempt checkout_data.positive NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    status_code integer CHECK (status_code BETWEEN 100 AND 599),
+    error text,
+    duration interval,
+    response_body text CHECK (char_length(response_body) <= 1000),
+    CONSTRAINT webhook_attempts_pkey
+        PRIMARY KEY (organization_id, environment, webhook_endpoint_id, checkout_session_id, sequence, attempt),
+    CONSTRAINT webhook_attempts_delivery_fkey
+        FOREIGN KEY (organization_id, environment, webhook_endpoint_id, checkout_session_id, sequence)
+        REFERENCES checkout_data.webhook_deliveries ON DELETE CASCADE
+);
+COMMENT ON TABLE checkout_data.webhook_attempts IS 'What became of each attempt to deliver an event to an endpoint.';
+COMMENT ON COLUMN checkout_data.webhook_attempts.status_code IS 'Of the HTTP response; NULL: there was none.';

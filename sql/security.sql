@@ -1,34 +1,4 @@
--- Roles, ownership, row-level security, rights, dump registration, and what \df+ says.
-
--- roles -----------------------------------------------------------------------------------------------------------
--- Cluster-wide, so another database may have made them already. One that could do more than ours is refused.
-DO $$
-DECLARE
-    name text;
-BEGIN
-    FOREACH name IN ARRAY ARRAY['checkout_sessions_api', 'checkout_sessions_worker'] LOOP
-        IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) name) THEN
-            EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOCREATEDB NOREPLICATION', name);
-        ELSIF EXISTS (
-            SELECT FROM pg_catalog.pg_roles r
-            WHERE r.rolname OPERATOR(pg_catalog.=) name
-                AND (r.rolcanlogin OR r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR r.rolreplication)
-        ) THEN
-            RAISE insufficient_privilege USING
-                MESSAGE = pg_catalog.format('role "%s" exists with LOGIN, SUPERUSER, BYPASSRLS, CREATEROLE or REPLICATION', name),
-                HINT = pg_catalog.format(
-                    'Rename it, or run ALTER ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOREPLICATION.', name);
-        ELSIF EXISTS (
-            SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) ANY (ARRAY[m.roleid, m.member])
-            WHERE r.rolname OPERATOR(pg_catalog.=) name
-        ) THEN
-            RAISE insufficient_privilege USING
-                MESSAGE = pg_catalog.format('role "%s" exists and has members, or is one', name),
-                HINT = 'Revoke the memberships, or rename it: whoever is a member sees every tenant.';
-        END IF;
-    END LOOP;
-END
-$$;
+-- Ownership, row-level security, rights, dump registration, and what \df+ says.
 
 -- who owns what ---------------------------------------------------------------------------------------------------
 -- Functions run as restricted roles that own no table, so that row-level security applies to them.
@@ -59,6 +29,8 @@ ALTER FUNCTION checkout.nack_webhook_event SET timezone TO 'UTC';
 ALTER FUNCTION checkout.list_webhook_events SET timezone TO 'UTC';
 ALTER FUNCTION checkout.render_webhook_event SET timezone TO 'UTC';
 ALTER FUNCTION checkout.handle_request SET timezone TO 'UTC';
+ALTER FUNCTION checkout.claim_webhook_deliveries SET timezone TO 'UTC';
+ALTER FUNCTION checkout.record_webhook_attempt SET timezone TO 'UTC';
 
 -- rights ----------------------------------------------------------------------------------------------------------
 -- Nothing to PUBLIC, and nothing to whom default privileges may have given rights. checkout.grant_access() gives them.
@@ -104,6 +76,12 @@ GRANT SELECT, INSERT, UPDATE ON checkout_data.payments TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_api;
 GRANT SELECT, INSERT ON checkout_data.webhook_outbox TO checkout_sessions_api;
 GRANT SELECT ON checkout_data.organizations TO checkout_sessions_api;
+GRANT SELECT, INSERT ON checkout_data.webhook_endpoints TO checkout_sessions_api;
+GRANT UPDATE (url, event_types, body_format, signature_scheme, description, secret, previous_secret,
+    previous_secret_expires_at, disabled_at, disabled_reason, failing_since, updated_at, deleted_at)
+    ON checkout_data.webhook_endpoints TO checkout_sessions_api;
+GRANT SELECT, INSERT, UPDATE (next_attempt_at) ON checkout_data.webhook_deliveries TO checkout_sessions_api;
+GRANT SELECT ON checkout_data.webhook_attempts TO checkout_sessions_api;
 
 GRANT SELECT ON checkout_data.checkout_sessions TO checkout_sessions_worker;
 GRANT UPDATE (status, payment_status, lease_expires_at, expiring_notice_at, updated_at, event_count)
@@ -111,6 +89,9 @@ GRANT UPDATE (status, payment_status, lease_expires_at, expiring_notice_at, upda
 GRANT SELECT ON checkout_data.payments TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON checkout_data.webhook_outbox TO checkout_sessions_worker;
+GRANT SELECT, UPDATE, DELETE ON checkout_data.webhook_endpoints TO checkout_sessions_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON checkout_data.webhook_deliveries TO checkout_sessions_worker;
+GRANT SELECT, INSERT ON checkout_data.webhook_attempts TO checkout_sessions_worker;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.organizations TO checkout_sessions_worker;
 GRANT SELECT, INSERT ON checkout_data.api_keys TO checkout_sessions_worker;
 GRANT UPDATE (expires_at, revoked_at, last_used_at, replaced_by) ON checkout_data.api_keys TO checkout_sessions_worker;
@@ -124,6 +105,9 @@ ALTER TABLE checkout_data.checkout_sessions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE checkout_data.idempotency_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE checkout_data.payments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE checkout_data.webhook_outbox ENABLE ROW LEVEL SECURITY;
+ALTER TABLE checkout_data.webhook_endpoints ENABLE ROW LEVEL SECURITY;
+ALTER TABLE checkout_data.webhook_deliveries ENABLE ROW LEVEL SECURITY;
+ALTER TABLE checkout_data.webhook_attempts ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY tenant ON checkout_data.organizations TO checkout_sessions_api
     USING (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id())
@@ -148,6 +132,21 @@ CREATE POLICY tenant ON checkout_data.webhook_outbox TO checkout_sessions_api
         AND environment OPERATOR(pg_catalog.=) checkout.current_environment())
     WITH CHECK (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
         AND environment OPERATOR(pg_catalog.=) checkout.current_environment());
+CREATE POLICY tenant ON checkout_data.webhook_endpoints TO checkout_sessions_api
+    USING (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
+        AND environment OPERATOR(pg_catalog.=) checkout.current_environment())
+    WITH CHECK (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
+        AND environment OPERATOR(pg_catalog.=) checkout.current_environment());
+CREATE POLICY tenant ON checkout_data.webhook_deliveries TO checkout_sessions_api
+    USING (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
+        AND environment OPERATOR(pg_catalog.=) checkout.current_environment())
+    WITH CHECK (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
+        AND environment OPERATOR(pg_catalog.=) checkout.current_environment());
+CREATE POLICY tenant ON checkout_data.webhook_attempts TO checkout_sessions_api
+    USING (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
+        AND environment OPERATOR(pg_catalog.=) checkout.current_environment())
+    WITH CHECK (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
+        AND environment OPERATOR(pg_catalog.=) checkout.current_environment());
 
 CREATE POLICY every_tenant ON checkout_data.organizations TO checkout_sessions_worker USING (true) WITH CHECK (true);
 CREATE POLICY every_tenant ON checkout_data.api_keys TO checkout_sessions_worker USING (true) WITH CHECK (true);
@@ -155,6 +154,9 @@ CREATE POLICY every_tenant ON checkout_data.checkout_sessions TO checkout_sessio
 CREATE POLICY every_tenant ON checkout_data.idempotency_keys TO checkout_sessions_worker USING (true) WITH CHECK (true);
 CREATE POLICY every_tenant ON checkout_data.payments TO checkout_sessions_worker USING (true) WITH CHECK (true);
 CREATE POLICY every_tenant ON checkout_data.webhook_outbox TO checkout_sessions_worker USING (true) WITH CHECK (true);
+CREATE POLICY every_tenant ON checkout_data.webhook_endpoints TO checkout_sessions_worker USING (true) WITH CHECK (true);
+CREATE POLICY every_tenant ON checkout_data.webhook_deliveries TO checkout_sessions_worker USING (true) WITH CHECK (true);
+CREATE POLICY every_tenant ON checkout_data.webhook_attempts TO checkout_sessions_worker USING (true) WITH CHECK (true);
 
 -- dump ------------------------------------------------------------------------------------------------------------
 -- Without this a dump would have the extension but none of its rows. There are no sequences.
@@ -164,6 +166,9 @@ SELECT pg_catalog.pg_extension_config_dump('checkout_data.checkout_sessions', ''
 SELECT pg_catalog.pg_extension_config_dump('checkout_data.idempotency_keys', '');
 SELECT pg_catalog.pg_extension_config_dump('checkout_data.payments', '');
 SELECT pg_catalog.pg_extension_config_dump('checkout_data.webhook_outbox', '');
+SELECT pg_catalog.pg_extension_config_dump('checkout_data.webhook_endpoints', '');
+SELECT pg_catalog.pg_extension_config_dump('checkout_data.webhook_deliveries', '');
+SELECT pg_catalog.pg_extension_config_dump('checkout_data.webhook_attempts', '');
 
 -- what \df+ and PostgREST's OpenAPI say ----------------------------------------------------------------------------
 
@@ -263,9 +268,9 @@ COMMENT ON FUNCTION checkout.current_environment IS $$Returns the environment on
 
 Errors: 28000 no organization is set.$$;
 
-COMMENT ON FUNCTION checkout.claim_webhook_events IS $$Leases up to batch_size (1 to 1000) events that are due, of all organizations or of one, and returns them with their body and lease_token. Within a session the next event is only given out when the one before is delivered or dead.
+COMMENT ON FUNCTION checkout.claim_webhook_events IS $$For a consumer of your own: leases up to batch_size (1 to 1000) events that are due, of all organizations or of one, and returns them with their body and lease_token. Within a session the next event is only given out when the one before is delivered or dead.
 
-Send each body as it stands, with event_id as webhook-id; then call ack_webhook_events or nack_webhook_event. What is neither acknowledged nor put off within lease (1 second to 12 hours) is given out again; after 10 times it is dead. Delivery is at least once.
+Events of organizations that have webhook endpoints go there instead. Send each body as it stands, with event_id as webhook-id; then call ack_webhook_events or nack_webhook_event. What is neither acknowledged nor put off within lease (1 second to 12 hours) is given out again; after 10 times it is dead. Delivery is at least once.
 
 Errors: 22004, 22023 an argument is missing or wrong.$$;
 
@@ -277,9 +282,63 @@ COMMENT ON FUNCTION checkout.nack_webhook_event IS $$Puts an event off that coul
 
 Errors: 22004, 22023, 22P02 an argument is missing or wrong; PT404 unknown event; PT409 it is not leased under this lease_token.$$;
 
-COMMENT ON FUNCTION checkout.redeliver_webhook_events IS $$Makes events due again that were delivered or are dead, and returns how many there were.
+COMMENT ON FUNCTION checkout.redeliver_webhook_events IS $$Makes events due again, and returns how many deliveries that are. Their attempts count from the beginning.
 
-Errors: 22004 no ids; 22P02 an element is not an event id.$$;
+event_ids: these. created_after (inclusive), created_before (exclusive): those written in this time. webhook_endpoint_id: to this endpoint only, and those of its event_types that it was never sent, too, because they are older than it. status: only deliveries that are pending, delivered or dead. Given together, all of them must hold; one of the first three must be given.
+
+Errors: 22023, 22P02 an argument is missing or wrong; PT404 unknown endpoint.$$;
+
+COMMENT ON FUNCTION checkout.create_webhook_endpoint IS $$Registers a URL for the organization's events in this environment, and returns it: secret is what receivers verify signatures with, and is given this once. From then on events go there and are no longer for consumers of claim_webhook_events.
+
+url: https, and a public address; in the test environment http, too, to this very machine (localhost). event_types: names of events (checkout.session.completed), beginnings of names with a * (checkout.session.*), or * for all. body_format: canonical, or the documented API whose words the bodies speak: kobo, lomi, paygate, flutterwave, yuno. signature_scheme: standard (Standard Webhooks 1.0.0), or stripe (for receivers that have constructEvent). description: what it is for.
+
+Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT409 there are 16 already.$$;
+
+COMMENT ON FUNCTION checkout.list_webhook_endpoints IS $$Returns the organization's webhook endpoints in this environment, oldest first; never their secrets.
+
+Errors: 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one.$$;
+
+COMMENT ON FUNCTION checkout.update_webhook_endpoint IS $$Changes a webhook endpoint, and returns it. What is not given stays as it is; an empty description takes it away.
+
+enabled: false, and its deliveries wait; true, and those that waited are due at once. Events that are written while it is disabled wait, too. An endpoint is disabled on its own when it answers 410, or has failed for five days; the event webhook_endpoint.disabled tells the organization's other endpoints.
+
+Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown endpoint.$$;
+
+COMMENT ON FUNCTION checkout.delete_webhook_endpoint IS $$Removes a webhook endpoint with its deliveries, whatever their state, and returns it.
+
+Errors: 22004 no id; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown endpoint.$$;
+
+COMMENT ON FUNCTION checkout.roll_webhook_secret IS $$Gives a webhook endpoint a new secret, and returns it with that, this once. For the overlap (24 hours; at most 30 days; 0 ends it at once) what is sent is signed with the old one, too, while receivers change over.
+
+Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown endpoint.$$;
+
+COMMENT ON FUNCTION checkout.list_webhook_deliveries IS $$Returns the deliveries to a webhook endpoint: of events of the newest session first, of each session the last event first.
+
+status: pending, leased, delivered, dead, or paused (its endpoint is disabled). page_size: 1 to 100. starting_after: an event_id, for the page after it.
+
+Errors: 22004, 22023, 22P02 an argument is missing or wrong; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown endpoint or cursor.$$;
+
+COMMENT ON FUNCTION checkout.list_webhook_attempts IS $$Returns the attempts to deliver an event to the organization's webhook endpoints, or to one of them, oldest first.
+
+Errors: 22004, 22P02 an argument is missing or wrong; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown event or endpoint.$$;
+
+COMMENT ON FUNCTION checkout.claim_webhook_deliveries IS $$For a relay: leases up to batch_size (1 to 1000) deliveries that are due, of all organizations, and returns the requests to send, signed. Of the deliveries of a session to an endpoint, the next is only given out when the one before is delivered or dead.
+
+per_endpoint (1 to 1000): an endpoint is given at most so many; in_flight: the endpoint of each delivery that the caller still has open, which count. Send each body as it stands, with its headers, at once; then call record_webhook_attempt, or release_webhook_delivery. What is neither recorded nor released within lease (1 second to 12 hours) is given out again. Delivery is at least once, and every time with the same webhook-id.
+
+Errors: 22004, 22023 an argument is missing or wrong.$$;
+
+COMMENT ON FUNCTION checkout.record_webhook_attempt IS $$For a relay: records what became of an attempt, and returns the delivery.
+
+status_code: of the response; NULL where there was none, and then error says why. 2xx is success, and nothing else is. What failed is due again after 5 seconds, 5 minutes, 30 minutes, 2, 5, 10, 14, 20, 24 hours (a fifth more or less; Standard Webhooks 1.0.0), or, where a 429 or 503 had a later Retry-After, after retry_after (at most a day); after the tenth attempt it is dead. 410 disables the endpoint, and so does a failure after five days without success. duration: from connecting to the end of the response. error, response_body: their first 1,000 characters are kept, and the organization sees them.
+
+Errors: 22004, 22023, 22P02 an argument is missing or wrong; PT404 unknown delivery; PT409 it is not leased under this lease_token.$$;
+
+COMMENT ON FUNCTION checkout.release_webhook_delivery IS $$For a relay: gives a lease back without an attempt: the delivery is due at once. Returns whether it was leased under this lease_token.
+
+Errors: 22004, 22P02 an argument is missing or wrong.$$;
+
+COMMENT ON FUNCTION checkout.next_webhook_attempt_at IS $$For a relay: returns when the next delivery that is not due yet will be, or its lease ends; NULL when there is none.$$;
 
 COMMENT ON FUNCTION checkout.sign_webhook IS $$Returns the signature of a webhook.
 
@@ -293,7 +352,7 @@ headers: an object; names in any case. body: as it came, to the byte. scheme: st
 
 Errors: 22004, 22023 an argument is missing or wrong.$$;
 
-COMMENT ON FUNCTION checkout.outbox_status IS $$Returns how many webhook events are pending, leased, delivered and dead, since when the oldest has been pending, and for how long.$$;
+COMMENT ON FUNCTION checkout.outbox_status IS $$Returns how many deliveries are pending, leased, delivered and dead, since when the oldest has been pending, and for how long: in the first row of events for consumers of claim_webhook_events, then of each webhook endpoint, that with the oldest first.$$;
 
 COMMENT ON FUNCTION checkout.create_organization IS $$Creates an organization and returns its id.
 

@@ -64,7 +64,8 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
             ('every_tenant', 'checkout_sessions_worker', NULL, 'true', 'true'),
             ('tenant', 'checkout_sessions_api', ARRAY['organizations'],
                 '(organization_id = checkout.current_organization_id())', 'false'),
-            ('tenant', 'checkout_sessions_api', ARRAY['checkout_sessions', 'idempotency_keys', 'payments', 'webhook_outbox'],
+            ('tenant', 'checkout_sessions_api', ARRAY['checkout_sessions', 'idempotency_keys', 'payments', 'webhook_outbox', 'webhook_endpoints', 'webhook_deliveries',
+                    'webhook_attempts'],
                 '((organization_id = checkout.current_organization_id()) AND ((environment)::text = checkout.current_environment()))',
                 '((organization_id = checkout.current_organization_id()) AND ((environment)::text = checkout.current_environment()))')
         ) AS e (polname, role, tables, qual, with_check) ON e.tables IS NULL OR c.relname = ANY (e.tables)
@@ -157,7 +158,7 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
         OR l.lanname <> 'c' AND f.proname = ANY (ARRAY['secret_organization_id', 'wake_worker', 'organizations_changed'])
         OR l.lanname <> 'c' AND f.pronamespace = (SELECT s.oid FROM schema s WHERE s.nspname = 'checkout')
             AND f.proname <> ALL (ARRAY[
-                'redirect_url', 'session_funnel', 'outbox_status', 'grant_access', 'revoke_access', 'security_report'])
+                'redirect_url', 'session_funnel', 'outbox_status', 'next_webhook_attempt_at', 'grant_access', 'revoke_access', 'security_report'])
             AND f.oid IN (
                 SELECT d.objid FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e')
 

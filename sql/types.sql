@@ -193,10 +193,93 @@ CREATE TYPE checkout.webhook_event AS (
 );
 COMMENT ON TYPE checkout.webhook_event IS 'An event of the outbox.';
 COMMENT ON COLUMN checkout.webhook_event.event_id IS 'The same in every delivery: send it as webhook-id, and let receivers drop what they have seen.';
+COMMENT ON COLUMN checkout.webhook_event.checkout_session_id IS 'NULL where the event is about a webhook endpoint.';
 COMMENT ON COLUMN checkout.webhook_event.sequence IS 'The number of the event within its session, from 1, without gaps.';
-COMMENT ON COLUMN checkout.webhook_event.status IS 'pending, leased, delivered or dead.';
+COMMENT ON COLUMN checkout.webhook_event.status IS 'pending, leased, delivered or dead: for the consumer of claim_webhook_events or, where the organization has webhook endpoints, for those together.';
+COMMENT ON COLUMN checkout.webhook_event.delivery_attempts IS 'To the consumer of claim_webhook_events, as what follows. What endpoints were sent is in list_webhook_deliveries.';
 COMMENT ON COLUMN checkout.webhook_event.lease_token IS 'Shown by ack_webhook_events and nack_webhook_event. Only claim_webhook_events gives it.';
 COMMENT ON COLUMN checkout.webhook_event.body IS 'The JSON text to send, and to sign, as it stands.';
+
+CREATE TYPE checkout.webhook_endpoint AS (
+    webhook_endpoint_id uuid,
+    organization_id uuid,
+    environment text,
+    url text,
+    event_types text[],
+    body_format text,
+    signature_scheme text,
+    description text,
+    enabled boolean,
+    disabled_reason text,
+    disabled_at timestamptz,
+    failing_since timestamptz,
+    created_at timestamptz,
+    created_by text,
+    updated_at timestamptz,
+    previous_secret_expires_at timestamptz,
+    secret text
+);
+COMMENT ON TYPE checkout.webhook_endpoint IS 'A URL that events of an organization are sent to.';
+COMMENT ON COLUMN checkout.webhook_endpoint.event_types IS 'Which events: names, beginnings of names with a * behind them, or * for all.';
+COMMENT ON COLUMN checkout.webhook_endpoint.body_format IS 'canonical, or the documented API whose words the bodies speak: kobo, lomi, paygate, flutterwave, yuno.';
+COMMENT ON COLUMN checkout.webhook_endpoint.signature_scheme IS 'standard (Standard Webhooks) or stripe (for receivers that have constructEvent).';
+COMMENT ON COLUMN checkout.webhook_endpoint.enabled IS 'While false, its deliveries wait.';
+COMMENT ON COLUMN checkout.webhook_endpoint.disabled_reason IS 'requested, gone (it has answered 410) or failing (for five days).';
+COMMENT ON COLUMN checkout.webhook_endpoint.failing_since IS 'Since when no attempt has succeeded; NULL when the last one did.';
+COMMENT ON COLUMN checkout.webhook_endpoint.previous_secret_expires_at IS 'Until when what is sent is signed with the secret before, too.';
+COMMENT ON COLUMN checkout.webhook_endpoint.secret IS 'What receivers verify signatures with. Given once, by the call that made it; NULL ever after.';
+
+CREATE TYPE checkout.webhook_delivery AS (
+    event_id text,
+    webhook_endpoint_id uuid,
+    event_type text,
+    organization_id uuid,
+    environment text,
+    checkout_session_id uuid,
+    status text,
+    delivery_attempts integer,
+    next_attempt_at timestamptz,
+    delivered_at timestamptz,
+    dead_at timestamptz,
+    last_attempt_at timestamptz,
+    last_status_code integer,
+    last_error text,
+    created_at timestamptz
+);
+COMMENT ON TYPE checkout.webhook_delivery IS 'The delivery of one event to one endpoint.';
+COMMENT ON COLUMN checkout.webhook_delivery.status IS 'pending, leased, delivered, dead, or paused while its endpoint is disabled.';
+COMMENT ON COLUMN checkout.webhook_delivery.delivery_attempts IS 'Since the event was written, or redelivered.';
+
+CREATE TYPE checkout.webhook_delivery_request AS (
+    event_id text,
+    webhook_endpoint_id uuid,
+    organization_id uuid,
+    environment text,
+    event_type text,
+    url text,
+    headers jsonb,
+    body text,
+    attempt integer,
+    lease_token uuid,
+    lease_expires_at timestamptz
+);
+COMMENT ON TYPE checkout.webhook_delivery_request IS 'A request to be sent to an endpoint: POST the body to the url with the headers.';
+COMMENT ON COLUMN checkout.webhook_delivery_request.headers IS 'Names and values, the signature among them: it is of now, so send at once.';
+COMMENT ON COLUMN checkout.webhook_delivery_request.lease_token IS 'Shown by record_webhook_attempt and release_webhook_delivery.';
+
+CREATE TYPE checkout.webhook_attempt AS (
+    event_id text,
+    webhook_endpoint_id uuid,
+    attempt integer,
+    recorded_at timestamptz,
+    status_code integer,
+    error text,
+    duration interval,
+    response_body text
+);
+COMMENT ON TYPE checkout.webhook_attempt IS 'What became of an attempt to deliver an event to an endpoint.';
+COMMENT ON COLUMN checkout.webhook_attempt.status_code IS 'Of the HTTP response; NULL: there was none, and error says why.';
+COMMENT ON COLUMN checkout.webhook_attempt.response_body IS 'Its first 1,000 characters.';
 
 CREATE TYPE checkout.http_response AS (
     status integer,

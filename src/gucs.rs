@@ -29,6 +29,8 @@ pub static JWT_ORGANIZATION_CLAIM: GucSetting<Option<CString>> =
 pub static BASE_URL: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 pub static IDEMPOTENCY_KEY_LIFETIME: GucSetting<i32> = GucSetting::<i32>::new(24 * 60);
 pub static OUTBOX_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(30 * 24 * 60);
+pub static WEBHOOK_NOTIFY: GucSetting<bool> = GucSetting::<bool>::new(true);
+pub static WEBHOOK_ALLOWED_RANGES: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 pub static WORKER_ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
 pub static WORKER_BATCH_SIZE: GucSetting<i32> = GucSetting::<i32>::new(1_000);
 
@@ -99,6 +101,22 @@ pub fn init() {
         YEAR_IN_MINUTES,
         GucContext::Sighup,
         GucFlags::UNIT_MIN,
+    );
+    GucRegistry::define_bool_guc(
+        c"checkout_sessions.webhook_notify",
+        c"Sets whether transactions that write webhook events notify relays.",
+        c"NOTIFY takes a lock on all databases at commit, and a transaction that notifies cannot be prepared. Off, relays look as often as they are told to.",
+        &WEBHOOK_NOTIFY,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_string_guc(
+        c"checkout_sessions.webhook_allowed_ranges",
+        c"Sets the private addresses that webhooks may be sent to.",
+        c"Addresses and CIDR ranges, separated by commas. Empty: public addresses only.",
+        &WEBHOOK_ALLOWED_RANGES,
+        GucContext::Suset,
+        GucFlags::default(),
     );
     GucRegistry::define_bool_guc(
         c"checkout_sessions.worker_enabled",

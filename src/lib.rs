@@ -15,6 +15,7 @@ mod dialects;
 mod domain;
 mod gucs;
 mod log;
+mod notify;
 mod report;
 mod request;
 mod role;
@@ -25,9 +26,11 @@ mod worker;
 pgrx::pg_module_magic!(name, version);
 
 pgrx::extension_sql_file!("../sql/types.sql", name = "types", bootstrap);
-pgrx::extension_sql_file!("../sql/schema.sql", name = "schema", requires = ["types"]);
+pgrx::extension_sql_file!("../sql/roles.sql", name = "roles", requires = ["types"]);
+pgrx::extension_sql_file!("../sql/schema.sql", name = "schema", requires = ["roles"]);
 pgrx::extension_sql_file!("../sql/functions.sql", name = "functions", requires = ["schema"]);
-pgrx::extension_sql_file!("../sql/access.sql", name = "access", requires = ["functions"]);
+pgrx::extension_sql_file!("../sql/webhook_functions.sql", name = "webhook_functions", requires = ["functions"]);
+pgrx::extension_sql_file!("../sql/access.sql", name = "access", requires = ["webhook_functions"]);
 pgrx::extension_sql_file!("../sql/security_report.sql", name = "security_report", requires = ["access"]);
 pgrx::extension_sql_file!("../sql/security.sql", name = "security", finalize);
 

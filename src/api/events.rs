@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use pgrx::Uuid;
-use pgrx::datum::Interval;
+use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::prelude::*;
 
 use crate::datum::{self, Event, Rows};
@@ -13,6 +13,7 @@ use crate::domain::validate::{self, required};
 use crate::domain::{Error, Result, retry, time};
 use crate::report::or_raise;
 use crate::store::events::{self, Filter};
+use crate::store::redeliveries::{self, Chosen};
 use crate::store::sessions;
 use crate::tenant;
 
@@ -48,9 +49,7 @@ fn render_webhook_event(event_id: Option<&str>, api: Option<&str>) -> String {
         let event_id = required("event_id", event_id)?;
         let id = EventId::parse("event_id", event_id)?;
         let api = dialects::find(required("api", api)?)?;
-        let (event_type, at, session) =
-            events::session(&id)?.ok_or_else(|| Error::EventNotFound { event_id: event_id.to_owned() })?;
-        Ok(dialects::event(event_id, &event_type, at, (api.session)(&session)))
+        events::body_as(&id, event_id, api.name)?.ok_or_else(|| Error::EventNotFound { event_id: event_id.to_owned() })
     })())
 }
 
@@ -85,15 +84,45 @@ fn nack_webhook_event(
             return Err(Error::LeaseLost { event_id: text.to_owned() });
         }
         let now = datum::now();
-        let delay = retry::delay_after(attempts, chance()).map(|delay| retry_after.unwrap_or(delay));
+        let delay = retry::delay_after(attempts, retry::chance()).map(|delay| retry_after.unwrap_or(delay));
         events::nack(&id, delay.map(|delay| now + delay), error.as_deref(), now)?.ok_or_else(unknown)
     })())
 }
 
 #[pg_extern(schema = "checkout", security_definer)]
 #[search_path(pg_catalog, pg_temp)]
-fn redeliver_webhook_events(event_ids: Option<Vec<Option<String>>>) -> i32 {
-    or_raise((|| events::redeliver(&event_ids_of(event_ids)?, datum::now()).map(count))())
+fn redeliver_webhook_events(
+    event_ids: default!(Option<Vec<Option<String>>>, "NULL"),
+    webhook_endpoint_id: default!(Option<Uuid>, "NULL"),
+    created_after: default!(Option<TimestampWithTimeZone>, "NULL"),
+    created_before: default!(Option<TimestampWithTimeZone>, "NULL"),
+    status: default!(Option<&str>, "NULL"),
+) -> i32 {
+    or_raise((|| {
+        if event_ids.is_none() && webhook_endpoint_id.is_none() && created_after.is_none() {
+            return Err(Error::invalid("event_ids", "must be given, or webhook_endpoint_id, or created_after"));
+        }
+        let time =
+            |argument, at: Option<TimestampWithTimeZone>| at.map(|at| datum::from_timestamp(argument, at)).transpose();
+        let chosen = Chosen {
+            events: event_ids.map(|ids| event_ids_of(Some(ids))).transpose()?,
+            created_after: time("created_after", created_after)?,
+            created_before: time("created_before", created_before)?,
+            status,
+        };
+        validate::period(chosen.created_after, chosen.created_before)?;
+        if status.is_some_and(|name| !["pending", "delivered", "dead"].contains(&name)) {
+            return Err(Error::invalid("status", "must be pending, delivered or dead"));
+        }
+        let now = datum::now();
+        match webhook_endpoint_id.map(datum::from_uuid) {
+            None => redeliveries::everywhere(&chosen, now),
+            Some(id) => {
+                redeliveries::to_endpoint(&chosen, id, now)?.ok_or(Error::EndpointNotFound { webhook_endpoint_id: id })
+            }
+        }
+        .map(count)
+    })())
 }
 
 #[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
@@ -119,17 +148,11 @@ fn list_webhook_events(
         if status.is_some_and(|name| !["pending", "leased", "delivered", "dead"].contains(&name)) {
             return Err(Error::invalid("status", "must be pending, leased, delivered or dead"));
         }
-        let starting_after = starting_after.map(|id| EventId::parse("starting_after", id)).transpose()?;
-        if starting_after.as_ref().is_some_and(|id| {
-            id.organization_id != tenant.organization_id || id.environment != tenant.environment.as_str()
-        }) {
-            return Err(Error::CursorNotFound { argument: "starting_after", what: "webhook event" });
-        }
         let filter = Filter {
             checkout_session_id: session,
             event_type,
             status,
-            starting_after,
+            starting_after: events::cursor(tenant, "starting_after", starting_after)?,
             page_size: validate::page_size(page_size)?,
         };
         events::list(tenant, &filter, datum::now())
@@ -149,9 +172,4 @@ fn event_ids_of(ids: Option<Vec<Option<String>>>) -> Result<Vec<EventId>> {
 
 fn count(rows: usize) -> i32 {
     i32::try_from(rows).unwrap_or(i32::MAX)
-}
-
-/// In 0..1.
-fn chance() -> f64 {
-    f64::from(uuid::Uuid::new_v4().as_fields().0) / f64::from(u32::MAX)
 }

@@ -3,6 +3,8 @@
 
 mod access;
 mod api_keys;
+mod deliveries;
+mod endpoints;
 mod events;
 mod gateway;
 mod maintenance;

@@ -12,7 +12,10 @@ mod composite;
 mod jsonb;
 mod rows;
 
-pub use composite::{ApiKey, Composite, Event, HttpAnswer, Organization, Payment, PublicSession, Session};
+pub use composite::{
+    ApiKey, Composite, Event, HttpAnswer, Organization, Payment, PublicSession, Session, WebhookAttempt,
+    WebhookDelivery, WebhookDeliveryRequest, WebhookEndpoint,
+};
 pub use jsonb::Jsonb;
 pub use rows::Rows;
 

@@ -28,7 +28,7 @@ mod yuno;
 pub use http::{HttpRequest, HttpResponse};
 pub use router::{find, route};
 pub use scenario::Scenario;
-pub use write::event;
+pub use write::{event, to_text};
 
 /// What a documented API is made of.
 pub struct Api {

@@ -26,8 +26,8 @@ pub fn minor_units(session: &SessionView) -> Number {
     number(money::to_minor_units(session.amount, &session.currency_code))
 }
 
-/// The body of a webhook event about a session, which is given as JSON text.
-pub fn event(id: &str, event_type: &str, timestamp: DateTime<Utc>, session: String) -> String {
+/// The body of a webhook event about an object, a session for the most part, which is given as JSON text.
+pub fn event(id: &str, event_type: &str, timestamp: DateTime<Utc>, object: String) -> String {
     #[derive(Serialize)]
     struct Event<'e> {
         id: &'e str,
@@ -39,7 +39,7 @@ pub fn event(id: &str, event_type: &str, timestamp: DateTime<Utc>, session: Stri
     struct Data {
         object: Option<Box<RawValue>>,
     }
-    let object = RawValue::from_string(session).ok();
+    let object = RawValue::from_string(object).ok();
     to_text(&Event { id, r#type: event_type, timestamp: microseconds(timestamp), data: Data { object } })
 }
 

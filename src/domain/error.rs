@@ -72,6 +72,15 @@ pub enum Error {
     #[error("webhook event \"{event_id}\" not found")]
     EventNotFound { event_id: String },
 
+    #[error("webhook endpoint {webhook_endpoint_id} not found or access denied")]
+    EndpointNotFound { webhook_endpoint_id: Uuid },
+
+    #[error("webhook event \"{event_id}\" has no delivery to endpoint {webhook_endpoint_id}")]
+    DeliveryNotFound { event_id: String, webhook_endpoint_id: Uuid },
+
+    #[error("an organization can have {limit} webhook endpoints in an environment")]
+    TooManyEndpoints { limit: i64 },
+
     #[error("checkout session is {status}")]
     SessionNotOpen { status: Status },
 
@@ -124,13 +133,16 @@ impl Error {
             | Self::ApiKeyNotFound { .. }
             | Self::CursorNotFound { .. }
             | Self::OrganizationNotFound { .. }
-            | Self::EventNotFound { .. } => "PT404",
+            | Self::EventNotFound { .. }
+            | Self::EndpointNotFound { .. }
+            | Self::DeliveryNotFound { .. } => "PT404",
             Self::SessionNotOpen { .. }
             | Self::SessionNotExpired { .. }
             | Self::PaymentInProgress { .. }
             | Self::PaymentConflict { .. }
             | Self::IdempotencyConflict
             | Self::ApiKeyNotActive { .. }
+            | Self::TooManyEndpoints { .. }
             | Self::LeaseLost { .. } => "PT409",
             Self::ReferenceTaken { .. } => "23505",
             Self::Internal(_) => "XX000",
@@ -168,6 +180,9 @@ impl Error {
             Self::IdempotencyConflict => Some("Use another idempotency key for another request."),
             Self::ReferenceTaken { .. } => {
                 Some("The organization's reference_policy decides how often a reference may be used.")
+            }
+            Self::TooManyEndpoints { .. } => {
+                Some("Delete one that is no longer used, or have one receive more event types.")
             }
             Self::LeaseLost { .. } => Some("The event has been claimed again, or is finished."),
             _ => None,

@@ -5,6 +5,8 @@
 pub mod api_key;
 pub mod client_secret;
 pub mod credential;
+pub mod delivery;
+pub mod endpoint;
 pub mod error;
 pub mod event;
 pub mod idempotency;

@@ -23,6 +23,11 @@ pub fn delay_after(attempt: i32, chance: f64) -> Option<TimeDelta> {
     Some(TimeDelta::milliseconds(milliseconds as i64))
 }
 
+/// In 0..1.
+pub fn chance() -> f64 {
+    f64::from(uuid::Uuid::new_v4().as_fields().0) / f64::from(u32::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -81,11 +81,19 @@ pub enum EventType {
     PaymentFailed,
     PaymentRejected,
     Expiring,
+    EndpointDisabled,
 }
 
 impl EventType {
-    pub const ALL: [Self; 6] =
-        [Self::Completed, Self::Expired, Self::Failed, Self::PaymentFailed, Self::PaymentRejected, Self::Expiring];
+    pub const ALL: [Self; 7] = [
+        Self::Completed,
+        Self::Expired,
+        Self::Failed,
+        Self::PaymentFailed,
+        Self::PaymentRejected,
+        Self::Expiring,
+        Self::EndpointDisabled,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -95,6 +103,7 @@ impl EventType {
             Self::PaymentFailed => "checkout.session.payment_failed",
             Self::PaymentRejected => "checkout.session.payment_rejected",
             Self::Expiring => "checkout.session.expiring",
+            Self::EndpointDisabled => "webhook_endpoint.disabled",
         }
     }
 }
@@ -135,9 +144,14 @@ mod tests {
     }
 
     #[test]
-    fn event_types_have_distinct_names_in_one_namespace() {
+    fn event_types_have_distinct_names() {
         let names: std::collections::HashSet<_> = EventType::ALL.map(EventType::as_str).into();
         assert_eq!(names.len(), EventType::ALL.len());
-        assert!(names.iter().all(|name| name.starts_with("checkout.session.")));
+        // Standard Webhooks: words of letters, digits and underscores, with dots between them.
+        assert!(
+            names
+                .iter()
+                .all(|name| name.split('.').all(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '_')))
+        );
     }
 }

@@ -4,6 +4,7 @@
 //! "Resolve webhook signature verification errors" of Stripe: `t=<seconds>,v1=<hex>`, over the time, a dot and the body, with
 //! the secret as it stands.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use base64::Engine;
@@ -21,6 +22,8 @@ use super::error::{Error, Result};
 const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 /// Standard Webhooks: "between 24 bytes and 64 bytes".
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
+
+const STRIPE_SIGNATURE: &str = "stripe-signature";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
@@ -65,6 +68,27 @@ pub fn sign(scheme: Scheme, secret: &str, message: &Message) -> Result<String> {
     }
 }
 
+/// The headers of a message that is signed with each of these secrets.
+pub fn headers(scheme: Scheme, secrets: &[&str], message: &Message) -> Result<BTreeMap<&'static str, String>> {
+    let signatures = secrets.iter().map(|secret| sign(scheme, secret, message)).collect::<Result<Vec<_>>>()?;
+    let mut headers =
+        BTreeMap::from([("content-type", "application/json".to_owned()), (HEADER_WEBHOOK_ID, message.id.to_owned())]);
+    match scheme {
+        Scheme::Standard => {
+            headers.insert(HEADER_WEBHOOK_TIMESTAMP, message.timestamp.timestamp().to_string());
+            headers.insert(HEADER_WEBHOOK_SIGNATURE, signatures.join(" "));
+        }
+        Scheme::Stripe => {
+            // One time, and as many v1.
+            let mut parts = signatures.iter().map(String::as_str);
+            let first = parts.next().unwrap_or_default();
+            let more = parts.filter_map(|signature| signature.split_once(',')).map(|(_, v1)| v1);
+            headers.insert(STRIPE_SIGNATURE, std::iter::once(first).chain(more).collect::<Vec<_>>().join(","));
+        }
+    }
+    Ok(headers)
+}
+
 /// Whether the headers that a webhook came with, names in lower case, have a signature of its body under the secret, made
 /// within five minutes of `now`.
 pub fn verify(
@@ -88,7 +112,7 @@ pub fn verify(
         Scheme::Stripe => {
             let mut seconds = None;
             let mut signatures = Vec::new();
-            for element in header("stripe-signature").unwrap_or_default().split(',') {
+            for element in header(STRIPE_SIGNATURE).unwrap_or_default().split(',') {
                 match element.trim().split_once('=') {
                     Some(("t", text)) => seconds = text.parse::<i64>().ok(),
                     Some(("v1", text)) => signatures.push(text),
@@ -197,6 +221,23 @@ mod tests {
                 Scheme::Stripe => format!("{signature},v1=00,v0=ff"),
             };
             assert!(verify(&headers(scheme, &signed, &both), SECRET, BODY));
+        }
+    }
+
+    #[test]
+    fn headers_verify_with_the_new_secret_and_with_the_old_one() {
+        let now = now();
+        let old = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        for scheme in [Scheme::Standard, Scheme::Stripe] {
+            let headers = super::headers(scheme, &[SECRET, old], &message(now)).expect("signed");
+            assert_eq!(headers["content-type"], "application/json");
+            assert_eq!(headers["webhook-id"], message(now).id);
+            let shown = headers.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+            for secret in [SECRET, old] {
+                assert_eq!(verify(scheme, secret, &shown, BODY, now), Ok(true), "{scheme:?}");
+            }
+            let other = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+            assert_eq!(verify(scheme, other, &shown, BODY, now), Ok(false));
         }
     }
 

@@ -1,16 +1,13 @@
 //! Statements on the webhook outbox.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use pgrx::datum::TimestampWithTimeZone;
 use uuid::Uuid;
 
-use super::sessions;
 use super::statement::{Access, Argument, Statement, statement};
 use crate::datum::{self, Event};
-use crate::domain::Result;
 use crate::domain::event::EventId;
 use crate::domain::retry::MAXIMUM_DELIVERY_ATTEMPTS;
-use crate::domain::view::SessionView;
+use crate::domain::{Error, Result};
 use crate::tenant::Tenant;
 
 fn key(event: &EventId) -> [Argument<'static>; 4] {
@@ -58,7 +55,7 @@ pub fn claim(
            RETURNING o AS event) \
          SELECT checkout_data.event_of(c.event, s, $1, true) \
          FROM claimed c \
-         JOIN checkout_data.checkout_sessions s \
+         LEFT JOIN checkout_data.checkout_sessions s \
            ON s.organization_id = (c.event).organization_id AND s.environment = (c.event).environment \
            AND s.checkout_session_id = (c.event).checkout_session_id \
          WHERE (c.event).dead_at IS NULL \
@@ -114,7 +111,7 @@ statement!(
        WHERE o.organization_id = $1 AND o.environment = $2 AND o.checkout_session_id = $3 AND o.sequence = $4 \
        RETURNING o AS event) \
      SELECT checkout_data.event_of(e.event, s, $6, false) FROM event e \
-     JOIN checkout_data.checkout_sessions s \
+     LEFT JOIN checkout_data.checkout_sessions s \
        ON s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3"
 );
 
@@ -140,45 +137,46 @@ pub fn nack(
 }
 
 statement!(
-    REDELIVER,
-    Write,
-    "UPDATE checkout_data.webhook_outbox o \
-     SET next_attempt_at = $5, delivered_at = NULL, dead_at = NULL, lease_token = NULL, delivery_attempts = 0 \
-     FROM unnest($1, $2, $3, $4) AS e (organization_id, environment, checkout_session_id, sequence) \
-     WHERE o.organization_id = e.organization_id AND o.environment = e.environment \
-       AND o.checkout_session_id = e.checkout_session_id AND o.sequence = e.sequence"
-);
-
-/// Makes events due again, whatever became of them. How many there were.
-pub fn redeliver(events: &[EventId], now: DateTime<Utc>) -> Result<usize> {
-    let arguments = [
-        events.iter().map(|e| datum::uuid(e.organization_id)).collect::<Vec<_>>().into(),
-        events.iter().map(|e| e.environment).collect::<Vec<_>>().into(),
-        events.iter().map(|e| datum::uuid(e.checkout_session_id)).collect::<Vec<_>>().into(),
-        events.iter().map(|e| e.sequence).collect::<Vec<_>>().into(),
-        datum::timestamp(now).into(),
-    ];
-    REDELIVER.with(|statement| statement.count(&arguments))
-}
-
-statement!(
-    SESSION,
+    BODY_AS,
     Read,
-    "SELECT o.event_type::text, o.created_at, checkout_data.session_of_event(o, s)::text \
+    "SELECT checkout_data.event_body_as($5, $6, o.event_type, o.created_at, checkout_data.event_object(o, s)::text, \
+       o.endpoint IS NULL) \
      FROM checkout_data.webhook_outbox o \
-     JOIN checkout_data.checkout_sessions s \
+     LEFT JOIN checkout_data.checkout_sessions s \
        ON s.organization_id = o.organization_id AND s.environment = o.environment \
        AND s.checkout_session_id = o.checkout_session_id \
      WHERE o.organization_id = $1 AND o.environment = $2 AND o.checkout_session_id = $3 AND o.sequence = $4"
 );
 
-/// The type of an event, when it happened, and its session as it was then.
-pub fn session(event: &EventId) -> Result<Option<(String, DateTime<Utc>, SessionView)>> {
-    let row = SESSION.with(|statement| {
-        statement.row(&key(event), |row| Ok((row.get(1)?, row.get::<TimestampWithTimeZone>(2)?, row.get::<String>(3)?)))
-    })?;
-    let Some((Some(event_type), Some(at), Some(session))) = row else { return Ok(None) };
-    Ok(Some((event_type, datum::from_timestamp("created_at", at)?, sessions::read_view(&session)?)))
+/// The body of an event in the words of a documented API.
+pub fn body_as(event: &EventId, event_id: &str, api: &str) -> Result<Option<String>> {
+    let [organization_id, environment, session, sequence] = key(event);
+    let arguments = [organization_id, environment, session, sequence, api.into(), event_id.into()];
+    Ok(BODY_AS.with(|statement| statement.row(&arguments, |row| row.get::<String>(1)))?.flatten())
+}
+
+statement!(
+    EXISTS,
+    Read,
+    "SELECT FROM checkout_data.webhook_outbox o \
+     WHERE o.organization_id = $1 AND o.environment = $2 AND o.checkout_session_id = $3 AND o.sequence = $4"
+);
+
+pub fn exists(event: &EventId) -> Result<bool> {
+    Ok(EXISTS.with(|statement| statement.count(&key(event)))? > 0)
+}
+
+/// The event that a list goes on after: one of the tenant's.
+pub fn cursor(tenant: Tenant, argument: &'static str, event_id: Option<&str>) -> Result<Option<EventId>> {
+    let event = event_id.map(|id| EventId::parse(argument, id)).transpose()?;
+    match event {
+        Some(event)
+            if event.organization_id != tenant.organization_id || event.environment != tenant.environment.as_str() =>
+        {
+            Err(Error::CursorNotFound { argument, what: "webhook event" })
+        }
+        event => Ok(event),
+    }
 }
 
 /// The filters of a list of events.
@@ -195,7 +193,7 @@ statement!(
     Read,
     "SELECT checkout_data.event_of(o, s, $3, false) \
      FROM checkout_data.webhook_outbox o \
-     JOIN checkout_data.checkout_sessions s \
+     LEFT JOIN checkout_data.checkout_sessions s \
        ON s.organization_id = o.organization_id AND s.environment = o.environment \
        AND s.checkout_session_id = o.checkout_session_id \
      WHERE o.organization_id = $1 AND o.environment = $2 AND ($4 IS NULL OR o.checkout_session_id = $4) \

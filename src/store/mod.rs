@@ -1,13 +1,17 @@
 //! The only place with SQL that Rust runs: one constant and one function a statement, names fully qualified, plans kept.
 
 pub mod api_keys;
+pub mod deliveries;
+pub mod endpoints;
 pub mod events;
+mod fan_out;
 pub mod http;
 pub mod idempotency;
 pub mod list;
 pub mod maintenance;
 pub mod organizations;
 pub mod payments;
+pub mod redeliveries;
 pub mod sessions;
 pub mod settings;
 mod statement;

@@ -6,12 +6,14 @@ use pgrx::datum::TimestampWithTimeZone;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
+use super::fan_out::{fan_out, has_endpoints};
 use super::sessions::key;
 use super::statement::statement;
 use crate::datum::{self, Payment};
 use crate::domain::payment::{self, Known, PaymentStatus, Rejection, Settlement};
 use crate::domain::status::Status;
 use crate::domain::{Error, Result};
+use crate::notify;
 use crate::tenant::Tenant;
 
 statement!(
@@ -123,7 +125,8 @@ pub struct Details<'a> {
 statement!(
     SETTLE,
     Write,
-    "WITH payment AS ( \
+    concat!(
+        "WITH payment AS ( \
        INSERT INTO checkout_data.payments AS p (organization_id, environment, checkout_session_id, payment_id, status, \
          rejection_reason, amount, currency_code, payment_method, failure_code, failure_message, created_at, updated_at) \
        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12) \
@@ -143,17 +146,22 @@ statement!(
          completed_at = CASE WHEN $13 = 'complete' THEN COALESCE(s.completed_at, $12) END, \
          updated_at = CASE WHEN s.status = 'open' THEN $16 ELSE s.updated_at END \
        WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3 \
-       RETURNING s.event_count - cardinality($17) AS sequence), \
+       RETURNING s.event_count - cardinality($17) AS sequence, ",
+        has_endpoints!("s"),
+        " AS fanned_out), \
      event AS ( \
        INSERT INTO checkout_data.webhook_outbox (organization_id, environment, checkout_session_id, sequence, event_type, \
-         created_at, payment_id, payment, session_status, session_attempts, next_attempt_at) \
+         created_at, payment_id, payment, session_status, session_attempts, next_attempt_at, fanned_out) \
        SELECT $1, $2, $3, s.sequence + e.ordinality, e.event_type, $12, p.payment_id, \
-         to_jsonb(checkout_data.payment_of(p.payment, false)) - 'idempotent_replay', $13, $14, $12 \
+         to_jsonb(checkout_data.payment_of(p.payment, false)) - 'idempotent_replay', $13, $14, \
+         CASE WHEN NOT s.fanned_out THEN $12 END, s.fanned_out \
        FROM session s \
        CROSS JOIN unnest($17) WITH ORDINALITY AS e (event_type, ordinality) \
        LEFT JOIN (SELECT p.payment, (p.payment).payment_id FROM payment p) AS p \
-         ON e.event_type <> 'checkout.session.expired') \
-     SELECT checkout_data.payment_of(p.payment, false) FROM payment p"
+         ON e.event_type <> 'checkout.session.expired'",
+        fan_out!(),
+        "SELECT checkout_data.payment_of(p.payment, false) FROM payment p"
+    )
 );
 
 /// Writes a decision: the payment, its locked session and the events, in one statement.
@@ -187,6 +195,9 @@ pub fn settle(
         datum::timestamp(session_updated_at).into(),
         events.into(),
     ];
+    if !settlement.events.is_empty() {
+        notify::events_written();
+    }
     SETTLE.with(|statement| statement.composite(&arguments))?.ok_or_else(|| taken(details.payment_id))
 }
 

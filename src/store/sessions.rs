@@ -6,6 +6,7 @@ use pgrx::datum::TimestampWithTimeZone;
 use pgrx::spi::{SpiHeapTupleData, SpiResult};
 use uuid::Uuid;
 
+use super::fan_out::{fan_out, has_endpoints};
 use super::statement::{Argument, statement};
 use crate::datum::{self, Jsonb, PublicSession, Session};
 use crate::domain::money::{self, Currency};
@@ -14,6 +15,7 @@ use crate::domain::session::{NewSession, Request};
 use crate::domain::status::Status;
 use crate::domain::view::SessionView;
 use crate::domain::{Error, Result};
+use crate::notify;
 use crate::tenant::{Caller, Tenant};
 
 /// The names of a tenant's session, as every statement's first parameters.
@@ -286,18 +288,24 @@ fn read_locked(row: &SpiHeapTupleData) -> SpiResult<Result<Locked>> {
 statement!(
     EXPIRE,
     Write,
-    "WITH expired AS ( \
+    concat!(
+        "WITH expired AS ( \
        UPDATE checkout_data.checkout_sessions s \
        SET status = 'expired', payment_status = 'unpaid', lease_expires_at = NULL, updated_at = $5, \
          event_count = s.event_count + 1 \
-       WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3 RETURNING s AS session), \
+       WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3 RETURNING s AS session, ",
+        has_endpoints!("s"),
+        " AS fanned_out), \
      event AS ( \
        INSERT INTO checkout_data.webhook_outbox (organization_id, environment, checkout_session_id, sequence, event_type, \
-         created_at, session_status, session_attempts, next_attempt_at) \
+         created_at, session_status, session_attempts, next_attempt_at, fanned_out) \
        SELECT (e.session).organization_id, (e.session).environment, (e.session).checkout_session_id, \
-         (e.session).event_count, 'checkout.session.expired', $4, 'expired', (e.session).attempts, $4 \
-       FROM expired e) \
-     SELECT checkout_data.session_at(e.session, $4, false, NULL) FROM expired e"
+         (e.session).event_count, 'checkout.session.expired', $4, 'expired', (e.session).attempts, \
+         CASE WHEN NOT e.fanned_out THEN $4 END, e.fanned_out \
+       FROM expired e",
+        fan_out!(),
+        "SELECT checkout_data.session_at(e.session, $4, false, NULL) FROM expired e"
+    )
 );
 
 /// Makes a locked session expired, and tells the outbox. A deadline that has passed is when it happened.
@@ -306,6 +314,7 @@ pub fn expire(tenant: Tenant, id: Uuid, session: &payment::Session, now: DateTim
     let happened_at = if session.overdue(now) { session.deadline() } else { now };
     let arguments =
         [organization_id, environment, key, datum::timestamp(now).into(), datum::timestamp(happened_at).into()];
+    notify::events_written();
     EXPIRE.with(|statement| statement.composite(&arguments))?.ok_or(Error::SessionNotFound { checkout_session_id: id })
 }
 

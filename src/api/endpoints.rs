@@ -1,0 +1,142 @@
+//! Webhook endpoints: create, list, update, delete, and roll their secrets.
+
+use chrono::TimeDelta;
+use pgrx::Uuid;
+use pgrx::datum::Interval;
+use pgrx::prelude::*;
+
+use crate::datum::{self, Rows, WebhookEndpoint};
+use crate::dialects;
+use crate::domain::validate::{self, required};
+use crate::domain::webhook_signature::Scheme;
+use crate::domain::{Error, Result, endpoint};
+use crate::report::or_raise;
+use crate::store::endpoints::{self, Changes};
+use crate::tenant::{self, Tenant};
+
+/// For how long a secret that is rolled goes on signing, at most.
+const MAXIMUM_OVERLAP: TimeDelta = TimeDelta::days(30);
+
+/// Settings as arguments give them.
+struct Given<'a> {
+    url: Option<&'a str>,
+    event_types: Option<Vec<Option<String>>>,
+    body_format: Option<&'a str>,
+    signature_scheme: Option<&'a str>,
+    description: Option<&'a str>,
+    enabled: Option<bool>,
+}
+
+impl<'a> Given<'a> {
+    fn check(self, tenant: Tenant) -> Result<Changes<'a>> {
+        if let Some(url) = self.url {
+            validate::webhook_url("url", url, tenant.environment)?;
+        }
+        if let Some(format) = self.body_format
+            && format != CANONICAL
+            && dialects::find(format).is_err()
+        {
+            return Err(Error::invalid("body_format", "must be canonical, kobo, lomi, paygate, flutterwave or yuno"));
+        }
+        if let Some(scheme) = self.signature_scheme {
+            scheme.parse::<Scheme>().map_err(|_| Error::invalid("signature_scheme", "must be standard or stripe"))?;
+        }
+        Ok(Changes {
+            url: self.url,
+            event_types: self.event_types.map(|patterns| endpoint::event_types(&patterns)).transpose()?,
+            body_format: self.body_format,
+            signature_scheme: self.signature_scheme,
+            description: self.description.map(endpoint::description).transpose()?,
+            enabled: self.enabled,
+        })
+    }
+}
+
+const CANONICAL: &str = "canonical";
+
+#[pg_extern(schema = "checkout", security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn create_webhook_endpoint(
+    url: Option<&str>,
+    event_types: default!(Option<Vec<Option<String>>>, "'{*}'"),
+    body_format: default!(Option<&str>, "'canonical'"),
+    signature_scheme: default!(Option<&str>, "'standard'"),
+    description: default!(Option<&str>, "NULL"),
+) -> WebhookEndpoint {
+    or_raise((|| {
+        let tenant = tenant::secret()?;
+        let settings = Given {
+            url: Some(required("url", url)?),
+            event_types: Some(required("event_types", event_types)?),
+            body_format: Some(required("body_format", body_format)?),
+            signature_scheme: Some(required("signature_scheme", signature_scheme)?),
+            description,
+            enabled: None,
+        }
+        .check(tenant)?;
+        if endpoints::count(tenant)? >= endpoint::MAXIMUM_ENDPOINTS {
+            return Err(Error::TooManyEndpoints { limit: endpoint::MAXIMUM_ENDPOINTS });
+        }
+        // Random in all its bits: claims start at a random place among the endpoints.
+        let id = uuid::Uuid::new_v4();
+        endpoints::insert(tenant, id, &settings, &endpoint::new_secret(), &tenant::caller()?.name, datum::now())
+    })())
+}
+
+#[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
+#[search_path(pg_catalog, pg_temp)]
+fn list_webhook_endpoints() -> Rows<WebhookEndpoint> {
+    Rows(or_raise((|| endpoints::list(tenant::secret()?))()))
+}
+
+#[pg_extern(schema = "checkout", security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn update_webhook_endpoint(
+    webhook_endpoint_id: Option<Uuid>,
+    url: default!(Option<&str>, "NULL"),
+    event_types: default!(Option<Vec<Option<String>>>, "NULL"),
+    body_format: default!(Option<&str>, "NULL"),
+    signature_scheme: default!(Option<&str>, "NULL"),
+    description: default!(Option<&str>, "NULL"),
+    enabled: default!(Option<bool>, "NULL"),
+) -> WebhookEndpoint {
+    or_raise((|| {
+        let tenant = tenant::secret()?;
+        let id = id_of(webhook_endpoint_id)?;
+        let changes = Given { url, event_types, body_format, signature_scheme, description, enabled }.check(tenant)?;
+        endpoints::update(tenant, id, &changes, datum::now())
+    })())
+}
+
+#[pg_extern(schema = "checkout", security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn delete_webhook_endpoint(webhook_endpoint_id: Option<Uuid>) -> WebhookEndpoint {
+    or_raise((|| endpoints::delete(tenant::secret()?, id_of(webhook_endpoint_id)?, datum::now()))())
+}
+
+#[pg_extern(schema = "checkout", security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn roll_webhook_secret(
+    webhook_endpoint_id: Option<Uuid>,
+    overlap: default!(Option<Interval>, "'24 hours'"),
+) -> WebhookEndpoint {
+    or_raise((|| {
+        let tenant = tenant::secret()?;
+        let id = id_of(webhook_endpoint_id)?;
+        let overlap = datum::from_interval("overlap", required("overlap", overlap)?)?;
+        if overlap < TimeDelta::zero() || overlap > MAXIMUM_OVERLAP {
+            return Err(Error::invalid("overlap", "must be between 0 and 30 days"));
+        }
+        endpoints::roll(tenant, id, &endpoint::new_secret(), overlap, datum::now())
+    })())
+}
+
+fn id_of(webhook_endpoint_id: Option<Uuid>) -> Result<uuid::Uuid> {
+    required("webhook_endpoint_id", webhook_endpoint_id).map(datum::from_uuid)
+}
+
+/// For fan-out: whether an event goes to an endpoint with these event types.
+#[pg_extern(schema = "checkout_data", immutable, parallel_safe, strict)]
+fn event_type_matches(event_types: Vec<Option<String>>, event_type: &str) -> bool {
+    endpoint::matches(event_types.iter().flatten().map(String::as_str), event_type)
+}

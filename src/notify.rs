@@ -1,0 +1,15 @@
+//! NOTIFY, for relays that wait for events.
+
+use pgrx::{IntoDatum, direct_function_call_as_datum, pg_sys};
+
+use crate::gucs;
+
+const CHANNEL: &str = "checkout_sessions_webhooks";
+
+/// Tells whoever listens, at the commit of this transaction and once, that events were written.
+pub fn events_written() {
+    if gucs::WEBHOOK_NOTIFY.get() {
+        // SAFETY: within a transaction; two texts. The server drops what it has noted already.
+        unsafe { direct_function_call_as_datum(pg_sys::pg_notify, &[CHANNEL.into_datum(), "".into_datum()]) };
+    }
+}

@@ -1,0 +1,345 @@
+//! Statements on the deliveries of events to webhook endpoints.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use pgrx::datum::TimestampWithTimeZone;
+use uuid::Uuid;
+
+use super::fan_out::fan_out;
+use super::statement::{Access, Argument, Statement, statement};
+use crate::datum::{self, WebhookAttempt, WebhookDelivery, WebhookDeliveryRequest};
+use crate::domain::Result;
+use crate::domain::delivery::{EndpointChange, Outcome};
+use crate::domain::event::EventId;
+use crate::notify;
+use crate::tenant::Tenant;
+
+/// A delivery is the event, and the endpoint that it goes to.
+pub struct Key {
+    pub event: EventId,
+    pub webhook_endpoint_id: Uuid,
+}
+
+impl Key {
+    fn arguments(&self) -> [Argument<'static>; 5] {
+        [
+            datum::uuid(self.event.organization_id).into(),
+            self.event.environment.into(),
+            datum::uuid(self.webhook_endpoint_id).into(),
+            datum::uuid(self.event.checkout_session_id).into(),
+            self.event.sequence.into(),
+        ]
+    }
+}
+
+/// Leases deliveries that are due, of each endpoint the oldest first, in order within a session; and returns the requests to
+/// send. `in_flight` has the endpoint of each delivery that the caller has open.
+pub fn claim(
+    batch_size: i32,
+    lease: TimeDelta,
+    per_endpoint: i32,
+    in_flight: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<Vec<WebhookDeliveryRequest>> {
+    let arguments = [
+        datum::timestamp(now).into(),
+        datum::timestamp(now + lease).into(),
+        datum::uuid(Uuid::new_v4()).into(),
+        // Where to begin among the endpoints, so that each is first at times.
+        datum::uuid(Uuid::new_v4()).into(),
+        per_endpoint.into(),
+        in_flight.iter().copied().map(datum::uuid).collect::<Vec<_>>().into(),
+    ];
+    let endpoints = |condition| {
+        format!(
+            "(SELECT p.webhook_endpoint_id FROM checkout_data.webhook_endpoints p \
+             WHERE p.disabled_at IS NULL AND p.deleted_at IS NULL AND p.webhook_endpoint_id {condition} $4 \
+             ORDER BY p.webhook_endpoint_id)"
+        )
+    };
+    // LIMIT as a literal, because the planner takes a parameter for a tenth of all rows.
+    let sql = format!(
+        "WITH claimed AS ( \
+           UPDATE checkout_data.webhook_deliveries d \
+           SET next_attempt_at = $2, lease_token = $3 \
+           WHERE d.ctid = ANY (ARRAY( \
+             SELECT due.ctid \
+             FROM ({after} UNION ALL {before}) AS p, \
+               LATERAL ( \
+                 SELECT c.ctid FROM checkout_data.webhook_deliveries c \
+                 WHERE c.webhook_endpoint_id = p.webhook_endpoint_id AND c.next_attempt_at <= $1 \
+                   AND NOT EXISTS ( \
+                     SELECT FROM checkout_data.webhook_deliveries earlier \
+                     WHERE earlier.organization_id = c.organization_id AND earlier.environment = c.environment \
+                       AND earlier.webhook_endpoint_id = c.webhook_endpoint_id \
+                       AND earlier.checkout_session_id = c.checkout_session_id AND earlier.sequence < c.sequence \
+                       AND earlier.next_attempt_at IS NOT NULL) \
+                 ORDER BY c.next_attempt_at \
+                 LIMIT GREATEST(0, $5 - cardinality(array_positions($6, p.webhook_endpoint_id))) \
+                 FOR NO KEY UPDATE OF c SKIP LOCKED) AS due \
+             LIMIT {batch_size})) \
+           RETURNING d AS delivery) \
+         SELECT ROW( \
+           sent.event_id, p.webhook_endpoint_id, p.organization_id, p.environment, o.event_type, p.url, \
+           checkout_data.webhook_headers(p.signature_scheme, sent.event_id, sent.body, p.secret, \
+             CASE WHEN p.previous_secret_expires_at > $1 THEN p.previous_secret END, $1)::jsonb, \
+           sent.body, (c.delivery).attempts + 1, $3, $2)::checkout.webhook_delivery_request \
+         FROM claimed c \
+         JOIN checkout_data.webhook_endpoints p \
+           ON p.organization_id = (c.delivery).organization_id AND p.environment = (c.delivery).environment \
+           AND p.webhook_endpoint_id = (c.delivery).webhook_endpoint_id \
+         JOIN checkout_data.webhook_outbox o \
+           ON o.organization_id = (c.delivery).organization_id AND o.environment = (c.delivery).environment \
+           AND o.checkout_session_id = (c.delivery).checkout_session_id AND o.sequence = (c.delivery).sequence \
+         LEFT JOIN checkout_data.checkout_sessions s \
+           ON s.organization_id = o.organization_id AND s.environment = o.environment \
+           AND s.checkout_session_id = o.checkout_session_id \
+         CROSS JOIN LATERAL ( \
+           SELECT e.event_id, CASE WHEN p.body_format = 'canonical' THEN checkout_data.event_body(o, s) \
+             ELSE checkout_data.event_body_as(p.body_format, e.event_id, o.event_type, o.created_at, \
+               checkout_data.event_object(o, s)::text, o.endpoint IS NULL) END AS body \
+           FROM (SELECT checkout_data.event_id(o.organization_id, o.environment, o.checkout_session_id, o.sequence)) \
+             AS e (event_id) \
+           OFFSET 0) AS sent \
+         ORDER BY o.created_at, o.checkout_session_id, o.sequence",
+        after = endpoints(">="),
+        before = endpoints("<"),
+    );
+    Statement::composed(Access::Write, sql).composites(&arguments)
+}
+
+statement!(
+    LOCK,
+    Write,
+    "SELECT d.attempts::integer, d.lease_token, p.failing_since, d.next_attempt_at IS NOT NULL \
+     FROM checkout_data.webhook_deliveries d \
+     JOIN checkout_data.webhook_endpoints p \
+       ON p.organization_id = d.organization_id AND p.environment = d.environment \
+       AND p.webhook_endpoint_id = d.webhook_endpoint_id AND p.deleted_at IS NULL \
+     WHERE d.organization_id = $1 AND d.environment = $2 AND d.webhook_endpoint_id = $3 \
+       AND d.checkout_session_id = $4 AND d.sequence = $5 \
+     FOR NO KEY UPDATE OF d"
+);
+
+/// A delivery that nobody else can change until the transaction ends.
+pub struct Locked {
+    /// Since it was written or redelivered.
+    pub attempts: i32,
+    /// Of the claim that holds it, or has held it last.
+    pub lease_token: Option<Uuid>,
+    pub failing_since: Option<DateTime<Utc>>,
+}
+
+pub fn lock(key: &Key) -> Result<Option<Locked>> {
+    let row = LOCK.with(|statement| {
+        statement.row(&key.arguments(), |row| {
+            Ok((row.get::<i32>(1)?, row.get::<pgrx::Uuid>(2)?, row.get::<TimestampWithTimeZone>(3)?))
+        })
+    })?;
+    row.map(|(attempts, lease_token, failing_since)| {
+        Ok(Locked {
+            attempts: attempts.unwrap_or(0),
+            lease_token: lease_token.map(datum::from_uuid),
+            failing_since: failing_since.map(|at| datum::from_timestamp("failing_since", at)).transpose()?,
+        })
+    })
+    .transpose()
+}
+
+/// What a relay reports of an attempt.
+pub struct Attempt<'a> {
+    pub status_code: Option<i32>,
+    pub error: Option<&'a str>,
+    pub duration: Option<TimeDelta>,
+    pub response_body: Option<&'a str>,
+}
+
+statement!(
+    RECORD,
+    Write,
+    "WITH delivery AS ( \
+       UPDATE checkout_data.webhook_deliveries d \
+       SET attempts = d.attempts + 1, attempts_ever = d.attempts_ever + 1, lease_token = NULL, next_attempt_at = $7, \
+         delivered_at = CASE WHEN $8 THEN $6 END, dead_at = CASE WHEN NOT $8 AND $7 IS NULL THEN $6 END, \
+         last_attempt_at = $6, last_status_code = $9, last_error = $10 \
+       WHERE d.organization_id = $1 AND d.environment = $2 AND d.webhook_endpoint_id = $3 \
+         AND d.checkout_session_id = $4 AND d.sequence = $5 \
+       RETURNING d AS delivery), \
+     attempt AS ( \
+       INSERT INTO checkout_data.webhook_attempts (organization_id, environment, webhook_endpoint_id, checkout_session_id, \
+         sequence, attempt, recorded_at, status_code, error, duration, response_body) \
+       SELECT $1, $2, $3, $4, $5, (d.delivery).attempts_ever, $6, $9, $10, $11, $12 FROM delivery d) \
+     SELECT checkout_data.delivery_of(d.delivery, o.event_type, o.endpoint IS NOT NULL, p.disabled_at IS NULL, $6) \
+     FROM delivery d \
+     JOIN checkout_data.webhook_endpoints p \
+       ON p.organization_id = $1 AND p.environment = $2 AND p.webhook_endpoint_id = $3 \
+     JOIN checkout_data.webhook_outbox o \
+       ON o.organization_id = $1 AND o.environment = $2 AND o.checkout_session_id = $4 AND o.sequence = $5"
+);
+
+/// Writes what became of an attempt at a locked delivery.
+pub fn record(key: &Key, attempt: &Attempt, outcome: Outcome, now: DateTime<Utc>) -> Result<Option<WebhookDelivery>> {
+    let next_attempt_at = match outcome {
+        Outcome::Retry(delay) => Some(now + delay),
+        Outcome::Delivered | Outcome::Dead => None,
+    };
+    let mut arguments = Vec::from(key.arguments());
+    arguments.extend([
+        datum::timestamp(now).into(),
+        next_attempt_at.map(datum::timestamp).into(),
+        (outcome == Outcome::Delivered).into(),
+        attempt.status_code.into(),
+        attempt.error.into(),
+        attempt.duration.map(datum::interval).into(),
+        attempt.response_body.into(),
+    ]);
+    RECORD.with(|statement| statement.composite(&arguments))
+}
+
+// Each passes over an endpoint that somebody else is changing: two relays that each record for both of two endpoints would
+// otherwise wait for one another. The next attempt does what this one left.
+macro_rules! endpoint_unless_locked {
+    ($condition:literal) => {
+        concat!(
+            " WHERE p.ctid = ANY (ARRAY(SELECT x.ctid FROM checkout_data.webhook_endpoints x \
+               WHERE x.organization_id = $1 AND x.environment = $2 AND x.webhook_endpoint_id = $3 AND ",
+            $condition,
+            " FOR NO KEY UPDATE SKIP LOCKED)) "
+        )
+    };
+}
+statement!(
+    FAILING,
+    Write,
+    concat!(
+        "UPDATE checkout_data.webhook_endpoints p SET failing_since = $4 ",
+        endpoint_unless_locked!("x.failing_since IS NULL")
+    )
+);
+statement!(
+    RECOVERED,
+    Write,
+    concat!(
+        "UPDATE checkout_data.webhook_endpoints p SET failing_since = NULL ",
+        endpoint_unless_locked!("x.failing_since <= $4")
+    )
+);
+statement!(
+    DISABLE,
+    Write,
+    concat!(
+        "WITH disabled AS ( \
+           UPDATE checkout_data.webhook_endpoints p \
+           SET disabled_at = $4, disabled_reason = $5, failing_since = COALESCE(p.failing_since, $4), updated_at = $4, \
+             event_count = p.event_count + 1 ",
+        endpoint_unless_locked!("x.disabled_at IS NULL AND x.deleted_at IS NULL"),
+        "  RETURNING p AS endpoint), \
+         event AS ( \
+           INSERT INTO checkout_data.webhook_outbox (organization_id, environment, checkout_session_id, sequence, event_type, \
+             created_at, endpoint, fanned_out) \
+           SELECT $1, $2, $3, (d.endpoint).event_count, 'webhook_endpoint.disabled', $4, \
+             to_jsonb(checkout_data.endpoint_of(d.endpoint, NULL)) - 'secret', true \
+           FROM disabled d",
+        fan_out!(),
+        "SELECT FROM event"
+    )
+);
+
+/// Writes what an attempt means for the endpoint; where it is disabled, with the event that tells of it.
+pub fn change_endpoint(key: &Key, change: EndpointChange, now: DateTime<Utc>) -> Result<()> {
+    let [organization_id, environment, endpoint, ..] = key.arguments();
+    let mut arguments = vec![organization_id, environment, endpoint, datum::timestamp(now).into()];
+    match change {
+        EndpointChange::None => {}
+        EndpointChange::Failing => drop(FAILING.with(|statement| statement.count(&arguments))?),
+        EndpointChange::Recovered => drop(RECOVERED.with(|statement| statement.count(&arguments))?),
+        EndpointChange::Disabled(reason) => {
+            arguments.push(reason.into());
+            if DISABLE.with(|statement| statement.count(&arguments))? > 0 {
+                notify::events_written();
+            }
+        }
+    }
+    Ok(())
+}
+
+statement!(
+    RELEASE,
+    Write,
+    "UPDATE checkout_data.webhook_deliveries d SET next_attempt_at = $6, lease_token = NULL \
+     WHERE d.organization_id = $1 AND d.environment = $2 AND d.webhook_endpoint_id = $3 \
+       AND d.checkout_session_id = $4 AND d.sequence = $5 AND d.lease_token = $7"
+);
+
+/// Gives a lease back. Whether it was still held.
+pub fn release(key: &Key, lease_token: Uuid, now: DateTime<Utc>) -> Result<bool> {
+    let mut arguments = Vec::from(key.arguments());
+    arguments.extend([datum::timestamp(now).into(), datum::uuid(lease_token).into()]);
+    Ok(RELEASE.with(|statement| statement.count(&arguments))? > 0)
+}
+
+statement!(
+    LIST,
+    Read,
+    "SELECT checkout_data.delivery_of(d, o.event_type, o.endpoint IS NOT NULL, p.disabled_at IS NULL, $4) \
+     FROM checkout_data.webhook_deliveries d \
+     JOIN checkout_data.webhook_endpoints p \
+       ON p.organization_id = d.organization_id AND p.environment = d.environment \
+       AND p.webhook_endpoint_id = d.webhook_endpoint_id \
+     JOIN checkout_data.webhook_outbox o \
+       ON o.organization_id = d.organization_id AND o.environment = d.environment \
+       AND o.checkout_session_id = d.checkout_session_id AND o.sequence = d.sequence \
+     WHERE d.organization_id = $1 AND d.environment = $2 AND d.webhook_endpoint_id = $3 \
+       AND ($5 IS NULL OR $5 = CASE WHEN d.delivered_at IS NOT NULL THEN 'delivered' WHEN d.dead_at IS NOT NULL THEN 'dead' \
+         WHEN d.lease_token IS NOT NULL AND d.next_attempt_at > $4 THEN 'leased' \
+         WHEN p.disabled_at IS NULL THEN 'pending' ELSE 'paused' END) \
+       AND ($6 IS NULL OR (d.checkout_session_id, d.sequence) < ($6, $7)) \
+     ORDER BY d.checkout_session_id DESC, d.sequence DESC LIMIT $8"
+);
+
+/// The filters of a list of deliveries to an endpoint.
+pub struct Filter<'a> {
+    pub webhook_endpoint_id: Uuid,
+    pub status: Option<&'a str>,
+    pub starting_after: Option<EventId>,
+    pub page_size: i32,
+}
+
+/// Deliveries to an endpoint: of events of the newest session first.
+pub fn list(tenant: Tenant, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<WebhookDelivery>> {
+    let arguments = [
+        datum::uuid(tenant.organization_id).into(),
+        tenant.environment.as_str().into(),
+        datum::uuid(filter.webhook_endpoint_id).into(),
+        datum::timestamp(now).into(),
+        filter.status.into(),
+        filter.starting_after.as_ref().map(|event| datum::uuid(event.checkout_session_id)).into(),
+        filter.starting_after.as_ref().map(|event| event.sequence).into(),
+        filter.page_size.into(),
+    ];
+    LIST.with(|statement| statement.composites(&arguments))
+}
+
+statement!(
+    ATTEMPTS,
+    Read,
+    "SELECT checkout_data.attempt_of(a) \
+     FROM checkout_data.webhook_endpoints p \
+     JOIN checkout_data.webhook_attempts a \
+       ON a.organization_id = p.organization_id AND a.environment = p.environment \
+       AND a.webhook_endpoint_id = p.webhook_endpoint_id \
+     WHERE p.organization_id = $1 AND p.environment = $2 AND p.deleted_at IS NULL \
+       AND ($5 IS NULL OR p.webhook_endpoint_id = $5) AND a.checkout_session_id = $3 AND a.sequence = $4 \
+     ORDER BY a.recorded_at, a.webhook_endpoint_id, a.attempt"
+);
+
+/// The attempts to deliver an event, oldest first.
+pub fn attempts(event: &EventId, webhook_endpoint_id: Option<Uuid>) -> Result<Vec<WebhookAttempt>> {
+    let arguments = [
+        datum::uuid(event.organization_id).into(),
+        event.environment.into(),
+        datum::uuid(event.checkout_session_id).into(),
+        event.sequence.into(),
+        webhook_endpoint_id.map(datum::uuid).into(),
+    ];
+    ATTEMPTS.with(|statement| statement.composites(&arguments))
+}

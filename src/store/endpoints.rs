@@ -1,0 +1,190 @@
+//! Statements on webhook endpoints.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::statement::{Argument, statement};
+use crate::datum::{self, WebhookEndpoint};
+use crate::domain::{Error, Result};
+use crate::tenant::Tenant;
+
+fn key(tenant: Tenant, id: Uuid) -> [Argument<'static>; 3] {
+    [datum::uuid(tenant.organization_id).into(), tenant.environment.as_str().into(), datum::uuid(id).into()]
+}
+
+fn unknown(webhook_endpoint_id: Uuid) -> Error {
+    Error::EndpointNotFound { webhook_endpoint_id }
+}
+
+/// Settings of an endpoint; what is not given stays as it is.
+pub struct Changes<'a> {
+    pub url: Option<&'a str>,
+    pub event_types: Option<Vec<String>>,
+    pub body_format: Option<&'a str>,
+    pub signature_scheme: Option<&'a str>,
+    /// `Some(None)`: none any more.
+    pub description: Option<Option<&'a str>>,
+    pub enabled: Option<bool>,
+}
+
+statement!(
+    COUNT,
+    Write,
+    "SELECT count(*) FROM checkout_data.webhook_endpoints p \
+     WHERE p.organization_id = $1 AND p.environment = $2 AND p.deleted_at IS NULL"
+);
+
+/// How many endpoints a tenant has.
+pub fn count(tenant: Tenant) -> Result<i64> {
+    let arguments = [datum::uuid(tenant.organization_id).into(), tenant.environment.as_str().into()];
+    Ok(COUNT.with(|statement| statement.row(&arguments, |row| row.get::<i64>(1)))?.flatten().unwrap_or(0))
+}
+
+statement!(
+    INSERT,
+    Write,
+    "INSERT INTO checkout_data.webhook_endpoints AS p (organization_id, environment, webhook_endpoint_id, url, event_types, \
+       body_format, signature_scheme, description, secret, created_at, created_by, updated_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $10) RETURNING checkout_data.endpoint_of(p, $9)"
+);
+
+/// Stores an endpoint, and returns it with its secret.
+pub fn insert(
+    tenant: Tenant,
+    id: Uuid,
+    settings: &Changes,
+    secret: &str,
+    created_by: &str,
+    now: DateTime<Utc>,
+) -> Result<WebhookEndpoint> {
+    let [organization_id, environment, id] = key(tenant, id);
+    let arguments = [
+        organization_id,
+        environment,
+        id,
+        settings.url.into(),
+        settings.event_types.clone().into(),
+        settings.body_format.into(),
+        settings.signature_scheme.into(),
+        settings.description.flatten().into(),
+        secret.into(),
+        datum::timestamp(now).into(),
+        created_by.into(),
+    ];
+    INSERT
+        .with(|statement| statement.composite(&arguments))?
+        .ok_or_else(|| Error::Internal("a webhook endpoint was not stored".into()))
+}
+
+statement!(
+    UPDATE,
+    Write,
+    "UPDATE checkout_data.webhook_endpoints p \
+     SET url = COALESCE($4, p.url), event_types = COALESCE($5, p.event_types), \
+       body_format = COALESCE($6, p.body_format), signature_scheme = COALESCE($7, p.signature_scheme), \
+       description = CASE WHEN $8 THEN $9 ELSE p.description END, \
+       disabled_at = CASE WHEN $10 THEN NULL WHEN NOT $10 THEN COALESCE(p.disabled_at, $11) ELSE p.disabled_at END, \
+       disabled_reason = CASE WHEN $10 THEN NULL WHEN NOT $10 THEN COALESCE(p.disabled_reason, 'requested') \
+         ELSE p.disabled_reason END, \
+       failing_since = CASE WHEN $10 THEN NULL ELSE p.failing_since END, \
+       updated_at = $11 \
+     WHERE p.organization_id = $1 AND p.environment = $2 AND p.webhook_endpoint_id = $3 AND p.deleted_at IS NULL \
+     RETURNING checkout_data.endpoint_of(p, NULL)"
+);
+statement!(
+    RESUME,
+    Write,
+    "UPDATE checkout_data.webhook_deliveries d SET next_attempt_at = $4 \
+     WHERE d.organization_id = $1 AND d.environment = $2 AND d.webhook_endpoint_id = $3 \
+       AND d.next_attempt_at > $4 AND d.lease_token IS NULL"
+);
+
+/// Changes an endpoint. One that is enabled has its waiting deliveries due at once.
+pub fn update(tenant: Tenant, id: Uuid, changes: &Changes, now: DateTime<Utc>) -> Result<WebhookEndpoint> {
+    let [organization_id, environment, endpoint] = key(tenant, id);
+    let arguments = [
+        organization_id,
+        environment,
+        endpoint,
+        changes.url.into(),
+        changes.event_types.clone().into(),
+        changes.body_format.into(),
+        changes.signature_scheme.into(),
+        changes.description.is_some().into(),
+        changes.description.flatten().into(),
+        changes.enabled.into(),
+        datum::timestamp(now).into(),
+    ];
+    let endpoint = UPDATE.with(|statement| statement.composite(&arguments))?.ok_or_else(|| unknown(id))?;
+    if changes.enabled == Some(true) {
+        let [organization_id, environment, id] = key(tenant, id);
+        let arguments = [organization_id, environment, id, datum::timestamp(now).into()];
+        RESUME.with(|statement| statement.count(&arguments))?;
+    }
+    Ok(endpoint)
+}
+
+statement!(
+    DELETE,
+    Write,
+    "UPDATE checkout_data.webhook_endpoints p SET deleted_at = $4 \
+     WHERE p.organization_id = $1 AND p.environment = $2 AND p.webhook_endpoint_id = $3 AND p.deleted_at IS NULL \
+     RETURNING checkout_data.endpoint_of(p, NULL)"
+);
+
+/// Marks an endpoint as deleted: nothing sees it any more but the worker, which removes it.
+pub fn delete(tenant: Tenant, id: Uuid, now: DateTime<Utc>) -> Result<WebhookEndpoint> {
+    let [organization_id, environment, endpoint] = key(tenant, id);
+    let arguments = [organization_id, environment, endpoint, datum::timestamp(now).into()];
+    DELETE.with(|statement| statement.composite(&arguments))?.ok_or_else(|| unknown(id))
+}
+
+statement!(
+    ROLL,
+    Write,
+    "UPDATE checkout_data.webhook_endpoints p \
+     SET secret = $4, updated_at = $5, \
+       previous_secret = CASE WHEN $6 > $5 THEN p.secret END, previous_secret_expires_at = CASE WHEN $6 > $5 THEN $6 END \
+     WHERE p.organization_id = $1 AND p.environment = $2 AND p.webhook_endpoint_id = $3 AND p.deleted_at IS NULL \
+     RETURNING checkout_data.endpoint_of(p, $4)"
+);
+
+/// Gives an endpoint a new secret, and returns it with that. The old one signs, too, for `overlap`.
+pub fn roll(tenant: Tenant, id: Uuid, secret: &str, overlap: TimeDelta, now: DateTime<Utc>) -> Result<WebhookEndpoint> {
+    let [organization_id, environment, endpoint] = key(tenant, id);
+    let arguments = [
+        organization_id,
+        environment,
+        endpoint,
+        secret.into(),
+        datum::timestamp(now).into(),
+        datum::timestamp(now + overlap).into(),
+    ];
+    ROLL.with(|statement| statement.composite(&arguments))?.ok_or_else(|| unknown(id))
+}
+
+statement!(
+    LIST,
+    Read,
+    "SELECT checkout_data.endpoint_of(p, NULL) FROM checkout_data.webhook_endpoints p \
+     WHERE p.organization_id = $1 AND p.environment = $2 AND p.deleted_at IS NULL \
+     ORDER BY p.created_at, p.webhook_endpoint_id"
+);
+
+/// The endpoints of a tenant, oldest first.
+pub fn list(tenant: Tenant) -> Result<Vec<WebhookEndpoint>> {
+    let arguments = [datum::uuid(tenant.organization_id).into(), tenant.environment.as_str().into()];
+    LIST.with(|statement| statement.composites(&arguments))
+}
+
+statement!(
+    EXISTS,
+    Read,
+    "SELECT FROM checkout_data.webhook_endpoints p \
+     WHERE p.organization_id = $1 AND p.environment = $2 AND p.webhook_endpoint_id = $3 AND p.deleted_at IS NULL"
+);
+
+/// Refuses an endpoint that is not the tenant's.
+pub fn check(tenant: Tenant, id: Uuid) -> Result<()> {
+    if EXISTS.with(|statement| statement.count(&key(tenant, id)))? == 0 { Err(unknown(id)) } else { Ok(()) }
+}
