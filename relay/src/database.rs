@@ -25,7 +25,7 @@ const SETUP: &str = "SET search_path = pg_catalog, pg_temp;
 const CLAIM: &str = "SELECT event_id, webhook_endpoint_id, url, headers::text, body, attempt, lease_token
     FROM checkout.claim_webhook_deliveries($1, make_interval(secs => $2), $3, $4)";
 
-const RECORD: &str = "SELECT a.lease_token, r.status
+const RECORD: &str = "SELECT r.event_id, r.webhook_endpoint_id, r.status
     FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::int[], $5::text[], $6::float8[], $7::text[], $8::float8[])
         AS a (event_id, webhook_endpoint_id, lease_token, status_code, error, duration, response_body, retry_after),
     LATERAL checkout.record_webhook_attempt(a.event_id, a.webhook_endpoint_id, a.lease_token, a.status_code, a.error,
@@ -56,7 +56,15 @@ pub struct Delivery {
 pub struct Key {
     pub event_id: String,
     pub webhook_endpoint_id: Uuid,
+    /// Of the claim: others have the same.
     pub lease_token: Uuid,
+}
+
+pub struct Recorded {
+    pub event_id: String,
+    pub webhook_endpoint_id: Uuid,
+    /// pending, delivered, dead or paused.
+    pub status: String,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -144,9 +152,8 @@ impl Session {
         Ok(deliveries)
     }
 
-    /// All or none; of each its lease's token and what became of the delivery.
-    pub async fn record(&mut self, attempts: &[(&Key, &Attempt)]) -> Result<Vec<(Uuid, String)>, Fault> {
-        // With the NULLs of make_interval, which is strict.
+    /// All or none; returns of each what became of the delivery.
+    pub async fn record(&mut self, attempts: &[(&Key, &Attempt)]) -> Result<Vec<Recorded>, Fault> {
         let seconds = |duration: Duration| duration.as_secs_f64();
         let query = sqlx::query(RECORD)
             .bind(column(attempts, |key, _| key.event_id.clone()))
@@ -160,7 +167,15 @@ impl Session {
         let mut connection = self.take().await?;
         let rows = timeout(STATEMENT_TIMEOUT, query.fetch_all(&mut connection)).await;
         let rows = self.settle(connection, rows)?;
-        Ok(rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect::<Result<_, sqlx::Error>>()?)
+        let recorded = |row: &PgRow| {
+            let [event_id, status] = ["event_id", "status"].map(|name| row.try_get(name));
+            Ok(Recorded {
+                event_id: event_id?,
+                webhook_endpoint_id: row.try_get("webhook_endpoint_id")?,
+                status: status?,
+            })
+        };
+        Ok(rows.iter().map(recorded).collect::<Result<_, sqlx::Error>>()?)
     }
 
     /// Gives leases back. Returns how many were still held.

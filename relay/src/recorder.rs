@@ -8,7 +8,7 @@ use tracing::{error, info, warn};
 
 use crate::attempt::Attempt;
 use crate::back_off::BackOff;
-use crate::database::{Fault, Key, Session};
+use crate::database::{Fault, Key, Recorded, Session};
 use crate::in_flight::Slot;
 use crate::metrics::Metrics;
 
@@ -44,10 +44,10 @@ impl Recorder {
     }
 
     async fn settle(&mut self, group: &mut [Finished]) {
-        // Two relays that record for the same endpoints in the same order do not wait for each other in a circle.
+        // Two relays that wait for each other's locks never do so in a circle.
         group.sort_unstable_by(|a, b| {
-            let order = |f: &Finished| (f.key.webhook_endpoint_id, f.key.lease_token);
-            order(a).cmp(&order(b))
+            let order = |f: &Finished| f.key.webhook_endpoint_id;
+            order(a).cmp(&order(b)).then_with(|| a.key.event_id.cmp(&b.key.event_id))
         });
         let attempts: Vec<_> = group.iter().filter_map(|f| Some((&f.key, f.attempt.as_ref()?))).collect();
         if !attempts.is_empty() && !self.record_together(&attempts).await {
@@ -67,10 +67,7 @@ impl Recorder {
         loop {
             match self.session.record(attempts).await {
                 Ok(recorded) => {
-                    for (token, status) in recorded {
-                        let key = attempts.iter().find(|(key, _)| key.lease_token == token).map(|(key, _)| *key);
-                        self.note(key, &status);
-                    }
+                    recorded.iter().for_each(|recorded| self.note(recorded));
                     return true;
                 }
                 Err(fault) if fault.is_lost() || fault.is_argument() => return false,
@@ -88,7 +85,7 @@ impl Recorder {
         let mut next = attempts.next();
         while let Some(attempt) = next {
             match self.session.record(&[(key, attempt)]).await {
-                Ok(recorded) => return recorded.iter().for_each(|(_, status)| self.note(Some(key), status)),
+                Ok(recorded) => return recorded.iter().for_each(|recorded| self.note(recorded)),
                 Err(fault) if fault.is_lost() => {
                     self.metrics.lost.inc();
                     warn!(
@@ -125,10 +122,11 @@ impl Recorder {
         }
     }
 
-    fn note(&self, key: Option<&Key>, status: &str) {
+    fn note(&self, recorded: &Recorded) {
+        let Recorded { event_id, webhook_endpoint_id, status } = recorded;
         self.metrics.recorded(status);
-        if let (Some(key), "dead" | "paused") = (key, status) {
-            warn!(event_id = key.event_id, webhook_endpoint_id = %key.webhook_endpoint_id, "the delivery is {status} now");
+        if matches!(status.as_str(), "dead" | "paused") {
+            warn!(event_id, %webhook_endpoint_id, "the delivery is {status} now");
         }
     }
 
