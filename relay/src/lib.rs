@@ -1,0 +1,27 @@
+//! The webhook relay of checkout_sessions: the database decides what is sent when, and signs it; this sends it.
+//!
+//! `dispatch` claims and starts, `sender` sends, `recorder` reports; `guard` is asked wherever a connection may go.
+
+mod attempt;
+mod back_off;
+mod database;
+mod dispatch;
+mod failure;
+mod guard;
+mod health;
+mod in_flight;
+mod listener;
+mod logs;
+mod metrics;
+mod options;
+mod recorder;
+mod response;
+mod run;
+mod sender;
+#[cfg(test)]
+mod sender_tests;
+mod server;
+
+pub use logs::start as start_logs;
+pub use options::Options;
+pub use run::{Failure, run};

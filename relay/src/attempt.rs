@@ -1,0 +1,107 @@
+//! What came of sending a request once.
+
+use std::time::Duration;
+
+/// What is counted; the database decides what each means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Success,
+    Redirect,
+    ClientError,
+    ServerError,
+    OtherStatus,
+    Timeout,
+    Dns,
+    Connect,
+    Tls,
+    Closed,
+    /// Its host has an address that webhooks must not go to.
+    Refused,
+    /// What the database has given cannot be sent.
+    Invalid,
+}
+
+impl Outcome {
+    pub const ALL: [Self; 12] = [
+        Self::Success,
+        Self::Redirect,
+        Self::ClientError,
+        Self::ServerError,
+        Self::OtherStatus,
+        Self::Timeout,
+        Self::Dns,
+        Self::Connect,
+        Self::Tls,
+        Self::Closed,
+        Self::Refused,
+        Self::Invalid,
+    ];
+
+    pub fn of_status(status: u16) -> Self {
+        match status / 100 {
+            2 => Self::Success,
+            3 => Self::Redirect,
+            4 => Self::ClientError,
+            5 => Self::ServerError,
+            _ => Self::OtherStatus,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Success => "2xx",
+            Self::Redirect => "3xx",
+            Self::ClientError => "4xx",
+            Self::ServerError => "5xx",
+            Self::OtherStatus => "other_status",
+            Self::Timeout => "timeout",
+            Self::Dns => "dns",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Closed => "closed",
+            Self::Refused => "refused",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
+/// Why there was no response, or no complete one: for the endpoint's owner to read, so without addresses and URLs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub outcome: Outcome,
+    pub text: String,
+}
+
+impl Failure {
+    pub fn new(outcome: Outcome, text: impl Into<String>) -> Self {
+        Self { outcome, text: text.into() }
+    }
+
+    pub fn timeout(after: Duration) -> Self {
+        Self::new(Outcome::Timeout, format!("timed out after {} s", after.as_secs_f64()))
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    pub outcome: Outcome,
+    pub status: Option<u16>,
+    pub error: Option<String>,
+    pub duration: Duration,
+    /// The beginning of it.
+    pub response_body: Option<String>,
+    pub retry_after: Option<Duration>,
+}
+
+impl From<Failure> for Attempt {
+    fn from(failure: Failure) -> Self {
+        Self {
+            outcome: failure.outcome,
+            status: None,
+            error: Some(failure.text),
+            duration: Duration::ZERO,
+            response_body: None,
+            retry_after: None,
+        }
+    }
+}

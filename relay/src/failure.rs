@@ -1,0 +1,126 @@
+//! What the HTTP client's errors are to the owner of an endpoint.
+//!
+//! The client's own words are not used: they have URLs, whose queries may have tokens, and addresses.
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use rustls::CertificateError;
+
+use crate::attempt::{Failure, Outcome};
+use crate::guard::{LookupFault, Refusal};
+
+const CLOSED: &str = "connection closed before the response was complete";
+
+pub fn of(error: &reqwest::Error, connect_timeout: Duration) -> Failure {
+    if let Some(refusal) = find::<Refusal>(error) {
+        return of_refusal(*refusal);
+    }
+    if let Some(fault) = find::<LookupFault>(error) {
+        return Failure::new(Outcome::Dns, fault.to_string());
+    }
+    if let Some(error) = find::<rustls::Error>(error) {
+        return Failure::new(Outcome::Tls, format!("TLS: {}", of_tls(error)));
+    }
+    // The only timeout that the client knows itself.
+    if error.is_timeout() {
+        return Failure::new(Outcome::Connect, format!("no connection within {} s", connect_timeout.as_secs_f64()));
+    }
+    if let Some(kind) = find::<io::Error>(error).map(io::Error::kind) {
+        return of_io(kind, error.is_connect());
+    }
+    match find::<hyper::Error>(error) {
+        Some(error) if error.is_parse() => Failure::new(Outcome::Closed, "the response is not HTTP"),
+        _ if error.is_connect() => Failure::new(Outcome::Connect, "no connection"),
+        _ => Failure::new(Outcome::Closed, CLOSED),
+    }
+}
+
+pub fn of_refusal(refusal: Refusal) -> Failure {
+    let outcome = match refusal {
+        Refusal::Address => Outcome::Refused,
+        Refusal::Scheme => Outcome::Invalid,
+    };
+    Failure::new(outcome, refusal.to_string())
+}
+
+fn of_io(kind: io::ErrorKind, connecting: bool) -> Failure {
+    use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable, TimedOut};
+    match kind {
+        ConnectionRefused => Failure::new(Outcome::Connect, "connection refused"),
+        HostUnreachable | NetworkUnreachable => Failure::new(Outcome::Connect, "host unreachable"),
+        TimedOut => Failure::new(Outcome::Connect, "connection timed out"),
+        _ if connecting => Failure::new(Outcome::Connect, "connection closed while it was made"),
+        _ => Failure::new(Outcome::Closed, CLOSED),
+    }
+}
+
+fn of_tls(error: &rustls::Error) -> &'static str {
+    use CertificateError::*;
+    match error {
+        rustls::Error::InvalidCertificate(fault) => match fault {
+            NotValidForName | NotValidForNameContext { .. } => "certificate is not valid for this name",
+            Expired | ExpiredContext { .. } => "certificate has expired",
+            NotValidYet | NotValidYetContext { .. } => "certificate is not valid yet",
+            UnknownIssuer => "certificate is not from a trusted authority",
+            Revoked => "certificate is revoked",
+            _ => "certificate is not valid",
+        },
+        rustls::Error::NoCertificatesPresented => "no certificate",
+        rustls::Error::InvalidMessage(_) => "the server does not speak TLS",
+        rustls::Error::PeerIncompatible(_) => "no version or cipher in common",
+        _ => "handshake failed",
+    }
+}
+
+/// The first error of a type in the chain of causes.
+fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        // The cause of an I/O error that wraps another is the other's cause.
+        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        };
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_found_within_an_io_error() {
+        let wrapped = io::Error::other(io::Error::other(rustls::Error::HandshakeNotComplete));
+        assert!(find::<rustls::Error>(&wrapped).is_some());
+        assert!(find::<rustls::Error>(&io::Error::from(io::ErrorKind::TimedOut)).is_none());
+        assert!(find::<io::Error>(&wrapped).is_some());
+    }
+
+    #[test]
+    fn certificates_are_judged_in_plain_words() {
+        for (fault, words) in [
+            (CertificateError::NotValidForName, "certificate is not valid for this name"),
+            (CertificateError::Expired, "certificate has expired"),
+            (CertificateError::UnknownIssuer, "certificate is not from a trusted authority"),
+            (CertificateError::BadSignature, "certificate is not valid"),
+        ] {
+            assert_eq!(of_tls(&rustls::Error::InvalidCertificate(fault)), words);
+        }
+    }
+
+    #[test]
+    fn connections_fail_in_plain_words() {
+        use io::ErrorKind::{BrokenPipe, ConnectionRefused, ConnectionReset};
+        assert_eq!(of_io(ConnectionRefused, true), Failure::new(Outcome::Connect, "connection refused"));
+        assert_eq!(of_io(ConnectionReset, true).outcome, Outcome::Connect);
+        for kind in [ConnectionReset, BrokenPipe] {
+            assert_eq!(of_io(kind, false), Failure::new(Outcome::Closed, CLOSED));
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Where requests may go: names are resolved here, and what is connected to is what was checked.
+//!
+//! The HTTP client asks this resolver and no other, so a name that has another address a moment later (DNS rebinding) is
+//! checked again with it. An address in a URL never gets to a resolver: `check` is for those.
+
+use std::net::{IpAddr, SocketAddr};
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::sync::watch;
+use url::{Host, Url};
+use webhook_url::{Ranges, is_localhost, permitted};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// For whoever owns the endpoint: the address is nobody's business.
+    #[error("the URL's host has an address that webhooks must not go to")]
+    Address,
+    #[error("the URL is not an https URL")]
+    Scheme,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LookupFault {
+    #[error("DNS: no such host")]
+    NoSuchHost,
+    #[error("DNS: the look-up failed")]
+    Failed,
+}
+
+/// Shared by whoever sends, and whoever learns of new settings.
+#[derive(Clone)]
+pub struct Guard(watch::Sender<Rules>);
+
+#[derive(Default)]
+struct Rules {
+    allowed: Ranges,
+    /// The machine's own addresses: a public one may lead to what trusts local clients.
+    own: Vec<IpAddr>,
+}
+
+impl Guard {
+    pub fn new() -> Self {
+        let guard = Self(watch::Sender::new(Rules::default()));
+        guard.update(Ranges::default());
+        guard
+    }
+
+    /// Takes the allowed ranges, and looks at the machine's interfaces again. Returns whether the ranges are new.
+    pub fn update(&self, allowed: Ranges) -> bool {
+        let own = match if_addrs::get_if_addrs() {
+            Ok(interfaces) => interfaces.into_iter().map(|interface| interface.ip()).collect(),
+            Err(error) => {
+                tracing::warn!(%error, "the machine's own addresses are not known");
+                Vec::new()
+            }
+        };
+        let changed = self.0.borrow().allowed != allowed;
+        self.0.send_replace(Rules { allowed, own });
+        changed
+    }
+
+    fn permits(&self, ip: IpAddr) -> bool {
+        let rules = self.0.borrow();
+        permitted(ip, &rules.allowed) && (!rules.own.contains(&ip) || rules.allowed.contains(ip))
+    }
+
+    /// What can be seen from a URL alone. The URL was checked when it was registered; the rules may be others since.
+    pub fn check(&self, url: &Url) -> Result<(), Refusal> {
+        let (address, local) = match url.host().ok_or(Refusal::Scheme)? {
+            Host::Ipv4(ip) => (Some(IpAddr::V4(ip)), ip.is_loopback()),
+            Host::Ipv6(ip) => (Some(IpAddr::V6(ip)), ip.is_loopback()),
+            Host::Domain(name) => (None, is_localhost(name)),
+        };
+        // Plain HTTP does not leave the machine.
+        if url.scheme() != "https" && !(url.scheme() == "http" && local) {
+            return Err(Refusal::Scheme);
+        }
+        match address {
+            Some(ip) if !self.permits(ip) => {
+                tracing::warn!(address = %ip, "refused: webhooks must not go to this address");
+                Err(Refusal::Address)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The addresses to connect to, of those that a look-up of the name has given.
+    fn choose(&self, name: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Refusal> {
+        if is_localhost(name) {
+            // No outsider has a say in these, so that one of 127.0.0.1 and ::1 is enough.
+            let local =
+                found.into_iter().filter(|at| at.ip().is_loopback() && self.permits(at.ip())).collect::<Vec<_>>();
+            return if local.is_empty() { Err(Refusal::Address) } else { Ok(local) };
+        }
+        // A name with both a public and a private address is an attack, or a mistake that would hide until it matters.
+        match found.iter().find(|at| !self.permits(at.ip())) {
+            Some(at) => {
+                tracing::warn!(host = name, address = %at.ip(), "refused: webhooks must not go to this address");
+                Err(Refusal::Address)
+            }
+            None => Ok(found),
+        }
+    }
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Resolve for Guard {
+    fn resolve(&self, name: Name) -> Resolving {
+        let guard = self.clone();
+        Box::pin(async move {
+            let name = name.as_str();
+            // The client replaces port 0 by the URL's.
+            let found = tokio::net::lookup_host((name, 0)).await.map_err(|error| lookup_fault(&error))?;
+            let found = found.collect::<Vec<_>>();
+            if found.is_empty() {
+                return Err(LookupFault::NoSuchHost.into());
+            }
+            Ok(Box::new(guard.choose(name, found)?.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// The standard library has the resolver's words, and not its code: those of glibc, and of musl.
+fn lookup_fault(error: &std::io::Error) -> LookupFault {
+    let text = error.to_string();
+    let no_such_host =
+        ["Name or service not known", "No address associated", "Name does not resolve", "Name has no usable"];
+    if no_such_host.iter().any(|words| text.contains(words)) { LookupFault::NoSuchHost } else { LookupFault::Failed }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guard(allowed: &str) -> Guard {
+        let guard = Guard::new();
+        guard.update(allowed.parse().expect("ranges"));
+        guard
+    }
+
+    fn found(addresses: &[&str]) -> Vec<SocketAddr> {
+        addresses.iter().map(|text| SocketAddr::new(text.parse().expect("an address"), 0)).collect()
+    }
+
+    fn check(guard: &Guard, url: &str) -> Result<(), Refusal> {
+        guard.check(&Url::parse(url).expect("a URL"))
+    }
+
+    #[test]
+    fn a_name_s_addresses_are_all_public_or_it_is_refused() {
+        let guard = guard("");
+        let public = found(&["8.8.8.8", "2606:4700::1111"]);
+        assert_eq!(guard.choose("shop.example", public.clone()), Ok(public));
+        for mixed in [["8.8.8.8", "10.0.0.1"], ["127.0.0.1", "8.8.8.8"], ["2606:4700::1111", "::ffff:169.254.169.254"]]
+        {
+            assert_eq!(guard.choose("rebind.example", found(&mixed)), Err(Refusal::Address), "{mixed:?}");
+        }
+    }
+
+    #[test]
+    fn allowed_ranges_open_private_networks() {
+        let guard = guard("10.1.0.0/16");
+        assert!(guard.choose("hooks.corp.example", found(&["10.1.2.3"])).is_ok());
+        assert!(guard.choose("hooks.corp.example", found(&["10.1.2.3", "10.2.0.1"])).is_err());
+        assert_eq!(check(&guard, "https://10.1.2.3/"), Ok(()));
+        assert_eq!(check(&guard, "https://10.2.0.1/"), Err(Refusal::Address));
+        assert!(!guard.update("10.1.0.0/16".parse().expect("ranges")), "the same");
+        assert!(guard.update(Ranges::default()));
+        assert_eq!(check(&guard, "https://10.1.2.3/"), Err(Refusal::Address), "no longer");
+    }
+
+    #[test]
+    fn localhost_is_the_machine_itself_or_nothing() {
+        let closed = guard("");
+        assert!(closed.choose("localhost", found(&["127.0.0.1", "::1"])).is_err());
+        let open = guard("127.0.0.0/8,10.0.0.0/8");
+        assert_eq!(open.choose("localhost", found(&["::1", "127.0.0.1"])), Ok(found(&["127.0.0.1"])));
+        assert!(open.choose("shop.localhost", found(&["10.0.0.1"])).is_err(), "whatever a resolver says");
+    }
+
+    #[test]
+    fn plain_http_does_not_leave_the_machine() {
+        let guard = guard("127.0.0.0/8,10.0.0.0/8");
+        for good in ["http://127.0.0.1:8080/", "http://localhost/", "http://a.localhost/", "https://example.com/"] {
+            assert_eq!(check(&guard, good), Ok(()), "{good}");
+        }
+        for bad in ["http://10.0.0.1/", "http://example.com/", "ftp://localhost/", "http://localhost.example.com/"] {
+            assert_eq!(check(&guard, bad), Err(Refusal::Scheme), "{bad}");
+        }
+        assert_eq!(check(&guard, "http://[::1]/"), Err(Refusal::Address), "not in the allowed ranges");
+    }
+
+    #[test]
+    fn addresses_in_urls_are_checked_however_they_are_spelled() {
+        for host in ["127.1", "0x7f000001", "2130706433", "[::ffff:10.0.0.1]", "[64:ff9b::a9fe:a9fe]", "１０.0.0.1"] {
+            assert_eq!(check(&guard(""), &format!("https://{host}/")), Err(Refusal::Address), "{host}");
+        }
+    }
+
+    #[test]
+    fn the_machine_s_own_public_address_is_refused() {
+        let own: IpAddr = "93.184.215.14".parse().expect("an address");
+        let rules = |allowed: &str| Rules { allowed: allowed.parse().expect("ranges"), own: vec![own] };
+        assert!(!Guard(watch::Sender::new(rules(""))).permits(own));
+        assert!(Guard(watch::Sender::new(rules("93.184.215.14"))).permits(own));
+    }
+
+    #[tokio::test]
+    async fn the_resolver_refuses_what_it_finds() {
+        let localhost = || "localhost".parse::<Name>().expect("a name");
+        let refused = guard("").resolve(localhost()).await.err().expect("refused");
+        assert_eq!(refused.downcast_ref(), Some(&Refusal::Address));
+        assert!(!refused.to_string().contains("127"));
+        let found = guard("127.0.0.0/8").resolve(localhost()).await.ok().expect("found").collect::<Vec<_>>();
+        assert!(found.iter().all(|at| at.ip().is_loopback()));
+    }
+}

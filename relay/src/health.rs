@@ -1,0 +1,66 @@
+//! Whether the database answers.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Which of the relay's connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Claims,
+    Records,
+}
+
+pub struct Health {
+    started: Instant,
+    /// For how long no news is good news.
+    patience: Duration,
+    /// Milliseconds after the start; 0: never.
+    answered: AtomicU64,
+    failing: [AtomicBool; 2],
+}
+
+impl Health {
+    /// An idle relay asks once a poll interval; a busy one waits for its deliveries, which take no longer than `timeout`.
+    pub fn new(poll_interval: Duration, timeout: Duration) -> Self {
+        let patience = 2 * poll_interval.max(timeout).max(Duration::from_secs(30));
+        Self { started: Instant::now(), patience, answered: AtomicU64::new(0), failing: Default::default() }
+    }
+
+    pub fn answered(&self, role: Role) {
+        let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.answered.store(elapsed.max(1), Ordering::Relaxed);
+        self.failing[role as usize].store(false, Ordering::Relaxed);
+    }
+
+    pub fn failed(&self, role: Role) {
+        self.failing[role as usize].store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_good(&self) -> bool {
+        let answered = self.answered.load(Ordering::Relaxed);
+        let recently = self.started.elapsed().saturating_sub(Duration::from_millis(answered)) <= self.patience;
+        answered > 0 && recently && !self.failing.iter().any(|failing| failing.load(Ordering::Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn health_is_what_the_database_last_said() {
+        let health = Health::new(Duration::from_secs(60), Duration::from_secs(15));
+        assert!(!health.is_good(), "nothing has been heard of it");
+        health.answered(Role::Claims);
+        assert!(health.is_good());
+        health.failed(Role::Records);
+        health.answered(Role::Claims);
+        assert!(!health.is_good(), "one of two connections fails");
+        health.answered(Role::Records);
+        assert!(health.is_good());
+        tokio::time::advance(Duration::from_secs(121)).await;
+        assert!(!health.is_good(), "it has been silent for too long");
+    }
+}

@@ -1,0 +1,183 @@
+//! What can be set: by arguments, and each by an environment variable.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::FalseyValueParser;
+use clap::{Parser, ValueEnum, value_parser};
+use humantime::{format_duration, parse_duration};
+use tracing::level_filters::LevelFilter;
+
+/// What the database takes for a lease.
+const LONGEST_LEASE: Duration = Duration::from_secs(12 * 60 * 60);
+
+/// Sends the webhooks of checkout_sessions: claims deliveries from PostgreSQL, sends them, records what came back.
+///
+/// The database is that of --database-url, or else of PGHOST, PGPORT, PGUSER, PGDATABASE and their like.
+#[derive(Clone, Parser)]
+#[command(name = "checkout-sessions-relay", version)]
+pub struct Options {
+    /// postgres://USER@HOST/DATABASE, or postgres:///DATABASE?host=/FOLDER for a Unix socket; see the README for passwords
+    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+
+    /// Deliveries that are open at the same time
+    #[arg(long, value_name = "COUNT", env = "CHECKOUT_SESSIONS_RELAY_CONCURRENCY", default_value_t = 256,
+        value_parser = value_parser!(u32).range(1..=10_000))]
+    pub concurrency: u32,
+
+    /// Of these, how many go to one endpoint
+    #[arg(long, value_name = "COUNT", env = "CHECKOUT_SESSIONS_RELAY_PER_ENDPOINT", default_value_t = 10,
+        value_parser = value_parser!(u32).range(1..=1_000))]
+    pub per_endpoint: u32,
+
+    /// For a whole attempt: connection, request, response
+    #[arg(long, value_name = "DURATION", env = "CHECKOUT_SESSIONS_RELAY_TIMEOUT", default_value = "15s",
+        value_parser = parse_duration)]
+    pub timeout: Duration,
+
+    /// For name, connection and TLS
+    #[arg(long, value_name = "DURATION", env = "CHECKOUT_SESSIONS_RELAY_CONNECT_TIMEOUT", default_value = "5s",
+        value_parser = parse_duration)]
+    pub connect_timeout: Duration,
+
+    /// How long a claimed delivery is kept from other relays [default: twice the timeout and 30s]
+    #[arg(long, value_name = "DURATION", env = "CHECKOUT_SESSIONS_RELAY_LEASE", value_parser = parse_duration)]
+    pub lease: Option<Duration>,
+
+    /// When to look for work that nothing has told of
+    #[arg(long, value_name = "DURATION", env = "CHECKOUT_SESSIONS_RELAY_POLL_INTERVAL", default_value = "60s",
+        value_parser = parse_duration)]
+    pub poll_interval: Duration,
+
+    /// How long a stop waits for open deliveries [default: the timeout]
+    #[arg(long, value_name = "DURATION", env = "CHECKOUT_SESSIONS_RELAY_SHUTDOWN_TIMEOUT", value_parser = parse_duration)]
+    pub shutdown_timeout: Option<Duration>,
+
+    /// Serves /metrics and /healthz over HTTP, such as on 127.0.0.1:9187
+    #[arg(long, value_name = "ADDRESS", env = "CHECKOUT_SESSIONS_RELAY_LISTEN")]
+    pub listen: Option<SocketAddr>,
+
+    /// Root certificates (PEM) to trust as well as the system's
+    #[arg(long, value_name = "FILE", env = "CHECKOUT_SESSIONS_RELAY_CA_FILE")]
+    pub ca_file: Option<PathBuf>,
+
+    /// Sends what is due, and exits
+    #[arg(long, env = "CHECKOUT_SESSIONS_RELAY_ONCE", value_parser = FalseyValueParser::new())]
+    pub once: bool,
+
+    #[arg(long, value_enum, value_name = "FORMAT", env = "CHECKOUT_SESSIONS_RELAY_LOG_FORMAT", default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+
+    /// off, error, warn, info, debug or trace
+    #[arg(long, value_name = "LEVEL", env = "CHECKOUT_SESSIONS_RELAY_LOG_LEVEL", default_value = "info")]
+    pub log_level: LevelFilter,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Options {
+    pub fn lease(&self) -> Duration {
+        self.lease.unwrap_or(self.timeout * 2 + Duration::from_secs(30))
+    }
+
+    pub fn shutdown_timeout(&self) -> Duration {
+        self.shutdown_timeout.unwrap_or(self.timeout)
+    }
+
+    /// What is wrong with the options as a whole.
+    pub fn check(&self) -> Result<(), String> {
+        for (name, value) in [
+            ("--timeout", self.timeout),
+            ("--connect-timeout", self.connect_timeout),
+            ("--poll-interval", self.poll_interval),
+        ] {
+            if value < Duration::from_millis(100) {
+                return Err(format!("{name} must be at least 100ms"));
+            }
+        }
+        // With an hour a receiver that never answers would keep its slots for an hour.
+        if self.timeout > Duration::from_secs(60 * 60) {
+            return Err("--timeout must be at most 1h".into());
+        }
+        let lease = self.lease();
+        if lease <= self.timeout {
+            // Else another relay would send again what this one is still sending.
+            return Err(format!("--lease must be longer than --timeout, which is {}", format_duration(self.timeout)));
+        }
+        if lease < Duration::from_secs(1) || lease > LONGEST_LEASE {
+            return Err("--lease must be between 1s and 12h".into());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(arguments: &[&str]) -> Result<Options, String> {
+        let arguments = [&["checkout-sessions-relay"], arguments].concat();
+        let options = Options::try_parse_from(arguments).map_err(|e| e.to_string())?;
+        options.check().map(|()| options)
+    }
+
+    fn fault(arguments: &[&str]) -> String {
+        options(arguments).err().expect("refused")
+    }
+
+    #[test]
+    fn without_arguments_the_defaults_hold() {
+        let options = options(&[]).expect("defaults");
+        assert_eq!((options.concurrency, options.per_endpoint, options.once), (256, 10, false));
+        assert_eq!((options.timeout, options.connect_timeout), (Duration::from_secs(15), Duration::from_secs(5)));
+        assert_eq!((options.lease(), options.shutdown_timeout()), (Duration::from_secs(60), Duration::from_secs(15)));
+        assert_eq!((options.listen, options.log_format, options.log_level), (None, LogFormat::Text, LevelFilter::INFO));
+    }
+
+    #[test]
+    fn what_follows_from_the_timeout_moves_with_it() {
+        let slow = options(&["--timeout", "1m 30s"]).expect("taken");
+        assert_eq!((slow.lease(), slow.shutdown_timeout()), (Duration::from_secs(210), Duration::from_secs(90)));
+    }
+
+    #[test]
+    fn a_lease_outlives_the_attempt() {
+        assert_eq!(fault(&["--lease", "15s"]), "--lease must be longer than --timeout, which is 15s");
+        assert_eq!(fault(&["--lease", "20s", "--timeout", "1m"]), "--lease must be longer than --timeout, which is 1m");
+        assert!(options(&["--lease", "16s"]).is_ok());
+        assert_eq!(fault(&["--lease", "13h"]), "--lease must be between 1s and 12h");
+        assert_eq!(fault(&["--lease", "500ms", "--timeout", "200ms"]), "--lease must be between 1s and 12h");
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for arguments in [
+            ["--concurrency", "0"],
+            ["--concurrency", "10001"],
+            ["--per-endpoint", "1001"],
+            ["--timeout", "15"],
+            ["--timeout", "0s"],
+            ["--timeout", "2h"],
+            ["--poll-interval", "1ms"],
+            ["--listen", "9187"],
+            ["--log-format", "xml"],
+            ["--log-level", "loud"],
+        ] {
+            assert!(options(&arguments).is_err(), "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn help_does_not_show_what_the_environment_has() {
+        use clap::CommandFactory;
+        let command = Options::command();
+        let url = command.get_arguments().find(|a| a.get_id() == "database_url").expect("there");
+        assert!(url.is_hide_env_values_set());
+    }
+}

@@ -1,0 +1,138 @@
+//! Puts the parts together, and takes them apart in the right order.
+
+use std::process::exit;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{error, info, warn};
+
+use crate::database::{Session, connect_options};
+use crate::dispatch::{self, Deliveries, Dispatcher};
+use crate::guard::Guard;
+use crate::health::{Health, Role};
+use crate::in_flight::InFlight;
+use crate::listener::Listener;
+use crate::metrics::Metrics;
+use crate::options::Options;
+use crate::recorder::Recorder;
+use crate::sender::{self, Sender};
+use crate::server;
+
+/// For the last attempts to be recorded, after a stop.
+const RECORD_TIMEOUT: Duration = Duration::from_secs(10);
+
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// What the relay was started with is wrong.
+    #[error("{0}")]
+    Usage(String),
+    #[error("the database is not there: {0}")]
+    Database(#[from] crate::database::Fault),
+}
+
+/// Runs until a signal comes, or everything is done that one pass finds.
+pub async fn run(options: Options) -> Result<(), Failure> {
+    let usage = |what: &str, error: &dyn std::fmt::Display| Failure::Usage(format!("{what}: {error}"));
+    let connection = connect_options(options.database_url.as_deref()).map_err(|fault| Failure::Usage(fault.into()))?;
+    let more_roots = match &options.ca_file {
+        None => None,
+        Some(file) => Some(std::fs::read(file).map_err(|error| usage("--ca-file", &error))?),
+    };
+    let guard = Guard::new();
+    let sender = sender::Settings {
+        timeout: options.timeout,
+        connect_timeout: options.connect_timeout,
+        per_endpoint: options.per_endpoint,
+        more_roots,
+    };
+    let sender = Sender::new(&sender, guard.clone()).map_err(|error| usage("--ca-file", &error))?;
+
+    let metrics = Arc::new(Metrics::new());
+    let health = Arc::new(Health::new(options.poll_interval, options.timeout));
+    if let Some(address) = options.listen {
+        let listener = TcpListener::bind(address).await.map_err(|error| usage("--listen", &error))?;
+        tokio::spawn(server::serve(listener, metrics.clone(), health.clone()));
+    }
+
+    let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
+    stop_at_signal(stop.clone()).map_err(|error| usage("signals", &error))?;
+    tokio::spawn(abort_after(stop.clone(), options.shutdown_timeout(), abort.clone()));
+
+    let (finished, recorded) = mpsc::unbounded_channel();
+    let wake = Arc::new(Notify::new());
+    let session = |role| Session::new(role, connection.clone(), health.clone(), metrics.clone());
+    let recorder =
+        Recorder { session: session(Role::Records), finished: recorded, freed: wake.clone(), metrics: metrics.clone() };
+    let recorder = tokio::spawn(recorder.run());
+    if !options.once {
+        let listener = Listener { options: connection.clone(), wake: wake.clone(), metrics: metrics.clone() };
+        tokio::spawn(listener.run());
+    }
+    let tasks = TaskTracker::new();
+    let dispatcher = Dispatcher {
+        settings: dispatch::Settings {
+            concurrency: usize::try_from(options.concurrency).unwrap_or(usize::MAX),
+            per_endpoint: options.per_endpoint,
+            lease: options.lease(),
+            poll_interval: options.poll_interval,
+            once: options.once,
+        },
+        session: session(Role::Claims),
+        guard,
+        in_flight: InFlight::new(metrics.clone()),
+        wake,
+        deliveries: Deliveries {
+            sender: Arc::new(sender),
+            finished,
+            metrics: metrics.clone(),
+            tasks: tasks.clone(),
+            abort: abort.clone(),
+        },
+        stop: stop.clone(),
+    };
+    info!(version = env!("CARGO_PKG_VERSION"), "started");
+    let result = dispatcher.run().await;
+
+    // No claims any more. What is open ends, or is aborted when its time is over; then it is recorded, or given back.
+    stop.cancel();
+    tasks.close();
+    tasks.wait().await;
+    if timeout(RECORD_TIMEOUT, recorder).await.is_err() {
+        error!(count = metrics.in_flight.get(), "attempts are not recorded: these deliveries will be sent again");
+    }
+    info!("stopped");
+    Ok(result?)
+}
+
+async fn abort_after(stop: CancellationToken, patience: Duration, abort: CancellationToken) {
+    stop.cancelled().await;
+    sleep(patience).await;
+    abort.cancel();
+}
+
+/// The first signal stops, the second ends.
+fn stop_at_signal(stop: CancellationToken) -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if stop.is_cancelled() {
+                warn!("ended by a second signal");
+                exit(1);
+            }
+            info!("stopping: open deliveries may end");
+            stop.cancel();
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,133 @@
+//! Sends one request, and reports what came back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{Certificate, Client, Request, Response, redirect};
+use tokio::time::{Instant, timeout_at};
+use url::Url;
+
+use crate::attempt::{Attempt, Failure, Outcome};
+use crate::database::Delivery;
+use crate::failure;
+use crate::guard::Guard;
+use crate::response::{MAXIMUM_BODY, retry_after, snippet};
+
+const USER_AGENT: &str = concat!("checkout-sessions-relay/", env!("CARGO_PKG_VERSION"));
+/// Less than the five seconds after which Node.js closes an idle connection: a request that meets the close is a failed
+/// attempt, although nothing is wrong with the receiver.
+const IDLE: Duration = Duration::from_secs(4);
+
+pub struct Settings {
+    pub timeout: Duration,
+    pub connect_timeout: Duration,
+    pub per_endpoint: u32,
+    /// PEM.
+    pub more_roots: Option<Vec<u8>>,
+}
+
+pub struct Sender {
+    client: Client,
+    guard: Guard,
+    timeout: Duration,
+    connect_timeout: Duration,
+}
+
+impl Sender {
+    pub fn new(settings: &Settings, guard: Guard) -> Result<Self, String> {
+        let roots = match &settings.more_roots {
+            None => Vec::new(),
+            Some(pem) => Certificate::from_pem_bundle(pem).map_err(|_| "it is not PEM".to_owned())?,
+        };
+        if settings.more_roots.is_some() && roots.is_empty() {
+            return Err("it has no certificate".into());
+        }
+        let client = Client::builder()
+            .tls_certs_merge(roots)
+            .dns_resolver(Arc::new(guard.clone()))
+            .connect_timeout(settings.connect_timeout)
+            // A redirect would lead around the check of addresses, and send what is signed for one URL to another.
+            .redirect(redirect::Policy::none())
+            // A proxy would resolve names itself.
+            .no_proxy()
+            .referer(false)
+            .user_agent(USER_AGENT)
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(usize::try_from(settings.per_endpoint).unwrap_or(usize::MAX))
+            // A connection that no longer answers would fail every request that shares it.
+            .http2_keep_alive_interval(Duration::from_secs(5))
+            .http2_keep_alive_timeout(Duration::from_secs(5))
+            .build()
+            .map_err(|error| format!("the HTTP client: {error:?}"))?;
+        Ok(Self { client, guard, timeout: settings.timeout, connect_timeout: settings.connect_timeout })
+    }
+
+    pub async fn send(&self, delivery: &Delivery) -> Attempt {
+        let started = Instant::now();
+        let mut attempt = match self.request(delivery) {
+            Ok(request) => self.exchange(request, started + self.timeout).await,
+            Err(failure) => failure.into(),
+        };
+        attempt.duration = started.elapsed();
+        attempt
+    }
+
+    fn request(&self, delivery: &Delivery) -> Result<Request, Failure> {
+        let invalid = |what: &str| Failure::new(Outcome::Invalid, format!("{what} cannot be sent"));
+        let url = Url::parse(&delivery.url).map_err(|_| invalid("the URL"))?;
+        self.guard.check(&url).map_err(failure::of_refusal)?;
+        let headers = headers(&delivery.headers).ok_or_else(|| invalid("a header"))?;
+        let body = Bytes::from(delivery.body.clone());
+        self.client.post(url).headers(headers).body(body).build().map_err(|_| invalid("the request"))
+    }
+
+    async fn exchange(&self, request: Request, deadline: Instant) -> Attempt {
+        match timeout_at(deadline, self.client.execute(request)).await {
+            Ok(Ok(response)) => self.read(response, deadline).await,
+            Ok(Err(error)) => failure::of(&error, self.connect_timeout).into(),
+            Err(_) => Failure::timeout(self.timeout).into(),
+        }
+    }
+
+    /// Once there is a status it counts, whatever becomes of the body.
+    async fn read(&self, mut response: Response, deadline: Instant) -> Attempt {
+        let status = response.status().as_u16();
+        let header = response.headers().get(RETRY_AFTER);
+        let retry_after = header.and_then(|value| retry_after(value.as_bytes(), SystemTime::now()));
+        let mut body = Vec::new();
+        let mut error = None;
+        while body.len() < MAXIMUM_BODY {
+            match timeout_at(deadline, response.chunk()).await {
+                Ok(Ok(Some(chunk))) => body.extend_from_slice(&chunk[..chunk.len().min(MAXIMUM_BODY - body.len())]),
+                Ok(Ok(None)) => break,
+                Ok(Err(fault)) => error = Some(failure::of(&fault, self.connect_timeout).text),
+                Err(_) => error = Some(Failure::timeout(self.timeout).text),
+            }
+            if error.is_some() {
+                break;
+            }
+        }
+        // HTTP has three digits for a status, and the database what is defined of them.
+        let known = (100..600).contains(&status);
+        Attempt {
+            outcome: Outcome::of_status(status),
+            status: known.then_some(status),
+            error: if known { error } else { Some(format!("the response has the status {status}")) },
+            duration: Duration::ZERO,
+            response_body: snippet(&body),
+            retry_after,
+        }
+    }
+}
+
+/// The headers, as the database has them: an object of texts.
+fn headers(json: &str) -> Option<HeaderMap> {
+    let texts: BTreeMap<String, String> = serde_json::from_str(json).ok()?;
+    let header = |(name, value): (&String, &String)| {
+        Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
+    };
+    texts.iter().map(header).collect()
+}
