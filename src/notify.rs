@@ -6,8 +6,8 @@ use crate::gucs;
 
 const CHANNEL: &str = "checkout_sessions_webhooks";
 
-/// Tells whoever listens, at the commit of this transaction and once, that events were written.
-pub fn events_written() {
+/// Tells whoever listens, at the commit of this transaction and once, that there is something to deliver.
+pub fn deliveries_due() {
     if gucs::WEBHOOK_NOTIFY.get() {
         // SAFETY: within a transaction; two texts. The server drops what it has noted already.
         unsafe { direct_function_call_as_datum(pg_sys::pg_notify, &[CHANNEL.into_datum(), "".into_datum()]) };

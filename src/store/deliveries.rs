@@ -255,7 +255,7 @@ pub fn change_endpoint(key: &Key, change: EndpointChange, now: DateTime<Utc>) ->
         EndpointChange::Disabled(reason) => {
             arguments.push(reason.into());
             if DISABLE.with(|statement| statement.count(&arguments))? > 0 {
-                notify::events_written();
+                notify::deliveries_due();
             }
         }
     }
@@ -274,7 +274,11 @@ statement!(
 pub fn release(key: &Key, lease_token: Uuid, now: DateTime<Utc>) -> Result<bool> {
     let mut arguments = Vec::from(key.arguments());
     arguments.extend([datum::timestamp(now).into(), datum::uuid(lease_token).into()]);
-    Ok(RELEASE.with(|statement| statement.count(&arguments))? > 0)
+    let released = RELEASE.with(|statement| statement.count(&arguments))? > 0;
+    if released {
+        notify::deliveries_due();
+    }
+    Ok(released)
 }
 
 statement!(

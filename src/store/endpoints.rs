@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::statement::{Argument, statement};
 use crate::datum::{self, WebhookEndpoint};
 use crate::domain::{Error, Result};
+use crate::notify;
 use crate::tenant::Tenant;
 
 fn key(tenant: Tenant, id: Uuid) -> [Argument<'static>; 3] {
@@ -120,6 +121,7 @@ pub fn update(tenant: Tenant, id: Uuid, changes: &Changes, now: DateTime<Utc>) -
         let [organization_id, environment, id] = key(tenant, id);
         let arguments = [organization_id, environment, id, datum::timestamp(now).into()];
         RESUME.with(|statement| statement.count(&arguments))?;
+        notify::deliveries_due();
     }
     Ok(endpoint)
 }

@@ -76,7 +76,7 @@ fn written(statement: &Statement, batch: i32, now: DateTime<Utc>) -> Result<usiz
     let count = statement.row(&[datum::timestamp(now).into(), batch.into()], |row| row.get::<i64>(1))?.flatten();
     let count = count.and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
     if count > 0 {
-        notify::events_written();
+        notify::deliveries_due();
     }
     Ok(count)
 }

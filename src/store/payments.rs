@@ -196,7 +196,7 @@ pub fn settle(
         events.into(),
     ];
     if !settlement.events.is_empty() {
-        notify::events_written();
+        notify::deliveries_due();
     }
     SETTLE.with(|statement| statement.composite(&arguments))?.ok_or_else(|| taken(details.payment_id))
 }

@@ -165,7 +165,7 @@ pub fn to_endpoint(chosen: &Chosen, webhook_endpoint_id: Uuid, now: DateTime<Utc
 
 fn announced(count: usize) -> Result<usize> {
     if count > 0 {
-        notify::events_written();
+        notify::deliveries_due();
     }
     Ok(count)
 }

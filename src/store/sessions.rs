@@ -314,7 +314,7 @@ pub fn expire(tenant: Tenant, id: Uuid, session: &payment::Session, now: DateTim
     let happened_at = if session.overdue(now) { session.deadline() } else { now };
     let arguments =
         [organization_id, environment, key, datum::timestamp(now).into(), datum::timestamp(happened_at).into()];
-    notify::events_written();
+    notify::deliveries_due();
     EXPIRE.with(|statement| statement.composite(&arguments))?.ok_or(Error::SessionNotFound { checkout_session_id: id })
 }
 
