@@ -9,7 +9,7 @@ PG_MAJOR = $(shell $(PG_CONFIG) --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/'
 FEATURES = $(if $(filter 15,$(PG_MAJOR)),,--no-default-features --features pg$(PG_MAJOR))
 
 .NOTPARALLEL:
-.PHONY: help build install demo demo-url demo-stop psql test unit regress isolation server-tests bench lint schema clean
+.PHONY: help build relay install demo demo-url demo-stop psql test unit regress isolation server-tests bench lint schema clean
 
 help: ## this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -18,11 +18,15 @@ build: ## the library, for the Postgres of PG_CONFIG; installs the packages that
 	@scripts/setup build
 	cargo build --release $(FEATURES)
 
+relay: ## the relay, which delivers webhooks: target/release/checkout-sessions-relay
+	@scripts/setup build
+	cargo build --release --package checkout-sessions-relay
+
 # With sudo there may be no cargo: then what was built before is installed.
 install: $(if $(shell command -v cargo),build) ## the extension into the Postgres of PG_CONFIG
 	@scripts/install
 
-demo: build ## a private server with the extension, and the main job shown step by step
+demo: build relay ## a private server with the extension, and the main job shown step by step
 	@scripts/demo
 
 demo-url: ## the URI of the demo's server
@@ -39,6 +43,7 @@ test: ## every suite below, and the sum of their tests
 
 unit: build ## tests of the rules in Rust
 	cargo test --release --lib $(FEATURES) -- $(ARGS)
+	cargo test --release --package webhook_url --package checkout-sessions-relay -- $(ARGS)
 
 regress: build ## tests in SQL, compared with their expected output; ARGS: names of tests
 	@tests/regress/run $(ARGS)
@@ -46,17 +51,18 @@ regress: build ## tests in SQL, compared with their expected output; ARGS: names
 isolation: build ## tests of concurrent sessions; ARGS: names of specs
 	@tests/isolation/run $(ARGS)
 
-server-tests: build ## tests that start, stop and kill servers; ARGS: for pytest
+server-tests: build relay ## tests that start, stop and kill servers; ARGS: for pytest
 	@scripts/setup test
 	/usr/bin/python3 -B -m pytest -p no:cacheprovider tests/server $(ARGS)
 
-bench: build ## the benchmarks
+bench: build relay ## the benchmarks
 	@benches/run $(ARGS)
 
 lint: ## formatting, clippy, the committed install script, pgspot, shellcheck
 	@scripts/setup lint
 	cargo fmt --check
 	cargo clippy --release --all-targets $(FEATURES) -- -D warnings
+	cargo clippy --release --all-targets --package webhook_url --package checkout-sessions-relay -- -D warnings
 	@scripts/lint
 
 schema: ## generate the install script anew

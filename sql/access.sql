@@ -46,11 +46,11 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
         ('dispatcher', ARRAY[
             'claim_webhook_deliveries', 'record_webhook_attempt', 'release_webhook_delivery', 'next_webhook_attempt_at',
             'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events',
-            'render_webhook_event', 'sign_webhook', 'verify_webhook', 'outbox_status']),
+            'list_dead_webhook_deliveries', 'render_webhook_event', 'sign_webhook', 'verify_webhook', 'outbox_status']),
         ('admin', ARRAY[
             'create_organization', 'update_organization', 'list_organizations', 'rotate_client_secrets', 'create_api_key',
             'list_api_keys', 'revoke_api_key', 'roll_api_key', 'expire_due_checkout_sessions', 'redeliver_webhook_events',
-            'outbox_status', 'worker_status', 'security_report'])
+            'list_dead_webhook_deliveries', 'outbox_status', 'worker_status', 'security_report'])
     ) AS given (access, functions)
     $$;
 COMMENT ON FUNCTION checkout_data.accesses IS 'Which functions of schema checkout each access lets a role call.';
@@ -62,7 +62,7 @@ CREATE FUNCTION checkout_data.functions_above_tenants() RETURNS text[]
     SELECT ARRAY[
         'expire_due_checkout_sessions', 'worker_status', 'outbox_status', 'claim_webhook_events', 'ack_webhook_events',
         'nack_webhook_event', 'redeliver_webhook_events', 'claim_webhook_deliveries', 'record_webhook_attempt',
-        'release_webhook_delivery', 'next_webhook_attempt_at', 'create_organization', 'update_organization', 'list_organizations',
+        'release_webhook_delivery', 'next_webhook_attempt_at', 'list_dead_webhook_deliveries', 'create_organization', 'update_organization', 'list_organizations',
         'rotate_client_secrets', 'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key', 'security_report',
         'render_webhook_event',
         -- These find out which tenant it is.

@@ -629,6 +629,8 @@ CREATE UNIQUE INDEX webhook_outbox_terminal_idx
 CREATE INDEX webhook_outbox_next_attempt_idx ON checkout_data.webhook_outbox (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 -- Serves retention.
 CREATE INDEX webhook_outbox_delivered_idx ON checkout_data.webhook_outbox (delivered_at) WHERE delivered_at IS NOT NULL;
+-- Serves the list of what is dead.
+CREATE INDEX webhook_outbox_dead_idx ON checkout_data.webhook_outbox (dead_at) WHERE dead_at IS NOT NULL;
 -- Serves retention of events that go to endpoints.
 CREATE INDEX webhook_outbox_fanned_out_idx ON checkout_data.webhook_outbox (created_at) WHERE fanned_out;
 
@@ -700,6 +702,8 @@ COMMENT ON COLUMN checkout_data.webhook_deliveries.next_attempt_at IS 'When it i
 -- Serves claims: what is due of an endpoint, oldest first.
 CREATE INDEX webhook_deliveries_next_attempt_idx ON checkout_data.webhook_deliveries (webhook_endpoint_id, next_attempt_at)
     WHERE next_attempt_at IS NOT NULL;
+-- Serves the list of what is dead.
+CREATE INDEX webhook_deliveries_dead_idx ON checkout_data.webhook_deliveries (dead_at) WHERE dead_at IS NOT NULL;
 
 CREATE TABLE checkout_data.webhook_attempts (
     organization_id uuid NOT NULL,
@@ -1151,11 +1155,11 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
         ('dispatcher', ARRAY[
             'claim_webhook_deliveries', 'record_webhook_attempt', 'release_webhook_delivery', 'next_webhook_attempt_at',
             'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events',
-            'render_webhook_event', 'sign_webhook', 'verify_webhook', 'outbox_status']),
+            'list_dead_webhook_deliveries', 'render_webhook_event', 'sign_webhook', 'verify_webhook', 'outbox_status']),
         ('admin', ARRAY[
             'create_organization', 'update_organization', 'list_organizations', 'rotate_client_secrets', 'create_api_key',
             'list_api_keys', 'revoke_api_key', 'roll_api_key', 'expire_due_checkout_sessions', 'redeliver_webhook_events',
-            'outbox_status', 'worker_status', 'security_report'])
+            'list_dead_webhook_deliveries', 'outbox_status', 'worker_status', 'security_report'])
     ) AS given (access, functions)
     $$;
 COMMENT ON FUNCTION checkout_data.accesses IS 'Which functions of schema checkout each access lets a role call.';
@@ -1167,7 +1171,7 @@ CREATE FUNCTION checkout_data.functions_above_tenants() RETURNS text[]
     SELECT ARRAY[
         'expire_due_checkout_sessions', 'worker_status', 'outbox_status', 'claim_webhook_events', 'ack_webhook_events',
         'nack_webhook_event', 'redeliver_webhook_events', 'claim_webhook_deliveries', 'record_webhook_attempt',
-        'release_webhook_delivery', 'next_webhook_attempt_at', 'create_organization', 'update_organization', 'list_organizations',
+        'release_webhook_delivery', 'next_webhook_attempt_at', 'list_dead_webhook_deliveries', 'create_organization', 'update_organization', 'list_organizations',
         'rotate_client_secrets', 'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key', 'security_report',
         'render_webhook_event',
         -- These find out which tenant it is.
@@ -1614,6 +1618,19 @@ CREATE  FUNCTION checkout_data."event_body_as"(
 STRICT STABLE PARALLEL SAFE 
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'event_body_as_wrapper';
+
+-- src/api/deliveries.rs
+-- checkout_sessions::api::deliveries::list_dead_webhook_deliveries
+CREATE  FUNCTION checkout."list_dead_webhook_deliveries"(
+	"organization_id" uuid DEFAULT NULL, /* Option < Uuid > */
+	"webhook_endpoint_id" uuid DEFAULT NULL, /* Option < Uuid > */
+	"dead_before" timestamp with time zone DEFAULT NULL, /* Option < TimestampWithTimeZone > */
+	"page_size" INT DEFAULT 20 /* Option < i32 > */
+) RETURNS SETOF checkout.webhook_delivery /* Rows < WebhookDelivery > */
+STABLE SECURITY DEFINER PARALLEL RESTRICTED 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'list_dead_webhook_deliveries_wrapper';
 
 -- src/api/deliveries.rs
 -- checkout_sessions::api::deliveries::list_webhook_attempts
@@ -2408,6 +2425,12 @@ COMMENT ON FUNCTION checkout.redeliver_webhook_events IS $$Makes events due agai
 event_ids: these. created_after (inclusive), created_before (exclusive): those written in this time. webhook_endpoint_id: to this endpoint only, and those of its event_types that it was never sent, too, because they are older than it. status: only deliveries that are pending, delivered or dead. Given together, all of them must hold; one of the first three must be given.
 
 Errors: 22023, 22P02 an argument is missing or wrong; PT404 unknown endpoint.$$;
+
+COMMENT ON FUNCTION checkout.list_dead_webhook_deliveries IS $$For operators: returns deliveries that are dead, of all organizations or of one, to all endpoints or to one, the last to die first. Events that a consumer of claim_webhook_events did not acknowledge have no webhook_endpoint_id. redeliver_webhook_events makes them due again.
+
+dead_before: the dead_at of the last row of the page before. page_size: 1 to 100.
+
+Errors: 22023 an argument is wrong.$$;
 
 COMMENT ON FUNCTION checkout.create_webhook_endpoint IS $$Registers a URL for the organization's events in this environment, and returns it: secret is what receivers verify signatures with, and is given this once. From then on events go there and are no longer for consumers of claim_webhook_events.
 

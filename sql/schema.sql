@@ -291,6 +291,8 @@ CREATE UNIQUE INDEX webhook_outbox_terminal_idx
 CREATE INDEX webhook_outbox_next_attempt_idx ON checkout_data.webhook_outbox (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 -- Serves retention.
 CREATE INDEX webhook_outbox_delivered_idx ON checkout_data.webhook_outbox (delivered_at) WHERE delivered_at IS NOT NULL;
+-- Serves the list of what is dead.
+CREATE INDEX webhook_outbox_dead_idx ON checkout_data.webhook_outbox (dead_at) WHERE dead_at IS NOT NULL;
 -- Serves retention of events that go to endpoints.
 CREATE INDEX webhook_outbox_fanned_out_idx ON checkout_data.webhook_outbox (created_at) WHERE fanned_out;
 
@@ -362,6 +364,8 @@ COMMENT ON COLUMN checkout_data.webhook_deliveries.next_attempt_at IS 'When it i
 -- Serves claims: what is due of an endpoint, oldest first.
 CREATE INDEX webhook_deliveries_next_attempt_idx ON checkout_data.webhook_deliveries (webhook_endpoint_id, next_attempt_at)
     WHERE next_attempt_at IS NOT NULL;
+-- Serves the list of what is dead.
+CREATE INDEX webhook_deliveries_dead_idx ON checkout_data.webhook_deliveries (dead_at) WHERE dead_at IS NOT NULL;
 
 CREATE TABLE checkout_data.webhook_attempts (
     organization_id uuid NOT NULL,

@@ -288,6 +288,12 @@ event_ids: these. created_after (inclusive), created_before (exclusive): those w
 
 Errors: 22023, 22P02 an argument is missing or wrong; PT404 unknown endpoint.$$;
 
+COMMENT ON FUNCTION checkout.list_dead_webhook_deliveries IS $$For operators: returns deliveries that are dead, of all organizations or of one, to all endpoints or to one, the last to die first. Events that a consumer of claim_webhook_events did not acknowledge have no webhook_endpoint_id. redeliver_webhook_events makes them due again.
+
+dead_before: the dead_at of the last row of the page before. page_size: 1 to 100.
+
+Errors: 22023 an argument is wrong.$$;
+
 COMMENT ON FUNCTION checkout.create_webhook_endpoint IS $$Registers a URL for the organization's events in this environment, and returns it: secret is what receivers verify signatures with, and is given this once. From then on events go there and are no longer for consumers of claim_webhook_events.
 
 url: https, and a public address; in the test environment http, too, to this very machine (localhost). event_types: names of events (checkout.session.completed), beginnings of names with a * (checkout.session.*), or * for all. body_format: canonical, or the documented API whose words the bodies speak: kobo, lomi, paygate, flutterwave, yuno. signature_scheme: standard (Standard Webhooks 1.0.0), or stripe (for receivers that have constructEvent). description: what it is for.

@@ -127,6 +127,24 @@ fn list_webhook_deliveries(
 
 #[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
 #[search_path(pg_catalog, pg_temp)]
+fn list_dead_webhook_deliveries(
+    organization_id: default!(Option<Uuid>, "NULL"),
+    webhook_endpoint_id: default!(Option<Uuid>, "NULL"),
+    dead_before: default!(Option<TimestampWithTimeZone>, "NULL"),
+    page_size: default!(Option<i32>, "20"),
+) -> Rows<WebhookDelivery> {
+    Rows(or_raise((|| {
+        deliveries::list_dead(
+            organization_id.map(datum::from_uuid),
+            webhook_endpoint_id.map(datum::from_uuid),
+            dead_before.map(|at| datum::from_timestamp("dead_before", at)).transpose()?,
+            validate::page_size(page_size)?,
+        )
+    })()))
+}
+
+#[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
+#[search_path(pg_catalog, pg_temp)]
 fn list_webhook_attempts(
     event_id: Option<&str>,
     webhook_endpoint_id: default!(Option<Uuid>, "NULL"),

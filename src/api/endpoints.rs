@@ -1,18 +1,20 @@
 //! Webhook endpoints: create, list, update, delete, and roll their secrets.
 
+use std::ffi::CStr;
+
 use chrono::TimeDelta;
 use pgrx::Uuid;
 use pgrx::datum::Interval;
 use pgrx::prelude::*;
 
 use crate::datum::{self, Rows, WebhookEndpoint};
-use crate::dialects;
-use crate::domain::validate::{self, required};
+use crate::domain::validate::required;
 use crate::domain::webhook_signature::Scheme;
 use crate::domain::{Error, Result, endpoint};
 use crate::report::or_raise;
 use crate::store::endpoints::{self, Changes};
 use crate::tenant::{self, Tenant};
+use crate::{dialects, gucs};
 
 /// For how long a secret that is rolled goes on signing, at most.
 const MAXIMUM_OVERLAP: TimeDelta = TimeDelta::days(30);
@@ -30,7 +32,9 @@ struct Given<'a> {
 impl<'a> Given<'a> {
     fn check(self, tenant: Tenant) -> Result<Changes<'a>> {
         if let Some(url) = self.url {
-            validate::webhook_url("url", url, tenant.environment)?;
+            let allowed = gucs::WEBHOOK_ALLOWED_RANGES.get();
+            let allowed = allowed.as_deref().map(CStr::to_string_lossy).unwrap_or_default();
+            endpoint::url(url, tenant.environment, &allowed)?;
         }
         if let Some(format) = self.body_format
             && format != CANONICAL

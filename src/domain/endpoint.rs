@@ -3,9 +3,25 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
+use super::credential::Environment;
 use super::error::{Error, Result};
 use super::status::EventType;
 use super::{api_key, validate};
+
+/// Checks where webhooks are to be sent. `allowed_ranges` is the setting that lets them go to private addresses.
+pub fn url(text: &str, environment: Environment, allowed_ranges: &str) -> Result<()> {
+    let allowed = allowed_ranges.parse().map_err(|fault| Error::Misconfigured {
+        setting: "checkout_sessions.webhook_allowed_ranges",
+        fault: format!("{fault}"),
+    })?;
+    let environment = match environment {
+        Environment::Live => webhook_url::Environment::Live,
+        Environment::Test => webhook_url::Environment::Test,
+    };
+    webhook_url::parse(text, environment, &allowed)
+        .map(|_| ())
+        .map_err(|fault| Error::invalid("url", fault.to_string()))
+}
 
 /// Of one organization and environment, as at Stripe.
 pub const MAXIMUM_ENDPOINTS: i64 = 16;
@@ -93,6 +109,18 @@ mod tests {
             assert_eq!(error.sqlstate(), "22023", "{patterns:?}");
         }
         assert!(event_types(&[None]).is_err());
+    }
+
+    #[test]
+    fn webhooks_go_to_public_hosts_and_in_the_test_environment_to_this_machine() {
+        let check = |text, environment, allowed| url(text, environment, allowed).map_err(|error| error.to_string());
+        assert_eq!(check("https://shop.example/hooks?token=t", Environment::Live, ""), Ok(()));
+        assert_eq!(check("http://127.0.0.1:3000/", Environment::Test, ""), Ok(()));
+        assert_eq!(check("https://10.0.0.1/", Environment::Live, "10.0.0.0/8"), Ok(()));
+        let refused = check("http://127.0.0.1:3000/", Environment::Live, "").expect_err("refused");
+        assert!(refused.starts_with("argument \"url\" must "), "{refused}");
+        let error = url("https://shop.example/", Environment::Live, "10.0.0.0/99").expect_err("refused");
+        assert_eq!(error.sqlstate(), "F0000");
     }
 
     #[test]

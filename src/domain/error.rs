@@ -102,6 +102,9 @@ pub enum Error {
     #[error("the lease of webhook event \"{event_id}\" is no longer held")]
     LeaseLost { event_id: String },
 
+    #[error("the setting {setting} is wrong: {fault}")]
+    Misconfigured { setting: &'static str, fault: String },
+
     #[error("{0}")]
     Internal(String),
 }
@@ -145,6 +148,7 @@ impl Error {
             | Self::TooManyEndpoints { .. }
             | Self::LeaseLost { .. } => "PT409",
             Self::ReferenceTaken { .. } => "23505",
+            Self::Misconfigured { .. } => "F0000",
             Self::Internal(_) => "XX000",
         }
     }
@@ -156,7 +160,7 @@ impl Error {
             "42501" | "PT403" => 403,
             "PT404" => 404,
             "PT409" | "23505" => 409,
-            "XX000" => 500,
+            "XX000" | "F0000" => 500,
             _ => 400,
         }
     }

@@ -6,7 +6,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use email_address::EmailAddress;
 use url::Url;
 
-use super::credential::Environment;
 use super::error::{Error, Result};
 
 /// Ids, references, names, titles.
@@ -101,15 +100,6 @@ pub fn http_url<'a>(argument: &'static str, value: &'a str) -> Result<&'a str> {
         _ => "is not a valid URL",
     };
     Err(Error::invalid(argument, fault))
-}
-
-/// Where webhooks may go.
-pub fn webhook_url<'a>(argument: &'static str, value: &'a str, environment: Environment) -> Result<&'a str> {
-    http_url(argument, value)?;
-    if environment == Environment::Live && !value.starts_with("https:") {
-        return Err(Error::invalid(argument, "must be an https URL"));
-    }
-    Ok(value)
 }
 
 fn has_authority(after_scheme: &str) -> bool {

@@ -19,6 +19,10 @@ pub enum RangeFault {
 }
 
 impl Ranges {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub fn contains(&self, ip: IpAddr) -> bool {
         self.0.iter().any(|range| range.contains(&ip))
     }

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use crate::address::denied;
+use crate::address::permitted;
+use crate::ranges::Ranges;
 
 const MAXIMUM_BYTES: usize = 2048;
 
@@ -51,8 +52,9 @@ pub enum Fault {
     Port,
 }
 
-/// The URL, if webhooks may be registered for it. Where its host leads is for the relay to find out.
-pub fn parse(text: &str, environment: Environment) -> Result<Url, Fault> {
+/// The URL, if webhooks may be registered for it. Where its host leads is for the relay to find out; so that private names
+/// are refused only where no private range is allowed.
+pub fn parse(text: &str, environment: Environment, allowed: &Ranges) -> Result<Url, Fault> {
     if text.len() > MAXIMUM_BYTES {
         return Err(Fault::TooLong);
     }
@@ -76,7 +78,7 @@ pub fn parse(text: &str, environment: Environment) -> Result<Url, Fault> {
     if url.fragment().is_some() {
         return Err(Fault::Fragment);
     }
-    let local = check_host(&url, environment)?;
+    let local = check_host(&url, environment, allowed)?;
     if url.scheme() != "https" && !local {
         return Err(Fault::Http);
     }
@@ -92,11 +94,11 @@ pub fn is_localhost(name: &str) -> bool {
 }
 
 /// Refuses a host, or tells whether it is the machine itself.
-fn check_host(url: &Url, environment: Environment) -> Result<bool, Fault> {
+fn check_host(url: &Url, environment: Environment, allowed: &Ranges) -> Result<bool, Fault> {
     let test = environment == Environment::Test;
     match url.host().ok_or(Fault::Host)? {
-        Host::Ipv4(ip) => check_address(ip.into(), test),
-        Host::Ipv6(ip) => check_address(ip.into(), test),
+        Host::Ipv4(ip) => check_address(ip.into(), test, allowed),
+        Host::Ipv6(ip) => check_address(ip.into(), test, allowed),
         Host::Domain(name) => {
             let labels = name.split('.').collect::<Vec<_>>();
             // An empty last one, too: "example.com." is the same host under a name that a list of hosts may miss.
@@ -108,6 +110,9 @@ fn check_host(url: &Url, environment: Environment) -> Result<bool, Fault> {
             }
             let within =
                 |domain: &&str| name.strip_suffix(*domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+            if !allowed.is_empty() {
+                return Ok(false);
+            }
             if labels.len() == 1 || PRIVATE_DOMAINS.iter().any(within) {
                 return Err(Fault::PrivateName);
             }
@@ -116,11 +121,11 @@ fn check_host(url: &Url, environment: Environment) -> Result<bool, Fault> {
     }
 }
 
-fn check_address(ip: IpAddr, test: bool) -> Result<bool, Fault> {
-    match (test && ip.is_loopback(), denied(ip)) {
+fn check_address(ip: IpAddr, test: bool, allowed: &Ranges) -> Result<bool, Fault> {
+    match (test && ip.is_loopback(), permitted(ip, allowed)) {
         (true, _) => Ok(true),
-        (false, true) => Err(Fault::DeniedAddress),
-        (false, false) => Ok(false),
+        (false, true) => Ok(false),
+        (false, false) => Err(Fault::DeniedAddress),
     }
 }
 

@@ -2,7 +2,7 @@ use super::Environment::{Live, Test};
 use super::*;
 
 fn fault(text: &str, environment: Environment) -> Fault {
-    match parse(text, environment) {
+    match parse(text, environment, &Ranges::default()) {
         Ok(url) => unreachable!("{text} was taken as {url}"),
         Err(fault) => fault,
     }
@@ -23,14 +23,17 @@ fn ordinary_urls_are_taken_as_they_are() {
         "https://internal.example/",
     ] {
         for environment in [Live, Test] {
-            assert_eq!(parse(text, environment).map(String::from).as_deref(), Ok(text));
+            assert_eq!(parse(text, environment, &Ranges::default()).map(String::from).as_deref(), Ok(text));
         }
     }
     assert_eq!(
-        parse("HTTPS://Bücher.Example", Live).map(String::from).as_deref(),
+        parse("HTTPS://Bücher.Example", Live, &Ranges::default()).map(String::from).as_deref(),
         Ok("https://xn--bcher-kva.example/")
     );
-    assert_eq!(parse("https://example.com:443/", Live).map(String::from).as_deref(), Ok("https://example.com/"));
+    assert_eq!(
+        parse("https://example.com:443/", Live, &Ranges::default()).map(String::from).as_deref(),
+        Ok("https://example.com/")
+    );
 }
 
 /// Each of these is another spelling of an address, or of a name, that webhooks must not go to.
@@ -300,8 +303,8 @@ fn a_test_may_run_on_the_relay_s_machine() {
     {
         for scheme in ["http", "https"] {
             let text = format!("{scheme}://{host}/hooks");
-            assert!(parse(&text, Test).is_ok(), "{text}");
-            assert!(parse(&text, Live).is_err(), "{text}");
+            assert!(parse(&text, Test, &Ranges::default()).is_ok(), "{text}");
+            assert!(parse(&text, Live, &Ranges::default()).is_err(), "{text}");
         }
     }
     for host in [
@@ -313,8 +316,8 @@ fn a_test_may_run_on_the_relay_s_machine() {
         "192.168.0.1",
         "128.0.0.1.nip.internal",
     ] {
-        assert!(parse(&format!("http://{host}/"), Test).is_err(), "{host}");
-        assert!(parse(&format!("https://{host}/"), Test).is_err(), "{host}");
+        assert!(parse(&format!("http://{host}/"), Test, &Ranges::default()).is_err(), "{host}");
+        assert!(parse(&format!("https://{host}/"), Test, &Ranges::default()).is_err(), "{host}");
     }
 }
 
@@ -325,7 +328,7 @@ fn ports_of_other_protocols_are_refused() {
         assert_eq!(fault(&format!("http://localhost:{port}/"), Test), Fault::Port, "{port}");
     }
     for port in [80, 443, 3000, 5432, 6379, 8080, 8443, 9200, 65535] {
-        assert!(parse(&format!("https://example.com:{port}/"), Live).is_ok(), "{port}");
+        assert!(parse(&format!("https://example.com:{port}/"), Live, &Ranges::default()).is_ok(), "{port}");
     }
     assert!(BAD_PORTS.is_sorted());
 }
@@ -333,7 +336,7 @@ fn ports_of_other_protocols_are_refused() {
 #[test]
 fn a_url_has_at_most_2048_bytes() {
     let of_length = |length: usize| format!("https://example.com/{}", "a".repeat(length - 20));
-    assert!(parse(&of_length(2048), Live).is_ok());
+    assert!(parse(&of_length(2048), Live, &Ranges::default()).is_ok());
     assert_eq!(fault(&of_length(2049), Live), Fault::TooLong);
     assert_eq!(
         fault(&format!("https://example.com/{}", "é".repeat(1015)), Live),
@@ -347,4 +350,15 @@ fn a_fault_says_what_to_do_and_never_repeats_the_url() {
     assert_eq!(fault("ftp://secret.example/token", Live).to_string(), "must be an https URL");
     assert_eq!(fault("https://10.0.0.7/token", Live).to_string(), "must not have a private or reserved address");
     assert_eq!(fault(&"a".repeat(9999), Live).to_string(), "must have at most 2048 bytes");
+}
+
+#[test]
+fn a_private_range_that_is_allowed_can_be_named() {
+    let allowed: Ranges = "10.1.0.0/16".parse().expect("a range");
+    for text in ["https://10.1.2.3/", "https://payments.internal/", "https://payments/"] {
+        assert_eq!(parse(text, Live, &Ranges::default()).ok(), None, "{text}");
+        assert!(parse(text, Live, &allowed).is_ok(), "{text}");
+    }
+    assert_eq!(parse("https://10.2.2.3/", Live, &allowed), Err(Fault::DeniedAddress));
+    assert_eq!(parse("http://10.1.2.3/", Live, &allowed), Err(Fault::Http));
 }

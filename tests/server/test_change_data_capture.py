@@ -1,0 +1,84 @@
+"""Change data capture: the inserts of the outbox alone tell the whole story, as docs/webhooks.md promises."""
+
+import json
+import os
+import shutil
+
+import pytest
+from conftest import ROOT, run, wait_until
+
+STORY = ["checkout.session.payment_failed", "checkout.session.completed", "checkout.session.payment_rejected"]
+
+
+@pytest.fixture
+def source(new_server):
+    """A server that decodes logically, with the plugin of the package wal2json."""
+    server = new_server()
+    target = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
+    (plugin,) = target.glob("postgresql-*-wal2json/usr/lib/postgresql/*/lib/wal2json.so")
+    shutil.copy(plugin, server.dir)
+    server.restart("wal_level=logical", f"dynamic_library_path=$libdir:{server.dir}")
+    db = server.database()
+    # Recent minor releases ask for it.
+    if db.sql("SELECT 1 FROM pg_settings WHERE name = 'output_plugin_libraries'"):
+        db.sql("ALTER SYSTEM SET output_plugin_libraries = pgoutput, wal2json")
+        db.sql("SELECT pg_reload_conf()")
+    db.install()
+    return db
+
+
+def tell(db):
+    """A story whose claims update the events, too; its session."""
+    session = db.create()
+    db.call("record_payment", checkout_session_id=session, payment_id="pay_1", outcome="failed")
+    db.call("record_payment", checkout_session_id=session, payment_id="pay_2", outcome="succeeded")
+    db.call("record_payment", checkout_session_id=session, payment_id="pay_3", outcome="succeeded")
+    for _ in STORY:
+        (event,) = db.sql("SELECT event_id, lease_token FROM checkout.claim_webhook_events()")
+        db.sql("SELECT checkout.ack_webhook_events(ARRAY[%s], %s)", event["event_id"], event["lease_token"])
+    return session
+
+
+def check(events, session):
+    """`events` are the rows that a consumer has, in no particular order."""
+    events.sort(key=lambda event: event["sequence"])
+    assert [event["sequence"] for event in events] == [1, 2, 3]
+    assert [event["event_type"] for event in events] == STORY
+    assert [event["session_status"] for event in events] == ["open", "complete", "complete"]
+    assert {event["checkout_session_id"] for event in events} == {session}
+    assert [event["payment"]["payment_id"] for event in events] == ["pay_1", "pay_2", "pay_3"]
+
+
+def test_wal2json_has_every_event(source):
+    source.sql("SELECT pg_create_logical_replication_slot('checkout_events', 'wal2json')")
+    session = tell(source)
+    changes = source.sql(
+        "SELECT data FROM pg_logical_slot_get_changes('checkout_events', NULL, NULL, 'format-version', '2',"
+        " 'actions', 'insert', 'add-tables', 'checkout_data.webhook_outbox', 'include-transaction', 'off')")
+    rows = [{column["name"]: column["value"] for column in json.loads(change["data"])["columns"]} for change in changes]
+    for row in rows:
+        # To wal2json, a value of a domain is a text.
+        row |= {"payment": json.loads(row["payment"]), "sequence": int(row["sequence"])}
+    check(rows, session)
+
+
+def test_a_subscription_has_every_event(source):
+    """A database without the extension, by pgoutput, as Debezium reads it, too."""
+    source.sql("CREATE PUBLICATION checkout_events FOR TABLE checkout_data.webhook_outbox WITH (publish = 'insert')")
+    source.sql("CREATE DATABASE warehouse")
+    warehouse = source.server.database("warehouse")
+    columns = source.sql(
+        "SELECT attname AS name, format_type(CASE WHEN typtype = 'd' THEN typbasetype ELSE atttypid END, NULL) AS type"
+        " FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid"
+        " WHERE attrelid = 'checkout_data.webhook_outbox'::regclass AND attnum > 0")
+    warehouse.sql("CREATE SCHEMA checkout_data")
+    warehouse.sql("CREATE TABLE checkout_data.webhook_outbox ("
+                  + ", ".join(f"{column['name']} {column['type']}" for column in columns) + ")")
+    # Of the same cluster, so that the slot has to be made first.
+    source.sql("SELECT pg_create_logical_replication_slot('warehouse', 'pgoutput')")
+    warehouse.sql(f"CREATE SUBSCRIPTION warehouse CONNECTION 'host={source.server.dir} port=54321 dbname={source.name}"
+                  " user=postgres' PUBLICATION checkout_events WITH (create_slot = false, slot_name = 'warehouse')")
+    session = tell(source)
+    rows = wait_until(lambda: len(rows := warehouse.sql("SELECT * FROM checkout_data.webhook_outbox")) >= 3 and rows, 20)
+    check(rows, session)
+    warehouse.sql("DROP SUBSCRIPTION warehouse")
