@@ -281,7 +281,7 @@ mod tests {
             "hunter2",
             "mysql://:hunter2@h/",
         ] {
-            let fault = connect_options(Some(bad)).err().expect("refused");
+            let fault = connect_options(Some(bad)).expect_err("refused");
             assert!(fault.starts_with("--database-url") && !fault.contains("hunter2"), "{fault}");
         }
     }

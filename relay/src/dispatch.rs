@@ -22,7 +22,7 @@ use crate::sender::Sender;
 
 /// One claim's worth: the first are on their way before the last are claimed.
 const BATCH: usize = 100;
-/// Between a claim that left nothing and the next: a burst of notifications, or of finished deliveries, is one reason to
+/// From a claim that left nothing to the next: a burst of notifications, or of finished deliveries, is one reason to
 /// look again, not many.
 const GAP: Duration = Duration::from_millis(5);
 /// What is due and was not claimed is another's, or waits for an open delivery, whose end wakes us.
@@ -71,7 +71,7 @@ impl Dispatcher {
                 Err(fault) if self.settings.once => return Err(fault),
                 Err(fault) => {
                     let pause = back_off.next();
-                    error!(pause_ms = pause.as_millis(), "the database is not there: {fault}");
+                    error!(pause_ms = pause.as_millis() as u64, "the database is not there: {fault}");
                     self.pause(pause).await;
                 }
             }
@@ -100,6 +100,7 @@ impl Dispatcher {
             *refreshed = Some(Instant::now());
         }
         let asked = free.min(BATCH);
+        let gap = sleep(GAP);
         let claimed = self.claim(asked).await?;
         let count = claimed.len();
         claimed.into_iter().for_each(|delivery| self.start(delivery));
@@ -109,7 +110,7 @@ impl Dispatcher {
         if self.settings.once && count == 0 && open == 0 {
             return Ok(false);
         }
-        self.pause(GAP).await;
+        gap.await;
         if woken.as_mut().enable() {
             return Ok(true);
         }
@@ -194,7 +195,7 @@ fn log(delivery: &Delivery, attempt: &Attempt) {
                 outcome = attempt.outcome.name(),
                 status = attempt.status,
                 error = attempt.error,
-                duration_ms = attempt.duration.as_millis(),
+                duration_ms = attempt.duration.as_millis() as u64,
                 "attempt"
             )
         };

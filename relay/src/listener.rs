@@ -13,6 +13,7 @@ use crate::metrics::Metrics;
 
 const CHANNEL: &str = "checkout_sessions_webhooks";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const SILENT: &str = "the database did not answer in time";
 /// A connection that a firewall has forgotten looks like a quiet one.
 const PING_EVERY: Duration = Duration::from_secs(30);
 
@@ -27,19 +28,19 @@ impl Listener {
     pub async fn run(self) {
         let mut back_off = BackOff::new();
         loop {
-            if let Ok(listener) =
-                timeout(CONNECT_TIMEOUT, self.connect()).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
-            {
-                back_off = BackOff::new();
-                info!("listening for new deliveries");
-                // Nobody has told of what was committed meanwhile.
-                self.wake.notify_one();
-                let error = self.listen(listener).await;
-                self.metrics.database_errors.inc();
-                warn!("not listening any more: {error}");
-            } else {
-                self.metrics.database_errors.inc();
+            match timeout(CONNECT_TIMEOUT, self.connect()).await {
+                Ok(Ok(listener)) => {
+                    back_off = BackOff::new();
+                    info!("listening for new deliveries");
+                    // Nobody has told of what was committed meanwhile.
+                    self.wake.notify_one();
+                    let fault = self.listen(listener).await;
+                    warn!("not listening any more: {fault}");
+                }
+                Ok(Err(fault)) => warn!("not listening: {fault}"),
+                Err(_) => warn!("not listening: {SILENT}"),
             }
+            self.metrics.database_errors.inc();
             sleep(back_off.next()).await;
         }
     }
@@ -54,19 +55,20 @@ impl Listener {
         Ok(listener)
     }
 
-    async fn listen(&self, mut listener: PgListener) -> sqlx::Error {
+    /// Returns why it does not any more.
+    async fn listen(&self, mut listener: PgListener) -> String {
         loop {
             match timeout(PING_EVERY, listener.try_recv()).await {
                 Ok(Ok(Some(_))) => {
                     self.metrics.notifications.inc();
                     self.wake.notify_one();
                 }
-                Ok(Ok(None)) => return sqlx::Error::WorkerCrashed,
-                Ok(Err(error)) => return error,
+                Ok(Ok(None)) => return "the connection is closed".into(),
+                Ok(Err(fault)) => return fault.to_string(),
                 Err(_) => match timeout(CONNECT_TIMEOUT, sqlx::query("SELECT 1").execute(&mut listener)).await {
                     Ok(Ok(_)) => {}
-                    Ok(Err(error)) => return error,
-                    Err(_) => return sqlx::Error::PoolTimedOut,
+                    Ok(Err(fault)) => return fault.to_string(),
+                    Err(_) => return SILENT.into(),
                 },
             }
         }

@@ -1,7 +1,6 @@
 //! Records attempts: what has come meanwhile goes into one statement.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 use tracing::{error, info, warn};
@@ -132,7 +131,7 @@ impl Recorder {
 
     async fn wait(&self, back_off: &mut BackOff, fault: &Fault) {
         let pause = back_off.next();
-        warn!(pause_ms = Duration::as_millis(&pause), "attempts are not recorded yet: {fault}");
+        warn!(pause_ms = pause.as_millis() as u64, "attempts are not recorded yet: {fault}");
         tokio::time::sleep(pause).await;
     }
 }
