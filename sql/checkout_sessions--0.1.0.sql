@@ -203,7 +203,7 @@ COMMENT ON TYPE checkout.webhook_event IS 'An event of the outbox.';
 COMMENT ON COLUMN checkout.webhook_event.event_id IS 'The same in every delivery: send it as webhook-id, and let receivers drop what they have seen.';
 COMMENT ON COLUMN checkout.webhook_event.checkout_session_id IS 'NULL where the event is about a webhook endpoint.';
 COMMENT ON COLUMN checkout.webhook_event.sequence IS 'The number of the event within its session, from 1, without gaps.';
-COMMENT ON COLUMN checkout.webhook_event.status IS 'pending, leased, delivered or dead: for the consumer of claim_webhook_events or, where the organization has webhook endpoints, for those together.';
+COMMENT ON COLUMN checkout.webhook_event.status IS 'pending, leased, delivered or dead: for the consumer of claim_webhook_events or, where the organization has webhook endpoints, for those together; skipped where none of these asked for it.';
 COMMENT ON COLUMN checkout.webhook_event.delivery_attempts IS 'To the consumer of claim_webhook_events, as what follows. What endpoints were sent is in list_webhook_deliveries.';
 COMMENT ON COLUMN checkout.webhook_event.lease_token IS 'Shown by ack_webhook_events and nack_webhook_event. Only claim_webhook_events gives it.';
 COMMENT ON COLUMN checkout.webhook_event.body IS 'The JSON text to send, and to sign, as it stands.';
@@ -640,7 +640,7 @@ CREATE TABLE checkout_data.webhook_endpoints (
     organization_id uuid NOT NULL REFERENCES checkout_data.organizations,
     environment checkout_data.environment NOT NULL,
     webhook_endpoint_id uuid NOT NULL,
-    url text NOT NULL CHECK (url ~ '^https?://'),
+    url text NOT NULL CHECK (url ~* '^https?://'),
     event_types text[] NOT NULL CHECK (cardinality(event_types) > 0),
     body_format text NOT NULL CHECK (body_format IN ('canonical', 'kobo', 'lomi', 'paygate', 'flutterwave', 'yuno')),
     signature_scheme text NOT NULL CHECK (signature_scheme IN ('standard', 'stripe')),
@@ -925,7 +925,8 @@ CREATE FUNCTION checkout_data.deliveries_status(o checkout_data.webhook_outbox, 
         WHEN bool_or(d.next_attempt_at > at AND d.lease_token IS NOT NULL) THEN 'leased'
         WHEN bool_or(d.next_attempt_at IS NOT NULL) THEN 'pending'
         WHEN bool_or(d.dead_at IS NOT NULL) THEN 'dead'
-        ELSE 'delivered'
+        WHEN count(*) > 0 THEN 'delivered'
+        ELSE 'skipped'
     END
     FROM checkout_data.webhook_endpoints p
     JOIN checkout_data.webhook_deliveries d
@@ -934,7 +935,7 @@ CREATE FUNCTION checkout_data.deliveries_status(o checkout_data.webhook_outbox, 
         AND d.checkout_session_id = o.checkout_session_id AND d.sequence = o.sequence
     WHERE p.organization_id = o.organization_id AND p.environment = o.environment AND p.deleted_at IS NULL
     $$;
-COMMENT ON FUNCTION checkout_data.deliveries_status IS 'The state at a time of an event that went to endpoints: delivered when all that asked for it have it.';
+COMMENT ON FUNCTION checkout_data.deliveries_status IS 'The state at a time of an event of an organization with endpoints: delivered when all that asked for it have it; skipped where none has, or those were deleted.';
 
 CREATE FUNCTION checkout_data.event_status(o checkout_data.webhook_outbox, at timestamptz) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -1098,7 +1099,7 @@ CREATE FUNCTION checkout.next_webhook_attempt_at() RETURNS timestamptz
     FROM checkout_data.webhook_endpoints p,
         LATERAL (
             SELECT d.next_attempt_at FROM checkout_data.webhook_deliveries d
-            WHERE d.webhook_endpoint_id = p.webhook_endpoint_id AND d.next_attempt_at > clock_timestamp()
+            WHERE d.webhook_endpoint_id = p.webhook_endpoint_id AND d.next_attempt_at > (SELECT clock_timestamp())
             ORDER BY d.next_attempt_at LIMIT 1) AS due
     WHERE p.disabled_at IS NULL AND p.deleted_at IS NULL
     $$;
@@ -1419,7 +1420,8 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
             SELECT FROM unnest(f.proconfig) AS setting
             WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC', 'jit=off'))
         OR l.lanname = 'c' AND f.probin <> '$libdir/checkout_sessions'
-        OR l.lanname <> 'c' AND f.proname = ANY (ARRAY['secret_organization_id', 'wake_worker', 'organizations_changed'])
+        OR l.lanname <> 'c' AND f.proname = ANY (ARRAY['secret_organization_id', 'wake_worker', 'organizations_changed', 'event_type_matches',
+            'event_body_as', 'webhook_headers', 'deliveries_due'])
         OR l.lanname <> 'c' AND f.pronamespace = (SELECT s.oid FROM schema s WHERE s.nspname = 'checkout')
             AND f.proname <> ALL (ARRAY[
                 'redirect_url', 'session_funnel', 'outbox_status', 'next_webhook_attempt_at', 'grant_access', 'revoke_access', 'security_report'])
@@ -1716,7 +1718,8 @@ AS 'MODULE_PATHNAME', 'create_webhook_endpoint_wrapper';
 -- src/api/endpoints.rs
 -- checkout_sessions::api::endpoints::delete_webhook_endpoint
 CREATE  FUNCTION checkout."delete_webhook_endpoint"(
-	"webhook_endpoint_id" uuid /* Option < Uuid > */
+	"webhook_endpoint_id" uuid, /* Option < Uuid > */
+	"discard_undelivered" bool DEFAULT false /* Option < bool > */
 ) RETURNS checkout.webhook_endpoint /* WebhookEndpoint */
 SECURITY DEFINER 
 SET search_path TO pg_catalog, pg_temp
@@ -2109,6 +2112,13 @@ STABLE PARALLEL SAFE
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'verify_webhook_wrapper';
 
+-- src/notify.rs
+-- checkout_sessions::notify::deliveries_due
+CREATE  FUNCTION checkout_data."deliveries_due"() RETURNS void
+STRICT  
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'deliveries_due_in_sql_wrapper';
+
 -- src/store/settings.rs
 -- checkout_sessions::store::settings::organizations_changed
 -- Skipped due to `#[pgrx(sql = false)]`
@@ -2432,7 +2442,7 @@ dead_before: the dead_at of the last row of the page before. page_size: 1 to 100
 
 Errors: 22023 an argument is wrong.$$;
 
-COMMENT ON FUNCTION checkout.create_webhook_endpoint IS $$Registers a URL for the organization's events in this environment, and returns it: secret is what receivers verify signatures with, and is given this once. From then on events go there and are no longer for consumers of claim_webhook_events.
+COMMENT ON FUNCTION checkout.create_webhook_endpoint IS $$Registers a URL for the organization's events in this environment, and returns it: secret is what receivers verify signatures with, and is given this once. Events that are written from then on, of any type, are no longer for consumers of claim_webhook_events. Those before, and of transactions that had begun, still are; redeliver_webhook_events sends them to the endpoint.
 
 url: https, and a public address; in the test environment http, too, to this very machine (localhost). event_types: names of events (checkout.session.completed), beginnings of names with a * (checkout.session.*), or * for all. body_format: canonical, or the documented API whose words the bodies speak: kobo, lomi, paygate, flutterwave, yuno. signature_scheme: standard (Standard Webhooks 1.0.0), or stripe (for receivers that have constructEvent). description: what it is for.
 
@@ -2448,13 +2458,13 @@ enabled: false, and its deliveries wait; true, and those that waited are due at 
 
 Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown endpoint.$$;
 
-COMMENT ON FUNCTION checkout.delete_webhook_endpoint IS $$Removes a webhook endpoint with its deliveries, whatever their state, and returns it.
+COMMENT ON FUNCTION checkout.delete_webhook_endpoint IS $$Removes a webhook endpoint with its deliveries and attempts, and returns it. discard_undelivered: must be true where there are events that it has not had; nobody will be sent these (to have them sent elsewhere, change its url instead, or redeliver them to another endpoint).
 
-Errors: 22004 no id; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown endpoint.$$;
+Errors: 22004 an argument is missing; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown endpoint; PT409 it has undelivered events.$$;
 
 COMMENT ON FUNCTION checkout.roll_webhook_secret IS $$Gives a webhook endpoint a new secret, and returns it with that, this once. For the overlap (24 hours; at most 30 days; 0 ends it at once) what is sent is signed with the old one, too, while receivers change over.
 
-Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown endpoint.$$;
+Errors: 22003, 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown endpoint.$$;
 
 COMMENT ON FUNCTION checkout.list_webhook_deliveries IS $$Returns the deliveries to a webhook endpoint: of events of the newest session first, of each session the last event first.
 
@@ -2470,13 +2480,13 @@ COMMENT ON FUNCTION checkout.claim_webhook_deliveries IS $$For a relay: leases u
 
 per_endpoint (1 to 1000): an endpoint is given at most so many; in_flight: the endpoint of each delivery that the caller still has open, which count. Send each body as it stands, with its headers, at once; then call record_webhook_attempt, or release_webhook_delivery. What is neither recorded nor released within lease (1 second to 12 hours) is given out again. Delivery is at least once, and every time with the same webhook-id.
 
-Errors: 22004, 22023 an argument is missing or wrong.$$;
+Errors: 22003, 22004, 22023 an argument is missing or wrong.$$;
 
 COMMENT ON FUNCTION checkout.record_webhook_attempt IS $$For a relay: records what became of an attempt, and returns the delivery.
 
 status_code: of the response; NULL where there was none, and then error says why. 2xx is success, and nothing else is. What failed is due again after 5 seconds, 5 minutes, 30 minutes, 2, 5, 10, 14, 20, 24 hours (a fifth more or less; Standard Webhooks 1.0.0), or, where a 429 or 503 had a later Retry-After, after retry_after (at most a day); after the tenth attempt it is dead. 410 disables the endpoint, and so does a failure after five days without success. duration: from connecting to the end of the response. error, response_body: their first 1,000 characters are kept, and the organization sees them.
 
-Errors: 22004, 22023, 22P02 an argument is missing or wrong; PT404 unknown delivery; PT409 it is not leased under this lease_token.$$;
+Errors: 22003, 22004, 22023, 22P02 an argument is missing or wrong; PT404 unknown delivery; PT409 it is not leased under this lease_token.$$;
 
 COMMENT ON FUNCTION checkout.release_webhook_delivery IS $$For a relay: gives a lease back without an attempt: the delivery is due at once. Returns whether it was leased under this lease_token.
 

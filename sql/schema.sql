@@ -302,7 +302,7 @@ CREATE TABLE checkout_data.webhook_endpoints (
     organization_id uuid NOT NULL REFERENCES checkout_data.organizations,
     environment checkout_data.environment NOT NULL,
     webhook_endpoint_id uuid NOT NULL,
-    url text NOT NULL CHECK (url ~ '^https?://'),
+    url text NOT NULL CHECK (url ~* '^https?://'),
     event_types text[] NOT NULL CHECK (cardinality(event_types) > 0),
     body_format text NOT NULL CHECK (body_format IN ('canonical', 'kobo', 'lomi', 'paygate', 'flutterwave', 'yuno')),
     signature_scheme text NOT NULL CHECK (signature_scheme IN ('standard', 'stripe')),

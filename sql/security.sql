@@ -294,7 +294,7 @@ dead_before: the dead_at of the last row of the page before. page_size: 1 to 100
 
 Errors: 22023 an argument is wrong.$$;
 
-COMMENT ON FUNCTION checkout.create_webhook_endpoint IS $$Registers a URL for the organization's events in this environment, and returns it: secret is what receivers verify signatures with, and is given this once. From then on events go there and are no longer for consumers of claim_webhook_events.
+COMMENT ON FUNCTION checkout.create_webhook_endpoint IS $$Registers a URL for the organization's events in this environment, and returns it: secret is what receivers verify signatures with, and is given this once. Events that are written from then on, of any type, are no longer for consumers of claim_webhook_events. Those before, and of transactions that had begun, still are; redeliver_webhook_events sends them to the endpoint.
 
 url: https, and a public address; in the test environment http, too, to this very machine (localhost). event_types: names of events (checkout.session.completed), beginnings of names with a * (checkout.session.*), or * for all. body_format: canonical, or the documented API whose words the bodies speak: kobo, lomi, paygate, flutterwave, yuno. signature_scheme: standard (Standard Webhooks 1.0.0), or stripe (for receivers that have constructEvent). description: what it is for.
 
@@ -310,13 +310,13 @@ enabled: false, and its deliveries wait; true, and those that waited are due at 
 
 Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown endpoint.$$;
 
-COMMENT ON FUNCTION checkout.delete_webhook_endpoint IS $$Removes a webhook endpoint with its deliveries, whatever their state, and returns it.
+COMMENT ON FUNCTION checkout.delete_webhook_endpoint IS $$Removes a webhook endpoint with its deliveries and attempts, and returns it. discard_undelivered: must be true where there are events that it has not had; nobody will be sent these (to have them sent elsewhere, change its url instead, or redeliver them to another endpoint).
 
-Errors: 22004 no id; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown endpoint.$$;
+Errors: 22004 an argument is missing; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown endpoint; PT409 it has undelivered events.$$;
 
 COMMENT ON FUNCTION checkout.roll_webhook_secret IS $$Gives a webhook endpoint a new secret, and returns it with that, this once. For the overlap (24 hours; at most 30 days; 0 ends it at once) what is sent is signed with the old one, too, while receivers change over.
 
-Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown endpoint.$$;
+Errors: 22003, 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown endpoint.$$;
 
 COMMENT ON FUNCTION checkout.list_webhook_deliveries IS $$Returns the deliveries to a webhook endpoint: of events of the newest session first, of each session the last event first.
 
@@ -332,13 +332,13 @@ COMMENT ON FUNCTION checkout.claim_webhook_deliveries IS $$For a relay: leases u
 
 per_endpoint (1 to 1000): an endpoint is given at most so many; in_flight: the endpoint of each delivery that the caller still has open, which count. Send each body as it stands, with its headers, at once; then call record_webhook_attempt, or release_webhook_delivery. What is neither recorded nor released within lease (1 second to 12 hours) is given out again. Delivery is at least once, and every time with the same webhook-id.
 
-Errors: 22004, 22023 an argument is missing or wrong.$$;
+Errors: 22003, 22004, 22023 an argument is missing or wrong.$$;
 
 COMMENT ON FUNCTION checkout.record_webhook_attempt IS $$For a relay: records what became of an attempt, and returns the delivery.
 
 status_code: of the response; NULL where there was none, and then error says why. 2xx is success, and nothing else is. What failed is due again after 5 seconds, 5 minutes, 30 minutes, 2, 5, 10, 14, 20, 24 hours (a fifth more or less; Standard Webhooks 1.0.0), or, where a 429 or 503 had a later Retry-After, after retry_after (at most a day); after the tenth attempt it is dead. 410 disables the endpoint, and so does a failure after five days without success. duration: from connecting to the end of the response. error, response_body: their first 1,000 characters are kept, and the organization sees them.
 
-Errors: 22004, 22023, 22P02 an argument is missing or wrong; PT404 unknown delivery; PT409 it is not leased under this lease_token.$$;
+Errors: 22003, 22004, 22023, 22P02 an argument is missing or wrong; PT404 unknown delivery; PT409 it is not leased under this lease_token.$$;
 
 COMMENT ON FUNCTION checkout.release_webhook_delivery IS $$For a relay: gives a lease back without an attempt: the delivery is due at once. Returns whether it was leased under this lease_token.
 

@@ -155,7 +155,8 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
             SELECT FROM unnest(f.proconfig) AS setting
             WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC', 'jit=off'))
         OR l.lanname = 'c' AND f.probin <> '$libdir/checkout_sessions'
-        OR l.lanname <> 'c' AND f.proname = ANY (ARRAY['secret_organization_id', 'wake_worker', 'organizations_changed'])
+        OR l.lanname <> 'c' AND f.proname = ANY (ARRAY['secret_organization_id', 'wake_worker', 'organizations_changed', 'event_type_matches',
+            'event_body_as', 'webhook_headers', 'deliveries_due'])
         OR l.lanname <> 'c' AND f.pronamespace = (SELECT s.oid FROM schema s WHERE s.nspname = 'checkout')
             AND f.proname <> ALL (ARRAY[
                 'redirect_url', 'session_funnel', 'outbox_status', 'next_webhook_attempt_at', 'grant_access', 'revoke_access', 'security_report'])

@@ -195,7 +195,7 @@ COMMENT ON TYPE checkout.webhook_event IS 'An event of the outbox.';
 COMMENT ON COLUMN checkout.webhook_event.event_id IS 'The same in every delivery: send it as webhook-id, and let receivers drop what they have seen.';
 COMMENT ON COLUMN checkout.webhook_event.checkout_session_id IS 'NULL where the event is about a webhook endpoint.';
 COMMENT ON COLUMN checkout.webhook_event.sequence IS 'The number of the event within its session, from 1, without gaps.';
-COMMENT ON COLUMN checkout.webhook_event.status IS 'pending, leased, delivered or dead: for the consumer of claim_webhook_events or, where the organization has webhook endpoints, for those together.';
+COMMENT ON COLUMN checkout.webhook_event.status IS 'pending, leased, delivered or dead: for the consumer of claim_webhook_events or, where the organization has webhook endpoints, for those together; skipped where none of these asked for it.';
 COMMENT ON COLUMN checkout.webhook_event.delivery_attempts IS 'To the consumer of claim_webhook_events, as what follows. What endpoints were sent is in list_webhook_deliveries.';
 COMMENT ON COLUMN checkout.webhook_event.lease_token IS 'Shown by ack_webhook_events and nack_webhook_event. Only claim_webhook_events gives it.';
 COMMENT ON COLUMN checkout.webhook_event.body IS 'The JSON text to send, and to sign, as it stands.';

@@ -27,7 +27,8 @@ CREATE FUNCTION checkout_data.deliveries_status(o checkout_data.webhook_outbox, 
         WHEN bool_or(d.next_attempt_at > at AND d.lease_token IS NOT NULL) THEN 'leased'
         WHEN bool_or(d.next_attempt_at IS NOT NULL) THEN 'pending'
         WHEN bool_or(d.dead_at IS NOT NULL) THEN 'dead'
-        ELSE 'delivered'
+        WHEN count(*) > 0 THEN 'delivered'
+        ELSE 'skipped'
     END
     FROM checkout_data.webhook_endpoints p
     JOIN checkout_data.webhook_deliveries d
@@ -36,7 +37,7 @@ CREATE FUNCTION checkout_data.deliveries_status(o checkout_data.webhook_outbox, 
         AND d.checkout_session_id = o.checkout_session_id AND d.sequence = o.sequence
     WHERE p.organization_id = o.organization_id AND p.environment = o.environment AND p.deleted_at IS NULL
     $$;
-COMMENT ON FUNCTION checkout_data.deliveries_status IS 'The state at a time of an event that went to endpoints: delivered when all that asked for it have it.';
+COMMENT ON FUNCTION checkout_data.deliveries_status IS 'The state at a time of an event of an organization with endpoints: delivered when all that asked for it have it; skipped where none has, or those were deleted.';
 
 CREATE FUNCTION checkout_data.event_status(o checkout_data.webhook_outbox, at timestamptz) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -200,7 +201,7 @@ CREATE FUNCTION checkout.next_webhook_attempt_at() RETURNS timestamptz
     FROM checkout_data.webhook_endpoints p,
         LATERAL (
             SELECT d.next_attempt_at FROM checkout_data.webhook_deliveries d
-            WHERE d.webhook_endpoint_id = p.webhook_endpoint_id AND d.next_attempt_at > clock_timestamp()
+            WHERE d.webhook_endpoint_id = p.webhook_endpoint_id AND d.next_attempt_at > (SELECT clock_timestamp())
             ORDER BY d.next_attempt_at LIMIT 1) AS due
     WHERE p.disabled_at IS NULL AND p.deleted_at IS NULL
     $$;

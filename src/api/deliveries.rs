@@ -12,7 +12,8 @@ use crate::domain::validate::{self, required};
 use crate::domain::webhook_signature::{self, Message};
 use crate::domain::{Error, Result, delivery, retry, time};
 use crate::report::or_raise;
-use crate::store::deliveries::{self, Attempt, Filter, Key};
+use crate::store::deliveries::{self, Attempt, Key};
+use crate::store::delivery_lists::{self, Filter};
 use crate::store::{endpoints, events, sessions};
 use crate::tenant;
 
@@ -121,7 +122,7 @@ fn list_webhook_deliveries(
             starting_after: events::cursor(tenant, "starting_after", starting_after)?,
             page_size: validate::page_size(page_size)?,
         };
-        deliveries::list(tenant, &filter, datum::now())
+        delivery_lists::list(tenant, &filter, datum::now())
     })()))
 }
 
@@ -134,7 +135,7 @@ fn list_dead_webhook_deliveries(
     page_size: default!(Option<i32>, "20"),
 ) -> Rows<WebhookDelivery> {
     Rows(or_raise((|| {
-        deliveries::list_dead(
+        delivery_lists::list_dead(
             organization_id.map(datum::from_uuid),
             webhook_endpoint_id.map(datum::from_uuid),
             dead_before.map(|at| datum::from_timestamp("dead_before", at)).transpose()?,
@@ -163,7 +164,7 @@ fn list_webhook_attempts(
         if let Some(id) = webhook_endpoint_id {
             endpoints::check(tenant, id)?;
         }
-        deliveries::attempts(&event, webhook_endpoint_id)
+        delivery_lists::attempts(&event, webhook_endpoint_id)
     })()))
 }
 

@@ -114,8 +114,15 @@ fn update_webhook_endpoint(
 
 #[pg_extern(schema = "checkout", security_definer)]
 #[search_path(pg_catalog, pg_temp)]
-fn delete_webhook_endpoint(webhook_endpoint_id: Option<Uuid>) -> WebhookEndpoint {
-    or_raise((|| endpoints::delete(tenant::secret()?, id_of(webhook_endpoint_id)?, datum::now()))())
+fn delete_webhook_endpoint(
+    webhook_endpoint_id: Option<Uuid>,
+    discard_undelivered: default!(Option<bool>, "false"),
+) -> WebhookEndpoint {
+    or_raise((|| {
+        let tenant = tenant::secret()?;
+        let id = id_of(webhook_endpoint_id)?;
+        endpoints::delete(tenant, id, required("discard_undelivered", discard_undelivered)?, datum::now())
+    })())
 }
 
 #[pg_extern(schema = "checkout", security_definer)]

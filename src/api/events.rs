@@ -145,8 +145,8 @@ fn list_webhook_events(
         if event_type.is_some_and(|name| EventType::ALL.iter().all(|known| known.as_str() != name)) {
             return Err(Error::invalid("event_type", "is not the type of an event"));
         }
-        if status.is_some_and(|name| !["pending", "leased", "delivered", "dead"].contains(&name)) {
-            return Err(Error::invalid("status", "must be pending, leased, delivered or dead"));
+        if status.is_some_and(|name| !["pending", "leased", "delivered", "dead", "skipped"].contains(&name)) {
+            return Err(Error::invalid("status", "must be pending, leased, delivered, dead or skipped"));
         }
         let filter = Filter {
             checkout_session_id: session,

@@ -78,6 +78,9 @@ pub enum Error {
     #[error("webhook event \"{event_id}\" has no delivery to endpoint {webhook_endpoint_id}")]
     DeliveryNotFound { event_id: String, webhook_endpoint_id: Uuid },
 
+    #[error("webhook endpoint {webhook_endpoint_id} still has undelivered events: {undelivered}")]
+    EndpointHasUndelivered { webhook_endpoint_id: Uuid, undelivered: i64 },
+
     #[error("an organization can have {limit} webhook endpoints in an environment")]
     TooManyEndpoints { limit: i64 },
 
@@ -146,6 +149,7 @@ impl Error {
             | Self::IdempotencyConflict
             | Self::ApiKeyNotActive { .. }
             | Self::TooManyEndpoints { .. }
+            | Self::EndpointHasUndelivered { .. }
             | Self::LeaseLost { .. } => "PT409",
             Self::ReferenceTaken { .. } => "23505",
             Self::Misconfigured { .. } => "F0000",
@@ -185,6 +189,9 @@ impl Error {
             Self::ReferenceTaken { .. } => {
                 Some("The organization's reference_policy decides how often a reference may be used.")
             }
+            Self::EndpointHasUndelivered { .. } => Some(
+                "Change its url with update_webhook_endpoint, and they go there; or set discard_undelivered to true, and nobody has them.",
+            ),
             Self::TooManyEndpoints { .. } => {
                 Some("Delete one that is no longer used, or have one receive more event types.")
             }

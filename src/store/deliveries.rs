@@ -5,13 +5,12 @@ use pgrx::datum::TimestampWithTimeZone;
 use uuid::Uuid;
 
 use super::fan_out::fan_out;
-use super::statement::{Access, Argument, Statement, statement};
-use crate::datum::{self, WebhookAttempt, WebhookDelivery, WebhookDeliveryRequest};
+use super::statement::{Access, Argument, Statement, at_most, statement};
+use crate::datum::{self, WebhookDelivery, WebhookDeliveryRequest};
 use crate::domain::Result;
 use crate::domain::delivery::{EndpointChange, Outcome};
 use crate::domain::event::EventId;
 use crate::notify;
-use crate::tenant::Tenant;
 
 /// A delivery is the event, and the endpoint that it goes to.
 pub struct Key {
@@ -31,6 +30,22 @@ impl Key {
     }
 }
 
+/// The nearest delivery before `c` to the same endpoint, of the same session, that is neither delivered nor dead. Looked for
+/// from the near end: all those far behind are finished.
+macro_rules! unfinished_before_c {
+    ($result:literal) => {
+        concat!(
+            "SELECT ",
+            $result,
+            " FROM checkout_data.webhook_deliveries e \
+             WHERE e.organization_id = c.organization_id AND e.environment = c.environment \
+               AND e.webhook_endpoint_id = c.webhook_endpoint_id AND e.checkout_session_id = c.checkout_session_id \
+               AND e.sequence < c.sequence AND e.next_attempt_at IS NOT NULL \
+             ORDER BY e.sequence DESC LIMIT 1"
+        )
+    };
+}
+
 /// Leases deliveries that are due, of each endpoint the oldest first, in order within a session; and returns the requests to
 /// send. `in_flight` has the endpoint of each delivery that the caller has open.
 pub fn claim(
@@ -48,35 +63,33 @@ pub fn claim(
         datum::uuid(Uuid::new_v4()).into(),
         per_endpoint.into(),
         in_flight.iter().copied().map(datum::uuid).collect::<Vec<_>>().into(),
+        batch_size.into(),
     ];
     let endpoints = |condition| {
         format!(
-            "(SELECT p.webhook_endpoint_id FROM checkout_data.webhook_endpoints p \
+            "(SELECT p.organization_id, p.environment, p.webhook_endpoint_id FROM checkout_data.webhook_endpoints p \
              WHERE p.disabled_at IS NULL AND p.deleted_at IS NULL AND p.webhook_endpoint_id {condition} $4 \
              ORDER BY p.webhook_endpoint_id)"
         )
     };
-    // LIMIT as a literal, because the planner takes a parameter for a tenth of all rows.
     let sql = format!(
         "WITH claimed AS ( \
            UPDATE checkout_data.webhook_deliveries d \
            SET next_attempt_at = $2, lease_token = $3 \
            WHERE d.ctid = ANY (ARRAY( \
-             SELECT due.ctid \
-             FROM ({after} UNION ALL {before}) AS p, \
-               LATERAL ( \
-                 SELECT c.ctid FROM checkout_data.webhook_deliveries c \
-                 WHERE c.webhook_endpoint_id = p.webhook_endpoint_id AND c.next_attempt_at <= $1 \
-                   AND NOT EXISTS ( \
-                     SELECT FROM checkout_data.webhook_deliveries earlier \
-                     WHERE earlier.organization_id = c.organization_id AND earlier.environment = c.environment \
-                       AND earlier.webhook_endpoint_id = c.webhook_endpoint_id \
-                       AND earlier.checkout_session_id = c.checkout_session_id AND earlier.sequence < c.sequence \
-                       AND earlier.next_attempt_at IS NOT NULL) \
-                 ORDER BY c.next_attempt_at \
-                 LIMIT GREATEST(0, $5 - cardinality(array_positions($6, p.webhook_endpoint_id))) \
-                 FOR NO KEY UPDATE OF c SKIP LOCKED) AS due \
-             LIMIT {batch_size})) \
+             SELECT due.ctid FROM ( \
+               SELECT due.ctid \
+               FROM ({after} UNION ALL {before}) AS p, \
+                 LATERAL ( \
+                   SELECT c.ctid FROM checkout_data.webhook_deliveries c \
+                   WHERE c.webhook_endpoint_id = p.webhook_endpoint_id AND c.organization_id = p.organization_id \
+                     AND c.environment = p.environment AND c.next_attempt_at <= $1 \
+                     AND COALESCE(({nearest}), true) \
+                   ORDER BY c.next_attempt_at \
+                   LIMIT GREATEST(0, $5 - cardinality(array_positions($6, p.webhook_endpoint_id))) \
+                   FOR NO KEY UPDATE OF c SKIP LOCKED) AS due \
+               LIMIT {at_most}) AS due \
+             LIMIT $7)) \
            RETURNING d AS delivery) \
          SELECT ROW( \
            sent.event_id, p.webhook_endpoint_id, p.organization_id, p.environment, o.event_type, p.url, \
@@ -99,13 +112,50 @@ pub fn claim(
                checkout_data.event_object(o, s)::text, o.endpoint IS NULL) END AS body \
            FROM (SELECT checkout_data.event_id(o.organization_id, o.environment, o.checkout_session_id, o.sequence)) \
              AS e (event_id) \
+           WHERE o.endpoint IS NOT NULL OR s.checkout_session_id IS NOT NULL \
            OFFSET 0) AS sent \
          ORDER BY o.created_at, o.checkout_session_id, o.sequence",
         after = endpoints(">="),
         before = endpoints("<"),
+        nearest = unfinished_before_c!("false"),
+        at_most = at_most(batch_size),
     );
-    Statement::composed(Access::Write, sql).composites(&arguments)
+    let requests = Statement::composed(Access::Write, sql).composites(&arguments)?;
+    if requests.len() < usize::try_from(batch_size).unwrap_or(0) {
+        DEFER.with(|statement| statement.count(&[datum::timestamp(now).into()]))?;
+    }
+    Ok(requests)
 }
+
+// What is due, but behind one that waits for its next attempt, is put off until then: during an outage there may be many, and
+// every claim would have to pass over them. The one before is locked, so that it cannot be finished meanwhile; when it is,
+// RECORD has the next one due at once.
+statement!(
+    DEFER,
+    Write,
+    concat!(
+        "WITH blocked AS ( \
+           SELECT c.organization_id, c.environment, c.webhook_endpoint_id, c.checkout_session_id, c.sequence, \
+             e.next_attempt_at \
+           FROM checkout_data.webhook_endpoints p \
+           JOIN checkout_data.webhook_deliveries c \
+             ON c.webhook_endpoint_id = p.webhook_endpoint_id AND c.organization_id = p.organization_id \
+             AND c.environment = p.environment \
+           JOIN checkout_data.webhook_deliveries e \
+             ON e.organization_id = c.organization_id AND e.environment = c.environment \
+             AND e.webhook_endpoint_id = c.webhook_endpoint_id AND e.checkout_session_id = c.checkout_session_id \
+             AND e.sequence = (",
+        unfinished_before_c!("e.sequence"),
+        ") WHERE p.disabled_at IS NULL AND p.deleted_at IS NULL AND c.next_attempt_at <= $1 AND c.lease_token IS NULL \
+             AND e.next_attempt_at > $1 AND e.lease_token IS NULL \
+           LIMIT 1000 FOR NO KEY UPDATE OF c, e SKIP LOCKED) \
+         UPDATE checkout_data.webhook_deliveries d SET next_attempt_at = b.next_attempt_at \
+         FROM blocked b \
+         WHERE d.organization_id = b.organization_id AND d.environment = b.environment \
+           AND d.webhook_endpoint_id = b.webhook_endpoint_id AND d.checkout_session_id = b.checkout_session_id \
+           AND d.sequence = b.sequence"
+    )
+);
 
 statement!(
     LOCK,
@@ -167,8 +217,18 @@ statement!(
      attempt AS ( \
        INSERT INTO checkout_data.webhook_attempts (organization_id, environment, webhook_endpoint_id, checkout_session_id, \
          sequence, attempt, recorded_at, status_code, error, duration, response_body) \
-       SELECT $1, $2, $3, $4, $5, (d.delivery).attempts_ever, $6, $9, $10, $11, $12 FROM delivery d) \
-     SELECT checkout_data.delivery_of(d.delivery, o.event_type, o.endpoint IS NOT NULL, p.disabled_at IS NULL, $6) \
+       SELECT $1, $2, $3, $4, $5, (d.delivery).attempts_ever, $6, $9, $10, $11, $12 FROM delivery d), \
+     next AS ( \
+       UPDATE checkout_data.webhook_deliveries n SET next_attempt_at = $6 \
+       WHERE n.ctid = ANY (ARRAY( \
+         SELECT x.ctid FROM checkout_data.webhook_deliveries x \
+         WHERE $7 IS NULL AND x.organization_id = $1 AND x.environment = $2 AND x.webhook_endpoint_id = $3 \
+           AND x.checkout_session_id = $4 AND x.sequence > $5 \
+           AND x.next_attempt_at > $6 AND x.lease_token IS NULL AND x.attempts = 0 \
+         ORDER BY x.sequence LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)) \
+       RETURNING true) \
+     SELECT checkout_data.delivery_of(d.delivery, o.event_type, o.endpoint IS NOT NULL, p.disabled_at IS NULL, $6), \
+       (SELECT checkout_data.deliveries_due() FROM next) \
      FROM delivery d \
      JOIN checkout_data.webhook_endpoints p \
        ON p.organization_id = $1 AND p.environment = $2 AND p.webhook_endpoint_id = $3 \
@@ -231,7 +291,13 @@ statement!(
            UPDATE checkout_data.webhook_endpoints p \
            SET disabled_at = $4, disabled_reason = $5, failing_since = COALESCE(p.failing_since, $4), updated_at = $4, \
              event_count = p.event_count + 1 ",
-        endpoint_unless_locked!("x.disabled_at IS NULL AND x.deleted_at IS NULL"),
+        // Of success it may not know: see above. To look for it takes long, but is rare.
+        endpoint_unless_locked!(
+            "x.disabled_at IS NULL AND x.deleted_at IS NULL AND ($5 = 'gone' OR NOT EXISTS ( \
+               SELECT FROM checkout_data.webhook_deliveries d \
+               WHERE d.organization_id = $1 AND d.environment = $2 AND d.webhook_endpoint_id = $3 \
+                 AND d.delivered_at > x.failing_since))"
+        ),
         "  RETURNING p AS endpoint), \
          event AS ( \
            INSERT INTO checkout_data.webhook_outbox (organization_id, environment, checkout_session_id, sequence, event_type, \
@@ -279,114 +345,4 @@ pub fn release(key: &Key, lease_token: Uuid, now: DateTime<Utc>) -> Result<bool>
         notify::deliveries_due();
     }
     Ok(released)
-}
-
-statement!(
-    LIST,
-    Read,
-    "SELECT checkout_data.delivery_of(d, o.event_type, o.endpoint IS NOT NULL, p.disabled_at IS NULL, $4) \
-     FROM checkout_data.webhook_deliveries d \
-     JOIN checkout_data.webhook_endpoints p \
-       ON p.organization_id = d.organization_id AND p.environment = d.environment \
-       AND p.webhook_endpoint_id = d.webhook_endpoint_id \
-     JOIN checkout_data.webhook_outbox o \
-       ON o.organization_id = d.organization_id AND o.environment = d.environment \
-       AND o.checkout_session_id = d.checkout_session_id AND o.sequence = d.sequence \
-     WHERE d.organization_id = $1 AND d.environment = $2 AND d.webhook_endpoint_id = $3 \
-       AND ($5 IS NULL OR $5 = CASE WHEN d.delivered_at IS NOT NULL THEN 'delivered' WHEN d.dead_at IS NOT NULL THEN 'dead' \
-         WHEN d.lease_token IS NOT NULL AND d.next_attempt_at > $4 THEN 'leased' \
-         WHEN p.disabled_at IS NULL THEN 'pending' ELSE 'paused' END) \
-       AND ($6 IS NULL OR (d.checkout_session_id, d.sequence) < ($6, $7)) \
-     ORDER BY d.checkout_session_id DESC, d.sequence DESC LIMIT $8"
-);
-
-/// The filters of a list of deliveries to an endpoint.
-pub struct Filter<'a> {
-    pub webhook_endpoint_id: Uuid,
-    pub status: Option<&'a str>,
-    pub starting_after: Option<EventId>,
-    pub page_size: i32,
-}
-
-/// Deliveries to an endpoint: of events of the newest session first.
-pub fn list(tenant: Tenant, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<WebhookDelivery>> {
-    let arguments = [
-        datum::uuid(tenant.organization_id).into(),
-        tenant.environment.as_str().into(),
-        datum::uuid(filter.webhook_endpoint_id).into(),
-        datum::timestamp(now).into(),
-        filter.status.into(),
-        filter.starting_after.as_ref().map(|event| datum::uuid(event.checkout_session_id)).into(),
-        filter.starting_after.as_ref().map(|event| event.sequence).into(),
-        filter.page_size.into(),
-    ];
-    LIST.with(|statement| statement.composites(&arguments))
-}
-
-statement!(
-    LIST_DEAD,
-    Read,
-    "SELECT dead.delivery FROM ( \
-       (SELECT checkout_data.delivery_of(d, o.event_type, o.endpoint IS NOT NULL, p.disabled_at IS NULL, d.dead_at) AS delivery, \
-          d.dead_at \
-        FROM checkout_data.webhook_deliveries d \
-        JOIN checkout_data.webhook_endpoints p \
-          ON p.organization_id = d.organization_id AND p.environment = d.environment \
-          AND p.webhook_endpoint_id = d.webhook_endpoint_id AND p.deleted_at IS NULL \
-        JOIN checkout_data.webhook_outbox o \
-          ON o.organization_id = d.organization_id AND o.environment = d.environment \
-          AND o.checkout_session_id = d.checkout_session_id AND o.sequence = d.sequence \
-        WHERE d.dead_at < COALESCE($3, 'infinity') AND ($1 IS NULL OR d.organization_id = $1) \
-          AND ($2 IS NULL OR d.webhook_endpoint_id = $2) \
-        ORDER BY d.dead_at DESC LIMIT $4) \
-       UNION ALL \
-       (SELECT ROW(checkout_data.event_id(o.organization_id, o.environment, o.checkout_session_id, o.sequence), NULL, \
-          o.event_type, o.organization_id, o.environment, o.checkout_session_id, 'dead', o.delivery_attempts, NULL, NULL, \
-          o.dead_at, NULL, NULL, o.last_error, o.created_at)::checkout.webhook_delivery, o.dead_at \
-        FROM checkout_data.webhook_outbox o \
-        WHERE o.dead_at < COALESCE($3, 'infinity') AND ($1 IS NULL OR o.organization_id = $1) AND $2 IS NULL \
-        ORDER BY o.dead_at DESC LIMIT $4)) AS dead \
-     ORDER BY dead.dead_at DESC LIMIT $4"
-);
-
-/// Dead deliveries of all organizations, or of one; to all endpoints and the consumers of claims, or to one. The last to die
-/// first.
-pub fn list_dead(
-    organization_id: Option<Uuid>,
-    webhook_endpoint_id: Option<Uuid>,
-    dead_before: Option<DateTime<Utc>>,
-    page_size: i32,
-) -> Result<Vec<WebhookDelivery>> {
-    let arguments = [
-        organization_id.map(datum::uuid).into(),
-        webhook_endpoint_id.map(datum::uuid).into(),
-        dead_before.map(datum::timestamp).into(),
-        page_size.into(),
-    ];
-    LIST_DEAD.with(|statement| statement.composites(&arguments))
-}
-
-statement!(
-    ATTEMPTS,
-    Read,
-    "SELECT checkout_data.attempt_of(a) \
-     FROM checkout_data.webhook_endpoints p \
-     JOIN checkout_data.webhook_attempts a \
-       ON a.organization_id = p.organization_id AND a.environment = p.environment \
-       AND a.webhook_endpoint_id = p.webhook_endpoint_id \
-     WHERE p.organization_id = $1 AND p.environment = $2 AND p.deleted_at IS NULL \
-       AND ($5 IS NULL OR p.webhook_endpoint_id = $5) AND a.checkout_session_id = $3 AND a.sequence = $4 \
-     ORDER BY a.recorded_at, a.webhook_endpoint_id, a.attempt"
-);
-
-/// The attempts to deliver an event, oldest first.
-pub fn attempts(event: &EventId, webhook_endpoint_id: Option<Uuid>) -> Result<Vec<WebhookAttempt>> {
-    let arguments = [
-        datum::uuid(event.organization_id).into(),
-        event.environment.into(),
-        datum::uuid(event.checkout_session_id).into(),
-        event.sequence.into(),
-        webhook_endpoint_id.map(datum::uuid).into(),
-    ];
-    ATTEMPTS.with(|statement| statement.composites(&arguments))
 }

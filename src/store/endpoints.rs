@@ -29,15 +29,21 @@ pub struct Changes<'a> {
 }
 
 statement!(
+    LOCK_ALL,
+    Write,
+    "SELECT pg_advisory_xact_lock(hashtextextended(concat('checkout_sessions.webhook_endpoints ', $1, ' ', $2), 0))"
+);
+statement!(
     COUNT,
     Write,
     "SELECT count(*) FROM checkout_data.webhook_endpoints p \
      WHERE p.organization_id = $1 AND p.environment = $2 AND p.deleted_at IS NULL"
 );
 
-/// How many endpoints a tenant has.
+/// How many endpoints a tenant has. Until the transaction ends, there will not be more but by this one.
 pub fn count(tenant: Tenant) -> Result<i64> {
     let arguments = [datum::uuid(tenant.organization_id).into(), tenant.environment.as_str().into()];
+    LOCK_ALL.with(|statement| statement.count(&arguments))?;
     Ok(COUNT.with(|statement| statement.row(&arguments, |row| row.get::<i64>(1)))?.flatten().unwrap_or(0))
 }
 
@@ -134,11 +140,26 @@ statement!(
      RETURNING checkout_data.endpoint_of(p, NULL)"
 );
 
-/// Marks an endpoint as deleted: nothing sees it any more but the worker, which removes it.
-pub fn delete(tenant: Tenant, id: Uuid, now: DateTime<Utc>) -> Result<WebhookEndpoint> {
+statement!(
+    UNDELIVERED,
+    Write,
+    "SELECT count(*) FROM checkout_data.webhook_deliveries d \
+     WHERE d.organization_id = $1 AND d.environment = $2 AND d.webhook_endpoint_id = $3 AND d.delivered_at IS NULL"
+);
+
+/// Marks an endpoint as deleted: nothing sees it any more but the worker, which removes it. Unless told to discard them, not
+/// while there are events that it has not had.
+pub fn delete(tenant: Tenant, id: Uuid, discard: bool, now: DateTime<Utc>) -> Result<WebhookEndpoint> {
     let [organization_id, environment, endpoint] = key(tenant, id);
     let arguments = [organization_id, environment, endpoint, datum::timestamp(now).into()];
-    DELETE.with(|statement| statement.composite(&arguments))?.ok_or_else(|| unknown(id))
+    let deleted = DELETE.with(|statement| statement.composite(&arguments))?.ok_or_else(|| unknown(id))?;
+    if !discard {
+        let undelivered = UNDELIVERED.with(|statement| statement.row(&key(tenant, id), |row| row.get::<i64>(1)))?;
+        if let Some(undelivered) = undelivered.flatten().filter(|count| *count > 0) {
+            return Err(Error::EndpointHasUndelivered { webhook_endpoint_id: id, undelivered });
+        }
+    }
+    Ok(deleted)
 }
 
 statement!(

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::statement::{Access, Argument, Statement, statement};
+use super::statement::{Access, Argument, Statement, at_most, statement};
 use crate::datum::{self, Event};
 use crate::domain::event::EventId;
 use crate::domain::retry::MAXIMUM_DELIVERY_ATTEMPTS;
@@ -26,15 +26,19 @@ pub fn claim(
     organization_id: Option<Uuid>,
     now: DateTime<Utc>,
 ) -> Result<Vec<Event>> {
-    let mut arguments: Vec<Argument> =
-        vec![datum::timestamp(now).into(), datum::timestamp(now + lease).into(), datum::uuid(Uuid::new_v4()).into()];
+    let mut arguments: Vec<Argument> = vec![
+        datum::timestamp(now).into(),
+        datum::timestamp(now + lease).into(),
+        datum::uuid(Uuid::new_v4()).into(),
+        batch_size.into(),
+    ];
     let mut condition = "";
     if let Some(id) = organization_id {
-        condition = " AND c.organization_id = $4";
+        condition = " AND c.organization_id = $5";
         arguments.push(datum::uuid(id).into());
     }
     let used_up = format!("(o.delivery_attempts >= {MAXIMUM_DELIVERY_ATTEMPTS})");
-    // LIMIT as a literal, because the planner takes a parameter for a tenth of all rows.
+    let at_most = at_most(batch_size);
     let sql = format!(
         "WITH claimed AS ( \
            UPDATE checkout_data.webhook_outbox o \
@@ -44,21 +48,24 @@ pub fn claim(
              dead_at = CASE WHEN {used_up} THEN $1 END, \
              last_error = CASE WHEN {used_up} THEN COALESCE(o.last_error, 'no consumer acknowledged it') ELSE o.last_error END \
            WHERE o.ctid = ANY (ARRAY( \
-             SELECT c.ctid FROM checkout_data.webhook_outbox c \
-             WHERE c.next_attempt_at <= $1{condition} \
-               AND NOT EXISTS ( \
-                 SELECT FROM checkout_data.webhook_outbox earlier \
-                 WHERE earlier.organization_id = c.organization_id AND earlier.environment = c.environment \
-                   AND earlier.checkout_session_id = c.checkout_session_id AND earlier.sequence < c.sequence \
-                   AND earlier.next_attempt_at IS NOT NULL) \
-             ORDER BY c.next_attempt_at LIMIT {batch_size} FOR NO KEY UPDATE OF c SKIP LOCKED)) \
+             SELECT due.ctid FROM ( \
+               SELECT c.ctid FROM checkout_data.webhook_outbox c \
+               WHERE c.next_attempt_at <= $1{condition} \
+                 AND COALESCE(( \
+                   SELECT false FROM checkout_data.webhook_outbox earlier \
+                   WHERE earlier.organization_id = c.organization_id AND earlier.environment = c.environment \
+                     AND earlier.checkout_session_id = c.checkout_session_id AND earlier.sequence < c.sequence \
+                     AND earlier.next_attempt_at IS NOT NULL \
+                   ORDER BY earlier.sequence DESC LIMIT 1), true) \
+               ORDER BY c.next_attempt_at LIMIT {at_most} FOR NO KEY UPDATE OF c SKIP LOCKED) AS due \
+             LIMIT $4)) \
            RETURNING o AS event) \
          SELECT checkout_data.event_of(c.event, s, $1, true) \
          FROM claimed c \
          LEFT JOIN checkout_data.checkout_sessions s \
            ON s.organization_id = (c.event).organization_id AND s.environment = (c.event).environment \
            AND s.checkout_session_id = (c.event).checkout_session_id \
-         WHERE (c.event).dead_at IS NULL \
+         WHERE (c.event).dead_at IS NULL AND ((c.event).endpoint IS NOT NULL OR s.checkout_session_id IS NOT NULL) \
          ORDER BY (c.event).created_at, (c.event).checkout_session_id"
     );
     Statement::composed(Access::Write, sql).composites(&arguments)
@@ -188,19 +195,39 @@ pub struct Filter<'a> {
     pub page_size: i32,
 }
 
+macro_rules! list {
+    ($condition:literal) => {
+        concat!(
+            "SELECT checkout_data.event_of(o, s, $3, false) \
+             FROM checkout_data.webhook_outbox o \
+             LEFT JOIN checkout_data.checkout_sessions s \
+               ON s.organization_id = o.organization_id AND s.environment = o.environment \
+               AND s.checkout_session_id = o.checkout_session_id \
+             WHERE o.organization_id = $1 AND o.environment = $2 AND ($4 IS NULL OR o.checkout_session_id = $4) \
+               AND ($5 IS NULL OR o.event_type = $5) \
+               AND ($6 IS NULL OR checkout_data.event_status(o, $3) = $6) \
+               AND ($7 IS NULL OR (o.checkout_session_id, o.sequence) < ($7, $8)) ",
+            $condition,
+            " ORDER BY o.checkout_session_id DESC, o.sequence DESC LIMIT $9"
+        )
+    };
+}
+statement!(LIST, Read, list!(""));
+// Of the events that went to endpoints, few are neither delivered nor skipped: these are found by their deliveries.
 statement!(
-    LIST,
+    LIST_UNFINISHED,
     Read,
-    "SELECT checkout_data.event_of(o, s, $3, false) \
-     FROM checkout_data.webhook_outbox o \
-     LEFT JOIN checkout_data.checkout_sessions s \
-       ON s.organization_id = o.organization_id AND s.environment = o.environment \
-       AND s.checkout_session_id = o.checkout_session_id \
-     WHERE o.organization_id = $1 AND o.environment = $2 AND ($4 IS NULL OR o.checkout_session_id = $4) \
-       AND ($5 IS NULL OR o.event_type = $5) \
-       AND ($6 IS NULL OR checkout_data.event_status(o, $3) = $6) \
-       AND ($7 IS NULL OR (o.checkout_session_id, o.sequence) < ($7, $8)) \
-     ORDER BY o.checkout_session_id DESC, o.sequence DESC LIMIT $9"
+    list!(
+        "AND (NOT o.fanned_out OR (o.checkout_session_id, o.sequence) IN ( \
+           SELECT d.checkout_session_id, d.sequence FROM checkout_data.webhook_endpoints p \
+           JOIN checkout_data.webhook_deliveries d \
+             ON d.organization_id = p.organization_id AND d.environment = p.environment \
+             AND d.webhook_endpoint_id = p.webhook_endpoint_id \
+           WHERE p.organization_id = $1 AND p.environment = $2 AND p.deleted_at IS NULL AND d.next_attempt_at IS NOT NULL \
+           UNION ALL \
+           SELECT d.checkout_session_id, d.sequence FROM checkout_data.webhook_deliveries d \
+           WHERE d.organization_id = $1 AND d.environment = $2 AND d.dead_at IS NOT NULL))"
+    )
 );
 
 /// A tenant's events: those of the newest session first, the last of each session first.
@@ -216,5 +243,6 @@ pub fn list(tenant: Tenant, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<E
         filter.starting_after.as_ref().map(|event| event.sequence).into(),
         filter.page_size.into(),
     ];
-    LIST.with(|statement| statement.composites(&arguments))
+    let list = if matches!(filter.status, Some("pending" | "leased" | "dead")) { &LIST_UNFINISHED } else { &LIST };
+    list.with(|statement| statement.composites(&arguments))
 }

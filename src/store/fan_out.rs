@@ -27,7 +27,16 @@ macro_rules! fan_out {
            FROM event e \
            JOIN checkout_data.webhook_endpoints p ON p.organization_id = e.organization_id AND p.environment = e.environment \
            WHERE e.fanned_out AND p.deleted_at IS NULL AND p.webhook_endpoint_id <> e.checkout_session_id \
-             AND checkout_data.event_type_matches(p.event_types, e.event_type)) "
+             AND checkout_data.event_type_matches(p.event_types, e.event_type) \
+           RETURNING true) "
     };
 }
 pub(super) use fan_out;
+
+/// A column of the statement: tells relays, if it has made deliveries.
+macro_rules! notified {
+    () => {
+        "(SELECT checkout_data.deliveries_due() FROM delivery LIMIT 1)"
+    };
+}
+pub(super) use notified;

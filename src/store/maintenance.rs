@@ -6,10 +6,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use pgrx::datum::TimestampWithTimeZone;
 
-use super::fan_out::{fan_out, has_endpoints};
+use super::fan_out::{fan_out, has_endpoints, notified};
 use super::statement::{Statement, statement};
+use crate::datum;
 use crate::domain::Result;
-use crate::{datum, notify};
 
 statement!(
     EXPIRE_DUE,
@@ -32,7 +32,9 @@ statement!(
          'expired', e.attempts, CASE WHEN NOT e.fanned_out THEN $1 END, e.fanned_out \
        FROM expired e",
         fan_out!(),
-        "SELECT count(*) FROM event"
+        "SELECT count(*), ",
+        notified!(),
+        " FROM event"
     )
 );
 
@@ -62,7 +64,9 @@ statement!(
          'open', n.attempts, CASE WHEN NOT n.fanned_out THEN $1 END, n.fanned_out \
        FROM noticed n",
         fan_out!(),
-        "SELECT count(*) FROM event"
+        "SELECT count(*), ",
+        notified!(),
+        " FROM event"
     )
 );
 
@@ -74,11 +78,7 @@ pub fn notice_due(batch: i32, now: DateTime<Utc>) -> Result<usize> {
 /// Runs a statement that writes events, and says how many.
 fn written(statement: &Statement, batch: i32, now: DateTime<Utc>) -> Result<usize> {
     let count = statement.row(&[datum::timestamp(now).into(), batch.into()], |row| row.get::<i64>(1))?.flatten();
-    let count = count.and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
-    if count > 0 {
-        notify::deliveries_due();
-    }
-    Ok(count)
+    Ok(count.and_then(|count| usize::try_from(count).ok()).unwrap_or(0))
 }
 
 statement!(
@@ -96,30 +96,56 @@ statement!(
        ORDER BY d.delivered_at LIMIT $2 FOR UPDATE SKIP LOCKED))"
 );
 
+// An event that went to endpoints is finished when those that are still there have had it for so long. Its deliveries are
+// looked at once more, on a new snapshot, when it is locked: somebody may have redelivered it since.
+macro_rules! finished {
+    ($event:literal) => {
+        concat!(
+            " NOT EXISTS ( \
+             SELECT FROM checkout_data.webhook_endpoints p \
+             JOIN checkout_data.webhook_deliveries d \
+               ON d.organization_id = p.organization_id AND d.environment = p.environment \
+               AND d.webhook_endpoint_id = p.webhook_endpoint_id \
+               AND d.checkout_session_id = ",
+            $event,
+            ".checkout_session_id AND d.sequence = ",
+            $event,
+            ".sequence WHERE p.organization_id = ",
+            $event,
+            ".organization_id AND p.environment = ",
+            $event,
+            ".environment AND p.deleted_at IS NULL AND (d.delivered_at IS NULL OR d.delivered_at > $1)) "
+        )
+    };
+}
+statement!(
+    LOCK_FANNED_OUT,
+    Write,
+    concat!(
+        "SELECT o.ctid::text FROM checkout_data.webhook_outbox o \
+         WHERE o.fanned_out AND o.created_at <= $1 AND ",
+        finished!("o"),
+        " ORDER BY o.created_at LIMIT $2 FOR UPDATE SKIP LOCKED"
+    )
+);
 statement!(
     PURGE_FANNED_OUT,
     Write,
-    "WITH finished AS ( \
-       SELECT o.organization_id, o.environment, o.checkout_session_id, o.sequence FROM checkout_data.webhook_outbox o \
-       WHERE o.fanned_out AND o.created_at <= $1 AND NOT EXISTS ( \
-         SELECT FROM checkout_data.webhook_endpoints p \
-         JOIN checkout_data.webhook_deliveries d \
-           ON d.organization_id = p.organization_id AND d.environment = p.environment \
-           AND d.webhook_endpoint_id = p.webhook_endpoint_id \
-           AND d.checkout_session_id = o.checkout_session_id AND d.sequence = o.sequence \
-         WHERE p.organization_id = o.organization_id AND p.environment = o.environment AND p.deleted_at IS NULL \
-           AND (d.delivered_at IS NULL OR d.delivered_at > $1)) \
-       ORDER BY o.created_at LIMIT $2 FOR UPDATE SKIP LOCKED), \
-     delivery AS ( \
-       DELETE FROM checkout_data.webhook_deliveries d \
-       USING finished f \
-       JOIN checkout_data.webhook_endpoints p ON p.organization_id = f.organization_id AND p.environment = f.environment \
-       WHERE d.organization_id = f.organization_id AND d.environment = f.environment \
-         AND d.webhook_endpoint_id = p.webhook_endpoint_id \
-         AND d.checkout_session_id = f.checkout_session_id AND d.sequence = f.sequence) \
-     DELETE FROM checkout_data.webhook_outbox o USING finished f \
-     WHERE o.organization_id = f.organization_id AND o.environment = f.environment \
-       AND o.checkout_session_id = f.checkout_session_id AND o.sequence = f.sequence"
+    concat!(
+        "WITH event AS ( \
+           DELETE FROM checkout_data.webhook_outbox o \
+           WHERE o.ctid = ANY ($2::tid[]) AND o.fanned_out AND o.created_at <= $1 AND ",
+        finished!("o"),
+        " RETURNING o.organization_id, o.environment, o.checkout_session_id, o.sequence), \
+         delivery AS ( \
+           DELETE FROM checkout_data.webhook_deliveries d \
+           USING event e \
+           JOIN checkout_data.webhook_endpoints p ON p.organization_id = e.organization_id AND p.environment = e.environment \
+           WHERE d.organization_id = e.organization_id AND d.environment = e.environment \
+             AND d.webhook_endpoint_id = p.webhook_endpoint_id \
+             AND d.checkout_session_id = e.checkout_session_id AND d.sequence = e.sequence) \
+         SELECT FROM event"
+    )
 );
 statement!(
     PURGE_DELIVERIES,
@@ -150,7 +176,13 @@ pub fn purge(batch: i32, retention: Option<TimeDelta>, now: DateTime<Utc>) -> Re
     let mut most = PURGE_KEYS.with(|statement| before(statement, now))?;
     if let Some(retention) = retention {
         most = most.max(PURGE_EVENTS.with(|statement| before(statement, now - retention))?);
-        most = most.max(PURGE_FANNED_OUT.with(|statement| before(statement, now - retention))?);
+        let arguments = [datum::timestamp(now - retention).into(), batch.into()];
+        let locked = LOCK_FANNED_OUT.with(|statement| statement.texts(&arguments))?;
+        if !locked.is_empty() {
+            let arguments = [datum::timestamp(now - retention).into(), locked.clone().into()];
+            PURGE_FANNED_OUT.with(|statement| statement.count(&arguments))?;
+            most = most.max(locked.len());
+        }
     }
     most = most.max(PURGE_DELIVERIES.with(|statement| before(statement, now - KEEP_DELETED))?);
     PURGE_ENDPOINTS.with(|statement| statement.count(&[datum::timestamp(now - KEEP_DELETED).into()]))?;

@@ -2,6 +2,7 @@
 
 pub mod api_keys;
 pub mod deliveries;
+pub mod delivery_lists;
 pub mod endpoints;
 pub mod events;
 mod fan_out;

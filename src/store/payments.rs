@@ -6,14 +6,13 @@ use pgrx::datum::TimestampWithTimeZone;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::fan_out::{fan_out, has_endpoints};
+use super::fan_out::{fan_out, has_endpoints, notified};
 use super::sessions::key;
 use super::statement::statement;
 use crate::datum::{self, Payment};
 use crate::domain::payment::{self, Known, PaymentStatus, Rejection, Settlement};
 use crate::domain::status::Status;
 use crate::domain::{Error, Result};
-use crate::notify;
 use crate::tenant::Tenant;
 
 statement!(
@@ -160,7 +159,9 @@ statement!(
        LEFT JOIN (SELECT p.payment, (p.payment).payment_id FROM payment p) AS p \
          ON e.event_type <> 'checkout.session.expired'",
         fan_out!(),
-        "SELECT checkout_data.payment_of(p.payment, false) FROM payment p"
+        "SELECT checkout_data.payment_of(p.payment, false), ",
+        notified!(),
+        " FROM payment p"
     )
 );
 
@@ -195,9 +196,6 @@ pub fn settle(
         datum::timestamp(session_updated_at).into(),
         events.into(),
     ];
-    if !settlement.events.is_empty() {
-        notify::deliveries_due();
-    }
     SETTLE.with(|statement| statement.composite(&arguments))?.ok_or_else(|| taken(details.payment_id))
 }
 

@@ -6,7 +6,7 @@ use pgrx::datum::TimestampWithTimeZone;
 use pgrx::spi::{SpiHeapTupleData, SpiResult};
 use uuid::Uuid;
 
-use super::fan_out::{fan_out, has_endpoints};
+use super::fan_out::{fan_out, has_endpoints, notified};
 use super::statement::{Argument, statement};
 use crate::datum::{self, Jsonb, PublicSession, Session};
 use crate::domain::money::{self, Currency};
@@ -15,7 +15,6 @@ use crate::domain::session::{NewSession, Request};
 use crate::domain::status::Status;
 use crate::domain::view::SessionView;
 use crate::domain::{Error, Result};
-use crate::notify;
 use crate::tenant::{Caller, Tenant};
 
 /// The names of a tenant's session, as every statement's first parameters.
@@ -304,7 +303,9 @@ statement!(
          CASE WHEN NOT e.fanned_out THEN $4 END, e.fanned_out \
        FROM expired e",
         fan_out!(),
-        "SELECT checkout_data.session_at(e.session, $4, false, NULL) FROM expired e"
+        "SELECT checkout_data.session_at(e.session, $4, false, NULL), ",
+        notified!(),
+        " FROM expired e"
     )
 );
 
@@ -314,7 +315,6 @@ pub fn expire(tenant: Tenant, id: Uuid, session: &payment::Session, now: DateTim
     let happened_at = if session.overdue(now) { session.deadline() } else { now };
     let arguments =
         [organization_id, environment, key, datum::timestamp(now).into(), datum::timestamp(happened_at).into()];
-    notify::deliveries_due();
     EXPIRE.with(|statement| statement.composite(&arguments))?.ok_or(Error::SessionNotFound { checkout_session_id: id })
 }
 

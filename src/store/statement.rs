@@ -53,6 +53,12 @@ pub(super) fn with_latest_snapshot<R>(read: impl FnOnce() -> R) -> R {
     result
 }
 
+/// A bound for a `LIMIT` within that of a parameter: to the planner, a parameter is a tenth of all rows. Few different ones,
+/// for each is a plan of its own.
+pub(super) fn at_most(limit: i32) -> i32 {
+    [1, 10, 100].into_iter().find(|bound| limit <= *bound).unwrap_or(1_000)
+}
+
 impl Statement {
     pub const fn new(access: Access, sql: &'static str) -> Self {
         Self { sql: Cow::Borrowed(sql), access, plan: OnceCell::new() }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use pgrx::bgworkers::BackgroundWorker;
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::CaughtError;
@@ -34,6 +34,8 @@ enum Sweep {
     Claimed(TimeDelta),
     /// More may be due than was done.
     More,
+    /// Nothing more is due, and it is time to purge.
+    PurgeDue,
     Swept {
         next: i64,
         purged: bool,
@@ -66,7 +68,12 @@ pub extern "C-unwind" fn checkout_sessions_worker_main(argument: pg_sys::Datum) 
         process::report_activity(pg_sys::BackendState::STATE_RUNNING, c"expiring checkout sessions");
         let now = registry::now();
         let after = |span: TimeDelta| now + span.num_microseconds().unwrap_or(0);
-        match sweep_or_note(database) {
+        let mut sweep = in_transaction(database, expire);
+        if matches!(sweep, Sweep::PurgeDue) {
+            // Apart, so that nobody waits for it who pays a session that was about to expire.
+            sweep = in_transaction(database, purge);
+        }
+        match sweep {
             Sweep::Absent => {
                 registry::forget(database);
                 break;
@@ -75,7 +82,7 @@ pub extern "C-unwind" fn checkout_sessions_worker_main(argument: pg_sys::Datum) 
                 registry::postpone(database, after(pause));
                 break;
             }
-            Sweep::More => {
+            Sweep::More | Sweep::PurgeDue => {
                 registry::end_sweep(database, now, false);
             }
             Sweep::Swept { next, purged } => {
@@ -98,9 +105,9 @@ unsafe extern "C-unwind" fn at_exit(_code: std::ffi::c_int, argument: pg_sys::Da
 
 /// One transaction's worth of work. An error is noted for `worker_status()`, and ends the process: the launcher starts
 /// another, later each time.
-fn sweep_or_note(database: pg_sys::Oid) -> Sweep {
+fn in_transaction(database: pg_sys::Oid, work: fn(pg_sys::Oid) -> Result<Sweep>) -> Sweep {
     let swept = BackgroundWorker::transaction(move || {
-        PgTryBuilder::new(move || report::or_raise(sweep(database)))
+        PgTryBuilder::new(move || report::or_raise(if_free(database, work)))
             .catch_others(move |error| {
                 let (CaughtError::PostgresError(report)
                 | CaughtError::ErrorReport(report)
@@ -115,39 +122,51 @@ fn sweep_or_note(database: pg_sys::Oid) -> Sweep {
     swept
 }
 
-fn sweep(database: pg_sys::Oid) -> Result<Sweep> {
+fn if_free(database: pg_sys::Oid, work: fn(pg_sys::Oid) -> Result<Sweep>) -> Result<Sweep> {
     if !database_is_free(database) {
         return Ok(Sweep::Claimed(CLAIMED_RETRY));
     }
     match lock_extension() {
-        Locked::Absent => return Ok(Sweep::Absent),
-        Locked::Busy => return Ok(Sweep::Claimed(LOCKED_RETRY)),
-        Locked::Yes => {}
+        Locked::Absent => Ok(Sweep::Absent),
+        Locked::Busy => Ok(Sweep::Claimed(LOCKED_RETRY)),
+        Locked::Yes => as_worker_role(|| work(database)),
     }
-    as_worker_role(move || {
-        let batch = gucs::WORKER_BATCH_SIZE.get();
-        let full = usize::try_from(batch).unwrap_or(1);
-        let now = datum::now();
-        let expired = maintenance::expire_due(batch, now)?;
-        let noticed = maintenance::notice_due(batch, now)?;
-        if expired.max(noticed) >= full {
-            return Ok(Sweep::More);
-        }
-        let retention = retention();
-        let purged_at = datum::from_micros(registry::last_purge_at(database));
-        let purging = purged_at + PURGE_EVERY <= now;
-        if purging && maintenance::purge(batch, retention, now)? >= full {
-            return Ok(Sweep::More);
-        }
-        let purged_at = if purging { now } else { purged_at };
-        uses::write_uses()?;
-        let next = maintenance::next_due(retention)?;
-        // What is still due is locked by somebody: that row waits, and no other.
-        let due = next.session.map(|due| if due <= now { now + LOCKED_RETRY } else { due });
-        let purge = next.purge.map(|purge| purge.max(purged_at + PURGE_EVERY));
-        let next = due.into_iter().chain(purge).min().map_or(registry::NEVER, datum::micros);
-        Ok(Sweep::Swept { next, purged: purging })
-    })
+}
+
+/// How many rows are as many as may be changed at once.
+fn full() -> usize {
+    usize::try_from(gucs::WORKER_BATCH_SIZE.get()).unwrap_or(1)
+}
+
+fn expire(database: pg_sys::Oid) -> Result<Sweep> {
+    let (batch, now) = (gucs::WORKER_BATCH_SIZE.get(), datum::now());
+    let expired = maintenance::expire_due(batch, now)?;
+    let noticed = maintenance::notice_due(batch, now)?;
+    if expired.max(noticed) >= full() {
+        return Ok(Sweep::More);
+    }
+    uses::write_uses()?;
+    let purged_at = datum::from_micros(registry::last_purge_at(database));
+    if purged_at + PURGE_EVERY <= now { Ok(Sweep::PurgeDue) } else { until_next(purged_at, false) }
+}
+
+fn purge(_: pg_sys::Oid) -> Result<Sweep> {
+    let now = datum::now();
+    if maintenance::purge(gucs::WORKER_BATCH_SIZE.get(), retention(), now)? >= full() {
+        return Ok(Sweep::More);
+    }
+    until_next(now, true)
+}
+
+/// When there is something to do again.
+fn until_next(purged_at: DateTime<Utc>, purged: bool) -> Result<Sweep> {
+    let now = datum::now();
+    let next = maintenance::next_due(retention())?;
+    // What is still due is locked by somebody: that row waits, and no other.
+    let due = next.session.map(|due| if due <= now { now + LOCKED_RETRY } else { due });
+    let purge = next.purge.map(|purge| purge.max(purged_at + PURGE_EVERY));
+    let next = due.into_iter().chain(purge).min().map_or(registry::NEVER, datum::micros);
+    Ok(Sweep::Swept { next, purged })
 }
 
 /// How long delivered events are kept; `None` for ever.

@@ -1,0 +1,120 @@
+//! Lists of deliveries to webhook endpoints, and of attempts.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::statement::statement;
+use crate::datum::{self, WebhookAttempt, WebhookDelivery};
+use crate::domain::Result;
+use crate::domain::event::EventId;
+use crate::tenant::Tenant;
+
+statement!(
+    LIST,
+    Read,
+    "SELECT checkout_data.delivery_of(d, o.event_type, o.endpoint IS NOT NULL, p.disabled_at IS NULL, $4) \
+     FROM checkout_data.webhook_deliveries d \
+     JOIN checkout_data.webhook_endpoints p \
+       ON p.organization_id = d.organization_id AND p.environment = d.environment \
+       AND p.webhook_endpoint_id = d.webhook_endpoint_id \
+     JOIN checkout_data.webhook_outbox o \
+       ON o.organization_id = d.organization_id AND o.environment = d.environment \
+       AND o.checkout_session_id = d.checkout_session_id AND o.sequence = d.sequence \
+     WHERE d.organization_id = $1 AND d.environment = $2 AND d.webhook_endpoint_id = $3 \
+       AND ($5 IS NULL OR $5 = CASE WHEN d.delivered_at IS NOT NULL THEN 'delivered' WHEN d.dead_at IS NOT NULL THEN 'dead' \
+         WHEN d.lease_token IS NOT NULL AND d.next_attempt_at > $4 THEN 'leased' \
+         WHEN p.disabled_at IS NULL THEN 'pending' ELSE 'paused' END) \
+       AND ($6 IS NULL OR (d.checkout_session_id, d.sequence) < ($6, $7)) \
+     ORDER BY d.checkout_session_id DESC, d.sequence DESC LIMIT $8"
+);
+
+/// The filters of a list of deliveries to an endpoint.
+pub struct Filter<'a> {
+    pub webhook_endpoint_id: Uuid,
+    pub status: Option<&'a str>,
+    pub starting_after: Option<EventId>,
+    pub page_size: i32,
+}
+
+/// Deliveries to an endpoint: of events of the newest session first.
+pub fn list(tenant: Tenant, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<WebhookDelivery>> {
+    let arguments = [
+        datum::uuid(tenant.organization_id).into(),
+        tenant.environment.as_str().into(),
+        datum::uuid(filter.webhook_endpoint_id).into(),
+        datum::timestamp(now).into(),
+        filter.status.into(),
+        filter.starting_after.as_ref().map(|event| datum::uuid(event.checkout_session_id)).into(),
+        filter.starting_after.as_ref().map(|event| event.sequence).into(),
+        filter.page_size.into(),
+    ];
+    LIST.with(|statement| statement.composites(&arguments))
+}
+
+statement!(
+    LIST_DEAD,
+    Read,
+    "SELECT dead.delivery FROM ( \
+       (SELECT checkout_data.delivery_of(d, o.event_type, o.endpoint IS NOT NULL, p.disabled_at IS NULL, d.dead_at) AS delivery, \
+          d.dead_at \
+        FROM checkout_data.webhook_deliveries d \
+        JOIN checkout_data.webhook_endpoints p \
+          ON p.organization_id = d.organization_id AND p.environment = d.environment \
+          AND p.webhook_endpoint_id = d.webhook_endpoint_id AND p.deleted_at IS NULL \
+        JOIN checkout_data.webhook_outbox o \
+          ON o.organization_id = d.organization_id AND o.environment = d.environment \
+          AND o.checkout_session_id = d.checkout_session_id AND o.sequence = d.sequence \
+        WHERE d.dead_at < COALESCE($3, 'infinity') AND ($1 IS NULL OR d.organization_id = $1) \
+          AND ($2 IS NULL OR d.webhook_endpoint_id = $2) \
+        ORDER BY d.dead_at DESC LIMIT $4) \
+       UNION ALL \
+       (SELECT ROW(checkout_data.event_id(o.organization_id, o.environment, o.checkout_session_id, o.sequence), NULL, \
+          o.event_type, o.organization_id, o.environment, o.checkout_session_id, 'dead', o.delivery_attempts, NULL, NULL, \
+          o.dead_at, NULL, NULL, o.last_error, o.created_at)::checkout.webhook_delivery, o.dead_at \
+        FROM checkout_data.webhook_outbox o \
+        WHERE o.dead_at < COALESCE($3, 'infinity') AND ($1 IS NULL OR o.organization_id = $1) AND $2 IS NULL \
+        ORDER BY o.dead_at DESC LIMIT $4)) AS dead \
+     ORDER BY dead.dead_at DESC LIMIT $4"
+);
+
+/// Dead deliveries of all organizations, or of one; to all endpoints and the consumers of claims, or to one. The last to die
+/// first.
+pub fn list_dead(
+    organization_id: Option<Uuid>,
+    webhook_endpoint_id: Option<Uuid>,
+    dead_before: Option<DateTime<Utc>>,
+    page_size: i32,
+) -> Result<Vec<WebhookDelivery>> {
+    let arguments = [
+        organization_id.map(datum::uuid).into(),
+        webhook_endpoint_id.map(datum::uuid).into(),
+        dead_before.map(datum::timestamp).into(),
+        page_size.into(),
+    ];
+    LIST_DEAD.with(|statement| statement.composites(&arguments))
+}
+
+statement!(
+    ATTEMPTS,
+    Read,
+    "SELECT checkout_data.attempt_of(a) \
+     FROM checkout_data.webhook_endpoints p \
+     JOIN checkout_data.webhook_attempts a \
+       ON a.organization_id = p.organization_id AND a.environment = p.environment \
+       AND a.webhook_endpoint_id = p.webhook_endpoint_id \
+     WHERE p.organization_id = $1 AND p.environment = $2 AND p.deleted_at IS NULL \
+       AND ($5 IS NULL OR p.webhook_endpoint_id = $5) AND a.checkout_session_id = $3 AND a.sequence = $4 \
+     ORDER BY a.recorded_at, a.webhook_endpoint_id, a.attempt"
+);
+
+/// The attempts to deliver an event, oldest first.
+pub fn attempts(event: &EventId, webhook_endpoint_id: Option<Uuid>) -> Result<Vec<WebhookAttempt>> {
+    let arguments = [
+        datum::uuid(event.organization_id).into(),
+        event.environment.into(),
+        datum::uuid(event.checkout_session_id).into(),
+        event.sequence.into(),
+        webhook_endpoint_id.map(datum::uuid).into(),
+    ];
+    ATTEMPTS.with(|statement| statement.composites(&arguments))
+}
