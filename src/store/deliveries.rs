@@ -30,6 +30,9 @@ impl Key {
     }
 }
 
+/// A claim that takes longer than this, and is not full, has met many deliveries that are blocked.
+const WADING: TimeDelta = TimeDelta::milliseconds(20);
+
 /// The nearest delivery before `c` to the same endpoint, of the same session, that is neither delivered nor dead. Looked for
 /// from the near end: all those far behind are finished.
 macro_rules! unfinished_before_c {
@@ -82,8 +85,9 @@ pub fn claim(
                FROM ({after} UNION ALL {before}) AS p, \
                  LATERAL ( \
                    SELECT c.ctid FROM checkout_data.webhook_deliveries c \
-                   WHERE c.webhook_endpoint_id = p.webhook_endpoint_id AND c.organization_id = p.organization_id \
-                     AND c.environment = p.environment AND c.next_attempt_at <= $1 \
+                   WHERE c.webhook_endpoint_id = p.webhook_endpoint_id \
+                     AND (c.organization_id, c.environment) IS NOT DISTINCT FROM (p.organization_id, p.environment) \
+                     AND c.next_attempt_at <= $1 \
                      AND COALESCE(({nearest}), true) \
                    ORDER BY c.next_attempt_at \
                    LIMIT GREATEST(0, $5 - cardinality(array_positions($6, p.webhook_endpoint_id))) \
@@ -121,7 +125,8 @@ pub fn claim(
         at_most = at_most(batch_size),
     );
     let requests = Statement::composed(Access::Write, sql).composites(&arguments)?;
-    if requests.len() < usize::try_from(batch_size).unwrap_or(0) {
+    // It has passed over many that it could not give out.
+    if requests.len() < usize::try_from(batch_size).unwrap_or(0) && datum::now() - now > WADING {
         DEFER.with(|statement| statement.count(&[datum::timestamp(now).into()]))?;
     }
     Ok(requests)
@@ -134,26 +139,36 @@ statement!(
     DEFER,
     Write,
     concat!(
-        "WITH blocked AS ( \
+        "WITH blocked AS MATERIALIZED ( \
            SELECT c.organization_id, c.environment, c.webhook_endpoint_id, c.checkout_session_id, c.sequence, \
-             e.next_attempt_at \
-           FROM checkout_data.webhook_endpoints p \
-           JOIN checkout_data.webhook_deliveries c \
-             ON c.webhook_endpoint_id = p.webhook_endpoint_id AND c.organization_id = p.organization_id \
-             AND c.environment = p.environment \
+             e.sequence AS before \
+           FROM checkout_data.webhook_endpoints p, \
+             LATERAL ( \
+               SELECT c.* FROM checkout_data.webhook_deliveries c \
+               WHERE c.webhook_endpoint_id = p.webhook_endpoint_id \
+                 AND (c.organization_id, c.environment) IS NOT DISTINCT FROM (p.organization_id, p.environment) \
+                 AND c.next_attempt_at <= $1 AND c.lease_token IS NULL \
+               ORDER BY c.next_attempt_at LIMIT 5000) AS c, \
+             LATERAL (",
+        unfinished_before_c!("e.sequence, e.next_attempt_at, e.lease_token"),
+        "    ) AS e \
+           WHERE p.disabled_at IS NULL AND p.deleted_at IS NULL AND e.next_attempt_at > $1 AND e.lease_token IS NULL \
+           LIMIT 5000), \
+         locked AS ( \
+           SELECT b.*, e.next_attempt_at FROM blocked b \
+           JOIN checkout_data.webhook_deliveries c USING (organization_id, environment, webhook_endpoint_id, \
+             checkout_session_id, sequence) \
            JOIN checkout_data.webhook_deliveries e \
-             ON e.organization_id = c.organization_id AND e.environment = c.environment \
-             AND e.webhook_endpoint_id = c.webhook_endpoint_id AND e.checkout_session_id = c.checkout_session_id \
-             AND e.sequence = (",
-        unfinished_before_c!("e.sequence"),
-        ") WHERE p.disabled_at IS NULL AND p.deleted_at IS NULL AND c.next_attempt_at <= $1 AND c.lease_token IS NULL \
-             AND e.next_attempt_at > $1 AND e.lease_token IS NULL \
-           LIMIT 1000 FOR NO KEY UPDATE OF c, e SKIP LOCKED) \
-         UPDATE checkout_data.webhook_deliveries d SET next_attempt_at = b.next_attempt_at \
-         FROM blocked b \
-         WHERE d.organization_id = b.organization_id AND d.environment = b.environment \
-           AND d.webhook_endpoint_id = b.webhook_endpoint_id AND d.checkout_session_id = b.checkout_session_id \
-           AND d.sequence = b.sequence"
+             ON e.organization_id = b.organization_id AND e.environment = b.environment \
+             AND e.webhook_endpoint_id = b.webhook_endpoint_id AND e.checkout_session_id = b.checkout_session_id \
+             AND e.sequence = b.before \
+           WHERE c.next_attempt_at <= $1 AND c.lease_token IS NULL AND e.next_attempt_at > $1 AND e.lease_token IS NULL \
+           FOR NO KEY UPDATE OF c, e SKIP LOCKED) \
+         UPDATE checkout_data.webhook_deliveries d SET next_attempt_at = l.next_attempt_at \
+         FROM locked l \
+         WHERE d.organization_id = l.organization_id AND d.environment = l.environment \
+           AND d.webhook_endpoint_id = l.webhook_endpoint_id AND d.checkout_session_id = l.checkout_session_id \
+           AND d.sequence = l.sequence"
     )
 );
 
