@@ -29,6 +29,50 @@ SELECT s.customer_id AS name, s.status, s.payment_status, s.payment_id, s.attemp
 FROM checkout_data.checkout_sessions s
 ORDER BY s.customer_id, s.created_at;
 
+-- Where events went: to endpoints, named by their descriptions, or to the consumer of the outbox.
+CREATE VIEW sent AS
+SELECT s.customer_id AS name, o.sequence, replace(o.event_type, 'checkout.session.', '') AS event, COALESCE(
+    CASE WHEN NOT o.fanned_out THEN 'consumer' END, p.description, CASE WHEN d.sequence IS NOT NULL THEN 'no endpoint' END, 'nobody') AS goes_to,
+    CASE WHEN COALESCE(d.delivered_at, o.delivered_at) IS NOT NULL THEN 'delivered' WHEN COALESCE(d.dead_at, o.dead_at) IS NOT NULL THEN 'dead'
+        WHEN COALESCE(d.lease_token, o.lease_token) IS NOT NULL THEN 'leased'
+        -- Whether it is put off for that long is the claims' business.
+        WHEN EXISTS (
+            SELECT FROM checkout_data.webhook_deliveries e
+            WHERE e.webhook_endpoint_id = d.webhook_endpoint_id AND e.checkout_session_id = d.checkout_session_id
+                AND e.sequence < d.sequence AND e.next_attempt_at IS NOT NULL) THEN 'waits'
+        WHEN COALESCE(d.next_attempt_at, o.next_attempt_at) <= clock_timestamp() THEN 'due'
+        WHEN COALESCE(d.next_attempt_at, o.next_attempt_at) IS NOT NULL THEN 'later' END AS state,
+    d.attempts, d.attempts_ever AS ever, p.deleted_at IS NOT NULL AS deleted
+FROM checkout_data.webhook_outbox o
+LEFT JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
+LEFT JOIN checkout_data.webhook_deliveries d USING (organization_id, environment, checkout_session_id, sequence)
+LEFT JOIN checkout_data.webhook_endpoints p USING (organization_id, environment, webhook_endpoint_id)
+ORDER BY 1, 2, 4;
+
+-- The endpoint of this name.
+CREATE FUNCTION endpoint(name text) RETURNS uuid LANGUAGE sql STABLE
+    AS $$ SELECT webhook_endpoint_id FROM checkout_data.webhook_endpoints WHERE description = name $$;
+
+-- Records an attempt, and says what the delivery is then, or why it is refused: messages have ids in them.
+CREATE FUNCTION attempt(event_id text, webhook_endpoint_id uuid, lease_token uuid, status_code integer) RETURNS text LANGUAGE plpgsql
+    AS $$
+    BEGIN
+        RETURN (checkout.record_webhook_attempt(event_id, webhook_endpoint_id, lease_token, status_code)).status;
+    EXCEPTION WHEN SQLSTATE 'PT404' OR SQLSTATE 'PT409' THEN
+        RETURN SQLSTATE;
+    END
+    $$;
+
+-- Deletes an endpoint, or says why that is refused.
+CREATE FUNCTION delete_idle(id uuid) RETURNS text LANGUAGE plpgsql
+    AS $$
+    BEGIN
+        RETURN 'deleted ' || (checkout.delete_webhook_endpoint(id)).description;
+    EXCEPTION WHEN SQLSTATE 'PT409' THEN
+        RETURN SQLSTATE;
+    END
+    $$;
+
 -- Lets the deadline of a session pass without the wait; a lease goes on.
 CREATE PROCEDURE let_deadline_pass(name text) LANGUAGE sql
     AS $$
@@ -52,6 +96,7 @@ CREATE PROCEDURE wait_for(what text) LANGUAGE plpgsql
 -- For teardown.
 CREATE PROCEDURE clear() LANGUAGE sql
     AS $$
-    TRUNCATE session, secret, checkout_data.api_keys, checkout_data.checkout_sessions CASCADE;
+    TRUNCATE session, secret, checkout_data.api_keys, checkout_data.checkout_sessions, checkout_data.webhook_endpoints,
+        checkout_data.webhook_deliveries CASCADE;
     UPDATE checkout_data.organizations SET reference_policy = 'none';
     $$;

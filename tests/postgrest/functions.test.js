@@ -106,6 +106,70 @@ test('list_webhook_events answers a list, to POST and to GET', async () => {
     }
 });
 
+test('a webhook endpoint is made, listed, changed, rolled and deleted', async () => {
+    const url = 'https://shop.example/hooks';
+    const made = await answer(shop.rpc('create_webhook_endpoint', { url, event_types: ['checkout.session.*'] }));
+    assert.equal(Array.isArray(made), false);
+    assert.deepEqual([made.url, made.event_types, made.enabled, made.organization_id, made.environment, made.created_by],
+        [url, ['checkout.session.*'], true, organizations.a, 'live', keys.secret.slice(0, 20)]);
+    assert.match(made.secret, /^whsec_/);
+    const { webhook_endpoint_id } = made;
+    try {
+        for (const options of [{}, READ_ONLY]) {
+            const listed = await answer(shop.rpc('list_webhook_endpoints', {}, options));
+            const [one] = listed.filter((endpoint) => endpoint.webhook_endpoint_id === webhook_endpoint_id);
+            assert.deepEqual([one.url, one.secret], [url, null]);
+            assert.deepEqual(await answer(otherShop.rpc('list_webhook_endpoints', {}, options)), []);
+        }
+        const changed = await answer(shop.rpc('update_webhook_endpoint', { webhook_endpoint_id, enabled: false, description: 'Ω' }));
+        assert.deepEqual([changed.enabled, changed.disabled_reason, changed.description, changed.url, changed.secret],
+            [false, 'requested', 'Ω', url, null]);
+        const rolled = await answer(shop.rpc('roll_webhook_secret', { webhook_endpoint_id, overlap: '1 hour' }));
+        assert.match(rolled.secret, /^whsec_/);
+        assert.notEqual(rolled.secret, made.secret);
+        assert.notEqual(rolled.previous_secret_expires_at, null);
+        for (const [name, parameters] of Object.entries({
+            update_webhook_endpoint: { enabled: true }, roll_webhook_secret: {}, delete_webhook_endpoint: {}, list_webhook_deliveries: {},
+        })) {
+            await refused(otherShop.rpc(name, { webhook_endpoint_id, ...parameters }), 404, 'PT404', /not found or access denied/);
+        }
+    } finally {
+        const deleted = await answer(shop.rpc('delete_webhook_endpoint', { webhook_endpoint_id }));
+        assert.deepEqual([deleted.webhook_endpoint_id, deleted.secret], [webhook_endpoint_id, null]);
+    }
+    await refused(shop.rpc('delete_webhook_endpoint', { webhook_endpoint_id }), 404, 'PT404');
+});
+
+test('a wrong webhook endpoint is refused', async () => {
+    for (const parameters of [
+        { url: 'http://shop.example' }, { url: 'https://10.0.0.1' }, { url: 'https://shop.example', event_types: [] },
+        { url: 'https://shop.example', event_types: ['invoice.paid'] }, { url: 'https://shop.example', body_format: 'xml' },
+        { url: 'https://shop.example', signature_scheme: 'none' },
+    ]) {
+        await refused(shop.rpc('create_webhook_endpoint', parameters), 400, '22023', /^argument "\w+" must/);
+    }
+    await refused(shop.rpc('create_webhook_endpoint', { url: null }), 400, '22004', /"url"/);
+});
+
+test('list_webhook_deliveries and list_webhook_attempts answer lists, to POST and to GET', async () => {
+    const { webhook_endpoint_id } = await answer(shop.rpc('create_webhook_endpoint', { url: 'https://shop.example/lists' }));
+    try {
+        const { session } = await paid();
+        for (const options of [{}, READ_ONLY]) {
+            const [delivery] = await answer(shop.rpc('list_webhook_deliveries', { webhook_endpoint_id, status: 'pending' }, options));
+            assert.deepEqual([delivery.checkout_session_id, delivery.event_type, delivery.status, delivery.delivery_attempts],
+                [session.checkout_session_id, 'checkout.session.completed', 'pending', 0]);
+            const { event_id } = delivery;
+            assert.deepEqual(await answer(shop.rpc('list_webhook_attempts', { event_id }, options)), []);
+            assert.deepEqual(await answer(shop.rpc('list_webhook_attempts', { event_id, webhook_endpoint_id }, options)), []);
+            await refused(otherShop.rpc('list_webhook_attempts', { event_id }, options), 404, 'PT404', /not found/);
+        }
+    } finally {
+        await refused(shop.rpc('delete_webhook_endpoint', { webhook_endpoint_id }), 409, 'PT409', /undelivered/);
+        await answer(shop.rpc('delete_webhook_endpoint', { webhook_endpoint_id, discard_undelivered: true }));
+    }
+});
+
 test('session_funnel answers figures, to POST and to GET', async () => {
     await paid();
     const hour = 3600_000;
@@ -211,6 +275,13 @@ test('a publishable key may do nothing else', async () => {
         record_payment: { ...payment, outcome: 'succeeded' },
         list_payments: id(session),
         list_webhook_events: {},
+        create_webhook_endpoint: { url: 'https://shop.example' },
+        list_webhook_endpoints: {},
+        update_webhook_endpoint: { webhook_endpoint_id: organizations.a },
+        delete_webhook_endpoint: { webhook_endpoint_id: organizations.a },
+        roll_webhook_secret: { webhook_endpoint_id: organizations.a },
+        list_webhook_deliveries: { webhook_endpoint_id: organizations.a },
+        list_webhook_attempts: { event_id: `evt_${'A'.repeat(48)}bA` },
         session_funnel: { created_after: '2026-01-01', created_before: '2026-02-01', bucket: 'month' },
     };
     for (const [name, parameters] of Object.entries(calls)) {
@@ -231,6 +302,13 @@ test('anybody may call public_checkout_session, and is refused everything else',
         record_payment: { ...id(session), payment_id: 'pay', outcome: 'succeeded' },
         list_payments: id(session),
         list_webhook_events: {},
+        create_webhook_endpoint: { url: 'https://shop.example' },
+        list_webhook_endpoints: {},
+        update_webhook_endpoint: { webhook_endpoint_id: organizations.a },
+        delete_webhook_endpoint: { webhook_endpoint_id: organizations.a },
+        roll_webhook_secret: { webhook_endpoint_id: organizations.a },
+        list_webhook_deliveries: { webhook_endpoint_id: organizations.a },
+        list_webhook_attempts: { event_id: `evt_${'A'.repeat(48)}bA` },
         session_funnel: { created_after: '2026-01-01', created_before: '2026-02-01', bucket: 'month' },
         current_organization_id: {},
         current_environment: {},

@@ -29,6 +29,17 @@ BY_SESSION = {
     "list_checkout_sessions(starting_after => %s, page_size => 100)": "failed",
     "public_checkout_session(%s, 'cs_secret_')": "open",
 }
+# What takes the id of a webhook endpoint.
+BY_ENDPOINT = [
+    "update_webhook_endpoint(%s)",
+    "update_webhook_endpoint(%s, url => 'https://thief.example', enabled => true)",
+    "roll_webhook_secret(%s)",
+    "roll_webhook_secret(%s, '0')",
+    "delete_webhook_endpoint(%s)",
+    "delete_webhook_endpoint(%s, discard_undelivered => true)",
+    "list_webhook_deliveries(%s)",
+    "list_webhook_deliveries(%s, 'pending', 100)",
+]
 # What takes a text of which only another tenant has one.
 BY_TEXT = {
     "list_checkout_sessions(reference => %s)": "complete_reference",
@@ -78,6 +89,36 @@ def session_attacks():
                         lambda me, t=tenant, s=state: like(me.lab.targets[t][s]),
                     ),
                 )
+
+
+def endpoint_attacks():
+    for call in BY_ENDPOINT:
+        for tenant in VICTIMS:
+            for who in INTRUDERS:
+                yield Attack(
+                    f"{call} for the endpoint of {tenant}",
+                    who,
+                    guesses(
+                        f"SELECT * FROM checkout.{call}",
+                        lambda me, t=tenant: me.lab.targets[t]["endpoint"],
+                        lambda me: str(uuid.uuid4()),
+                    ),
+                )
+    for tenant in VICTIMS:
+        for who in ("B's secret key", "B's role"):
+            yield Attack(f"attempts at an own event to the endpoint of {tenant}", who, own_event_to(tenant))
+
+
+def own_event_to(tenant):
+    def action(me):
+        if me.key:
+            me.show_key()
+        event = me.home["event"]
+        me.said.append(event)
+        statement = f"SELECT * FROM checkout.list_webhook_attempts('{event}', %s)"
+        same_answers(me, statement, me.lab.targets[tenant]["endpoint"], str(uuid.uuid4()))
+
+    return action
 
 
 def like(session):
@@ -275,6 +316,10 @@ def event_attacks():
             "ack_webhook_events(ARRAY[%s], gen_random_uuid())",
             "nack_webhook_event(%s, gen_random_uuid())",
             "redeliver_webhook_events(ARRAY[%s])",
+            "redeliver_webhook_events(ARRAY[%s], status => 'dead')",
+            "record_webhook_attempt(%s, gen_random_uuid(), gen_random_uuid(), 200)",
+            "release_webhook_delivery(%s, gen_random_uuid(), gen_random_uuid())",
+            "list_webhook_attempts(%s)",
         ):
             yield Attack(
                 call,
@@ -301,11 +346,18 @@ def page_after(make, tenant):
         existing = me.lab.targets[tenant]["event"]
         unknown = event_id(str(uuid.uuid4()), str(uuid.uuid4()), 1, b"l")
         same_answers(me, "SELECT * FROM checkout.list_webhook_events(starting_after => %s)", existing, unknown)
+        me.do("SELECT * FROM checkout.list_webhook_attempts(%s)", event)
+        same_answers(me, "SELECT * FROM checkout.list_webhook_attempts(%s)", existing, unknown)
+        own = me.home["endpoint"]
+        me.do("SELECT * FROM checkout.list_webhook_deliveries(%s, starting_after => %s)", own, event)
+        statement = f"SELECT * FROM checkout.list_webhook_deliveries('{own}', starting_after => %s)"
+        same_answers(me, statement, existing, unknown)
 
     return action
 
 
 def attacks():
     yield from session_attacks()
+    yield from endpoint_attacks()
     yield from text_attacks()
     yield from event_attacks()

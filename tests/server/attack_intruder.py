@@ -201,5 +201,12 @@ def goals(target):
     yield "SELECT * FROM checkout.begin_payment(%s, 'p1')", target["open"]
     yield "SELECT * FROM checkout.record_payment(%s, 'p1', 'failed')", target["open"]
     yield "SELECT * FROM checkout.recover_checkout_session(%s)", target["expired"]
+    yield ("SELECT * FROM checkout.list_webhook_endpoints()",)
+    yield "SELECT * FROM checkout.list_webhook_deliveries(%s, page_size => 100)", target["endpoint"]
+    yield "SELECT * FROM checkout.list_webhook_attempts(%s)", target["event"]
+    yield "SELECT * FROM checkout.update_webhook_endpoint(%s, url => 'https://thief.example')", target["endpoint"]
+    yield "SELECT * FROM checkout.roll_webhook_secret(%s)", target["endpoint"]
+    yield ("SELECT * FROM checkout.create_webhook_endpoint('https://thief.example')",)
+    yield "SELECT * FROM checkout.delete_webhook_endpoint(%s, discard_undelivered => true)", target["endpoint"]
     yield ("SELECT * FROM checkout_data.checkout_sessions",)
     yield ("UPDATE checkout_data.checkout_sessions SET status = 'expired'",)

@@ -12,8 +12,25 @@ from typing import Callable, NamedTuple
 from attack_intruder import INTRUDERS, TENANTS, Intruder
 
 ROLES = ["web", "shop_b", "browser_a", "plain", "gateway", "authenticator"]
-TABLES = ["organizations", "api_keys", "checkout_sessions", "idempotency_keys", "payments", "webhook_outbox"]
+TABLES = [
+    "organizations",
+    "api_keys",
+    "checkout_sessions",
+    "idempotency_keys",
+    "payments",
+    "webhook_outbox",
+    "webhook_endpoints",
+    "webhook_deliveries",
+    "webhook_attempts",
+]
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def time_of(table):
+    """The column that says when a row was written."""
+    return "recorded_at" if table == "webhook_attempts" else "created_at"
+
+
 # What everybody may do, and for whom.
 RIGHTS = """
     SELECT concat(
@@ -111,7 +128,8 @@ class Lab:
         )
 
     def fill(self, tenant):
-        """Sessions in every state, with payments, events and idempotency keys, each text with the tenant's canary."""
+        """Sessions in every state, with payments, events and idempotency keys, and a webhook endpoint that answers with
+        errors; each text with the tenant's canary."""
         word, (name, environment) = canary(tenant), tenant.split()
         texts = [
             "title",
@@ -136,6 +154,8 @@ class Lab:
                 cursor.execute(f"SELECT * FROM checkout.{function}({named})", list(arguments.values()))
                 return cursor.fetchone()
 
+            endpoint = call("create_webhook_endpoint", url=f"https://{name}.example/{word}", description=word)
+            target["endpoint"] = endpoint["webhook_endpoint_id"]
             for state in ("open", "processing", "complete", "failed", "expired"):
                 session = call(
                     "create_checkout_session",
@@ -182,9 +202,16 @@ class Lab:
                     call("expire_checkout_session", checkout_session_id=target[state])
             connection.commit()
         target["event"] = self.db.value(
-            "SELECT checkout_data.event_id(o) FROM checkout_data.webhook_outbox o WHERE checkout_session_id = %s"
-            " LIMIT 1",
+            "SELECT checkout_data.event_id(organization_id, environment, checkout_session_id, sequence)"
+            " FROM checkout_data.webhook_outbox WHERE checkout_session_id = %s LIMIT 1",
             target["complete"],
+        )
+        self.db.sql(
+            "SELECT checkout.record_webhook_attempt(event_id, webhook_endpoint_id, lease_token, 500, %s, response_body => %s)"
+            " FROM checkout.claim_webhook_deliveries() WHERE webhook_endpoint_id = %s",
+            word,
+            word,
+            target["endpoint"],
         )
         return target
 
@@ -196,10 +223,14 @@ class Lab:
                WHERE organization_id = %s AND environment = %s
                UNION ALL
                SELECT encode(client_secret_key::bytea, 'hex') FROM checkout_data.organizations
-               WHERE organization_id = %s""",
+               WHERE organization_id = %s
+               UNION ALL
+               SELECT secret FROM checkout_data.webhook_endpoints WHERE organization_id = %s AND environment = %s""",
             target["organization_id"],
             environment,
             target["organization_id"],
+            target["organization_id"],
+            environment,
         )
         clients = [target[f"{state} secret"] for state in ("open", "processing", "complete", "failed", "expired")]
         return [canary(tenant), f"canary_{name}_", *(row["secret"] for row in stored), *clients]
@@ -212,7 +243,7 @@ class Lab:
             row = "to_jsonb(t) - '{last_used_at}'::text[]"
             environment = "'-'" if table == "organizations" else "t.environment::text"
             parts.append(
-                f"SELECT t.organization_id, {environment} AS environment, t.created_at, '{table}' || ({row})::text AS"
+                f"SELECT t.organization_id, {environment} AS environment, t.{time_of(table)} AS created_at, '{table}' || ({row})::text AS"
                 f" text FROM checkout_data.{table} t"
             )
         rows = self.ask(
@@ -256,8 +287,9 @@ class Lab:
             ]
             blunders += [(attack.name, attack.who, what) for what in intruder.blunders]
             if after != before:
-                # Sessions of somebody's own: with them the lists would become longer from attack to attack.
-                for table in ("webhook_outbox", "idempotency_keys", "payments", "checkout_sessions"):
+                # Sessions and endpoints of somebody's own: with them the lists would become longer from attack to attack.
+                self.ask("DELETE FROM checkout_data.webhook_endpoints WHERE created_at >= %s", self.baseline)
+                for table in ("webhook_deliveries", "webhook_outbox", "idempotency_keys", "payments", "checkout_sessions"):
                     self.ask(
                         f"""DELETE FROM checkout_data.{table} WHERE checkout_session_id IN (
                         SELECT checkout_session_id FROM checkout_data.checkout_sessions WHERE created_at >= %s)""",

@@ -38,6 +38,10 @@ FUNCTIONS = [
     "current_setting",
     "num_nonnulls",
     "percentile_cont",
+    "to_jsonb",
+    "cardinality",
+    "array_positions",
+    "bool_or",
 ]
 OWN_FUNCTIONS = {
     "redirect_url": "text, uuid",
@@ -50,6 +54,10 @@ OWN_FUNCTIONS = {
     "gateway_access": "",
     "admin_access": "",
     "session_at": "anyelement, timestamptz, boolean, text",
+    "endpoint_of": "anyelement, text",
+    "delivery_of": "anyelement, text, boolean, boolean, timestamptz",
+    "deliveries_status": "record, timestamptz",
+    "event_type_matches": "text[], text",
 }
 OPERATORS = {
     "=": ["uuid", "text", "timestamptz", "integer", "bytea"],
@@ -73,6 +81,10 @@ TYPES = [
     "checkout_session",
     "payment",
     "webhook_event",
+    "webhook_endpoint",
+    "webhook_delivery",
+    "webhook_attempt",
+    "webhook_secret",
     "api_key",
     "environment",
     "session_status",

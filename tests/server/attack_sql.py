@@ -1,6 +1,6 @@
 """Attacks by SQL: tables touched directly, functions of others, and settings that change how a statement runs."""
 
-from attack_lab import Attack, TABLES
+from attack_lab import Attack, TABLES, time_of
 
 LIST = "SELECT * FROM checkout.list_checkout_sessions(page_size => 100)"
 ON_TABLES = {
@@ -14,7 +14,7 @@ ON_TABLES = {
     "TABLE": "TABLE {t}",
     "INSERT": "INSERT INTO {t} SELECT * FROM {t}",
     "INSERT DEFAULT": "INSERT INTO {t} DEFAULT VALUES",
-    "UPDATE": "UPDATE {t} SET created_at = created_at",
+    "UPDATE": "UPDATE {t} SET {at} = {at}",
     "DELETE": "DELETE FROM {t}",
     "TRUNCATE": "TRUNCATE {t} CASCADE",
     "MERGE": "MERGE INTO {t} USING (SELECT 1) AS s ON true WHEN MATCHED THEN DELETE",
@@ -23,7 +23,7 @@ ON_TABLES = {
     "COPY FROM PROGRAM": "COPY {t} FROM PROGRAM 'true'",
     "COPY TO a file": "COPY {t} TO '/tmp/loot'",
     "LOCK": "BEGIN; LOCK TABLE {t} IN ACCESS EXCLUSIVE MODE",
-    "EXPLAIN": "EXPLAIN SELECT * FROM {t} WHERE created_at > '2020-01-01'",
+    "EXPLAIN": "EXPLAIN SELECT * FROM {t} WHERE {at} > '2020-01-01'",
     "EXPLAIN ANALYZE": "EXPLAIN ANALYZE SELECT * FROM {t}",
     "CREATE TRIGGER": (
         "CREATE TRIGGER spy AFTER INSERT ON {t} FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()"
@@ -37,8 +37,8 @@ ON_TABLES = {
     "LIKE": "CREATE TABLE $OWN.twin (LIKE {t} INCLUDING ALL)",
     "PARTITION": "CREATE TABLE $OWN.part PARTITION OF {t} DEFAULT",
     "REFERENCES": "CREATE TABLE $OWN.probe (organization_id uuid REFERENCES {t})",
-    "INDEX": "CREATE INDEX ON {t} (created_at)",
-    "STATISTICS": "CREATE STATISTICS $OWN.spy ON organization_id, created_at FROM {t}",
+    "INDEX": "CREATE INDEX ON {t} ({at})",
+    "STATISTICS": "CREATE STATISTICS $OWN.spy ON organization_id, {at} FROM {t}",
     "ANALYZE": "ANALYZE VERBOSE {t}",
     "VACUUM": "VACUUM VERBOSE {t}",
     "CLUSTER": "CLUSTER {t}",
@@ -103,6 +103,7 @@ WHOLE = {
     "grant_access": "SELECT checkout.grant_access('$ROLE', 'admin')",
     "revoke_access": "SELECT checkout.revoke_access('shop_a', 'secret')",
     "LISTEN": "LISTEN checkout_sessions; SELECT pg_notify('checkout_sessions', 'x')",
+    "LISTEN for webhooks": "LISTEN checkout_sessions_webhooks; SELECT pg_notify('checkout_sessions_webhooks', 'x')",
 }
 # What lets a role do more than its access says: functions of the other accesses, and those that nobody calls.
 FORBIDDEN = [
@@ -120,6 +121,12 @@ FORBIDDEN = [
     "checkout.outbox_status()",
     "checkout.claim_webhook_events()",
     "checkout.claim_webhook_events(organization_id => '$VICTIM')",
+    "checkout.claim_webhook_deliveries()",
+    "checkout.claim_webhook_deliveries(1000, '12 hours', 1000)",
+    "checkout.next_webhook_attempt_at()",
+    "checkout.list_dead_webhook_deliveries()",
+    "checkout.list_dead_webhook_deliveries('$VICTIM')",
+    "checkout.redeliver_webhook_events(created_after => '2020-01-01')",
     "checkout.expire_due_checkout_sessions()",
     "checkout_data.wake_worker()",
     "checkout_data.secret_organization_id()",
@@ -130,8 +137,13 @@ FORBIDDEN = [
     "checkout_data.gateway_access()",
     "checkout_data.effective_status('open', now(), now())",
     "checkout_data.organizations_changed()",
+    "checkout_data.webhook_headers('standard', 'e', '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD', NULL, now())",
+    "checkout_data.event_type_matches('{*}', 'checkout.session.completed')",
+    "checkout_data.event_body_as('lomi', 'e', 'checkout.session.completed', now(), '{}', true)",
 ]
 SETTINGS = [
+    "checkout_sessions.webhook_notify = off",
+    "checkout_sessions.webhook_allowed_ranges = '0.0.0.0/0'",
     "row_security = off",
     "force_parallel_mode = on",
     "force_parallel_mode = regress",
@@ -203,7 +215,7 @@ def with_setting(setting):
 def attacks():
     for table in TABLES:
         for verb, statement in ON_TABLES.items():
-            yield Attack(f"{verb} on {table}", "B's role", runs(statement.format(t=f"checkout_data.{table}")))
+            yield Attack(f"{verb} on {table}", "B's role", runs(statement.format(t=f"checkout_data.{table}", at=time_of(table))))
     for what, statement in WHOLE.items():
         for who in ("anonymous", "B's role"):
             yield Attack(what, who, runs(statement))

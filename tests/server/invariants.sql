@@ -1,19 +1,25 @@
 -- What must hold whenever one looks: a row for each violation, so none.
 -- To be run by a superuser, who sees every tenant. Events that were delivered outbox_retention ago may be purged: only
 -- sessions that changed since then have to have all of theirs.
-WITH session AS (
+WITH retention (minutes) AS (
+    SELECT COALESCE((SELECT setting::integer FROM pg_settings WHERE name = 'checkout_sessions.outbox_retention'), 30 * 24 * 60)
+), session AS (
     SELECT s.*,
         retention.minutes < 0 OR s.updated_at > now() - retention.minutes * interval '1 minute' AS has_all_events
-    FROM checkout_data.checkout_sessions s,
-        (SELECT COALESCE((SELECT setting::integer FROM pg_settings WHERE name = 'checkout_sessions.outbox_retention'), 30 * 24 * 60)
-        ) AS retention (minutes)
+    FROM checkout_data.checkout_sessions s, retention
 ), event AS (
     SELECT o.*, substring(o.event_type FROM 'checkout\.session\.(.*)') AS kind FROM checkout_data.webhook_outbox o
 ), events AS (
     SELECT organization_id, environment, checkout_session_id,
         count(*) AS count, max(sequence) AS last,
         array_agg(kind) FILTER (WHERE kind IN ('completed', 'expired', 'failed')) AS terminal
-    FROM event GROUP BY 1, 2, 3
+    FROM event WHERE endpoint IS NULL GROUP BY 1, 2, 3
+), delivery AS (
+    SELECT d.*,
+        (SELECT array_agg(a.attempt::integer ORDER BY a.attempt) FROM checkout_data.webhook_attempts a
+         WHERE (a.organization_id, a.environment, a.webhook_endpoint_id, a.checkout_session_id, a.sequence)
+             = (d.organization_id, d.environment, d.webhook_endpoint_id, d.checkout_session_id, d.sequence)) AS numbers
+    FROM checkout_data.webhook_deliveries d
 ), payments AS (
     SELECT organization_id, environment, checkout_session_id,
         count(*) FILTER (WHERE status = 'succeeded') AS succeeded, min(created_at) AS first_created_at
@@ -101,6 +107,68 @@ WITH session AS (
     FROM session LEFT JOIN events USING (organization_id, environment, checkout_session_id)
     WHERE COALESCE(last, 0) > event_count
         OR has_all_events AND (COALESCE(count, 0), COALESCE(last, 0)) <> (event_count, event_count)
+
+    -- webhooks: what is about an endpoint has its id in the place of a session's
+    UNION ALL
+    SELECT 'event that is with the endpoints and with the consumer, or with neither', organization_id, environment,
+        checkout_session_id
+    FROM event
+    WHERE num_nonnulls(next_attempt_at, delivered_at, dead_at) <> CASE WHEN fanned_out THEN 0 ELSE 1 END
+        OR lease_token IS NOT NULL AND next_attempt_at IS NULL
+    UNION ALL
+    SELECT 'event about neither a session nor an endpoint, or about both', organization_id, environment, checkout_session_id
+    FROM event
+    WHERE (endpoint IS NULL) <> (kind IS NOT NULL) OR (endpoint IS NULL) <> (session_status IS NOT NULL)
+        OR endpoint ->> 'webhook_endpoint_id' <> checkout_session_id::text OR endpoint ? 'secret'
+        OR endpoint IS NOT NULL AND NOT fanned_out
+    UNION ALL
+    SELECT 'events of an endpoint do not go from 1 to event_count', p.organization_id, p.environment, p.webhook_endpoint_id
+    FROM retention, checkout_data.webhook_endpoints p
+    LEFT JOIN event e ON e.organization_id = p.organization_id AND e.environment = p.environment
+        AND e.checkout_session_id = p.webhook_endpoint_id
+    WHERE retention.minutes < 0 OR p.created_at > now() - retention.minutes * interval '1 minute'
+    GROUP BY p.organization_id, p.environment, p.webhook_endpoint_id
+    HAVING (count(e.sequence), COALESCE(max(e.sequence), 0)) <> (p.event_count, p.event_count)
+    UNION ALL
+    SELECT 'delivery of no event that is with the endpoints', d.organization_id, d.environment, d.checkout_session_id
+    FROM delivery d LEFT JOIN event e USING (organization_id, environment, checkout_session_id, sequence)
+    WHERE e.fanned_out IS NOT TRUE
+    UNION ALL
+    SELECT 'delivery to no endpoint of its tenant, or to that which it is about', d.organization_id, d.environment,
+        d.checkout_session_id
+    FROM delivery d LEFT JOIN checkout_data.webhook_endpoints p USING (organization_id, environment, webhook_endpoint_id)
+    WHERE p.url IS NULL OR d.webhook_endpoint_id = d.checkout_session_id
+    UNION ALL
+    SELECT 'delivery in no state, or in more than one', organization_id, environment, checkout_session_id
+    FROM delivery
+    WHERE num_nonnulls(next_attempt_at, delivered_at, dead_at) <> 1 OR lease_token IS NOT NULL AND next_attempt_at IS NULL
+    UNION ALL
+    SELECT 'delivery that ended without an attempt', organization_id, environment, checkout_session_id
+    FROM delivery
+    WHERE next_attempt_at IS NULL AND (attempts = 0 OR last_attempt_at IS DISTINCT FROM COALESCE(delivered_at, dead_at)
+        OR (delivered_at IS NOT NULL) <> (COALESCE(last_status_code, 0) BETWEEN 200 AND 299))
+    UNION ALL
+    SELECT 'delivery that is tried more than ten times', organization_id, environment, checkout_session_id
+    FROM delivery WHERE attempts > 10 OR attempts = 10 AND next_attempt_at IS NOT NULL OR attempts > attempts_ever
+    UNION ALL
+    SELECT 'attempts do not go from 1 to attempts_ever', organization_id, environment, checkout_session_id
+    FROM delivery WHERE COALESCE(numbers, '{}') <> ARRAY(SELECT generate_series(1, attempts_ever))
+    UNION ALL
+    SELECT 'delivery that went before the one before it', later.organization_id, later.environment, later.checkout_session_id
+    FROM delivery later JOIN delivery earlier USING (organization_id, environment, webhook_endpoint_id, checkout_session_id)
+    JOIN checkout_data.webhook_endpoints p USING (organization_id, environment, webhook_endpoint_id)
+    -- What is older than its endpoint was redelivered, and may come later.
+    WHERE earlier.sequence < later.sequence AND earlier.attempts_ever = 0 AND later.attempts_ever > 0
+        AND earlier.created_at >= p.created_at
+    UNION ALL
+    SELECT 'endpoint that is disabled without a reason, or for one that it does not have', organization_id, environment,
+        webhook_endpoint_id
+    FROM checkout_data.webhook_endpoints
+    WHERE (disabled_at IS NULL) <> (disabled_reason IS NULL) OR disabled_reason IN ('gone', 'failing') AND failing_since IS NULL
+    UNION ALL
+    SELECT 'endpoint without an organization', p.organization_id, p.environment, p.webhook_endpoint_id
+    FROM checkout_data.webhook_endpoints p LEFT JOIN checkout_data.organizations o USING (organization_id)
+    WHERE o.organization_id IS NULL
 
     -- references between rows
     UNION ALL

@@ -50,9 +50,10 @@ def test_what_intruders_want_is_there_to_be_had(lab):
         owner.raw("BEGIN")
         assert owner.raw(statement, *parameters), statement
         owner.raw("ROLLBACK")
-        # Figures, new sessions and new payments have no text of the tenant's.
+        # Figures, new sessions, new payments and new endpoints have no text of the tenant's.
         if not any(
-            name in statement for name in ("session_funnel", "create_checkout", "begin_payment", "record_payment")
+            name in statement
+            for name in ("session_funnel", "create_checkout", "begin_payment", "record_payment", "create_webhook")
         ):
             assert any("canary_alpha_live" in what for what in owner.breaches()), statement
     owner.heard.clear()
@@ -114,6 +115,8 @@ HOLES = {
             "get_checkout_session(%s) for a session of alpha live",
             "list_payments(%s) for a session of alpha live",
             "list_checkout_sessions(reference => %s) of alpha live",
+            "update_webhook_endpoint(%s) for the endpoint of alpha live",
+            "list_webhook_deliveries(%s) for the endpoint of alpha live",
         ],
     ),
     "a function without a search path": (
@@ -125,14 +128,19 @@ HOLES = {
     "tables without row-level security": (
         (
             "GRANT USAGE ON SCHEMA checkout_data TO shop_b; GRANT SELECT ON ALL TABLES IN SCHEMA checkout_data TO"
-            " shop_b; ALTER TABLE checkout_data.payments DISABLE ROW LEVEL SECURITY"
+            " shop_b; ALTER TABLE checkout_data.payments DISABLE ROW LEVEL SECURITY; ALTER TABLE"
+            " checkout_data.webhook_endpoints DISABLE ROW LEVEL SECURITY"
         ),
         (
             "REVOKE USAGE ON SCHEMA checkout_data FROM shop_b; REVOKE SELECT ON ALL TABLES IN SCHEMA checkout_data FROM"
-            " shop_b; ALTER TABLE checkout_data.payments ENABLE ROW LEVEL SECURITY; DROP VIEW own_shop_b.loot"
+            " shop_b; ALTER TABLE checkout_data.payments ENABLE ROW LEVEL SECURITY; ALTER TABLE"
+            " checkout_data.webhook_endpoints ENABLE ROW LEVEL SECURITY; DROP VIEW own_shop_b.loot"
         ),
         attack_sql,
-        [f"{verb} on payments" for verb in ("SELECT", "COPY TO", "query_to_xml", "pg_stats", "a view")],
+        [
+            *(f"{verb} on payments" for verb in ("SELECT", "COPY TO", "query_to_xml", "pg_stats", "a view")),
+            "SELECT on webhook_endpoints",
+        ],
     ),
     "a tenant that stays": (
         "ALTER ROLE web SET checkout_sessions.organization_id = %(bravo)s",
@@ -165,6 +173,9 @@ def test_a_hole_would_be_found(lab, hole):
             breaches, _ = lab.run(attacks)
         finally:
             cursor.execute(closed, values)
+            # Who came through has deleted it, and has another secret.
+            cursor.execute("UPDATE checkout_data.webhook_endpoints SET deleted_at = NULL")
+            lab.secrets = {tenant: lab.secrets_of(tenant) for tenant in lab.targets}
     assert {name for name, *_ in breaches} == set(names)
 
 

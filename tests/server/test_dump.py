@@ -3,7 +3,8 @@
 import pytest
 from conftest import AS_SERVER_USER, run
 
-TABLES = ["organizations", "api_keys", "checkout_sessions", "idempotency_keys", "payments", "webhook_outbox"]
+TABLES = ["organizations", "api_keys", "checkout_sessions", "idempotency_keys", "payments", "webhook_outbox", "webhook_endpoints",
+          "webhook_deliveries", "webhook_attempts"]
 
 
 def fill(db):
@@ -27,7 +28,36 @@ def fill(db):
             db.sql(f"SELECT checkout.{answer}", event["event_id"], event["lease_token"])
     db.sql("""UPDATE checkout_data.webhook_outbox SET dead_at = now(), next_attempt_at = NULL
               WHERE ctid = (SELECT ctid FROM checkout_data.webhook_outbox WHERE delivery_attempts = 0 LIMIT 1)""")
+    fill_webhooks(db)
     return db.create("1 second")
+
+
+def fill_webhooks(db):
+    """In the test environment, an endpoint with two secrets and one that is off; deliveries that are delivered, due later, dead,
+    leased and waiting, with their attempts."""
+    db.sql(f"ALTER ROLE {db.shop} SET checkout_sessions.environment = 'test'")
+    try:
+        url = "http://localhost:3000/hooks"
+        (endpoint,) = db.call("create_webhook_endpoint", url=url, description="Zoë", body_format="lomi")
+        (off,) = db.call("create_webhook_endpoint", url=f"{url}/off", signature_scheme="stripe")
+        db.call("update_webhook_endpoint", webhook_endpoint_id=off["webhook_endpoint_id"], enabled=False)
+        db.call("roll_webhook_secret", webhook_endpoint_id=endpoint["webhook_endpoint_id"])
+        for amount in (1, 2, 3, 4, 5):
+            session = db.create("1 hour", amount=amount)
+            db.call("expire_checkout_session", checkout_session_id=session)
+            if amount == 3:
+                db.sql("""WITH nine AS (
+                              UPDATE checkout_data.webhook_deliveries d SET attempts = 9, attempts_ever = 9
+                              WHERE checkout_session_id = %s AND webhook_endpoint_id = %s RETURNING d.*)
+                          INSERT INTO checkout_data.webhook_attempts
+                          SELECT organization_id, environment, webhook_endpoint_id, checkout_session_id, sequence, attempt, now(), 500
+                          FROM nine, generate_series(1, 9) AS attempt""", session, endpoint["webhook_endpoint_id"])
+    finally:
+        db.sql(f"ALTER ROLE {db.shop} RESET checkout_sessions.environment")
+    claimed = db.sql("SELECT * FROM checkout.claim_webhook_deliveries(batch_size => 4, lease => '1 hour')")
+    for amount, delivery in enumerate(claimed[:3], start=1):
+        db.sql("SELECT checkout.record_webhook_attempt(%s, %s, %s, %s, response_body => 'Zoë')", delivery["event_id"],
+               delivery["webhook_endpoint_id"], delivery["lease_token"], 204 if amount == 1 else 503)
 
 
 def contents(db):
@@ -42,13 +72,27 @@ def goes_on(db, due):
     db.server.configure(worker_enabled="on")
     db.wait_for(due)
     assert db.event_types(due) == ["expired"]
-    pending = db.value("SELECT pending FROM checkout.outbox_status()")
+    pending = db.value("SELECT pending FROM checkout.outbox_status() WHERE webhook_endpoint_id IS NULL")
     assert pending >= 4
     claimed = db.sql("SELECT body::json -> 'data' -> 'object' ->> 'customer_id' AS customer FROM checkout.claim_webhook_events()")
     assert 0 < len(claimed) <= pending and {event["customer"] for event in claimed} == {"c1"}
     assert db.call("list_checkout_sessions", reference="r1")[0]["customer_name"] == "Zoë"
+    webhooks_go_on(db)
     assert db.create("1 hour", idempotency_key="k2") != db.create("1 hour", idempotency_key="k3")
     db.expires_on_time()
+
+
+def webhooks_go_on(db):
+    """Endpoints sign with the secrets that they had, and each delivery is where it was: none was written by the restore."""
+    states = db.sql("""SELECT pending, leased, delivered, dead, enabled FROM checkout.outbox_status()
+                       WHERE webhook_endpoint_id IS NOT NULL ORDER BY enabled""")
+    assert [tuple(row.values()) for row in states] == [(5, 0, 0, 0, False), (2, 1, 1, 1, True)]
+    db.sql("UPDATE checkout_data.webhook_deliveries SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
+    claimed = db.sql("""
+        SELECT c.body, checkout.verify_webhook(c.headers, c.body, p.secret) AS new, checkout.verify_webhook(c.headers, c.body, p.previous_secret) AS old
+        FROM checkout.claim_webhook_deliveries() AS c JOIN checkout_data.webhook_endpoints p USING (webhook_endpoint_id)""")
+    assert [(row["new"], row["old"]) for row in claimed] == [(True, True)] * 3
+    assert db.value("SELECT count(*) FROM checkout_data.webhook_attempts WHERE response_body = 'Zoë'") == 3
 
 
 def connection(server):

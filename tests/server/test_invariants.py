@@ -5,9 +5,13 @@ from contextlib import closing
 import pytest
 from conftest import INVARIANTS
 
-SESSIONS, PAYMENTS, EVENTS, KEYS, API_KEYS = (
-    f"checkout_data.{table}" for table in ("checkout_sessions", "payments", "webhook_outbox", "idempotency_keys", "api_keys"))
-# What is found, and what is done to the row whose session has the title of the second word, or to the API key.
+SESSIONS, PAYMENTS, EVENTS, KEYS, API_KEYS, ENDPOINTS, DELIVERIES, ATTEMPTS = (
+    f"checkout_data.{table}" for table in (
+        "checkout_sessions", "payments", "webhook_outbox", "idempotency_keys", "api_keys", "webhook_endpoints",
+        "webhook_deliveries", "webhook_attempts"))
+NONE_OF_ITS_KIND = "event about neither a session nor an endpoint, or about both"
+# What is found, and what is done to the row whose session has the title of the second word, or to the API key; "sent" has
+# been delivered to an endpoint, "tried" not yet; "gone" is an endpoint that has been disabled, with an event that "other" has.
 FAULTS = [
     ("complete without exactly one succeeded payment", "paid", f"DELETE FROM {PAYMENTS}"),
     ("payment succeeded, and its session does not say so", "paid", f"UPDATE {PAYMENTS} SET amount = 11"),
@@ -38,6 +42,33 @@ FAULTS = [
     ("API key replaced by none of its kind", "key", f"UPDATE {API_KEYS} SET replaced_by = 'sk_live_000000000000'"),
     ("recovered from no expired session of its tenant", "open", f"UPDATE {SESSIONS} SET recovered_from = checkout_session_id"),
     ("session without an organization", "open", f"UPDATE {SESSIONS} SET organization_id = gen_random_uuid()"),
+    ("event that is with the endpoints and with the consumer, or with neither", "sent", f"UPDATE {EVENTS} SET next_attempt_at = now()"),
+    ("event that is with the endpoints and with the consumer, or with neither", "paid", f"UPDATE {EVENTS} SET next_attempt_at = NULL"),
+    (NONE_OF_ITS_KIND, "sent", f"UPDATE {EVENTS} SET endpoint = '{{}}'"),
+    (NONE_OF_ITS_KIND, "sent", f"UPDATE {EVENTS} SET session_status = NULL"),
+    (NONE_OF_ITS_KIND, "gone", f"UPDATE {EVENTS} SET event_type = 'checkout.session.expired'"),
+    (NONE_OF_ITS_KIND, "gone", f"UPDATE {EVENTS} SET fanned_out = false, next_attempt_at = now()"),
+    (NONE_OF_ITS_KIND, "gone", f"UPDATE {EVENTS} SET endpoint = endpoint || '{{\"secret\": \"x\"}}'"),
+    ("events of an endpoint do not go from 1 to event_count", "gone", f"UPDATE {EVENTS} SET sequence = 2"),
+    ("events of an endpoint do not go from 1 to event_count", "gone", f"DELETE FROM {EVENTS}"),
+    ("delivery of no event that is with the endpoints", "sent", f"DELETE FROM {EVENTS}"),
+    ("delivery of no event that is with the endpoints", "sent", f"UPDATE {EVENTS} SET fanned_out = false, next_attempt_at = now()"),
+    ("delivery to no endpoint of its tenant, or to that which it is about", "other", f"DELETE FROM {ENDPOINTS}"),
+    ("delivery to no endpoint of its tenant, or to that which it is about", "sent",
+     f"UPDATE {DELIVERIES} SET webhook_endpoint_id = checkout_session_id WHERE delivered_at IS NOT NULL"),
+    ("delivery in no state, or in more than one", "sent", f"UPDATE {DELIVERIES} SET next_attempt_at = now()"),
+    ("delivery in no state, or in more than one", "sent", f"UPDATE {DELIVERIES} SET lease_token = gen_random_uuid()"),
+    ("delivery that ended without an attempt", "sent", f"UPDATE {DELIVERIES} SET attempts = 0"),
+    ("delivery that ended without an attempt", "sent", f"UPDATE {DELIVERIES} SET last_status_code = 500"),
+    ("delivery that ended without an attempt", "sent", f"UPDATE {DELIVERIES} SET delivered_at = NULL, dead_at = last_attempt_at"),
+    ("delivery that is tried more than ten times", "tried", f"UPDATE {DELIVERIES} SET attempts = 10, attempts_ever = 10"),
+    ("attempts do not go from 1 to attempts_ever", "tried", f"UPDATE {DELIVERIES} SET attempts_ever = 2"),
+    ("attempts do not go from 1 to attempts_ever", "sent", f"DELETE FROM {ATTEMPTS}"),
+    ("delivery that went before the one before it", "tried",
+     f"UPDATE {DELIVERIES} SET attempts = 1, attempts_ever = 1, delivered_at = now(), next_attempt_at = NULL, lease_token = NULL WHERE sequence = 2"),
+    ("endpoint that is disabled without a reason, or for one that it does not have", "gone", f"UPDATE {ENDPOINTS} SET disabled_reason = NULL"),
+    ("endpoint that is disabled without a reason, or for one that it does not have", "gone", f"UPDATE {ENDPOINTS} SET failing_since = NULL"),
+    ("endpoint without an organization", "gone", f"UPDATE {ENDPOINTS} SET organization_id = gen_random_uuid()"),
 ]
 
 
@@ -53,6 +84,20 @@ def whole(shared_server):
         db.call("record_payment", checkout_session_id=sessions[title], payment_id=f"p-{title}", outcome="succeeded")
     sessions["key"] = db.create_api_key()[:20]
     db.sql("SELECT checkout.roll_api_key(%s)", sessions["key"])
+    for title in ("gone", "other"):
+        sessions[title] = db.call("create_webhook_endpoint", url=f"https://shop.example/{title}")[0]["webhook_endpoint_id"]
+    for title in ("sent", "tried"):
+        sessions[title] = db.create("1 hour", title=title)
+    db.call("record_payment", checkout_session_id=sessions["sent"], payment_id="p-sent", outcome="succeeded")
+    for attempt in range(2):
+        db.call("record_payment", checkout_session_id=sessions["tried"], payment_id=f"p-tried-{attempt}", outcome="failed")
+    db.sql(
+        "SELECT checkout.record_webhook_attempt(event_id, webhook_endpoint_id, lease_token,"
+        " CASE WHEN url LIKE '%%gone' THEN 410 WHEN event_type LIKE '%%completed' THEN 200 END)"
+        " FROM checkout.claim_webhook_deliveries()")
+    # "tried": the first event is leased, the second waits for it.
+    db.sql("UPDATE checkout_data.webhook_deliveries SET attempts = 0, attempts_ever = 0 WHERE checkout_session_id = %s", sessions["tried"])
+    db.sql("DELETE FROM checkout_data.webhook_attempts WHERE checkout_session_id = %s", sessions["tried"])
     assert db.sql(INVARIANTS) == []
     yield db, sessions
     shared_server.drop_databases()
@@ -69,7 +114,7 @@ def test_fault_is_found(whole, fault, title, statement):
         for row in cursor.fetchall():
             cursor.execute(row["drop"])
         where = "AND" if "WHERE" in statement else "WHERE"
-        named = "api_key_id" if title == "key" else "checkout_session_id"
+        named = "api_key_id" if title == "key" else "webhook_endpoint_id" if ENDPOINTS in statement else "checkout_session_id"
         cursor.execute(f"{statement} {where} {named} = %s", [sessions[title]])
         assert cursor.rowcount >= 1
         cursor.execute(INVARIANTS)

@@ -21,6 +21,25 @@ SELECT kind FROM checkout.authenticate(:'secret_a');
 SELECT s.status FROM checkout.create_checkout_session(4, 'USD', customer_id => 'c') AS c,
     checkout.expire_checkout_session(c.checkout_session_id) AS s;
 COMMIT;
+-- From now on A's events go to an endpoint: one is leased, one is due, one is dead.
+BEGIN;
+SELECT kind FROM checkout.authenticate(:'secret_a');
+SELECT webhook_endpoint_id AS endpoint FROM checkout.create_webhook_endpoint('https://shop.example/hooks') \gset
+SELECT status FROM checkout.expire_checkout_session(testing.new_session(5));
+COMMIT;
+SELECT event_id AS delivered_event, lease_token AS delivery_lease FROM checkout.claim_webhook_deliveries()
+WHERE webhook_endpoint_id = :'endpoint' \gset
+SELECT status FROM checkout.record_webhook_attempt(:'delivered_event', :'endpoint', :'delivery_lease', 500);
+SELECT checkout.redeliver_webhook_events(ARRAY[:'delivered_event']);
+SELECT lease_token AS delivery_lease FROM checkout.claim_webhook_deliveries()
+WHERE webhook_endpoint_id = :'endpoint' \gset
+BEGIN;
+SELECT kind FROM checkout.authenticate(:'secret_a');
+SELECT status FROM checkout.expire_checkout_session(testing.new_session(6));
+SELECT testing.new_session(7) AS dead \gset
+SELECT status FROM checkout.expire_checkout_session(:'dead');
+COMMIT;
+UPDATE checkout_data.webhook_deliveries SET dead_at = now(), next_attempt_at = NULL WHERE checkout_session_id = :'dead';
 
 -- What is called: with arguments that are right for A's live environment.
 CREATE TABLE testing.access_calls (function name PRIMARY KEY, arguments text);
@@ -63,6 +82,18 @@ INSERT INTO testing.access_calls VALUES
     ('security_report', ''),
     ('session_funnel', ''),
     ('update_organization', quote_literal(:'a')),
+    ('create_webhook_endpoint', '''https://shop.example/more'''),
+    ('list_webhook_endpoints', ''),
+    ('update_webhook_endpoint', quote_literal(:'endpoint')),
+    ('delete_webhook_endpoint', format('%L, true', :'endpoint')),
+    ('roll_webhook_secret', quote_literal(:'endpoint')),
+    ('list_webhook_deliveries', quote_literal(:'endpoint')),
+    ('list_webhook_attempts', quote_literal(:'delivered_event')),
+    ('claim_webhook_deliveries', ''),
+    ('record_webhook_attempt', format('%L, %L, %L, 200', :'delivered_event', :'endpoint', :'delivery_lease')),
+    ('release_webhook_delivery', format('%L, %L, %L', :'delivered_event', :'endpoint', :'delivery_lease')),
+    ('next_webhook_attempt_at', ''),
+    ('list_dead_webhook_deliveries', format('organization_id => %L', :'a')),
     ('worker_status', '');
 SELECT p.oid::regprocedure AS without_a_call FROM pg_proc p
 WHERE p.pronamespace = 'checkout'::regnamespace AND NOT EXISTS (SELECT FROM testing.access_calls c WHERE c.function =
@@ -151,3 +182,5 @@ FROM (SELECT proname FROM testing.access_matrix GROUP BY proname HAVING NOT bool
 JOIN testing.access_calls a ON a.function = m.proname,
     LATERAL (SELECT ROW(0, 'superuser', 'postgres', 'postgres', :'a', '', '')::testing.access_callers) AS s (c)
 ORDER BY m.proname;
+-- The tests that follow have no endpoints.
+CALL testing.forget_endpoints();

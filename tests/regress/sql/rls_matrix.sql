@@ -16,8 +16,21 @@ SELECT count(*) FROM checkout.create_checkout_session(4, 'USD', customer_id => '
 SELECT event_id AS event FROM checkout.list_webhook_events(:'paid') \gset
 SELECT client_secret FROM checkout.get_checkout_session(:'open') \gset
 SELECT api_key_id, api_key FROM checkout.create_api_key(:'a', 'secret', 'live') \gset
+-- From now on its events go to an endpoint: one has been tried and is leased, one is due, one is dead.
+SELECT webhook_endpoint_id AS endpoint FROM checkout.create_webhook_endpoint('https://shop.example/hooks') \gset
+SELECT testing.new_session(6) AS tried, testing.new_session(7) AS due, testing.new_session(9) AS dead \gset
+SELECT status FROM checkout.expire_checkout_session(:'tried');
+SELECT event_id AS tried_event, lease_token AS lease FROM checkout.claim_webhook_deliveries() WHERE webhook_endpoint_id = :'endpoint' \gset
+SELECT status FROM checkout.record_webhook_attempt(:'tried_event', :'endpoint', :'lease', 500);
+SELECT checkout.redeliver_webhook_events(ARRAY[:'tried_event']);
+SELECT lease_token AS lease FROM checkout.claim_webhook_deliveries() WHERE webhook_endpoint_id = :'endpoint' \gset
+SELECT s.status FROM unnest(ARRAY[:'due', :'dead']::uuid[]) AS id, checkout.expire_checkout_session(id) AS s;
+UPDATE checkout_data.webhook_deliveries SET dead_at = now(), next_attempt_at = NULL WHERE checkout_session_id = :'dead';
 SET checkout_sessions.organization_id = :'b';
 SELECT testing.new_session(5) AS of_b \gset
+SELECT webhook_endpoint_id AS endpoint_of_b FROM checkout.create_webhook_endpoint('https://shop.example/hooks') \gset
+SELECT status FROM checkout.record_payment(testing.new_session(8), 'matrix-1', 'succeeded');
+SELECT event_id AS event_of_b FROM checkout.list_webhook_events() \gset
 RESET checkout_sessions.organization_id;
 
 -- Runs a statement as a role, and takes it back whatever it did.
@@ -47,7 +60,12 @@ INSERT INTO testing.calls (function, arguments) VALUES
     ('expire_due_checkout_sessions', ''), ('worker_status', ''),
     ('authenticate', quote_literal(:'api_key')), ('pre_request', ''), ('public_checkout_session', format('%L, %L', :'open', :'client_secret')),
     ('rotate_client_secrets', quote_literal(:'a')), ('create_api_key', format('%L, ''secret'', ''live''', :'a')), ('list_api_keys', quote_literal(:'a')),
-    ('revoke_api_key', quote_literal(:'api_key_id')), ('roll_api_key', quote_literal(:'api_key_id')), ('security_report', ''), ('handle_request', format('''lomi'', ''GET'', %L', '/checkout-sessions/' || :'open')), ('render_webhook_event', format('%L, ''lomi''', :'event')), ('sign_webhook', $$'m', now(), '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'$$), ('verify_webhook', $$'{}', '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'$$), ('grant_access', '''matrix_nobody'', ''secret'''), ('revoke_access', '''matrix_a'', ''secret''');
+    ('revoke_api_key', quote_literal(:'api_key_id')), ('roll_api_key', quote_literal(:'api_key_id')), ('security_report', ''), ('handle_request', format('''lomi'', ''GET'', %L', '/checkout-sessions/' || :'open')), ('render_webhook_event', format('%L, ''lomi''', :'event')), ('sign_webhook', $$'m', now(), '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'$$), ('verify_webhook', $$'{}', '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'$$), ('grant_access', '''matrix_nobody'', ''secret'''), ('revoke_access', '''matrix_a'', ''secret'''),
+    ('create_webhook_endpoint', '''https://shop.example/more'''), ('list_webhook_endpoints', ''), ('update_webhook_endpoint', quote_literal(:'endpoint')),
+    ('delete_webhook_endpoint', format('%L, true', :'endpoint')), ('roll_webhook_secret', quote_literal(:'endpoint')),
+    ('list_webhook_deliveries', quote_literal(:'endpoint')), ('list_webhook_attempts', quote_literal(:'tried_event')),
+    ('claim_webhook_deliveries', ''), ('record_webhook_attempt', format('%L, %L, %L, 200', :'tried_event', :'endpoint', :'lease')),
+    ('release_webhook_delivery', format('%L, %L, %L', :'tried_event', :'endpoint', :'lease')), ('next_webhook_attempt_at', ''), ('list_dead_webhook_deliveries', '');
 -- No function is missing.
 SELECT string_agg(p.proname, ' ') AS missing FROM pg_proc p WHERE p.pronamespace = 'checkout'::regnamespace AND NOT EXISTS (SELECT FROM testing.calls c WHERE c.function = p.proname);
 
@@ -57,11 +75,16 @@ SELECT c.function,
     testing.try_as('matrix_tenantless', '', call) AS no_tenant, testing.try_as('matrix_dispatcher', '', call) AS dispatcher,
     testing.try_as('matrix_admin', '', call) AS admin, testing.try_as('matrix_nobody', :'a', call) AS no_access
 FROM testing.calls c, LATERAL (SELECT format('SELECT * FROM checkout.%I(%s)', c.function, c.arguments)) AS s (call)
-WHERE c.function NOT IN ('list_organizations', 'claim_webhook_events', 'security_report') ORDER BY c.n;
+WHERE c.function NOT IN ('list_organizations', 'claim_webhook_events', 'claim_webhook_deliveries', 'list_dead_webhook_deliveries', 'outbox_status', 'security_report') ORDER BY c.n;
 -- Those see all organizations.
 SELECT c.function, testing.try_as('matrix_a', :'a', call) AS secret_a, testing.try_as('matrix_dispatcher', '', call) AS dispatcher, CASE testing.try_as('matrix_admin', '', call) WHEN (SELECT count(*)::text FROM checkout_data.organizations) THEN 'all' ELSE testing.try_as('matrix_admin', '', call) END AS admin
 FROM testing.calls c, LATERAL (SELECT format('SELECT * FROM checkout.%I(%s)', c.function, c.arguments)) AS s (call)
 WHERE c.function IN ('list_organizations', 'claim_webhook_events') ORDER BY c.n;
+SELECT c.function, testing.try_as('matrix_a', :'a', call) AS secret_a, testing.try_as('matrix_dispatcher', '', call) AS dispatcher, testing.try_as('matrix_admin', '', call) AS admin, testing.try_as('matrix_nobody', :'a', call) AS no_access
+FROM testing.calls c, LATERAL (SELECT format('SELECT * FROM checkout.%I(%s)', c.function, c.arguments)) AS s (call)
+WHERE c.function IN ('claim_webhook_deliveries', 'outbox_status') ORDER BY c.n;
+SELECT testing.try_as('matrix_a', :'a', call) AS secret_a, testing.try_as('matrix_dispatcher', '', call) AS dispatcher, testing.try_as('matrix_admin', '', call) AS admin, testing.try_as('matrix_nobody', :'a', call) AS no_access
+FROM (VALUES (format('SELECT * FROM checkout.list_dead_webhook_deliveries(%L)', :'a'))) AS s (call);
 SELECT testing.try_as('matrix_a', :'a', call) AS secret_a, testing.try_as('matrix_dispatcher', '', call) AS dispatcher, testing.try_as('matrix_nobody', :'a', call) AS no_access,
     testing.try_as('matrix_admin', '', call) = testing.try_as('postgres', '', call) AS admin_as_superuser FROM (VALUES ('SELECT * FROM checkout.security_report()')) AS s (call);
 
@@ -107,7 +130,16 @@ SELECT what, testing.try_as('checkout_sessions_api', :'a', statement) AS api_for
         VALUES (%L, 'live', 'p', %L, 'failed', 1, 'USD', now(), now())$$, :'a', :'of_b')),
     ('state of b', format('UPDATE checkout_data.checkout_sessions SET status = ''expired'' WHERE organization_id = %L', :'b')),
     ('amount', 'UPDATE checkout_data.checkout_sessions SET amount = 1'), ('metadata', 'UPDATE checkout_data.checkout_sessions SET metadata = ''{}'''),
-    ('expires_at', 'UPDATE checkout_data.checkout_sessions SET expires_at = now() + ''1 day'''), ('organization', 'UPDATE checkout_data.organizations SET name = ''x''')
+    ('expires_at', 'UPDATE checkout_data.checkout_sessions SET expires_at = now() + ''1 day'''), ('organization', 'UPDATE checkout_data.organizations SET name = ''x'''),
+    ('endpoint of b', format($$INSERT INTO checkout_data.webhook_endpoints (organization_id, environment, webhook_endpoint_id, url, event_types, body_format, signature_scheme, secret, created_at, created_by, updated_at)
+        VALUES (%L, 'live', gen_random_uuid(), 'https://thief.example', '{*}', 'canonical', 'standard', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD', now(), 'a', now())$$, :'b')),
+    ('secrets of b', format('UPDATE checkout_data.webhook_endpoints SET url = ''https://thief.example'' WHERE organization_id = %L', :'b')),
+    ('delivery of b', format($$INSERT INTO checkout_data.webhook_deliveries (organization_id, environment, webhook_endpoint_id, checkout_session_id, sequence, created_at, next_attempt_at)
+        VALUES (%L, 'live', %L, %L, 1, now(), now())$$, :'b', :'endpoint_of_b', :'of_b')),
+    ('delivery of b put off', format('UPDATE checkout_data.webhook_deliveries SET next_attempt_at = now() + ''1 day'' WHERE organization_id = %L', :'b')),
+    ('what became of a delivery', 'UPDATE checkout_data.webhook_deliveries SET delivered_at = now(), next_attempt_at = NULL'),
+    ('an attempt', format($$INSERT INTO checkout_data.webhook_attempts (organization_id, environment, webhook_endpoint_id, checkout_session_id, sequence, attempt, recorded_at, status_code)
+        VALUES (%L, 'live', %L, %L, 1, 2, now(), 200)$$, :'a', :'endpoint', :'tried'))
 ) AS s (what, statement);
 
 -- What A learns of B's session: the same as of one that does not exist, in every function.
@@ -117,3 +149,14 @@ FROM (VALUES ('get', 'SELECT checkout.get_checkout_session(%L)'), ('expire', 'SE
     ('begin', 'SELECT checkout.begin_payment(%L, ''p'')'), ('record', 'SELECT checkout.record_payment(%L, ''p'', ''succeeded'')'), ('payments', 'SELECT checkout.list_payments(%L)'),
     ('events', 'SELECT checkout.list_webhook_events(%L)'), ('after', 'SELECT checkout.list_checkout_sessions(starting_after => %L)'), ('before', 'SELECT checkout.list_checkout_sessions(ending_before => %L)')
 ) AS calls (function, call);
+-- Nor of its endpoints and events.
+SELECT function, testing.outcome(format(call, :'endpoint_of_b')) = testing.outcome(format(call, '7b1c5f0e-4c1d-4a6c-9d0e-2f6a3b9c8d10')) AS same, testing.outcome(format(call, :'endpoint_of_b')) AS outcome
+FROM (VALUES ('update', 'SELECT checkout.update_webhook_endpoint(%L, url => ''https://thief.example'')'), ('delete', 'SELECT checkout.delete_webhook_endpoint(%L)'),
+    ('roll', 'SELECT checkout.roll_webhook_secret(%L)'), ('deliveries', 'SELECT checkout.list_webhook_deliveries(%L)'),
+    ('attempts', format('SELECT checkout.list_webhook_attempts(%L, %%L)', :'tried_event'))) AS calls (function, call);
+SELECT function, testing.outcome(format(call, :'event_of_b')) = testing.outcome(format(call, 'evt_' || repeat('A', 48) || 'bA')) AS same, testing.outcome(format(call, :'event_of_b')) AS outcome
+FROM (VALUES ('attempts', 'SELECT checkout.list_webhook_attempts(%L)'), ('events after', 'SELECT checkout.list_webhook_events(starting_after => %L)'),
+    ('deliveries after', format('SELECT checkout.list_webhook_deliveries(%L, starting_after => %%L)', :'endpoint'))) AS calls (function, call);
+-- The tests that follow have no endpoints.
+\c - postgres
+CALL testing.forget_endpoints();

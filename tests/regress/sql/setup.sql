@@ -133,3 +133,26 @@ SELECT checkout.grant_access('sender', 'dispatcher');
 -- Who shows a credential in each transaction, or is nobody
 CREATE ROLE visitor LOGIN;
 SELECT checkout.grant_access('visitor', 'request');
+
+-- Where the deliveries to an organization's endpoints are, without what differs from run to run. Endpoints and sessions are
+-- told apart by their descriptions and amounts.
+CREATE VIEW testing.webhooks AS
+SELECT p.organization_id, p.description AS endpoint, coalesce(s.amount::text, 'endpoint') AS about, d.sequence, o.event_type,
+    CASE WHEN d.delivered_at IS NOT NULL THEN 'delivered' WHEN d.dead_at IS NOT NULL THEN 'dead'
+        WHEN d.lease_token IS NOT NULL THEN 'leased' WHEN d.next_attempt_at <= clock_timestamp() THEN 'due' ELSE 'later' END AS state,
+    d.attempts, d.attempts_ever, d.last_status_code, d.last_error
+FROM checkout_data.webhook_endpoints p
+JOIN checkout_data.webhook_deliveries d USING (organization_id, environment, webhook_endpoint_id)
+JOIN checkout_data.webhook_outbox o USING (organization_id, environment, checkout_session_id, sequence)
+LEFT JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
+ORDER BY p.description, s.amount, d.sequence;
+GRANT SELECT ON testing.webhooks TO PUBLIC;
+CREATE FUNCTION testing.deliveries_due(organization uuid) RETURNS void LANGUAGE sql SECURITY DEFINER AS $$
+    UPDATE checkout_data.webhook_deliveries SET next_attempt_at = clock_timestamp()
+    WHERE organization_id = organization AND next_attempt_at IS NOT NULL
+$$;
+COMMENT ON FUNCTION testing.deliveries_due IS 'Lets leases end, and the time pass until the next attempts.';
+CREATE PROCEDURE testing.forget_endpoints() LANGUAGE sql AS $$
+    UPDATE checkout_data.webhook_endpoints SET deleted_at = clock_timestamp() WHERE deleted_at IS NULL
+$$;
+COMMENT ON PROCEDURE testing.forget_endpoints IS 'For the tests that follow: claims are over all organizations.';
