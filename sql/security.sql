@@ -216,9 +216,9 @@ COMMENT ON FUNCTION checkout.list_payments IS $$Returns the payments of a checko
 
 Errors: 22004 no id; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown session.$$;
 
-COMMENT ON FUNCTION checkout.list_webhook_events IS $$Returns the organization's webhook events: those of the newest session first, of each session the last event first.
+COMMENT ON FUNCTION checkout.list_webhook_events IS $$Returns the organization's webhook events: those about webhook endpoints, then those of the newest session first, of each session the last event first.
 
-event_type: as checkout.session.completed. status: pending, leased, delivered or dead. page_size: 1 to 100. starting_after: an event_id, for the page after it.
+event_type: as checkout.session.completed. status: pending, leased, delivered, dead or skipped. page_size: 1 to 100. starting_after: an event_id, for the page after it.
 
 Errors: 22023, 22P02 an argument is wrong; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown session or cursor.$$;
 
@@ -290,7 +290,7 @@ Errors: 22023, 22P02 an argument is missing or wrong; PT404 unknown endpoint.$$;
 
 COMMENT ON FUNCTION checkout.list_dead_webhook_deliveries IS $$For operators: returns deliveries that are dead, of all organizations or of one, to all endpoints or to one, the last to die first. Events that a consumer of claim_webhook_events did not acknowledge have no webhook_endpoint_id. redeliver_webhook_events makes them due again.
 
-dead_before: the dead_at of the last row of the page before. page_size: 1 to 100.
+page_size: 1 to 100. page_offset: how many to pass over.
 
 Errors: 22023 an argument is wrong.$$;
 
@@ -310,7 +310,7 @@ enabled: false, and its deliveries wait; true, and those that waited are due at 
 
 Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown endpoint.$$;
 
-COMMENT ON FUNCTION checkout.delete_webhook_endpoint IS $$Removes a webhook endpoint with its deliveries and attempts, and returns it. discard_undelivered: must be true where there are events that it has not had; nobody will be sent these (to have them sent elsewhere, change its url instead, or redeliver them to another endpoint).
+COMMENT ON FUNCTION checkout.delete_webhook_endpoint IS $$Removes a webhook endpoint with its deliveries and attempts, and returns it. discard_undelivered: must be true where there are events that it has not had; nobody will be sent these, nor events of transactions that have not ended by then, unless they are redelivered to another endpoint. To have them sent elsewhere, change its url instead.
 
 Errors: 22004 an argument is missing; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT404 unknown endpoint; PT409 it has undelivered events.$$;
 

@@ -265,6 +265,7 @@ CREATE TYPE checkout.webhook_delivery_request AS (
 );
 COMMENT ON TYPE checkout.webhook_delivery_request IS 'A request to be sent to an endpoint: POST the body to the url with the headers.';
 COMMENT ON COLUMN checkout.webhook_delivery_request.headers IS 'Names and values, the signature among them: it is of now, so send at once.';
+COMMENT ON COLUMN checkout.webhook_delivery_request.attempt IS 'The number of the attempt, from 1, redeliveries included.';
 COMMENT ON COLUMN checkout.webhook_delivery_request.lease_token IS 'Shown by record_webhook_attempt and release_webhook_delivery.';
 
 CREATE TYPE checkout.webhook_attempt AS (

@@ -131,14 +131,14 @@ fn list_webhook_deliveries(
 fn list_dead_webhook_deliveries(
     organization_id: default!(Option<Uuid>, "NULL"),
     webhook_endpoint_id: default!(Option<Uuid>, "NULL"),
-    dead_before: default!(Option<TimestampWithTimeZone>, "NULL"),
     page_size: default!(Option<i32>, "20"),
+    page_offset: default!(Option<i32>, "0"),
 ) -> Rows<WebhookDelivery> {
     Rows(or_raise((|| {
         delivery_lists::list_dead(
             organization_id.map(datum::from_uuid),
             webhook_endpoint_id.map(datum::from_uuid),
-            dead_before.map(|at| datum::from_timestamp("dead_before", at)).transpose()?,
+            validate::in_range("page_offset", page_offset.unwrap_or(0), 0, i32::MAX)?,
             validate::page_size(page_size)?,
         )
     })()))

@@ -99,7 +99,7 @@ pub fn claim(
            sent.event_id, p.webhook_endpoint_id, p.organization_id, p.environment, o.event_type, p.url, \
            checkout_data.webhook_headers(p.signature_scheme, sent.event_id, sent.body, p.secret, \
              CASE WHEN p.previous_secret_expires_at > $1 THEN p.previous_secret END, $1)::jsonb, \
-           sent.body, (c.delivery).attempts + 1, $3, $2)::checkout.webhook_delivery_request \
+           sent.body, (c.delivery).attempts_ever + 1, $3, $2)::checkout.webhook_delivery_request \
          FROM claimed c \
          JOIN checkout_data.webhook_endpoints p \
            ON p.organization_id = (c.delivery).organization_id AND p.environment = (c.delivery).environment \

@@ -54,9 +54,9 @@ pub fn list(tenant: Tenant, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<W
 statement!(
     LIST_DEAD,
     Read,
-    "SELECT dead.delivery FROM ( \
+    "SELECT dead.* FROM ( \
        (SELECT checkout_data.delivery_of(d, o.event_type, o.endpoint IS NOT NULL, p.disabled_at IS NULL, d.dead_at) AS delivery, \
-          d.dead_at \
+          d.dead_at, d.checkout_session_id, d.sequence, d.webhook_endpoint_id \
         FROM checkout_data.webhook_deliveries d \
         JOIN checkout_data.webhook_endpoints p \
           ON p.organization_id = d.organization_id AND p.environment = d.environment \
@@ -64,17 +64,17 @@ statement!(
         JOIN checkout_data.webhook_outbox o \
           ON o.organization_id = d.organization_id AND o.environment = d.environment \
           AND o.checkout_session_id = d.checkout_session_id AND o.sequence = d.sequence \
-        WHERE d.dead_at < COALESCE($3, 'infinity') AND ($1 IS NULL OR d.organization_id = $1) \
+        WHERE d.dead_at IS NOT NULL AND ($1 IS NULL OR d.organization_id = $1) \
           AND ($2 IS NULL OR d.webhook_endpoint_id = $2) \
-        ORDER BY d.dead_at DESC LIMIT $4) \
+        ORDER BY 2 DESC, 3, 4, 5 LIMIT $3::bigint + $4) \
        UNION ALL \
        (SELECT ROW(checkout_data.event_id(o.organization_id, o.environment, o.checkout_session_id, o.sequence), NULL, \
           o.event_type, o.organization_id, o.environment, o.checkout_session_id, 'dead', o.delivery_attempts, NULL, NULL, \
-          o.dead_at, NULL, NULL, o.last_error, o.created_at)::checkout.webhook_delivery, o.dead_at \
+          o.dead_at, NULL, NULL, o.last_error, o.created_at)::checkout.webhook_delivery, o.dead_at, o.checkout_session_id, o.sequence, NULL \
         FROM checkout_data.webhook_outbox o \
-        WHERE o.dead_at < COALESCE($3, 'infinity') AND ($1 IS NULL OR o.organization_id = $1) AND $2 IS NULL \
-        ORDER BY o.dead_at DESC LIMIT $4)) AS dead \
-     ORDER BY dead.dead_at DESC LIMIT $4"
+        WHERE o.dead_at IS NOT NULL AND ($1 IS NULL OR o.organization_id = $1) AND $2 IS NULL \
+        ORDER BY 2 DESC, 3, 4 LIMIT $3::bigint + $4)) AS dead \
+     ORDER BY 2 DESC, 3, 4, 5 OFFSET $3 LIMIT $4"
 );
 
 /// Dead deliveries of all organizations, or of one; to all endpoints and the consumers of claims, or to one. The last to die
@@ -82,13 +82,13 @@ statement!(
 pub fn list_dead(
     organization_id: Option<Uuid>,
     webhook_endpoint_id: Option<Uuid>,
-    dead_before: Option<DateTime<Utc>>,
+    page_offset: i32,
     page_size: i32,
 ) -> Result<Vec<WebhookDelivery>> {
     let arguments = [
         organization_id.map(datum::uuid).into(),
         webhook_endpoint_id.map(datum::uuid).into(),
-        dead_before.map(datum::timestamp).into(),
+        page_offset.into(),
         page_size.into(),
     ];
     LIST_DEAD.with(|statement| statement.composites(&arguments))

@@ -101,9 +101,18 @@ statement!(
 statement!(
     RESUME,
     Write,
-    "UPDATE checkout_data.webhook_deliveries d SET next_attempt_at = $4 \
-     WHERE d.organization_id = $1 AND d.environment = $2 AND d.webhook_endpoint_id = $3 \
-       AND d.next_attempt_at > $4 AND d.lease_token IS NULL"
+    // Locked in the order of redeliveries.
+    "WITH waiting AS ( \
+       SELECT d.organization_id, d.environment, d.checkout_session_id, d.sequence, d.webhook_endpoint_id \
+       FROM checkout_data.webhook_deliveries d \
+       WHERE d.organization_id = $1 AND d.environment = $2 AND d.webhook_endpoint_id = $3 \
+         AND d.next_attempt_at > $4 AND d.lease_token IS NULL \
+       ORDER BY d.organization_id, d.environment, d.checkout_session_id, d.sequence FOR NO KEY UPDATE) \
+     UPDATE checkout_data.webhook_deliveries d SET next_attempt_at = $4 \
+     FROM waiting w \
+     WHERE d.organization_id = w.organization_id AND d.environment = w.environment \
+       AND d.webhook_endpoint_id = w.webhook_endpoint_id AND d.checkout_session_id = w.checkout_session_id \
+       AND d.sequence = w.sequence"
 );
 
 /// Changes an endpoint. One that is enabled has its waiting deliveries due at once.

@@ -60,9 +60,9 @@ SELECT count(*) FILTER (WHERE webhook_endpoint_id = :'payments') AS to_payments,
 SELECT count(*) AS of_another FROM checkout.list_dead_webhook_deliveries(:'other');
 SELECT count(*) >= 3 AS of_all, bool_and(earlier) AS the_last_first FROM (SELECT dead_at <= lag(dead_at) OVER () AS earlier FROM checkout.list_dead_webhook_deliveries(page_size => 100)) AS d;
 SELECT webhook_endpoint_id IS NULL AS of_a_consumer, dead_at FROM checkout.list_dead_webhook_deliveries(:'organization', page_size => 1) \gset
-SELECT count(*) AS on_the_next_page, bool_and(webhook_endpoint_id IS NOT NULL) AS to_endpoints, :'of_a_consumer' AS the_first_was_of_a_consumer FROM checkout.list_dead_webhook_deliveries(:'organization', dead_before => :'dead_at');
+SELECT count(*) AS on_the_next_page, bool_and(webhook_endpoint_id IS NOT NULL) AS to_endpoints, :'of_a_consumer' AS the_first_was_of_a_consumer FROM checkout.list_dead_webhook_deliveries(:'organization', page_offset => 1);
 SELECT testing.outcome('SELECT checkout.list_dead_webhook_deliveries(page_size => 0)') AS none, testing.outcome('SELECT checkout.list_dead_webhook_deliveries(page_size => 101)') AS too_many,
-    testing.outcome('SELECT checkout.list_dead_webhook_deliveries(dead_before => ''infinity'')') AS never;
+    testing.outcome('SELECT checkout.list_dead_webhook_deliveries(page_offset => -1)') AS before_the_first;
 \c - postgres
 UPDATE checkout_data.webhook_outbox SET delivered_at = dead_at, dead_at = NULL, last_error = NULL WHERE checkout_session_id = :'before_sent';
 
