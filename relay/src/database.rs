@@ -9,16 +9,23 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::attempt::Attempt;
+use crate::fault::{Fault, Kind};
 use crate::health::{Health, Role};
 use crate::metrics::Metrics;
+use crate::recorder::Book;
 
+/// A claim passes over what is locked, and waits for nobody but whoever changes tables.
+const CLAIM_PATIENCE: &str = "SET lock_timeout = '10s'";
+/// The many wait for short transactions, and not for what an operator has left open.
+const GROUP_PATIENCE: &str = "SET lock_timeout = '500ms'";
+/// One is tried again, and keeps others waiting meanwhile.
+const SINGLE_PATIENCE: &str = "SET lock_timeout = '50ms'";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A little longer than the server's own limit below, which is the better way to end a statement.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Whatever the defaults of the role and of the database are.
 const SETUP: &str = "SET search_path = pg_catalog, pg_temp;
     SET statement_timeout = '25s';
-    SET lock_timeout = '10s';
     SET idle_session_timeout = 0;
     SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE";
 
@@ -67,31 +74,6 @@ pub struct Recorded {
     pub status: String,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum Fault {
-    #[error(transparent)]
-    Database(#[from] sqlx::Error),
-    #[error("the database did not answer in time")]
-    Silence,
-}
-
-impl Fault {
-    fn sqlstate(&self) -> Option<String> {
-        let Self::Database(sqlx::Error::Database(error)) = self else { return None };
-        error.code().map(|code| code.into_owned())
-    }
-
-    /// The lease is another's, or the endpoint is gone: to ask again would not help.
-    pub fn is_lost(&self) -> bool {
-        self.sqlstate().is_some_and(|code| code == "PT409" || code == "PT404")
-    }
-
-    /// The arguments are at fault, such as text that the database's encoding does not have.
-    pub fn is_argument(&self) -> bool {
-        self.sqlstate().is_some_and(|code| code.starts_with("22"))
-    }
-}
-
 /// Where to connect to. The error does not repeat the URL, which may have a password.
 pub fn connect_options(url: Option<&str>) -> Result<PgConnectOptions, &'static str> {
     let options = match url.filter(|url| !url.is_empty()) {
@@ -118,13 +100,15 @@ pub struct Session {
     role: Role,
     options: PgConnectOptions,
     connection: Option<PgConnection>,
+    /// What was set last on this connection.
+    patience: Option<&'static str>,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
 }
 
 impl Session {
     pub fn new(role: Role, options: PgConnectOptions, health: Arc<Health>, metrics: Arc<Metrics>) -> Self {
-        Self { role, options, connection: None, health, metrics }
+        Self { role, options, connection: None, patience: None, health, metrics }
     }
 
     /// Whether the next statement makes a connection first.
@@ -152,41 +136,17 @@ impl Session {
         Ok(deliveries)
     }
 
-    /// All or none; returns of each what became of the delivery.
-    pub async fn record(&mut self, attempts: &[(&Key, &Attempt)]) -> Result<Vec<Recorded>, Fault> {
-        let seconds = |duration: Duration| duration.as_secs_f64();
-        let query = sqlx::query(RECORD)
-            .bind(column(attempts, |key, _| key.event_id.clone()))
-            .bind(column(attempts, |key, _| key.webhook_endpoint_id))
-            .bind(column(attempts, |key, _| key.lease_token))
-            .bind(column(attempts, |_, attempt| attempt.status.map(i32::from)))
-            .bind(column(attempts, |_, attempt| attempt.error.clone()))
-            .bind(column(attempts, |_, attempt| seconds(attempt.duration)))
-            .bind(column(attempts, |_, attempt| attempt.response_body.clone()))
-            .bind(column(attempts, |_, attempt| attempt.retry_after.map(seconds)));
+    async fn be_patient(&mut self, patience: &'static str) -> Result<(), Fault> {
+        // A new connection has its own.
         let mut connection = self.take().await?;
-        let rows = timeout(STATEMENT_TIMEOUT, query.fetch_all(&mut connection)).await;
-        let rows = self.settle(connection, rows)?;
-        let recorded = |row: &PgRow| {
-            let [event_id, status] = ["event_id", "status"].map(|name| row.try_get(name));
-            Ok(Recorded {
-                event_id: event_id?,
-                webhook_endpoint_id: row.try_get("webhook_endpoint_id")?,
-                status: status?,
-            })
-        };
-        Ok(rows.iter().map(recorded).collect::<Result<_, sqlx::Error>>()?)
-    }
-
-    /// Gives leases back. Returns how many were still held.
-    pub async fn release(&mut self, keys: &[Key]) -> Result<u64, Fault> {
-        let query = sqlx::query_scalar::<_, i64>(RELEASE)
-            .bind(keys.iter().map(|key| key.event_id.clone()).collect::<Vec<_>>())
-            .bind(keys.iter().map(|key| key.webhook_endpoint_id).collect::<Vec<_>>())
-            .bind(keys.iter().map(|key| key.lease_token).collect::<Vec<_>>());
-        let mut connection = self.take().await?;
-        let count = timeout(STATEMENT_TIMEOUT, query.fetch_one(&mut connection)).await;
-        Ok(self.settle(connection, count)?.unsigned_abs())
+        if self.patience == Some(patience) {
+            self.connection = Some(connection);
+            return Ok(());
+        }
+        let set = timeout(STATEMENT_TIMEOUT, raw_sql(patience).execute(&mut connection)).await;
+        self.settle(connection, set)?;
+        self.patience = Some(patience);
+        Ok(())
     }
 
     /// In how many seconds there is something to do; fewer than none if it is time; `None`: nothing is scheduled.
@@ -211,8 +171,10 @@ impl Session {
         let connected = timeout(CONNECT_TIMEOUT, async {
             let mut connection = PgConnection::connect_with(&self.options).await?;
             raw_sql(SETUP).execute(&mut connection).await?;
+            raw_sql(CLAIM_PATIENCE).execute(&mut connection).await?;
             Ok(connection)
         });
+        self.patience = Some(CLAIM_PATIENCE);
         let connected = connected.await.unwrap_or(Err(sqlx::Error::PoolTimedOut));
         connected.map_err(|error| {
             self.failed(match error {
@@ -231,7 +193,7 @@ impl Session {
                 self.health.answered(self.role);
                 Ok(answer)
             }
-            Err(fault) if fault.is_lost() || fault.is_argument() => {
+            Err(fault) if matches!(fault.kind(), Kind::Lost | Kind::Argument | Kind::Busy) => {
                 self.connection = Some(connection);
                 self.health.answered(self.role);
                 Err(fault)
@@ -244,6 +206,45 @@ impl Session {
         self.health.failed(self.role);
         self.metrics.database_errors.inc();
         fault
+    }
+}
+
+impl Book for Session {
+    async fn record(&mut self, attempts: &[(&Key, &Attempt)]) -> Result<Vec<Recorded>, Fault> {
+        self.be_patient(if attempts.len() > 1 { GROUP_PATIENCE } else { SINGLE_PATIENCE }).await?;
+        let seconds = |duration: Duration| duration.as_secs_f64();
+        let query = sqlx::query(RECORD)
+            .bind(column(attempts, |key, _| key.event_id.clone()))
+            .bind(column(attempts, |key, _| key.webhook_endpoint_id))
+            .bind(column(attempts, |key, _| key.lease_token))
+            .bind(column(attempts, |_, attempt| attempt.status.map(i32::from)))
+            .bind(column(attempts, |_, attempt| attempt.error.clone()))
+            .bind(column(attempts, |_, attempt| seconds(attempt.duration)))
+            .bind(column(attempts, |_, attempt| attempt.response_body.clone()))
+            .bind(column(attempts, |_, attempt| attempt.retry_after.map(seconds)));
+        let mut connection = self.take().await?;
+        let rows = timeout(STATEMENT_TIMEOUT, query.fetch_all(&mut connection)).await;
+        let rows = self.settle(connection, rows)?;
+        let recorded = |row: &PgRow| {
+            let [event_id, status] = ["event_id", "status"].map(|name| row.try_get(name));
+            Ok(Recorded {
+                event_id: event_id?,
+                webhook_endpoint_id: row.try_get("webhook_endpoint_id")?,
+                status: status?,
+            })
+        };
+        Ok(rows.iter().map(recorded).collect::<Result<_, sqlx::Error>>()?)
+    }
+
+    async fn release(&mut self, keys: &[Key]) -> Result<u64, Fault> {
+        let query = sqlx::query_scalar::<_, i64>(RELEASE)
+            .bind(keys.iter().map(|key| key.event_id.clone()).collect::<Vec<_>>())
+            .bind(keys.iter().map(|key| key.webhook_endpoint_id).collect::<Vec<_>>())
+            .bind(keys.iter().map(|key| key.lease_token).collect::<Vec<_>>());
+        self.be_patient(GROUP_PATIENCE).await?;
+        let mut connection = self.take().await?;
+        let count = timeout(STATEMENT_TIMEOUT, query.fetch_one(&mut connection)).await;
+        Ok(self.settle(connection, count)?.unsigned_abs())
     }
 }
 

@@ -13,7 +13,8 @@ use url::Url;
 
 use crate::attempt::{Attempt, Outcome};
 use crate::back_off::BackOff;
-use crate::database::{Delivery, Fault, Session};
+use crate::database::{Delivery, Session};
+use crate::fault::Fault;
 use crate::guard::Guard;
 use crate::in_flight::{InFlight, Slot};
 use crate::metrics::Metrics;
@@ -101,9 +102,9 @@ impl Dispatcher {
         }
         let asked = free.min(BATCH);
         let gap = sleep(GAP);
-        let claimed = self.claim(asked).await?;
+        let (claimed, leased_until) = self.claim(asked).await?;
         let count = claimed.len();
-        claimed.into_iter().for_each(|delivery| self.start(delivery));
+        claimed.into_iter().for_each(|delivery| self.start(delivery, leased_until));
         if count == asked {
             return Ok(true);
         }
@@ -136,22 +137,24 @@ impl Dispatcher {
         Ok(())
     }
 
-    async fn claim(&mut self, count: usize) -> Result<Vec<Delivery>, Fault> {
+    /// The claimed, and when their leases end, or a little later by the database's clock.
+    async fn claim(&mut self, count: usize) -> Result<(Vec<Delivery>, Instant), Fault> {
         let Settings { lease, per_endpoint, .. } = self.settings;
+        let leased_until = Instant::now() + lease;
         let claim = self.session.claim(count, lease, per_endpoint, self.in_flight.endpoints());
         // To leave a claim would be to leave its leases, too: not before there is no time left.
         tokio::select! {
-            claimed = claim => claimed,
-            () = self.deliveries.abort.cancelled() => Ok(Vec::new()),
+            claimed = claim => Ok((claimed?, leased_until)),
+            () = self.deliveries.abort.cancelled() => Ok((Vec::new(), leased_until)),
         }
     }
 
-    fn start(&self, delivery: Delivery) {
+    fn start(&self, delivery: Delivery, leased_until: Instant) {
         let slot = self.in_flight.open(delivery.key.webhook_endpoint_id);
         if self.stop.is_cancelled() {
-            return self.deliveries.finish(Finished { key: delivery.key, attempt: None, _slot: slot });
+            return self.deliveries.finish(Finished { key: delivery.key, attempt: None, leased_until, _slot: slot });
         }
-        self.deliveries.tasks.spawn(self.deliveries.clone().deliver(delivery, slot));
+        self.deliveries.tasks.spawn(self.deliveries.clone().deliver(delivery, leased_until, slot));
     }
 
     async fn pause(&self, duration: Duration) {
@@ -163,7 +166,7 @@ impl Dispatcher {
 }
 
 impl Deliveries {
-    async fn deliver(self, delivery: Delivery, slot: Slot) {
+    async fn deliver(self, delivery: Delivery, leased_until: Instant, slot: Slot) {
         let attempt = tokio::select! {
             biased;
             attempt = self.sender.send(&delivery) => Some(attempt),
@@ -173,7 +176,7 @@ impl Deliveries {
             self.metrics.attempted(attempt.outcome, attempt.duration);
             log(&delivery, attempt);
         }
-        self.finish(Finished { key: delivery.key, attempt, _slot: slot });
+        self.finish(Finished { key: delivery.key, attempt, leased_until, _slot: slot });
     }
 
     fn finish(&self, finished: Finished) {

@@ -6,7 +6,9 @@ mod attempt;
 mod back_off;
 mod database;
 mod dispatch;
+mod event_id;
 mod failure;
+mod fault;
 mod guard;
 mod health;
 mod in_flight;
@@ -15,6 +17,8 @@ mod logs;
 mod metrics;
 mod options;
 mod recorder;
+#[cfg(test)]
+mod recorder_tests;
 mod response;
 mod run;
 mod sender;

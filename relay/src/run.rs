@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
@@ -24,8 +24,10 @@ use crate::recorder::Recorder;
 use crate::sender::{self, Sender};
 use crate::server;
 
-/// For the last attempts to be recorded, after a stop.
+/// For the last attempts to be recorded, after a stop: at least so long, and at least until those still being sent are given
+/// up, since then what somebody else has locked is given up, too.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(10);
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -33,7 +35,7 @@ pub enum Failure {
     #[error("{0}")]
     Usage(String),
     #[error("the database is not there: {0}")]
-    Database(#[from] crate::database::Fault),
+    Database(#[from] crate::fault::Fault),
 }
 
 /// Runs until a signal comes, or everything is done that one pass finds.
@@ -67,8 +69,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     let (finished, recorded) = mpsc::unbounded_channel();
     let wake = Arc::new(Notify::new());
     let session = |role| Session::new(role, connection.clone(), health.clone(), metrics.clone());
-    let recorder =
-        Recorder { session: session(Role::Records), finished: recorded, freed: wake.clone(), metrics: metrics.clone() };
+    let recorder = Recorder::new(session(Role::Records), recorded, wake.clone(), metrics.clone(), abort.clone());
     let recorder = tokio::spawn(recorder.run());
     if !options.once {
         let listener = Listener { options: connection.clone(), wake: wake.clone(), metrics: metrics.clone() };
@@ -103,7 +104,15 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     stop.cancel();
     tasks.close();
     tasks.wait().await;
-    if timeout(RECORD_TIMEOUT, recorder).await.is_err() {
+    let patience = async {
+        tokio::join!(sleep(RECORD_TIMEOUT), abort.cancelled());
+        sleep(LAST_WORDS).await;
+    };
+    let recorded = tokio::select! {
+        ended = recorder => ended.is_ok(),
+        () = patience => false,
+    };
+    if !recorded {
         error!(count = metrics.in_flight.get(), "attempts are not recorded: these deliveries will be sent again");
     }
     info!("stopped");
