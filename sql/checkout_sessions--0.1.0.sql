@@ -1092,7 +1092,7 @@ CREATE FUNCTION checkout.outbox_status() RETURNS TABLE (
     ORDER BY min(d.created_at) FILTER (WHERE d.status = 'pending'), p.organization_id, p.environment, p.webhook_endpoint_id)
     $$;
 
-CREATE FUNCTION checkout.next_webhook_attempt_at() RETURNS timestamptz
+CREATE FUNCTION checkout.next_webhook_attempt_at(after timestamptz DEFAULT NULL) RETURNS timestamptz
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
     AS $$
@@ -1100,7 +1100,8 @@ CREATE FUNCTION checkout.next_webhook_attempt_at() RETURNS timestamptz
     FROM checkout_data.webhook_endpoints p,
         LATERAL (
             SELECT d.next_attempt_at FROM checkout_data.webhook_deliveries d
-            WHERE d.webhook_endpoint_id = p.webhook_endpoint_id AND d.next_attempt_at > (SELECT clock_timestamp())
+            WHERE d.webhook_endpoint_id = p.webhook_endpoint_id
+                AND d.next_attempt_at > (SELECT COALESCE(next_webhook_attempt_at.after, clock_timestamp()))
             ORDER BY d.next_attempt_at LIMIT 1) AS due
     WHERE p.disabled_at IS NULL AND p.deleted_at IS NULL
     $$;
@@ -1419,7 +1420,8 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
             AND f.proname NOT IN ('redirect_url', 'current_organization_id', 'current_environment', 'sign_webhook', 'verify_webhook')
         OR EXISTS (
             SELECT FROM unnest(f.proconfig) AS setting
-            WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC', 'jit=off'))
+            WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC', 'jit=off', 'enable_bitmapscan=off',
+                'enable_sort=off'))
         OR l.lanname = 'c' AND f.probin <> '$libdir/checkout_sessions'
         OR l.lanname <> 'c' AND f.proname = ANY (ARRAY['secret_organization_id', 'wake_worker', 'organizations_changed', 'event_type_matches',
             'event_body_as', 'webhook_headers', 'deliveries_due'])
@@ -1601,7 +1603,8 @@ CREATE  FUNCTION checkout."claim_webhook_deliveries"(
 	"batch_size" INT DEFAULT 100, /* Option < i32 > */
 	"lease" interval DEFAULT '1 minute', /* Option < Interval > */
 	"per_endpoint" INT DEFAULT 10, /* Option < i32 > */
-	"in_flight" uuid[] DEFAULT '{}' /* :: std :: option :: Option < Vec < Option < Uuid > > > */
+	"in_flight" uuid[] DEFAULT '{}', /* :: std :: option :: Option < Vec < Option < Uuid > > > */
+	"except_organizations" uuid[] DEFAULT '{}' /* :: std :: option :: Option < Vec < Option < Uuid > > > */
 ) RETURNS SETOF checkout.webhook_delivery_request /* Rows < WebhookDeliveryRequest > */
 SECURITY DEFINER 
 SET search_path TO pg_catalog, pg_temp
@@ -2180,6 +2183,11 @@ ALTER FUNCTION checkout.render_webhook_event SET timezone TO 'UTC';
 ALTER FUNCTION checkout.handle_request SET timezone TO 'UTC';
 ALTER FUNCTION checkout.claim_webhook_deliveries SET timezone TO 'UTC';
 ALTER FUNCTION checkout.record_webhook_attempt SET timezone TO 'UTC';
+-- The index has what is due in order. While statistics lag behind a backlog, the planner would rather sort all of it. It takes
+-- what is switched off for so expensive where it cannot do without that it would compile the plan.
+ALTER FUNCTION checkout.claim_webhook_deliveries SET enable_bitmapscan TO off;
+ALTER FUNCTION checkout.claim_webhook_deliveries SET enable_sort TO off;
+ALTER FUNCTION checkout.claim_webhook_deliveries SET jit TO off;
 
 -- rights ----------------------------------------------------------------------------------------------------------
 -- Nothing to PUBLIC, and nothing to whom default privileges may have given rights. checkout.grant_access() gives them.
@@ -2479,7 +2487,7 @@ Errors: 22004, 22P02 an argument is missing or wrong; 28000 no credential; 42501
 
 COMMENT ON FUNCTION checkout.claim_webhook_deliveries IS $$For a relay: leases up to batch_size (1 to 1000) deliveries that are due, of all organizations, and returns the requests to send, signed. Of the deliveries of a session to an endpoint, the next is only given out when the one before is delivered or dead.
 
-per_endpoint (1 to 1000): an endpoint is given at most so many; in_flight: the endpoint of each delivery that the caller still has open, which count. Send each body as it stands, with its headers, at once; then call record_webhook_attempt, or release_webhook_delivery. What is neither recorded nor released within lease (1 second to 12 hours) is given out again. Delivery is at least once, and every time with the same webhook-id.
+per_endpoint (1 to 1000): an endpoint is given at most so many, and one at a time while it fails; in_flight: the endpoint of each delivery that the caller still has open, which count. except_organizations: those that are given nothing, because they have enough open. Send each body as it stands, with its headers, at once; then call record_webhook_attempt, or release_webhook_delivery. What is neither recorded nor released within lease (1 second to 12 hours) is given out again. Delivery is at least once, and every time with the same webhook-id.
 
 Errors: 22003, 22004, 22023 an argument is missing or wrong.$$;
 
@@ -2493,7 +2501,7 @@ COMMENT ON FUNCTION checkout.release_webhook_delivery IS $$For a relay: gives a 
 
 Errors: 22004, 22P02 an argument is missing or wrong.$$;
 
-COMMENT ON FUNCTION checkout.next_webhook_attempt_at IS $$For a relay: returns when the next delivery that is not due yet will be, or its lease ends; NULL when there is none.$$;
+COMMENT ON FUNCTION checkout.next_webhook_attempt_at IS $$For a relay: returns when the next delivery is due, or its lease ends; NULL when there is none. after: what is due at this time or before does not count; now, unless given. Give the time just before a claim that got less than it asked for: what has become due since then is in neither otherwise.$$;
 
 COMMENT ON FUNCTION checkout.sign_webhook IS $$Returns the signature of a webhook.
 

@@ -153,7 +153,8 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
             AND f.proname NOT IN ('redirect_url', 'current_organization_id', 'current_environment', 'sign_webhook', 'verify_webhook')
         OR EXISTS (
             SELECT FROM unnest(f.proconfig) AS setting
-            WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC', 'jit=off'))
+            WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC', 'jit=off', 'enable_bitmapscan=off',
+                'enable_sort=off'))
         OR l.lanname = 'c' AND f.probin <> '$libdir/checkout_sessions'
         OR l.lanname <> 'c' AND f.proname = ANY (ARRAY['secret_organization_id', 'wake_worker', 'organizations_changed', 'event_type_matches',
             'event_body_as', 'webhook_headers', 'deliveries_due'])

@@ -193,7 +193,7 @@ CREATE FUNCTION checkout.outbox_status() RETURNS TABLE (
     ORDER BY min(d.created_at) FILTER (WHERE d.status = 'pending'), p.organization_id, p.environment, p.webhook_endpoint_id)
     $$;
 
-CREATE FUNCTION checkout.next_webhook_attempt_at() RETURNS timestamptz
+CREATE FUNCTION checkout.next_webhook_attempt_at(after timestamptz DEFAULT NULL) RETURNS timestamptz
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
     AS $$
@@ -201,7 +201,8 @@ CREATE FUNCTION checkout.next_webhook_attempt_at() RETURNS timestamptz
     FROM checkout_data.webhook_endpoints p,
         LATERAL (
             SELECT d.next_attempt_at FROM checkout_data.webhook_deliveries d
-            WHERE d.webhook_endpoint_id = p.webhook_endpoint_id AND d.next_attempt_at > (SELECT clock_timestamp())
+            WHERE d.webhook_endpoint_id = p.webhook_endpoint_id
+                AND d.next_attempt_at > (SELECT COALESCE(next_webhook_attempt_at.after, clock_timestamp()))
             ORDER BY d.next_attempt_at LIMIT 1) AS due
     WHERE p.disabled_at IS NULL AND p.deleted_at IS NULL
     $$;

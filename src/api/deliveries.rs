@@ -24,6 +24,7 @@ fn claim_webhook_deliveries(
     lease: default!(Option<Interval>, "'1 minute'"),
     per_endpoint: default!(Option<i32>, "10"),
     in_flight: default!(Option<Vec<Option<Uuid>>>, "'{}'"),
+    except_organizations: default!(Option<Vec<Option<Uuid>>>, "'{}'"),
 ) -> Rows<WebhookDeliveryRequest> {
     Rows(or_raise((|| {
         let batch_size =
@@ -31,13 +32,9 @@ fn claim_webhook_deliveries(
         let lease = time::event_lease(datum::from_interval("lease", required("lease", lease)?)?)?;
         let per_endpoint =
             validate::in_range("per_endpoint", required("per_endpoint", per_endpoint)?, 1, validate::CLAIM_SIZE)?;
-        let in_flight: Vec<_> = required("in_flight", in_flight)?
-            .into_iter()
-            .map(|id| {
-                id.map(datum::from_uuid).ok_or_else(|| Error::invalid("in_flight", "must not have null elements"))
-            })
-            .collect::<Result<_>>()?;
-        deliveries::claim(batch_size, lease, per_endpoint, &in_flight, datum::now())
+        let in_flight = ids("in_flight", in_flight)?;
+        let except_organizations = ids("except_organizations", except_organizations)?;
+        deliveries::claim(batch_size, lease, per_endpoint, &in_flight, &except_organizations, datum::now())
     })()))
 }
 
@@ -166,6 +163,13 @@ fn list_webhook_attempts(
         }
         delivery_lists::attempts(&event, webhook_endpoint_id)
     })()))
+}
+
+fn ids(argument: &'static str, ids: Option<Vec<Option<Uuid>>>) -> Result<Vec<uuid::Uuid>> {
+    required(argument, ids)?
+        .into_iter()
+        .map(|id| id.map(datum::from_uuid).ok_or_else(|| Error::invalid(argument, "must not have null elements")))
+        .collect()
 }
 
 /// The delivery that arguments name, and the error for one that is not there.

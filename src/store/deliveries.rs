@@ -56,6 +56,7 @@ pub fn claim(
     lease: TimeDelta,
     per_endpoint: i32,
     in_flight: &[Uuid],
+    except_organizations: &[Uuid],
     now: DateTime<Utc>,
 ) -> Result<Vec<WebhookDeliveryRequest>> {
     let arguments = [
@@ -67,11 +68,14 @@ pub fn claim(
         per_endpoint.into(),
         in_flight.iter().copied().map(datum::uuid).collect::<Vec<_>>().into(),
         batch_size.into(),
+        except_organizations.iter().copied().map(datum::uuid).collect::<Vec<_>>().into(),
     ];
     let endpoints = |condition| {
         format!(
-            "(SELECT p.organization_id, p.environment, p.webhook_endpoint_id FROM checkout_data.webhook_endpoints p \
+            "(SELECT p.organization_id, p.environment, p.webhook_endpoint_id, p.failing_since \
+             FROM checkout_data.webhook_endpoints p \
              WHERE p.disabled_at IS NULL AND p.deleted_at IS NULL AND p.webhook_endpoint_id {condition} $4 \
+               AND p.organization_id <> ALL ($8) \
              ORDER BY p.webhook_endpoint_id)"
         )
     };
@@ -90,7 +94,8 @@ pub fn claim(
                      AND c.next_attempt_at <= $1 \
                      AND COALESCE(({nearest}), true) \
                    ORDER BY c.next_attempt_at \
-                   LIMIT GREATEST(0, $5 - cardinality(array_positions($6, p.webhook_endpoint_id))) \
+                   LIMIT GREATEST(0, CASE WHEN p.failing_since IS NULL THEN $5 ELSE 1 END \
+                     - cardinality(array_positions($6, p.webhook_endpoint_id))) \
                    FOR NO KEY UPDATE OF c SKIP LOCKED) AS due \
                LIMIT {at_most}) AS due \
              LIMIT $7)) \
@@ -147,7 +152,7 @@ statement!(
                SELECT c.* FROM checkout_data.webhook_deliveries c \
                WHERE c.webhook_endpoint_id = p.webhook_endpoint_id \
                  AND (c.organization_id, c.environment) IS NOT DISTINCT FROM (p.organization_id, p.environment) \
-                 AND c.next_attempt_at <= $1 AND c.lease_token IS NULL \
+                 AND c.next_attempt_at <= $1 AND c.lease_token IS NULL AND c.attempts = 0 \
                ORDER BY c.next_attempt_at LIMIT 5000) AS c, \
              LATERAL (",
         unfinished_before_c!("e.sequence, e.next_attempt_at, e.lease_token"),
@@ -162,7 +167,8 @@ statement!(
              ON e.organization_id = b.organization_id AND e.environment = b.environment \
              AND e.webhook_endpoint_id = b.webhook_endpoint_id AND e.checkout_session_id = b.checkout_session_id \
              AND e.sequence = b.before \
-           WHERE c.next_attempt_at <= $1 AND c.lease_token IS NULL AND e.next_attempt_at > $1 AND e.lease_token IS NULL \
+           WHERE c.next_attempt_at <= $1 AND c.lease_token IS NULL AND c.attempts = 0 \
+             AND e.next_attempt_at > $1 AND e.lease_token IS NULL \
            FOR NO KEY UPDATE OF c, e SKIP LOCKED) \
          UPDATE checkout_data.webhook_deliveries d SET next_attempt_at = l.next_attempt_at \
          FROM locked l \
@@ -240,10 +246,14 @@ statement!(
          WHERE $7 IS NULL AND x.organization_id = $1 AND x.environment = $2 AND x.webhook_endpoint_id = $3 \
            AND x.checkout_session_id = $4 AND x.sequence > $5 \
            AND x.next_attempt_at > $6 AND x.lease_token IS NULL AND x.attempts = 0 \
-         ORDER BY x.sequence LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)) \
-       RETURNING true) \
+         ORDER BY x.sequence LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED))), \
+     free AS ( \
+       SELECT FROM checkout_data.webhook_deliveries x \
+       WHERE $7 IS NULL AND x.organization_id = $1 AND x.environment = $2 AND x.webhook_endpoint_id = $3 \
+         AND x.checkout_session_id = $4 AND x.sequence > $5 AND x.next_attempt_at IS NOT NULL AND x.lease_token IS NULL \
+       LIMIT 1) \
      SELECT checkout_data.delivery_of(d.delivery, o.event_type, o.endpoint IS NOT NULL, p.disabled_at IS NULL, $6), \
-       (SELECT checkout_data.deliveries_due() FROM next) \
+       (SELECT checkout_data.deliveries_due() FROM free) \
      FROM delivery d \
      JOIN checkout_data.webhook_endpoints p \
        ON p.organization_id = $1 AND p.environment = $2 AND p.webhook_endpoint_id = $3 \

@@ -74,12 +74,19 @@ pub fn claim(
 statement!(
     ACK,
     Write,
-    "UPDATE checkout_data.webhook_outbox o \
-     SET next_attempt_at = NULL, lease_token = NULL, delivered_at = $6 \
-     FROM unnest($1, $2, $3, $4) AS e (organization_id, environment, checkout_session_id, sequence) \
-     WHERE o.organization_id = e.organization_id AND o.environment = e.environment \
-       AND o.checkout_session_id = e.checkout_session_id AND o.sequence = e.sequence AND o.lease_token = $5 \
-       AND o.next_attempt_at IS NOT NULL"
+    // Locked in the order of redeliveries.
+    "WITH held AS ( \
+       SELECT o.organization_id, o.environment, o.checkout_session_id, o.sequence \
+       FROM unnest($1, $2, $3, $4) AS e (organization_id, environment, checkout_session_id, sequence) \
+       JOIN checkout_data.webhook_outbox o \
+         ON o.organization_id = e.organization_id AND o.environment = e.environment \
+         AND o.checkout_session_id = e.checkout_session_id AND o.sequence = e.sequence \
+       WHERE o.lease_token = $5 AND o.next_attempt_at IS NOT NULL \
+       ORDER BY o.organization_id, o.environment, o.checkout_session_id, o.sequence FOR NO KEY UPDATE OF o) \
+     UPDATE checkout_data.webhook_outbox o SET next_attempt_at = NULL, lease_token = NULL, delivered_at = $6 \
+     FROM held h \
+     WHERE o.organization_id = h.organization_id AND o.environment = h.environment \
+       AND o.checkout_session_id = h.checkout_session_id AND o.sequence = h.sequence AND o.lease_token = $5"
 );
 
 /// Marks events as delivered that are leased under this token. How many that were.

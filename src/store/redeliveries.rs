@@ -70,6 +70,29 @@ fn same_key(left: &str, right: &str) -> String {
     )
 }
 
+/// Deliveries that exist, to endpoints that meet the condition.
+fn deliveries_again(chosen: &Chosen, endpoints: &str) -> String {
+    format!(
+        "WITH x AS ( \
+           SELECT d.organization_id, d.environment, d.checkout_session_id, d.sequence, d.webhook_endpoint_id \
+           FROM {source} \
+           JOIN checkout_data.webhook_endpoints p \
+             ON p.organization_id = o.organization_id AND p.environment = o.environment AND p.deleted_at IS NULL \
+             AND {endpoints} \
+           JOIN checkout_data.webhook_deliveries d \
+             ON {same_key} AND d.webhook_endpoint_id = p.webhook_endpoint_id \
+           WHERE o.fanned_out AND {TIMES} AND {status} \
+           ORDER BY d.organization_id, d.environment, d.checkout_session_id, d.sequence, d.webhook_endpoint_id \
+           FOR NO KEY UPDATE OF o, d) \
+         UPDATE checkout_data.webhook_deliveries u SET {AGAIN}, attempts = 0 FROM x \
+         WHERE {same_event} AND u.webhook_endpoint_id = x.webhook_endpoint_id",
+        source = chosen.source(),
+        same_key = same_key("d", "o"),
+        same_event = same_key("u", "x"),
+        status = in_status("d"),
+    )
+}
+
 /// Makes events due again wherever they went. How many deliveries that are.
 pub fn everywhere(chosen: &Chosen, now: DateTime<Utc>) -> Result<usize> {
     let (source, same_event) = (chosen.source(), same_key("u", "x"));
@@ -81,22 +104,7 @@ pub fn everywhere(chosen: &Chosen, now: DateTime<Utc>) -> Result<usize> {
          UPDATE checkout_data.webhook_outbox u SET {AGAIN}, delivery_attempts = 0 FROM x WHERE {same_event}",
         status = in_status("o"),
     );
-    let deliveries = format!(
-        "WITH x AS ( \
-           SELECT d.organization_id, d.environment, d.checkout_session_id, d.sequence, d.webhook_endpoint_id \
-           FROM {source} \
-           JOIN checkout_data.webhook_endpoints p \
-             ON p.organization_id = o.organization_id AND p.environment = o.environment AND p.deleted_at IS NULL \
-           JOIN checkout_data.webhook_deliveries d \
-             ON {same_key} AND d.webhook_endpoint_id = p.webhook_endpoint_id \
-           WHERE o.fanned_out AND {TIMES} AND {status} \
-           ORDER BY d.organization_id, d.environment, d.checkout_session_id, d.sequence, d.webhook_endpoint_id \
-           FOR NO KEY UPDATE OF o, d) \
-         UPDATE checkout_data.webhook_deliveries u SET {AGAIN}, attempts = 0 FROM x \
-         WHERE {same_event} AND u.webhook_endpoint_id = x.webhook_endpoint_id",
-        same_key = same_key("d", "o"),
-        status = in_status("d"),
-    );
+    let deliveries = deliveries_again(chosen, "true");
     let count = |text| Statement::composed(Access::Write, text).count(&chosen.arguments(now));
     announced(count(events)? + count(deliveries)?)
 }
@@ -114,6 +122,13 @@ pub fn to_endpoint(chosen: &Chosen, webhook_endpoint_id: Uuid, now: DateTime<Utc
     if ENDPOINT.with(|statement| statement.count(std::slice::from_ref(&endpoint)))? == 0 {
         return Ok(None);
     }
+    let mut arguments = chosen.arguments(now);
+    arguments.push(endpoint);
+    if chosen.status.is_some() {
+        // What has a status is there already: no event but those of such deliveries needs to be locked.
+        let text = deliveries_again(chosen, "p.webhook_endpoint_id = $9");
+        return Statement::composed(Access::Write, text).count(&arguments).and_then(announced).map(Some);
+    }
     let text = format!(
         "WITH x AS ( \
            SELECT o.organization_id, o.environment, o.checkout_session_id, o.sequence, o.created_at, o.fanned_out \
@@ -127,10 +142,8 @@ pub fn to_endpoint(chosen: &Chosen, webhook_endpoint_id: Uuid, now: DateTime<Utc
          delivery AS ( \
            INSERT INTO checkout_data.webhook_deliveries AS d ({KEY}, webhook_endpoint_id, created_at, next_attempt_at) \
            SELECT {KEY}, $9, x.created_at, $1 FROM x \
-           WHERE $8 IS NULL OR EXISTS ( \
-             SELECT FROM checkout_data.webhook_deliveries d WHERE {same_key} AND d.webhook_endpoint_id = $9) \
            ON CONFLICT (organization_id, environment, webhook_endpoint_id, checkout_session_id, sequence) DO UPDATE \
-             SET {AGAIN}, attempts = 0 WHERE {status} \
+             SET {AGAIN}, attempts = 0 \
            RETURNING d.organization_id, d.environment, d.checkout_session_id, d.sequence), \
          taken AS ( \
            UPDATE checkout_data.webhook_outbox u \
@@ -138,12 +151,8 @@ pub fn to_endpoint(chosen: &Chosen, webhook_endpoint_id: Uuid, now: DateTime<Utc
            FROM delivery x WHERE {same_event} AND NOT u.fanned_out) \
          SELECT FROM delivery",
         source = chosen.source(),
-        same_key = same_key("d", "x"),
         same_event = same_key("u", "x"),
-        status = in_status("d"),
     );
-    let mut arguments = chosen.arguments(now);
-    arguments.push(endpoint);
     Statement::composed(Access::Write, text).count(&arguments).and_then(announced).map(Some)
 }
 
