@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgRow};
-use sqlx::{ConnectOptions, Connection, PgConnection, Row, raw_sql};
+use sqlx::{Connection, PgConnection, Row, raw_sql};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -30,7 +30,7 @@ const SETUP: &str = "SET search_path = pg_catalog, pg_temp;
     SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE";
 
 const CLAIM: &str = "SELECT event_id, webhook_endpoint_id, url, headers::text, body, attempt, lease_token
-    FROM checkout.claim_webhook_deliveries($1, make_interval(secs => $2), $3, $4)";
+    FROM checkout.claim_webhook_deliveries($1, make_interval(secs => $2), $3, $4, $5)";
 
 const RECORD: &str = "SELECT r.event_id, r.webhook_endpoint_id, r.status
     FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::int[], $5::text[], $6::float8[], $7::text[], $8::float8[])
@@ -42,9 +42,10 @@ const RELEASE: &str =
     "SELECT count(*) FILTER (WHERE checkout.release_webhook_delivery(a.event_id, a.endpoint, a.token))
     FROM unnest($1::text[], $2::uuid[], $3::uuid[]) AS a (event_id, endpoint, token)";
 
-/// By the server's clock, whatever the relay's is.
+/// By the server's clock, whatever the relay's is; from a while ago on, since what has become due after a claim has looked
+/// would else be seen by neither.
 const NEXT: &str = "SELECT (extract(epoch FROM at) - extract(epoch FROM clock_timestamp()))::float8
-    FROM checkout.next_webhook_attempt_at() AS at";
+    FROM checkout.next_webhook_attempt_at(clock_timestamp() - make_interval(secs => $1)) AS at";
 
 const RANGES: &str = "SELECT coalesce(current_setting('checkout_sessions.webhook_allowed_ranges', true), '')";
 
@@ -74,27 +75,6 @@ pub struct Recorded {
     pub status: String,
 }
 
-/// Where to connect to. The error does not repeat the URL, which may have a password.
-pub fn connect_options(url: Option<&str>) -> Result<PgConnectOptions, &'static str> {
-    let options = match url.filter(|url| !url.is_empty()) {
-        None => PgConnectOptions::new(),
-        Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
-            with_host(url).parse().map_err(|_| "--database-url is not a valid PostgreSQL URL")?
-        }
-        Some(_) => return Err("--database-url must begin with postgres:// or postgresql://"),
-    };
-    Ok(options.application_name("checkout-sessions-relay").disable_statement_logging())
-}
-
-/// libpq takes `postgres://user@/database?host=/folder`; the URL standard wants a host after a user. What the query says
-/// about the host comes later, and counts.
-fn with_host(url: &str) -> String {
-    let authority = url.find("://").map_or(0, |at| at + 3);
-    let end = url[authority..].find(['/', '?']).map_or(url.len(), |at| authority + at);
-    let host = if url[authority..end].ends_with('@') { "localhost" } else { "" };
-    [&url[..end], host, &url[end..]].concat()
-}
-
 /// A connection that is made again after a failure, when it is needed.
 pub struct Session {
     role: Role,
@@ -122,12 +102,14 @@ impl Session {
         lease: Duration,
         per_endpoint: u32,
         in_flight: Vec<Uuid>,
+        except_organizations: Vec<Uuid>,
     ) -> Result<Vec<Delivery>, Fault> {
         let query = sqlx::query(CLAIM)
             .bind(i32::try_from(count).unwrap_or(i32::MAX))
             .bind(lease.as_secs_f64())
             .bind(i32::try_from(per_endpoint).unwrap_or(i32::MAX))
-            .bind(in_flight);
+            .bind(in_flight)
+            .bind(except_organizations);
         let mut connection = self.take().await?;
         let rows = timeout(STATEMENT_TIMEOUT, query.fetch_all(&mut connection)).await;
         let deliveries = self.settle(connection, rows)?.iter().map(delivery).collect::<Result<Vec<_>, _>>()?;
@@ -149,16 +131,18 @@ impl Session {
         Ok(())
     }
 
-    /// In how many seconds there is something to do; fewer than none if it is time; `None`: nothing is scheduled.
-    pub async fn next_due(&mut self) -> Result<Option<f64>, Fault> {
+    /// In how many seconds there is something to do that was not due `since` ago; fewer than none if it is time; `None`:
+    /// nothing is scheduled.
+    pub async fn next_due(&mut self, since: Duration) -> Result<Option<f64>, Fault> {
+        let query = sqlx::query_scalar(NEXT).bind(since.as_secs_f64());
         let mut connection = self.take().await?;
-        let next = timeout(STATEMENT_TIMEOUT, sqlx::query_scalar(NEXT).fetch_one(&mut connection)).await;
+        let next = timeout(STATEMENT_TIMEOUT, query.fetch_one(&mut connection)).await;
         self.settle(connection, next)
     }
 
     /// The setting. A session knows it once it has called a function of the extension.
     pub async fn allowed_ranges(&mut self) -> Result<String, Fault> {
-        self.next_due().await?;
+        self.next_due(Duration::ZERO).await?;
         let mut connection = self.take().await?;
         let ranges = timeout(STATEMENT_TIMEOUT, sqlx::query_scalar(RANGES).fetch_one(&mut connection)).await;
         self.settle(connection, ranges)
@@ -260,30 +244,4 @@ fn delivery(row: &PgRow) -> Result<Delivery, sqlx::Error> {
     };
     let [url, headers, body] = ["url", "headers", "body"].map(|name| row.try_get(name));
     Ok(Delivery { key, url: url?, headers: headers?, body: body?, attempt: row.try_get("attempt")? })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_unix_socket_may_be_named_in_a_url() {
-        let options = connect_options(Some("postgresql://relay@/shop?host=/run/pg&port=5433")).expect("taken");
-        assert_eq!(options.get_socket().map(|path| path.as_path()), Some("/run/pg".as_ref()));
-        assert_eq!((options.get_username(), options.get_port(), options.get_database()), ("relay", 5433, Some("shop")));
-        assert_eq!(options.get_application_name(), Some("checkout-sessions-relay"));
-    }
-
-    #[test]
-    fn a_bad_url_is_not_repeated() {
-        for bad in [
-            "postgres://relay:hunter2@host:x/",
-            "postgres://relay:hunter2@h/?sslmode=hunter2",
-            "hunter2",
-            "mysql://:hunter2@h/",
-        ] {
-            let fault = connect_options(Some(bad)).expect_err("refused");
-            assert!(fault.starts_with("--database-url") && !fault.contains("hunter2"), "{fault}");
-        }
-    }
 }

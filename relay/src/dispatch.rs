@@ -28,6 +28,8 @@ const BATCH: usize = 100;
 const GAP: Duration = Duration::from_millis(5);
 /// What is due and was not claimed is another's, or waits for an open delivery, whose end wakes us.
 const SHORTEST_NAP: Duration = Duration::from_millis(200);
+/// By so much the clocks that a claim and a look ahead go by may differ, and more.
+const OVERLAP: Duration = Duration::from_millis(50);
 const REFRESH: Duration = Duration::from_secs(60);
 
 pub struct Settings {
@@ -36,6 +38,14 @@ pub struct Settings {
     pub lease: Duration,
     pub poll_interval: Duration,
     pub once: bool,
+}
+
+impl Settings {
+    /// An organization that has so many open is given no more, however many endpoints it has. The last claim before that may
+    /// bring as many again: so less than half of all.
+    fn per_organization(&self) -> usize {
+        (self.concurrency / 4).max(usize::try_from(self.per_endpoint).unwrap_or(usize::MAX))
+    }
 }
 
 pub struct Dispatcher {
@@ -100,11 +110,12 @@ impl Dispatcher {
             self.refresh().await?;
             *refreshed = Some(Instant::now());
         }
-        let asked = free.min(BATCH);
+        let asked = free.min(BATCH).min(self.settings.per_organization());
         let gap = sleep(GAP);
-        let (claimed, leased_until) = self.claim(asked).await?;
+        let sent = Instant::now();
+        let claimed = self.claim(asked).await?;
         let count = claimed.len();
-        claimed.into_iter().for_each(|delivery| self.start(delivery, leased_until));
+        claimed.into_iter().for_each(|delivery| self.start(delivery, sent + self.settings.lease));
         if count == asked {
             return Ok(true);
         }
@@ -115,7 +126,7 @@ impl Dispatcher {
         if woken.as_mut().enable() {
             return Ok(true);
         }
-        let due = self.session.next_due().await?;
+        let due = self.session.next_due(sent.elapsed() + OVERLAP).await?;
         let nap = nap(due, self.settings.poll_interval.min(REFRESH));
         tokio::select! {
             () = woken => {}
@@ -137,20 +148,19 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// The claimed, and when their leases end, or a little later by the database's clock.
-    async fn claim(&mut self, count: usize) -> Result<(Vec<Delivery>, Instant), Fault> {
+    async fn claim(&mut self, count: usize) -> Result<Vec<Delivery>, Fault> {
         let Settings { lease, per_endpoint, .. } = self.settings;
-        let leased_until = Instant::now() + lease;
-        let claim = self.session.claim(count, lease, per_endpoint, self.in_flight.endpoints());
+        let enough = self.in_flight.organizations_with(self.settings.per_organization());
+        let claim = self.session.claim(count, lease, per_endpoint, self.in_flight.endpoints(), enough);
         // To leave a claim would be to leave its leases, too: not before there is no time left.
         tokio::select! {
-            claimed = claim => Ok((claimed?, leased_until)),
-            () = self.deliveries.abort.cancelled() => Ok((Vec::new(), leased_until)),
+            claimed = claim => claimed,
+            () = self.deliveries.abort.cancelled() => Ok(Vec::new()),
         }
     }
 
     fn start(&self, delivery: Delivery, leased_until: Instant) {
-        let slot = self.in_flight.open(delivery.key.webhook_endpoint_id);
+        let slot = self.in_flight.open(&delivery.key);
         if self.stop.is_cancelled() {
             return self.deliveries.finish(Finished { key: delivery.key, attempt: None, leased_until, _slot: slot });
         }
@@ -230,6 +240,17 @@ mod tests {
         for far in [61.0, 1e300, f64::INFINITY, f64::NAN] {
             assert_eq!(nap(Some(far), minute), minute, "{far}");
         }
+    }
+
+    #[test]
+    fn an_organization_has_a_quarter_or_what_one_endpoint_has() {
+        let settings = |concurrency, per_endpoint| {
+            let minute = Duration::from_secs(60);
+            Settings { concurrency, per_endpoint, lease: minute, poll_interval: minute, once: false }
+        };
+        assert_eq!(settings(256, 10).per_organization(), 64);
+        assert_eq!(settings(20, 10).per_organization(), 10);
+        assert_eq!(settings(1, 1).per_organization(), 1);
     }
 
     #[test]

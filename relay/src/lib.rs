@@ -5,6 +5,7 @@
 mod attempt;
 mod back_off;
 mod database;
+mod database_url;
 mod dispatch;
 mod event_id;
 mod failure;

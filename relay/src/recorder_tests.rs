@@ -123,7 +123,7 @@ impl Story {
 
     fn finish(&self, event_id: &str, attempt: Option<Attempt>) {
         let key = Key { event_id: event_id.into(), webhook_endpoint_id: Uuid::nil(), lease_token: Uuid::nil() };
-        let _slot = self.in_flight.open(key.webhook_endpoint_id);
+        let _slot = self.in_flight.open(&key);
         let leased_until = Instant::now() + LEASE;
         self.send.send(Finished { key, attempt, leased_until, _slot }).expect("it listens");
     }

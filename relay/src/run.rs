@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
-use crate::database::{Session, connect_options};
+use crate::database::Session;
+use crate::database_url::connect_options;
 use crate::dispatch::{self, Deliveries, Dispatcher};
 use crate::guard::Guard;
 use crate::health::{Health, Role};
