@@ -30,6 +30,7 @@ const GAP: Duration = Duration::from_millis(5);
 const SHORTEST_NAP: Duration = Duration::from_millis(200);
 /// By so much the clocks that a claim and a look ahead go by may differ, and more.
 const OVERLAP: Duration = Duration::from_millis(50);
+const LOCAL_PAUSE: Duration = Duration::from_secs(1);
 const REFRESH: Duration = Duration::from_secs(60);
 
 pub struct Settings {
@@ -186,6 +187,14 @@ impl Deliveries {
             self.metrics.attempted(attempt.outcome, attempt.duration);
             log(&delivery, attempt);
         }
+        let attempt = attempt.filter(|attempt| attempt.outcome != Outcome::Local);
+        if attempt.is_none() {
+            // It is given back and may be claimed at once, and what has run out does not come back at once.
+            tokio::select! {
+                () = sleep(LOCAL_PAUSE) => {}
+                () = self.abort.cancelled() => {}
+            }
+        }
         self.finish(Finished { key: delivery.key, attempt, leased_until, _slot: slot });
     }
 
@@ -213,7 +222,11 @@ fn log(delivery: &Delivery, attempt: &Attempt) {
             )
         };
     }
-    if attempt.outcome == Outcome::Success { log!(info) } else { log!(warn) }
+    match attempt.outcome {
+        Outcome::Success => log!(info),
+        Outcome::Local => log!(error),
+        _ => log!(warn),
+    }
 }
 
 /// How long there is nothing to do, if nothing happens.

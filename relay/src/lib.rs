@@ -14,6 +14,7 @@ mod guard;
 mod health;
 mod in_flight;
 mod listener;
+mod local;
 mod logs;
 mod metrics;
 mod options;
@@ -27,6 +28,7 @@ mod sender;
 mod sender_tests;
 mod server;
 
+pub use local::raise_file_limit;
 pub use logs::start as start_logs;
 pub use options::Options;
 pub use run::{Failure, run};

@@ -67,7 +67,7 @@ impl Metrics {
             "Attempts not recorded: the lease was lost, or the endpoint deleted",
             self.lost.clone(),
         );
-        registry.register("released", "Deliveries given back when the relay stopped", self.released.clone());
+        registry.register("released", "Deliveries given back: not sent, or not to the end", self.released.clone());
         registry.register("database_errors", "Statements and connections that failed", self.database_errors.clone());
         registry.register("notifications", "Notifications of new deliveries", self.notifications.clone());
         self
