@@ -113,6 +113,7 @@ impl Session {
         let mut connection = self.take().await?;
         let rows = timeout(STATEMENT_TIMEOUT, query.fetch_all(&mut connection)).await;
         let deliveries = self.settle(connection, rows)?.iter().map(delivery).collect::<Result<Vec<_>, _>>()?;
+        self.health.works(self.role);
         self.metrics.claims.inc();
         self.metrics.claimed.inc_by(deliveries.len() as u64);
         Ok(deliveries)
@@ -174,13 +175,19 @@ impl Session {
         match answer {
             Ok(answer) => {
                 self.connection = Some(connection);
-                self.health.answered(self.role);
+                self.health.answered();
                 Ok(answer)
             }
             Err(fault) if matches!(fault.kind(), Kind::Lost | Kind::Argument | Kind::Busy) => {
                 self.connection = Some(connection);
-                self.health.answered(self.role);
-                Err(fault)
+                match self.role {
+                    Role::Claims => Err(self.failed(fault)),
+                    // It is about a delivery, so attempts can be recorded.
+                    Role::Records => {
+                        self.health.works(self.role);
+                        Err(fault)
+                    }
+                }
             }
             Err(fault) => Err(self.failed(fault)),
         }
@@ -209,6 +216,7 @@ impl Book for Session {
         let mut connection = self.take().await?;
         let rows = timeout(STATEMENT_TIMEOUT, query.fetch_all(&mut connection)).await;
         let rows = self.settle(connection, rows)?;
+        self.health.works(self.role);
         let recorded = |row: &PgRow| {
             let [event_id, status] = ["event_id", "status"].map(|name| row.try_get(name));
             Ok(Recorded {
@@ -228,7 +236,9 @@ impl Book for Session {
         self.be_patient(GROUP_PATIENCE).await?;
         let mut connection = self.take().await?;
         let count = timeout(STATEMENT_TIMEOUT, query.fetch_one(&mut connection)).await;
-        Ok(self.settle(connection, count)?.unsigned_abs())
+        let count = self.settle(connection, count)?;
+        self.health.works(self.role);
+        Ok(count.unsigned_abs())
     }
 }
 
