@@ -77,8 +77,8 @@ impl<B: Book> Recorder<B> {
                 () = sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => {}
             }
             self.settle(std::mem::take(&mut group)).await;
-            self.try_again().await;
             self.freed.notify_one();
+            self.try_again().await;
         }
     }
 
@@ -92,6 +92,7 @@ impl<B: Book> Recorder<B> {
         if !self.record_together(&sent).await {
             for finished in sent {
                 self.record_alone(finished, true).await;
+                self.freed.notify_one();
             }
         }
         self.release(&unsent).await;
@@ -101,6 +102,7 @@ impl<B: Book> Recorder<B> {
     async fn try_again(&mut self) {
         while let Some((_, finished)) = self.later.pop_front_if(|(at, _)| *at <= Instant::now()) {
             self.record_alone(finished, false).await;
+            self.freed.notify_one();
             if !self.finished.is_empty() {
                 break;
             }
