@@ -294,7 +294,8 @@ CREATE INDEX webhook_outbox_delivered_idx ON checkout_data.webhook_outbox (deliv
 -- Serves the list of what is dead.
 CREATE INDEX webhook_outbox_dead_idx ON checkout_data.webhook_outbox (dead_at) WHERE dead_at IS NOT NULL;
 -- Serves retention of events that go to endpoints.
-CREATE INDEX webhook_outbox_fanned_out_idx ON checkout_data.webhook_outbox (created_at) WHERE fanned_out;
+CREATE INDEX webhook_outbox_fanned_out_idx ON checkout_data.webhook_outbox (created_at, checkout_session_id, sequence)
+    WHERE fanned_out;
 
 -- webhook endpoints -----------------------------------------------------------------------------------------------
 

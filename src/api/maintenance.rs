@@ -7,6 +7,7 @@ use pgrx::prelude::*;
 use crate::domain::validate;
 use crate::report::or_raise;
 use crate::store::maintenance;
+use crate::store::purge::{self, Place};
 use crate::{datum, gucs, worker};
 
 #[pg_extern(schema = "checkout", security_definer)]
@@ -17,7 +18,11 @@ fn expire_due_checkout_sessions(batch: default!(Option<i32>, "1000")) -> i32 {
         let now = datum::now();
         let expired = maintenance::expire_due(batch, now)?;
         maintenance::notice_due(batch, now)?;
-        maintenance::purge(batch, worker::retention(), now)?;
+        purge::purge(batch, worker::retention(), now)?;
+        let mut place = Some(Place::FIRST);
+        while let Some(from) = place {
+            place = purge::purge_fanned_out(from, batch, worker::retention(), now)?;
+        }
         worker::write_uses()?;
         Ok(i32::try_from(expired).unwrap_or(i32::MAX))
     })())

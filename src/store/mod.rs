@@ -12,6 +12,7 @@ pub mod list;
 pub mod maintenance;
 pub mod organizations;
 pub mod payments;
+pub mod purge;
 pub mod redeliveries;
 pub mod sessions;
 pub mod settings;

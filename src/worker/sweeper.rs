@@ -1,6 +1,7 @@
 //! The worker of one database: expires what is due, and exits when nothing is due soon.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -13,6 +14,7 @@ use super::{process, registry, uses};
 use crate::domain::Result;
 use crate::role::as_worker_role;
 use crate::store::maintenance;
+use crate::store::purge::{self, Place};
 use crate::{datum, gucs, report};
 
 /// A worker stays for what is due within this time. DROP DATABASE waits for up to five seconds.
@@ -150,12 +152,26 @@ fn expire(database: pg_sys::Oid) -> Result<Sweep> {
     if purged_at + PURGE_EVERY <= now { Ok(Sweep::PurgeDue) } else { until_next(purged_at, false) }
 }
 
+/// How far this process has come with the events that went to endpoints. Where it ends before it is through, the next begins
+/// anew.
+static PURGED_TO: Mutex<Place> = Mutex::new(Place::FIRST);
+
 fn purge(_: pg_sys::Oid) -> Result<Sweep> {
-    let now = datum::now();
-    if maintenance::purge(gucs::WORKER_BATCH_SIZE.get(), retention(), now)? >= full() {
+    let (batch, now) = (gucs::WORKER_BATCH_SIZE.get(), datum::now());
+    if purge::purge(batch, retention(), now)? >= full() {
         return Ok(Sweep::More);
     }
-    until_next(now, true)
+    let mut place = PURGED_TO.lock().unwrap_or_else(PoisonError::into_inner);
+    match purge::purge_fanned_out(*place, batch, retention(), now)? {
+        Some(next) => {
+            *place = next;
+            Ok(Sweep::More)
+        }
+        None => {
+            *place = Place::FIRST;
+            until_next(now, true)
+        }
+    }
 }
 
 /// When there is something to do again.

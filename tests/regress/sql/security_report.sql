@@ -124,7 +124,7 @@ INSERT INTO testing.doors (opened) VALUES
     ('CREATE OR REPLACE FUNCTION checkout.current_environment() RETURNS text LANGUAGE internal AS ''pgsql_version'''),
     ('CREATE OR REPLACE FUNCTION checkout.current_organization_id() RETURNS uuid LANGUAGE sql AS ''SELECT gen_random_uuid()'''),
     ('CREATE OR REPLACE FUNCTION checkout_data.secret_organization_id() RETURNS uuid LANGUAGE sql AS ''SELECT gen_random_uuid()'''),
-    ('CREATE OR REPLACE FUNCTION checkout.claim_webhook_deliveries(batch_size integer DEFAULT 100, lease interval DEFAULT ''1 minute'', per_endpoint integer DEFAULT 10, in_flight uuid[] DEFAULT ''{}'') RETURNS SETOF checkout.webhook_delivery_request LANGUAGE sql AS ''SELECT NULL::checkout.webhook_delivery_request'''),
+    ('CREATE OR REPLACE FUNCTION checkout.claim_webhook_deliveries(batch_size integer DEFAULT 100, lease interval DEFAULT ''1 minute'', per_endpoint integer DEFAULT 10, in_flight uuid[] DEFAULT ''{}'', except_organizations uuid[] DEFAULT ''{}'') RETURNS SETOF checkout.webhook_delivery_request LANGUAGE sql AS ''SELECT NULL::checkout.webhook_delivery_request'''),
         ('ALTER FUNCTION checkout.create_webhook_endpoint SECURITY INVOKER'),
         ('CREATE OR REPLACE FUNCTION checkout_data.event_type_matches(event_types text[], event_type text) RETURNS boolean LANGUAGE sql AS ''SELECT true'''),
         ('CREATE OR REPLACE FUNCTION checkout_data.webhook_headers(signature_scheme text, event_id text, body text, secret text, previous_secret text, at timestamptz) RETURNS text LANGUAGE sql AS ''SELECT secret'''),

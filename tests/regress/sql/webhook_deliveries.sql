@@ -105,10 +105,21 @@ SELECT status FROM checkout.record_webhook_attempt(:'completed', :'everything', 
 SELECT count(checkout.expire_checkout_session(testing.new_session(100 + n))) FROM generate_series(1, 6) AS n;
 \c - sender
 SELECT testing.deliveries_due(:'organization');
+-- The organization has enough open.
+BEGIN;
+SELECT count(*) FROM checkout.claim_webhook_deliveries(except_organizations => ARRAY[:'organization'::uuid]);
+ROLLBACK;
+-- Its last attempt has failed: one at a time, until one succeeds.
+BEGIN;
+SELECT url, count(*) FROM checkout.claim_webhook_deliveries(per_endpoint => 5) WHERE url LIKE '%/ends' GROUP BY url;
+ROLLBACK;
+\c - postgres
+UPDATE checkout_data.webhook_endpoints SET failing_since = NULL;
+\c - sender
 BEGIN;
 SELECT url, count(*) FROM checkout.claim_webhook_deliveries(per_endpoint => 2) GROUP BY url ORDER BY url;
--- Three are in flight: two more of this endpoint, and five of that one.
 ROLLBACK;
+-- Three are in flight: two more of this endpoint, and five of that one.
 BEGIN;
 SELECT url, count(*) FROM checkout.claim_webhook_deliveries(per_endpoint => 5, in_flight => array_fill(:'everything'::uuid, '{3}')) GROUP BY url ORDER BY url;
 ROLLBACK;
