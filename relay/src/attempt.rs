@@ -19,10 +19,12 @@ pub enum Outcome {
     Refused,
     /// What the database has given cannot be sent.
     Invalid,
+    /// The relay's machine has run out of something: nobody else's fault, and not recorded.
+    Local,
 }
 
 impl Outcome {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Success,
         Self::Redirect,
         Self::ClientError,
@@ -35,6 +37,7 @@ impl Outcome {
         Self::Closed,
         Self::Refused,
         Self::Invalid,
+        Self::Local,
     ];
 
     pub fn of_status(status: u16) -> Self {
@@ -61,6 +64,7 @@ impl Outcome {
             Self::Closed => "closed",
             Self::Refused => "refused",
             Self::Invalid => "invalid",
+            Self::Local => "local",
         }
     }
 }

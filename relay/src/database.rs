@@ -4,26 +4,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgRow};
-use sqlx::{ConnectOptions, Connection, PgConnection, Row, raw_sql};
+use sqlx::{Connection, PgConnection, Row, raw_sql};
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::attempt::Attempt;
+use crate::fault::{Fault, Kind};
 use crate::health::{Health, Role};
 use crate::metrics::Metrics;
+use crate::recorder::Book;
 
+/// A claim passes over what is locked, and waits for nobody but whoever changes tables.
+const CLAIM_PATIENCE: &str = "SET lock_timeout = '10s'";
+/// The many wait for short transactions, and not for what an operator has left open.
+const GROUP_PATIENCE: &str = "SET lock_timeout = '500ms'";
+/// One is tried again, and keeps others waiting meanwhile.
+const SINGLE_PATIENCE: &str = "SET lock_timeout = '50ms'";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A little longer than the server's own limit below, which is the better way to end a statement.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Whatever the defaults of the role and of the database are.
 const SETUP: &str = "SET search_path = pg_catalog, pg_temp;
     SET statement_timeout = '25s';
-    SET lock_timeout = '10s';
     SET idle_session_timeout = 0;
     SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE";
 
 const CLAIM: &str = "SELECT event_id, webhook_endpoint_id, url, headers::text, body, attempt, lease_token
-    FROM checkout.claim_webhook_deliveries($1, make_interval(secs => $2), $3, $4)";
+    FROM checkout.claim_webhook_deliveries($1, make_interval(secs => $2), $3, $4, $5)";
 
 const RECORD: &str = "SELECT r.event_id, r.webhook_endpoint_id, r.status
     FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::int[], $5::text[], $6::float8[], $7::text[], $8::float8[])
@@ -35,9 +42,10 @@ const RELEASE: &str =
     "SELECT count(*) FILTER (WHERE checkout.release_webhook_delivery(a.event_id, a.endpoint, a.token))
     FROM unnest($1::text[], $2::uuid[], $3::uuid[]) AS a (event_id, endpoint, token)";
 
-/// By the server's clock, whatever the relay's is.
+/// By the server's clock, whatever the relay's is; from a while ago on, since what has become due after a claim has looked
+/// would else be seen by neither.
 const NEXT: &str = "SELECT (extract(epoch FROM at) - extract(epoch FROM clock_timestamp()))::float8
-    FROM checkout.next_webhook_attempt_at() AS at";
+    FROM checkout.next_webhook_attempt_at(clock_timestamp() - make_interval(secs => $1)) AS at";
 
 const RANGES: &str = "SELECT coalesce(current_setting('checkout_sessions.webhook_allowed_ranges', true), '')";
 
@@ -67,64 +75,20 @@ pub struct Recorded {
     pub status: String,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum Fault {
-    #[error(transparent)]
-    Database(#[from] sqlx::Error),
-    #[error("the database did not answer in time")]
-    Silence,
-}
-
-impl Fault {
-    fn sqlstate(&self) -> Option<String> {
-        let Self::Database(sqlx::Error::Database(error)) = self else { return None };
-        error.code().map(|code| code.into_owned())
-    }
-
-    /// The lease is another's, or the endpoint is gone: to ask again would not help.
-    pub fn is_lost(&self) -> bool {
-        self.sqlstate().is_some_and(|code| code == "PT409" || code == "PT404")
-    }
-
-    /// The arguments are at fault, such as text that the database's encoding does not have.
-    pub fn is_argument(&self) -> bool {
-        self.sqlstate().is_some_and(|code| code.starts_with("22"))
-    }
-}
-
-/// Where to connect to. The error does not repeat the URL, which may have a password.
-pub fn connect_options(url: Option<&str>) -> Result<PgConnectOptions, &'static str> {
-    let options = match url.filter(|url| !url.is_empty()) {
-        None => PgConnectOptions::new(),
-        Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
-            with_host(url).parse().map_err(|_| "--database-url is not a valid PostgreSQL URL")?
-        }
-        Some(_) => return Err("--database-url must begin with postgres:// or postgresql://"),
-    };
-    Ok(options.application_name("checkout-sessions-relay").disable_statement_logging())
-}
-
-/// libpq takes `postgres://user@/database?host=/folder`; the URL standard wants a host after a user. What the query says
-/// about the host comes later, and counts.
-fn with_host(url: &str) -> String {
-    let authority = url.find("://").map_or(0, |at| at + 3);
-    let end = url[authority..].find(['/', '?']).map_or(url.len(), |at| authority + at);
-    let host = if url[authority..end].ends_with('@') { "localhost" } else { "" };
-    [&url[..end], host, &url[end..]].concat()
-}
-
 /// A connection that is made again after a failure, when it is needed.
 pub struct Session {
     role: Role,
     options: PgConnectOptions,
     connection: Option<PgConnection>,
+    /// What was set last on this connection.
+    patience: Option<&'static str>,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
 }
 
 impl Session {
     pub fn new(role: Role, options: PgConnectOptions, health: Arc<Health>, metrics: Arc<Metrics>) -> Self {
-        Self { role, options, connection: None, health, metrics }
+        Self { role, options, connection: None, patience: None, health, metrics }
     }
 
     /// Whether the next statement makes a connection first.
@@ -138,67 +102,48 @@ impl Session {
         lease: Duration,
         per_endpoint: u32,
         in_flight: Vec<Uuid>,
+        except_organizations: Vec<Uuid>,
     ) -> Result<Vec<Delivery>, Fault> {
         let query = sqlx::query(CLAIM)
             .bind(i32::try_from(count).unwrap_or(i32::MAX))
             .bind(lease.as_secs_f64())
             .bind(i32::try_from(per_endpoint).unwrap_or(i32::MAX))
-            .bind(in_flight);
+            .bind(in_flight)
+            .bind(except_organizations);
         let mut connection = self.take().await?;
         let rows = timeout(STATEMENT_TIMEOUT, query.fetch_all(&mut connection)).await;
         let deliveries = self.settle(connection, rows)?.iter().map(delivery).collect::<Result<Vec<_>, _>>()?;
+        self.health.works(self.role);
         self.metrics.claims.inc();
         self.metrics.claimed.inc_by(deliveries.len() as u64);
         Ok(deliveries)
     }
 
-    /// All or none; returns of each what became of the delivery.
-    pub async fn record(&mut self, attempts: &[(&Key, &Attempt)]) -> Result<Vec<Recorded>, Fault> {
-        let seconds = |duration: Duration| duration.as_secs_f64();
-        let query = sqlx::query(RECORD)
-            .bind(column(attempts, |key, _| key.event_id.clone()))
-            .bind(column(attempts, |key, _| key.webhook_endpoint_id))
-            .bind(column(attempts, |key, _| key.lease_token))
-            .bind(column(attempts, |_, attempt| attempt.status.map(i32::from)))
-            .bind(column(attempts, |_, attempt| attempt.error.clone()))
-            .bind(column(attempts, |_, attempt| seconds(attempt.duration)))
-            .bind(column(attempts, |_, attempt| attempt.response_body.clone()))
-            .bind(column(attempts, |_, attempt| attempt.retry_after.map(seconds)));
+    async fn be_patient(&mut self, patience: &'static str) -> Result<(), Fault> {
+        // A new connection has its own.
         let mut connection = self.take().await?;
-        let rows = timeout(STATEMENT_TIMEOUT, query.fetch_all(&mut connection)).await;
-        let rows = self.settle(connection, rows)?;
-        let recorded = |row: &PgRow| {
-            let [event_id, status] = ["event_id", "status"].map(|name| row.try_get(name));
-            Ok(Recorded {
-                event_id: event_id?,
-                webhook_endpoint_id: row.try_get("webhook_endpoint_id")?,
-                status: status?,
-            })
-        };
-        Ok(rows.iter().map(recorded).collect::<Result<_, sqlx::Error>>()?)
+        if self.patience == Some(patience) {
+            self.connection = Some(connection);
+            return Ok(());
+        }
+        let set = timeout(STATEMENT_TIMEOUT, raw_sql(patience).execute(&mut connection)).await;
+        self.settle(connection, set)?;
+        self.patience = Some(patience);
+        Ok(())
     }
 
-    /// Gives leases back. Returns how many were still held.
-    pub async fn release(&mut self, keys: &[Key]) -> Result<u64, Fault> {
-        let query = sqlx::query_scalar::<_, i64>(RELEASE)
-            .bind(keys.iter().map(|key| key.event_id.clone()).collect::<Vec<_>>())
-            .bind(keys.iter().map(|key| key.webhook_endpoint_id).collect::<Vec<_>>())
-            .bind(keys.iter().map(|key| key.lease_token).collect::<Vec<_>>());
+    /// In how many seconds there is something to do that was not due `since` ago; fewer than none if it is time; `None`:
+    /// nothing is scheduled.
+    pub async fn next_due(&mut self, since: Duration) -> Result<Option<f64>, Fault> {
+        let query = sqlx::query_scalar(NEXT).bind(since.as_secs_f64());
         let mut connection = self.take().await?;
-        let count = timeout(STATEMENT_TIMEOUT, query.fetch_one(&mut connection)).await;
-        Ok(self.settle(connection, count)?.unsigned_abs())
-    }
-
-    /// In how many seconds there is something to do; fewer than none if it is time; `None`: nothing is scheduled.
-    pub async fn next_due(&mut self) -> Result<Option<f64>, Fault> {
-        let mut connection = self.take().await?;
-        let next = timeout(STATEMENT_TIMEOUT, sqlx::query_scalar(NEXT).fetch_one(&mut connection)).await;
+        let next = timeout(STATEMENT_TIMEOUT, query.fetch_one(&mut connection)).await;
         self.settle(connection, next)
     }
 
     /// The setting. A session knows it once it has called a function of the extension.
     pub async fn allowed_ranges(&mut self) -> Result<String, Fault> {
-        self.next_due().await?;
+        self.next_due(Duration::ZERO).await?;
         let mut connection = self.take().await?;
         let ranges = timeout(STATEMENT_TIMEOUT, sqlx::query_scalar(RANGES).fetch_one(&mut connection)).await;
         self.settle(connection, ranges)
@@ -211,8 +156,10 @@ impl Session {
         let connected = timeout(CONNECT_TIMEOUT, async {
             let mut connection = PgConnection::connect_with(&self.options).await?;
             raw_sql(SETUP).execute(&mut connection).await?;
+            raw_sql(CLAIM_PATIENCE).execute(&mut connection).await?;
             Ok(connection)
         });
+        self.patience = Some(CLAIM_PATIENCE);
         let connected = connected.await.unwrap_or(Err(sqlx::Error::PoolTimedOut));
         connected.map_err(|error| {
             self.failed(match error {
@@ -228,13 +175,19 @@ impl Session {
         match answer {
             Ok(answer) => {
                 self.connection = Some(connection);
-                self.health.answered(self.role);
+                self.health.answered();
                 Ok(answer)
             }
-            Err(fault) if fault.is_lost() || fault.is_argument() => {
+            Err(fault) if matches!(fault.kind(), Kind::Lost | Kind::Argument | Kind::Busy) => {
                 self.connection = Some(connection);
-                self.health.answered(self.role);
-                Err(fault)
+                match self.role {
+                    Role::Claims => Err(self.failed(fault)),
+                    // It is about a delivery, so attempts can be recorded.
+                    Role::Records => {
+                        self.health.works(self.role);
+                        Err(fault)
+                    }
+                }
             }
             Err(fault) => Err(self.failed(fault)),
         }
@@ -244,6 +197,48 @@ impl Session {
         self.health.failed(self.role);
         self.metrics.database_errors.inc();
         fault
+    }
+}
+
+impl Book for Session {
+    async fn record(&mut self, attempts: &[(&Key, &Attempt)]) -> Result<Vec<Recorded>, Fault> {
+        self.be_patient(if attempts.len() > 1 { GROUP_PATIENCE } else { SINGLE_PATIENCE }).await?;
+        let seconds = |duration: Duration| duration.as_secs_f64();
+        let query = sqlx::query(RECORD)
+            .bind(column(attempts, |key, _| key.event_id.clone()))
+            .bind(column(attempts, |key, _| key.webhook_endpoint_id))
+            .bind(column(attempts, |key, _| key.lease_token))
+            .bind(column(attempts, |_, attempt| attempt.status.map(i32::from)))
+            .bind(column(attempts, |_, attempt| attempt.error.clone()))
+            .bind(column(attempts, |_, attempt| seconds(attempt.duration)))
+            .bind(column(attempts, |_, attempt| attempt.response_body.clone()))
+            .bind(column(attempts, |_, attempt| attempt.retry_after.map(seconds)));
+        let mut connection = self.take().await?;
+        let rows = timeout(STATEMENT_TIMEOUT, query.fetch_all(&mut connection)).await;
+        let rows = self.settle(connection, rows)?;
+        self.health.works(self.role);
+        let recorded = |row: &PgRow| {
+            let [event_id, status] = ["event_id", "status"].map(|name| row.try_get(name));
+            Ok(Recorded {
+                event_id: event_id?,
+                webhook_endpoint_id: row.try_get("webhook_endpoint_id")?,
+                status: status?,
+            })
+        };
+        Ok(rows.iter().map(recorded).collect::<Result<_, sqlx::Error>>()?)
+    }
+
+    async fn release(&mut self, keys: &[Key]) -> Result<u64, Fault> {
+        let query = sqlx::query_scalar::<_, i64>(RELEASE)
+            .bind(keys.iter().map(|key| key.event_id.clone()).collect::<Vec<_>>())
+            .bind(keys.iter().map(|key| key.webhook_endpoint_id).collect::<Vec<_>>())
+            .bind(keys.iter().map(|key| key.lease_token).collect::<Vec<_>>());
+        self.be_patient(GROUP_PATIENCE).await?;
+        let mut connection = self.take().await?;
+        let count = timeout(STATEMENT_TIMEOUT, query.fetch_one(&mut connection)).await;
+        let count = self.settle(connection, count)?;
+        self.health.works(self.role);
+        Ok(count.unsigned_abs())
     }
 }
 
@@ -259,30 +254,4 @@ fn delivery(row: &PgRow) -> Result<Delivery, sqlx::Error> {
     };
     let [url, headers, body] = ["url", "headers", "body"].map(|name| row.try_get(name));
     Ok(Delivery { key, url: url?, headers: headers?, body: body?, attempt: row.try_get("attempt")? })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_unix_socket_may_be_named_in_a_url() {
-        let options = connect_options(Some("postgresql://relay@/shop?host=/run/pg&port=5433")).expect("taken");
-        assert_eq!(options.get_socket().map(|path| path.as_path()), Some("/run/pg".as_ref()));
-        assert_eq!((options.get_username(), options.get_port(), options.get_database()), ("relay", 5433, Some("shop")));
-        assert_eq!(options.get_application_name(), Some("checkout-sessions-relay"));
-    }
-
-    #[test]
-    fn a_bad_url_is_not_repeated() {
-        for bad in [
-            "postgres://relay:hunter2@host:x/",
-            "postgres://relay:hunter2@h/?sslmode=hunter2",
-            "hunter2",
-            "mysql://:hunter2@h/",
-        ] {
-            let fault = connect_options(Some(bad)).expect_err("refused");
-            assert!(fault.starts_with("--database-url") && !fault.contains("hunter2"), "{fault}");
-        }
-    }
 }

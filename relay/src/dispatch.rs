@@ -13,7 +13,8 @@ use url::Url;
 
 use crate::attempt::{Attempt, Outcome};
 use crate::back_off::BackOff;
-use crate::database::{Delivery, Fault, Session};
+use crate::database::{Delivery, Session};
+use crate::fault::Fault;
 use crate::guard::Guard;
 use crate::in_flight::{InFlight, Slot};
 use crate::metrics::Metrics;
@@ -27,6 +28,9 @@ const BATCH: usize = 100;
 const GAP: Duration = Duration::from_millis(5);
 /// What is due and was not claimed is another's, or waits for an open delivery, whose end wakes us.
 const SHORTEST_NAP: Duration = Duration::from_millis(200);
+/// By so much the clocks that a claim and a look ahead go by may differ, and more.
+const OVERLAP: Duration = Duration::from_millis(50);
+const LOCAL_PAUSE: Duration = Duration::from_secs(1);
 const REFRESH: Duration = Duration::from_secs(60);
 
 pub struct Settings {
@@ -35,6 +39,14 @@ pub struct Settings {
     pub lease: Duration,
     pub poll_interval: Duration,
     pub once: bool,
+}
+
+impl Settings {
+    /// An organization that has so many open is given no more, however many endpoints it has. The last claim before that may
+    /// bring as many again: so less than half of all.
+    fn per_organization(&self) -> usize {
+        (self.concurrency / 4).max(usize::try_from(self.per_endpoint).unwrap_or(usize::MAX))
+    }
 }
 
 pub struct Dispatcher {
@@ -99,11 +111,12 @@ impl Dispatcher {
             self.refresh().await?;
             *refreshed = Some(Instant::now());
         }
-        let asked = free.min(BATCH);
+        let asked = free.min(BATCH).min(self.settings.per_organization());
         let gap = sleep(GAP);
+        let sent = Instant::now();
         let claimed = self.claim(asked).await?;
         let count = claimed.len();
-        claimed.into_iter().for_each(|delivery| self.start(delivery));
+        claimed.into_iter().for_each(|delivery| self.start(delivery, sent + self.settings.lease));
         if count == asked {
             return Ok(true);
         }
@@ -114,7 +127,7 @@ impl Dispatcher {
         if woken.as_mut().enable() {
             return Ok(true);
         }
-        let due = self.session.next_due().await?;
+        let due = self.session.next_due(sent.elapsed() + OVERLAP).await?;
         let nap = nap(due, self.settings.poll_interval.min(REFRESH));
         tokio::select! {
             () = woken => {}
@@ -138,7 +151,8 @@ impl Dispatcher {
 
     async fn claim(&mut self, count: usize) -> Result<Vec<Delivery>, Fault> {
         let Settings { lease, per_endpoint, .. } = self.settings;
-        let claim = self.session.claim(count, lease, per_endpoint, self.in_flight.endpoints());
+        let enough = self.in_flight.organizations_with(self.settings.per_organization());
+        let claim = self.session.claim(count, lease, per_endpoint, self.in_flight.endpoints(), enough);
         // To leave a claim would be to leave its leases, too: not before there is no time left.
         tokio::select! {
             claimed = claim => claimed,
@@ -146,12 +160,12 @@ impl Dispatcher {
         }
     }
 
-    fn start(&self, delivery: Delivery) {
-        let slot = self.in_flight.open(delivery.key.webhook_endpoint_id);
+    fn start(&self, delivery: Delivery, leased_until: Instant) {
+        let slot = self.in_flight.open(&delivery.key);
         if self.stop.is_cancelled() {
-            return self.deliveries.finish(Finished { key: delivery.key, attempt: None, _slot: slot });
+            return self.deliveries.finish(Finished { key: delivery.key, attempt: None, leased_until, _slot: slot });
         }
-        self.deliveries.tasks.spawn(self.deliveries.clone().deliver(delivery, slot));
+        self.deliveries.tasks.spawn(self.deliveries.clone().deliver(delivery, leased_until, slot));
     }
 
     async fn pause(&self, duration: Duration) {
@@ -163,7 +177,7 @@ impl Dispatcher {
 }
 
 impl Deliveries {
-    async fn deliver(self, delivery: Delivery, slot: Slot) {
+    async fn deliver(self, delivery: Delivery, leased_until: Instant, slot: Slot) {
         let attempt = tokio::select! {
             biased;
             attempt = self.sender.send(&delivery) => Some(attempt),
@@ -173,7 +187,15 @@ impl Deliveries {
             self.metrics.attempted(attempt.outcome, attempt.duration);
             log(&delivery, attempt);
         }
-        self.finish(Finished { key: delivery.key, attempt, _slot: slot });
+        let attempt = attempt.filter(|attempt| attempt.outcome != Outcome::Local);
+        if attempt.is_none() {
+            // It is given back and may be claimed at once, and what has run out does not come back at once.
+            tokio::select! {
+                () = sleep(LOCAL_PAUSE) => {}
+                () = self.abort.cancelled() => {}
+            }
+        }
+        self.finish(Finished { key: delivery.key, attempt, leased_until, _slot: slot });
     }
 
     fn finish(&self, finished: Finished) {
@@ -200,7 +222,11 @@ fn log(delivery: &Delivery, attempt: &Attempt) {
             )
         };
     }
-    if attempt.outcome == Outcome::Success { log!(info) } else { log!(warn) }
+    match attempt.outcome {
+        Outcome::Success => log!(info),
+        Outcome::Local => log!(error),
+        _ => log!(warn),
+    }
 }
 
 /// How long there is nothing to do, if nothing happens.
@@ -227,6 +253,17 @@ mod tests {
         for far in [61.0, 1e300, f64::INFINITY, f64::NAN] {
             assert_eq!(nap(Some(far), minute), minute, "{far}");
         }
+    }
+
+    #[test]
+    fn an_organization_has_a_quarter_or_what_one_endpoint_has() {
+        let settings = |concurrency, per_endpoint| {
+            let minute = Duration::from_secs(60);
+            Settings { concurrency, per_endpoint, lease: minute, poll_interval: minute, once: false }
+        };
+        assert_eq!(settings(256, 10).per_organization(), 64);
+        assert_eq!(settings(20, 10).per_organization(), 10);
+        assert_eq!(settings(1, 1).per_organization(), 1);
     }
 
     #[test]

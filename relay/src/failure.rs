@@ -10,15 +10,25 @@ use rustls::CertificateError;
 
 use crate::attempt::{Failure, Outcome};
 use crate::guard::{LookupFault, Refusal};
+use crate::local::is_local;
 
+const LOCAL: &str = "the relay's machine has run out of files, memory or ports";
 const CLOSED: &str = "connection closed before the response was complete";
 
 pub fn of(error: &reqwest::Error, connect_timeout: Duration) -> Failure {
     if let Some(refusal) = find::<Refusal>(error) {
         return of_refusal(*refusal);
     }
+    // First of all, since it is the cause of whatever else went wrong.
+    if causes(error).filter_map(|error| error.downcast_ref()).any(is_local) {
+        return Failure::new(Outcome::Local, LOCAL);
+    }
     if let Some(fault) = find::<LookupFault>(error) {
-        return Failure::new(Outcome::Dns, fault.to_string());
+        return match fault {
+            LookupFault::Local => Failure::new(Outcome::Local, LOCAL),
+            LookupFault::NoWay => unreachable_host(),
+            LookupFault::NoSuchHost | LookupFault::Failed => Failure::new(Outcome::Dns, fault.to_string()),
+        };
     }
     if let Some(error) = find::<rustls::Error>(error) {
         return Failure::new(Outcome::Tls, format!("TLS: {}", of_tls(error)));
@@ -45,11 +55,15 @@ pub fn of_refusal(refusal: Refusal) -> Failure {
     Failure::new(outcome, refusal.to_string())
 }
 
+pub fn unreachable_host() -> Failure {
+    Failure::new(Outcome::Connect, "host unreachable")
+}
+
 fn of_io(kind: io::ErrorKind, connecting: bool) -> Failure {
     use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable, TimedOut};
     match kind {
         ConnectionRefused => Failure::new(Outcome::Connect, "connection refused"),
-        HostUnreachable | NetworkUnreachable => Failure::new(Outcome::Connect, "host unreachable"),
+        HostUnreachable | NetworkUnreachable => unreachable_host(),
         TimedOut => Failure::new(Outcome::Connect, "connection timed out"),
         _ if connecting => Failure::new(Outcome::Connect, "connection closed while it was made"),
         _ => Failure::new(Outcome::Closed, CLOSED),
@@ -76,18 +90,18 @@ fn of_tls(error: &rustls::Error) -> &'static str {
 
 /// The first error of a type in the chain of causes.
 fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
+    causes(error).find_map(|error| error.downcast_ref())
+}
+
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| {
+        let error: &'a (dyn Error + 'static) = *error;
         // The cause of an I/O error that wraps another is the other's cause.
-        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
             Some(wrapped) => Some(wrapped),
             None => error.source(),
-        };
-    }
-    None
+        }
+    })
 }
 
 #[cfg(test)]
@@ -100,6 +114,12 @@ mod tests {
         assert!(find::<rustls::Error>(&wrapped).is_some());
         assert!(find::<rustls::Error>(&io::Error::from(io::ErrorKind::TimedOut)).is_none());
         assert!(find::<io::Error>(&wrapped).is_some());
+    }
+
+    #[test]
+    fn what_has_run_out_here_is_found_within_whatever_failed() {
+        let local = io::Error::other(io::Error::from_raw_os_error(libc::EMFILE));
+        assert!(causes(&local).filter_map(|error| error.downcast_ref()).any(is_local));
     }
 
     #[test]

@@ -10,6 +10,8 @@ use tokio::sync::watch;
 use url::{Host, Url};
 use webhook_url::{Ranges, is_localhost, permitted};
 
+use crate::local::{has_way_to, is_local, is_out_of_files};
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// For whoever owns the endpoint: the address is nobody's business.
@@ -25,6 +27,12 @@ pub enum LookupFault {
     NoSuchHost,
     #[error("DNS: the look-up failed")]
     Failed,
+    /// It has IPv6 addresses only, and the machine has none, or the other way round.
+    #[error("host unreachable")]
+    NoWay,
+    /// Nothing is known of the name.
+    #[error("DNS: the relay has run out of something")]
+    Local,
 }
 
 /// Shared by whoever sends, and whoever learns of new settings.
@@ -120,13 +128,21 @@ impl Resolve for Guard {
             if found.is_empty() {
                 return Err(LookupFault::NoSuchHost.into());
             }
-            Ok(Box::new(guard.choose(name, found)?.into_iter()) as Addrs)
+            let mut chosen = guard.choose(name, found)?;
+            chosen.retain(|at| has_way_to(at.ip()));
+            if chosen.is_empty() {
+                return Err(LookupFault::NoWay.into());
+            }
+            Ok(Box::new(chosen.into_iter()) as Addrs)
         })
     }
 }
 
 /// The standard library has the resolver's words, and not its code: those of glibc, and of musl.
 fn lookup_fault(error: &std::io::Error) -> LookupFault {
+    if is_local(error) || is_out_of_files() {
+        return LookupFault::Local;
+    }
     let text = error.to_string();
     let no_such_host =
         ["Name or service not known", "No address associated", "Name does not resolve", "Name has no usable"];

@@ -28,9 +28,15 @@ impl Health {
         Self { started: Instant::now(), patience, answered: AtomicU64::new(0), failing: Default::default() }
     }
 
-    pub fn answered(&self, role: Role) {
+    /// To any statement: that alone does not say that those which matter work.
+    pub fn answered(&self) {
         let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.answered.store(elapsed.max(1), Ordering::Relaxed);
+    }
+
+    /// Claims that are got, or attempts that are recorded.
+    pub fn works(&self, role: Role) {
+        self.answered();
         self.failing[role as usize].store(false, Ordering::Relaxed);
     }
 
@@ -53,12 +59,17 @@ mod tests {
     async fn health_is_what_the_database_last_said() {
         let health = Health::new(Duration::from_secs(60), Duration::from_secs(15));
         assert!(!health.is_good(), "nothing has been heard of it");
-        health.answered(Role::Claims);
+        health.works(Role::Claims);
         assert!(health.is_good());
         health.failed(Role::Records);
-        health.answered(Role::Claims);
+        health.works(Role::Claims);
         assert!(!health.is_good(), "one of two connections fails");
-        health.answered(Role::Records);
+        health.works(Role::Records);
+        assert!(health.is_good());
+        health.failed(Role::Claims);
+        health.answered();
+        assert!(!health.is_good(), "what it answered was no claim");
+        health.works(Role::Claims);
         assert!(health.is_good());
         tokio::time::advance(Duration::from_secs(121)).await;
         assert!(!health.is_good(), "it has been silent for too long");

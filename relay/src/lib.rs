@@ -5,16 +5,22 @@
 mod attempt;
 mod back_off;
 mod database;
+mod database_url;
 mod dispatch;
+mod event_id;
 mod failure;
+mod fault;
 mod guard;
 mod health;
 mod in_flight;
 mod listener;
+mod local;
 mod logs;
 mod metrics;
 mod options;
 mod recorder;
+#[cfg(test)]
+mod recorder_tests;
 mod response;
 mod run;
 mod sender;
@@ -22,6 +28,7 @@ mod sender;
 mod sender_tests;
 mod server;
 
+pub use local::raise_file_limit;
 pub use logs::start as start_logs;
 pub use options::Options;
 pub use run::{Failure, run};

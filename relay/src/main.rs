@@ -1,6 +1,6 @@
 use std::process::ExitCode;
 
-use checkout_sessions_relay::{Failure, Options, run, start_logs};
+use checkout_sessions_relay::{Failure, Options, raise_file_limit, run, start_logs};
 use clap::Parser;
 
 /// 0: stopped or done; 1: the database could not be reached; 2: wrong arguments.
@@ -11,6 +11,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     start_logs(options.log_format, options.log_level);
+    raise_file_limit(options.concurrency);
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         eprintln!("error: TLS was set up twice");
         return ExitCode::from(1);

@@ -64,10 +64,10 @@ impl Metrics {
         registry.register("claimed", "Deliveries that were got so", self.claimed.clone());
         registry.register(
             "lost",
-            "Attempts not recorded: the lease was lost, or the endpoint deleted",
+            "Attempts not recorded: the lease was lost, the endpoint deleted, or the row locked for too long",
             self.lost.clone(),
         );
-        registry.register("released", "Deliveries given back when the relay stopped", self.released.clone());
+        registry.register("released", "Deliveries given back: not sent, or not to the end", self.released.clone());
         registry.register("database_errors", "Statements and connections that failed", self.database_errors.clone());
         registry.register("notifications", "Notifications of new deliveries", self.notifications.clone());
         self
@@ -110,6 +110,7 @@ mod tests {
         for line in [
             "attempts_total{outcome=\"2xx\"} 0",
             "attempts_total{outcome=\"timeout\"} 1",
+            "attempts_total{outcome=\"local\"} 0",
             "attempt_duration_seconds_bucket{le=\"0.25\"} 0",
             "attempt_duration_seconds_bucket{le=\"0.5\"} 1",
             "recorded_total{status=\"dead\"} 1",

@@ -9,6 +9,9 @@ use clap::{Parser, ValueEnum, value_parser};
 use humantime::{format_duration, parse_duration};
 use tracing::level_filters::LevelFilter;
 
+const SHORTEST: Duration = Duration::from_millis(100);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// What the database takes for a lease.
 const LONGEST_LEASE: Duration = Duration::from_secs(12 * 60 * 60);
 
@@ -92,29 +95,31 @@ impl Options {
 
     /// What is wrong with the options as a whole.
     pub fn check(&self) -> Result<(), String> {
-        for (name, value) in [
-            ("--timeout", self.timeout),
-            ("--connect-timeout", self.connect_timeout),
-            ("--poll-interval", self.poll_interval),
+        // Before anything is reckoned with them: the longest durations that can be written are too long for that.
+        for (name, value, shortest, longest) in [
+            // With more a receiver that never answers would keep its slots for hours.
+            ("--timeout", self.timeout, SHORTEST, HOUR),
+            ("--connect-timeout", self.connect_timeout, SHORTEST, HOUR),
+            ("--poll-interval", self.poll_interval, SHORTEST, DAY),
+            ("--shutdown-timeout", self.shutdown_timeout(), Duration::ZERO, DAY),
         ] {
-            if value < Duration::from_millis(100) {
-                return Err(format!("{name} must be at least 100ms"));
-            }
+            within(name, value, shortest, longest)?;
         }
-        // With an hour a receiver that never answers would keep its slots for an hour.
-        if self.timeout > Duration::from_secs(60 * 60) {
-            return Err("--timeout must be at most 1h".into());
-        }
-        let lease = self.lease();
-        if lease <= self.timeout {
+        within("--lease", self.lease(), Duration::from_secs(1), LONGEST_LEASE)?;
+        if self.lease() <= self.timeout {
             // Else another relay would send again what this one is still sending.
             return Err(format!("--lease must be longer than --timeout, which is {}", format_duration(self.timeout)));
         }
-        if lease < Duration::from_secs(1) || lease > LONGEST_LEASE {
-            return Err("--lease must be between 1s and 12h".into());
-        }
         Ok(())
     }
+}
+
+fn within(name: &str, value: Duration, shortest: Duration, longest: Duration) -> Result<(), String> {
+    if (shortest..=longest).contains(&value) {
+        return Ok(());
+    }
+    let [shortest, longest] = [shortest, longest].map(format_duration);
+    Err(format!("{name} must be between {shortest} and {longest}"))
 }
 
 #[cfg(test)]
@@ -153,6 +158,19 @@ mod tests {
         assert!(options(&["--lease", "16s"]).is_ok());
         assert_eq!(fault(&["--lease", "13h"]), "--lease must be between 1s and 12h");
         assert_eq!(fault(&["--lease", "500ms", "--timeout", "200ms"]), "--lease must be between 1s and 12h");
+    }
+
+    #[test]
+    fn durations_that_nothing_can_be_reckoned_with_are_refused() {
+        let longest = "18446744073709551615s";
+        assert_eq!(fault(&["--timeout", longest]), "--timeout must be between 100ms and 1h");
+        assert_eq!(fault(&["--connect-timeout", longest]), "--connect-timeout must be between 100ms and 1h");
+        assert_eq!(fault(&["--poll-interval", longest]), "--poll-interval must be between 100ms and 1day");
+        assert_eq!(fault(&["--shutdown-timeout", longest]), "--shutdown-timeout must be between 0s and 1day");
+        assert_eq!(fault(&["--lease", longest]), "--lease must be between 1s and 12h");
+        let all =
+            ["--timeout=1h", "--connect-timeout=1h", "--poll-interval=1d", "--shutdown-timeout=0s", "--lease=12h"];
+        assert!(options(&all).is_ok());
     }
 
     #[test]

@@ -1,122 +1,202 @@
-//! Records attempts: what has come meanwhile goes into one statement.
+//! Records attempts: what has come meanwhile goes into one statement, and what somebody else has locked is put off.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
-use tracing::{error, info, warn};
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
 
 use crate::attempt::Attempt;
 use crate::back_off::BackOff;
-use crate::database::{Fault, Key, Recorded, Session};
+use crate::database::{Key, Recorded};
+use crate::event_id::EventKey;
+use crate::fault::{Fault, Kind};
 use crate::in_flight::Slot;
 use crate::metrics::Metrics;
 
 const GROUP: usize = 100;
+/// After which one that is put off is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// A delivery that is to be recorded, or given back.
 pub struct Finished {
     pub key: Key,
     /// `None`: it was not sent, or not to the end.
     pub attempt: Option<Attempt>,
+    /// Until then no other relay is given it.
+    pub leased_until: Instant,
     /// Free when this is dropped.
     pub _slot: Slot,
 }
 
-pub struct Recorder {
-    pub session: Session,
-    /// At most as many as there are slots: not bounded itself.
-    pub finished: mpsc::UnboundedReceiver<Finished>,
-    /// Tells the dispatcher that slots are free.
-    pub freed: Arc<Notify>,
-    pub metrics: Arc<Metrics>,
+/// Where attempts are recorded: the database.
+pub trait Book: Send {
+    /// All or none; returns of each what became of the delivery.
+    fn record(&mut self, attempts: &[(&Key, &Attempt)]) -> impl Future<Output = Result<Vec<Recorded>, Fault>> + Send;
+
+    /// Gives leases back. Returns how many were still held.
+    fn release(&mut self, keys: &[Key]) -> impl Future<Output = Result<u64, Fault>> + Send;
 }
 
-impl Recorder {
-    /// Runs until nobody can finish anything any more.
+pub struct Recorder<B> {
+    book: B,
+    finished: mpsc::UnboundedReceiver<Finished>,
+    /// What somebody else is at, each with when to try again: the first first.
+    later: VecDeque<(Instant, Finished)>,
+    freed: Arc<Notify>,
+    metrics: Arc<Metrics>,
+    abort: CancellationToken,
+}
+
+impl<B: Book> Recorder<B> {
+    /// `finished` has at most as many as there are slots, and is not bounded itself; `freed` tells the dispatcher of free
+    /// slots; after `abort` nothing is put off any more.
+    pub fn new(
+        book: B,
+        finished: mpsc::UnboundedReceiver<Finished>,
+        freed: Arc<Notify>,
+        metrics: Arc<Metrics>,
+        abort: CancellationToken,
+    ) -> Self {
+        Self { book, finished, later: VecDeque::new(), freed, metrics, abort }
+    }
+
+    /// Runs until nobody can finish anything any more, and nothing is put off.
     pub async fn run(mut self) {
         let mut group = Vec::with_capacity(GROUP);
-        while self.finished.recv_many(&mut group, GROUP).await > 0 {
-            self.settle(&mut group).await;
-            group.clear();
+        let mut more = true;
+        while more || !self.later.is_empty() {
+            let again = self.later.front().map(|(at, _)| *at);
+            tokio::select! {
+                biased;
+                () = self.abort.cancelled(), if again.is_some() => self.give_up(),
+                count = self.finished.recv_many(&mut group, GROUP), if more => more = count > 0,
+                () = sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => {}
+            }
+            self.settle(std::mem::take(&mut group)).await;
             self.freed.notify_one();
+            self.try_again().await;
         }
     }
 
-    async fn settle(&mut self, group: &mut [Finished]) {
-        // Two relays that wait for each other's locks never do so in a circle.
-        group.sort_unstable_by(|a, b| {
-            let order = |f: &Finished| f.key.webhook_endpoint_id;
-            order(a).cmp(&order(b)).then_with(|| a.key.event_id.cmp(&b.key.event_id))
+    async fn settle(&mut self, mut group: Vec<Finished>) {
+        // Those who lock in the same order never wait in a circle.
+        group.sort_by_cached_key(|f| {
+            let event = EventKey::of(&f.key.event_id);
+            (event.is_none(), event, f.key.webhook_endpoint_id)
         });
-        let attempts: Vec<_> = group.iter().filter_map(|f| Some((&f.key, f.attempt.as_ref()?))).collect();
-        if !attempts.is_empty() && !self.record_together(&attempts).await {
-            for (key, attempt) in attempts {
-                self.record_alone(key, attempt).await;
+        let (sent, unsent): (Vec<_>, Vec<_>) = group.into_iter().partition(|f| f.attempt.is_some());
+        if !self.record_together(&sent).await {
+            for finished in sent {
+                self.record_alone(finished, true).await;
+                self.freed.notify_one();
             }
         }
-        let unsent: Vec<_> = group.iter().filter(|f| f.attempt.is_none()).map(|f| f.key.clone()).collect();
-        if !unsent.is_empty() {
-            self.release(&unsent).await;
+        self.release(&unsent).await;
+    }
+
+    /// Those whose time has come, for as long as nothing new comes: each may take a while.
+    async fn try_again(&mut self) {
+        while let Some((_, finished)) = self.later.pop_front_if(|(at, _)| *at <= Instant::now()) {
+            self.record_alone(finished, false).await;
+            self.freed.notify_one();
+            if !self.finished.is_empty() {
+                break;
+            }
         }
     }
 
-    /// Returns false if one of them cannot be recorded.
-    async fn record_together(&mut self, attempts: &[(&Key, &Attempt)]) -> bool {
+    /// Returns false if they are to be recorded one by one: what is wrong with one is not to concern the others.
+    async fn record_together(&mut self, sent: &[Finished]) -> bool {
+        let attempts: Vec<_> = sent.iter().filter_map(|f| Some((&f.key, f.attempt.as_ref()?))).collect();
+        if attempts.len() < 2 {
+            return false;
+        }
         let mut back_off = BackOff::new();
         loop {
-            match self.session.record(attempts).await {
+            match self.book.record(&attempts).await {
                 Ok(recorded) => {
                     recorded.iter().for_each(|recorded| self.note(recorded));
                     return true;
                 }
-                Err(fault) if fault.is_lost() || fault.is_argument() => return false,
-                Err(fault) => self.wait(&mut back_off, &fault).await,
+                Err(fault) if fault.kind() == Kind::Absent => wait(&mut back_off, &fault).await,
+                Err(fault) => {
+                    debug!(count = attempts.len(), "recording one by one: {fault}");
+                    return false;
+                }
             }
         }
     }
 
-    async fn record_alone(&mut self, key: &Key, attempt: &Attempt) {
+    /// Says so if it is `new` that one is put off.
+    async fn record_alone(&mut self, mut finished: Finished, new: bool) {
         let mut back_off = BackOff::new();
-        // Text that the database's encoding does not have must not keep the fact from being recorded.
-        let bare =
-            Attempt { error: attempt.error.as_ref().map(|_| "failed".into()), response_body: None, ..attempt.clone() };
-        let mut attempts = [attempt, &bare].into_iter();
-        let mut next = attempts.next();
-        while let Some(attempt) = next {
-            match self.session.record(&[(key, attempt)]).await {
+        let mut bare = false;
+        while let Some(attempt) = &finished.attempt {
+            let fault = match self.book.record(&[(&finished.key, attempt)]).await {
                 Ok(recorded) => return recorded.iter().for_each(|recorded| self.note(recorded)),
-                Err(fault) if fault.is_lost() => {
-                    self.metrics.lost.inc();
-                    warn!(
-                        event_id = key.event_id,
-                        webhook_endpoint_id = %key.webhook_endpoint_id,
-                        "lost: the attempt is not recorded, because {fault}"
-                    );
-                    return;
+                Err(fault) => fault,
+            };
+            match fault.kind() {
+                Kind::Absent | Kind::Denied => wait(&mut back_off, &fault).await,
+                Kind::Argument if !bare => {
+                    let Key { event_id, webhook_endpoint_id, .. } = &finished.key;
+                    error!(event_id, %webhook_endpoint_id, "not recorded as it is: {fault}");
+                    // Text that the database's encoding does not have must not keep the fact from being recorded.
+                    let error = attempt.error.as_ref().map(|_| "failed".into());
+                    finished.attempt = Some(Attempt { error, response_body: None, ..attempt.clone() });
+                    bare = true;
                 }
-                Err(fault) if fault.is_argument() => {
-                    error!(event_id = key.event_id, webhook_endpoint_id = %key.webhook_endpoint_id, "not recorded: {fault}");
-                    next = attempts.next();
-                }
-                Err(fault) => self.wait(&mut back_off, &fault).await,
+                Kind::Argument | Kind::Lost => return self.lose(&finished.key, &fault.to_string()),
+                Kind::Busy | Kind::Other => return self.put_off(finished, &fault, new),
             }
         }
-        self.metrics.lost.inc();
     }
 
-    async fn release(&mut self, keys: &[Key]) {
+    fn put_off(&mut self, finished: Finished, fault: &Fault, new: bool) {
+        if finished.leased_until <= Instant::now() || self.abort.is_cancelled() {
+            return self.lose(&finished.key, &fault.to_string());
+        }
+        if new {
+            let Key { event_id, webhook_endpoint_id, .. } = &finished.key;
+            warn!(event_id, %webhook_endpoint_id, "the attempt is not recorded yet: {fault}");
+        }
+        self.later.push_back((Instant::now() + PAUSE, finished));
+    }
+
+    fn give_up(&mut self) {
+        for (_, finished) in std::mem::take(&mut self.later) {
+            self.lose(&finished.key, "there is no time left");
+        }
+    }
+
+    fn lose(&self, key: &Key, why: &str) {
+        self.metrics.lost.inc();
+        let Key { event_id, webhook_endpoint_id, .. } = key;
+        warn!(event_id, %webhook_endpoint_id, "lost: the attempt is not recorded, because {why}");
+    }
+
+    async fn release(&mut self, unsent: &[Finished]) {
+        let keys: Vec<_> = unsent.iter().map(|finished| finished.key.clone()).collect();
         let mut back_off = BackOff::new();
-        loop {
-            match self.session.release(keys).await {
+        // First all together, then, if that does not work, one by one.
+        let mut parts = vec![&keys[..]];
+        while let Some(part) = parts.pop().filter(|part| !part.is_empty()) {
+            match self.book.release(part).await {
                 Ok(count) => {
                     self.metrics.released.inc_by(count);
-                    return info!(count, "gave unfinished deliveries back");
+                    info!(count, "gave unfinished deliveries back");
                 }
-                Err(fault) if fault.is_lost() || fault.is_argument() => {
-                    // Their leases end by themselves.
-                    return warn!("did not give unfinished deliveries back: {fault}");
+                Err(fault) if fault.kind() == Kind::Absent => {
+                    wait(&mut back_off, &fault).await;
+                    parts.push(part);
                 }
-                Err(fault) => self.wait(&mut back_off, &fault).await,
+                Err(_) if part.len() > 1 => parts = part.chunks(1).collect(),
+                // Its lease ends by itself.
+                Err(fault) => warn!("did not give an unfinished delivery back: {fault}"),
             }
         }
     }
@@ -128,10 +208,10 @@ impl Recorder {
             warn!(event_id, %webhook_endpoint_id, "the delivery is {status} now");
         }
     }
+}
 
-    async fn wait(&self, back_off: &mut BackOff, fault: &Fault) {
-        let pause = back_off.next();
-        warn!(pause_ms = pause.as_millis() as u64, "attempts are not recorded yet: {fault}");
-        tokio::time::sleep(pause).await;
-    }
+async fn wait(back_off: &mut BackOff, fault: &Fault) {
+    let pause = back_off.next();
+    warn!(pause_ms = pause.as_millis() as u64, "attempts are not recorded yet: {fault}");
+    sleep(pause).await;
 }

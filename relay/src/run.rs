@@ -7,13 +7,16 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
-use tokio::time::{sleep, timeout};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
-use crate::database::{Session, connect_options};
+use crate::database::Session;
+use crate::database_url::connect_options;
 use crate::dispatch::{self, Deliveries, Dispatcher};
+use crate::fault::Fault;
 use crate::guard::Guard;
 use crate::health::{Health, Role};
 use crate::in_flight::InFlight;
@@ -24,8 +27,10 @@ use crate::recorder::Recorder;
 use crate::sender::{self, Sender};
 use crate::server;
 
-/// For the last attempts to be recorded, after a stop.
+/// For the last attempts to be recorded, after a stop: at least so long, and at least until those still being sent are given
+/// up, since then what somebody else has locked is given up, too.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(10);
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -33,7 +38,9 @@ pub enum Failure {
     #[error("{0}")]
     Usage(String),
     #[error("the database is not there: {0}")]
-    Database(#[from] crate::database::Fault),
+    Database(#[from] Fault),
+    #[error("attempts can no longer be recorded: a fault of the relay, which the log tells of")]
+    Recorder,
 }
 
 /// Runs until a signal comes, or everything is done that one pass finds.
@@ -67,9 +74,8 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     let (finished, recorded) = mpsc::unbounded_channel();
     let wake = Arc::new(Notify::new());
     let session = |role| Session::new(role, connection.clone(), health.clone(), metrics.clone());
-    let recorder =
-        Recorder { session: session(Role::Records), finished: recorded, freed: wake.clone(), metrics: metrics.clone() };
-    let recorder = tokio::spawn(recorder.run());
+    let recorder = Recorder::new(session(Role::Records), recorded, wake.clone(), metrics.clone(), abort.clone());
+    let mut recorder = tokio::spawn(recorder.run());
     if !options.once {
         let listener = Listener { options: connection.clone(), wake: wake.clone(), metrics: metrics.clone() };
         tokio::spawn(listener.run());
@@ -97,17 +103,43 @@ pub async fn run(options: Options) -> Result<(), Failure> {
         stop: stop.clone(),
     };
     info!(version = env!("CARGO_PKG_VERSION"), "started");
-    let result = dispatcher.run().await;
+    let result = while_recorded(dispatcher.run(), &mut recorder).await;
 
     // No claims any more. What is open ends, or is aborted when its time is over; then it is recorded, or given back.
     stop.cancel();
+    if matches!(result, Err(Failure::Recorder)) {
+        return result;
+    }
     tasks.close();
     tasks.wait().await;
-    if timeout(RECORD_TIMEOUT, recorder).await.is_err() {
+    let patience = async {
+        tokio::join!(sleep(RECORD_TIMEOUT), abort.cancelled());
+        sleep(LAST_WORDS).await;
+    };
+    let recorded = tokio::select! {
+        ended = recorder => Some(ended),
+        () = patience => None,
+    };
+    if recorded.is_none() {
         error!(count = metrics.in_flight.get(), "attempts are not recorded: these deliveries will be sent again");
     }
     info!("stopped");
-    Ok(result?)
+    if matches!(recorded, Some(Err(_))) { Err(Failure::Recorder) } else { result }
+}
+
+/// Without a recorder every delivery would be sent, and sent again. It outlives the dispatcher, unless it has panicked.
+async fn while_recorded(
+    dispatching: impl Future<Output = Result<(), Fault>>,
+    recorder: &mut JoinHandle<()>,
+) -> Result<(), Failure> {
+    tokio::select! {
+        biased;
+        result = dispatching => Ok(result?),
+        _ = recorder => {
+            error!("{}", Failure::Recorder);
+            Err(Failure::Recorder)
+        }
+    }
 }
 
 async fn abort_after(stop: CancellationToken, patience: Duration, abort: CancellationToken) {
@@ -135,4 +167,20 @@ fn stop_at_signal(stop: CancellationToken) -> std::io::Result<()> {
         }
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn without_a_recorder_nothing_goes_on() {
+        let mut panicked = tokio::spawn(async { assert!(std::hint::black_box(false)) });
+        assert!(matches!(while_recorded(pending(), &mut panicked).await, Err(Failure::Recorder)));
+        let mut recorder = tokio::spawn(pending());
+        assert!(while_recorded(ready(Ok(())), &mut recorder).await.is_ok());
+        assert!(matches!(while_recorded(ready(Err(Fault::Silence)), &mut recorder).await, Err(Failure::Database(_))));
+    }
 }

@@ -1,6 +1,7 @@
 //! Sends one request, and reports what came back.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -8,12 +9,13 @@ use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Certificate, Client, Request, Response, redirect};
 use tokio::time::{Instant, timeout_at};
-use url::Url;
+use url::{Host, Url};
 
 use crate::attempt::{Attempt, Failure, Outcome};
 use crate::database::Delivery;
 use crate::failure;
 use crate::guard::Guard;
+use crate::local::has_way_to;
 use crate::response::{MAXIMUM_BODY, retry_after, snippet};
 
 const USER_AGENT: &str = concat!("checkout-sessions-relay/", env!("CARGO_PKG_VERSION"));
@@ -79,6 +81,15 @@ impl Sender {
         let invalid = |what: &str| Failure::new(Outcome::Invalid, format!("{what} cannot be sent"));
         let url = Url::parse(&delivery.url).map_err(|_| invalid("the URL"))?;
         self.guard.check(&url).map_err(failure::of_refusal)?;
+        // Names are looked at when they are looked up.
+        let address = match url.host() {
+            Some(Host::Ipv4(ip)) => Some(IpAddr::V4(ip)),
+            Some(Host::Ipv6(ip)) => Some(IpAddr::V6(ip)),
+            _ => None,
+        };
+        if address.is_some_and(|ip| !has_way_to(ip)) {
+            return Err(failure::unreachable_host());
+        }
         let headers = headers(&delivery.headers).ok_or_else(|| invalid("a header"))?;
         let body = Bytes::from(delivery.body.clone());
         self.client.post(url).headers(headers).body(body).build().map_err(|_| invalid("the request"))

@@ -6,9 +6,10 @@ import socket
 import ssl
 import time
 import urllib.request
+from contextlib import closing
 
 import pytest
-from conftest import Server, run, wait_until
+from conftest import Database, Server, run, wait_until
 from relay import PROGRAM, Receiver, Relay, deliveries, pay, prepare, register
 
 ALLOWED = "checkout_sessions.webhook_allowed_ranges=127.0.0.0/8"
@@ -171,6 +172,67 @@ def test_a_slow_endpoint_holds_up_only_itself(shop, start):
     pay(shop, 30)
     wait_until(lambda: len(fast.requests) == 30, 5)
     assert len(slow.requests) <= 8
+
+
+def another(shop):
+    """A further organization of the same database."""
+    other = Database(shop.server, shop.name)
+    other.shop = f"other_{shop.shop}"
+    other.organization_id = other.value("SELECT checkout.create_organization('Other')")
+    other.sql(f"CREATE ROLE {other.shop} LOGIN")
+    other.sql("SELECT checkout.grant_access(%s, 'secret')", other.shop)
+    other.sql(f"ALTER ROLE {other.shop} SET checkout_sessions.organization_id = %s", other.organization_id)
+    other.sql(f"ALTER ROLE {other.shop} SET checkout_sessions.environment = 'test'")
+    return other
+
+
+def test_an_organization_with_many_slow_endpoints_holds_up_only_itself(shop, start):
+    slow, fast = start(Receiver, lambda request: time.sleep(1.5) or 204), start(Receiver)
+    for _ in range(8):
+        register(shop, slow)
+    pay(shop, 4)
+    other = another(shop)
+    register(other, fast)
+    start(Relay, shop, "--concurrency=16", "--per-endpoint=2")
+    wait_until(lambda: slow.requests)
+    pay(other, 20)
+    wait_until(lambda: len(fast.requests) == 20, 5)
+    assert len(slow.requests) < 32
+    # Each slot that it gets back is used at once.
+    wait_until(lambda: len(slow.requests) == 32, 20)
+
+
+def test_somebody_elses_lock_holds_up_one_delivery_only(shop, start):
+    slow, fast = start(Receiver, lambda request: time.sleep(1) or 204), start(Receiver)
+    endpoint, _ = register(shop, slow)
+    other = another(shop)
+    quick, _ = register(other, fast)
+    relay = start(Relay, shop, "--lease=30s")
+    pay(shop)
+    (request,) = wait_until(lambda: slow.requests)
+    with closing(shop.connect()) as operator, operator.cursor() as cursor:
+        operator.autocommit = False
+        cursor.execute("SELECT checkout.redeliver_webhook_events(event_ids => %s)", ([request.id],))
+        wait_until(lambda: "not recorded yet" in relay.log(), 5)
+        pay(other, 20)
+        wait_until(lambda: [d["status"] for d in deliveries(other, quick)] == ["delivered"] * 20, 5)
+        operator.rollback()
+    wait_until(lambda: [d["status"] for d in deliveries(shop, endpoint)] == ["delivered"], 5)
+    assert len(slow.requests) == 1 and len(fast.requests) == 20
+
+
+def test_once_ends_although_a_delivery_stays_locked(shop, start):
+    receiver = start(Receiver, lambda request: time.sleep(0.5) or 204)
+    register(shop, receiver)
+    pay(shop)
+    relay = start(Relay, shop, "--once")
+    wait_until(lambda: receiver.requests)
+    with closing(shop.connect()) as operator, operator.cursor() as cursor:
+        operator.autocommit = False
+        cursor.execute("SELECT FROM checkout_data.webhook_deliveries FOR UPDATE")
+        assert relay.process.wait(15) == 0
+        operator.rollback()
+    assert "lost" in relay.log()
 
 
 def test_events_of_a_session_arrive_in_order(shop, start):

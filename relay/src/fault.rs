@@ -1,0 +1,76 @@
+//! What a failure of the database means for who has asked.
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    #[error("the database did not answer in time")]
+    Silence,
+}
+
+/// What to do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// There is no database, or none that takes anything: all statements wait until it is back.
+    Absent,
+    /// The relay may not do this any more: as with `Absent`, somebody has to do something.
+    Denied,
+    /// The lease is another's, or the endpoint is gone: to ask again would not help.
+    Lost,
+    /// The arguments are at fault, such as text that the database's encoding does not have.
+    Argument,
+    /// Somebody else is at the same rows: it may work a little later.
+    Busy,
+    /// A fault of these rows, for all that is known here: others may be without it.
+    Other,
+}
+
+impl Fault {
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => error.code().map_or(Kind::Other, |code| kind(&code)),
+            _ => Kind::Absent,
+        }
+    }
+}
+
+fn kind(sqlstate: &str) -> Kind {
+    match sqlstate {
+        "PT409" | "PT404" => Kind::Lost,
+        // A statement that is cancelled, or takes too long, is one of those whose class says that the server goes.
+        "55P03" | "40P01" | "40001" | "57014" => Kind::Busy,
+        "42501" => Kind::Denied,
+        // A standby, where a primary was.
+        "25006" => Kind::Absent,
+        _ => match &sqlstate[..sqlstate.floor_char_boundary(2)] {
+            // Connections; the server stops or starts; no memory, no space, no connections; the role is not let in.
+            "08" | "57" | "53" | "28" | "3D" => Kind::Absent,
+            "22" => Kind::Argument,
+            _ => Kind::Other,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_concerns_everybody_is_told_from_what_concerns_one() {
+        for (codes, expected) in [
+            (&["08006", "57P01", "57P03", "53100", "53300", "25006", "28000", "3D000"][..], Kind::Absent),
+            (&["42501"], Kind::Denied),
+            (&["PT404", "PT409"], Kind::Lost),
+            (&["22021", "22P05", "22023"], Kind::Argument),
+            (&["55P03", "40P01", "40001", "57014"], Kind::Busy),
+            (&["23505", "XX000", "XX001", "42883", "", "5", "ä"], Kind::Other),
+        ] {
+            for code in codes {
+                assert_eq!(kind(code), expected, "{code}");
+            }
+        }
+        assert_eq!(Fault::Silence.kind(), Kind::Absent);
+        assert_eq!(Fault::from(sqlx::Error::WorkerCrashed).kind(), Kind::Absent);
+    }
+}

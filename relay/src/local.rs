@@ -1,0 +1,62 @@
+//! What the relay's own machine runs out of.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+
+use tracing::{info, warn};
+
+/// Files for the log, the database, the server of metrics, look-ups of names, and what the runtime has.
+const OTHER_FILES: u64 = 50;
+
+/// Whether something has failed because this machine, or this process, had no more of what it takes.
+pub fn is_local(error: &io::Error) -> bool {
+    // EADDRNOTAVAIL: no port is left to connect from.
+    let codes = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EADDRNOTAVAIL];
+    error.raw_os_error().is_some_and(|code| codes.contains(&code))
+}
+
+/// Whether no file can be opened now. What a look-up says then is not to be believed: it could not read its configuration.
+pub fn is_out_of_files() -> bool {
+    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).is_err_and(|error| is_local(&error))
+}
+
+/// Whether this machine has an address to connect from. Without IPv6 a connection to an IPv6 address fails as if there were no
+/// ports left; which addresses an endpoint has is not this machine's fault. Sends nothing.
+pub fn has_way_to(ip: IpAddr) -> bool {
+    let any = if ip.is_ipv4() { IpAddr::from(Ipv4Addr::UNSPECIFIED) } else { Ipv6Addr::UNSPECIFIED.into() };
+    let Err(error) = UdpSocket::bind((any, 0)).and_then(|socket| socket.connect((ip, 443))) else { return true };
+    !matches!(error.raw_os_error(), Some(libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT | libc::ENETUNREACH))
+}
+
+/// Allows as many open files as may be had, and says if they are not enough: each open delivery has one.
+pub fn raise_file_limit(concurrency: u32) {
+    let needed = u64::from(concurrency) + OTHER_FILES;
+    match rlimit::increase_nofile_limit(rlimit::INFINITY) {
+        Ok(limit) if limit < needed => {
+            warn!(limit, needed, "the limit of open files is too low for --concurrency: deliveries may have to wait");
+        }
+        Ok(limit) => info!(limit, "open files"),
+        Err(error) => warn!(%error, needed, "the limit of open files is not known"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_this_machine_lacks_is_told_from_what_a_receiver_does() {
+        for code in [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EADDRNOTAVAIL] {
+            assert!(is_local(&io::Error::from_raw_os_error(code)), "{code}");
+        }
+        for code in [libc::ECONNREFUSED, libc::ECONNRESET, libc::EHOSTUNREACH, libc::ETIMEDOUT] {
+            assert!(!is_local(&io::Error::from_raw_os_error(code)), "{code}");
+        }
+        assert!(!is_local(&io::Error::other("words")) && !is_out_of_files());
+    }
+
+    #[test]
+    fn there_is_a_way_to_this_machine() {
+        assert!(has_way_to(Ipv4Addr::LOCALHOST.into()));
+    }
+}
