@@ -38,10 +38,9 @@ enum Sweep {
     More,
     /// Nothing more is due, and it is time to purge.
     PurgeDue,
-    Swept {
-        next: i64,
-        purged: bool,
-    },
+    Purged,
+    /// Nothing is due before this time.
+    Until(i64),
 }
 
 #[pg_guard]
@@ -87,8 +86,12 @@ pub extern "C-unwind" fn checkout_sessions_worker_main(argument: pg_sys::Datum) 
             Sweep::More | Sweep::PurgeDue => {
                 registry::end_sweep(database, now, false);
             }
-            Sweep::Swept { next, purged } => {
-                let next = registry::end_sweep(database, next, purged);
+            // Sessions may have come due meanwhile.
+            Sweep::Purged => {
+                registry::end_sweep(database, now, true);
+            }
+            Sweep::Until(next) => {
+                let next = registry::end_sweep(database, next, false);
                 if next > after(STAY) {
                     break;
                 }
@@ -149,7 +152,7 @@ fn expire(database: pg_sys::Oid) -> Result<Sweep> {
     }
     uses::write_uses()?;
     let purged_at = datum::from_micros(registry::last_purge_at(database));
-    if purged_at + PURGE_EVERY <= now { Ok(Sweep::PurgeDue) } else { until_next(purged_at, false) }
+    if purged_at + PURGE_EVERY <= now { Ok(Sweep::PurgeDue) } else { until_next(purged_at, now) }
 }
 
 /// How far this process has come with the events that went to endpoints. Where it ends before it is through, the next begins
@@ -169,20 +172,18 @@ fn purge(_: pg_sys::Oid) -> Result<Sweep> {
         }
         None => {
             *place = Place::FIRST;
-            until_next(now, true)
+            Ok(Sweep::Purged)
         }
     }
 }
 
-/// When there is something to do again.
-fn until_next(purged_at: DateTime<Utc>, purged: bool) -> Result<Sweep> {
-    let now = datum::now();
+/// When there is something to do again. `now` is the time that was swept up to: what has come due since then is due at once.
+fn until_next(purged_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<Sweep> {
     let next = maintenance::next_due(retention())?;
     // What is still due is locked by somebody: that row waits, and no other.
     let due = next.session.map(|due| if due <= now { now + LOCKED_RETRY } else { due });
     let purge = next.purge.map(|purge| purge.max(purged_at + PURGE_EVERY));
-    let next = due.into_iter().chain(purge).min().map_or(registry::NEVER, datum::micros);
-    Ok(Sweep::Swept { next, purged })
+    Ok(Sweep::Until(due.into_iter().chain(purge).min().map_or(registry::NEVER, datum::micros)))
 }
 
 /// How long delivered events are kept; `None` for ever.
