@@ -104,76 +104,36 @@ GRANT UPDATE (expires_at, revoked_at, last_used_at, replaced_by) ON checkout_dat
 -- row-level security ----------------------------------------------------------------------------------------------
 -- One policy for each role that has rights on a table; without a policy a role sees no row. Not FORCEd: the owner's
 -- pg_dump would fail, and nobody logs in as the owner.
-ALTER TABLE checkout_data.organizations ENABLE ROW LEVEL SECURITY;
-ALTER TABLE checkout_data.api_keys ENABLE ROW LEVEL SECURITY;
-ALTER TABLE checkout_data.checkout_sessions ENABLE ROW LEVEL SECURITY;
-ALTER TABLE checkout_data.idempotency_keys ENABLE ROW LEVEL SECURITY;
-ALTER TABLE checkout_data.payments ENABLE ROW LEVEL SECURITY;
-ALTER TABLE checkout_data.webhook_outbox ENABLE ROW LEVEL SECURITY;
-ALTER TABLE checkout_data.webhook_endpoints ENABLE ROW LEVEL SECURITY;
-ALTER TABLE checkout_data.webhook_deliveries ENABLE ROW LEVEL SECURITY;
-ALTER TABLE checkout_data.webhook_attempts ENABLE ROW LEVEL SECURITY;
-
 CREATE POLICY tenant ON checkout_data.organizations TO checkout_sessions_api
     USING (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id())
     WITH CHECK (false);
-CREATE POLICY tenant ON checkout_data.checkout_sessions TO checkout_sessions_api
-    USING (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
-        AND environment OPERATOR(pg_catalog.=) checkout.current_environment())
-    WITH CHECK (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
-        AND environment OPERATOR(pg_catalog.=) checkout.current_environment());
-CREATE POLICY tenant ON checkout_data.idempotency_keys TO checkout_sessions_api
-    USING (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
-        AND environment OPERATOR(pg_catalog.=) checkout.current_environment())
-    WITH CHECK (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
-        AND environment OPERATOR(pg_catalog.=) checkout.current_environment());
-CREATE POLICY tenant ON checkout_data.payments TO checkout_sessions_api
-    USING (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
-        AND environment OPERATOR(pg_catalog.=) checkout.current_environment())
-    WITH CHECK (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
-        AND environment OPERATOR(pg_catalog.=) checkout.current_environment());
-CREATE POLICY tenant ON checkout_data.webhook_outbox TO checkout_sessions_api
-    USING (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
-        AND environment OPERATOR(pg_catalog.=) checkout.current_environment())
-    WITH CHECK (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
-        AND environment OPERATOR(pg_catalog.=) checkout.current_environment());
-CREATE POLICY tenant ON checkout_data.webhook_endpoints TO checkout_sessions_api
-    USING (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
-        AND environment OPERATOR(pg_catalog.=) checkout.current_environment())
-    WITH CHECK (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
-        AND environment OPERATOR(pg_catalog.=) checkout.current_environment());
-CREATE POLICY tenant ON checkout_data.webhook_deliveries TO checkout_sessions_api
-    USING (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
-        AND environment OPERATOR(pg_catalog.=) checkout.current_environment())
-    WITH CHECK (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
-        AND environment OPERATOR(pg_catalog.=) checkout.current_environment());
-CREATE POLICY tenant ON checkout_data.webhook_attempts TO checkout_sessions_api
-    USING (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
-        AND environment OPERATOR(pg_catalog.=) checkout.current_environment())
-    WITH CHECK (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
-        AND environment OPERATOR(pg_catalog.=) checkout.current_environment());
-
-CREATE POLICY every_tenant ON checkout_data.organizations TO checkout_sessions_worker USING (true) WITH CHECK (true);
-CREATE POLICY every_tenant ON checkout_data.api_keys TO checkout_sessions_worker USING (true) WITH CHECK (true);
-CREATE POLICY every_tenant ON checkout_data.checkout_sessions TO checkout_sessions_worker USING (true) WITH CHECK (true);
-CREATE POLICY every_tenant ON checkout_data.idempotency_keys TO checkout_sessions_worker USING (true) WITH CHECK (true);
-CREATE POLICY every_tenant ON checkout_data.payments TO checkout_sessions_worker USING (true) WITH CHECK (true);
-CREATE POLICY every_tenant ON checkout_data.webhook_outbox TO checkout_sessions_worker USING (true) WITH CHECK (true);
-CREATE POLICY every_tenant ON checkout_data.webhook_endpoints TO checkout_sessions_worker USING (true) WITH CHECK (true);
-CREATE POLICY every_tenant ON checkout_data.webhook_deliveries TO checkout_sessions_worker USING (true) WITH CHECK (true);
-CREATE POLICY every_tenant ON checkout_data.webhook_attempts TO checkout_sessions_worker USING (true) WITH CHECK (true);
-
--- dump ------------------------------------------------------------------------------------------------------------
--- Without this a dump would have the extension but none of its rows. There are no sequences.
-SELECT pg_catalog.pg_extension_config_dump('checkout_data.organizations', '');
-SELECT pg_catalog.pg_extension_config_dump('checkout_data.api_keys', '');
-SELECT pg_catalog.pg_extension_config_dump('checkout_data.checkout_sessions', '');
-SELECT pg_catalog.pg_extension_config_dump('checkout_data.idempotency_keys', '');
-SELECT pg_catalog.pg_extension_config_dump('checkout_data.payments', '');
-SELECT pg_catalog.pg_extension_config_dump('checkout_data.webhook_outbox', '');
-SELECT pg_catalog.pg_extension_config_dump('checkout_data.webhook_endpoints', '');
-SELECT pg_catalog.pg_extension_config_dump('checkout_data.webhook_deliveries', '');
-SELECT pg_catalog.pg_extension_config_dump('checkout_data.webhook_attempts', '');
+DO $$
+DECLARE
+    name text;
+    own_rows CONSTANT text := 'organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id() '
+        'AND environment OPERATOR(pg_catalog.=) checkout.current_environment()';
+BEGIN
+    -- Not organizations, see above; and not api_keys, which are looked up to learn the tenant.
+    FOREACH name IN ARRAY ARRAY[
+        'checkout_sessions', 'idempotency_keys', 'payments', 'webhook_outbox', 'webhook_endpoints', 'webhook_deliveries',
+        'webhook_attempts'
+    ] LOOP
+        EXECUTE pg_catalog.format(
+            'CREATE POLICY tenant ON checkout_data.%I TO checkout_sessions_api USING (%s) WITH CHECK (%s)', name, own_rows, own_rows);
+    END LOOP;
+    FOR name IN
+        SELECT c.relname FROM pg_catalog.pg_class c
+        WHERE c.relnamespace OPERATOR(pg_catalog.=) 'checkout_data'::pg_catalog.regnamespace AND c.relkind OPERATOR(pg_catalog.=) 'r'
+        ORDER BY c.relname
+    LOOP
+        EXECUTE pg_catalog.format('ALTER TABLE checkout_data.%I ENABLE ROW LEVEL SECURITY', name);
+        EXECUTE pg_catalog.format(
+            'CREATE POLICY every_tenant ON checkout_data.%I TO checkout_sessions_worker USING (true) WITH CHECK (true)', name);
+        -- Without this a dump would have the extension but none of its rows. There are no sequences.
+        PERFORM pg_catalog.pg_extension_config_dump(pg_catalog.format('checkout_data.%I', name)::pg_catalog.regclass, '');
+    END LOOP;
+END
+$$;
 
 -- what \df+ and PostgREST's OpenAPI say ----------------------------------------------------------------------------
 

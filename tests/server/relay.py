@@ -1,4 +1,5 @@
-"""Relays and receivers for the tests: the real program, and HTTP servers on loopback that write down what they got."""
+"""Relays and receivers for the tests: the real program, and HTTP servers on loopback that write down what they got. The
+fixtures are for the modules that import them."""
 
 import json
 import os
@@ -8,9 +9,11 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from conftest import ENVIRONMENT, ROOT
+import pytest
+from conftest import ENVIRONMENT, ROOT, Database, Server
 
 PROGRAM = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "release/checkout-sessions-relay"
+ALLOWED = "checkout_sessions.webhook_allowed_ranges=127.0.0.0/8"
 # Short, so that the tests are: a lease is over in three seconds.
 OPTIONS = {"timeout": "2s", "lease": "3s", "log-format": "json"}
 
@@ -130,3 +133,55 @@ def pay(db, number=1):
 
 def deliveries(db, endpoint):
     return db.call("list_webhook_deliveries", webhook_endpoint_id=endpoint, page_size=100)
+
+
+@pytest.fixture(scope="module")
+def relay_server():
+    server = Server("py-relay")
+    server.remove()
+    yield server.start(ALLOWED)
+    server.remove()
+
+
+@pytest.fixture
+def shop(relay_server):
+    """A shop in a database of its own, on a server whose relays may call this machine."""
+    yield prepare(relay_server.create_database())
+    relay_server.check()
+    relay_server.drop_databases()
+
+
+@pytest.fixture
+def start():
+    """Starts relays and receivers, and ends them with the test."""
+    started = []
+
+    def start(kind, *arguments, **more):
+        started.append(kind(*arguments, **more))
+        return started[-1]
+
+    yield start
+    for thing in reversed(started):
+        thing.kill() if isinstance(thing, Relay) else thing.stop()
+
+
+def genuine(db, request, secret, scheme="standard"):
+    return db.value("SELECT checkout.verify_webhook(%s, %s, %s, %s)",
+                    json.dumps(request.headers), request.body.decode(), secret, scheme)
+
+
+def attempts(db, endpoint):
+    (delivery,) = deliveries(db, endpoint)
+    return db.call("list_webhook_attempts", event_id=delivery["event_id"], webhook_endpoint_id=endpoint)
+
+
+def another(shop):
+    """A further organization of the same database."""
+    other = Database(shop.server, shop.name)
+    other.shop = f"other_{shop.shop}"
+    other.organization_id = other.value("SELECT checkout.create_organization('Other')")
+    other.sql(f"CREATE ROLE {other.shop} LOGIN")
+    other.sql("SELECT checkout.grant_access(%s, 'secret')", other.shop)
+    other.sql(f"ALTER ROLE {other.shop} SET checkout_sessions.organization_id = %s", other.organization_id)
+    other.sql(f"ALTER ROLE {other.shop} SET checkout_sessions.environment = 'test'")
+    return other
