@@ -2,12 +2,12 @@
 //! masked, too: the server writes the same report to both.
 
 use std::cell::Cell;
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::CStr;
 
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use crate::domain::redact::redact;
+use crate::domain::redact::{has_secret, mask};
 
 thread_local! {
     static PREVIOUS: Cell<pg_sys::emit_log_hook_type> = const { Cell::new(None) };
@@ -24,41 +24,25 @@ pub fn init() {
 
 #[pg_guard]
 unsafe extern "C-unwind" fn hide_secrets(error: *mut pg_sys::ErrorData) {
-    // SAFETY: the server's report, which lives until the hook returns, in whose memory context we are; the statement is
-    // NULL or a NUL-terminated text.
+    // SAFETY: the server's report, which lives until the hook returns; its texts are copies made for it, NULL or
+    // NUL-terminated, and so is the statement. Nothing is allocated: the error may be that there is no memory.
     unsafe {
         let error = &mut *error;
-        for text in [
-            &mut error.message,
-            &mut error.detail,
-            &mut error.detail_log,
-            &mut error.hint,
-            &mut error.context,
-            &mut error.internalquery,
-        ] {
-            if let Some(redacted) = redacted(*text) {
-                let before = std::mem::replace(text, pg_sys::pstrdup(redacted.as_ptr()));
-                // Nobody else would: the context of errors is kept.
-                pg_sys::pfree(before.cast());
+        for text in [error.message, error.detail, error.detail_log, error.hint, error.context, error.internalquery] {
+            if !text.is_null() {
+                let bytes = std::slice::from_raw_parts_mut(text.cast::<u8>(), CStr::from_ptr(text).count_bytes());
+                if let Some(length) = mask(bytes) {
+                    *text.add(length) = 0;
+                }
             }
         }
         // The statement that an error is logged with cannot be changed, only be left out.
-        if redacted(pg_sys::debug_query_string).is_some() {
+        let statement = pg_sys::debug_query_string;
+        if !statement.is_null() && has_secret(CStr::from_ptr(statement).to_bytes()) {
             error.hide_stmt = true;
         }
         if let Some(previous) = PREVIOUS.get() {
             previous(error);
         }
     }
-}
-
-/// # Safety
-/// NULL, or a NUL-terminated text.
-unsafe fn redacted(text: *const c_char) -> Option<CString> {
-    if text.is_null() {
-        return None;
-    }
-    // SAFETY: the caller's.
-    let text = unsafe { CStr::from_ptr(text) };
-    redact(text.to_bytes()).and_then(|redacted| CString::new(redacted).ok())
 }

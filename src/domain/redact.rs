@@ -4,7 +4,7 @@
 
 use super::{api_key, client_secret};
 
-const MASK: &[u8] = b"***";
+const STARS: usize = 3;
 /// Standard Webhooks: 24 bytes or more in base64.
 const WEBHOOK_SECRET: &[u8] = b"whsec_";
 const WEBHOOK_SECRET_LENGTH: usize = 32;
@@ -13,27 +13,68 @@ const TOKEN: &[u8] = b"eyJ";
 /// A name may begin with the prefix of a client secret, too; it has not as many characters.
 const CLIENT_SECRET_LENGTH: usize = 40;
 
-/// The text with every API key cut down to its id, and client secrets, webhook secrets and tokens to their first characters; `None` where there is nothing to
-/// take out. What begins like an API key and is longer than its id is taken for one, so that a mistyped key is not shown
-/// either.
-pub fn redact(text: &[u8]) -> Option<Vec<u8>> {
-    let mut shown = Vec::new();
-    let mut copied = 0;
-    for start in 0..text.len() {
-        let within_a_word = start > 0 && is_word(text[start - 1]) && !ends_with_escape(&text[..start]);
-        if start < copied || within_a_word || !matches!(text[start], b's' | b'p' | b'c' | b'e' | b'w') {
-            continue;
-        }
-        let Some((kept, end)) = secret_in(&text[start..]) else { continue };
-        shown.extend_from_slice(&text[copied..start + kept]);
-        shown.extend_from_slice(MASK);
-        copied = start + end;
+/// Masks what is secret in a text: of an API key all but its id, of client secrets, webhook secrets and tokens all but their
+/// first characters. `Some` is how many bytes are left; `None`: there was nothing to mask. What begins like an API key and is
+/// longer than its id is taken for one, so that a mistyped key is not shown either.
+///
+/// In place and in one pass, for this is done to every error, of whatever size, and when there is no memory left.
+pub fn mask(text: &mut [u8]) -> Option<usize> {
+    let mut search = Search::default();
+    let (mut read, mut written) = (0, 0);
+    while let Some((start, end)) = search.next(text, read) {
+        text.copy_within(read..start, written);
+        written += start - read;
+        // Never more than what they stand for, or there would not be room.
+        let stars = STARS.min(end - start);
+        text[written..written + stars].fill(b'*');
+        written += stars;
+        read = end;
     }
-    if copied == 0 {
+    if read == 0 {
         return None;
     }
-    shown.extend_from_slice(&text[copied..]);
-    Some(shown)
+    text.copy_within(read.., written);
+    Some(written + text.len() - read)
+}
+
+/// Whether there is something to mask.
+pub fn has_secret(text: &[u8]) -> bool {
+    Search::default().next(text, 0).is_some()
+}
+
+/// Goes through a text once.
+#[derive(Default)]
+struct Search {
+    /// No token begins before this: each would end where one has been looked for.
+    no_token_before: usize,
+}
+
+impl Search {
+    /// The next secret: where its part that is not shown starts, and where it ends.
+    fn next(&mut self, text: &[u8], from: usize) -> Option<(usize, usize)> {
+        (from..text.len()).find_map(|start| {
+            let within_a_word = start > 0 && is_word(text[start - 1]) && !ends_with_escape(&text[..start]);
+            if within_a_word || !matches!(text[start], b's' | b'p' | b'c' | b'e' | b'w') {
+                return None;
+            }
+            let (kept, end) = secret_in(&text[start..]).or_else(|| self.token_at(text, start))?;
+            Some((start + kept, start + end))
+        })
+    }
+
+    /// A JSON Web Token (RFC 7519): header, claims and signature in base64url, the first two JSON objects.
+    fn token_at(&mut self, text: &[u8], start: usize) -> Option<(usize, usize)> {
+        let token = &text[start..];
+        if start < self.no_token_before || !token.starts_with(TOKEN) {
+            return None;
+        }
+        let dot = end_of(token, 0, |c| is_word(c) || c == b'-');
+        if token[dot..].starts_with(b".") && token[dot + 1..].starts_with(TOKEN) {
+            return Some((TOKEN.len(), end_of(token, dot, |c| is_word(c) || matches!(c, b'-' | b'.'))));
+        }
+        self.no_token_before = start + dot;
+        None
+    }
 }
 
 /// Whether it ends as `%3D` does, a character of an URL, whose digits are no part of the word that follows.
@@ -45,28 +86,26 @@ fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// Where the secret part of what the text begins with starts, and where it ends.
+/// Where what belongs together ends that starts at `from`.
+fn end_of(text: &[u8], from: usize, belongs: impl Fn(u8) -> bool) -> usize {
+    from + text[from..].iter().take_while(|c| belongs(**c)).count()
+}
+
+/// Where the part that is not shown starts of the secret that the text begins with, and where it ends. What looks like the
+/// beginning of one and is too short is shorter than one, so that no text is gone through twice.
 fn secret_in(text: &[u8]) -> Option<(usize, usize)> {
-    let end_of = |from: usize, belongs: fn(u8) -> bool| from + text[from..].iter().take_while(|c| belongs(**c)).count();
     if api_key::PREFIXES.iter().any(|prefix| text.starts_with(prefix.as_bytes())) {
-        let end = end_of(api_key::PREFIX, |c| c.is_ascii_alphanumeric());
+        let end = end_of(text, api_key::PREFIX, |c| c.is_ascii_alphanumeric());
         return (end > api_key::NAME).then_some((api_key::NAME, end));
     }
     if text.starts_with(client_secret::PREFIX.as_bytes()) {
         let prefix = client_secret::PREFIX.len();
-        let end = end_of(prefix, |c| is_word(c) || c == b'-');
+        let end = end_of(text, prefix, |c| is_word(c) || c == b'-');
         return (end >= prefix + CLIENT_SECRET_LENGTH).then_some((prefix, end));
     }
     if text.starts_with(WEBHOOK_SECRET) {
-        let end = end_of(WEBHOOK_SECRET.len(), |c| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/' | b'='));
+        let end = end_of(text, WEBHOOK_SECRET.len(), |c| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/' | b'='));
         return (end >= WEBHOOK_SECRET.len() + WEBHOOK_SECRET_LENGTH).then_some((WEBHOOK_SECRET.len(), end));
-    }
-    // A JSON Web Token (RFC 7519): header, claims and signature in base64url, the first two JSON objects.
-    if text.starts_with(TOKEN) {
-        let dot = end_of(0, |c| is_word(c) || c == b'-');
-        if text[dot..].starts_with(b".") && text[dot + 1..].starts_with(TOKEN) {
-            return Some((TOKEN.len(), end_of(dot, |c| is_word(c) || matches!(c, b'-' | b'.'))));
-        }
     }
     None
 }
@@ -76,8 +115,25 @@ mod tests {
     use super::*;
     use crate::domain::credential::{Environment, Kind, Tenant};
 
+    fn masked(text: &[u8]) -> Option<Vec<u8>> {
+        let mut masked = text.to_vec();
+        let length = mask(&mut masked);
+        assert_eq!(length.is_some(), has_secret(text));
+        masked.truncate(length?);
+        Some(masked)
+    }
+
     fn redacted(text: &str) -> Option<String> {
-        redact(text.as_bytes()).map(|bytes| String::from_utf8(bytes).expect("UTF-8"))
+        masked(text.as_bytes()).map(|bytes| String::from_utf8(bytes).expect("UTF-8"))
+    }
+
+    #[test]
+    fn no_text_takes_more_than_one_pass() {
+        // Each of these was, or would be, gone through once for every few bytes: 8 MB would take an hour.
+        for part in ["eyJ-", "eyJ.", "eyJ-.", "sk_live_", "cs_secret_-", "whsec_/", "%3Dsk_live_0123456789a-", "s-"] {
+            let text = part.repeat(8_000_000 / part.len());
+            assert!(masked(text.as_bytes()).is_none_or(|masked| masked.len() <= text.len()), "{part}");
+        }
     }
 
     #[test]
@@ -94,9 +150,10 @@ mod tests {
 
     #[test]
     fn a_mistyped_key_is_masked_too() {
-        assert_eq!(redacted("sk_live_0123456789abX"), Some("sk_live_0123456789ab***".into()));
-        assert_eq!(redacted("sk_live_0123456789abX!"), Some("sk_live_0123456789ab***!".into()));
-        assert_eq!(redacted("?next=a%3Dsk_live_0123456789abX"), Some("?next=a%3Dsk_live_0123456789ab***".into()));
+        assert_eq!(redacted("sk_live_0123456789abXYZ"), Some("sk_live_0123456789ab***".into()));
+        assert_eq!(redacted("sk_live_0123456789abX"), Some("sk_live_0123456789ab*".into()));
+        assert_eq!(redacted("sk_live_0123456789abX!"), Some("sk_live_0123456789ab*!".into()));
+        assert_eq!(redacted("?next=a%3Dsk_live_0123456789abX"), Some("?next=a%3Dsk_live_0123456789ab*".into()));
     }
 
     #[test]
@@ -117,8 +174,8 @@ mod tests {
     #[test]
     fn bytes_that_are_not_utf_8_stay_as_they_are() {
         assert_eq!(
-            redact(b"caf\xe9 sk_live_0123456789abX \x81\x8a"),
-            Some(b"caf\xe9 sk_live_0123456789ab*** \x81\x8a".to_vec())
+            masked(b"caf\xe9 sk_live_0123456789abX \x81\x8a"),
+            Some(b"caf\xe9 sk_live_0123456789ab* \x81\x8a".to_vec())
         );
     }
 
