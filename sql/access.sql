@@ -82,10 +82,12 @@ CREATE FUNCTION checkout_data.functions_of_access(access text) RETURNS SETOF reg
     $$;
 COMMENT ON FUNCTION checkout_data.functions_of_access IS 'The functions that an access lets a role execute, its own among them.';
 
-CREATE FUNCTION checkout_data.check_access(role regrole, access text) RETURNS void
+CREATE FUNCTION checkout_data.check_access(role text, access text) RETURNS regrole
     LANGUAGE plpgsql STABLE
     SET search_path TO pg_catalog, pg_temp
     AS $$
+    DECLARE
+        found CONSTANT oid := (SELECT r.oid FROM pg_roles r WHERE r.rolname = check_access.role);
     BEGIN
         IF role IS NULL THEN
             RAISE null_value_not_allowed USING MESSAGE = 'argument "role" must not be null';
@@ -93,40 +95,43 @@ CREATE FUNCTION checkout_data.check_access(role regrole, access text) RETURNS vo
         IF access IS NULL THEN
             RAISE null_value_not_allowed USING MESSAGE = 'argument "access" must not be null';
         END IF;
-        IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = role) THEN
-            RAISE invalid_parameter_value USING MESSAGE = 'argument "role" must name a role, and not PUBLIC';
+        -- As text, not as regrole, which takes the name for an identifier: Shop_A for shop_a.
+        IF found IS NULL THEN
+            RAISE undefined_object USING MESSAGE = format('role "%s" does not exist', role),
+                HINT = 'Write the name as it is: upper and lower case count, and double quotes are part of it.';
         END IF;
         IF access <> ALL (ARRAY['secret', 'publishable', 'request', 'gateway', 'dispatcher', 'admin']) THEN
             RAISE invalid_parameter_value
                 USING MESSAGE = 'argument "access" must be secret, publishable, request, gateway, dispatcher or admin';
         END IF;
+        RETURN found;
     END
     $$;
-COMMENT ON FUNCTION checkout_data.check_access IS 'Checks the arguments of grant_access and revoke_access.';
+COMMENT ON FUNCTION checkout_data.check_access IS 'Checks the arguments of grant_access and revoke_access, and returns the role.';
 
-CREATE FUNCTION checkout.grant_access(role regrole, access text) RETURNS void
+CREATE FUNCTION checkout.grant_access(role text, access text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO pg_catalog, pg_temp
     AS $$
     DECLARE
         callable regprocedure;
+        grantee CONSTANT regrole := checkout_data.check_access(role, access);
     BEGIN
-        PERFORM checkout_data.check_access(role, access);
         FOR callable IN SELECT checkout_data.functions_of_access(access) LOOP
-            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', callable, role);
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', callable, grantee);
         END LOOP;
-        EXECUTE format('GRANT USAGE ON SCHEMA checkout TO %s', role);
+        EXECUTE format('GRANT USAGE ON SCHEMA checkout TO %s', grantee);
     END
     $$;
 
-CREATE FUNCTION checkout.revoke_access(role regrole, access text) RETURNS void
+CREATE FUNCTION checkout.revoke_access(role text, access text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO pg_catalog, pg_temp
     AS $$
     DECLARE
         callable regprocedure;
+        taken_from CONSTANT regrole := checkout_data.check_access(role, access);
     BEGIN
-        PERFORM checkout_data.check_access(role, access);
         -- What another access of the role lets it execute, it keeps.
         FOR callable IN
             SELECT checkout_data.functions_of_access(access)
@@ -135,16 +140,16 @@ CREATE FUNCTION checkout.revoke_access(role regrole, access text) RETURNS void
             FROM pg_proc p, aclexplode(p.proacl) AS granted,
                 LATERAL checkout_data.functions_of_access(left(p.proname, -length('_access'))) AS kept (callable)
             WHERE p.pronamespace = 'checkout_data'::regnamespace AND right(p.proname, length('_access')) = '_access'
-                AND granted.grantee = role AND p.proname <> access || '_access'
+                AND granted.grantee = taken_from AND p.proname <> access || '_access'
         LOOP
-            EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM %s', callable, role);
+            EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM %s', callable, taken_from);
         END LOOP;
         IF NOT EXISTS (
             SELECT FROM pg_proc p, aclexplode(p.proacl) AS granted
             WHERE p.pronamespace = 'checkout_data'::regnamespace AND right(p.proname, length('_access')) = '_access'
-                AND granted.grantee = role
+                AND granted.grantee = taken_from
         ) THEN
-            EXECUTE format('REVOKE USAGE ON SCHEMA checkout FROM %s', role);
+            EXECUTE format('REVOKE USAGE ON SCHEMA checkout FROM %s', taken_from);
         END IF;
     END
     $$;

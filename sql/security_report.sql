@@ -1,7 +1,7 @@
 -- What an auditor would look for, as one query over the catalogs.
 
-CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object text, role text, advice text)
-    LANGUAGE sql STABLE SECURITY DEFINER
+CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, object text, role text, advice text)
+    LANGUAGE sql STABLE
     SET search_path TO pg_catalog, pg_temp
     -- To compile it takes a hundred times as long as to run it.
     SET jit TO off
@@ -157,7 +157,7 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
                 'enable_sort=off'))
         OR l.lanname = 'c' AND f.probin <> '$libdir/checkout_sessions'
         OR l.lanname <> 'c' AND f.proname = ANY (ARRAY['secret_organization_id', 'wake_worker', 'organizations_changed', 'event_type_matches',
-            'event_body_as', 'webhook_headers', 'deliveries_due'])
+            'event_body_as', 'webhook_headers', 'is_utf8', 'deliveries_due'])
         OR l.lanname <> 'c' AND f.pronamespace = (SELECT s.oid FROM schema s WHERE s.nspname = 'checkout')
             AND f.proname <> ALL (ARRAY[
                 'redirect_url', 'session_funnel', 'outbox_status', 'next_webhook_attempt_at', 'grant_access', 'revoke_access', 'security_report'])
@@ -247,4 +247,26 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
     WHERE s.name = 'checkout_sessions.organization_id' AND s.source IN ('configuration file', 'command line', 'environment variable')
 
     ORDER BY 1, 2, 3
+    $$;
+COMMENT ON FUNCTION checkout_data.security_findings IS 'What security_report() reports, as long as its owner may look.';
+
+-- Who has taken its owner, or its owner's rights, away is told so, and not refused.
+CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object text, role text, advice text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    BEGIN
+        RETURN QUERY SELECT f.* FROM checkout_data.security_findings() f;
+    EXCEPTION WHEN insufficient_privilege THEN
+        RETURN QUERY
+            SELECT 'report incomplete', SQLERRM, current_user::text,
+                'give security_report() its owner and the owner its rights again; there may be more than what is listed here'
+            UNION ALL
+            SELECT 'owner', p.oid::regprocedure::text, pg_get_userbyid(p.proowner)::text,
+                'ALTER FUNCTION ... OWNER TO checkout_sessions_worker, or checkout_sessions_api: see the install script'
+            FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+            WHERE n.nspname = 'checkout' AND p.prosecdef
+                AND pg_get_userbyid(p.proowner) <> ALL (ARRAY['checkout_sessions_worker', 'checkout_sessions_api']::name[])
+            ORDER BY 1, 2, 3;
+    END
     $$;
