@@ -522,6 +522,9 @@ CREATE INDEX checkout_sessions_customer_id_idx
 CREATE INDEX checkout_sessions_reference_idx
     ON checkout_data.checkout_sessions (organization_id, environment, reference, checkout_session_id)
     WHERE reference IS NOT NULL;
+-- Serves the limit of open sessions of a publishable API key.
+CREATE INDEX checkout_sessions_publishable_idx ON checkout_data.checkout_sessions (organization_id, environment, created_by)
+    WHERE created_with = 'publishable' AND status = 'open';
 -- The reference policies, as constraints.
 CREATE UNIQUE INDEX checkout_sessions_reference_unique_idx
     ON checkout_data.checkout_sessions (organization_id, environment, reference) WHERE reference_policy = 'unique';
@@ -658,6 +661,7 @@ CREATE TABLE checkout_data.webhook_endpoints (
     created_by text NOT NULL,
     updated_at timestamptz NOT NULL,
     deleted_at timestamptz,
+    slot integer NOT NULL CHECK (slot BETWEEN 1 AND 16),
     CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (organization_id, environment, webhook_endpoint_id),
     CONSTRAINT webhook_endpoints_state_check CHECK (
         (disabled_at IS NULL) = (disabled_reason IS NULL)
@@ -669,6 +673,9 @@ COMMENT ON COLUMN checkout_data.webhook_endpoints.previous_secret IS 'Signs, too
 COMMENT ON COLUMN checkout_data.webhook_endpoints.disabled_reason IS 'requested: by its organization. gone: it has answered 410. failing: for five days.';
 COMMENT ON COLUMN checkout_data.webhook_endpoints.failing_since IS 'Since when no attempt has succeeded.';
 COMMENT ON COLUMN checkout_data.webhook_endpoints.deleted_at IS 'The worker removes it, and its deliveries, an hour later: whoever is writing an event may still see it.';
+COMMENT ON COLUMN checkout_data.webhook_endpoints.slot IS 'Which of the organization''s endpoints it is: there can be as many as there are numbers.';
+CREATE UNIQUE INDEX webhook_endpoints_slot_idx ON checkout_data.webhook_endpoints (organization_id, environment, slot)
+    WHERE deleted_at IS NULL;
 -- Serves claims, which go from endpoint to endpoint.
 CREATE INDEX webhook_endpoints_enabled_idx ON checkout_data.webhook_endpoints (webhook_endpoint_id)
     WHERE disabled_at IS NULL AND deleted_at IS NULL;
@@ -1195,10 +1202,12 @@ CREATE FUNCTION checkout_data.functions_of_access(access text) RETURNS SETOF reg
     $$;
 COMMENT ON FUNCTION checkout_data.functions_of_access IS 'The functions that an access lets a role execute, its own among them.';
 
-CREATE FUNCTION checkout_data.check_access(role regrole, access text) RETURNS void
+CREATE FUNCTION checkout_data.check_access(role text, access text) RETURNS regrole
     LANGUAGE plpgsql STABLE
     SET search_path TO pg_catalog, pg_temp
     AS $$
+    DECLARE
+        found CONSTANT oid := (SELECT r.oid FROM pg_roles r WHERE r.rolname = check_access.role);
     BEGIN
         IF role IS NULL THEN
             RAISE null_value_not_allowed USING MESSAGE = 'argument "role" must not be null';
@@ -1206,40 +1215,43 @@ CREATE FUNCTION checkout_data.check_access(role regrole, access text) RETURNS vo
         IF access IS NULL THEN
             RAISE null_value_not_allowed USING MESSAGE = 'argument "access" must not be null';
         END IF;
-        IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = role) THEN
-            RAISE invalid_parameter_value USING MESSAGE = 'argument "role" must name a role, and not PUBLIC';
+        -- As text, not as regrole, which takes the name for an identifier: Shop_A for shop_a.
+        IF found IS NULL THEN
+            RAISE undefined_object USING MESSAGE = format('role "%s" does not exist', role),
+                HINT = 'Write the name as it is: upper and lower case count, and double quotes are part of it.';
         END IF;
         IF access <> ALL (ARRAY['secret', 'publishable', 'request', 'gateway', 'dispatcher', 'admin']) THEN
             RAISE invalid_parameter_value
                 USING MESSAGE = 'argument "access" must be secret, publishable, request, gateway, dispatcher or admin';
         END IF;
+        RETURN found;
     END
     $$;
-COMMENT ON FUNCTION checkout_data.check_access IS 'Checks the arguments of grant_access and revoke_access.';
+COMMENT ON FUNCTION checkout_data.check_access IS 'Checks the arguments of grant_access and revoke_access, and returns the role.';
 
-CREATE FUNCTION checkout.grant_access(role regrole, access text) RETURNS void
+CREATE FUNCTION checkout.grant_access(role text, access text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO pg_catalog, pg_temp
     AS $$
     DECLARE
         callable regprocedure;
+        grantee CONSTANT regrole := checkout_data.check_access(role, access);
     BEGIN
-        PERFORM checkout_data.check_access(role, access);
         FOR callable IN SELECT checkout_data.functions_of_access(access) LOOP
-            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', callable, role);
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', callable, grantee);
         END LOOP;
-        EXECUTE format('GRANT USAGE ON SCHEMA checkout TO %s', role);
+        EXECUTE format('GRANT USAGE ON SCHEMA checkout TO %s', grantee);
     END
     $$;
 
-CREATE FUNCTION checkout.revoke_access(role regrole, access text) RETURNS void
+CREATE FUNCTION checkout.revoke_access(role text, access text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO pg_catalog, pg_temp
     AS $$
     DECLARE
         callable regprocedure;
+        taken_from CONSTANT regrole := checkout_data.check_access(role, access);
     BEGIN
-        PERFORM checkout_data.check_access(role, access);
         -- What another access of the role lets it execute, it keeps.
         FOR callable IN
             SELECT checkout_data.functions_of_access(access)
@@ -1248,16 +1260,16 @@ CREATE FUNCTION checkout.revoke_access(role regrole, access text) RETURNS void
             FROM pg_proc p, aclexplode(p.proacl) AS granted,
                 LATERAL checkout_data.functions_of_access(left(p.proname, -length('_access'))) AS kept (callable)
             WHERE p.pronamespace = 'checkout_data'::regnamespace AND right(p.proname, length('_access')) = '_access'
-                AND granted.grantee = role AND p.proname <> access || '_access'
+                AND granted.grantee = taken_from AND p.proname <> access || '_access'
         LOOP
-            EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM %s', callable, role);
+            EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM %s', callable, taken_from);
         END LOOP;
         IF NOT EXISTS (
             SELECT FROM pg_proc p, aclexplode(p.proacl) AS granted
             WHERE p.pronamespace = 'checkout_data'::regnamespace AND right(p.proname, length('_access')) = '_access'
-                AND granted.grantee = role
+                AND granted.grantee = taken_from
         ) THEN
-            EXECUTE format('REVOKE USAGE ON SCHEMA checkout FROM %s', role);
+            EXECUTE format('REVOKE USAGE ON SCHEMA checkout FROM %s', taken_from);
         END IF;
     END
     $$;
@@ -1268,8 +1280,8 @@ CREATE FUNCTION checkout.revoke_access(role regrole, access text) RETURNS void
 
 -- What an auditor would look for, as one query over the catalogs.
 
-CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object text, role text, advice text)
-    LANGUAGE sql STABLE SECURITY DEFINER
+CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, object text, role text, advice text)
+    LANGUAGE sql STABLE
     SET search_path TO pg_catalog, pg_temp
     -- To compile it takes a hundred times as long as to run it.
     SET jit TO off
@@ -1425,7 +1437,7 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
                 'enable_sort=off'))
         OR l.lanname = 'c' AND f.probin <> '$libdir/checkout_sessions'
         OR l.lanname <> 'c' AND f.proname = ANY (ARRAY['secret_organization_id', 'wake_worker', 'organizations_changed', 'event_type_matches',
-            'event_body_as', 'webhook_headers', 'deliveries_due'])
+            'event_body_as', 'webhook_headers', 'is_utf8', 'deliveries_due'])
         OR l.lanname <> 'c' AND f.pronamespace = (SELECT s.oid FROM schema s WHERE s.nspname = 'checkout')
             AND f.proname <> ALL (ARRAY[
                 'redirect_url', 'session_funnel', 'outbox_status', 'next_webhook_attempt_at', 'grant_access', 'revoke_access', 'security_report'])
@@ -1516,11 +1528,33 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
 
     ORDER BY 1, 2, 3
     $$;
+COMMENT ON FUNCTION checkout_data.security_findings IS 'What security_report() reports, as long as its owner may look.';
+
+-- Who has taken its owner, or its owner's rights, away is told so, and not refused.
+CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object text, role text, advice text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    BEGIN
+        RETURN QUERY SELECT f.* FROM checkout_data.security_findings() f;
+    EXCEPTION WHEN insufficient_privilege THEN
+        RETURN QUERY
+            SELECT 'report incomplete', SQLERRM, current_user::text,
+                'give security_report() its owner and the owner its rights again; there may be more than what is listed here'
+            UNION ALL
+            SELECT 'owner', p.oid::regprocedure::text, pg_get_userbyid(p.proowner)::text,
+                'ALTER FUNCTION ... OWNER TO checkout_sessions_worker, or checkout_sessions_api: see the install script'
+            FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+            WHERE n.nspname = 'checkout' AND p.prosecdef
+                AND pg_get_userbyid(p.proowner) <> ALL (ARRAY['checkout_sessions_worker', 'checkout_sessions_api']::name[])
+            ORDER BY 1, 2, 3;
+    END
+    $$;
 
 -- src/api/access.rs
 -- checkout_sessions::api::access::authenticate
 CREATE  FUNCTION checkout."authenticate"(
-	"api_key" TEXT /* Option < & str > */
+	"api_key" text /* Option < Text > */
 ) RETURNS TABLE (
 	"organization_id" uuid,  /* Uuid */
 	"environment" TEXT,  /* & '_ str */
@@ -1544,7 +1578,7 @@ AS 'MODULE_PATHNAME', 'pre_request_wrapper';
 -- checkout_sessions::api::access::public_checkout_session
 CREATE  FUNCTION checkout."public_checkout_session"(
 	"checkout_session_id" uuid, /* Option < Uuid > */
-	"client_secret" TEXT /* Option < & str > */
+	"client_secret" text /* Option < Text > */
 ) RETURNS checkout.public_checkout_session /* PublicSession */
 STABLE SECURITY DEFINER PARALLEL RESTRICTED 
 SET search_path TO pg_catalog, pg_temp
@@ -1555,10 +1589,10 @@ AS 'MODULE_PATHNAME', 'public_checkout_session_wrapper';
 -- checkout_sessions::api::api_keys::create_api_key
 CREATE  FUNCTION checkout."create_api_key"(
 	"organization_id" uuid, /* Option < Uuid > */
-	"kind" TEXT, /* Option < & str > */
-	"environment" TEXT, /* Option < & str > */
-	"name" TEXT DEFAULT NULL, /* Option < & str > */
-	"payment_methods" TEXT[] DEFAULT NULL, /* :: std :: option :: Option < Vec < Option < String > > > */
+	"kind" text, /* Option < Text > */
+	"environment" text, /* Option < Text > */
+	"name" text DEFAULT NULL, /* Option < Text > */
+	"payment_methods" text[] DEFAULT NULL, /* Option < Texts > */
 	"expires_at" timestamp with time zone DEFAULT NULL /* Option < TimestampWithTimeZone > */
 ) RETURNS checkout.api_key /* ApiKey */
 SECURITY DEFINER 
@@ -1579,7 +1613,7 @@ AS 'MODULE_PATHNAME', 'list_api_keys_wrapper';
 -- src/api/api_keys.rs
 -- checkout_sessions::api::api_keys::revoke_api_key
 CREATE  FUNCTION checkout."revoke_api_key"(
-	"api_key_id" TEXT /* Option < & str > */
+	"api_key_id" text /* Option < Text > */
 ) RETURNS checkout.api_key /* ApiKey */
 SECURITY DEFINER 
 SET search_path TO pg_catalog, pg_temp
@@ -1589,7 +1623,7 @@ AS 'MODULE_PATHNAME', 'revoke_api_key_wrapper';
 -- src/api/api_keys.rs
 -- checkout_sessions::api::api_keys::roll_api_key
 CREATE  FUNCTION checkout."roll_api_key"(
-	"api_key_id" TEXT, /* Option < & str > */
+	"api_key_id" text, /* Option < Text > */
 	"overlap" interval DEFAULT '24 hours', /* Option < Interval > */
 	"expires_at" timestamp with time zone DEFAULT NULL /* Option < TimestampWithTimeZone > */
 ) RETURNS checkout.api_key /* ApiKey */
@@ -1604,8 +1638,8 @@ CREATE  FUNCTION checkout."claim_webhook_deliveries"(
 	"batch_size" INT DEFAULT 100, /* Option < i32 > */
 	"lease" interval DEFAULT '1 minute', /* Option < Interval > */
 	"per_endpoint" INT DEFAULT 10, /* Option < i32 > */
-	"in_flight" uuid[] DEFAULT '{}', /* :: std :: option :: Option < Vec < Option < Uuid > > > */
-	"except_organizations" uuid[] DEFAULT '{}' /* :: std :: option :: Option < Vec < Option < Uuid > > > */
+	"in_flight" uuid[] DEFAULT '{}', /* Option < Uuids > */
+	"except_organizations" uuid[] DEFAULT '{}' /* Option < Uuids > */
 ) RETURNS SETOF checkout.webhook_delivery_request /* Rows < WebhookDeliveryRequest > */
 SECURITY DEFINER 
 SET search_path TO pg_catalog, pg_temp
@@ -1615,16 +1649,25 @@ AS 'MODULE_PATHNAME', 'claim_webhook_deliveries_wrapper';
 -- src/api/deliveries.rs
 -- checkout_sessions::api::deliveries::event_body_as
 CREATE  FUNCTION checkout_data."event_body_as"(
-	"api" TEXT, /* & str */
-	"event_id" TEXT, /* & str */
-	"event_type" TEXT, /* & str */
+	"api" text, /* Text */
+	"event_id" text, /* Text */
+	"event_type" text, /* Text */
 	"created_at" timestamp with time zone, /* TimestampWithTimeZone */
-	"object" TEXT, /* & str */
+	"object" text, /* Text */
 	"about_session" bool /* bool */
-) RETURNS TEXT /* String */
+) RETURNS TEXT /* Option < String > */
 STRICT STABLE PARALLEL SAFE 
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'event_body_as_wrapper';
+
+-- src/api/deliveries.rs
+-- checkout_sessions::api::deliveries::is_utf8
+CREATE  FUNCTION checkout_data."is_utf8"(
+	"text" text /* Text */
+) RETURNS bool /* bool */
+IMMUTABLE STRICT PARALLEL SAFE 
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'is_utf8_wrapper';
 
 -- src/api/deliveries.rs
 -- checkout_sessions::api::deliveries::list_dead_webhook_deliveries
@@ -1642,7 +1685,7 @@ AS 'MODULE_PATHNAME', 'list_dead_webhook_deliveries_wrapper';
 -- src/api/deliveries.rs
 -- checkout_sessions::api::deliveries::list_webhook_attempts
 CREATE  FUNCTION checkout."list_webhook_attempts"(
-	"event_id" TEXT, /* Option < & str > */
+	"event_id" text, /* Option < Text > */
 	"webhook_endpoint_id" uuid DEFAULT NULL /* Option < Uuid > */
 ) RETURNS SETOF checkout.webhook_attempt /* Rows < WebhookAttempt > */
 STABLE SECURITY DEFINER PARALLEL RESTRICTED 
@@ -1654,9 +1697,9 @@ AS 'MODULE_PATHNAME', 'list_webhook_attempts_wrapper';
 -- checkout_sessions::api::deliveries::list_webhook_deliveries
 CREATE  FUNCTION checkout."list_webhook_deliveries"(
 	"webhook_endpoint_id" uuid, /* Option < Uuid > */
-	"status" TEXT DEFAULT NULL, /* Option < & str > */
+	"status" text DEFAULT NULL, /* Option < Text > */
 	"page_size" INT DEFAULT 20, /* Option < i32 > */
-	"starting_after" TEXT DEFAULT NULL /* Option < & str > */
+	"starting_after" text DEFAULT NULL /* Option < Text > */
 ) RETURNS SETOF checkout.webhook_delivery /* Rows < WebhookDelivery > */
 STABLE SECURITY DEFINER PARALLEL RESTRICTED 
 SET search_path TO pg_catalog, pg_temp
@@ -1666,13 +1709,13 @@ AS 'MODULE_PATHNAME', 'list_webhook_deliveries_wrapper';
 -- src/api/deliveries.rs
 -- checkout_sessions::api::deliveries::record_webhook_attempt
 CREATE  FUNCTION checkout."record_webhook_attempt"(
-	"event_id" TEXT, /* Option < & str > */
+	"event_id" text, /* Option < Text > */
 	"webhook_endpoint_id" uuid, /* Option < Uuid > */
 	"lease_token" uuid, /* Option < Uuid > */
 	"status_code" INT DEFAULT NULL, /* Option < i32 > */
-	"error" TEXT DEFAULT NULL, /* Option < & str > */
+	"error" text DEFAULT NULL, /* Option < Text > */
 	"duration" interval DEFAULT NULL, /* Option < Interval > */
-	"response_body" TEXT DEFAULT NULL, /* Option < & str > */
+	"response_body" text DEFAULT NULL, /* Option < Text > */
 	"retry_after" interval DEFAULT NULL /* Option < Interval > */
 ) RETURNS checkout.webhook_delivery /* WebhookDelivery */
 SECURITY DEFINER 
@@ -1683,7 +1726,7 @@ AS 'MODULE_PATHNAME', 'record_webhook_attempt_wrapper';
 -- src/api/deliveries.rs
 -- checkout_sessions::api::deliveries::release_webhook_delivery
 CREATE  FUNCTION checkout."release_webhook_delivery"(
-	"event_id" TEXT, /* Option < & str > */
+	"event_id" text, /* Option < Text > */
 	"webhook_endpoint_id" uuid, /* Option < Uuid > */
 	"lease_token" uuid /* Option < Uuid > */
 ) RETURNS bool /* bool */
@@ -1695,13 +1738,14 @@ AS 'MODULE_PATHNAME', 'release_webhook_delivery_wrapper';
 -- src/api/deliveries.rs
 -- checkout_sessions::api::deliveries::webhook_headers
 CREATE  FUNCTION checkout_data."webhook_headers"(
-	"signature_scheme" TEXT, /* & str */
-	"event_id" TEXT, /* & str */
-	"body" TEXT, /* & str */
-	"secret" TEXT, /* & str */
-	"previous_secret" TEXT, /* Option < & str > */
+	"signature_scheme" text, /* Option < Text > */
+	"event_id" text, /* Option < Text > */
+	"url" text, /* Option < Text > */
+	"body" text, /* Option < Text > */
+	"secret" text, /* Option < Text > */
+	"previous_secret" text, /* Option < Text > */
 	"at" timestamp with time zone /* TimestampWithTimeZone */
-) RETURNS TEXT /* String */
+) RETURNS TEXT /* Option < String > */
 IMMUTABLE PARALLEL SAFE 
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'webhook_headers_wrapper';
@@ -1709,11 +1753,11 @@ AS 'MODULE_PATHNAME', 'webhook_headers_wrapper';
 -- src/api/endpoints.rs
 -- checkout_sessions::api::endpoints::create_webhook_endpoint
 CREATE  FUNCTION checkout."create_webhook_endpoint"(
-	"url" TEXT, /* Option < & str > */
-	"event_types" TEXT[] DEFAULT '{*}', /* :: std :: option :: Option < Vec < Option < String > > > */
-	"body_format" TEXT DEFAULT 'canonical', /* Option < & str > */
-	"signature_scheme" TEXT DEFAULT 'standard', /* Option < & str > */
-	"description" TEXT DEFAULT NULL /* Option < & str > */
+	"url" text, /* Option < Text > */
+	"event_types" text[] DEFAULT '{*}', /* Option < Texts > */
+	"body_format" text DEFAULT 'canonical', /* Option < Text > */
+	"signature_scheme" text DEFAULT 'standard', /* Option < Text > */
+	"description" text DEFAULT NULL /* Option < Text > */
 ) RETURNS checkout.webhook_endpoint /* WebhookEndpoint */
 SECURITY DEFINER 
 SET search_path TO pg_catalog, pg_temp
@@ -1734,8 +1778,8 @@ AS 'MODULE_PATHNAME', 'delete_webhook_endpoint_wrapper';
 -- src/api/endpoints.rs
 -- checkout_sessions::api::endpoints::event_type_matches
 CREATE  FUNCTION checkout_data."event_type_matches"(
-	"event_types" TEXT[], /* Vec < Option < String > > */
-	"event_type" TEXT /* & str */
+	"event_types" text[], /* Texts */
+	"event_type" text /* Text */
 ) RETURNS bool /* bool */
 IMMUTABLE STRICT PARALLEL SAFE 
 LANGUAGE c /* Rust */
@@ -1764,11 +1808,11 @@ AS 'MODULE_PATHNAME', 'roll_webhook_secret_wrapper';
 -- checkout_sessions::api::endpoints::update_webhook_endpoint
 CREATE  FUNCTION checkout."update_webhook_endpoint"(
 	"webhook_endpoint_id" uuid, /* Option < Uuid > */
-	"url" TEXT DEFAULT NULL, /* Option < & str > */
-	"event_types" TEXT[] DEFAULT NULL, /* :: std :: option :: Option < Vec < Option < String > > > */
-	"body_format" TEXT DEFAULT NULL, /* Option < & str > */
-	"signature_scheme" TEXT DEFAULT NULL, /* Option < & str > */
-	"description" TEXT DEFAULT NULL, /* Option < & str > */
+	"url" text DEFAULT NULL, /* Option < Text > */
+	"event_types" text[] DEFAULT NULL, /* Option < Texts > */
+	"body_format" text DEFAULT NULL, /* Option < Text > */
+	"signature_scheme" text DEFAULT NULL, /* Option < Text > */
+	"description" text DEFAULT NULL, /* Option < Text > */
 	"enabled" bool DEFAULT NULL /* Option < bool > */
 ) RETURNS checkout.webhook_endpoint /* WebhookEndpoint */
 SECURITY DEFINER 
@@ -1779,7 +1823,7 @@ AS 'MODULE_PATHNAME', 'update_webhook_endpoint_wrapper';
 -- src/api/events.rs
 -- checkout_sessions::api::events::ack_webhook_events
 CREATE  FUNCTION checkout."ack_webhook_events"(
-	"event_ids" TEXT[], /* :: std :: option :: Option < Vec < Option < String > > > */
+	"event_ids" text[], /* Option < Texts > */
 	"lease_token" uuid /* Option < Uuid > */
 ) RETURNS INT /* i32 */
 SECURITY DEFINER 
@@ -1803,10 +1847,10 @@ AS 'MODULE_PATHNAME', 'claim_webhook_events_wrapper';
 -- checkout_sessions::api::events::list_webhook_events
 CREATE  FUNCTION checkout."list_webhook_events"(
 	"checkout_session_id" uuid DEFAULT NULL, /* Option < Uuid > */
-	"event_type" TEXT DEFAULT NULL, /* Option < & str > */
-	"status" TEXT DEFAULT NULL, /* Option < & str > */
+	"event_type" text DEFAULT NULL, /* Option < Text > */
+	"status" text DEFAULT NULL, /* Option < Text > */
 	"page_size" INT DEFAULT 20, /* Option < i32 > */
-	"starting_after" TEXT DEFAULT NULL /* Option < & str > */
+	"starting_after" text DEFAULT NULL /* Option < Text > */
 ) RETURNS SETOF checkout.webhook_event /* Rows < Event > */
 STABLE SECURITY DEFINER PARALLEL RESTRICTED 
 SET search_path TO pg_catalog, pg_temp
@@ -1816,9 +1860,9 @@ AS 'MODULE_PATHNAME', 'list_webhook_events_wrapper';
 -- src/api/events.rs
 -- checkout_sessions::api::events::nack_webhook_event
 CREATE  FUNCTION checkout."nack_webhook_event"(
-	"event_id" TEXT, /* Option < & str > */
+	"event_id" text, /* Option < Text > */
 	"lease_token" uuid, /* Option < Uuid > */
-	"error" TEXT DEFAULT NULL, /* Option < & str > */
+	"error" text DEFAULT NULL, /* Option < Text > */
 	"retry_after" interval DEFAULT NULL /* Option < Interval > */
 ) RETURNS checkout.webhook_event /* Event */
 SECURITY DEFINER 
@@ -1829,11 +1873,11 @@ AS 'MODULE_PATHNAME', 'nack_webhook_event_wrapper';
 -- src/api/events.rs
 -- checkout_sessions::api::events::redeliver_webhook_events
 CREATE  FUNCTION checkout."redeliver_webhook_events"(
-	"event_ids" TEXT[] DEFAULT NULL, /* :: std :: option :: Option < Vec < Option < String > > > */
+	"event_ids" text[] DEFAULT NULL, /* Option < Texts > */
 	"webhook_endpoint_id" uuid DEFAULT NULL, /* Option < Uuid > */
 	"created_after" timestamp with time zone DEFAULT NULL, /* Option < TimestampWithTimeZone > */
 	"created_before" timestamp with time zone DEFAULT NULL, /* Option < TimestampWithTimeZone > */
-	"status" TEXT DEFAULT NULL /* Option < & str > */
+	"status" text DEFAULT NULL /* Option < Text > */
 ) RETURNS INT /* i32 */
 SECURITY DEFINER 
 SET search_path TO pg_catalog, pg_temp
@@ -1843,8 +1887,8 @@ AS 'MODULE_PATHNAME', 'redeliver_webhook_events_wrapper';
 -- src/api/events.rs
 -- checkout_sessions::api::events::render_webhook_event
 CREATE  FUNCTION checkout."render_webhook_event"(
-	"event_id" TEXT, /* Option < & str > */
-	"api" TEXT /* Option < & str > */
+	"event_id" text, /* Option < Text > */
+	"api" text /* Option < Text > */
 ) RETURNS TEXT /* String */
 STABLE SECURITY DEFINER PARALLEL RESTRICTED 
 SET search_path TO pg_catalog, pg_temp
@@ -1854,9 +1898,9 @@ AS 'MODULE_PATHNAME', 'render_webhook_event_wrapper';
 -- src/api/gateway.rs
 -- checkout_sessions::api::gateway::handle_request
 CREATE  FUNCTION checkout."handle_request"(
-	"api" TEXT, /* Option < & str > */
-	"method" TEXT, /* Option < & str > */
-	"path" TEXT, /* Option < & str > */
+	"api" text, /* Option < Text > */
+	"method" text, /* Option < Text > */
+	"path" text, /* Option < Text > */
 	"headers" jsonb DEFAULT '{}', /* Option < Jsonb > */
 	"query" jsonb DEFAULT '{}', /* Option < Jsonb > */
 	"body" jsonb DEFAULT NULL /* Option < Jsonb > */
@@ -1908,15 +1952,15 @@ AS 'MODULE_PATHNAME', 'worker_status_wrapper';
 -- src/api/organizations.rs
 -- checkout_sessions::api::organizations::create_organization
 CREATE  FUNCTION checkout."create_organization"(
-	"name" TEXT, /* Option < & str > */
+	"name" text, /* Option < Text > */
 	"default_lifetime" interval DEFAULT NULL, /* Option < Interval > */
 	"minimum_lifetime" interval DEFAULT NULL, /* Option < Interval > */
 	"maximum_lifetime" interval DEFAULT NULL, /* Option < Interval > */
 	"max_retry_attempts" INT DEFAULT NULL, /* Option < i32 > */
-	"reference_policy" TEXT DEFAULT NULL, /* Option < & str > */
+	"reference_policy" text DEFAULT NULL, /* Option < Text > */
 	"sub_minor_amounts" bool DEFAULT NULL, /* Option < bool > */
-	"payment_methods" TEXT[] DEFAULT NULL, /* :: std :: option :: Option < Vec < Option < String > > > */
-	"base_url" TEXT DEFAULT NULL, /* Option < & str > */
+	"payment_methods" text[] DEFAULT NULL, /* Option < Texts > */
+	"base_url" text DEFAULT NULL, /* Option < Text > */
 	"expiring_notice" interval DEFAULT NULL /* Option < Interval > */
 ) RETURNS uuid /* Uuid */
 SECURITY DEFINER 
@@ -1946,15 +1990,15 @@ AS 'MODULE_PATHNAME', 'rotate_client_secrets_wrapper';
 -- checkout_sessions::api::organizations::update_organization
 CREATE  FUNCTION checkout."update_organization"(
 	"organization_id" uuid, /* Option < Uuid > */
-	"name" TEXT DEFAULT NULL, /* Option < & str > */
+	"name" text DEFAULT NULL, /* Option < Text > */
 	"default_lifetime" interval DEFAULT NULL, /* Option < Interval > */
 	"minimum_lifetime" interval DEFAULT NULL, /* Option < Interval > */
 	"maximum_lifetime" interval DEFAULT NULL, /* Option < Interval > */
 	"max_retry_attempts" INT DEFAULT NULL, /* Option < i32 > */
-	"reference_policy" TEXT DEFAULT NULL, /* Option < & str > */
+	"reference_policy" text DEFAULT NULL, /* Option < Text > */
 	"sub_minor_amounts" bool DEFAULT NULL, /* Option < bool > */
-	"payment_methods" TEXT[] DEFAULT NULL, /* :: std :: option :: Option < Vec < Option < String > > > */
-	"base_url" TEXT DEFAULT NULL, /* Option < & str > */
+	"payment_methods" text[] DEFAULT NULL, /* Option < Texts > */
+	"base_url" text DEFAULT NULL, /* Option < Text > */
 	"expiring_notice" interval DEFAULT NULL /* Option < Interval > */
 ) RETURNS checkout.organization /* Organization */
 SECURITY DEFINER 
@@ -1966,8 +2010,8 @@ AS 'MODULE_PATHNAME', 'update_organization_wrapper';
 -- checkout_sessions::api::payments::begin_payment
 CREATE  FUNCTION checkout."begin_payment"(
 	"checkout_session_id" uuid, /* Option < Uuid > */
-	"payment_id" TEXT, /* Option < & str > */
-	"payment_method" TEXT DEFAULT NULL, /* Option < & str > */
+	"payment_id" text, /* Option < Text > */
+	"payment_method" text DEFAULT NULL, /* Option < Text > */
 	"lease" interval DEFAULT '5 minutes' /* Option < Interval > */
 ) RETURNS checkout.payment /* Payment */
 SECURITY DEFINER 
@@ -1989,13 +2033,13 @@ AS 'MODULE_PATHNAME', 'list_payments_wrapper';
 -- checkout_sessions::api::payments::record_payment
 CREATE  FUNCTION checkout."record_payment"(
 	"checkout_session_id" uuid, /* Option < Uuid > */
-	"payment_id" TEXT, /* Option < & str > */
-	"outcome" TEXT, /* Option < & str > */
+	"payment_id" text, /* Option < Text > */
+	"outcome" text, /* Option < Text > */
 	"amount" NUMERIC DEFAULT NULL, /* Option < AnyNumeric > */
-	"currency_code" TEXT DEFAULT NULL, /* Option < & str > */
-	"payment_method" TEXT DEFAULT NULL, /* Option < & str > */
-	"failure_code" TEXT DEFAULT NULL, /* Option < & str > */
-	"failure_message" TEXT DEFAULT NULL /* Option < & str > */
+	"currency_code" text DEFAULT NULL, /* Option < Text > */
+	"payment_method" text DEFAULT NULL, /* Option < Text > */
+	"failure_code" text DEFAULT NULL, /* Option < Text > */
+	"failure_message" text DEFAULT NULL /* Option < Text > */
 ) RETURNS checkout.payment /* Payment */
 SECURITY DEFINER 
 SET search_path TO pg_catalog, pg_temp
@@ -2006,34 +2050,34 @@ AS 'MODULE_PATHNAME', 'record_payment_wrapper';
 -- checkout_sessions::api::sessions::create_checkout_session
 CREATE  FUNCTION checkout."create_checkout_session"(
 	"amount" NUMERIC DEFAULT NULL, /* Option < AnyNumeric > */
-	"currency_code" TEXT DEFAULT NULL, /* Option < & str > */
-	"title" TEXT DEFAULT NULL, /* Option < & str > */
-	"description" TEXT DEFAULT NULL, /* Option < & str > */
-	"reference" TEXT DEFAULT NULL, /* Option < & str > */
-	"customer_id" TEXT DEFAULT NULL, /* Option < & str > */
-	"customer_email" TEXT DEFAULT NULL, /* Option < & str > */
-	"customer_name" TEXT DEFAULT NULL, /* Option < & str > */
-	"customer_phone" TEXT DEFAULT NULL, /* Option < & str > */
-	"product_id" TEXT DEFAULT NULL, /* Option < & str > */
-	"price_id" TEXT DEFAULT NULL, /* Option < & str > */
-	"subscription_id" TEXT DEFAULT NULL, /* Option < & str > */
-	"payment_link_id" TEXT DEFAULT NULL, /* Option < & str > */
+	"currency_code" text DEFAULT NULL, /* Option < Text > */
+	"title" text DEFAULT NULL, /* Option < Text > */
+	"description" text DEFAULT NULL, /* Option < Text > */
+	"reference" text DEFAULT NULL, /* Option < Text > */
+	"customer_id" text DEFAULT NULL, /* Option < Text > */
+	"customer_email" text DEFAULT NULL, /* Option < Text > */
+	"customer_name" text DEFAULT NULL, /* Option < Text > */
+	"customer_phone" text DEFAULT NULL, /* Option < Text > */
+	"product_id" text DEFAULT NULL, /* Option < Text > */
+	"price_id" text DEFAULT NULL, /* Option < Text > */
+	"subscription_id" text DEFAULT NULL, /* Option < Text > */
+	"payment_link_id" text DEFAULT NULL, /* Option < Text > */
 	"quantity" INT DEFAULT 1, /* Option < i32 > */
 	"allow_quantity" bool DEFAULT false, /* Option < bool > */
 	"allow_coupon_code" bool DEFAULT false, /* Option < bool > */
 	"require_billing_address" bool DEFAULT false, /* Option < bool > */
 	"is_spi" bool DEFAULT false, /* Option < bool > */
 	"is_pos" bool DEFAULT false, /* Option < bool > */
-	"country" TEXT DEFAULT NULL, /* Option < & str > */
-	"success_url" TEXT DEFAULT NULL, /* Option < & str > */
-	"cancel_url" TEXT DEFAULT NULL, /* Option < & str > */
-	"payment_methods" TEXT[] DEFAULT NULL, /* :: std :: option :: Option < Vec < Option < String > > > */
+	"country" text DEFAULT NULL, /* Option < Text > */
+	"success_url" text DEFAULT NULL, /* Option < Text > */
+	"cancel_url" text DEFAULT NULL, /* Option < Text > */
+	"payment_methods" text[] DEFAULT NULL, /* Option < Texts > */
 	"max_retry_attempts" INT DEFAULT NULL, /* Option < i32 > */
 	"metadata" jsonb DEFAULT '{}', /* Option < Jsonb > */
 	"expires_at" timestamp with time zone DEFAULT NULL, /* Option < TimestampWithTimeZone > */
 	"expires_in" interval DEFAULT NULL, /* Option < Interval > */
-	"idempotency_key" TEXT DEFAULT NULL, /* Option < & str > */
-	"trace_id" TEXT DEFAULT NULL /* Option < & str > */
+	"idempotency_key" text DEFAULT NULL, /* Option < Text > */
+	"trace_id" text DEFAULT NULL /* Option < Text > */
 ) RETURNS checkout.checkout_session /* Session */
 SECURITY DEFINER 
 SET search_path TO pg_catalog, pg_temp
@@ -2063,11 +2107,11 @@ AS 'MODULE_PATHNAME', 'get_checkout_session_wrapper';
 -- src/api/sessions.rs
 -- checkout_sessions::api::sessions::list_checkout_sessions
 CREATE  FUNCTION checkout."list_checkout_sessions"(
-	"status" TEXT DEFAULT NULL, /* Option < & str > */
-	"customer_id" TEXT DEFAULT NULL, /* Option < & str > */
-	"customer_email" TEXT DEFAULT NULL, /* Option < & str > */
-	"reference" TEXT DEFAULT NULL, /* Option < & str > */
-	"payment_id" TEXT DEFAULT NULL, /* Option < & str > */
+	"status" text DEFAULT NULL, /* Option < Text > */
+	"customer_id" text DEFAULT NULL, /* Option < Text > */
+	"customer_email" text DEFAULT NULL, /* Option < Text > */
+	"reference" text DEFAULT NULL, /* Option < Text > */
+	"payment_id" text DEFAULT NULL, /* Option < Text > */
 	"created_after" timestamp with time zone DEFAULT NULL, /* Option < TimestampWithTimeZone > */
 	"created_before" timestamp with time zone DEFAULT NULL, /* Option < TimestampWithTimeZone > */
 	"page_size" INT DEFAULT 20, /* Option < i32 > */
@@ -2095,11 +2139,11 @@ AS 'MODULE_PATHNAME', 'recover_checkout_session_wrapper';
 -- src/api/signatures.rs
 -- checkout_sessions::api::signatures::sign_webhook
 CREATE  FUNCTION checkout."sign_webhook"(
-	"webhook_id" TEXT, /* Option < & str > */
+	"webhook_id" text, /* Option < Text > */
 	"webhook_timestamp" timestamp with time zone, /* Option < TimestampWithTimeZone > */
-	"body" TEXT, /* Option < & str > */
-	"secret" TEXT, /* Option < & str > */
-	"scheme" TEXT DEFAULT 'standard' /* Option < & str > */
+	"body" text, /* Option < Text > */
+	"secret" text, /* Option < Text > */
+	"scheme" text DEFAULT 'standard' /* Option < Text > */
 ) RETURNS TEXT /* String */
 IMMUTABLE PARALLEL SAFE 
 LANGUAGE c /* Rust */
@@ -2109,9 +2153,9 @@ AS 'MODULE_PATHNAME', 'sign_webhook_wrapper';
 -- checkout_sessions::api::signatures::verify_webhook
 CREATE  FUNCTION checkout."verify_webhook"(
 	"headers" jsonb, /* Option < Jsonb > */
-	"body" TEXT, /* Option < & str > */
-	"secret" TEXT, /* Option < & str > */
-	"scheme" TEXT DEFAULT 'standard' /* Option < & str > */
+	"body" text, /* Option < Text > */
+	"secret" text, /* Option < Text > */
+	"scheme" text DEFAULT 'standard' /* Option < Text > */
 ) RETURNS bool /* bool */
 STABLE PARALLEL SAFE 
 LANGUAGE c /* Rust */
@@ -2292,13 +2336,13 @@ $$;
 
 COMMENT ON FUNCTION checkout.create_checkout_session IS $$Creates a checkout session and returns it.
 
-amount: in major units of the currency (12.34 dollars), exact: not finer than the currency's smallest unit. currency_code: ISO 4217. Either customer_id or customer_email is required. success_url, cancel_url: http or https; {CHECKOUT_SESSION_ID} is kept as given. reference: your order id; the organization's reference_policy decides whether it may repeat. payment_methods: the API key's unless given, then the organization's. max_retry_attempts (0 to 10): the organization's unless given. metadata: a JSON object of at most 32 kB. expires_at (a time) or expires_in (an interval): the organization's default_lifetime unless given, within its bounds; a time may be off a bound by the second that a request takes. trace_id (or the header X-Trace-Id): kept with the session, to find it again.
+amount: in major units of the currency (12.34 dollars), exact: not finer than the currency's smallest unit. currency_code: ISO 4217. Either customer_id or customer_email is required. success_url, cancel_url: http or https; {CHECKOUT_SESSION_ID} is kept as given. reference: your order id; the organization's reference_policy decides whether it may repeat. payment_methods: the API key's unless given, then the organization's. max_retry_attempts (0 to 10): the organization's unless given. metadata: a JSON object of at most 32 kB (4 kB with a publishable API key). expires_at (a time) or expires_in (an interval): the organization's default_lifetime unless given, within its bounds; a time may be off a bound by the second that a request takes. trace_id (or the header X-Trace-Id): kept with the session, to find it again.
 
 A publishable API key may call this, too. Its sessions (created_with is publishable) have an amount that a browser has named; their references are not under the reference_policy, and their idempotency keys are apart from those of servers.
 
 idempotency_key (or the header Idempotency-Key or X-Idempotency-Key of the request): the same key with the same request returns the same session (idempotent_replay is true) for as long as checkout_sessions.idempotency_key_lifetime; with another request it is an error.
 
-Errors: 22004, 22023, 22003 an argument is missing, wrong or out of range; 28000 no credential; 23505 the reference is taken; PT409 the idempotency key was used for another request.$$;
+Errors: 22004, 22023, 22003 an argument is missing, wrong or out of range; 28000 no credential; 23505 the reference is taken; PT409 the idempotency key was used for another request; PT429 the publishable API key has as many open sessions as it may have.$$;
 
 COMMENT ON FUNCTION checkout.get_checkout_session IS $$Returns a checkout session as it is now. A session whose deadline has passed is expired, whether or not the worker has been there. Works in READ ONLY transactions and on a standby.
 
@@ -2514,7 +2558,7 @@ expires_at: of the new key. Unless given, a key that was made to end has a succe
 
 Errors: 22004, 22023, 22P02 an argument is missing or wrong; PT404 unknown key; PT409 the key is revoked, expired or replaced already.$$;
 
-COMMENT ON FUNCTION checkout.security_report IS $$Returns a row for everything that would let somebody in, or do more than an installation of this extension lets them: grants, policies, owners, attributes and memberships of roles, search paths, triggers, settings. None where all is sound. finding: what it is; object: where; role: who; advice: what to do.$$;
+COMMENT ON FUNCTION checkout.security_report IS $$Returns a row for everything that would let somebody in, or do more than an installation of this extension lets them: grants, policies, owners, attributes and memberships of roles, search paths, triggers, settings. None where all is sound. Where its owner or the owner's rights have been taken away, it says so and is incomplete. finding: what it is; object: where; role: who; advice: what to do.$$;
 
 COMMENT ON FUNCTION checkout.expire_due_checkout_sessions IS $$Expires up to batch (1 to 100000) sessions whose deadline has passed, with their events, of all organizations; writes reminders that are due and last uses of API keys, and purges what is old. Returns how many sessions it expired. The worker does the same on its own; call it where the library is not preloaded, from pg_cron for example, until it returns less than batch.
 
@@ -2524,13 +2568,15 @@ COMMENT ON FUNCTION checkout.worker_status IS $$Returns how the background worke
 
 COMMENT ON FUNCTION checkout.grant_access IS $$Lets a role call the functions of an access. To be called by a superuser.
 
+role: its name as it is, without double quotes.
+
 secret: everything of one organization, which the role's setting checkout_sessions.organization_id names. publishable: creates sessions for it. request: what an API key or a token lets it, shown in the same transaction; for PostgREST's roles. gateway: for the role that PostgREST connects as, so that it is believed which tokens it has verified. dispatcher: the outbox of all organizations. admin: organizations, API keys, the worker.
 
-Errors: 22004, 22023 an argument is missing or wrong.$$;
+Errors: 22004, 22023 an argument is missing or wrong; 42704 no such role.$$;
 
 COMMENT ON FUNCTION checkout.revoke_access IS $$Takes back what grant_access gave, but for what another access of the role includes.
 
-Errors: 22004, 22023 an argument is missing or wrong.$$;
+Errors: 22004, 22023 an argument is missing or wrong; 42704 no such role.$$;
 
 -- The worker learns of this database when the script commits.
 SELECT checkout_data.wake_worker();

@@ -183,6 +183,9 @@ CREATE INDEX checkout_sessions_customer_id_idx
 CREATE INDEX checkout_sessions_reference_idx
     ON checkout_data.checkout_sessions (organization_id, environment, reference, checkout_session_id)
     WHERE reference IS NOT NULL;
+-- Serves the limit of open sessions of a publishable API key.
+CREATE INDEX checkout_sessions_publishable_idx ON checkout_data.checkout_sessions (organization_id, environment, created_by)
+    WHERE created_with = 'publishable' AND status = 'open';
 -- The reference policies, as constraints.
 CREATE UNIQUE INDEX checkout_sessions_reference_unique_idx
     ON checkout_data.checkout_sessions (organization_id, environment, reference) WHERE reference_policy = 'unique';
@@ -319,6 +322,7 @@ CREATE TABLE checkout_data.webhook_endpoints (
     created_by text NOT NULL,
     updated_at timestamptz NOT NULL,
     deleted_at timestamptz,
+    slot integer NOT NULL CHECK (slot BETWEEN 1 AND 16),
     CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (organization_id, environment, webhook_endpoint_id),
     CONSTRAINT webhook_endpoints_state_check CHECK (
         (disabled_at IS NULL) = (disabled_reason IS NULL)
@@ -330,6 +334,9 @@ COMMENT ON COLUMN checkout_data.webhook_endpoints.previous_secret IS 'Signs, too
 COMMENT ON COLUMN checkout_data.webhook_endpoints.disabled_reason IS 'requested: by its organization. gone: it has answered 410. failing: for five days.';
 COMMENT ON COLUMN checkout_data.webhook_endpoints.failing_since IS 'Since when no attempt has succeeded.';
 COMMENT ON COLUMN checkout_data.webhook_endpoints.deleted_at IS 'The worker removes it, and its deliveries, an hour later: whoever is writing an event may still see it.';
+COMMENT ON COLUMN checkout_data.webhook_endpoints.slot IS 'Which of the organization''s endpoints it is: there can be as many as there are numbers.';
+CREATE UNIQUE INDEX webhook_endpoints_slot_idx ON checkout_data.webhook_endpoints (organization_id, environment, slot)
+    WHERE deleted_at IS NULL;
 -- Serves claims, which go from endpoint to endpoint.
 CREATE INDEX webhook_endpoints_enabled_idx ON checkout_data.webhook_endpoints (webhook_endpoint_id)
     WHERE disabled_at IS NULL AND deleted_at IS NULL;

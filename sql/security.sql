@@ -139,13 +139,13 @@ $$;
 
 COMMENT ON FUNCTION checkout.create_checkout_session IS $$Creates a checkout session and returns it.
 
-amount: in major units of the currency (12.34 dollars), exact: not finer than the currency's smallest unit. currency_code: ISO 4217. Either customer_id or customer_email is required. success_url, cancel_url: http or https; {CHECKOUT_SESSION_ID} is kept as given. reference: your order id; the organization's reference_policy decides whether it may repeat. payment_methods: the API key's unless given, then the organization's. max_retry_attempts (0 to 10): the organization's unless given. metadata: a JSON object of at most 32 kB. expires_at (a time) or expires_in (an interval): the organization's default_lifetime unless given, within its bounds; a time may be off a bound by the second that a request takes. trace_id (or the header X-Trace-Id): kept with the session, to find it again.
+amount: in major units of the currency (12.34 dollars), exact: not finer than the currency's smallest unit. currency_code: ISO 4217. Either customer_id or customer_email is required. success_url, cancel_url: http or https; {CHECKOUT_SESSION_ID} is kept as given. reference: your order id; the organization's reference_policy decides whether it may repeat. payment_methods: the API key's unless given, then the organization's. max_retry_attempts (0 to 10): the organization's unless given. metadata: a JSON object of at most 32 kB (4 kB with a publishable API key). expires_at (a time) or expires_in (an interval): the organization's default_lifetime unless given, within its bounds; a time may be off a bound by the second that a request takes. trace_id (or the header X-Trace-Id): kept with the session, to find it again.
 
 A publishable API key may call this, too. Its sessions (created_with is publishable) have an amount that a browser has named; their references are not under the reference_policy, and their idempotency keys are apart from those of servers.
 
 idempotency_key (or the header Idempotency-Key or X-Idempotency-Key of the request): the same key with the same request returns the same session (idempotent_replay is true) for as long as checkout_sessions.idempotency_key_lifetime; with another request it is an error.
 
-Errors: 22004, 22023, 22003 an argument is missing, wrong or out of range; 28000 no credential; 23505 the reference is taken; PT409 the idempotency key was used for another request.$$;
+Errors: 22004, 22023, 22003 an argument is missing, wrong or out of range; 28000 no credential; 23505 the reference is taken; PT409 the idempotency key was used for another request; PT429 the publishable API key has as many open sessions as it may have.$$;
 
 COMMENT ON FUNCTION checkout.get_checkout_session IS $$Returns a checkout session as it is now. A session whose deadline has passed is expired, whether or not the worker has been there. Works in READ ONLY transactions and on a standby.
 
@@ -361,7 +361,7 @@ expires_at: of the new key. Unless given, a key that was made to end has a succe
 
 Errors: 22004, 22023, 22P02 an argument is missing or wrong; PT404 unknown key; PT409 the key is revoked, expired or replaced already.$$;
 
-COMMENT ON FUNCTION checkout.security_report IS $$Returns a row for everything that would let somebody in, or do more than an installation of this extension lets them: grants, policies, owners, attributes and memberships of roles, search paths, triggers, settings. None where all is sound. finding: what it is; object: where; role: who; advice: what to do.$$;
+COMMENT ON FUNCTION checkout.security_report IS $$Returns a row for everything that would let somebody in, or do more than an installation of this extension lets them: grants, policies, owners, attributes and memberships of roles, search paths, triggers, settings. None where all is sound. Where its owner or the owner's rights have been taken away, it says so and is incomplete. finding: what it is; object: where; role: who; advice: what to do.$$;
 
 COMMENT ON FUNCTION checkout.expire_due_checkout_sessions IS $$Expires up to batch (1 to 100000) sessions whose deadline has passed, with their events, of all organizations; writes reminders that are due and last uses of API keys, and purges what is old. Returns how many sessions it expired. The worker does the same on its own; call it where the library is not preloaded, from pg_cron for example, until it returns less than batch.
 
@@ -371,13 +371,15 @@ COMMENT ON FUNCTION checkout.worker_status IS $$Returns how the background worke
 
 COMMENT ON FUNCTION checkout.grant_access IS $$Lets a role call the functions of an access. To be called by a superuser.
 
+role: its name as it is, without double quotes.
+
 secret: everything of one organization, which the role's setting checkout_sessions.organization_id names. publishable: creates sessions for it. request: what an API key or a token lets it, shown in the same transaction; for PostgREST's roles. gateway: for the role that PostgREST connects as, so that it is believed which tokens it has verified. dispatcher: the outbox of all organizations. admin: organizations, API keys, the worker.
 
-Errors: 22004, 22023 an argument is missing or wrong.$$;
+Errors: 22004, 22023 an argument is missing or wrong; 42704 no such role.$$;
 
 COMMENT ON FUNCTION checkout.revoke_access IS $$Takes back what grant_access gave, but for what another access of the role includes.
 
-Errors: 22004, 22023 an argument is missing or wrong.$$;
+Errors: 22004, 22023 an argument is missing or wrong; 42704 no such role.$$;
 
 -- The worker learns of this database when the script commits.
 SELECT checkout_data.wake_worker();

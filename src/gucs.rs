@@ -5,6 +5,7 @@ use std::ffi::CString;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum, pg_sys};
 
 use crate::domain::credential::Environment;
+use crate::domain::{Error, Result};
 
 #[derive(Clone, Copy, PostgresGucEnum)]
 pub enum EnvironmentSetting {
@@ -21,16 +22,46 @@ pub fn environment() -> Environment {
     }
 }
 
-pub static ORGANIZATION_ID: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+/// The value of a setting; `None` where it is not set, or empty. Nobody has checked what a client gives at its start.
+fn text(setting: &GucSetting<Option<CString>>, name: &'static str) -> Result<Option<String>> {
+    match setting.get().map(CString::into_string) {
+        None => Ok(None),
+        Some(Ok(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
+        Some(Err(_)) => Err(Error::NotUtf8 { what: "setting", name }),
+    }
+}
+
+pub fn organization_id() -> Result<Option<String>> {
+    text(&ORGANIZATION_ID, "checkout_sessions.organization_id")
+}
+
+pub fn credential() -> Result<Option<String>> {
+    text(&CREDENTIAL, "checkout_sessions.credential")
+}
+
+pub fn jwt_organization_claim() -> Result<Option<String>> {
+    text(&JWT_ORGANIZATION_CLAIM, "checkout_sessions.jwt_organization_claim")
+}
+
+pub fn base_url() -> Result<Option<String>> {
+    text(&BASE_URL, "checkout_sessions.base_url")
+}
+
+pub fn webhook_allowed_ranges() -> Result<Option<String>> {
+    text(&WEBHOOK_ALLOWED_RANGES, "checkout_sessions.webhook_allowed_ranges")
+}
+
+static ORGANIZATION_ID: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 static ENVIRONMENT: GucSetting<EnvironmentSetting> = GucSetting::<EnvironmentSetting>::new(EnvironmentSetting::Live);
-pub static CREDENTIAL: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
-pub static JWT_ORGANIZATION_CLAIM: GucSetting<Option<CString>> =
+static CREDENTIAL: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+static JWT_ORGANIZATION_CLAIM: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(Some(c"organization_id, app_metadata.organization_id"));
-pub static BASE_URL: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+static BASE_URL: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 pub static IDEMPOTENCY_KEY_LIFETIME: GucSetting<i32> = GucSetting::<i32>::new(24 * 60);
+pub static PUBLISHABLE_SESSION_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 pub static OUTBOX_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(30 * 24 * 60);
 pub static WEBHOOK_NOTIFY: GucSetting<bool> = GucSetting::<bool>::new(true);
-pub static WEBHOOK_ALLOWED_RANGES: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+static WEBHOOK_ALLOWED_RANGES: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 pub static WORKER_ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
 pub static WORKER_BATCH_SIZE: GucSetting<i32> = GucSetting::<i32>::new(1_000);
 
@@ -91,6 +122,16 @@ pub fn init() {
         MONTH_IN_MINUTES,
         GucContext::Suset,
         GucFlags::UNIT_MIN,
+    );
+    GucRegistry::define_int_guc(
+        c"checkout_sessions.publishable_session_limit",
+        c"Sets how many open sessions a publishable API key can have.",
+        c"Of one organization and environment; -1 sets no limit. The key is in browsers, where anybody can use it.",
+        &PUBLISHABLE_SESSION_LIMIT,
+        -1,
+        i32::MAX,
+        GucContext::Suset,
+        GucFlags::default(),
     );
     GucRegistry::define_int_guc(
         c"checkout_sessions.outbox_retention",

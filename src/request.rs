@@ -18,12 +18,12 @@ pub fn claims() -> Result<Option<Map<String, Value>>> {
 }
 
 /// Has the response carry a header, where there is a request.
-pub fn respond(name: &str, value: &str) {
-    if setting(c"request.headers").is_none() {
-        return;
+pub fn respond(name: &str, value: &str) -> Result<()> {
+    if setting(c"request.headers")?.is_none() {
+        return Ok(());
     }
-    let before = setting(c"response.headers").unwrap_or_default();
-    let Ok(headers) = CString::new(request::with_header(&before, name, value)) else { return };
+    let before = setting(c"response.headers")?.unwrap_or_default();
+    let Ok(headers) = CString::new(request::with_header(&before, name, value)) else { return Ok(()) };
     // SAFETY: NUL-terminated texts. As the caller could do it, for the rest of the transaction.
     unsafe {
         pg_sys::set_config_option(
@@ -37,22 +37,32 @@ pub fn respond(name: &str, value: &str) {
             false,
         );
     }
+    Ok(())
 }
 
-/// PostgREST leaves an empty text behind on its connections, where there was a value before.
-fn setting(name: &CStr) -> Option<String> {
+/// More than any server in front of PostgREST lets through.
+const BYTES: usize = 64 * 1024;
+
+/// The value of a setting that the client may have set itself, to whatever it wanted. PostgREST leaves an empty text behind on
+/// its connections, where there was a value before.
+fn setting(name: &'static CStr) -> Result<Option<String>> {
     // SAFETY: a NUL-terminated name; missing_ok. The value is copied before anything can change it.
-    unsafe {
+    let value = unsafe {
         let value = pg_sys::GetConfigOption(name.as_ptr(), true, false);
-        if value.is_null() {
-            return None;
-        }
-        Some(CStr::from_ptr(value).to_string_lossy().into_owned()).filter(|text| !text.is_empty())
+        if value.is_null() { &[] } else { CStr::from_ptr(value).to_bytes() }
+    };
+    let shown = name.to_str().unwrap_or_default();
+    if value.len() > BYTES {
+        return Err(Error::SettingTooLong { setting: shown, most: "64 kB" });
+    }
+    match std::str::from_utf8(value) {
+        Ok(text) => Ok(Some(text.to_owned()).filter(|text| !text.is_empty())),
+        Err(_) => Err(Error::NotUtf8 { what: "setting", name: shown }),
     }
 }
 
-fn object(name: &CStr, fault: &str) -> Result<Option<Map<String, Value>>> {
-    match setting(name).map(|text| serde_json::from_str(&text)) {
+fn object(name: &'static CStr, fault: &str) -> Result<Option<Map<String, Value>>> {
+    match setting(name)?.map(|text| serde_json::from_str(&text)) {
         None => Ok(None),
         Some(Ok(object)) => Ok(Some(object)),
         Some(Err(_)) => Err(Error::unauthorized(fault)),

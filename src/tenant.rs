@@ -91,21 +91,16 @@ fn contradiction(http: bool) -> Error {
 /// The credential that was shown in this transaction. Not in parallel workers, which do not get internal settings: what is
 /// called there, the policies' functions, does without.
 fn shown() -> Result<Option<Credential>> {
-    match gucs::CREDENTIAL.get().map(CString::into_string) {
-        Some(Ok(text)) if !text.is_empty() => serde_json::from_str(&text)
-            .map(Some)
-            .map_err(|error| Error::Internal(format!("checkout_sessions.credential is malformed: {error}"))),
-        _ => Ok(None),
-    }
+    let Some(text) = gucs::credential()? else { return Ok(None) };
+    serde_json::from_str(&text)
+        .map(Some)
+        .map_err(|error| Error::Internal(format!("checkout_sessions.credential is malformed: {error}")))
 }
 
 /// The tenant in the settings.
 fn setting() -> Result<Option<Tenant>> {
-    let value = gucs::ORGANIZATION_ID.get();
-    let Some(text) = value.as_deref().and_then(|value| value.to_str().ok()).filter(|text| !text.is_empty()) else {
-        return Ok(None);
-    };
-    let organization_id = Uuid::try_parse(text)
+    let Some(text) = gucs::organization_id()? else { return Ok(None) };
+    let organization_id = Uuid::try_parse(&text)
         .map_err(|_| Error::NotAuthenticated { reason: "checkout_sessions.organization_id is not a UUID" })?;
     Ok(Some(Tenant { organization_id, environment: gucs::environment() }))
 }

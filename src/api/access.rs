@@ -3,7 +3,7 @@
 use pgrx::Uuid;
 use pgrx::prelude::*;
 
-use crate::datum::{self, PublicSession};
+use crate::datum::{self, PublicSession, Text, required_text};
 use crate::domain::client_secret::ClientSecret;
 use crate::domain::credential::Credential;
 use crate::domain::validate::{self, required};
@@ -16,7 +16,7 @@ use crate::{gucs, request, worker};
 #[pg_extern(schema = "checkout", security_definer)]
 #[search_path(pg_catalog, pg_temp)]
 fn authenticate(
-    api_key: Option<&str>,
+    api_key: Option<Text>,
 ) -> TableIterator<
     'static,
     (
@@ -27,7 +27,7 @@ fn authenticate(
     ),
 > {
     let credential = or_raise((|| {
-        let credential = credential_of(required("api_key", api_key)?, false)?.ok_or(Error::InvalidApiKey)?;
+        let credential = credential_of(required_text("api_key", &api_key)?, false)?.ok_or(Error::InvalidApiKey)?;
         tenant::establish(&credential, Lasting::Transaction)?;
         Ok(credential)
     })());
@@ -67,7 +67,7 @@ fn pre_request() {
     or_raise((|| {
         let headers = request::headers()?.unwrap_or_default();
         if let Some(trace_id) = domain::request::trace_id(&headers) {
-            request::respond("X-Trace-Id", trace_id);
+            request::respond("X-Trace-Id", trace_id)?;
         }
         let by_key = match domain::request::api_key(&headers)? {
             Some(text) => Some(credential_of(text, true)?.ok_or_else(|| Error::unauthorized("invalid API key"))?),
@@ -89,7 +89,7 @@ fn credential_of_token() -> Result<Option<Credential>> {
     let Some(claims) = request::claims()? else {
         return Ok(None);
     };
-    let paths = gucs::JWT_ORGANIZATION_CLAIM.get().and_then(|paths| paths.into_string().ok()).unwrap_or_default();
+    let paths = gucs::jwt_organization_claim()?.unwrap_or_default();
     let Some((tenant, kind)) = domain::request::tenant(&claims, &paths, gucs::environment())? else {
         return Ok(None);
     };
@@ -108,13 +108,12 @@ fn credential_of_token() -> Result<Option<Credential>> {
 
 #[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
 #[search_path(pg_catalog, pg_temp)]
-fn public_checkout_session(checkout_session_id: Option<Uuid>, client_secret: Option<&str>) -> PublicSession {
+fn public_checkout_session(checkout_session_id: Option<Uuid>, client_secret: Option<Text>) -> PublicSession {
     or_raise((|| {
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
         let secret =
-            ClientSecret::parse(required("client_secret", client_secret)?).ok_or(Error::PublicSessionNotFound)?;
-        let settings =
-            organizations::latest_settings(secret.tenant.organization_id)?.ok_or(Error::PublicSessionNotFound)?;
+            ClientSecret::parse(required_text("client_secret", &client_secret)?).ok_or(Error::PublicSessionNotFound)?;
+        let settings = organizations::settings(secret.tenant.organization_id)?.ok_or(Error::PublicSessionNotFound)?;
         if !secret.opens(&settings.client_secret_key, id) {
             return Err(Error::PublicSessionNotFound);
         }

@@ -5,7 +5,7 @@ use pgrx::Uuid;
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::prelude::*;
 
-use crate::datum::{self, ApiKey, Rows};
+use crate::datum::{self, ApiKey, Rows, Text, Texts, required_text, text};
 use crate::domain::api_key;
 use crate::domain::credential::{Environment, Kind, Tenant};
 use crate::domain::validate::{self, required};
@@ -22,21 +22,22 @@ const MAXIMUM_OVERLAP: TimeDelta = TimeDelta::days(30);
 #[search_path(pg_catalog, pg_temp)]
 fn create_api_key(
     organization_id: Option<Uuid>,
-    kind: Option<&str>,
-    environment: Option<&str>,
-    name: default!(Option<&str>, "NULL"),
-    payment_methods: default!(Option<Vec<Option<String>>>, "NULL"),
+    kind: Option<Text>,
+    environment: Option<Text>,
+    name: default!(Option<Text>, "NULL"),
+    payment_methods: default!(Option<Texts>, "NULL"),
     expires_at: default!(Option<TimestampWithTimeZone>, "NULL"),
 ) -> ApiKey {
     or_raise((|| {
         let organization_id = datum::from_uuid(required("organization_id", organization_id)?);
-        let kind: Kind = required("kind", kind)?.parse()?;
-        let environment: Environment = required("environment", environment)?.parse()?;
-        let name = validate::optional_text("name", name, validate::SHORT_TEXT)?;
-        let payment_methods = payment_methods.map(|methods| validate::payment_methods(&methods)).transpose()?;
+        let kind: Kind = required_text("kind", &kind)?.parse()?;
+        let environment: Environment = required_text("environment", &environment)?.parse()?;
+        let name = validate::optional_text("name", text("name", &name)?, validate::SHORT_TEXT)?;
+        let payment_methods =
+            payment_methods.map(|methods| validate::payment_methods(&methods.read("payment_methods")?)).transpose()?;
         let now = datum::now();
         let expires_at = future(expires_at, now)?;
-        if organizations::lock(organization_id)?.is_none() {
+        if organizations::settings(organization_id)?.is_none() {
             return Err(Error::OrganizationNotFound { organization_id });
         }
         api_keys::insert(&NewApiKey {
@@ -68,9 +69,9 @@ fn list_api_keys(organization_id: default!(Option<Uuid>, "NULL")) -> Rows<ApiKey
 
 #[pg_extern(schema = "checkout", security_definer)]
 #[search_path(pg_catalog, pg_temp)]
-fn revoke_api_key(api_key_id: Option<&str>) -> ApiKey {
+fn revoke_api_key(api_key_id: Option<Text>) -> ApiKey {
     or_raise((|| {
-        let api_key_id = id_of(required("api_key_id", api_key_id)?)?;
+        let api_key_id = id_of(required_text("api_key_id", &api_key_id)?)?;
         api_keys::revoke(api_key_id, datum::now())?.ok_or_else(|| unknown(api_key_id))
     })())
 }
@@ -78,12 +79,12 @@ fn revoke_api_key(api_key_id: Option<&str>) -> ApiKey {
 #[pg_extern(schema = "checkout", security_definer)]
 #[search_path(pg_catalog, pg_temp)]
 fn roll_api_key(
-    api_key_id: Option<&str>,
+    api_key_id: Option<Text>,
     overlap: default!(Option<Interval>, "'24 hours'"),
     expires_at: default!(Option<TimestampWithTimeZone>, "NULL"),
 ) -> ApiKey {
     or_raise((|| {
-        let api_key_id = id_of(required("api_key_id", api_key_id)?)?;
+        let api_key_id = id_of(required_text("api_key_id", &api_key_id)?)?;
         let overlap = datum::from_interval("overlap", required("overlap", overlap)?)?;
         if overlap < TimeDelta::zero() || overlap > MAXIMUM_OVERLAP {
             return Err(Error::invalid("overlap", "must be between 0 and 30 days"));

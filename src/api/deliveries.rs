@@ -5,7 +5,9 @@ use pgrx::Uuid;
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::prelude::*;
 
-use crate::datum::{self, Rows, WebhookAttempt, WebhookDelivery, WebhookDeliveryRequest};
+use crate::datum::{
+    self, Rows, Text, Uuids, WebhookAttempt, WebhookDelivery, WebhookDeliveryRequest, required_text, text,
+};
 use crate::dialects;
 use crate::domain::event::EventId;
 use crate::domain::validate::{self, required};
@@ -17,14 +19,17 @@ use crate::store::delivery_lists::{self, Filter};
 use crate::store::{endpoints, events, sessions};
 use crate::tenant;
 
+/// Of an event: far more than a session can have.
+const BODY_BYTES: usize = 4 * 1024 * 1024;
+
 #[pg_extern(schema = "checkout", security_definer)]
 #[search_path(pg_catalog, pg_temp)]
 fn claim_webhook_deliveries(
     batch_size: default!(Option<i32>, "100"),
     lease: default!(Option<Interval>, "'1 minute'"),
     per_endpoint: default!(Option<i32>, "10"),
-    in_flight: default!(Option<Vec<Option<Uuid>>>, "'{}'"),
-    except_organizations: default!(Option<Vec<Option<Uuid>>>, "'{}'"),
+    in_flight: default!(Option<Uuids>, "'{}'"),
+    except_organizations: default!(Option<Uuids>, "'{}'"),
 ) -> Rows<WebhookDeliveryRequest> {
     Rows(or_raise((|| {
         let batch_size =
@@ -32,8 +37,9 @@ fn claim_webhook_deliveries(
         let lease = time::event_lease(datum::from_interval("lease", required("lease", lease)?)?)?;
         let per_endpoint =
             validate::in_range("per_endpoint", required("per_endpoint", per_endpoint)?, 1, validate::CLAIM_SIZE)?;
-        let in_flight = ids("in_flight", in_flight)?;
-        let except_organizations = ids("except_organizations", except_organizations)?;
+        let in_flight = required("in_flight", in_flight)?.read("in_flight")?;
+        let except_organizations =
+            required("except_organizations", except_organizations)?.read("except_organizations")?;
         deliveries::claim(batch_size, lease, per_endpoint, &in_flight, &except_organizations, datum::now())
     })()))
 }
@@ -42,17 +48,17 @@ fn claim_webhook_deliveries(
 #[pg_extern(schema = "checkout", security_definer)]
 #[search_path(pg_catalog, pg_temp)]
 fn record_webhook_attempt(
-    event_id: Option<&str>,
+    event_id: Option<Text>,
     webhook_endpoint_id: Option<Uuid>,
     lease_token: Option<Uuid>,
     status_code: default!(Option<i32>, "NULL"),
-    error: default!(Option<&str>, "NULL"),
+    error: default!(Option<Text>, "NULL"),
     duration: default!(Option<Interval>, "NULL"),
-    response_body: default!(Option<&str>, "NULL"),
+    response_body: default!(Option<Text>, "NULL"),
     retry_after: default!(Option<Interval>, "NULL"),
 ) -> WebhookDelivery {
     or_raise((|| {
-        let (key, unknown) = key_of(event_id, webhook_endpoint_id)?;
+        let (key, unknown) = key_of(&event_id, webhook_endpoint_id)?;
         let lease_token = datum::from_uuid(required("lease_token", lease_token)?);
         let status_code = status_code.map(|code| validate::in_range("status_code", code, 100, 599)).transpose()?;
         let not_negative = |argument, span: Option<Interval>| match span {
@@ -62,9 +68,10 @@ fn record_webhook_attempt(
                 span => Ok(Some(span)),
             },
         };
-        let first =
-            |text: Option<&str>| text.map(|text| text.chars().take(validate::FAILURE_MESSAGE).collect::<String>());
-        let (error, response_body) = (first(error), first(response_body));
+        let beginning = |argument, text: Option<Text>| {
+            text.map(|text| text.beginning(argument, validate::FAILURE_MESSAGE)).transpose()
+        };
+        let (error, response_body) = (beginning("error", error)?, beginning("response_body", response_body)?);
         let attempt = Attempt {
             status_code,
             error: error.as_deref(),
@@ -75,7 +82,7 @@ fn record_webhook_attempt(
 
         let locked = deliveries::lock(&key)?.ok_or_else(&unknown)?;
         if locked.lease_token != Some(lease_token) {
-            return Err(Error::LeaseLost { event_id: event_id.unwrap_or_default().to_owned() });
+            return Err(Error::LeaseLost { event_id: required_text("event_id", &event_id)?.to_owned() });
         }
         let now = datum::now();
         let outcome = delivery::outcome(locked.attempts + 1, status_code, retry_after, retry::chance());
@@ -88,12 +95,12 @@ fn record_webhook_attempt(
 #[pg_extern(schema = "checkout", security_definer)]
 #[search_path(pg_catalog, pg_temp)]
 fn release_webhook_delivery(
-    event_id: Option<&str>,
+    event_id: Option<Text>,
     webhook_endpoint_id: Option<Uuid>,
     lease_token: Option<Uuid>,
 ) -> bool {
     or_raise((|| {
-        let (key, _) = key_of(event_id, webhook_endpoint_id)?;
+        let (key, _) = key_of(&event_id, webhook_endpoint_id)?;
         deliveries::release(&key, datum::from_uuid(required("lease_token", lease_token)?), datum::now())
     })())
 }
@@ -102,21 +109,22 @@ fn release_webhook_delivery(
 #[search_path(pg_catalog, pg_temp)]
 fn list_webhook_deliveries(
     webhook_endpoint_id: Option<Uuid>,
-    status: default!(Option<&str>, "NULL"),
+    status: default!(Option<Text>, "NULL"),
     page_size: default!(Option<i32>, "20"),
-    starting_after: default!(Option<&str>, "NULL"),
+    starting_after: default!(Option<Text>, "NULL"),
 ) -> Rows<WebhookDelivery> {
     Rows(or_raise((|| {
         let tenant = tenant::secret()?;
         let webhook_endpoint_id = datum::from_uuid(required("webhook_endpoint_id", webhook_endpoint_id)?);
         endpoints::check(tenant, webhook_endpoint_id)?;
+        let status = text("status", &status)?;
         if status.is_some_and(|name| !["pending", "leased", "delivered", "dead", "paused"].contains(&name)) {
             return Err(Error::invalid("status", "must be pending, leased, delivered, dead or paused"));
         }
         let filter = Filter {
             webhook_endpoint_id,
             status,
-            starting_after: events::cursor(tenant, "starting_after", starting_after)?,
+            starting_after: events::cursor(tenant, "starting_after", text("starting_after", &starting_after)?)?,
             page_size: validate::page_size(page_size)?,
         };
         delivery_lists::list(tenant, &filter, datum::now())
@@ -144,12 +152,12 @@ fn list_dead_webhook_deliveries(
 #[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
 #[search_path(pg_catalog, pg_temp)]
 fn list_webhook_attempts(
-    event_id: Option<&str>,
+    event_id: Option<Text>,
     webhook_endpoint_id: default!(Option<Uuid>, "NULL"),
 ) -> Rows<WebhookAttempt> {
     Rows(or_raise((|| {
         let tenant = tenant::secret()?;
-        let text = required("event_id", event_id)?;
+        let text = required_text("event_id", &event_id)?;
         let event = EventId::parse("event_id", text)?;
         if event.organization_id != tenant.organization_id
             || event.environment != tenant.environment.as_str()
@@ -165,57 +173,67 @@ fn list_webhook_attempts(
     })()))
 }
 
-fn ids(argument: &'static str, ids: Option<Vec<Option<Uuid>>>) -> Result<Vec<uuid::Uuid>> {
-    required(argument, ids)?
-        .into_iter()
-        .map(|id| id.map(datum::from_uuid).ok_or_else(|| Error::invalid(argument, "must not have null elements")))
-        .collect()
-}
-
 /// The delivery that arguments name, and the error for one that is not there.
-fn key_of(event_id: Option<&str>, webhook_endpoint_id: Option<Uuid>) -> Result<(Key, impl Fn() -> Error)> {
-    let text = required("event_id", event_id)?;
+fn key_of(event_id: &Option<Text>, webhook_endpoint_id: Option<Uuid>) -> Result<(Key, impl Fn() -> Error)> {
+    let text = required_text("event_id", event_id)?;
     let event = EventId::parse("event_id", text)?;
     let webhook_endpoint_id = datum::from_uuid(required("webhook_endpoint_id", webhook_endpoint_id)?);
     let unknown = move || Error::DeliveryNotFound { event_id: text.to_owned(), webhook_endpoint_id };
     Ok((Key { event, webhook_endpoint_id }, unknown))
 }
 
-/// For claims: the body of an event in the words of a documented API. `object` is the session, as checkout_data.event_object()
-/// has it, or what else the event is about.
+/// For claims: the body of an event in the words of a documented API; NULL where it cannot be written. `object` is the
+/// session, as checkout_data.event_object() has it, or what else the event is about.
 #[pg_extern(schema = "checkout_data", stable, parallel_safe, strict)]
 fn event_body_as(
-    api: &str,
-    event_id: &str,
-    event_type: &str,
+    api: Text,
+    event_id: Text,
+    event_type: Text,
     created_at: TimestampWithTimeZone,
-    object: &str,
+    object: Text,
     about_session: bool,
-) -> String {
-    or_raise((|| {
+) -> Option<String> {
+    let body = || {
+        let object = object.read_up_to("object", BODY_BYTES)?;
         let object = if about_session {
-            (dialects::find(api)?.session)(&sessions::read_view(object)?)
+            (dialects::find(api.read("api")?)?.session)(&sessions::read_view(object)?)
         } else {
             object.to_owned()
         };
-        Ok(dialects::event(event_id, event_type, datum::from_timestamp("created_at", created_at)?, object))
-    })())
+        let (id, kind) = (event_id.read("event_id")?, event_type.read("event_type")?);
+        Ok::<_, Error>(dialects::event(id, kind, datum::from_timestamp("created_at", created_at)?, object))
+    };
+    body().ok()
 }
 
-/// For claims: the headers of a webhook, signed, as a JSON object.
+/// For claims: the headers of a webhook, signed, as a JSON object; NULL where something in it cannot be sent.
 #[pg_extern(schema = "checkout_data", immutable, parallel_safe)]
 fn webhook_headers(
-    signature_scheme: &str,
-    event_id: &str,
-    body: &str,
-    secret: &str,
-    previous_secret: Option<&str>,
+    signature_scheme: Option<Text>,
+    event_id: Option<Text>,
+    url: Option<Text>,
+    body: Option<Text>,
+    secret: Option<Text>,
+    previous_secret: Option<Text>,
     at: TimestampWithTimeZone,
-) -> String {
-    or_raise((|| {
-        let message = Message { id: event_id, timestamp: datum::from_timestamp("at", at)?, body };
-        let secrets: Vec<_> = [Some(secret), previous_secret].into_iter().flatten().collect();
-        let headers = webhook_signature::headers(signature_scheme.parse()?, &secrets, &message)?;
-        Ok(dialects::to_text(&headers))
-    })())
+) -> Option<String> {
+    let headers = || {
+        required_text("url", &url)?;
+        let message = Message {
+            id: required_text("event_id", &event_id)?,
+            timestamp: datum::from_timestamp("at", at)?,
+            body: required("body", body.as_ref())?.read_up_to("body", BODY_BYTES)?,
+        };
+        let (secret, previous) = (required_text("secret", &secret)?, text("previous_secret", &previous_secret)?);
+        let secrets: Vec<_> = [Some(secret), previous].into_iter().flatten().collect();
+        let scheme = required_text("signature_scheme", &signature_scheme)?.parse()?;
+        Ok::<_, Error>(dialects::to_text(&webhook_signature::headers(scheme, &secrets, &message)?))
+    };
+    headers().ok()
+}
+
+/// For claims: whether a text can be sent at all.
+#[pg_extern(schema = "checkout_data", immutable, parallel_safe, strict)]
+fn is_utf8(text: Text) -> bool {
+    text.read_up_to("text", BODY_BYTES).is_ok()
 }

@@ -5,7 +5,7 @@ use pgrx::Uuid;
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::prelude::*;
 
-use crate::datum::{self, Event, Rows};
+use crate::datum::{self, Event, Rows, Text, Texts, required_text, text};
 use crate::dialects;
 use crate::domain::event::EventId;
 use crate::domain::status::EventType;
@@ -34,7 +34,7 @@ fn claim_webhook_events(
 
 #[pg_extern(schema = "checkout", security_definer)]
 #[search_path(pg_catalog, pg_temp)]
-fn ack_webhook_events(event_ids: Option<Vec<Option<String>>>, lease_token: Option<Uuid>) -> i32 {
+fn ack_webhook_events(event_ids: Option<Texts>, lease_token: Option<Uuid>) -> i32 {
     or_raise((|| {
         let ids = event_ids_of(event_ids)?;
         let lease_token = datum::from_uuid(required("lease_token", lease_token)?);
@@ -44,11 +44,11 @@ fn ack_webhook_events(event_ids: Option<Vec<Option<String>>>, lease_token: Optio
 
 #[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
 #[search_path(pg_catalog, pg_temp)]
-fn render_webhook_event(event_id: Option<&str>, api: Option<&str>) -> String {
+fn render_webhook_event(event_id: Option<Text>, api: Option<Text>) -> String {
     or_raise((|| {
-        let event_id = required("event_id", event_id)?;
+        let event_id = required_text("event_id", &event_id)?;
         let id = EventId::parse("event_id", event_id)?;
-        let api = dialects::find(required("api", api)?)?;
+        let api = dialects::find(required_text("api", &api)?)?;
         events::body_as(&id, event_id, api.name)?.ok_or_else(|| Error::EventNotFound { event_id: event_id.to_owned() })
     })())
 }
@@ -56,16 +56,16 @@ fn render_webhook_event(event_id: Option<&str>, api: Option<&str>) -> String {
 #[pg_extern(schema = "checkout", security_definer)]
 #[search_path(pg_catalog, pg_temp)]
 fn nack_webhook_event(
-    event_id: Option<&str>,
+    event_id: Option<Text>,
     lease_token: Option<Uuid>,
-    error: default!(Option<&str>, "NULL"),
+    error: default!(Option<Text>, "NULL"),
     retry_after: default!(Option<Interval>, "NULL"),
 ) -> Event {
     or_raise((|| {
-        let text = required("event_id", event_id)?;
+        let text = required_text("event_id", &event_id)?;
         let id = EventId::parse("event_id", text)?;
         let lease_token = datum::from_uuid(required("lease_token", lease_token)?);
-        let error: Option<String> = error.map(|error| error.chars().take(validate::FAILURE_MESSAGE).collect());
+        let error = error.map(|error| error.beginning("error", validate::FAILURE_MESSAGE)).transpose()?;
         let retry_after = retry_after
             .map(|span| datum::from_interval("retry_after", span))
             .transpose()?
@@ -92,16 +92,17 @@ fn nack_webhook_event(
 #[pg_extern(schema = "checkout", security_definer)]
 #[search_path(pg_catalog, pg_temp)]
 fn redeliver_webhook_events(
-    event_ids: default!(Option<Vec<Option<String>>>, "NULL"),
+    event_ids: default!(Option<Texts>, "NULL"),
     webhook_endpoint_id: default!(Option<Uuid>, "NULL"),
     created_after: default!(Option<TimestampWithTimeZone>, "NULL"),
     created_before: default!(Option<TimestampWithTimeZone>, "NULL"),
-    status: default!(Option<&str>, "NULL"),
+    status: default!(Option<Text>, "NULL"),
 ) -> i32 {
     or_raise((|| {
         if event_ids.is_none() && webhook_endpoint_id.is_none() && created_after.is_none() {
             return Err(Error::invalid("event_ids", "must be given, or webhook_endpoint_id, or created_after"));
         }
+        let status = text("status", &status)?;
         let time =
             |argument, at: Option<TimestampWithTimeZone>| at.map(|at| datum::from_timestamp(argument, at)).transpose();
         let chosen = Chosen {
@@ -129,10 +130,10 @@ fn redeliver_webhook_events(
 #[search_path(pg_catalog, pg_temp)]
 fn list_webhook_events(
     checkout_session_id: default!(Option<Uuid>, "NULL"),
-    event_type: default!(Option<&str>, "NULL"),
-    status: default!(Option<&str>, "NULL"),
+    event_type: default!(Option<Text>, "NULL"),
+    status: default!(Option<Text>, "NULL"),
     page_size: default!(Option<i32>, "20"),
-    starting_after: default!(Option<&str>, "NULL"),
+    starting_after: default!(Option<Text>, "NULL"),
 ) -> Rows<Event> {
     Rows(or_raise((|| {
         let tenant = tenant::secret()?;
@@ -142,6 +143,7 @@ fn list_webhook_events(
         {
             return Err(Error::SessionNotFound { checkout_session_id: id });
         }
+        let (event_type, status) = (text("event_type", &event_type)?, text("status", &status)?);
         if event_type.is_some_and(|name| EventType::ALL.iter().all(|known| known.as_str() != name)) {
             return Err(Error::invalid("event_type", "is not the type of an event"));
         }
@@ -152,16 +154,16 @@ fn list_webhook_events(
             checkout_session_id: session,
             event_type,
             status,
-            starting_after: events::cursor(tenant, "starting_after", starting_after)?,
+            starting_after: events::cursor(tenant, "starting_after", text("starting_after", &starting_after)?)?,
             page_size: validate::page_size(page_size)?,
         };
         events::list(tenant, &filter, datum::now())
     })()))
 }
 
-fn event_ids_of(ids: Option<Vec<Option<String>>>) -> Result<Vec<EventId>> {
+fn event_ids_of(ids: Option<Texts>) -> Result<Vec<EventId>> {
     const ARGUMENT: &str = "event_ids";
-    let ids = required(ARGUMENT, ids)?;
+    let ids = required(ARGUMENT, ids)?.read(ARGUMENT)?;
     ids.into_iter()
         .map(|id| {
             let id = id.ok_or_else(|| Error::invalid(ARGUMENT, "must not have null elements"))?;

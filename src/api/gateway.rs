@@ -6,13 +6,13 @@ use serde_json::{Map, Value};
 use super::access::credential_of;
 use super::payments::{self, Reported};
 use super::sessions::{self as operations, Created};
-use crate::datum::{self, HttpAnswer, Jsonb};
+use crate::datum::{self, HttpAnswer, Json, Jsonb, Text, required_text};
 use crate::dialects::{
     self, Api, Create, HttpRequest, HttpResponse, List, Lookup, Operation, Outcome, Route, Scenario,
 };
 use crate::domain::credential::{Environment, Kind};
 use crate::domain::payment::Outcome as PaymentOutcome;
-use crate::domain::validate::{self, required};
+use crate::domain::validate;
 use crate::domain::{Error, Result, request, status::Status};
 use crate::report::or_raise;
 use crate::role::as_worker_role;
@@ -20,20 +20,24 @@ use crate::store::list::{self, Filter};
 use crate::store::{http, sessions, subtransaction};
 use crate::tenant::{self, Caller, Lasting, Tenant};
 
+/// Several times what the documented APIs allow in the largest request.
+const BODY_BYTES: usize = 256 * 1024;
+const HEADERS_BYTES: usize = 64 * 1024;
+
 #[pg_extern(schema = "checkout", security_definer)]
 #[search_path(pg_catalog, pg_temp)]
 fn handle_request(
-    api: Option<&str>,
-    method: Option<&str>,
-    path: Option<&str>,
+    api: Option<Text>,
+    method: Option<Text>,
+    path: Option<Text>,
     headers: default!(Option<Jsonb>, "'{}'"),
     query: default!(Option<Jsonb>, "'{}'"),
     body: default!(Option<Jsonb>, "NULL"),
 ) -> HttpAnswer {
     or_raise((|| {
-        let api = dialects::find(required("api", api)?)?;
-        let method = required("method", method)?;
-        let path = required("path", path)?;
+        let api = dialects::find(required_text("api", &api)?)?;
+        let method = required_text("method", &method)?;
+        let path = required_text("path", &path)?;
         let headers = texts("headers", headers)?;
         let query = texts("query", query)?;
         let mut response = answer(api, method, path, &headers, &query, body)?;
@@ -59,7 +63,7 @@ fn answer(
     let served = subtransaction::undone_if_refused(|| {
         let caller = caller(headers)?;
         // Not before it is known who asks.
-        let body = match json("body", body) {
+        let body = match json("body", body, BODY_BYTES) {
             Ok(body) => body,
             Err(error) => return Ok(api.refuse_reading(&error)),
         };
@@ -72,15 +76,15 @@ fn answer(
     }
 }
 
-fn json(argument: &'static str, value: Option<Jsonb>) -> Result<Value> {
+fn json(argument: &'static str, value: Option<Jsonb>, most: usize) -> Result<Value> {
     let Some(value) = value else { return Ok(Value::Null) };
-    value.check_plain(argument)?;
-    serde_json::from_str(&value.text()).map_err(|_| Error::invalid(argument, "is nested too deeply"))
+    serde_json::from_str(&value.read(argument, most)?.text())
+        .map_err(|_| Error::invalid(argument, "is nested too deeply"))
 }
 
 /// An object of texts, as gateways have headers and queries: names in lower case, the first of several values.
 fn texts(argument: &'static str, value: Option<Jsonb>) -> Result<Map<String, Value>> {
-    let texts = match json(argument, value)? {
+    let texts = match json(argument, value, HEADERS_BYTES)? {
         Value::Null => Map::new(),
         Value::Object(members) => members,
         _ => return Err(Error::invalid(argument, "must be a JSON object")),
@@ -103,6 +107,8 @@ fn serve(api: &Api, route: &Route, caller: &Caller, request: &HttpRequest) -> Re
     };
     let outcome = match operation {
         Operation::Create(create) => match create.scenario {
+            // It ends the session, which is for servers.
+            Some(_) if caller.kind == Kind::Publishable => return Err(Error::NotAllowed { http: true }),
             Some(_) if tenant.environment == Environment::Live => {
                 return Err(Error::invalid("X-Scenario-Key", "is for the test environment only"));
             }
@@ -150,9 +156,10 @@ fn find(tenant: Tenant, lookup: &Lookup) -> Result<uuid::Uuid> {
 }
 
 fn serve_create(api: &Api, caller: &Caller, create: Create, request: &HttpRequest) -> Result<Outcome> {
-    let metadata =
-        create.metadata.map(|metadata| Jsonb::from_text(&Value::Object(metadata).to_string())).transpose()?;
-    metadata.map_or(Ok(()), Jsonb::check_metadata)?;
+    let metadata = create
+        .metadata
+        .map(|metadata| Json::from_text(&Value::Object(metadata).to_string())?.check_metadata())
+        .transpose()?;
     let idempotency_key = create.idempotency_key.or(request::idempotency_key(request.headers)?);
     let mut asked = create.request;
     asked.api = Some(api.name);

@@ -4,7 +4,7 @@ use pgrx::Uuid;
 use pgrx::datum::Interval;
 use pgrx::prelude::*;
 
-use crate::datum::{self, Organization, Rows};
+use crate::datum::{self, Organization, Rows, Text, Texts, required_text, text};
 use crate::domain::session::Settings;
 use crate::domain::time::Lifetime;
 use crate::domain::validate::{self, required};
@@ -82,29 +82,29 @@ impl Changes<'_> {
 #[pg_extern(schema = "checkout", security_definer)]
 #[search_path(pg_catalog, pg_temp)]
 fn create_organization(
-    name: Option<&str>,
+    name: Option<Text>,
     default_lifetime: default!(Option<Interval>, "NULL"),
     minimum_lifetime: default!(Option<Interval>, "NULL"),
     maximum_lifetime: default!(Option<Interval>, "NULL"),
     max_retry_attempts: default!(Option<i32>, "NULL"),
-    reference_policy: default!(Option<&str>, "NULL"),
+    reference_policy: default!(Option<Text>, "NULL"),
     sub_minor_amounts: default!(Option<bool>, "NULL"),
-    payment_methods: default!(Option<Vec<Option<String>>>, "NULL"),
-    base_url: default!(Option<&str>, "NULL"),
+    payment_methods: default!(Option<Texts>, "NULL"),
+    base_url: default!(Option<Text>, "NULL"),
     expiring_notice: default!(Option<Interval>, "NULL"),
 ) -> Uuid {
     or_raise((|| {
-        let name = required("name", name)?;
+        let name = required_text("name", &name)?;
         let settings = Changes {
             name: Some(name),
             default_lifetime,
             minimum_lifetime,
             maximum_lifetime,
             max_retry_attempts,
-            reference_policy,
+            reference_policy: text("reference_policy", &reference_policy)?,
             sub_minor_amounts,
-            payment_methods,
-            base_url,
+            payment_methods: payment_methods.map(|methods| methods.read("payment_methods")).transpose()?,
+            base_url: text("base_url", &base_url)?,
             expiring_notice,
         }
         .apply(Settings { client_secret_key: api_key::random(), ..Settings::default() })?;
@@ -119,19 +119,20 @@ fn create_organization(
 #[search_path(pg_catalog, pg_temp)]
 fn update_organization(
     organization_id: Option<Uuid>,
-    name: default!(Option<&str>, "NULL"),
+    name: default!(Option<Text>, "NULL"),
     default_lifetime: default!(Option<Interval>, "NULL"),
     minimum_lifetime: default!(Option<Interval>, "NULL"),
     maximum_lifetime: default!(Option<Interval>, "NULL"),
     max_retry_attempts: default!(Option<i32>, "NULL"),
-    reference_policy: default!(Option<&str>, "NULL"),
+    reference_policy: default!(Option<Text>, "NULL"),
     sub_minor_amounts: default!(Option<bool>, "NULL"),
-    payment_methods: default!(Option<Vec<Option<String>>>, "NULL"),
-    base_url: default!(Option<&str>, "NULL"),
+    payment_methods: default!(Option<Texts>, "NULL"),
+    base_url: default!(Option<Text>, "NULL"),
     expiring_notice: default!(Option<Interval>, "NULL"),
 ) -> Organization {
     or_raise((|| {
         let organization_id = datum::from_uuid(required("organization_id", organization_id)?);
+        let name = text("name", &name)?;
         let unknown = || Error::OrganizationNotFound { organization_id };
         let name_before = organizations::lock(organization_id)?.ok_or_else(unknown)?;
         let settings = organizations::settings(organization_id)?.ok_or_else(unknown)?;
@@ -141,10 +142,10 @@ fn update_organization(
             minimum_lifetime,
             maximum_lifetime,
             max_retry_attempts,
-            reference_policy,
+            reference_policy: text("reference_policy", &reference_policy)?,
             sub_minor_amounts,
-            payment_methods,
-            base_url,
+            payment_methods: payment_methods.map(|methods| methods.read("payment_methods")).transpose()?,
+            base_url: text("base_url", &base_url)?,
             expiring_notice,
         }
         .apply(settings)?;

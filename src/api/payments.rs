@@ -5,7 +5,7 @@ use pgrx::prelude::*;
 use pgrx::{AnyNumeric, Uuid};
 use rust_decimal::Decimal;
 
-use crate::datum::{self, Payment, Rows};
+use crate::datum::{self, Payment, Rows, Text, required_text, text};
 use crate::domain::payment::{self, Begin, Decision, Outcome, Report};
 use crate::domain::validate::{self, required};
 use crate::domain::{Error, Result, money, time};
@@ -19,14 +19,15 @@ use crate::worker;
 #[search_path(pg_catalog, pg_temp)]
 fn begin_payment(
     checkout_session_id: Option<Uuid>,
-    payment_id: Option<&str>,
-    payment_method: default!(Option<&str>, "NULL"),
+    payment_id: Option<Text>,
+    payment_method: default!(Option<Text>, "NULL"),
     lease: default!(Option<Interval>, "'5 minutes'"),
 ) -> Payment {
     or_raise((|| {
         let tenant = tenant::secret()?;
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
-        let payment_id = check_payment_id(payment_id)?;
+        let payment_id = check_payment_id(&payment_id)?;
+        let payment_method = text("payment_method", &payment_method)?;
         let payment_method = validate::optional_text("payment_method", payment_method, validate::PAYMENT_METHOD)?;
         let lease = time::payment_lease(lease.map(|lease| datum::from_interval("lease", lease)).transpose()?)?;
 
@@ -50,26 +51,29 @@ fn begin_payment(
 #[search_path(pg_catalog, pg_temp)]
 fn record_payment(
     checkout_session_id: Option<Uuid>,
-    payment_id: Option<&str>,
-    outcome: Option<&str>,
+    payment_id: Option<Text>,
+    outcome: Option<Text>,
     amount: default!(Option<AnyNumeric>, "NULL"),
-    currency_code: default!(Option<&str>, "NULL"),
-    payment_method: default!(Option<&str>, "NULL"),
-    failure_code: default!(Option<&str>, "NULL"),
-    failure_message: default!(Option<&str>, "NULL"),
+    currency_code: default!(Option<Text>, "NULL"),
+    payment_method: default!(Option<Text>, "NULL"),
+    failure_code: default!(Option<Text>, "NULL"),
+    failure_message: default!(Option<Text>, "NULL"),
 ) -> Payment {
     or_raise((|| {
         let tenant = tenant::secret()?;
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
-        let payment_id = check_payment_id(payment_id)?;
-        let outcome: Outcome = required("outcome", outcome)?.parse()?;
+        let payment_id = check_payment_id(&payment_id)?;
+        let outcome: Outcome = required_text("outcome", &outcome)?.parse()?;
         let amount = amount.map(|amount| datum::from_numeric("amount", &amount)).transpose()?;
+        let currency_code = text("currency_code", &currency_code)?;
         if let Some(code) = currency_code {
             money::Currency::parse("currency_code", code)?;
         }
+        let payment_method = text("payment_method", &payment_method)?;
         let payment_method = validate::optional_text("payment_method", payment_method, validate::PAYMENT_METHOD)?;
+        let failure_code = text("failure_code", &failure_code)?;
         let failure_code = validate::optional_text("failure_code", failure_code, validate::SHORT_TEXT)?;
-        let failure_message = failure_message
+        let failure_message = text("failure_message", &failure_message)?
             .map(|text| validate::long_text("failure_message", text, validate::FAILURE_MESSAGE))
             .transpose()?;
         if outcome == Outcome::Succeeded && (failure_code.is_some() || failure_message.is_some()) {
@@ -152,6 +156,6 @@ fn list_payments(checkout_session_id: Option<Uuid>) -> Rows<Payment> {
     })()))
 }
 
-fn check_payment_id(payment_id: Option<&str>) -> Result<&str> {
-    validate::text("payment_id", required("payment_id", payment_id)?, validate::SHORT_TEXT)
+fn check_payment_id(payment_id: &Option<Text>) -> Result<&str> {
+    validate::text("payment_id", required_text("payment_id", payment_id)?, validate::SHORT_TEXT)
 }

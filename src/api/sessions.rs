@@ -7,7 +7,7 @@ use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::prelude::*;
 use pgrx::{AnyNumeric, Uuid};
 
-use crate::datum::{self, Jsonb, Rows, Session};
+use crate::datum::{self, Json, Jsonb, Rows, Session, Text, Texts, text};
 use crate::domain::credential::Kind;
 use crate::domain::policy::Policy;
 use crate::domain::reference::{ReferencePolicy, WhenOpen};
@@ -31,73 +31,73 @@ const REFERENCE_TRIES: usize = 10;
 #[search_path(pg_catalog, pg_temp)]
 fn create_checkout_session(
     amount: default!(Option<AnyNumeric>, "NULL"),
-    currency_code: default!(Option<&str>, "NULL"),
-    title: default!(Option<&str>, "NULL"),
-    description: default!(Option<&str>, "NULL"),
-    reference: default!(Option<&str>, "NULL"),
-    customer_id: default!(Option<&str>, "NULL"),
-    customer_email: default!(Option<&str>, "NULL"),
-    customer_name: default!(Option<&str>, "NULL"),
-    customer_phone: default!(Option<&str>, "NULL"),
-    product_id: default!(Option<&str>, "NULL"),
-    price_id: default!(Option<&str>, "NULL"),
-    subscription_id: default!(Option<&str>, "NULL"),
-    payment_link_id: default!(Option<&str>, "NULL"),
+    currency_code: default!(Option<Text>, "NULL"),
+    title: default!(Option<Text>, "NULL"),
+    description: default!(Option<Text>, "NULL"),
+    reference: default!(Option<Text>, "NULL"),
+    customer_id: default!(Option<Text>, "NULL"),
+    customer_email: default!(Option<Text>, "NULL"),
+    customer_name: default!(Option<Text>, "NULL"),
+    customer_phone: default!(Option<Text>, "NULL"),
+    product_id: default!(Option<Text>, "NULL"),
+    price_id: default!(Option<Text>, "NULL"),
+    subscription_id: default!(Option<Text>, "NULL"),
+    payment_link_id: default!(Option<Text>, "NULL"),
     quantity: default!(Option<i32>, "1"),
     allow_quantity: default!(Option<bool>, "false"),
     allow_coupon_code: default!(Option<bool>, "false"),
     require_billing_address: default!(Option<bool>, "false"),
     is_spi: default!(Option<bool>, "false"),
     is_pos: default!(Option<bool>, "false"),
-    country: default!(Option<&str>, "NULL"),
-    success_url: default!(Option<&str>, "NULL"),
-    cancel_url: default!(Option<&str>, "NULL"),
-    payment_methods: default!(Option<Vec<Option<String>>>, "NULL"),
+    country: default!(Option<Text>, "NULL"),
+    success_url: default!(Option<Text>, "NULL"),
+    cancel_url: default!(Option<Text>, "NULL"),
+    payment_methods: default!(Option<Texts>, "NULL"),
     max_retry_attempts: default!(Option<i32>, "NULL"),
     metadata: default!(Option<Jsonb>, "'{}'"),
     expires_at: default!(Option<TimestampWithTimeZone>, "NULL"),
     expires_in: default!(Option<Interval>, "NULL"),
-    idempotency_key: default!(Option<&str>, "NULL"),
-    trace_id: default!(Option<&str>, "NULL"),
+    idempotency_key: default!(Option<Text>, "NULL"),
+    trace_id: default!(Option<Text>, "NULL"),
 ) -> Session {
     or_raise((|| {
         let caller = tenant::caller()?;
         let headers = if caller.http { request::headers()?.unwrap_or_default() } else { Default::default() };
+        let idempotency_key = text("idempotency_key", &idempotency_key)?;
         let idempotency_key = same("idempotency_key", idempotency_key, domain::request::idempotency_key(&headers)?)?;
         let request = Request {
             amount: amount.as_ref().map(|amount| datum::from_numeric("amount", amount)).transpose()?,
-            currency_code,
-            title,
-            description,
-            reference,
-            customer_id,
-            customer_email,
-            customer_name,
-            customer_phone,
-            product_id,
-            price_id,
-            subscription_id,
-            payment_link_id,
+            currency_code: text("currency_code", &currency_code)?,
+            title: text("title", &title)?,
+            description: text("description", &description)?,
+            reference: text("reference", &reference)?,
+            customer_id: text("customer_id", &customer_id)?,
+            customer_email: text("customer_email", &customer_email)?,
+            customer_name: text("customer_name", &customer_name)?,
+            customer_phone: text("customer_phone", &customer_phone)?,
+            product_id: text("product_id", &product_id)?,
+            price_id: text("price_id", &price_id)?,
+            subscription_id: text("subscription_id", &subscription_id)?,
+            payment_link_id: text("payment_link_id", &payment_link_id)?,
             quantity,
             allow_quantity,
             allow_coupon_code,
             require_billing_address,
             is_spi,
             is_pos,
-            country,
-            success_url,
-            cancel_url,
-            payment_methods,
+            country: text("country", &country)?,
+            success_url: text("success_url", &success_url)?,
+            cancel_url: text("cancel_url", &cancel_url)?,
+            payment_methods: payment_methods.map(|methods| methods.read("payment_methods")).transpose()?,
             max_retry_attempts,
             expires_at: expires_at.map(|at| datum::from_timestamp("expires_at", at)).transpose()?,
             expires_in: expires_in.map(|span| datum::from_interval("expires_in", span)).transpose()?,
             api: None,
             scenario: None,
-            trace_id: trace_id.or(domain::request::trace_id(&headers)),
+            trace_id: text("trace_id", &trace_id)?.or(domain::request::trace_id(&headers)),
             metadata: None,
         };
-        metadata.map_or(Ok(()), Jsonb::check_metadata)?;
-        Ok(create(&caller, &Policy::STANDARD, request, metadata, idempotency_key)?.session)
+        Ok(create(&caller, &Policy::STANDARD, request, datum::metadata(&metadata)?, idempotency_key)?.session)
     })())
 }
 
@@ -123,7 +123,7 @@ pub(super) fn create(
     caller: &Caller,
     policy: &Policy,
     mut request: Request,
-    metadata: Option<Jsonb>,
+    metadata: Option<Json>,
     idempotency_key: Option<&str>,
 ) -> Result<Created> {
     let tenant = caller.tenant;
@@ -141,7 +141,7 @@ pub(super) fn create(
     let Some(text) = idempotency_key else {
         return store_session(caller, &request, metadata, &settings, None);
     };
-    request.metadata = Some(metadata.map_or_else(|| "{}".to_owned(), Jsonb::text));
+    request.metadata = Some(metadata.map_or_else(|| "{}".to_owned(), Json::text));
     let now = datum::now();
     let key = Key {
         text: idempotency::check_key(text)?,
@@ -166,11 +166,14 @@ pub(super) fn create(
 fn store_session(
     caller: &Caller,
     request: &Request,
-    metadata: Option<Jsonb>,
+    metadata: Option<Json>,
     settings: &Settings,
     promised: Option<uuid::Uuid>,
 ) -> Result<Created> {
     let tenant = caller.tenant;
+    if caller.kind == Kind::Publishable {
+        check_publishable(caller, metadata)?;
+    }
     let policy = settings.reference_policy;
     let reference = request.reference.filter(|_| policy != ReferencePolicy::None);
     if reference.is_some() {
@@ -200,10 +203,23 @@ fn store_session(
     Err(Error::ReferenceTaken { fault: "reference is being used by other calls" })
 }
 
+/// A publishable key is in browsers: whoever has one can make sessions as fast as the database takes them.
+fn check_publishable(caller: &Caller, metadata: Option<Json>) -> Result<()> {
+    if metadata.is_some_and(|metadata| metadata.size() > validate::PUBLISHABLE_METADATA_BYTES) {
+        return Err(Error::invalid("metadata", "must have at most 4 kB with a publishable API key"));
+    }
+    let limit = gucs::PUBLISHABLE_SESSION_LIMIT.get();
+    if limit >= 0 && sessions::count_publishable(caller, limit, datum::now())? >= limit.into() {
+        return Err(Error::TooManySessions { limit });
+    }
+    Ok(())
+}
+
 /// A session that was there before, instead of a new one.
 fn replay(tenant: Tenant, id: uuid::Uuid, settings: &Settings) -> Result<Created> {
-    let session = found(id, sessions::get(tenant, id, datum::now(), true, Some(&settings.client_secret(tenant, id)))?)?;
-    request::respond("Idempotent-Replayed", "true");
+    let secret = settings.client_secret(tenant, id);
+    let session = sessions::get_again(tenant, id, datum::now(), true, Some(&secret))?;
+    request::respond("Idempotent-Replayed", "true")?;
     Ok(Created { id, session, replayed: true })
 }
 
@@ -241,15 +257,11 @@ fn make_room(tenant: Tenant, policy: ReferencePolicy, reference: &str) -> Result
 fn settings_of(tenant: Tenant) -> Result<Rc<Settings>> {
     let mut settings = store::settings::of(tenant)?;
     if settings.base_url.is_none()
-        && let Some(url) = gucs::BASE_URL.get().and_then(|url| url.into_string().ok()).filter(|url| !url.is_empty())
+        && let Some(url) = gucs::base_url()?
     {
         Rc::make_mut(&mut settings).base_url = Some(url);
     }
     Ok(settings)
-}
-
-fn found<T>(checkout_session_id: uuid::Uuid, session: Option<T>) -> Result<T> {
-    session.ok_or(Error::SessionNotFound { checkout_session_id })
 }
 
 #[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
@@ -259,7 +271,7 @@ fn get_checkout_session(checkout_session_id: Option<Uuid>) -> Session {
         let tenant = tenant::secret()?;
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
         let secret = store::settings::of(tenant)?.client_secret(tenant, id);
-        found(id, sessions::get(tenant, id, datum::now(), false, Some(&secret))?)
+        sessions::get(tenant, id, datum::now(), &secret)?.ok_or(Error::SessionNotFound { checkout_session_id: id })
     })())
 }
 
@@ -267,11 +279,11 @@ fn get_checkout_session(checkout_session_id: Option<Uuid>) -> Session {
 #[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
 #[search_path(pg_catalog, pg_temp)]
 fn list_checkout_sessions(
-    status: default!(Option<&str>, "NULL"),
-    customer_id: default!(Option<&str>, "NULL"),
-    customer_email: default!(Option<&str>, "NULL"),
-    reference: default!(Option<&str>, "NULL"),
-    payment_id: default!(Option<&str>, "NULL"),
+    status: default!(Option<Text>, "NULL"),
+    customer_id: default!(Option<Text>, "NULL"),
+    customer_email: default!(Option<Text>, "NULL"),
+    reference: default!(Option<Text>, "NULL"),
+    payment_id: default!(Option<Text>, "NULL"),
     created_after: default!(Option<TimestampWithTimeZone>, "NULL"),
     created_before: default!(Option<TimestampWithTimeZone>, "NULL"),
     page_size: default!(Option<i32>, "20"),
@@ -286,13 +298,13 @@ fn list_checkout_sessions(
         let created_after = time("created_after", created_after)?;
         let created_before = time("created_before", created_before)?;
         validate::period(created_after, created_before)?;
-        let status = status.map(str::parse::<Status>).transpose()?;
+        let status = text("status", &status)?.map(str::parse::<Status>).transpose()?;
         let filter = Filter {
             status: status.as_slice(),
-            customer_id,
-            customer_email,
-            reference,
-            payment_id,
+            customer_id: text("customer_id", &customer_id)?,
+            customer_email: text("customer_email", &customer_email)?,
+            reference: text("reference", &reference)?,
+            payment_id: text("payment_id", &payment_id)?,
             created_after,
             created_before,
             starting_after: starting_after.map(datum::from_uuid),
@@ -331,7 +343,7 @@ pub(super) fn expire(tenant: Tenant, id: uuid::Uuid) -> Result<Session> {
     let now = datum::now();
     match payment::expire(&session, now)? {
         Some(_) => sessions::expire(tenant, id, &session, now),
-        None => found(id, sessions::get(tenant, id, now, false, None)?),
+        None => sessions::get_again(tenant, id, now, false, None),
     }
 }
 

@@ -4,47 +4,51 @@ use pgrx::datum::TimestampWithTimeZone;
 use pgrx::prelude::*;
 use serde_json::{Map, Value};
 
-use crate::datum::{self, Jsonb};
+use crate::datum::{self, Jsonb, Text, required_text};
 use crate::domain::validate::required;
 use crate::domain::webhook_signature::{self, Message};
 use crate::domain::{Error, Result};
 use crate::report::or_raise;
 
+/// Of a webhook from whomever: none that is known sends as much.
+const BODY_BYTES: usize = 32 * 1024 * 1024;
+const HEADERS_BYTES: usize = 64 * 1024;
+
 #[pg_extern(schema = "checkout", immutable, parallel_safe)]
 fn sign_webhook(
-    webhook_id: Option<&str>,
+    webhook_id: Option<Text>,
     webhook_timestamp: Option<TimestampWithTimeZone>,
-    body: Option<&str>,
-    secret: Option<&str>,
-    scheme: default!(Option<&str>, "'standard'"),
+    body: Option<Text>,
+    secret: Option<Text>,
+    scheme: default!(Option<Text>, "'standard'"),
 ) -> String {
     or_raise((|| {
         let message = Message {
-            id: required("webhook_id", webhook_id)?,
+            id: required_text("webhook_id", &webhook_id)?,
             timestamp: datum::from_timestamp("webhook_timestamp", required("webhook_timestamp", webhook_timestamp)?)?,
-            body: required("body", body)?,
+            body: required("body", body.as_ref())?.read_up_to("body", BODY_BYTES)?,
         };
-        webhook_signature::sign(required("scheme", scheme)?.parse()?, required("secret", secret)?, &message)
+        webhook_signature::sign(required_text("scheme", &scheme)?.parse()?, required_text("secret", &secret)?, &message)
     })())
 }
 
 #[pg_extern(schema = "checkout", stable, parallel_safe)]
 fn verify_webhook(
     headers: Option<Jsonb>,
-    body: Option<&str>,
-    secret: Option<&str>,
-    scheme: default!(Option<&str>, "'standard'"),
+    body: Option<Text>,
+    secret: Option<Text>,
+    scheme: default!(Option<Text>, "'standard'"),
 ) -> bool {
     or_raise((|| {
         let headers = names_in_lower_case(required("headers", headers)?)?;
-        let body = required("body", body)?;
-        let secret = required("secret", secret)?;
-        webhook_signature::verify(required("scheme", scheme)?.parse()?, secret, &headers, body, datum::now())
+        let body = required("body", body.as_ref())?.read_up_to("body", BODY_BYTES)?;
+        let secret = required_text("secret", &secret)?;
+        webhook_signature::verify(required_text("scheme", &scheme)?.parse()?, secret, &headers, body, datum::now())
     })())
 }
 
 fn names_in_lower_case(headers: Jsonb) -> Result<Map<String, Value>> {
-    headers.check_plain("headers")?;
+    let headers = headers.read("headers", HEADERS_BYTES)?;
     let headers: Map<String, Value> =
         serde_json::from_str(&headers.text()).map_err(|_| Error::invalid("headers", "must be a JSON object"))?;
     Ok(headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect())

@@ -9,32 +9,64 @@ use pgrx::pgrx_sql_entity_graph::metadata::{
 };
 use pgrx::{FromDatum, IntoDatum, direct_function_call, pg_sys};
 
+use super::text::{argument, check_size};
 use crate::domain::{Error, Result, validate};
 
-/// A detoasted jsonb.
+/// An argument of type jsonb, as it came: not copied, not even read.
 #[derive(Clone, Copy)]
 pub struct Jsonb(pg_sys::Datum);
+argument!(Jsonb, "jsonb");
 
 impl Jsonb {
-    /// Checks that it may be the metadata of a session: an object of at most 32 kB.
-    pub fn check_metadata(self) -> Result<()> {
+    /// The value, if it has at most so many bytes in its binary form, and nothing in it is a trap.
+    pub fn read(&self, argument: &'static str, most: usize) -> Result<Json> {
+        // SAFETY: a jsonb, which lives as long as the call of the function.
+        let json = unsafe {
+            check_size(self.0, argument, most)?;
+            Json(pg_sys::Datum::from(pg_sys::pg_detoast_datum(self.0.cast_mut_ptr())))
+        };
+        json.check_plain(argument)?;
+        Ok(json)
+    }
+}
+
+/// The metadata of a session: an object of at most 32 kB.
+pub fn metadata(value: &Option<Jsonb>) -> Result<Option<Json>> {
+    let Some(value) = value else { return Ok(None) };
+    value.read("metadata", validate::METADATA_BYTES)?.check_metadata().map(Some)
+}
+
+/// A jsonb that was checked, detoasted.
+#[derive(Clone, Copy)]
+pub struct Json(pg_sys::Datum);
+
+impl Json {
+    /// Refuses what cannot be the metadata of a session.
+    pub fn check_metadata(self) -> Result<Self> {
         // SAFETY: a varlena with a four-byte header; the word after it tells what the jsonb is (utils/jsonb.h).
-        let (size, header) = unsafe {
+        let header = unsafe {
             let varlena = self.0.cast_mut_ptr::<pg_sys::varlena>();
-            (pgrx::varsize(varlena), pgrx::vardata_4b(varlena).cast::<u32>().read_unaligned())
+            pgrx::vardata_4b(varlena).cast::<u32>().read_unaligned()
         };
         if header & pg_sys::JB_FOBJECT == 0 {
             return Err(Error::invalid("metadata", "must be a JSON object"));
         }
-        if size > validate::METADATA_BYTES {
+        if self.size() > validate::METADATA_BYTES {
             return Err(Error::invalid("metadata", "must have at most 32 kB"));
         }
-        self.check_plain("metadata")
+        Ok(self)
     }
 
-    /// Checks that it has nothing that makes it many times larger as text, or that others cannot read: numbers with huge
-    /// exponents (12 bytes here, 131,072 digits there), deep nesting, and names that the JSON library keeps for itself.
-    pub fn check_plain(self, argument: &'static str) -> Result<()> {
+    /// How many bytes it has in its binary form.
+    pub fn size(self) -> usize {
+        // SAFETY: a varlena with a four-byte header.
+        unsafe { pgrx::varsize(self.0.cast_mut_ptr::<pg_sys::varlena>()) - pg_sys::VARHDRSZ }
+    }
+
+    /// Checks that it has nothing that makes it many times larger as text, or that others cannot read: bytes that are no
+    /// UTF-8, numbers with huge exponents (12 bytes here, 131,072 digits there), deep nesting, and names that the JSON library
+    /// keeps for itself.
+    fn check_plain(self, argument: &'static str) -> Result<()> {
         use pg_sys::JsonbIteratorToken::{
             WJB_BEGIN_ARRAY, WJB_BEGIN_OBJECT, WJB_DONE, WJB_ELEM, WJB_END_ARRAY, WJB_END_OBJECT, WJB_KEY, WJB_VALUE,
         };
@@ -52,15 +84,24 @@ impl Jsonb {
                 WJB_DONE => return Ok(()),
                 WJB_BEGIN_ARRAY | WJB_BEGIN_OBJECT => depth += 1,
                 WJB_END_ARRAY | WJB_END_OBJECT => depth -= 1,
-                // SAFETY: keys are strings.
-                WJB_KEY if unsafe { text_of(&value) }.starts_with(RESERVED) => {
-                    return Err(Error::invalid(argument, "has a name that is reserved"));
-                }
-                // SAFETY: the type says which member of the union is there.
-                WJB_VALUE | WJB_ELEM
-                    if value.type_ == pg_sys::jbvType::jbvNumeric && unsafe { !is_plain(value.val.numeric) } =>
-                {
-                    return Err(Error::invalid(argument, "has a number with too many digits"));
+                WJB_KEY | WJB_VALUE | WJB_ELEM => {
+                    // SAFETY: the type says which member of the union is there.
+                    match value.type_ {
+                        pg_sys::jbvType::jbvString => {
+                            let bytes = unsafe { bytes_of(&value) };
+                            if token == WJB_KEY && bytes.starts_with(RESERVED) {
+                                return Err(Error::invalid(argument, "has a name that is reserved"));
+                            }
+                            if std::str::from_utf8(bytes).is_err() {
+                                return Err(Error::not_utf8(argument));
+                            }
+                        }
+                        // SAFETY: as above.
+                        pg_sys::jbvType::jbvNumeric if unsafe { !is_plain(value.val.numeric) } => {
+                            return Err(Error::invalid(argument, "has a number with too many digits"));
+                        }
+                        _ => {}
+                    }
                 }
                 _ => {}
             }
@@ -74,9 +115,10 @@ impl Jsonb {
     pub fn from_text(text: &str) -> Result<Self> {
         let text = CString::new(text).map_err(|_| Error::invalid("metadata", "must not contain NUL characters"))?;
         // SAFETY: jsonb_in takes a NUL-terminated string and returns a jsonb; what is no JSON is an ordinary error.
-        let datum =
-            unsafe { direct_function_call::<Self>(pg_sys::jsonb_in, &[Some(pg_sys::Datum::from(text.as_ptr()))]) };
-        datum.ok_or_else(|| Error::Internal("a JSON text has no value".into()))
+        Ok(Self(unsafe {
+            direct_function_call::<pg_sys::Datum>(pg_sys::jsonb_in, &[Some(pg_sys::Datum::from(text.as_ptr()))])
+                .ok_or_else(|| Error::Internal("a JSON text has no value".into()))?
+        }))
     }
 
     /// Its JSON text. Keys are in the order that jsonb keeps them, so equal objects have equal text.
@@ -96,7 +138,7 @@ const RESERVED: &[u8] = b"$serde_json::private::";
 
 /// # Safety
 /// The value must be a string.
-unsafe fn text_of(value: &pg_sys::JsonbValue) -> &[u8] {
+unsafe fn bytes_of(value: &pg_sys::JsonbValue) -> &[u8] {
     // SAFETY: the caller's; a pointer into the jsonb, and a length.
     unsafe {
         let string = value.val.string;
@@ -126,18 +168,7 @@ unsafe fn is_plain(number: pg_sys::Numeric) -> bool {
     }
 }
 
-impl FromDatum for Jsonb {
-    unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Self> {
-        if is_null {
-            return None;
-        }
-        // SAFETY: the caller's datum is a jsonb.
-        let plain = unsafe { pg_sys::pg_detoast_datum(datum.cast_mut_ptr()) };
-        Some(Self(pg_sys::Datum::from(plain)))
-    }
-}
-
-impl IntoDatum for Jsonb {
+impl IntoDatum for Json {
     fn into_datum(self) -> Option<pg_sys::Datum> {
         Some(self.0)
     }
@@ -145,29 +176,4 @@ impl IntoDatum for Jsonb {
     fn type_oid() -> pg_sys::Oid {
         pg_sys::JSONBOID
     }
-}
-
-// SAFETY: unboxed by FromDatum, which tells NULL apart.
-unsafe impl<'fcx> ArgAbi<'fcx> for Jsonb {
-    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
-        // SAFETY: the caller's: a jsonb that is not NULL.
-        match unsafe { arg.unbox_arg_using_from_datum() } {
-            Some(metadata) => metadata,
-            None => unreachable!("NULL is unboxed by unbox_nullable_arg"),
-        }
-    }
-
-    unsafe fn unbox_nullable_arg(arg: Arg<'_, 'fcx>) -> Nullable<Self> {
-        // SAFETY: the caller's: a jsonb.
-        unsafe { arg.unbox_arg_using_from_datum() }.into()
-    }
-}
-
-// SAFETY: it is jsonb in SQL, and nothing else.
-unsafe impl SqlTranslatable for Jsonb {
-    const TYPE_IDENT: &'static str = pgrx::pgrx_resolved_type!(Jsonb);
-    const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;
-    const ARGUMENT_SQL: std::result::Result<SqlMappingRef, ArgumentError> = Ok(SqlMappingRef::literal("jsonb"));
-    const RETURN_SQL: std::result::Result<ReturnsRef, ReturnsError> =
-        Ok(ReturnsRef::One(SqlMappingRef::literal("jsonb")));
 }

@@ -11,13 +11,15 @@ use crate::domain::{Error, Result, money};
 mod composite;
 mod jsonb;
 mod rows;
+mod text;
 
 pub use composite::{
     ApiKey, Composite, Event, HttpAnswer, Organization, Payment, PublicSession, Session, WebhookAttempt,
     WebhookDelivery, WebhookDeliveryRequest, WebhookEndpoint,
 };
-pub use jsonb::Jsonb;
+pub use jsonb::{Json, Jsonb, metadata};
 pub use rows::Rows;
+pub use text::{Text, Texts, Uuids, required_text, text, utf8};
 
 /// 2000-01-01, where Postgres counts from, in microseconds since 1970.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;

@@ -24,7 +24,7 @@ pub fn url(text: &str, environment: Environment, allowed_ranges: &str) -> Result
 }
 
 /// Of one organization and environment, as at Stripe.
-pub const MAXIMUM_ENDPOINTS: i64 = 16;
+pub const MAXIMUM_ENDPOINTS: i32 = 16;
 
 const ARGUMENT: &str = "event_types";
 

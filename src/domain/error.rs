@@ -24,6 +24,16 @@ pub enum Error {
     #[error("argument \"{argument}\" {fault}")]
     Malformed { argument: &'static str, fault: String },
 
+    /// The server has not checked it: see `datum::Text`.
+    #[error("{what} \"{name}\" is not valid UTF-8")]
+    NotUtf8 { what: &'static str, name: &'static str },
+
+    #[error("setting \"{setting}\" must have at most {most}")]
+    SettingTooLong { setting: &'static str, most: &'static str },
+
+    #[error("a stored text is not valid UTF-8")]
+    StoredTextNotUtf8,
+
     /// The text of `POST /checkout-sessions` in the lomi API.
     #[error("Either customer_id or customer_email is required")]
     CustomerRequired,
@@ -82,13 +92,16 @@ pub enum Error {
     EndpointHasUndelivered { webhook_endpoint_id: Uuid, undelivered: i64 },
 
     #[error("an organization can have {limit} webhook endpoints in an environment")]
-    TooManyEndpoints { limit: i64 },
+    TooManyEndpoints { limit: i32 },
 
     #[error("checkout session is {status}")]
     SessionNotOpen { status: Status },
 
     #[error("only an expired checkout session can be recovered; this one is {status}")]
     SessionNotExpired { status: Status },
+
+    #[error("the publishable API key has {limit} open checkout sessions, which is the limit")]
+    TooManySessions { limit: i32 },
 
     #[error("another payment is in progress")]
     PaymentInProgress { until: DateTime<Utc> },
@@ -117,6 +130,11 @@ impl Error {
         Self::InvalidArgument { argument, fault: fault.into() }
     }
 
+    /// An argument that is not valid UTF-8.
+    pub fn not_utf8(argument: &'static str) -> Self {
+        Self::NotUtf8 { what: "argument", name: argument }
+    }
+
     pub fn unauthorized(reason: impl Into<String>) -> Self {
         Self::Unauthorized { reason: reason.into() }
     }
@@ -125,9 +143,10 @@ impl Error {
     pub fn sqlstate(&self) -> &'static str {
         match self {
             Self::NullArgument { .. } => "22004",
-            Self::InvalidArgument { .. } | Self::CustomerRequired => "22023",
+            Self::InvalidArgument { .. } | Self::SettingTooLong { .. } | Self::CustomerRequired => "22023",
             Self::OutOfRange { .. } => "22003",
             Self::Malformed { .. } => "22P02",
+            Self::NotUtf8 { .. } | Self::StoredTextNotUtf8 => "22021",
             Self::NotAuthenticated { .. } | Self::InvalidApiKey => "28000",
             Self::Unauthorized { .. } => "PT401",
             // PostgREST would make 401 of 42501: to it, who shows an API key and no token is nobody.
@@ -151,6 +170,7 @@ impl Error {
             | Self::TooManyEndpoints { .. }
             | Self::EndpointHasUndelivered { .. }
             | Self::LeaseLost { .. } => "PT409",
+            Self::TooManySessions { .. } => "PT429",
             Self::ReferenceTaken { .. } => "23505",
             Self::Misconfigured { .. } => "F0000",
             Self::Internal(_) => "XX000",
@@ -164,6 +184,7 @@ impl Error {
             "42501" | "PT403" => 403,
             "PT404" => 404,
             "PT409" | "23505" => 409,
+            "PT429" => 429,
             "XX000" | "F0000" => 500,
             _ => 400,
         }
@@ -195,6 +216,9 @@ impl Error {
             Self::TooManyEndpoints { .. } => {
                 Some("Delete one that is no longer used, or have one receive more event types.")
             }
+            Self::TooManySessions { .. } => Some(
+                "Expire some, or wait until they expire; the setting checkout_sessions.publishable_session_limit is the limit.",
+            ),
             Self::LeaseLost { .. } => Some("The event has been claimed again, or is finished."),
             _ => None,
         }

@@ -18,6 +18,8 @@ pub const PAYMENT_METHODS: usize = 50;
 pub const FAILURE_MESSAGE: usize = 1_000;
 /// Bytes of metadata, as its binary form takes in the database.
 pub const METADATA_BYTES: usize = 32 * 1024;
+/// Of what a browser may store.
+pub const PUBLISHABLE_METADATA_BYTES: usize = 4 * 1024;
 pub const MAXIMUM_RETRY_ATTEMPTS: i32 = 10;
 pub const PAGE_SIZE: i32 = 100;
 pub const DEFAULT_PAGE_SIZE: i32 = 20;

@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use pgrx::datum::TimestampWithTimeZone;
-use pgrx::spi::{SpiHeapTupleData, SpiResult};
 use uuid::Uuid;
 
-use super::statement::{statement, with_latest_snapshot};
+use super::row::Row;
+use super::statement::statement;
 use crate::datum::{self, ApiKey};
 use crate::domain::api_key::{Digest, NewKey};
 use crate::domain::credential::{Kind, Tenant};
@@ -53,43 +53,36 @@ macro_rules! select {
         )
     };
 }
-statement!(FIND, Read, select!(""));
+statement!(FIND, Latest, select!(""));
 statement!(LOCK, Write, select!(" FOR NO KEY UPDATE"));
 
 /// The key of a name, as of now: a key that was revoked must not be accepted by an old snapshot.
 pub fn find(api_key_id: &str) -> Result<Option<StoredApiKey>> {
-    with_latest_snapshot(|| FIND.with(|statement| statement.row(&[api_key_id.into()], read)))?.transpose()
+    FIND.with(|statement| statement.row(&[api_key_id.into()], read))
 }
 
 /// The key of a name, which nobody else can change until the transaction ends.
 pub fn lock(api_key_id: &str) -> Result<Option<StoredApiKey>> {
-    LOCK.with(|statement| statement.row(&[api_key_id.into()], read))?.transpose()
+    LOCK.with(|statement| statement.row(&[api_key_id.into()], read))
 }
 
-fn read(row: &SpiHeapTupleData) -> SpiResult<Result<StoredApiKey>> {
-    let organization_id: Option<pgrx::Uuid> = row.get(1)?;
-    let [environment, kind, name, replaced_by] = [row.get(2)?, row.get(3)?, row.get(5)?, row.get::<String>(10)?];
-    let digest: Option<Vec<u8>> = row.get(4)?;
-    let payment_methods = row.get(6)?;
-    let [created_at, expires_at, revoked_at] = [row.get(7)?, row.get(8)?, row.get::<TimestampWithTimeZone>(9)?];
-    Ok((|| {
-        let corrupt = || Error::Internal("an API key has a NULL where none can be".into());
-        let time = |at: Option<TimestampWithTimeZone>| at.map(|at| datum::from_timestamp("expires_at", at)).transpose();
-        Ok(StoredApiKey {
-            tenant: Tenant {
-                organization_id: datum::from_uuid(organization_id.ok_or_else(corrupt)?),
-                environment: environment.ok_or_else(corrupt)?.parse()?,
-            },
-            kind: kind.ok_or_else(corrupt)?.parse()?,
-            digest: digest.and_then(|digest| digest.try_into().ok()).ok_or_else(corrupt)?,
-            name,
-            payment_methods,
-            created_at: time(created_at)?.ok_or_else(corrupt)?,
-            expires_at: time(expires_at)?,
-            revoked_at: time(revoked_at)?,
-            replaced_by,
-        })
-    })())
+fn read(row: &Row) -> Result<StoredApiKey> {
+    let corrupt = || Error::Internal("an API key has a NULL where none can be".into());
+    let time = |at: Option<TimestampWithTimeZone>| at.map(|at| datum::from_timestamp("expires_at", at)).transpose();
+    Ok(StoredApiKey {
+        tenant: Tenant {
+            organization_id: datum::from_uuid(row.get(1)?.ok_or_else(corrupt)?),
+            environment: row.get::<String>(2)?.ok_or_else(corrupt)?.parse()?,
+        },
+        kind: row.get::<String>(3)?.ok_or_else(corrupt)?.parse()?,
+        digest: row.get::<Vec<u8>>(4)?.and_then(|digest| digest.try_into().ok()).ok_or_else(corrupt)?,
+        name: row.get(5)?,
+        payment_methods: row.get(6)?,
+        created_at: time(row.get(7)?)?.ok_or_else(corrupt)?,
+        expires_at: time(row.get(8)?)?,
+        revoked_at: time(row.get(9)?)?,
+        replaced_by: row.get(10)?,
+    })
 }
 
 /// A key to store.

@@ -99,12 +99,15 @@ pub fn claim(
                    FOR NO KEY UPDATE OF c SKIP LOCKED) AS due \
                LIMIT {at_most}) AS due \
              LIMIT $7)) \
-           RETURNING d AS delivery) \
-         SELECT ROW( \
-           sent.event_id, p.webhook_endpoint_id, p.organization_id, p.environment, o.event_type, p.url, \
-           checkout_data.webhook_headers(p.signature_scheme, sent.event_id, sent.body, p.secret, \
-             CASE WHEN p.previous_secret_expires_at > $1 THEN p.previous_secret END, $1)::jsonb, \
-           sent.body, (c.delivery).attempts_ever + 1, $3, $2)::checkout.webhook_delivery_request \
+           RETURNING d AS delivery, d.ctid AS place) \
+         SELECT \
+           CASE WHEN signed.headers IS NOT NULL THEN ROW( \
+             sent.event_id, p.webhook_endpoint_id, p.organization_id, p.environment, o.event_type, p.url, signed.headers, \
+             sent.body, (c.delivery).attempts_ever + 1, $3, $2)::checkout.webhook_delivery_request END, \
+           c.place::text, \
+           CASE WHEN o.endpoint IS NULL AND s.checkout_session_id IS NULL THEN 'its session is gone' \
+             WHEN sent.body IS NULL THEN concat('its body cannot be written as ', p.body_format) \
+             ELSE 'its body or its URL is not valid' END \
          FROM claimed c \
          JOIN checkout_data.webhook_endpoints p \
            ON p.organization_id = (c.delivery).organization_id AND p.environment = (c.delivery).environment \
@@ -121,20 +124,42 @@ pub fn claim(
                checkout_data.event_object(o, s)::text, o.endpoint IS NULL) END AS body \
            FROM (SELECT checkout_data.event_id(o.organization_id, o.environment, o.checkout_session_id, o.sequence)) \
              AS e (event_id) \
-           WHERE o.endpoint IS NOT NULL OR s.checkout_session_id IS NOT NULL \
            OFFSET 0) AS sent \
+         CROSS JOIN LATERAL ( \
+           SELECT CASE WHEN o.endpoint IS NOT NULL OR s.checkout_session_id IS NOT NULL THEN \
+             checkout_data.webhook_headers(p.signature_scheme, sent.event_id, p.url, sent.body, p.secret, \
+               CASE WHEN p.previous_secret_expires_at > $1 THEN p.previous_secret END, $1)::jsonb END AS headers \
+           OFFSET 0) AS signed \
          ORDER BY o.created_at, o.checkout_session_id, o.sequence",
         after = endpoints(">="),
         before = endpoints("<"),
         nearest = unfinished_before_c!("false"),
         at_most = at_most(batch_size),
     );
-    let requests = Statement::composed(Access::Write, sql).composites(&arguments)?;
+    let (requests, unsendable) = Statement::composed(Access::Write, sql).composites_or_texts(&arguments)?;
+    bury(unsendable, now)?;
     // It has passed over many that it could not give out.
     if requests.len() < usize::try_from(batch_size).unwrap_or(0) && datum::now() - now > WADING {
         DEFER.with(|statement| statement.count(&[datum::timestamp(now).into()]))?;
     }
     Ok(requests)
+}
+
+statement!(
+    BURY,
+    Write,
+    "UPDATE checkout_data.webhook_deliveries d \
+     SET next_attempt_at = NULL, lease_token = NULL, dead_at = $1, last_error = x.reason \
+     FROM unnest($2::tid[], $3) AS x (place, reason) WHERE d.ctid = x.place"
+);
+
+/// What cannot be sent dies alone, with its reason: who claims would else have it again and again, or get nothing at all.
+fn bury([places, reasons]: [Vec<String>; 2], now: DateTime<Utc>) -> Result<()> {
+    if places.is_empty() {
+        return Ok(());
+    }
+    let arguments = [datum::timestamp(now).into(), places.into(), reasons.into()];
+    BURY.with(|statement| statement.count(&arguments)).map(|_| ())
 }
 
 // What is due, but behind one that waits for its next attempt, is put off until then: during an outage there may be many, and

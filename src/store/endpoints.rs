@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::statement::{Argument, statement};
 use crate::datum::{self, WebhookEndpoint};
-use crate::domain::{Error, Result};
+use crate::domain::{Error, Result, endpoint};
 use crate::notify;
 use crate::tenant::Tenant;
 
@@ -28,34 +28,22 @@ pub struct Changes<'a> {
     pub enabled: Option<bool>,
 }
 
-statement!(
-    LOCK_ALL,
-    Write,
-    "SELECT pg_advisory_xact_lock(hashtextextended(concat('checkout_sessions.webhook_endpoints ', $1, ' ', $2), 0))"
-);
-statement!(
-    COUNT,
-    Write,
-    "SELECT count(*) FROM checkout_data.webhook_endpoints p \
-     WHERE p.organization_id = $1 AND p.environment = $2 AND p.deleted_at IS NULL"
-);
-
-/// How many endpoints a tenant has. Until the transaction ends, there will not be more but by this one.
-pub fn count(tenant: Tenant) -> Result<i64> {
-    let arguments = [datum::uuid(tenant.organization_id).into(), tenant.environment.as_str().into()];
-    LOCK_ALL.with(|statement| statement.count(&arguments))?;
-    Ok(COUNT.with(|statement| statement.row(&arguments, |row| row.get::<i64>(1)))?.flatten().unwrap_or(0))
-}
-
+// The lowest number that is free: who registers an endpoint at the same moment waits for the other, and then takes the next.
 statement!(
     INSERT,
     Write,
     "INSERT INTO checkout_data.webhook_endpoints AS p (organization_id, environment, webhook_endpoint_id, url, event_types, \
-       body_format, signature_scheme, description, secret, created_at, created_by, updated_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $10) RETURNING checkout_data.endpoint_of(p, $9)"
+       body_format, signature_scheme, description, secret, created_at, created_by, updated_at, slot) \
+     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $10, free.slot \
+     FROM (SELECT slot FROM generate_series(1, $12) AS slot \
+       EXCEPT SELECT o.slot FROM checkout_data.webhook_endpoints o \
+       WHERE o.organization_id = $1 AND o.environment = $2 AND o.deleted_at IS NULL \
+       ORDER BY slot LIMIT 1) AS free \
+     ON CONFLICT (organization_id, environment, slot) WHERE deleted_at IS NULL DO NOTHING \
+     RETURNING checkout_data.endpoint_of(p, $9)"
 );
 
-/// Stores an endpoint, and returns it with its secret.
+/// Stores an endpoint, and returns it with its secret; or refuses it where there are as many as there may be.
 pub fn insert(
     tenant: Tenant,
     id: Uuid,
@@ -77,10 +65,15 @@ pub fn insert(
         secret.into(),
         datum::timestamp(now).into(),
         created_by.into(),
+        endpoint::MAXIMUM_ENDPOINTS.into(),
     ];
-    INSERT
-        .with(|statement| statement.composite(&arguments))?
-        .ok_or_else(|| Error::Internal("a webhook endpoint was not stored".into()))
+    // Each time that somebody else has been faster, there is one free less.
+    for _ in 0..endpoint::MAXIMUM_ENDPOINTS {
+        if let Some(stored) = INSERT.with(|statement| statement.composite(&arguments))? {
+            return Ok(stored);
+        }
+    }
+    Err(Error::TooManyEndpoints { limit: endpoint::MAXIMUM_ENDPOINTS })
 }
 
 statement!(

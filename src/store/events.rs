@@ -59,17 +59,37 @@ pub fn claim(
                    ORDER BY earlier.sequence DESC LIMIT 1), true) \
                ORDER BY c.next_attempt_at LIMIT {at_most} FOR NO KEY UPDATE OF c SKIP LOCKED) AS due \
              LIMIT $4)) \
-           RETURNING o AS event) \
-         SELECT checkout_data.event_of(c.event, s, $1, true) \
+           RETURNING o AS event, o.ctid AS place) \
+         SELECT CASE WHEN gone.reason IS NULL THEN sent.event END, c.place::text, gone.reason \
          FROM claimed c \
          LEFT JOIN checkout_data.checkout_sessions s \
            ON s.organization_id = (c.event).organization_id AND s.environment = (c.event).environment \
            AND s.checkout_session_id = (c.event).checkout_session_id \
-         WHERE (c.event).dead_at IS NULL AND ((c.event).endpoint IS NOT NULL OR s.checkout_session_id IS NOT NULL) \
+         CROSS JOIN LATERAL (SELECT checkout_data.event_of(c.event, s, $1, true) AS event OFFSET 0) AS sent \
+         CROSS JOIN LATERAL ( \
+           SELECT CASE WHEN (c.event).endpoint IS NULL AND s.checkout_session_id IS NULL THEN 'its session is gone' \
+             WHEN NOT checkout_data.is_utf8(concat((sent.event).body, (sent.event).payment_id, (sent.event).last_error)) \
+               THEN 'its body is not valid UTF-8' END AS reason \
+           OFFSET 0) AS gone \
+         WHERE (c.event).dead_at IS NULL \
          ORDER BY (c.event).created_at, (c.event).checkout_session_id"
     );
-    Statement::composed(Access::Write, sql).composites(&arguments)
+    let (events, [places, reasons]) = Statement::composed(Access::Write, sql).composites_or_texts(&arguments)?;
+    if !places.is_empty() {
+        let arguments = [datum::timestamp(now).into(), places.into(), reasons.into()];
+        BURY.with(|statement| statement.count(&arguments))?;
+    }
+    Ok(events)
 }
+
+// What cannot be sent dies alone, with its reason.
+statement!(
+    BURY,
+    Write,
+    "UPDATE checkout_data.webhook_outbox o \
+     SET next_attempt_at = NULL, lease_token = NULL, dead_at = $1, last_error = x.reason \
+     FROM unnest($2::tid[], $3) AS x (place, reason) WHERE o.ctid = x.place"
+);
 
 statement!(
     ACK,

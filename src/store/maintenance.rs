@@ -84,7 +84,7 @@ fn written(statement: &Statement, batch: i32, now: DateTime<Utc>) -> Result<usiz
 
 statement!(
     NEXT_DUE,
-    Read,
+    Latest,
     "SELECT LEAST( \
          (SELECT min(s.deadline) FROM checkout_data.checkout_sessions s WHERE s.status = 'open'), \
          (SELECT min(s.expiring_notice_at) FROM checkout_data.checkout_sessions s \

@@ -14,6 +14,7 @@ pub mod organizations;
 pub mod payments;
 pub mod purge;
 pub mod redeliveries;
+mod row;
 pub mod sessions;
 pub mod settings;
 mod statement;

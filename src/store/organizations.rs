@@ -3,7 +3,7 @@
 use pgrx::datum::Interval;
 use uuid::Uuid;
 
-use super::statement::{Argument, statement, with_latest_snapshot};
+use super::statement::{Argument, statement};
 use crate::datum::{self, Organization};
 use crate::domain::policy::Policy;
 use crate::domain::reference::ReferencePolicy;
@@ -13,13 +13,13 @@ use crate::domain::{Error, Result};
 
 statement!(
     SETTINGS,
-    Read,
+    Latest,
     "SELECT o.default_lifetime, o.minimum_lifetime, o.maximum_lifetime, o.max_retry_attempts::integer, o.reference_policy, \
        o.sub_minor_amounts, o.payment_methods, o.base_url, o.expiring_notice, o.client_secret_key::bytea \
      FROM checkout_data.organizations o WHERE o.organization_id = $1"
 );
 
-/// The settings of an organization.
+/// The settings of an organization, as of now: a secret that was rotated must not be accepted by an old snapshot.
 pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
     let row = SETTINGS.with(|statement| {
         statement.row(&[datum::uuid(organization_id).into()], |row| {
@@ -66,11 +66,6 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
     }))
 }
 
-/// The settings as of now: a secret that was rotated must not be accepted by an old snapshot.
-pub fn latest_settings(organization_id: Uuid) -> Result<Option<Settings>> {
-    with_latest_snapshot(|| settings(organization_id))
-}
-
 /// The columns of an organization as they are written.
 fn columns(organization_id: Uuid, name: &str, settings: &Settings) -> [Argument<'static>; 12] {
     [
@@ -106,7 +101,7 @@ pub fn insert(organization_id: Uuid, name: &str, settings: &Settings) -> Result<
 statement!(
     LOCK,
     Write,
-    "SELECT o.name::text FROM checkout_data.organizations o WHERE o.organization_id = $1 FOR UPDATE"
+    "SELECT o.name::text FROM checkout_data.organizations o WHERE o.organization_id = $1 FOR NO KEY UPDATE"
 );
 
 /// The name of an organization that nobody else can change until the transaction ends.

@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 use pgrx::AnyNumeric;
 use pgrx::datum::TimestampWithTimeZone;
-use pgrx::spi::{SpiHeapTupleData, SpiResult};
 use uuid::Uuid;
 
 use super::fan_out::{fan_out, has_endpoints, notified};
+use super::row::Row;
 use super::statement::{Argument, statement};
-use crate::datum::{self, Jsonb, PublicSession, Session};
+use crate::datum::{self, Json, PublicSession, Session};
 use crate::domain::money::{self, Currency};
 use crate::domain::payment;
 use crate::domain::session::{NewSession, Request};
@@ -45,7 +45,7 @@ statement!(INSERT_UNLESS_TAKEN, Write, insert!(" ON CONFLICT DO NOTHING"));
 pub fn insert(
     tenant: Tenant,
     request: &Request,
-    metadata: Option<Jsonb>,
+    metadata: Option<Json>,
     session: &NewSession,
     caller: &Caller,
     client_secret: &str,
@@ -145,25 +145,32 @@ pub fn clone(tenant: Tenant, expired: Uuid, recovery: &Recovery, created_by: &st
     })
 }
 
-statement!(
-    GET,
-    Read,
-    "SELECT checkout_data.session_at(s, $4, $5, $6) FROM checkout_data.checkout_sessions s \
-     WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3"
-);
+const GET: &str = "SELECT checkout_data.session_at(s, $4, $5, $6) FROM checkout_data.checkout_sessions s \
+     WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3";
+statement!(GET_FOR_CALLER, Read, GET);
+statement!(GET_AGAIN, Write, GET);
 
-/// A session as it is at `now`.
-pub fn get(
+/// A session as it is at `now`, to the caller's snapshot.
+pub fn get(tenant: Tenant, id: Uuid, now: DateTime<Utc>, client_secret: &str) -> Result<Option<Session>> {
+    let [organization_id, environment, id] = key(tenant, id);
+    let arguments =
+        [organization_id, environment, id, datum::timestamp(now).into(), false.into(), client_secret.into()];
+    GET_FOR_CALLER.with(|statement| statement.composite(&arguments))
+}
+
+/// A session as it is at `now`, to whoever has written or waited for it: the caller's snapshot is from before.
+pub fn get_again(
     tenant: Tenant,
     id: Uuid,
     now: DateTime<Utc>,
     idempotent_replay: bool,
     client_secret: Option<&str>,
-) -> Result<Option<Session>> {
-    let [organization_id, environment, id] = key(tenant, id);
+) -> Result<Session> {
+    let [organization_id, environment, key] = key(tenant, id);
     let now = datum::timestamp(now).into();
-    let arguments = [organization_id, environment, id, now, idempotent_replay.into(), client_secret.into()];
-    GET.with(|statement| statement.composite(&arguments))
+    let arguments = [organization_id, environment, key, now, idempotent_replay.into(), client_secret.into()];
+    let session = GET_AGAIN.with(|statement| statement.composite(&arguments))?;
+    session.ok_or(Error::SessionNotFound { checkout_session_id: id })
 }
 
 statement!(
@@ -233,6 +240,28 @@ pub fn exists(tenant: Tenant, id: Uuid) -> Result<bool> {
 }
 
 statement!(
+    COUNT_PUBLISHABLE,
+    Write,
+    "SELECT count(*) FROM ( \
+       SELECT FROM checkout_data.checkout_sessions s \
+       WHERE s.organization_id = $1 AND s.environment = $2 AND s.created_by = $3 AND s.created_with = 'publishable' \
+         AND s.status = 'open' AND s.deadline > $4 LIMIT $5) AS open"
+);
+
+/// How many open sessions a publishable credential has; it is not counted further than `most`.
+pub fn count_publishable(caller: &Caller, most: i32, now: DateTime<Utc>) -> Result<i64> {
+    let arguments = [
+        datum::uuid(caller.tenant.organization_id).into(),
+        caller.tenant.environment.as_str().into(),
+        caller.name.as_str().into(),
+        datum::timestamp(now).into(),
+        most.into(),
+    ];
+    let count = COUNT_PUBLISHABLE.with(|statement| statement.row(&arguments, |row| row.get::<i64>(1)))?;
+    Ok(count.flatten().unwrap_or(0))
+}
+
+statement!(
     LOCK,
     Write,
     "SELECT s.status::text, s.amount::numeric, s.currency_code::text, s.attempts::integer, s.max_retry_attempts::integer, \
@@ -251,10 +280,10 @@ pub struct Locked {
 /// Locks a session, or PT404.
 pub fn lock(tenant: Tenant, id: Uuid) -> Result<Locked> {
     LOCK.with(|statement| statement.row(&key(tenant, id), read_locked))?
-        .unwrap_or(Err(Error::SessionNotFound { checkout_session_id: id }))
+        .ok_or(Error::SessionNotFound { checkout_session_id: id })
 }
 
-fn read_locked(row: &SpiHeapTupleData) -> SpiResult<Result<Locked>> {
+fn read_locked(row: &Row) -> Result<Locked> {
     let lease: Option<TimestampWithTimeZone> = row.get(7)?;
     let (Some(status), Some(amount), Some(currency_code), Some(attempts), Some(max_retry_attempts), Some(expires_at)) = (
         row.get::<String>(1)?,
@@ -264,24 +293,21 @@ fn read_locked(row: &SpiHeapTupleData) -> SpiResult<Result<Locked>> {
         row.get::<i32>(5)?,
         row.get::<TimestampWithTimeZone>(6)?,
     ) else {
-        return Ok(Err(Error::Internal("a session has a NULL where none can be".into())));
+        return Err(Error::Internal("a session has a NULL where none can be".into()));
     };
-    let payment_methods = row.get(8)?;
-    Ok((|| {
-        let currency: Currency = currency_code.parse()?;
-        Ok(Locked {
-            state: payment::Session {
-                status: status.parse()?,
-                amount: money::with_digits(datum::from_numeric("amount", &amount)?, currency),
-                currency_code,
-                attempts,
-                max_retry_attempts,
-                expires_at: datum::from_timestamp("expires_at", expires_at)?,
-                lease_expires_at: lease.map(|lease| datum::from_timestamp("lease_expires_at", lease)).transpose()?,
-            },
-            payment_methods,
-        })
-    })())
+    let currency: Currency = currency_code.parse()?;
+    Ok(Locked {
+        state: payment::Session {
+            status: status.parse()?,
+            amount: money::with_digits(datum::from_numeric("amount", &amount)?, currency),
+            currency_code,
+            attempts,
+            max_retry_attempts,
+            expires_at: datum::from_timestamp("expires_at", expires_at)?,
+            lease_expires_at: lease.map(|lease| datum::from_timestamp("lease_expires_at", lease)).transpose()?,
+        },
+        payment_methods: row.get(8)?,
+    })
 }
 
 statement!(

@@ -37,12 +37,10 @@ pub fn of(tenant: Tenant) -> domain::Result<Rc<Settings>> {
         unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(forget), pg_sys::Datum::from(0)) };
     }
     let forgotten = FORGOTTEN.get();
-    let settings = organizations::latest_settings(tenant.organization_id)?
+    let settings = organizations::settings(tenant.organization_id)?
         .ok_or(Error::NotAuthenticated { reason: "checkout_sessions.organization_id names no organization" })?;
     let settings = Rc::new(settings);
-    // SAFETY: reads a variable of this backend. The snapshot of a parallel query may not have seen the latest settings.
-    let latest = unsafe { !pg_sys::IsInParallelMode() };
-    if latest && FORGOTTEN.get() == forgotten {
+    if FORGOTTEN.get() == forgotten {
         KEPT.set(Some((tenant.organization_id, Rc::clone(&settings))));
     }
     Ok(settings)

@@ -1,30 +1,38 @@
 //! A statement whose plan is kept for the life of the backend.
 
 use std::borrow::Cow;
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::ffi::{CStr, CString, c_char};
+use std::rc::Rc;
 
 use pgrx::datum::DatumWithOid;
-use pgrx::pg_sys::{self, PgOid};
-use pgrx::spi::{OwnedPreparedStatement, Spi, SpiHeapTupleData, SpiResult, SpiTupleTable};
+use pgrx::pg_sys;
+use pgrx::spi::Spi;
 
+use super::row::Row;
 use crate::datum::Composite;
 use crate::domain::{Error, Result};
 
 pub type Argument<'a> = DatumWithOid<'a>;
 
-/// Whether a statement runs on its caller's snapshot, or on a new one and may write.
+/// Which snapshot a statement runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
+    /// The caller's. Changes nothing.
     Read,
+    /// One that sees all that is committed by now, also in a REPEATABLE READ transaction: for credentials and secrets, which
+    /// end when they are revoked and not when somebody's transaction does. Changes nothing.
+    Latest,
+    /// A new one of the transaction, which also sees what the transaction itself has written. May change rows.
     Write,
 }
 
 pub struct Statement {
     sql: Cow<'static, str>,
     access: Access,
-    // Never freed: to free a plan when the thread's locals are torn down would call into a server that is gone.
-    plan: OnceCell<&'static OwnedPreparedStatement>,
+    /// Not freed when it is dropped, for the thread's locals are torn down when the server is gone.
+    plan: Cell<pg_sys::SPIPlanPtr>,
 }
 
 /// Declares a statement; it is planned when it is first run.
@@ -38,21 +46,6 @@ macro_rules! statement {
 }
 pub(super) use statement;
 
-/// Runs `read` on a snapshot that has everything committed by now, even in a REPEATABLE READ transaction; within a parallel
-/// query, on the query's own, for the server allows no other there.
-pub(super) fn with_latest_snapshot<R>(read: impl FnOnce() -> R) -> R {
-    // SAFETY: reads a variable of this backend.
-    if unsafe { pg_sys::IsInParallelMode() } {
-        return read();
-    }
-    // SAFETY: within a transaction; should `read` raise an error, the abort pops it.
-    unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()) };
-    let result = read();
-    // SAFETY: the one that was pushed.
-    unsafe { pg_sys::PopActiveSnapshot() };
-    result
-}
-
 /// A bound for a `LIMIT` within that of a parameter: to the planner, a parameter is a tenth of all rows. Few different ones,
 /// for each is a plan of its own.
 pub(super) fn at_most(limit: i32) -> i32 {
@@ -61,46 +54,52 @@ pub(super) fn at_most(limit: i32) -> i32 {
 
 impl Statement {
     pub const fn new(access: Access, sql: &'static str) -> Self {
-        Self { sql: Cow::Borrowed(sql), access, plan: OnceCell::new() }
+        Self { sql: Cow::Borrowed(sql), access, plan: Cell::new(std::ptr::null_mut()) }
     }
 
-    /// A statement whose text was put together at run time, with what it has been planned for before. For texts of which
-    /// there are few.
-    pub fn composed(access: Access, sql: String) -> &'static Self {
+    /// A statement whose text was put together at run time, with what it has been planned for before, unless many others have
+    /// been run since.
+    pub fn composed(access: Access, sql: String) -> Rc<Self> {
         thread_local! {
-            static COMPOSED: RefCell<HashMap<String, &'static Statement>> = RefCell::default();
+            static COMPOSED: RefCell<HashMap<String, (Rc<Statement>, u64)>> = RefCell::default();
+            static CLOCK: Cell<u64> = const { Cell::new(0) };
         }
+        let now = CLOCK.get() + 1;
+        CLOCK.set(now);
         COMPOSED.with_borrow_mut(|known| {
-            *known.entry(sql).or_insert_with_key(|sql| {
-                Box::leak(Box::new(Self { sql: Cow::Owned(sql.clone()), access, plan: OnceCell::new() }))
-            })
+            if known.len() >= COMPOSED_AT_MOST && !known.contains_key(&sql) {
+                forget_oldest(known);
+            }
+            let make = |sql: &String| {
+                (Rc::new(Self { sql: Cow::Owned(sql.clone()), access, plan: Cell::new(std::ptr::null_mut()) }), now)
+            };
+            let (statement, used) = known.entry(sql).or_insert_with_key(make);
+            *used = now;
+            Rc::clone(statement)
         })
     }
 
     /// The first column of every row, which must be of the composite type that `C` stands for.
     pub fn composites<C: Composite>(&self, arguments: &[Argument]) -> Result<Vec<C>> {
-        self.run(arguments, |table| {
-            let mut rows = Vec::with_capacity(table.len());
-            if table.is_empty() {
-                return Ok(rows);
-            }
-            // SAFETY: the statement returned rows, so SPI_tuptable is theirs; a composite value that went through a sort
-            // may be packed, and is unpacked; SPI_datumTransfer copies it to the memory context of the caller, where it
-            // outlives SPI.
-            unsafe {
-                let result = &*pg_sys::SPI_tuptable;
-                for at in 0..table.len() {
-                    let mut is_null = false;
-                    let value = pg_sys::SPI_getbinval(*result.vals.add(at), result.tupdesc, 1, &mut is_null);
-                    if !is_null {
-                        let plain = pg_sys::pg_detoast_datum(value.cast_mut_ptr());
-                        let copy = pg_sys::SPI_datumTransfer(pg_sys::Datum::from(plain), false, -1);
-                        rows.push(C::from_composite(copy));
+        self.run(arguments, |rows| rows.filter_map(|row| row.composite(1)).collect())
+    }
+
+    /// Composite values in the first column; and where that is NULL, the texts in the two columns behind it.
+    pub fn composites_or_texts<C: Composite>(&self, arguments: &[Argument]) -> Result<(Vec<C>, [Vec<String>; 2])> {
+        self.run(arguments, |rows| {
+            let (mut values, mut texts) = (Vec::with_capacity(rows.len()), [Vec::new(), Vec::new()]);
+            for row in rows {
+                match row.composite(1) {
+                    Some(value) => values.push(value),
+                    None => {
+                        for (number, texts) in (2..).zip(&mut texts) {
+                            texts.push(row.get::<String>(number)?.unwrap_or_default());
+                        }
                     }
                 }
             }
-            Ok(rows)
-        })
+            Ok((values, texts))
+        })?
     }
 
     pub fn composite<C: Composite>(&self, arguments: &[Argument]) -> Result<Option<C>> {
@@ -109,39 +108,152 @@ impl Statement {
 
     /// The first column of every row, which must be text.
     pub fn texts(&self, arguments: &[Argument]) -> Result<Vec<String>> {
-        self.run(arguments, |table| table.filter_map(|row| row.get::<String>(1).transpose()).collect())
+        self.run(arguments, |rows| rows.filter_map(|row| row.get::<String>(1).transpose()).collect())?
     }
 
     /// The only row, read by `read`.
-    pub fn row<R>(
-        &self,
-        arguments: &[Argument],
-        read: impl FnOnce(&SpiHeapTupleData) -> SpiResult<R>,
-    ) -> Result<Option<R>> {
-        self.run(arguments, |mut table| table.next().map(|row| read(&row)).transpose())
+    pub fn row<R>(&self, arguments: &[Argument], read: impl FnOnce(&Row) -> Result<R>) -> Result<Option<R>> {
+        self.run(arguments, |mut rows| rows.next().map(|row| read(&row)).transpose())?
     }
 
     /// How many rows were changed, or returned.
     pub fn count(&self, arguments: &[Argument]) -> Result<usize> {
-        self.run(arguments, |table| Ok(table.len()))
+        self.run(arguments, |rows| rows.len())
     }
 
-    fn run<R>(&self, arguments: &[Argument], read: impl FnOnce(SpiTupleTable) -> SpiResult<R>) -> Result<R> {
-        Spi::connect(|client| {
-            let plan = match self.plan.get() {
-                Some(plan) => plan,
-                None => {
-                    let types: Vec<PgOid> = arguments.iter().map(|a| PgOid::from(a.oid())).collect();
-                    let plan = match self.access {
-                        Access::Read => client.prepare(self.sql.as_ref(), &types)?,
-                        Access::Write => client.prepare_mut(self.sql.as_ref(), &types)?,
-                    };
-                    self.plan.get_or_init(|| Box::leak(Box::new(plan.keep())))
-                }
+    fn run<R>(&self, arguments: &[Argument], read: impl FnOnce(Rows) -> R) -> Result<R> {
+        // SAFETY: within a transaction. Should the statement raise an error, the abort pops the snapshot.
+        let pushed = self.access == Access::Latest && unsafe { push_latest_snapshot() };
+        let result = Spi::connect(|_| {
+            let mut values = Vec::with_capacity(arguments.len());
+            let mut nulls: Vec<c_char> = Vec::with_capacity(arguments.len());
+            for argument in arguments {
+                let value = argument.datum();
+                nulls.push(if value.is_some() { b' ' } else { b'n' } as c_char);
+                values.push(value.map_or(pg_sys::Datum::null(), |value| value.sans_lifetime()));
+            }
+            let plan = self.plan(arguments)?;
+            // SAFETY: the plan has been kept, and was made for arguments of these types. What is not to write is told so: SPI
+            // would else take a new snapshot instead of the one that is asked for, and start a command, which a parallel
+            // query forbids.
+            let code = unsafe {
+                pg_sys::SPI_tuptable = std::ptr::null_mut();
+                let read_only = self.access != Access::Write;
+                pg_sys::SPI_execute_plan(plan, values.as_mut_ptr(), nulls.as_ptr(), read_only, 0)
             };
-            // `select` with a plan made by prepare_mut writes, without taking a transaction id before it is needed.
-            read(client.select(*plan, None, arguments)?)
-        })
-        .map_err(|error| Error::Internal(format!("statement failed: {error}")))
+            check(code)?;
+            // SAFETY: the statement has just run.
+            Ok(read(unsafe { Rows::of_statement() }))
+        });
+        if pushed {
+            // SAFETY: the one that was pushed.
+            unsafe { pg_sys::PopActiveSnapshot() };
+        }
+        result
+    }
+
+    fn plan(&self, arguments: &[Argument]) -> Result<pg_sys::SPIPlanPtr> {
+        if self.plan.get().is_null() {
+            let sql = CString::new(self.sql.as_bytes())
+                .map_err(|_| Error::Internal("the text of a statement has a NUL character".into()))?;
+            let mut types: Vec<pg_sys::Oid> = arguments.iter().map(Argument::oid).collect();
+            let count = i32::try_from(types.len()).unwrap_or(i32::MAX);
+            // SAFETY: connected to SPI; a NUL-terminated text, and as many types as it says.
+            unsafe {
+                let plan = pg_sys::SPI_prepare(sql.as_ptr(), count, types.as_mut_ptr());
+                if plan.is_null() {
+                    check(pg_sys::SPI_result)?;
+                }
+                check(pg_sys::SPI_keepplan(plan))?;
+                self.plan.set(plan);
+            }
+        }
+        Ok(self.plan.get())
     }
 }
+
+/// Each has a plan of some 50 kB.
+const COMPOSED_AT_MOST: usize = 100;
+
+fn forget_oldest(known: &mut HashMap<String, (Rc<Statement>, u64)>) {
+    // One that is being run is not to lose its plan.
+    let idle = known.iter().filter(|(_, (statement, _))| Rc::strong_count(statement) == 1);
+    let Some(oldest) = idle.min_by_key(|(_, (_, used))| *used).map(|(sql, _)| sql.clone()) else { return };
+    if let Some((statement, _)) = known.remove(&oldest)
+        && !statement.plan.get().is_null()
+    {
+        // SAFETY: a plan that was kept, and that nobody else knows.
+        unsafe { pg_sys::SPI_freeplan(statement.plan.get()) };
+    }
+}
+
+fn check(code: i32) -> Result<()> {
+    if code >= 0 {
+        return Ok(());
+    }
+    // SAFETY: returns a NUL-terminated text for any code.
+    let name = unsafe { CStr::from_ptr(pg_sys::SPI_result_code_string(code)) };
+    Err(Error::Internal(format!("statement failed: {}", name.to_string_lossy())))
+}
+
+/// Has the next statement see all that is committed by now.
+///
+/// # Safety
+/// Within a transaction; to be popped, or the transaction to be aborted.
+unsafe fn push_latest_snapshot() -> bool {
+    // SAFETY: the caller's. Within a parallel query the server gives no new snapshot of the transaction, for its workers have
+    // those of its beginning. It gives one for catalogs, of which each process takes its own; of no table in particular, it
+    // is as of now.
+    unsafe {
+        let snapshot = if pg_sys::IsInParallelMode() {
+            pg_sys::GetCatalogSnapshot(pg_sys::InvalidOid)
+        } else {
+            pg_sys::GetLatestSnapshot()
+        };
+        pg_sys::PushActiveSnapshot(snapshot);
+    }
+    true
+}
+
+/// The rows that a statement has returned, while SPI keeps them.
+struct Rows {
+    table: *mut pg_sys::SPITupleTable,
+    at: usize,
+    end: usize,
+}
+
+impl Rows {
+    /// # Safety
+    /// After a statement has run, and before SPI is left or runs another.
+    unsafe fn of_statement() -> Self {
+        // SAFETY: the caller's.
+        unsafe {
+            Self {
+                table: pg_sys::SPI_tuptable,
+                at: 0,
+                end: usize::try_from(pg_sys::SPI_processed).unwrap_or(usize::MAX),
+            }
+        }
+    }
+}
+
+impl Iterator for Rows {
+    type Item = Row;
+
+    fn next(&mut self) -> Option<Row> {
+        if self.table.is_null() || self.at >= self.end {
+            return None;
+        }
+        // SAFETY: the table has as many rows as the statement has processed.
+        let row = unsafe { Row::new(*(*self.table).vals.add(self.at), (*self.table).tupdesc) };
+        self.at += 1;
+        Some(row)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.end - self.at;
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Rows {}

@@ -111,7 +111,7 @@ CREATE ROLE access_dispatcher LOGIN;
 CREATE ROLE access_admin LOGIN;
 CREATE ROLE access_plain LOGIN;
 GRANT access_request TO access_gateway;
-SELECT access, checkout.grant_access(('access_' || access)::regrole, access)
+SELECT access, checkout.grant_access('access_' || access, access)
 FROM unnest('{request,gateway,secret,publishable,dispatcher,admin}'::text[]) AS access;
 CREATE TABLE testing.access_callers (n serial, caller text, session name, role name, organization text, api_key text,
     claims text);

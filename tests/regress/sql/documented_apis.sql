@@ -238,7 +238,7 @@ SELECT method, path, testing.http('lomi', method, path, :'ours') FROM (VALUES
     ('GET', '/checkout-sessions/1/2'), ('GET', '/Checkout-Sessions'), ('GET', '/checkout-sessions/'' OR true --'), ('GET', E'/checkout-sessions/\n"\\'),
     ('GET', '/checkout-sessions/00000000-0000-0000-0000-000000000000;'), ('GET', 'https://host/checkout-sessions'), ('😀', '/😀')
 ) AS odd (method, path);
-SELECT length(testing.http('lomi', 'GET', '/checkout-sessions/' || repeat('a', 100000), :'ours')) > 100000 AS answered;
+SELECT length(testing.http('lomi', 'GET', '/checkout-sessions/' || repeat('a', 60000), :'ours')) > 60000 AS answered;
 -- Headers: names in any case, the first of several values, and nothing but texts
 SELECT headers, testing.http('lomi', 'GET', '/checkout-sessions', headers, NULL, '{"limit": "1", "status": "expired"}') FROM (VALUES
     ('{"X-API-KEY": ["wrong", "other"]}'::jsonb), ('{"x-api-key": []}'), ('{"x-api-key": [[]]}'), ('{"x-api-key": 7}'), ('{"x-api-key": {}}'), ('{"x-api-key": null}'),

@@ -127,7 +127,7 @@ INSERT INTO testing.doors (opened) VALUES
     ('CREATE OR REPLACE FUNCTION checkout.claim_webhook_deliveries(batch_size integer DEFAULT 100, lease interval DEFAULT ''1 minute'', per_endpoint integer DEFAULT 10, in_flight uuid[] DEFAULT ''{}'', except_organizations uuid[] DEFAULT ''{}'') RETURNS SETOF checkout.webhook_delivery_request LANGUAGE sql AS ''SELECT NULL::checkout.webhook_delivery_request'''),
         ('ALTER FUNCTION checkout.create_webhook_endpoint SECURITY INVOKER'),
         ('CREATE OR REPLACE FUNCTION checkout_data.event_type_matches(event_types text[], event_type text) RETURNS boolean LANGUAGE sql AS ''SELECT true'''),
-        ('CREATE OR REPLACE FUNCTION checkout_data.webhook_headers(signature_scheme text, event_id text, body text, secret text, previous_secret text, at timestamptz) RETURNS text LANGUAGE sql AS ''SELECT secret'''),
+        ('CREATE OR REPLACE FUNCTION checkout_data.webhook_headers(signature_scheme text, event_id text, url text, body text, secret text, previous_secret text, at timestamptz) RETURNS text LANGUAGE sql AS ''SELECT secret'''),
     -- What is not ours
     ('CREATE FUNCTION checkout.list_everything() RETURNS SETOF checkout_data.checkout_sessions LANGUAGE sql AS ''TABLE checkout_data.checkout_sessions'''),
     ('CREATE FUNCTION checkout.list_everything() RETURNS SETOF checkout_data.checkout_sessions LANGUAGE sql SECURITY DEFINER AS ''TABLE checkout_data.checkout_sessions'''),
@@ -264,13 +264,25 @@ SELECT literal[1] AS finding, n FROM pg_proc p, regexp_split_to_table(substr(pro
     E'\n\n    SELECT ')), E'\n    UNION ALL\n') WITH ORDINALITY AS query (source, n),
     regexp_matches(substring(source FROM '^\s*SELECT (?:DISTINCT )?((?:CASE .*? END)|(?:''[^'']*'')),'), '''([^'']*)''', 'g') AS
         literal
-WHERE p.oid = 'checkout.security_report'::regproc;
+WHERE p.oid = 'checkout_data.security_findings'::regproc;
 SELECT count(DISTINCT n) AS queries_read, (SELECT array_length(regexp_split_to_array(prosrc, E'\n    UNION ALL\n'), 1)
-    FROM pg_proc WHERE oid = 'checkout.security_report'::regproc) AS queries FROM testing.findings;
+    FROM pg_proc WHERE oid = 'checkout_data.security_findings'::regproc) AS queries FROM testing.findings;
 SELECT f.finding, count(p.n) AS provoked FROM (SELECT DISTINCT finding FROM testing.findings) AS f LEFT JOIN
     testing.provoked p USING (finding) GROUP BY 1 ORDER BY 1;
 SELECT DISTINCT finding AS not_in_the_source FROM testing.provoked WHERE finding NOT IN (SELECT finding FROM
     testing.findings);
+
+-- Who takes the report's owner, or its owner's rights, away cannot take the report away.
+CREATE ROLE report_heir;
+REASSIGN OWNED BY checkout_sessions_worker TO report_heir;
+SELECT finding, object, role FROM checkout.security_report() WHERE finding = 'report incomplete' OR object = 'checkout.security_report()';
+REASSIGN OWNED BY report_heir TO checkout_sessions_worker;
+DROP ROLE report_heir;
+SELECT * FROM checkout.security_report();
+REVOKE EXECUTE ON FUNCTION checkout_data.security_findings FROM checkout_sessions_worker;
+SELECT finding, object, role FROM checkout.security_report();
+GRANT EXECUTE ON FUNCTION checkout_data.security_findings TO checkout_sessions_worker;
+SELECT * FROM checkout.security_report();
 
 \c regression postgres
 DROP DATABASE security_report;

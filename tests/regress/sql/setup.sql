@@ -77,7 +77,7 @@ LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('CREATE ROLE %I LOGIN', role);
     PERFORM testing.bind(role, organization_id, environment);
-    PERFORM checkout.grant_access(role::regrole, 'secret');
+    PERFORM checkout.grant_access(role, 'secret');
 END
 $$;
 COMMENT ON FUNCTION testing.login IS 'Makes a role that acts for an organization.';

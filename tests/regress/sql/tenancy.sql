@@ -8,7 +8,7 @@ SELECT testing.login('tenant_a', :'a');
 CREATE ROLE wanderer LOGIN;
 SELECT checkout.grant_access('wanderer', 'secret');
 CREATE ROLE "Weird ""role""; --" LOGIN;
-SELECT checkout.grant_access('"Weird ""role""; --"', 'secret');
+SELECT checkout.grant_access('Weird "role"; --', 'secret');
 SELECT has_function_privilege('Weird "role"; --', 'checkout.get_checkout_session(uuid)', 'EXECUTE') AS granted_to_a_weird_name;
 SET checkout_sessions.organization_id = :'b';
 SELECT checkout_session_id AS of_b FROM checkout.create_checkout_session(1, 'USD', customer_id => 'c') \gset
@@ -128,7 +128,7 @@ RESET ROLE;
 \c - postgres
 SELECT call, testing.outcome(format('SELECT checkout.%s', call)) FROM unnest(ARRAY[
     'grant_access(NULL, ''secret'')', 'grant_access(''wanderer'', NULL)', 'grant_access(''wanderer'', ''root'')', 'grant_access(''wanderer'', '''')',
-    'grant_access(''nobody'', ''secret'')', 'grant_access(''-'', ''secret'')', 'grant_access(0, ''secret'')',
+    'grant_access(''nobody'', ''secret'')', 'grant_access(''-'', ''secret'')', 'grant_access(''PUBLIC'', ''secret'')', 'grant_access(''Nobody'', ''secret'')',
     'revoke_access(NULL, ''secret'')', 'revoke_access(''wanderer'', NULL)', 'revoke_access(''wanderer'', ''root'')', 'revoke_access(''-'', ''secret'')',
     'revoke_access(''wanderer'', ''secret'')', 'revoke_access(''wanderer'', ''secret'')', 'revoke_access(''backend'', ''dispatcher'')']) AS call;
 \c - wanderer

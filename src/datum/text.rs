@@ -1,0 +1,240 @@
+//! Texts and arrays as they come from SQL: not copied, not even read.
+//!
+//! The server does not promise that a text is valid: what a client gives at its start, and what `current_setting()` returns
+//! then, nobody has checked. Rust, on the other hand, takes for granted that a `&str` is UTF-8, and memory for the asking. So
+//! functions take these types, and get at what is in them only by naming the argument, which checks both.
+
+use pgrx::callconv::{Arg, ArgAbi};
+use pgrx::nullable::Nullable;
+use pgrx::pgrx_sql_entity_graph::metadata::{
+    ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
+};
+use pgrx::{FromDatum, pg_sys, varlena_to_byte_slice};
+use uuid::Uuid;
+
+use crate::domain::{Error, Result};
+
+/// More than any text has that is stored.
+const TEXT_BYTES: usize = 64 * 1024;
+/// More than any array has that a function takes.
+const ARRAY_BYTES: usize = 1024 * 1024;
+const ARRAY_ELEMENTS: usize = 10_000;
+
+/// How many bytes a value has, uncompressed, without reading it.
+///
+/// # Safety
+/// A varlena.
+pub(super) unsafe fn size(datum: pg_sys::Datum) -> usize {
+    // SAFETY: the caller's.
+    unsafe { pg_sys::toast_raw_datum_size(datum) }
+}
+
+/// Refuses a value that is larger than it can be, before it is copied.
+///
+/// # Safety
+/// A varlena.
+pub(super) unsafe fn check_size(datum: pg_sys::Datum, argument: &'static str, most: usize) -> Result<()> {
+    // SAFETY: the caller's.
+    if unsafe { size(datum) } <= most + pg_sys::VARHDRSZ {
+        return Ok(());
+    }
+    let most = if most >= 1024 * 1024 { format!("{} MB", most >> 20) } else { format!("{} kB", most >> 10) };
+    Err(Error::invalid(argument, format!("must have at most {most}")))
+}
+
+/// The text, if it is valid.
+///
+/// # Safety
+/// A text, which outlives the result.
+pub unsafe fn utf8<'a>(datum: pg_sys::Datum) -> Option<&'a str> {
+    // SAFETY: the caller's.
+    let bytes = unsafe { varlena_to_byte_slice(pg_sys::pg_detoast_datum_packed(datum.cast_mut_ptr())) };
+    std::str::from_utf8(bytes).ok()
+}
+
+/// An argument of type text.
+#[derive(Clone, Copy)]
+pub struct Text(pg_sys::Datum);
+
+impl Text {
+    /// The text, if it is valid UTF-8 and of at most 64 kB.
+    pub fn read(&self, argument: &'static str) -> Result<&str> {
+        self.read_up_to(argument, TEXT_BYTES)
+    }
+
+    /// The text, if it is valid UTF-8 and of at most so many bytes.
+    pub fn read_up_to(&self, argument: &'static str, most: usize) -> Result<&str> {
+        // SAFETY: a text, which lives as long as the call of the function.
+        unsafe {
+            check_size(self.0, argument, most)?;
+            utf8(self.0).ok_or(Error::not_utf8(argument))
+        }
+    }
+
+    /// Its first characters, however long it is.
+    pub fn beginning(&self, argument: &'static str, characters: usize) -> Result<String> {
+        // A character has four bytes at the most.
+        let most = characters.saturating_mul(4);
+        // SAFETY: a text, which lives as long as the call of the function.
+        let bytes = unsafe {
+            let slice =
+                pg_sys::pg_detoast_datum_slice(self.0.cast_mut_ptr(), 0, i32::try_from(most).unwrap_or(i32::MAX));
+            varlena_to_byte_slice(slice)
+        };
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text,
+            // Cut within a character, which is not among the first.
+            Err(error) if error.error_len().is_none() && bytes.len() == most => {
+                std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default()
+            }
+            Err(_) => return Err(Error::not_utf8(argument)),
+        };
+        Ok(text.chars().take(characters).collect())
+    }
+}
+
+/// The text of an argument that may be left out.
+pub fn text<'a>(argument: &'static str, value: &'a Option<Text>) -> Result<Option<&'a str>> {
+    value.as_ref().map(|text| text.read(argument)).transpose()
+}
+
+/// The text of an argument that must be given.
+pub fn required_text<'a>(argument: &'static str, value: &'a Option<Text>) -> Result<&'a str> {
+    text(argument, value)?.ok_or(Error::NullArgument { argument })
+}
+
+/// An argument of type text[].
+#[derive(Clone, Copy)]
+pub struct Texts(pg_sys::Datum);
+
+impl Texts {
+    /// # Safety
+    /// A text[], which outlives the result.
+    pub unsafe fn new(datum: pg_sys::Datum) -> Self {
+        Self(datum)
+    }
+
+    /// The texts, if they are valid UTF-8 and not far more than any function takes.
+    pub fn read(&self, argument: &'static str) -> Result<Vec<Option<String>>> {
+        // SAFETY: an array, which lives as long as the call of the function.
+        unsafe { check_size(self.0, argument, ARRAY_BYTES)? };
+        self.elements(|fault| match fault {
+            Fault::Count => too_many(argument),
+            Fault::Encoding => Error::not_utf8(argument),
+        })
+    }
+
+    /// The texts, or what `refusal` makes of what is wrong with them.
+    pub fn elements(&self, refusal: impl Fn(Fault) -> Error) -> Result<Vec<Option<String>>> {
+        // SAFETY: a text[], which lives as long as the call of the function.
+        unsafe {
+            elements(self.0, pg_sys::TEXTOID, -1, pg_sys::TYPALIGN_INT, |datum| {
+                utf8(datum).map(str::to_owned).ok_or(Fault::Encoding)
+            })
+        }
+        .map_err(refusal)
+    }
+}
+
+/// An argument of type uuid[].
+#[derive(Clone, Copy)]
+pub struct Uuids(pg_sys::Datum);
+
+impl Uuids {
+    /// The ids, if there are not far more than any function takes, and none is NULL.
+    pub fn read(&self, argument: &'static str) -> Result<Vec<Uuid>> {
+        // SAFETY: a uuid[], which lives as long as the call of the function.
+        let ids = unsafe {
+            check_size(self.0, argument, ARRAY_BYTES)?;
+            elements(self.0, pg_sys::UUIDOID, 16, pg_sys::TYPALIGN_CHAR, |datum| {
+                Ok(Uuid::from_bytes(*datum.cast_mut_ptr::<[u8; 16]>()))
+            })
+        }
+        .map_err(|_| too_many(argument))?;
+        ids.into_iter().map(|id| id.ok_or_else(|| Error::invalid(argument, "must not have null elements"))).collect()
+    }
+}
+
+/// What may be wrong with an array.
+pub enum Fault {
+    Count,
+    Encoding,
+}
+
+fn too_many(argument: &'static str) -> Error {
+    Error::invalid(argument, format!("must have at most {ARRAY_ELEMENTS} elements"))
+}
+
+/// # Safety
+/// An array whose elements are of this type.
+unsafe fn elements<T>(
+    array: pg_sys::Datum,
+    oid: pg_sys::Oid,
+    length: i32,
+    align: u8,
+    read: impl Fn(pg_sys::Datum) -> std::result::Result<T, Fault>,
+) -> std::result::Result<Vec<Option<T>>, Fault> {
+    // SAFETY: the caller's. The dimensions follow the header of an array (utils/array.h).
+    unsafe {
+        let array = pg_sys::pg_detoast_datum(array.cast_mut_ptr()).cast::<pg_sys::ArrayType>();
+        let dimensions = array.cast::<u8>().add(size_of::<pg_sys::ArrayType>()).cast::<i32>();
+        let count = pg_sys::ArrayGetNItems((*array).ndim, dimensions);
+        if usize::try_from(count).unwrap_or(usize::MAX) > ARRAY_ELEMENTS {
+            return Err(Fault::Count);
+        }
+        let (mut values, mut nulls, mut count) = (std::ptr::null_mut(), std::ptr::null_mut(), 0);
+        let by_value = false;
+        pg_sys::deconstruct_array(
+            array,
+            oid,
+            length,
+            by_value,
+            align as std::ffi::c_char,
+            &mut values,
+            &mut nulls,
+            &mut count,
+        );
+        let at = |at: usize| if *nulls.add(at) { Ok(None) } else { read(*values.add(at)).map(Some) };
+        (0..usize::try_from(count).unwrap_or(0)).map(at).collect()
+    }
+}
+
+macro_rules! argument {
+    ($type:ident, $sql:literal) => {
+        impl FromDatum for $type {
+            unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Self> {
+                (!is_null).then_some(Self(datum))
+            }
+        }
+
+        // SAFETY: unboxed by FromDatum, which tells NULL apart.
+        unsafe impl<'fcx> ArgAbi<'fcx> for $type {
+            unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+                // SAFETY: the caller's: of this type, and not NULL.
+                match unsafe { arg.unbox_arg_using_from_datum() } {
+                    Some(value) => value,
+                    None => unreachable!("NULL is unboxed by unbox_nullable_arg"),
+                }
+            }
+
+            unsafe fn unbox_nullable_arg(arg: Arg<'_, 'fcx>) -> Nullable<Self> {
+                // SAFETY: the caller's: of this type.
+                unsafe { arg.unbox_arg_using_from_datum() }.into()
+            }
+        }
+
+        // SAFETY: it is this type in SQL, and nothing else.
+        unsafe impl SqlTranslatable for $type {
+            const TYPE_IDENT: &'static str = pgrx::pgrx_resolved_type!($type);
+            const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;
+            const ARGUMENT_SQL: std::result::Result<SqlMappingRef, ArgumentError> = Ok(SqlMappingRef::literal($sql));
+            const RETURN_SQL: std::result::Result<ReturnsRef, ReturnsError> =
+                Ok(ReturnsRef::One(SqlMappingRef::literal($sql)));
+        }
+    };
+}
+pub(super) use argument;
+
+argument!(Text, "text");
+argument!(Texts, "text[]");
+argument!(Uuids, "uuid[]");
