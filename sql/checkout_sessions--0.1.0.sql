@@ -534,6 +534,8 @@ CREATE UNIQUE INDEX checkout_sessions_reference_open_idx
 
 -- idempotency -----------------------------------------------------------------------------------------------------
 
+-- No foreign key to the session: a key is taken before its session is stored, so it would have to be deferred, and SET
+-- CONSTRAINTS ALL IMMEDIATE is the caller's to say. Both are written by one call of create_checkout_session.
 CREATE TABLE checkout_data.idempotency_keys (
     organization_id uuid NOT NULL,
     environment checkout_data.environment NOT NULL,
@@ -543,10 +545,7 @@ CREATE TABLE checkout_data.idempotency_keys (
     checkout_session_id uuid NOT NULL,
     created_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
-    CONSTRAINT idempotency_keys_pkey PRIMARY KEY (organization_id, environment, created_with, idempotency_key),
-    -- Deferred, because a key is taken before its session is stored.
-    CONSTRAINT idempotency_keys_session_fkey FOREIGN KEY (organization_id, environment, checkout_session_id)
-        REFERENCES checkout_data.checkout_sessions DEFERRABLE INITIALLY DEFERRED
+    CONSTRAINT idempotency_keys_pkey PRIMARY KEY (organization_id, environment, created_with, idempotency_key)
 );
 COMMENT ON TABLE checkout_data.idempotency_keys IS 'The idempotency keys of create_checkout_session, each committed with its session. Purged by the worker.';
 COMMENT ON COLUMN checkout_data.idempotency_keys.created_with IS 'Browsers and servers do not see each other''s keys: what a browser can guess must not be in a server''s way.';

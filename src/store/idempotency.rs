@@ -22,8 +22,6 @@ statement!(
        WHERE k.expires_at <= EXCLUDED.created_at \
      RETURNING true"
 );
-// A key is taken before its session is stored: whatever the caller has said of constraints, this one waits for the commit.
-statement!(DEFER, Write, "SET CONSTRAINTS checkout_data.idempotency_keys_session_fkey DEFERRED");
 statement!(
     READ,
     Write,
@@ -68,7 +66,6 @@ pub fn claim(caller: &Caller, key: &Key) -> Result<Option<Uuid>> {
         key.request_hash.as_slice().into(),
         caller.kind.as_str().into(),
     ];
-    DEFER.with(|statement| statement.count(&[]))?;
     // Twice, in case the worker purges the key in between.
     for _ in 0..2 {
         if CLAIM.with(|statement| statement.count(&arguments))? > 0 {

@@ -1,7 +1,4 @@
-//! The list of sessions.
-//!
-//! Every text is a plan that the backend keeps, so there are few: the text says which index a list goes through, and from where
-//! to where. All else about a list is in its arguments.
+//! The list of sessions: one statement for each combination of filters that is asked for.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
@@ -34,78 +31,95 @@ pub struct Filter<'a> {
 
 /// Sessions as the documented APIs read them, newest first.
 pub fn views(tenant: Tenant, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<SessionView>> {
-    let sql = compose("row_to_json(checkout_data.session_at(s, $3, false, NULL))::text", filter);
-    let texts = Statement::composed(Access::Write, sql).texts(&arguments(tenant, filter, now))?;
+    let shown = "row_to_json(checkout_data.session_at(s, $3, false, NULL))::text";
+    let (sql, arguments) = compose(shown, tenant, filter, now);
+    let texts = Statement::composed(Access::Write, sql).texts(&arguments)?;
     texts.iter().map(|text| sessions::read_view(text)).collect()
 }
 
 /// Sessions, newest first.
 pub fn list(tenant: Tenant, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<Session>> {
-    let sql = compose("checkout_data.session_at(s, $3, false, NULL)", filter);
-    let mut sessions = Statement::composed(Access::Read, sql).composites(&arguments(tenant, filter, now))?;
+    let (sql, arguments) = compose("checkout_data.session_at(s, $3, false, NULL)", tenant, filter, now);
+    let mut sessions = Statement::composed(Access::Read, sql).composites(&arguments)?;
     if filter.ending_before.is_some() {
         sessions.reverse();
     }
     Ok(sessions)
 }
 
-/// The conditions by which a list finds its sessions: those of the first that is given decide which index it goes through,
-/// those of the others are looked at in each row.
-fn conditions(filter: &Filter) -> String {
-    let texts = [
-        (filter.reference, "s.reference = $4"),
-        (filter.customer_id, "s.customer_id = $5"),
-        (filter.customer_email, "s.customer_email = $6"),
+fn compose<'a>(shown: &str, tenant: Tenant, filter: &Filter<'a>, now: DateTime<Utc>) -> (String, Vec<Argument<'a>>) {
+    let mut arguments: Vec<Argument<'a>> = vec![
+        datum::uuid(tenant.organization_id).into(),
+        tenant.environment.as_str().into(),
+        datum::timestamp(now).into(),
+        filter.page_size.into(),
     ];
-    let mut found = filter.payment_id.is_some();
     let mut conditions = String::new();
-    if found {
-        conditions.push_str(
-            " AND s.checkout_session_id = (SELECT p.checkout_session_id FROM checkout_data.payments p \
-             WHERE p.organization_id = $1 AND p.environment = $2 AND p.payment_id = $7)",
+    let mut add = |condition: &str, argument: Argument<'a>| {
+        arguments.push(argument);
+        conditions.push_str(" AND ");
+        conditions.push_str(&condition.replace('?', &format!("${}", arguments.len())));
+    };
+    if let Some(value) = filter.customer_id {
+        add("s.customer_id = ?", value.into());
+    }
+    if let Some(value) = filter.customer_email {
+        add("s.customer_email = ?", value.into());
+    }
+    if let Some(value) = filter.reference {
+        add("s.reference = ?", value.into());
+    }
+    if let Some(value) = filter.payment_id {
+        add(
+            "s.checkout_session_id = (SELECT p.checkout_session_id FROM checkout_data.payments p \
+             WHERE p.organization_id = $1 AND p.environment = $2 AND p.payment_id = ?)",
+            value.into(),
         );
     }
-    for (number, (value, condition)) in (4..).zip(texts) {
-        if value.is_some() && !found {
-            found = true;
-            conditions.push_str(&format!(" AND {condition}"));
-        } else {
-            conditions.push_str(&format!(" AND (${number} IS NULL OR {condition})"));
-        }
+    let (from, before) = keys(filter);
+    if let Some(id) = from {
+        add("s.checkout_session_id >= ?", datum::uuid(id).into());
+    }
+    if let Some(id) = before {
+        add("s.checkout_session_id < ?", datum::uuid(id).into());
+    }
+    if let Some(at) = filter.created_after {
+        add("s.created_at >= ?", datum::timestamp(at).into());
+    }
+    if let Some(at) = filter.created_before {
+        add("s.created_at < ?", datum::timestamp(at).into());
     }
     match filter.status {
-        // In the words of the partial index.
-        [Status::Open] if !found => conditions.push_str(" AND s.status = 'open' AND s.deadline > $3"),
         [] => {}
-        _ => conditions.push_str(" AND checkout_data.effective_status(s.status, s.deadline, $3) = ANY ($8)"),
-    }
-    conditions
-}
-
-fn compose(shown: &str, filter: &Filter) -> String {
-    let mut conditions = conditions(filter);
-    let (from, before) = keys(filter);
-    let given = [
-        (from.is_some(), " AND s.checkout_session_id >= $9"),
-        (before.is_some(), " AND s.checkout_session_id < $10"),
-        (filter.created_after.is_some(), " AND s.created_at >= $11"),
-        (filter.created_before.is_some(), " AND s.created_at < $12"),
-    ];
-    for (_, condition) in given.into_iter().filter(|(given, _)| *given) {
-        conditions.push_str(condition);
+        // Also in the words of the partial index.
+        [Status::Open] => conditions.push_str(" AND s.status = 'open' AND s.deadline > $3"),
+        some => add(
+            "checkout_data.effective_status(s.status, s.deadline, $3) = ANY (?)",
+            some.iter().map(|status| status.as_str()).collect::<Vec<_>>().into(),
+        ),
     }
     let direction = if filter.ending_before.is_some() { "ASC" } else { "DESC" };
     let sessions = format!(
         "SELECT {shown} AS session FROM checkout_data.checkout_sessions s \
          WHERE s.organization_id = $1 AND s.environment = $2{conditions} ORDER BY s.checkout_session_id {direction}"
     );
-    if filter.page_offset > 0 {
-        return format!("{sessions} LIMIT $13 OFFSET $14");
-    }
-    // To the planner a parameter of LIMIT is a tenth of all rows, so it is given a bound; and every page size as a bound of its
+    let offset = match filter.page_offset {
+        0 => String::new(),
+        rows => {
+            arguments.push(i64::from(rows).into());
+            format!(" OFFSET ${}", arguments.len())
+        }
+    };
+    // To the planner a parameter of LIMIT is a tenth of all rows, so it is given a bound; and any page size as a bound of its
     // own would be a plan kept for each.
-    let bound = if filter.page_size <= 21 { 21 } else { 101 };
-    format!("SELECT page.session FROM ({sessions} LIMIT {bound}) AS page LIMIT $13")
+    let sql = match filter.page_size {
+        size @ (20 | 21 | 100 | 101) => format!("{sessions} LIMIT {size}{offset}"),
+        size => {
+            let bound = if size < 20 { 20 } else { 101 };
+            format!("SELECT page.session FROM ({sessions} LIMIT {bound}{offset}) AS page LIMIT $4")
+        }
+    };
+    (sql, arguments)
 }
 
 /// The range of ids that a period and a cursor leave: the id holds the milliseconds of created_at. From the first one on, and
@@ -117,24 +131,4 @@ fn keys(filter: &Filter) -> (Option<Uuid>, Option<Uuid>) {
     let end = filter.created_before.and_then(|at| at.checked_add_signed(TimeDelta::milliseconds(1)));
     let ends = [end.and_then(least_session_id), filter.starting_after];
     (from, ends.into_iter().flatten().min())
-}
-
-fn arguments<'a>(tenant: Tenant, filter: &Filter<'a>, now: DateTime<Utc>) -> Vec<Argument<'a>> {
-    let (from, before) = keys(filter);
-    vec![
-        datum::uuid(tenant.organization_id).into(),
-        tenant.environment.as_str().into(),
-        datum::timestamp(now).into(),
-        filter.reference.into(),
-        filter.customer_id.into(),
-        filter.customer_email.into(),
-        filter.payment_id.into(),
-        filter.status.iter().map(|status| status.as_str()).collect::<Vec<_>>().into(),
-        from.map(datum::uuid).into(),
-        before.map(datum::uuid).into(),
-        filter.created_after.map(datum::timestamp).into(),
-        filter.created_before.map(datum::timestamp).into(),
-        filter.page_size.into(),
-        i64::from(filter.page_offset).into(),
-    ]
 }
