@@ -1,0 +1,136 @@
+"""Every function of schema checkout, with a call of it that is right, by somebody who may make it.
+
+The suites that try something with all functions go through `World.calls`. A function that is missing there fails them.
+"""
+
+from typing import NamedTuple
+
+SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+
+
+class Call(NamedTuple):
+    function: str
+    who: str
+    arguments: dict
+
+    def sql(self, **others):
+        """The call; `others` are arguments as SQL."""
+        given = {name: f"%({name})s" for name in self.arguments} | others
+        return f"checkout.{self.function}({', '.join(f'{name} => {value}' for name, value in given.items())})"
+
+
+class World:
+    """An organization in which every function has something to work on."""
+
+    def __init__(self, db):
+        self.db = db
+        for role in ("all_relay", "all_admin", "all_web", "nobody_else"):
+            if not db.sql("SELECT 1 FROM pg_roles WHERE rolname = %s", role):
+                db.sql(f"CREATE ROLE {role} LOGIN")
+        db.sql(
+            """SELECT checkout.grant_access('all_relay', 'dispatcher'), checkout.grant_access('all_admin', 'admin'),
+                   checkout.grant_access('all_web', 'request')"""
+        )
+        self.users = {"shop": db.shop, "relay": "all_relay", "admin": "all_admin", "web": "all_web", "superuser": "postgres"}
+        self.key, self.other_key = db.create_api_key(), db.create_api_key()
+        self.open = db.create()
+        self.secret = db.call("get_checkout_session", checkout_session_id=self.open)[0]["client_secret"]
+        # Before there is an endpoint, events are for consumers.
+        self.event = self.ended()
+        self.lease = self.value("SELECT lease_token FROM checkout.claim_webhook_events() LIMIT 1")
+        self.endpoint = db.call("create_webhook_endpoint", url="https://shop.example/hooks")[0]["webhook_endpoint_id"]
+        self.sent = self.ended()
+        self.sent_lease = self.value("SELECT lease_token FROM checkout.claim_webhook_deliveries() LIMIT 1")
+        self.expired, self.paid = db.create(), db.create()
+        db.call("expire_checkout_session", checkout_session_id=self.expired)
+        db.call("record_payment", checkout_session_id=self.paid, payment_id="paid", outcome="succeeded")
+
+    def value(self, query, *parameters):
+        return self.db.value(query, *parameters)
+
+    def ended(self):
+        """The event of a session that is expired."""
+        session = self.db.create()
+        self.db.call("expire_checkout_session", checkout_session_id=session)
+        return self.value(
+            """SELECT checkout_data.event_id(organization_id, environment, checkout_session_id, sequence)
+               FROM checkout_data.webhook_outbox WHERE checkout_session_id = %s""",
+            session,
+        )
+
+    def missing(self):
+        """What is in the database and not here, or the other way round."""
+        functions = self.db.sql("SELECT proname FROM pg_proc WHERE pronamespace = 'checkout'::regnamespace")
+        return {row["proname"] for row in functions} ^ {call.function for call in self.calls()}
+
+    def argument_types(self):
+        """Of each function its arguments and their types."""
+        rows = self.db.sql(
+            """SELECT p.proname, a.name, format_type(a.type, NULL) AS type FROM pg_proc p,
+                   unnest(p.proargnames, COALESCE(p.proallargtypes, p.proargtypes::oid[]), p.proargmodes) AS a (name, type, mode)
+               WHERE p.pronamespace = 'checkout'::regnamespace AND COALESCE(a.mode, 'i') = 'i'"""
+        )
+        types = {}
+        for row in rows:
+            types.setdefault(row["proname"], {})[row["name"]] = row["type"]
+        return types
+
+    def calls(self):
+        webhook = {"webhook_id": "msg_1", "webhook_timestamp": "2026-01-01", "body": "{}", "secret": SECRET}
+        sent = {"event_id": self.sent, "webhook_endpoint_id": self.endpoint, "lease_token": self.sent_lease}
+        organization, endpoint = {"organization_id": self.db.organization_id}, {"webhook_endpoint_id": self.endpoint}
+        session = {"checkout_session_id": self.open}
+        event = {"event_id": self.event, "lease_token": self.lease}
+        request = {"api": "lomi", "method": "GET", "path": f"/checkout-sessions/{self.open}"}
+        return [
+            Call("ack_webhook_events", "relay", {"event_ids": [self.event], "lease_token": self.lease}),
+            Call("authenticate", "web", {"api_key": self.other_key}),
+            Call("begin_payment", "shop", session | {"payment_id": "p1"}),
+            Call("claim_webhook_deliveries", "relay", {}),
+            Call("claim_webhook_events", "relay", {}),
+            Call("create_api_key", "admin", organization | {"kind": "secret", "environment": "live"}),
+            Call("create_checkout_session", "shop", {"amount": 1, "currency_code": "USD", "customer_id": "c"}),
+            Call("create_organization", "admin", {"name": "Another"}),
+            Call("create_webhook_endpoint", "shop", {"url": "https://shop.example/more"}),
+            Call("current_environment", "shop", {}),
+            Call("current_organization_id", "shop", {}),
+            Call("delete_webhook_endpoint", "shop", endpoint | {"discard_undelivered": True}),
+            Call("expire_checkout_session", "shop", session),
+            Call("expire_due_checkout_sessions", "admin", {}),
+            Call("get_checkout_session", "shop", session),
+            Call("grant_access", "superuser", {"role": "nobody_else", "access": "secret"}),
+            Call("handle_request", "shop", request),
+            Call("list_api_keys", "admin", organization),
+            Call("list_checkout_sessions", "shop", {}),
+            Call("list_dead_webhook_deliveries", "relay", {}),
+            Call("list_organizations", "admin", {}),
+            Call("list_payments", "shop", {"checkout_session_id": self.paid}),
+            Call("list_webhook_attempts", "shop", {"event_id": self.sent}),
+            Call("list_webhook_deliveries", "shop", endpoint),
+            Call("list_webhook_endpoints", "shop", {}),
+            Call("list_webhook_events", "shop", {}),
+            Call("nack_webhook_event", "relay", event),
+            Call("next_webhook_attempt_at", "relay", {}),
+            Call("outbox_status", "admin", {}),
+            Call("pre_request", "web", {}),
+            Call("public_checkout_session", "web", session | {"client_secret": self.secret}),
+            Call("record_payment", "shop", session | {"payment_id": "p1", "outcome": "failed"}),
+            Call("record_webhook_attempt", "relay", sent | {"status_code": 500}),
+            Call("recover_checkout_session", "shop", {"checkout_session_id": self.expired}),
+            Call("redeliver_webhook_events", "relay", {"event_ids": [self.event]}),
+            Call("redirect_url", "shop", {"url": "https://shop.example/"} | session),
+            Call("release_webhook_delivery", "relay", sent),
+            Call("render_webhook_event", "relay", {"event_id": self.event, "api": "lomi"}),
+            Call("revoke_access", "superuser", {"role": "nobody_else", "access": "secret"}),
+            Call("revoke_api_key", "admin", {"api_key_id": self.other_key[:20]}),
+            Call("roll_api_key", "admin", {"api_key_id": self.other_key[:20]}),
+            Call("roll_webhook_secret", "shop", endpoint),
+            Call("rotate_client_secrets", "admin", organization),
+            Call("security_report", "admin", {}),
+            Call("session_funnel", "shop", {}),
+            Call("sign_webhook", "shop", webhook),
+            Call("update_organization", "admin", organization),
+            Call("update_webhook_endpoint", "shop", endpoint),
+            Call("verify_webhook", "shop", {"headers": "{}", "body": "{}", "secret": SECRET}),
+            Call("worker_status", "admin", {}),
+        ]

@@ -1,0 +1,197 @@
+"""Postgres does not check what a client gives at its start, nor how much it gives: no function may trust either."""
+
+import os
+import re
+from contextlib import closing, contextmanager
+
+import psycopg2
+import pytest
+from all_functions import World
+
+# What a setting is that nobody has checked: the beginning of a character, one cut in the middle, one that none is.
+BAD = {"cut": b"\xf0", "cut, and more": b"\xf0abc", "overlong": b"\xc0\x80", "surrogate": b"\xed\xa0\x80", "alone": b"a\xffb"}
+SETTING = "current_setting('my.x')"
+# As which SQL the setting becomes an argument of a type.
+AS_TYPE = {
+    "text": [SETTING],
+    "text[]": [f"ARRAY[{SETTING}]", f"ARRAY['a', NULL, {SETTING}]"],
+    "jsonb": [f"jsonb_build_object('a', {SETTING})", f"jsonb_build_object({SETTING}, 1)", f"jsonb_build_array({SETTING})"],
+}
+# These are SQL, and compare their arguments or give them back.
+IN_SQL = {"redirect_url", "session_funnel", "grant_access", "revoke_access"}
+# The refusal of a body is an answer, with the status 400.
+ANSWERED = ("handle_request", "body")
+
+
+@contextmanager
+def connected(db, user, value=b"x", **options):
+    """A connection with a setting of its own, as a client may have it."""
+    os.environb[b"PGOPTIONS"] = b"-c my.x=" + value
+    try:
+        connection = psycopg2.connect(host=str(db.server.dir), port=54321, dbname=db.name, user=user, **options)
+    finally:
+        del os.environb[b"PGOPTIONS"]
+    with closing(connection):
+        yield connection
+
+
+def outcome(connection, sql, parameters=None):
+    """The SQLSTATE of a statement, in a transaction that is rolled back."""
+    with connection.cursor() as cursor:
+        try:
+            cursor.execute(f"SELECT count(*) FROM {sql}", parameters)
+            return "00000"
+        except psycopg2.Error as error:
+            return error.pgcode
+        finally:
+            connection.rollback()
+
+
+@pytest.fixture
+def world(db):
+    world = World(db)
+    assert not world.missing()
+    return world
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_bytes_that_are_no_text_are_refused_in_every_argument(world, bad):
+    types, tried, wrong = world.argument_types(), 0, []
+    for who, user in world.users.items():
+        with connected(world.db, user, BAD[bad]) as connection:
+            for call in [call for call in world.calls() if call.who == who]:
+                for argument, of_type in types.get(call.function, {}).items():
+                    for value in AS_TYPE.get(of_type, []):
+                        tried += 1
+                        code = outcome(connection, call.sql(**{argument: value}), call.arguments)
+                        as_it_must = "00000" if (call.function, argument) == ANSWERED else "22021"
+                        fits = call.function in IN_SQL and not code.startswith("XX") or code == as_it_must
+                        wrong += [] if fits else [(call.function, argument, value, code)]
+    assert tried > 100
+    assert not wrong
+
+
+def test_a_body_of_bytes_that_are_no_text_is_answered(world):
+    with connected(world.db, world.db.shop, b"\xf0") as connection, connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT status, body::text FROM checkout.handle_request('lomi', 'POST', '/checkout-sessions',
+                body => jsonb_build_object('title', {SETTING}))"""
+        )
+        status, body = cursor.fetchone()
+    assert (status, "is not valid UTF-8" in body) == (400, True)
+
+
+# A setting that a client can give, what it gives besides, and who reads it.
+SETTINGS = [
+    ("web", "request.headers", "", "pre_request"),
+    ("web", "request.jwt.claims", "", "pre_request"),
+    ("web", "response.headers", """set_config('request.headers', '{"x-trace-id": "t"}', true)""", "pre_request"),
+    ("superuser", "checkout_sessions.organization_id", "", "current_organization_id"),
+    ("superuser", "checkout_sessions.base_url", "", "create_checkout_session"),
+    ("superuser", "checkout_sessions.webhook_allowed_ranges", "", "create_webhook_endpoint"),
+    (
+        "superuser",
+        "checkout_sessions.jwt_organization_claim",
+        """set_config('request.jwt.claims', '{"a": 1}', true)""",
+        "pre_request",
+    ),
+]
+
+
+@pytest.mark.parametrize("who, setting, besides, function", SETTINGS, ids=[name for _, name, *_ in SETTINGS])
+def test_bytes_that_are_no_text_are_refused_in_every_setting(world, who, setting, besides, function):
+    with connected(world.db, world.users[who], b"\xf0") as connection, connection.cursor() as cursor:
+        if who == "superuser":
+            tenant = (world.db.organization_id,)
+            cursor.execute("SELECT checkout.authenticate(%s)", (world.key,))
+            connection.commit()
+            cursor.execute("SELECT set_config('checkout_sessions.organization_id', %s, false)", tenant)
+            connection.commit()
+            cursor.execute("SELECT checkout.grant_access('postgres', 'secret')")
+        if besides:
+            cursor.execute(f"SELECT {besides}")
+        cursor.execute(f"SELECT set_config('{setting}', {SETTING}, true)")
+        assert outcome(connection, world_call(world, function)) == "22021"
+
+
+def world_call(world, function):
+    (call,) = [call for call in world.calls() if call.function == function]
+    return re.sub(r"%\((\w+)\)s", lambda name: f"'{call.arguments[name[1]]}'", call.sql())
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII", "EUC_JP"])
+def test_clients_of_another_encoding_are_understood_or_refused(world, encoding):
+    with connected(world.db, world.db.shop) as connection:
+        connection.set_client_encoding(encoding if encoding != "EUC_JP" else "EUCJP")
+        with connection.cursor() as cursor:
+            call = b"SELECT (checkout.create_checkout_session(1, 'USD', title => '%s', customer_id => 'c')).title"
+            for title in (b"caf\xe9", b"\xf0", b"\xa4\xa2"):
+                try:
+                    cursor.execute(call.replace(b"%s", title))
+                    cursor.fetchall()
+                except psycopg2.Error as error:
+                    assert error.pgcode in ("22021", "22P05"), (encoding, title)
+                except UnicodeDecodeError:
+                    pass
+                connection.rollback()
+    stored = world.db.sql("SELECT title FROM checkout_data.checkout_sessions WHERE title IS NOT NULL")
+    assert all(row["title"].isprintable() for row in stored)
+
+
+def poison(db, table, column, where):
+    with connected(db, "postgres", b"\xf0abc") as connection, connection.cursor() as cursor:
+        cursor.execute(f"UPDATE checkout_data.{table} SET {column} = {SETTING} WHERE {where}")
+        assert cursor.rowcount == 1
+        connection.commit()
+
+
+def expired(db, bad=False):
+    """A session that has expired; a bad one has a title that cannot be sent."""
+    session = db.create()
+    db.call("expire_checkout_session", checkout_session_id=session)
+    if bad:
+        poison(db, "checkout_sessions", "title", f"checkout_session_id = '{session}'")
+    return session
+
+
+DEAD = "SELECT checkout_session_id, last_error FROM checkout.list_dead_webhook_deliveries()"
+
+
+def test_a_delivery_that_cannot_be_rendered_dies_alone_with_its_reason(world):
+    db, relay = world.db, world.users["relay"]
+    bad, good = expired(db, bad=True), expired(db)
+    claimed = db.sql("SELECT * FROM checkout.claim_webhook_deliveries()", user=relay)
+    assert {str(session): any(str(session) in row["body"] for row in claimed) for session in (bad, good)} == {
+        str(bad): False,
+        str(good): True,
+    }
+    assert db.sql(DEAD, user=relay) == [{"checkout_session_id": bad, "last_error": "its body or its URL is not valid"}]
+    # In the words of an API, too.
+    db.call("update_webhook_endpoint", webhook_endpoint_id=world.endpoint, body_format="lomi")
+    in_format = expired(db, bad=True)
+    assert not db.sql("SELECT * FROM checkout.claim_webhook_deliveries()", user=relay)
+    reasons = {row["checkout_session_id"]: row["last_error"] for row in db.sql(DEAD, user=relay)}
+    assert reasons[in_format] == "its body cannot be written as lomi"
+
+
+def test_an_event_that_cannot_be_rendered_dies_alone_for_consumers(db):
+    if not db.sql("SELECT 1 FROM pg_roles WHERE rolname = 'reader'"):
+        db.sql("CREATE ROLE reader LOGIN")
+    db.sql("SELECT checkout.grant_access('reader', 'dispatcher')")
+    bad, good = expired(db, bad=True), expired(db)
+    claimed = db.sql("SELECT checkout_session_id FROM checkout.claim_webhook_events()", user="reader")
+    assert [row["checkout_session_id"] for row in claimed] == [good]
+    assert db.sql(DEAD, user="reader") == [{"checkout_session_id": bad, "last_error": "its body is not valid UTF-8"}]
+
+
+def test_stored_bytes_that_are_no_text_are_an_error_to_whom_they_belong(world):
+    poison(world.db, "organizations", "base_url", f"organization_id = '{world.db.organization_id}'")
+    with connected(world.db, world.db.shop) as connection:
+        assert outcome(connection, world_call(world, "create_checkout_session")) == "22021"
+        assert outcome(connection, world_call(world, "get_checkout_session")) == "22021"
+    poison(world.db, "api_keys", "name", f"api_key_id = '{world.key[:20]}'")
+    with connected(world.db, "all_web") as connection:
+        assert outcome(connection, f"checkout.authenticate('{world.key}')") == "22021"
+        assert outcome(connection, f"checkout.authenticate('{world.other_key}')") == "00000"
+    world.db.sql("UPDATE checkout_data.organizations SET base_url = NULL")
+    world.db.sql("UPDATE checkout_data.api_keys SET name = NULL")
