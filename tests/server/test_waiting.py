@@ -1,0 +1,63 @@
+"""Who waits for whom: every function, while another has been called in a transaction that stays open."""
+
+import psycopg2
+import pytest
+from all_functions import World
+
+# Each group works on one thing of one organization, and who is second waits for the first. Nobody else waits for anybody.
+ONE_SESSION = {"begin_payment", "expire_checkout_session", "record_payment"}
+ONE_EVENT = {"ack_webhook_events", "nack_webhook_event", "redeliver_webhook_events"}
+ONE_DELIVERY = {"record_webhook_attempt", "release_webhook_delivery"}
+ONE_ENDPOINT = {"delete_webhook_endpoint", "roll_webhook_secret", "update_webhook_endpoint"}
+ONE_KEY = {"revoke_api_key", "roll_api_key"}
+ONE_ORGANIZATION = {"rotate_client_secrets", "update_organization"}
+ONE_ROLE = {"grant_access", "revoke_access"}
+ALONE = [{"create_webhook_endpoint"}, {"recover_checkout_session"}]
+WAITS = {
+    held: group
+    for group in [ONE_SESSION, ONE_EVENT, ONE_DELIVERY, ONE_ENDPOINT, ONE_KEY, ONE_ORGANIZATION, ONE_ROLE, *ALONE]
+    for held in group
+}
+# A failed attempt is noted at its endpoint.
+WAITS["record_webhook_attempt"] = ONE_DELIVERY | ONE_ENDPOINT
+
+
+@pytest.fixture
+def world(db):
+    world = World(db)
+    assert not world.missing()
+    return world
+
+
+def waits(world):
+    calls, found = world.calls(), {}
+    connections = {}
+    try:
+        for side in ("holds", "waits"):
+            for who, user in world.users.items():
+                connection = connections[side, who] = world.db.connect(user)
+                connection.autocommit = False
+                with connection.cursor() as cursor:
+                    cursor.execute("SET lock_timeout = '50ms'")
+                connection.commit()
+        for held in calls:
+            holder = connections["holds", held.who]
+            with holder.cursor() as cursor:
+                cursor.execute(f"SELECT * FROM {held.sql()}", held.arguments)
+            for call in calls:
+                waiter = connections["waits", call.who]
+                with waiter.cursor() as cursor:
+                    try:
+                        cursor.execute(f"SELECT * FROM {call.sql()}", call.arguments)
+                    except psycopg2.errors.LockNotAvailable:
+                        found.setdefault(held.function, set()).add(call.function)
+                waiter.rollback()
+            holder.rollback()
+    finally:
+        for connection in connections.values():
+            connection.close()
+    return found
+
+
+def test_nobody_waits_but_for_who_works_on_the_same_thing(world):
+    assert waits(world) == WAITS
