@@ -25,6 +25,8 @@ mod response;
 mod run;
 mod sender;
 #[cfg(test)]
+mod sender_http2_tests;
+#[cfg(test)]
 mod sender_tests;
 mod server;
 

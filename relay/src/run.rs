@@ -58,7 +58,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
         per_endpoint: options.per_endpoint,
         more_roots,
     };
-    let sender = Sender::new(&sender, guard.clone()).map_err(|error| usage("--ca-file", &error))?;
+    let sender = Sender::new(&sender, guard.clone()).map_err(Failure::Usage)?;
 
     let metrics = Arc::new(Metrics::new());
     let health = Arc::new(Health::new(options.poll_interval, options.timeout));

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Certificate, Client, Request, Response, redirect};
 use tokio::time::{Instant, timeout_at};
+use tracing::warn;
 use url::{Host, Url};
 
 use crate::attempt::{Attempt, Failure, Outcome};
@@ -22,6 +23,8 @@ const USER_AGENT: &str = concat!("checkout-sessions-relay/", env!("CARGO_PKG_VER
 /// Less than the five seconds after which Node.js closes an idle connection: a request that meets the close is a failed
 /// attempt, although nothing is wrong with the receiver.
 const IDLE: Duration = Duration::from_secs(4);
+/// HTTP/2, while a response is awaited.
+const PING_AFTER: Duration = Duration::from_secs(5);
 
 pub struct Settings {
     pub timeout: Duration,
@@ -40,15 +43,8 @@ pub struct Sender {
 
 impl Sender {
     pub fn new(settings: &Settings, guard: Guard) -> Result<Self, String> {
-        let roots = match &settings.more_roots {
-            None => Vec::new(),
-            Some(pem) => Certificate::from_pem_bundle(pem).map_err(|_| "it is not PEM".to_owned())?,
-        };
-        if settings.more_roots.is_some() && roots.is_empty() {
-            return Err("it has no certificate".into());
-        }
         let client = Client::builder()
-            .tls_certs_merge(roots)
+            .tls_certs_merge(roots(settings.more_roots.as_deref(), system_roots())?)
             .dns_resolver(Arc::new(guard.clone()))
             .connect_timeout(settings.connect_timeout)
             // A redirect would lead around the check of addresses, and send what is signed for one URL to another.
@@ -59,11 +55,14 @@ impl Sender {
             .user_agent(USER_AGENT)
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(usize::try_from(settings.per_endpoint).unwrap_or(usize::MAX))
-            // A connection that no longer answers would fail every request that shares it.
-            .http2_keep_alive_interval(Duration::from_secs(5))
-            .http2_keep_alive_timeout(Duration::from_secs(5))
+            // A connection that no longer answers would fail every request that shares it; one that is only busy may take
+            // as long as an attempt.
+            .http2_keep_alive_interval(PING_AFTER)
+            .http2_keep_alive_timeout(settings.timeout)
+            // The client would send again by itself what the receiver may have had, and nobody would know.
+            .retry(reqwest::retry::never())
             .build()
-            .map_err(|error| format!("the HTTP client: {error:?}"))?;
+            .map_err(|error| format!("the HTTP client cannot be made: {error:?}"))?;
         Ok(Self { client, guard, timeout: settings.timeout, connect_timeout: settings.connect_timeout })
     }
 
@@ -131,6 +130,34 @@ impl Sender {
             response_body: snippet(&body),
             retry_after,
         }
+    }
+}
+
+/// How many certificates of authorities the system has.
+fn system_roots() -> usize {
+    let found = rustls_native_certs::load_native_certs();
+    found.errors.iter().for_each(|error| warn!("the system's root certificates: {error}"));
+    found.certs.len()
+}
+
+/// The certificates of --ca-file; refuses to go on where nobody would be trusted, since no receiver is at fault then.
+fn roots(pem: Option<&[u8]>, of_system: usize) -> Result<Vec<Certificate>, String> {
+    let roots = match pem {
+        None => Vec::new(),
+        Some(pem) => Certificate::from_pem_bundle(pem).map_err(|_| "--ca-file: it is not PEM".to_owned())?,
+    };
+    if pem.is_some() && roots.is_empty() {
+        return Err("--ca-file: it has no certificate".into());
+    }
+    match (of_system, roots.len()) {
+        (0, 0) => Err("this machine has no root certificates, so that no receiver could be trusted: install them \
+            (the package ca-certificates), or give --ca-file"
+            .into()),
+        (0, _) => {
+            warn!("this machine has no root certificates: only those of --ca-file are trusted");
+            Ok(roots)
+        }
+        _ => Ok(roots),
     }
 }
 
