@@ -17,9 +17,11 @@ use crate::database::{Delivery, Session};
 use crate::fault::Fault;
 use crate::guard::Guard;
 use crate::in_flight::{InFlight, Slot};
+use crate::local::has_network;
 use crate::metrics::Metrics;
 use crate::recorder::Finished;
 use crate::sender::Sender;
+use crate::trouble::Trouble;
 
 /// One claim's worth: the first are on their way before the last are claimed.
 const BATCH: usize = 100;
@@ -66,6 +68,7 @@ pub struct Deliveries {
     pub sender: Arc<Sender>,
     pub finished: mpsc::UnboundedSender<Finished>,
     pub metrics: Arc<Metrics>,
+    pub trouble: Arc<Trouble>,
     pub tasks: TaskTracker,
     /// When to give up what is still being sent.
     pub abort: CancellationToken,
@@ -95,8 +98,19 @@ impl Dispatcher {
     async fn turn(&mut self, refreshed: &mut Option<Instant>) -> Result<bool, Fault> {
         let wake = self.wake.clone();
         let mut woken = pin!(wake.notified());
+        let slots = match self.deliveries.trouble.rest() {
+            None => self.settings.concurrency,
+            Some(_) if self.settings.once => {
+                return Err(Fault::Trouble(self.deliveries.trouble.what().unwrap_or_default()));
+            }
+            // One after the other, until one shows that it is over.
+            Some(rest) => {
+                self.pause(rest).await;
+                1
+            }
+        };
         let open = self.in_flight.count();
-        let free = self.settings.concurrency.saturating_sub(open);
+        let free = slots.saturating_sub(open);
         if free == 0 {
             tokio::select! {
                 () = woken => {}
@@ -119,6 +133,10 @@ impl Dispatcher {
         claimed.into_iter().for_each(|delivery| self.start(delivery, sent + self.settings.lease));
         if count == asked {
             return Ok(true);
+        }
+        if count + open == 0 && has_network() {
+            // There is nothing that it keeps from being sent.
+            self.deliveries.trouble.over();
         }
         if self.settings.once && count == 0 && open == 0 {
             return Ok(false);
@@ -186,8 +204,14 @@ impl Deliveries {
         if let Some(attempt) = &attempt {
             self.metrics.attempted(attempt.outcome, attempt.duration);
             log(&delivery, attempt);
+            match attempt.outcome {
+                Outcome::Offline => self.trouble.met(attempt.error.as_deref().unwrap_or_default()),
+                // Those were not even tried.
+                Outcome::Local | Outcome::Refused | Outcome::Invalid => {}
+                _ => self.trouble.over(),
+            }
         }
-        let attempt = attempt.filter(|attempt| attempt.outcome != Outcome::Local);
+        let attempt = attempt.filter(|attempt| attempt.outcome.counts());
         if attempt.is_none() {
             // It is given back and may be claimed at once, and what has run out does not come back at once.
             tokio::select! {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustls::CertificateError;
 
-use crate::attempt::{Failure, Outcome};
+use crate::attempt::{Doubt, Failure, Outcome};
 use crate::guard::{LookupFault, Refusal};
 use crate::local::is_local;
 
@@ -28,14 +28,16 @@ pub fn of(error: &reqwest::Error, connect_timeout: Duration) -> Failure {
         return match fault {
             LookupFault::Local => Failure::new(Outcome::Local, LOCAL),
             LookupFault::NoWay => unreachable_host(),
-            LookupFault::NoSuchHost | LookupFault::Failed => Failure::new(Outcome::Dns, fault.to_string()),
+            LookupFault::NoSuchHost => Failure::new(Outcome::Dns, fault.to_string()),
+            LookupFault::Failed => Failure::new(Outcome::Dns, fault.to_string()).in_doubt(Doubt::LookUp),
         };
     }
     if let Some(error) = find::<rustls::Error>(error) {
         return Failure::new(Outcome::Tls, format!("TLS: {}", of_tls(error)));
     }
     if error.is_timeout() && error.is_connect() {
-        return Failure::new(Outcome::Connect, format!("no connection within {} s", connect_timeout.as_secs_f64()));
+        let text = format!("no connection within {} s", connect_timeout.as_secs_f64());
+        return Failure::new(Outcome::Connect, text).in_doubt(Doubt::NoAnswer);
     }
     // To the kernel's probes of a connection, or to HTTP/2's.
     if error.is_timeout() {
@@ -64,7 +66,7 @@ pub fn of_refusal(refusal: Refusal) -> Failure {
 }
 
 pub fn unreachable_host() -> Failure {
-    Failure::new(Outcome::Connect, "host unreachable")
+    Failure::new(Outcome::Connect, "host unreachable").in_doubt(Doubt::NoWay)
 }
 
 fn of_io(kind: io::ErrorKind, connecting: bool) -> Failure {

@@ -7,6 +7,9 @@ pub enum Fault {
     Database(#[from] sqlx::Error),
     #[error("the database did not answer in time")]
     Silence,
+    /// Not the database's, but the reason to end a single pass.
+    #[error("nothing can be sent: {0}")]
+    Trouble(String),
 }
 
 /// What to do about it.

@@ -1,9 +1,14 @@
-//! Whether the database answers.
+//! Whether the database answers, and anything can be sent.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::trouble::Trouble;
+
+const SILENT: &str = "the database does not answer";
 
 /// Which of the relay's connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,13 +24,14 @@ pub struct Health {
     /// Milliseconds after the start; 0: never.
     answered: AtomicU64,
     failing: [AtomicBool; 2],
+    trouble: Arc<Trouble>,
 }
 
 impl Health {
     /// An idle relay asks once a poll interval; a busy one waits for its deliveries, which take no longer than `timeout`.
-    pub fn new(poll_interval: Duration, timeout: Duration) -> Self {
+    pub fn new(poll_interval: Duration, timeout: Duration, trouble: Arc<Trouble>) -> Self {
         let patience = 2 * poll_interval.max(timeout).max(Duration::from_secs(30));
-        Self { started: Instant::now(), patience, answered: AtomicU64::new(0), failing: Default::default() }
+        Self { started: Instant::now(), patience, answered: AtomicU64::new(0), failing: Default::default(), trouble }
     }
 
     /// To any statement: that alone does not say that those which matter work.
@@ -44,10 +50,14 @@ impl Health {
         self.failing[role as usize].store(true, Ordering::Relaxed);
     }
 
-    pub fn is_good(&self) -> bool {
+    /// What is wrong.
+    pub fn complaint(&self) -> Option<String> {
         let answered = self.answered.load(Ordering::Relaxed);
         let recently = self.started.elapsed().saturating_sub(Duration::from_millis(answered)) <= self.patience;
-        answered > 0 && recently && !self.failing.iter().any(|failing| failing.load(Ordering::Relaxed))
+        if answered == 0 || !recently || self.failing.iter().any(|failing| failing.load(Ordering::Relaxed)) {
+            return Some(SILENT.into());
+        }
+        self.trouble.what()
     }
 }
 
@@ -56,22 +66,28 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn health_is_what_the_database_last_said() {
-        let health = Health::new(Duration::from_secs(60), Duration::from_secs(15));
-        assert!(!health.is_good(), "nothing has been heard of it");
+    async fn health_is_what_the_database_last_said_and_whether_anything_can_be_sent() {
+        let trouble = Arc::new(Trouble::new(Arc::default()));
+        let health = Health::new(Duration::from_secs(60), Duration::from_secs(15), trouble.clone());
+        let is_good = || health.complaint().is_none();
+        assert!(!is_good(), "nothing has been heard of it");
         health.works(Role::Claims);
-        assert!(health.is_good());
+        assert!(is_good());
         health.failed(Role::Records);
         health.works(Role::Claims);
-        assert!(!health.is_good(), "one of two connections fails");
+        assert!(!is_good(), "one of two connections fails");
         health.works(Role::Records);
-        assert!(health.is_good());
+        assert!(is_good());
         health.failed(Role::Claims);
         health.answered();
-        assert!(!health.is_good(), "what it answered was no claim");
+        assert!(!is_good(), "what it answered was no claim");
         health.works(Role::Claims);
-        assert!(health.is_good());
+        assert!(is_good());
+        trouble.met("no network");
+        assert_eq!(health.complaint().as_deref(), Some("no network"));
+        trouble.over();
+        assert!(is_good());
         tokio::time::advance(Duration::from_secs(121)).await;
-        assert!(!health.is_good(), "it has been silent for too long");
+        assert!(!is_good(), "it has been silent for too long");
     }
 }

@@ -17,6 +17,7 @@ mod listener;
 mod local;
 mod logs;
 mod metrics;
+mod network;
 mod options;
 mod recorder;
 #[cfg(test)]
@@ -29,6 +30,7 @@ mod sender_http2_tests;
 #[cfg(test)]
 mod sender_tests;
 mod server;
+mod trouble;
 
 pub use local::raise_file_limit;
 pub use logs::start as start_logs;

@@ -26,6 +26,7 @@ use crate::options::Options;
 use crate::recorder::Recorder;
 use crate::sender::{self, Sender};
 use crate::server;
+use crate::trouble::Trouble;
 
 /// For the last attempts to be recorded, after a stop: at least so long, and at least until those still being sent are given
 /// up, since then what somebody else has locked is given up, too.
@@ -38,9 +39,20 @@ pub enum Failure {
     #[error("{0}")]
     Usage(String),
     #[error("the database is not there: {0}")]
-    Database(#[from] Fault),
+    Database(Fault),
+    #[error("{0}")]
+    Trouble(Fault),
     #[error("attempts can no longer be recorded: a fault of the relay, which the log tells of")]
     Recorder,
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Trouble(_) => Self::Trouble(fault),
+            fault => Self::Database(fault),
+        }
+    }
 }
 
 /// Runs until a signal comes, or everything is done that one pass finds.
@@ -61,7 +73,8 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     let sender = Sender::new(&sender, guard.clone()).map_err(Failure::Usage)?;
 
     let metrics = Arc::new(Metrics::new());
-    let health = Arc::new(Health::new(options.poll_interval, options.timeout));
+    let trouble = Arc::new(Trouble::new(metrics.clone()));
+    let health = Arc::new(Health::new(options.poll_interval, options.timeout, trouble.clone()));
     if let Some(address) = options.listen {
         let listener = TcpListener::bind(address).await.map_err(|error| usage("--listen", &error))?;
         tokio::spawn(server::serve(listener, metrics.clone(), health.clone()));
@@ -97,6 +110,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
             sender: Arc::new(sender),
             finished,
             metrics: metrics.clone(),
+            trouble,
             tasks: tasks.clone(),
             abort: abort.clone(),
         },

@@ -12,11 +12,12 @@ use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 use url::{Host, Url};
 
-use crate::attempt::{Attempt, Failure, Outcome};
+use crate::attempt::{Attempt, Doubt, Failure, Outcome};
 use crate::database::Delivery;
 use crate::failure;
 use crate::guard::Guard;
 use crate::local::has_way_to;
+use crate::network::Network;
 use crate::response::{MAXIMUM_BODY, retry_after, snippet};
 
 const USER_AGENT: &str = concat!("checkout-sessions-relay/", env!("CARGO_PKG_VERSION"));
@@ -37,6 +38,7 @@ pub struct Settings {
 pub struct Sender {
     client: Client,
     guard: Guard,
+    network: Network,
     timeout: Duration,
     connect_timeout: Duration,
 }
@@ -63,17 +65,25 @@ impl Sender {
             .retry(reqwest::retry::never())
             .build()
             .map_err(|error| format!("the HTTP client cannot be made: {error:?}"))?;
-        Ok(Self { client, guard, timeout: settings.timeout, connect_timeout: settings.connect_timeout })
+        let Settings { timeout, connect_timeout, .. } = *settings;
+        Ok(Self { client, guard, network: Network::default(), timeout, connect_timeout })
     }
 
     pub async fn send(&self, delivery: &Delivery) -> Attempt {
         let started = Instant::now();
-        let mut attempt = match self.request(delivery) {
+        let result = match self.request(delivery) {
             Ok(request) => self.exchange(request, started + self.timeout).await,
-            Err(failure) => failure.into(),
+            Err(failure) => Err(failure),
         };
-        attempt.duration = started.elapsed();
-        attempt
+        let duration = started.elapsed();
+        let attempt = match result {
+            Ok(attempt) => {
+                self.network.reached(&delivery.url);
+                attempt
+            }
+            Err(failure) => self.network.judge(failure, &delivery.url, self.connect_timeout).await.into(),
+        };
+        Attempt { duration, ..attempt }
     }
 
     fn request(&self, delivery: &Delivery) -> Result<Request, Failure> {
@@ -94,11 +104,15 @@ impl Sender {
         self.client.post(url).headers(headers).body(body).build().map_err(|_| invalid("the request"))
     }
 
-    async fn exchange(&self, request: Request, deadline: Instant) -> Attempt {
+    async fn exchange(&self, request: Request, deadline: Instant) -> Result<Attempt, Failure> {
         match timeout_at(deadline, self.client.execute(request)).await {
-            Ok(Ok(response)) => self.read(response, deadline).await,
-            Ok(Err(error)) => failure::of(&error, self.connect_timeout).into(),
-            Err(_) => Failure::timeout(self.timeout).into(),
+            Ok(Ok(response)) => Ok(self.read(response, deadline).await),
+            Ok(Err(error)) => Err(failure::of(&error, self.connect_timeout)),
+            Err(_) => {
+                let connected = self.connect_timeout < self.timeout;
+                let doubt = if connected { Doubt::Interrupted } else { Doubt::NoAnswer };
+                Err(Failure::timeout(self.timeout).in_doubt(doubt))
+            }
         }
     }
 
