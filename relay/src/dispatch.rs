@@ -83,10 +83,11 @@ impl Dispatcher {
             match self.turn(&mut refreshed).await {
                 Ok(true) => back_off = BackOff::new(),
                 Ok(false) => break,
-                Err(fault) if self.settings.once => return Err(fault),
+                // A pooler stays one.
+                Err(fault) if self.settings.once || matches!(fault, Fault::Pooled) => return Err(fault),
                 Err(fault) => {
                     let pause = back_off.next();
-                    error!(pause_ms = pause.as_millis() as u64, "the database is not there: {fault}");
+                    error!(pause_ms = pause.as_millis() as u64, "nothing is claimed: {fault}");
                     self.pause(pause).await;
                 }
             }

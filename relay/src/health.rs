@@ -1,14 +1,13 @@
 //! Whether the database answers, and anything can be sent.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::fault::Fault;
 use crate::trouble::Trouble;
-
-const SILENT: &str = "the database does not answer";
 
 /// Which of the relay's connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +22,8 @@ pub struct Health {
     patience: Duration,
     /// Milliseconds after the start; 0: never.
     answered: AtomicU64,
-    failing: [AtomicBool; 2],
+    /// Of each connection what is wrong with it.
+    failing: [Mutex<Option<&'static str>>; 2],
     trouble: Arc<Trouble>,
 }
 
@@ -43,21 +43,24 @@ impl Health {
     /// Claims that are got, or attempts that are recorded.
     pub fn works(&self, role: Role) {
         self.answered();
-        self.failing[role as usize].store(false, Ordering::Relaxed);
+        self.set(role, None);
     }
 
-    pub fn failed(&self, role: Role) {
-        self.failing[role as usize].store(true, Ordering::Relaxed);
+    pub fn failed(&self, role: Role, fault: &Fault) {
+        self.set(role, Some(fault.complaint()));
+    }
+
+    fn set(&self, role: Role, complaint: Option<&'static str>) {
+        *self.failing[role as usize].lock().unwrap_or_else(PoisonError::into_inner) = complaint;
     }
 
     /// What is wrong.
     pub fn complaint(&self) -> Option<String> {
         let answered = self.answered.load(Ordering::Relaxed);
         let recently = self.started.elapsed().saturating_sub(Duration::from_millis(answered)) <= self.patience;
-        if answered == 0 || !recently || self.failing.iter().any(|failing| failing.load(Ordering::Relaxed)) {
-            return Some(SILENT.into());
-        }
-        self.trouble.what()
+        let failing = self.failing.iter().find_map(|failing| *failing.lock().unwrap_or_else(PoisonError::into_inner));
+        let silent = (answered == 0 || !recently).then_some(Fault::Silence.complaint());
+        failing.or(silent).map(str::to_owned).or_else(|| self.trouble.what())
     }
 }
 
@@ -73,12 +76,13 @@ mod tests {
         assert!(!is_good(), "nothing has been heard of it");
         health.works(Role::Claims);
         assert!(is_good());
-        health.failed(Role::Records);
+        health.failed(Role::Records, &Fault::Silence);
         health.works(Role::Claims);
         assert!(!is_good(), "one of two connections fails");
         health.works(Role::Records);
         assert!(is_good());
-        health.failed(Role::Claims);
+        health.failed(Role::Claims, &Fault::ReadOnly);
+        assert_eq!(health.complaint().as_deref(), Some("the database takes no writes"));
         health.answered();
         assert!(!is_good(), "what it answered was no claim");
         health.works(Role::Claims);

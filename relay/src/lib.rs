@@ -4,6 +4,7 @@
 
 mod attempt;
 mod back_off;
+mod connection;
 mod database;
 mod database_url;
 mod dispatch;

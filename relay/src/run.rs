@@ -41,7 +41,7 @@ pub enum Failure {
     #[error("the database is not there: {0}")]
     Database(Fault),
     #[error("{0}")]
-    Trouble(Fault),
+    Other(Fault),
     #[error("attempts can no longer be recorded: a fault of the relay, which the log tells of")]
     Recorder,
 }
@@ -49,7 +49,8 @@ pub enum Failure {
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Trouble(_) => Self::Trouble(fault),
+            Fault::Pooled => Self::Usage(fault.to_string()),
+            Fault::Trouble(_) | Fault::ReadOnly => Self::Other(fault),
             fault => Self::Database(fault),
         }
     }
