@@ -35,10 +35,9 @@ const RELEASE: &str =
     "SELECT count(*) FILTER (WHERE checkout.release_webhook_delivery(a.event_id, a.endpoint, a.token))
     FROM unnest($1::text[], $2::uuid[], $3::uuid[]) AS a (event_id, endpoint, token)";
 
-/// By the server's clock, whatever the relay's is; from a while ago on, since what has become due after a claim has looked
-/// would else be seen by neither.
+/// By the server's clock, whatever the relay's is.
 const NEXT: &str = "SELECT (extract(epoch FROM at) - extract(epoch FROM clock_timestamp()))::float8
-    FROM checkout.next_webhook_attempt_at(clock_timestamp() - make_interval(secs => $1)) AS at";
+    FROM checkout.next_webhook_attempt_at(coalesce(clock_timestamp() - make_interval(secs => $1), '-infinity')) AS at";
 
 const RANGES: &str = "SELECT coalesce(current_setting('checkout_sessions.webhook_allowed_ranges', true), '')";
 
@@ -125,10 +124,10 @@ impl Session {
         Ok(())
     }
 
-    /// In how many seconds there is something to do that was not due `since` ago; fewer than none if it is time; `None`:
+    /// In how many seconds there is something to do (that was not due `since` ago); fewer than none if it is time; `None`:
     /// nothing is scheduled.
-    pub async fn next_due(&mut self, since: Duration) -> Result<Option<f64>, Fault> {
-        let query = sqlx::query_scalar(NEXT).bind(since.as_secs_f64());
+    pub async fn next_due(&mut self, since: Option<Duration>) -> Result<Option<f64>, Fault> {
+        let query = sqlx::query_scalar(NEXT).bind(since.map(|since| since.as_secs_f64()));
         let mut connection = self.take().await?;
         let next = timeout(STATEMENT_TIMEOUT, query.fetch_one(&mut connection.inner)).await;
         self.settle(connection, next)
@@ -136,7 +135,7 @@ impl Session {
 
     /// The setting. A session knows it once it has called a function of the extension.
     pub async fn allowed_ranges(&mut self) -> Result<String, Fault> {
-        self.next_due(Duration::ZERO).await?;
+        self.next_due(Some(Duration::ZERO)).await?;
         let mut connection = self.take().await?;
         let ranges = timeout(STATEMENT_TIMEOUT, sqlx::query_scalar(RANGES).fetch_one(&mut connection.inner)).await;
         self.settle(connection, ranges)

@@ -146,13 +146,24 @@ impl Dispatcher {
         if woken.as_mut().enable() {
             return Ok(true);
         }
-        let due = self.session.next_due(sent.elapsed() + OVERLAP).await?;
-        let nap = nap(due, self.settings.poll_interval.min(REFRESH));
-        tokio::select! {
-            () = woken => {}
-            () = self.pause(nap) => {}
+        // From a while ago on: what has become due after the claim has looked would else be seen by neither.
+        let mut due = self.session.next_due(Some(sent.elapsed() + OVERLAP)).await?;
+        loop {
+            let nap = nap(due, self.settings.poll_interval.min(REFRESH));
+            tokio::select! {
+                () = woken.as_mut() => return Ok(true),
+                () = self.pause(nap) => {}
+            }
+            let over = self.stop.is_cancelled() || refreshed.is_none_or(|at| at.elapsed() >= REFRESH);
+            if over || is_within(due, nap) {
+                return Ok(true);
+            }
+            // To look is cheaper than to claim. All of it: what is committed late was due before.
+            due = self.session.next_due(None).await?;
+            if is_within(due, Duration::ZERO) {
+                return Ok(true);
+            }
         }
-        Ok(true)
     }
 
     /// Learns of the allowed ranges. A list with a mistake in it allows nothing.
@@ -252,6 +263,10 @@ fn log(delivery: &Delivery, attempt: &Attempt) {
         Outcome::Local => log!(error),
         _ => log!(warn),
     }
+}
+
+fn is_within(due: Option<f64>, nap: Duration) -> bool {
+    due.is_some_and(|seconds| seconds <= nap.as_secs_f64())
 }
 
 /// How long there is nothing to do, if nothing happens.
