@@ -83,8 +83,7 @@ impl Dispatcher {
             match self.turn(&mut refreshed).await {
                 Ok(true) => back_off = BackOff::new(),
                 Ok(false) => break,
-                // A pooler stays one.
-                Err(fault) if self.settings.once || matches!(fault, Fault::Pooled) => return Err(fault),
+                Err(fault) if self.settings.once => return Err(fault),
                 Err(fault) => {
                     let pause = back_off.next();
                     error!(pause_ms = pause.as_millis() as u64, "nothing is claimed: {fault}");

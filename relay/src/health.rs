@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::fault::Fault;
@@ -25,13 +26,21 @@ pub struct Health {
     /// Of each connection what is wrong with it.
     failing: [Mutex<Option<&'static str>>; 2],
     trouble: Arc<Trouble>,
+    pooled: Notify,
 }
 
 impl Health {
     /// An idle relay asks once a poll interval; a busy one waits for its deliveries, which take no longer than `timeout`.
     pub fn new(poll_interval: Duration, timeout: Duration, trouble: Arc<Trouble>) -> Self {
         let patience = 2 * poll_interval.max(timeout).max(Duration::from_secs(30));
-        Self { started: Instant::now(), patience, answered: AtomicU64::new(0), failing: Default::default(), trouble }
+        Self {
+            started: Instant::now(),
+            patience,
+            answered: AtomicU64::new(0),
+            failing: Default::default(),
+            trouble,
+            pooled: Notify::new(),
+        }
     }
 
     /// To any statement: that alone does not say that those which matter work.
@@ -48,6 +57,14 @@ impl Health {
 
     pub fn failed(&self, role: Role, fault: &Fault) {
         self.set(role, Some(fault.complaint()));
+        if matches!(fault, Fault::Pooled) {
+            self.pooled.notify_one();
+        }
+    }
+
+    /// Returns when a connection has led through a pooler: it will again.
+    pub async fn pooled(&self) {
+        self.pooled.notified().await;
     }
 
     fn set(&self, role: Role, complaint: Option<&'static str>) {

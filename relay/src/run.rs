@@ -118,7 +118,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
         stop: stop.clone(),
     };
     info!(version = env!("CARGO_PKG_VERSION"), "started");
-    let result = while_recorded(dispatcher.run(), &mut recorder).await;
+    let result = while_recorded(dispatcher.run(), &mut recorder, health.pooled()).await;
 
     // No claims any more. What is open ends, or is aborted when its time is over; then it is recorded, or given back.
     stop.cancel();
@@ -142,14 +142,17 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     if matches!(recorded, Some(Err(_))) { Err(Failure::Recorder) } else { result }
 }
 
-/// Without a recorder every delivery would be sent, and sent again. It outlives the dispatcher, unless it has panicked.
+/// Without a recorder, or one that is behind a pooler, every delivery would be sent, and sent again. It outlives the
+/// dispatcher, unless it has panicked.
 async fn while_recorded(
     dispatching: impl Future<Output = Result<(), Fault>>,
     recorder: &mut JoinHandle<()>,
+    pooled: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     tokio::select! {
         biased;
         result = dispatching => Ok(result?),
+        () = pooled => Err(Fault::Pooled.into()),
         _ = recorder => {
             error!("{}", Failure::Recorder);
             Err(Failure::Recorder)
@@ -193,9 +196,11 @@ mod tests {
     #[tokio::test]
     async fn without_a_recorder_nothing_goes_on() {
         let mut panicked = tokio::spawn(async { assert!(std::hint::black_box(false)) });
-        assert!(matches!(while_recorded(pending(), &mut panicked).await, Err(Failure::Recorder)));
+        assert!(matches!(while_recorded(pending(), &mut panicked, pending()).await, Err(Failure::Recorder)));
         let mut recorder = tokio::spawn(pending());
-        assert!(while_recorded(ready(Ok(())), &mut recorder).await.is_ok());
-        assert!(matches!(while_recorded(ready(Err(Fault::Silence)), &mut recorder).await, Err(Failure::Database(_))));
+        assert!(while_recorded(ready(Ok(())), &mut recorder, pending()).await.is_ok());
+        let failed = while_recorded(ready(Err(Fault::Silence)), &mut recorder, pending()).await;
+        assert!(matches!(failed, Err(Failure::Database(_))));
+        assert!(matches!(while_recorded(pending(), &mut recorder, ready(())).await, Err(Failure::Usage(_))));
     }
 }

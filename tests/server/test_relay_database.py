@@ -55,19 +55,23 @@ def test_a_pooler_in_transaction_mode_is_refused_and_left_as_it_was(shop, start,
     assert receiver.requests == []
 
 
-def test_a_pooler_that_takes_the_server_s_place_is_refused(shop, start, pool, tmp_path):
-    """At the next connection."""
+@pytest.mark.parametrize("lost", ["application_name = 'checkout-sessions-relay'", "query ~ 'record_webhook_attempt'"])
+def test_a_pooler_that_takes_the_server_s_place_is_refused(shop, start, pool, tmp_path, lost):
+    """At the next connection, whether the relay has lost all of them, or the one that records."""
+    receiver = start(Receiver)
+    endpoint, _ = register(shop, receiver)
     socket = tmp_path / ".s.PGSQL.54321"
     socket.symlink_to(shop.server.dir / socket.name)
     tmp_path.parent.chmod(0o755)
     relay = start(Relay, shop, f"--database-url=postgres:///{shop.name}?host={tmp_path}&port=54321&user=relay")
-    wait_until(lambda: "listening" in relay.log())
+    pay(shop)
+    wait_until(lambda: [d["status"] for d in deliveries(shop, endpoint)] == ["delivered"])
     pooler = pool("options,extra_float_digits")
     socket.unlink()
     socket.symlink_to(pooler.dir / ".s.PGSQL.6432")
     time.sleep(0.5)
     assert relay.process.poll() is None
-    shop.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'checkout-sessions-relay'")
+    shop.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {lost} AND pid <> pg_backend_pid()")
     pay(shop)
     assert relay.process.wait(30) == 2
     assert f"error: {POOLED}" in relay.log()
