@@ -21,10 +21,12 @@ pub enum Outcome {
     Invalid,
     /// The relay's machine has run out of something: nobody else's fault, and not recorded.
     Local,
+    /// The relay reaches nobody: the same.
+    Offline,
 }
 
 impl Outcome {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Success,
         Self::Redirect,
         Self::ClientError,
@@ -38,6 +40,7 @@ impl Outcome {
         Self::Refused,
         Self::Invalid,
         Self::Local,
+        Self::Offline,
     ];
 
     pub fn of_status(status: u16) -> Self {
@@ -65,7 +68,13 @@ impl Outcome {
             Self::Refused => "refused",
             Self::Invalid => "invalid",
             Self::Local => "local",
+            Self::Offline => "offline",
         }
+    }
+
+    /// Whether it says anything about the endpoint.
+    pub fn counts(self) -> bool {
+        !matches!(self, Self::Local | Self::Offline)
     }
 }
 
@@ -74,11 +83,30 @@ impl Outcome {
 pub struct Failure {
     pub outcome: Outcome,
     pub text: String,
+    /// Whether it may be the relay that reaches nobody.
+    pub doubt: Option<Doubt>,
+}
+
+/// What a receiver that is not there, and a network that is not there, have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// No route leads there.
+    NoWay,
+    /// The resolver has failed, or could not be asked.
+    LookUp,
+    /// No connection within its time.
+    NoAnswer,
+    /// The time was over after there was a connection.
+    Interrupted,
 }
 
 impl Failure {
     pub fn new(outcome: Outcome, text: impl Into<String>) -> Self {
-        Self { outcome, text: text.into() }
+        Self { outcome, text: text.into(), doubt: None }
+    }
+
+    pub fn in_doubt(self, doubt: Doubt) -> Self {
+        Self { doubt: Some(doubt), ..self }
     }
 
     pub fn timeout(after: Duration) -> Self {

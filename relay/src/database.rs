@@ -4,30 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgRow};
-use sqlx::{Connection, PgConnection, Row, raw_sql};
+use sqlx::{Row, raw_sql};
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::attempt::Attempt;
+use crate::connection::Connection;
 use crate::fault::{Fault, Kind};
 use crate::health::{Health, Role};
 use crate::metrics::Metrics;
 use crate::recorder::Book;
 
-/// A claim passes over what is locked, and waits for nobody but whoever changes tables.
-const CLAIM_PATIENCE: &str = "SET lock_timeout = '10s'";
 /// The many wait for short transactions, and not for what an operator has left open.
 const GROUP_PATIENCE: &str = "SET lock_timeout = '500ms'";
 /// One is tried again, and keeps others waiting meanwhile.
 const SINGLE_PATIENCE: &str = "SET lock_timeout = '50ms'";
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// A little longer than the server's own limit below, which is the better way to end a statement.
+/// A little longer than the server's own limit, which is the better way to end a statement.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
-/// Whatever the defaults of the role and of the database are.
-const SETUP: &str = "SET search_path = pg_catalog, pg_temp;
-    SET statement_timeout = '25s';
-    SET idle_session_timeout = 0;
-    SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE";
 
 const CLAIM: &str = "SELECT event_id, webhook_endpoint_id, url, headers::text, body, attempt, lease_token
     FROM checkout.claim_webhook_deliveries($1, make_interval(secs => $2), $3, $4, $5)";
@@ -42,10 +35,9 @@ const RELEASE: &str =
     "SELECT count(*) FILTER (WHERE checkout.release_webhook_delivery(a.event_id, a.endpoint, a.token))
     FROM unnest($1::text[], $2::uuid[], $3::uuid[]) AS a (event_id, endpoint, token)";
 
-/// By the server's clock, whatever the relay's is; from a while ago on, since what has become due after a claim has looked
-/// would else be seen by neither.
+/// By the server's clock, whatever the relay's is.
 const NEXT: &str = "SELECT (extract(epoch FROM at) - extract(epoch FROM clock_timestamp()))::float8
-    FROM checkout.next_webhook_attempt_at(clock_timestamp() - make_interval(secs => $1)) AS at";
+    FROM checkout.next_webhook_attempt_at(coalesce(clock_timestamp() - make_interval(secs => $1), '-infinity')) AS at";
 
 const RANGES: &str = "SELECT coalesce(current_setting('checkout_sessions.webhook_allowed_ranges', true), '')";
 
@@ -79,7 +71,7 @@ pub struct Recorded {
 pub struct Session {
     role: Role,
     options: PgConnectOptions,
-    connection: Option<PgConnection>,
+    connection: Option<Connection>,
     /// What was set last on this connection.
     patience: Option<&'static str>,
     health: Arc<Health>,
@@ -111,7 +103,7 @@ impl Session {
             .bind(in_flight)
             .bind(except_organizations);
         let mut connection = self.take().await?;
-        let rows = timeout(STATEMENT_TIMEOUT, query.fetch_all(&mut connection)).await;
+        let rows = timeout(STATEMENT_TIMEOUT, query.fetch_all(&mut connection.inner)).await;
         let deliveries = self.settle(connection, rows)?.iter().map(delivery).collect::<Result<Vec<_>, _>>()?;
         self.health.works(self.role);
         self.metrics.claims.inc();
@@ -126,51 +118,41 @@ impl Session {
             self.connection = Some(connection);
             return Ok(());
         }
-        let set = timeout(STATEMENT_TIMEOUT, raw_sql(patience).execute(&mut connection)).await;
+        let set = timeout(STATEMENT_TIMEOUT, raw_sql(patience).execute(&mut connection.inner)).await;
         self.settle(connection, set)?;
         self.patience = Some(patience);
         Ok(())
     }
 
-    /// In how many seconds there is something to do that was not due `since` ago; fewer than none if it is time; `None`:
+    /// In how many seconds there is something to do (that was not due `since` ago); fewer than none if it is time; `None`:
     /// nothing is scheduled.
-    pub async fn next_due(&mut self, since: Duration) -> Result<Option<f64>, Fault> {
-        let query = sqlx::query_scalar(NEXT).bind(since.as_secs_f64());
+    pub async fn next_due(&mut self, since: Option<Duration>) -> Result<Option<f64>, Fault> {
+        let query = sqlx::query_scalar(NEXT).bind(since.map(|since| since.as_secs_f64()));
         let mut connection = self.take().await?;
-        let next = timeout(STATEMENT_TIMEOUT, query.fetch_one(&mut connection)).await;
+        let next = timeout(STATEMENT_TIMEOUT, query.fetch_one(&mut connection.inner)).await;
         self.settle(connection, next)
     }
 
     /// The setting. A session knows it once it has called a function of the extension.
     pub async fn allowed_ranges(&mut self) -> Result<String, Fault> {
-        self.next_due(Duration::ZERO).await?;
+        self.next_due(Some(Duration::ZERO)).await?;
         let mut connection = self.take().await?;
-        let ranges = timeout(STATEMENT_TIMEOUT, sqlx::query_scalar(RANGES).fetch_one(&mut connection)).await;
+        let ranges = timeout(STATEMENT_TIMEOUT, sqlx::query_scalar(RANGES).fetch_one(&mut connection.inner)).await;
         self.settle(connection, ranges)
     }
 
-    async fn take(&mut self) -> Result<PgConnection, Fault> {
-        if let Some(connection) = self.connection.take() {
+    async fn take(&mut self) -> Result<Connection, Fault> {
+        if let Some(mut connection) = self.connection.take()
+            && connection.is_current().await.map_err(|fault| self.failed(fault))?
+        {
             return Ok(connection);
         }
-        let connected = timeout(CONNECT_TIMEOUT, async {
-            let mut connection = PgConnection::connect_with(&self.options).await?;
-            raw_sql(SETUP).execute(&mut connection).await?;
-            raw_sql(CLAIM_PATIENCE).execute(&mut connection).await?;
-            Ok(connection)
-        });
-        self.patience = Some(CLAIM_PATIENCE);
-        let connected = connected.await.unwrap_or(Err(sqlx::Error::PoolTimedOut));
-        connected.map_err(|error| {
-            self.failed(match error {
-                sqlx::Error::PoolTimedOut => Fault::Silence,
-                error => error.into(),
-            })
-        })
+        self.patience = None;
+        Connection::open(&self.options).await.map_err(|fault| self.failed(fault))
     }
 
     /// Keeps the connection if it is still good: not after a failure that another connection may not have.
-    fn settle<T, E>(&mut self, connection: PgConnection, answer: Result<sqlx::Result<T>, E>) -> Result<T, Fault> {
+    fn settle<T, E>(&mut self, connection: Connection, answer: Result<sqlx::Result<T>, E>) -> Result<T, Fault> {
         let answer = answer.map_or(Err(Fault::Silence), |answer| answer.map_err(Fault::from));
         match answer {
             Ok(answer) => {
@@ -194,7 +176,7 @@ impl Session {
     }
 
     fn failed(&self, fault: Fault) -> Fault {
-        self.health.failed(self.role);
+        self.health.failed(self.role, &fault);
         self.metrics.database_errors.inc();
         fault
     }
@@ -214,7 +196,7 @@ impl Book for Session {
             .bind(column(attempts, |_, attempt| attempt.response_body.clone()))
             .bind(column(attempts, |_, attempt| attempt.retry_after.map(seconds)));
         let mut connection = self.take().await?;
-        let rows = timeout(STATEMENT_TIMEOUT, query.fetch_all(&mut connection)).await;
+        let rows = timeout(STATEMENT_TIMEOUT, query.fetch_all(&mut connection.inner)).await;
         let rows = self.settle(connection, rows)?;
         self.health.works(self.role);
         let recorded = |row: &PgRow| {
@@ -235,7 +217,7 @@ impl Book for Session {
             .bind(keys.iter().map(|key| key.lease_token).collect::<Vec<_>>());
         self.be_patient(GROUP_PATIENCE).await?;
         let mut connection = self.take().await?;
-        let count = timeout(STATEMENT_TIMEOUT, query.fetch_one(&mut connection)).await;
+        let count = timeout(STATEMENT_TIMEOUT, query.fetch_one(&mut connection.inner)).await;
         let count = self.settle(connection, count)?;
         self.health.works(self.role);
         Ok(count.unsigned_abs())

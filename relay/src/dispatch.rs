@@ -17,9 +17,11 @@ use crate::database::{Delivery, Session};
 use crate::fault::Fault;
 use crate::guard::Guard;
 use crate::in_flight::{InFlight, Slot};
+use crate::local::has_network;
 use crate::metrics::Metrics;
 use crate::recorder::Finished;
 use crate::sender::Sender;
+use crate::trouble::Trouble;
 
 /// One claim's worth: the first are on their way before the last are claimed.
 const BATCH: usize = 100;
@@ -66,6 +68,7 @@ pub struct Deliveries {
     pub sender: Arc<Sender>,
     pub finished: mpsc::UnboundedSender<Finished>,
     pub metrics: Arc<Metrics>,
+    pub trouble: Arc<Trouble>,
     pub tasks: TaskTracker,
     /// When to give up what is still being sent.
     pub abort: CancellationToken,
@@ -83,7 +86,7 @@ impl Dispatcher {
                 Err(fault) if self.settings.once => return Err(fault),
                 Err(fault) => {
                     let pause = back_off.next();
-                    error!(pause_ms = pause.as_millis() as u64, "the database is not there: {fault}");
+                    error!(pause_ms = pause.as_millis() as u64, "nothing is claimed: {fault}");
                     self.pause(pause).await;
                 }
             }
@@ -95,8 +98,19 @@ impl Dispatcher {
     async fn turn(&mut self, refreshed: &mut Option<Instant>) -> Result<bool, Fault> {
         let wake = self.wake.clone();
         let mut woken = pin!(wake.notified());
+        let slots = match self.deliveries.trouble.rest() {
+            None => self.settings.concurrency,
+            Some(_) if self.settings.once => {
+                return Err(Fault::Trouble(self.deliveries.trouble.what().unwrap_or_default()));
+            }
+            // One after the other, until one shows that it is over.
+            Some(rest) => {
+                self.pause(rest).await;
+                1
+            }
+        };
         let open = self.in_flight.count();
-        let free = self.settings.concurrency.saturating_sub(open);
+        let free = slots.saturating_sub(open);
         if free == 0 {
             tokio::select! {
                 () = woken => {}
@@ -120,6 +134,10 @@ impl Dispatcher {
         if count == asked {
             return Ok(true);
         }
+        if count + open == 0 && has_network() {
+            // There is nothing that it keeps from being sent.
+            self.deliveries.trouble.over();
+        }
         if self.settings.once && count == 0 && open == 0 {
             return Ok(false);
         }
@@ -127,13 +145,24 @@ impl Dispatcher {
         if woken.as_mut().enable() {
             return Ok(true);
         }
-        let due = self.session.next_due(sent.elapsed() + OVERLAP).await?;
-        let nap = nap(due, self.settings.poll_interval.min(REFRESH));
-        tokio::select! {
-            () = woken => {}
-            () = self.pause(nap) => {}
+        // From a while ago on: what has become due after the claim has looked would else be seen by neither.
+        let mut due = self.session.next_due(Some(sent.elapsed() + OVERLAP)).await?;
+        loop {
+            let nap = nap(due, self.settings.poll_interval.min(REFRESH));
+            tokio::select! {
+                () = woken.as_mut() => return Ok(true),
+                () = self.pause(nap) => {}
+            }
+            let over = self.stop.is_cancelled() || refreshed.is_none_or(|at| at.elapsed() >= REFRESH);
+            if over || is_within(due, nap) {
+                return Ok(true);
+            }
+            // To look is cheaper than to claim. All of it: what is committed late was due before.
+            due = self.session.next_due(None).await?;
+            if is_within(due, Duration::ZERO) {
+                return Ok(true);
+            }
         }
-        Ok(true)
     }
 
     /// Learns of the allowed ranges. A list with a mistake in it allows nothing.
@@ -186,8 +215,14 @@ impl Deliveries {
         if let Some(attempt) = &attempt {
             self.metrics.attempted(attempt.outcome, attempt.duration);
             log(&delivery, attempt);
+            match attempt.outcome {
+                Outcome::Offline => self.trouble.met(attempt.error.as_deref().unwrap_or_default()),
+                // Those were not even tried.
+                Outcome::Local | Outcome::Refused | Outcome::Invalid => {}
+                _ => self.trouble.over(),
+            }
         }
-        let attempt = attempt.filter(|attempt| attempt.outcome != Outcome::Local);
+        let attempt = attempt.filter(|attempt| attempt.outcome.counts());
         if attempt.is_none() {
             // It is given back and may be claimed at once, and what has run out does not come back at once.
             tokio::select! {
@@ -227,6 +262,10 @@ fn log(delivery: &Delivery, attempt: &Attempt) {
         Outcome::Local => log!(error),
         _ => log!(warn),
     }
+}
+
+fn is_within(due: Option<f64>, nap: Duration) -> bool {
+    due.is_some_and(|seconds| seconds <= nap.as_secs_f64())
 }
 
 /// How long there is nothing to do, if nothing happens.

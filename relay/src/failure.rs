@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use rustls::CertificateError;
 
-use crate::attempt::{Failure, Outcome};
+use crate::attempt::{Doubt, Failure, Outcome};
 use crate::guard::{LookupFault, Refusal};
 use crate::local::is_local;
 
 const LOCAL: &str = "the relay's machine has run out of files, memory or ports";
+const TOO_LARGE: &str = "the response has more than 100 headers, or too large ones";
 const CLOSED: &str = "connection closed before the response was complete";
 
 pub fn of(error: &reqwest::Error, connect_timeout: Duration) -> Failure {
@@ -27,20 +28,29 @@ pub fn of(error: &reqwest::Error, connect_timeout: Duration) -> Failure {
         return match fault {
             LookupFault::Local => Failure::new(Outcome::Local, LOCAL),
             LookupFault::NoWay => unreachable_host(),
-            LookupFault::NoSuchHost | LookupFault::Failed => Failure::new(Outcome::Dns, fault.to_string()),
+            LookupFault::NoSuchHost => Failure::new(Outcome::Dns, fault.to_string()),
+            LookupFault::Failed => Failure::new(Outcome::Dns, fault.to_string()).in_doubt(Doubt::LookUp),
         };
     }
     if let Some(error) = find::<rustls::Error>(error) {
         return Failure::new(Outcome::Tls, format!("TLS: {}", of_tls(error)));
     }
-    // The only timeout that the client knows itself.
+    if error.is_timeout() && error.is_connect() {
+        let text = format!("no connection within {} s", connect_timeout.as_secs_f64());
+        return Failure::new(Outcome::Connect, text).in_doubt(Doubt::NoAnswer);
+    }
+    // To the kernel's probes of a connection, or to HTTP/2's.
     if error.is_timeout() {
-        return Failure::new(Outcome::Connect, format!("no connection within {} s", connect_timeout.as_secs_f64()));
+        return Failure::new(Outcome::Closed, "the server no longer answered");
+    }
+    if let Some(error) = find::<h2::Error>(error) {
+        return Failure::new(Outcome::Closed, of_http2(error));
     }
     if let Some(kind) = find::<io::Error>(error).map(io::Error::kind) {
         return of_io(kind, error.is_connect());
     }
     match find::<hyper::Error>(error) {
+        Some(error) if error.is_parse_too_large() => Failure::new(Outcome::Closed, TOO_LARGE),
         Some(error) if error.is_parse() => Failure::new(Outcome::Closed, "the response is not HTTP"),
         _ if error.is_connect() => Failure::new(Outcome::Connect, "no connection"),
         _ => Failure::new(Outcome::Closed, CLOSED),
@@ -56,17 +66,29 @@ pub fn of_refusal(refusal: Refusal) -> Failure {
 }
 
 pub fn unreachable_host() -> Failure {
-    Failure::new(Outcome::Connect, "host unreachable")
+    Failure::new(Outcome::Connect, "host unreachable").in_doubt(Doubt::NoWay)
 }
 
 fn of_io(kind: io::ErrorKind, connecting: bool) -> Failure {
-    use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable, TimedOut};
+    use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
     match kind {
         ConnectionRefused => Failure::new(Outcome::Connect, "connection refused"),
         HostUnreachable | NetworkUnreachable => unreachable_host(),
-        TimedOut => Failure::new(Outcome::Connect, "connection timed out"),
         _ if connecting => Failure::new(Outcome::Connect, "connection closed while it was made"),
         _ => Failure::new(Outcome::Closed, CLOSED),
+    }
+}
+
+fn of_http2(error: &h2::Error) -> &'static str {
+    if error.is_library() {
+        // Which of them, the library does not tell.
+        "the response is not HTTP/2, or has too large headers"
+    } else if error.is_reset() {
+        "the server gave the request up (HTTP/2 RST_STREAM)"
+    } else if error.is_go_away() {
+        "the server closed the connection before the response was complete (HTTP/2 GOAWAY)"
+    } else {
+        CLOSED
     }
 }
 

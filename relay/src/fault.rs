@@ -7,7 +7,21 @@ pub enum Fault {
     Database(#[from] sqlx::Error),
     #[error("the database did not answer in time")]
     Silence,
+    /// A standby, or `default_transaction_read_only` of the server, the database or the role.
+    #[error("the database takes no writes: it is a standby, or default_transaction_read_only is on")]
+    ReadOnly,
+    /// What is set in a session, and listened for, would be another client's.
+    #[error(
+        "the connection leads through a pooler, such as pgbouncer, that gives the relay no sessions of its own: connect to \
+         the server itself"
+    )]
+    Pooled,
+    /// Not the database's, but the reason to end a single pass.
+    #[error("nothing can be sent: {0}")]
+    Trouble(String),
 }
+
+const READ_ONLY: &str = "25006";
 
 /// What to do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +47,18 @@ impl Fault {
             _ => Kind::Absent,
         }
     }
+
+    /// For whoever asks how the relay is: without names.
+    pub fn complaint(&self) -> &'static str {
+        match self {
+            Self::ReadOnly => "the database takes no writes",
+            Self::Database(sqlx::Error::Database(error)) if error.code().as_deref() == Some(READ_ONLY) => {
+                "the database takes no writes"
+            }
+            Self::Pooled => "the database is behind a pooler",
+            _ => "the database does not answer",
+        }
+    }
 }
 
 fn kind(sqlstate: &str) -> Kind {
@@ -41,8 +67,7 @@ fn kind(sqlstate: &str) -> Kind {
         // A statement that is cancelled, or takes too long, is one of those whose class says that the server goes.
         "55P03" | "40P01" | "40001" | "57014" => Kind::Busy,
         "42501" => Kind::Denied,
-        // A standby, where a primary was.
-        "25006" => Kind::Absent,
+        READ_ONLY => Kind::Absent,
         _ => match &sqlstate[..sqlstate.floor_char_boundary(2)] {
             // Connections; the server stops or starts; no memory, no space, no connections; the role is not let in.
             "08" | "57" | "53" | "28" | "3D" => Kind::Absent,

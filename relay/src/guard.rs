@@ -139,7 +139,7 @@ impl Resolve for Guard {
 }
 
 /// The standard library has the resolver's words, and not its code: those of glibc, and of musl.
-fn lookup_fault(error: &std::io::Error) -> LookupFault {
+pub fn lookup_fault(error: &std::io::Error) -> LookupFault {
     if is_local(error) || is_out_of_files() {
         return LookupFault::Local;
     }

@@ -1,9 +1,14 @@
-//! Whether the database answers.
+//! Whether the database answers, and anything can be sent.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
+
+use crate::fault::Fault;
+use crate::trouble::Trouble;
 
 /// Which of the relay's connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,14 +23,24 @@ pub struct Health {
     patience: Duration,
     /// Milliseconds after the start; 0: never.
     answered: AtomicU64,
-    failing: [AtomicBool; 2],
+    /// Of each connection what is wrong with it.
+    failing: [Mutex<Option<&'static str>>; 2],
+    trouble: Arc<Trouble>,
+    pooled: Notify,
 }
 
 impl Health {
     /// An idle relay asks once a poll interval; a busy one waits for its deliveries, which take no longer than `timeout`.
-    pub fn new(poll_interval: Duration, timeout: Duration) -> Self {
+    pub fn new(poll_interval: Duration, timeout: Duration, trouble: Arc<Trouble>) -> Self {
         let patience = 2 * poll_interval.max(timeout).max(Duration::from_secs(30));
-        Self { started: Instant::now(), patience, answered: AtomicU64::new(0), failing: Default::default() }
+        Self {
+            started: Instant::now(),
+            patience,
+            answered: AtomicU64::new(0),
+            failing: Default::default(),
+            trouble,
+            pooled: Notify::new(),
+        }
     }
 
     /// To any statement: that alone does not say that those which matter work.
@@ -37,17 +52,32 @@ impl Health {
     /// Claims that are got, or attempts that are recorded.
     pub fn works(&self, role: Role) {
         self.answered();
-        self.failing[role as usize].store(false, Ordering::Relaxed);
+        self.set(role, None);
     }
 
-    pub fn failed(&self, role: Role) {
-        self.failing[role as usize].store(true, Ordering::Relaxed);
+    pub fn failed(&self, role: Role, fault: &Fault) {
+        self.set(role, Some(fault.complaint()));
+        if matches!(fault, Fault::Pooled) {
+            self.pooled.notify_one();
+        }
     }
 
-    pub fn is_good(&self) -> bool {
+    /// Returns when a connection has led through a pooler: it will again.
+    pub async fn pooled(&self) {
+        self.pooled.notified().await;
+    }
+
+    fn set(&self, role: Role, complaint: Option<&'static str>) {
+        *self.failing[role as usize].lock().unwrap_or_else(PoisonError::into_inner) = complaint;
+    }
+
+    /// What is wrong.
+    pub fn complaint(&self) -> Option<String> {
         let answered = self.answered.load(Ordering::Relaxed);
         let recently = self.started.elapsed().saturating_sub(Duration::from_millis(answered)) <= self.patience;
-        answered > 0 && recently && !self.failing.iter().any(|failing| failing.load(Ordering::Relaxed))
+        let failing = self.failing.iter().find_map(|failing| *failing.lock().unwrap_or_else(PoisonError::into_inner));
+        let silent = (answered == 0 || !recently).then_some(Fault::Silence.complaint());
+        failing.or(silent).map(str::to_owned).or_else(|| self.trouble.what())
     }
 }
 
@@ -56,22 +86,29 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn health_is_what_the_database_last_said() {
-        let health = Health::new(Duration::from_secs(60), Duration::from_secs(15));
-        assert!(!health.is_good(), "nothing has been heard of it");
+    async fn health_is_what_the_database_last_said_and_whether_anything_can_be_sent() {
+        let trouble = Arc::new(Trouble::new(Arc::default()));
+        let health = Health::new(Duration::from_secs(60), Duration::from_secs(15), trouble.clone());
+        let is_good = || health.complaint().is_none();
+        assert!(!is_good(), "nothing has been heard of it");
         health.works(Role::Claims);
-        assert!(health.is_good());
-        health.failed(Role::Records);
+        assert!(is_good());
+        health.failed(Role::Records, &Fault::Silence);
         health.works(Role::Claims);
-        assert!(!health.is_good(), "one of two connections fails");
+        assert!(!is_good(), "one of two connections fails");
         health.works(Role::Records);
-        assert!(health.is_good());
-        health.failed(Role::Claims);
+        assert!(is_good());
+        health.failed(Role::Claims, &Fault::ReadOnly);
+        assert_eq!(health.complaint().as_deref(), Some("the database takes no writes"));
         health.answered();
-        assert!(!health.is_good(), "what it answered was no claim");
+        assert!(!is_good(), "what it answered was no claim");
         health.works(Role::Claims);
-        assert!(health.is_good());
+        assert!(is_good());
+        trouble.met("no network");
+        assert_eq!(health.complaint().as_deref(), Some("no network"));
+        trouble.over();
+        assert!(is_good());
         tokio::time::advance(Duration::from_secs(121)).await;
-        assert!(!health.is_good(), "it has been silent for too long");
+        assert!(!is_good(), "it has been silent for too long");
     }
 }

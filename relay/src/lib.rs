@@ -4,6 +4,7 @@
 
 mod attempt;
 mod back_off;
+mod connection;
 mod database;
 mod database_url;
 mod dispatch;
@@ -17,6 +18,7 @@ mod listener;
 mod local;
 mod logs;
 mod metrics;
+mod network;
 mod options;
 mod recorder;
 #[cfg(test)]
@@ -25,8 +27,11 @@ mod response;
 mod run;
 mod sender;
 #[cfg(test)]
+mod sender_http2_tests;
+#[cfg(test)]
 mod sender_tests;
 mod server;
+mod trouble;
 
 pub use local::raise_file_limit;
 pub use logs::start as start_logs;

@@ -9,11 +9,11 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use crate::back_off::BackOff;
+use crate::connection::{CONNECT_TIMEOUT, check_own, with_settings};
+use crate::fault::Fault;
 use crate::metrics::Metrics;
 
 const CHANNEL: &str = "checkout_sessions_webhooks";
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const SILENT: &str = "the database did not answer in time";
 /// A connection that a firewall has forgotten looks like a quiet one.
 const PING_EVERY: Duration = Duration::from_secs(30);
 
@@ -29,34 +29,35 @@ impl Listener {
         let mut back_off = BackOff::new();
         loop {
             match timeout(CONNECT_TIMEOUT, self.connect()).await {
-                Ok(Ok(listener)) => {
+                Ok(Ok((listener, mark))) => {
                     back_off = BackOff::new();
                     info!("listening for new deliveries");
                     // Nobody has told of what was committed meanwhile.
                     self.wake.notify_one();
-                    let fault = self.listen(listener).await;
+                    let fault = self.listen(listener, &mark).await;
                     warn!("not listening any more: {fault}");
                 }
                 Ok(Err(fault)) => warn!("not listening: {fault}"),
-                Err(_) => warn!("not listening: {SILENT}"),
+                Err(_) => warn!("not listening: {}", Fault::Silence),
             }
             self.metrics.database_errors.inc();
             sleep(back_off.next()).await;
         }
     }
 
-    async fn connect(&self) -> Result<PgListener, sqlx::Error> {
+    async fn connect(&self) -> Result<(PgListener, String), Fault> {
+        let (options, mark) = with_settings(&self.options);
         let pool = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
-        let pool = pool.acquire_timeout(CONNECT_TIMEOUT).connect_lazy_with(self.options.clone());
+        let pool = pool.acquire_timeout(CONNECT_TIMEOUT).connect_lazy_with(options);
         let mut listener = PgListener::connect_with(&pool).await?;
         listener.eager_reconnect(false);
-        sqlx::query("SET idle_session_timeout = 0").execute(&mut listener).await?;
+        check_own(&mut listener, &mark).await?;
         listener.listen(CHANNEL).await?;
-        Ok(listener)
+        Ok((listener, mark))
     }
 
     /// Returns why it does not any more.
-    async fn listen(&self, mut listener: PgListener) -> String {
+    async fn listen(&self, mut listener: PgListener, mark: &str) -> String {
         loop {
             match timeout(PING_EVERY, listener.try_recv()).await {
                 Ok(Ok(Some(_))) => {
@@ -65,10 +66,10 @@ impl Listener {
                 }
                 Ok(Ok(None)) => return "the connection is closed".into(),
                 Ok(Err(fault)) => return fault.to_string(),
-                Err(_) => match timeout(CONNECT_TIMEOUT, sqlx::query("SELECT 1").execute(&mut listener)).await {
-                    Ok(Ok(_)) => {}
+                Err(_) => match timeout(CONNECT_TIMEOUT, check_own(&mut listener, mark)).await {
+                    Ok(Ok(())) => {}
                     Ok(Err(fault)) => return fault.to_string(),
-                    Err(_) => return SILENT.into(),
+                    Err(_) => return Fault::Silence.to_string(),
                 },
             }
         }

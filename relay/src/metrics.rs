@@ -21,6 +21,7 @@ pub struct Metrics {
     attempt_duration: Histogram,
     recorded: Family<[(&'static str, String); 1], Counter>,
     pub in_flight: Gauge<i64, AtomicI64>,
+    pub in_trouble: Gauge<i64, AtomicI64>,
     pub claims: Counter,
     pub claimed: Counter,
     pub lost: Counter,
@@ -37,6 +38,7 @@ impl Metrics {
             attempt_duration: Histogram::new(BUCKETS),
             recorded: Family::default(),
             in_flight: Gauge::default(),
+            in_trouble: Gauge::default(),
             claims: Counter::default(),
             claimed: Counter::default(),
             lost: Counter::default(),
@@ -60,6 +62,11 @@ impl Metrics {
         registry.register("attempt_duration_seconds", "How long requests took", self.attempt_duration.clone());
         registry.register("recorded", "Attempts recorded, by what became of the delivery", self.recorded.clone());
         registry.register("in_flight", "Deliveries claimed and not recorded yet", self.in_flight.clone());
+        registry.register(
+            "in_trouble",
+            "1 while nothing can be sent for a reason of this machine's own",
+            self.in_trouble.clone(),
+        );
         registry.register("claims", "Times that deliveries were asked for", self.claims.clone());
         registry.register("claimed", "Deliveries that were got so", self.claimed.clone());
         registry.register(
@@ -115,6 +122,7 @@ mod tests {
             "attempt_duration_seconds_bucket{le=\"0.5\"} 1",
             "recorded_total{status=\"dead\"} 1",
             "in_flight 3",
+            "in_trouble 0",
             "claims_total 0",
             "claimed_total 0",
             "lost_total 0",

@@ -49,8 +49,8 @@ pub struct Options {
     #[arg(long, value_name = "DURATION", env = "CHECKOUT_SESSIONS_RELAY_LEASE", value_parser = parse_duration)]
     pub lease: Option<Duration>,
 
-    /// When to look for work that nothing has told of
-    #[arg(long, value_name = "DURATION", env = "CHECKOUT_SESSIONS_RELAY_POLL_INTERVAL", default_value = "60s",
+    /// When to look for work that no notification has told of
+    #[arg(long, value_name = "DURATION", env = "CHECKOUT_SESSIONS_RELAY_POLL_INTERVAL", default_value = "1s",
         value_parser = parse_duration)]
     pub poll_interval: Duration,
 

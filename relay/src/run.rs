@@ -26,6 +26,7 @@ use crate::options::Options;
 use crate::recorder::Recorder;
 use crate::sender::{self, Sender};
 use crate::server;
+use crate::trouble::Trouble;
 
 /// For the last attempts to be recorded, after a stop: at least so long, and at least until those still being sent are given
 /// up, since then what somebody else has locked is given up, too.
@@ -38,9 +39,21 @@ pub enum Failure {
     #[error("{0}")]
     Usage(String),
     #[error("the database is not there: {0}")]
-    Database(#[from] Fault),
+    Database(Fault),
+    #[error("{0}")]
+    Other(Fault),
     #[error("attempts can no longer be recorded: a fault of the relay, which the log tells of")]
     Recorder,
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Pooled => Self::Usage(fault.to_string()),
+            Fault::Trouble(_) | Fault::ReadOnly => Self::Other(fault),
+            fault => Self::Database(fault),
+        }
+    }
 }
 
 /// Runs until a signal comes, or everything is done that one pass finds.
@@ -58,10 +71,11 @@ pub async fn run(options: Options) -> Result<(), Failure> {
         per_endpoint: options.per_endpoint,
         more_roots,
     };
-    let sender = Sender::new(&sender, guard.clone()).map_err(|error| usage("--ca-file", &error))?;
+    let sender = Sender::new(&sender, guard.clone()).map_err(Failure::Usage)?;
 
     let metrics = Arc::new(Metrics::new());
-    let health = Arc::new(Health::new(options.poll_interval, options.timeout));
+    let trouble = Arc::new(Trouble::new(metrics.clone()));
+    let health = Arc::new(Health::new(options.poll_interval, options.timeout, trouble.clone()));
     if let Some(address) = options.listen {
         let listener = TcpListener::bind(address).await.map_err(|error| usage("--listen", &error))?;
         tokio::spawn(server::serve(listener, metrics.clone(), health.clone()));
@@ -97,13 +111,14 @@ pub async fn run(options: Options) -> Result<(), Failure> {
             sender: Arc::new(sender),
             finished,
             metrics: metrics.clone(),
+            trouble,
             tasks: tasks.clone(),
             abort: abort.clone(),
         },
         stop: stop.clone(),
     };
     info!(version = env!("CARGO_PKG_VERSION"), "started");
-    let result = while_recorded(dispatcher.run(), &mut recorder).await;
+    let result = while_recorded(dispatcher.run(), &mut recorder, health.pooled()).await;
 
     // No claims any more. What is open ends, or is aborted when its time is over; then it is recorded, or given back.
     stop.cancel();
@@ -127,14 +142,17 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     if matches!(recorded, Some(Err(_))) { Err(Failure::Recorder) } else { result }
 }
 
-/// Without a recorder every delivery would be sent, and sent again. It outlives the dispatcher, unless it has panicked.
+/// Without a recorder, or one that is behind a pooler, every delivery would be sent, and sent again. It outlives the
+/// dispatcher, unless it has panicked.
 async fn while_recorded(
     dispatching: impl Future<Output = Result<(), Fault>>,
     recorder: &mut JoinHandle<()>,
+    pooled: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     tokio::select! {
         biased;
         result = dispatching => Ok(result?),
+        () = pooled => Err(Fault::Pooled.into()),
         _ = recorder => {
             error!("{}", Failure::Recorder);
             Err(Failure::Recorder)
@@ -178,9 +196,11 @@ mod tests {
     #[tokio::test]
     async fn without_a_recorder_nothing_goes_on() {
         let mut panicked = tokio::spawn(async { assert!(std::hint::black_box(false)) });
-        assert!(matches!(while_recorded(pending(), &mut panicked).await, Err(Failure::Recorder)));
+        assert!(matches!(while_recorded(pending(), &mut panicked, pending()).await, Err(Failure::Recorder)));
         let mut recorder = tokio::spawn(pending());
-        assert!(while_recorded(ready(Ok(())), &mut recorder).await.is_ok());
-        assert!(matches!(while_recorded(ready(Err(Fault::Silence)), &mut recorder).await, Err(Failure::Database(_))));
+        assert!(while_recorded(ready(Ok(())), &mut recorder, pending()).await.is_ok());
+        let failed = while_recorded(ready(Err(Fault::Silence)), &mut recorder, pending()).await;
+        assert!(matches!(failed, Err(Failure::Database(_))));
+        assert!(matches!(while_recorded(pending(), &mut recorder, ready(())).await, Err(Failure::Usage(_))));
     }
 }

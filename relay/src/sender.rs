@@ -9,19 +9,23 @@ use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Certificate, Client, Request, Response, redirect};
 use tokio::time::{Instant, timeout_at};
+use tracing::warn;
 use url::{Host, Url};
 
-use crate::attempt::{Attempt, Failure, Outcome};
+use crate::attempt::{Attempt, Doubt, Failure, Outcome};
 use crate::database::Delivery;
 use crate::failure;
 use crate::guard::Guard;
 use crate::local::has_way_to;
+use crate::network::Network;
 use crate::response::{MAXIMUM_BODY, retry_after, snippet};
 
 const USER_AGENT: &str = concat!("checkout-sessions-relay/", env!("CARGO_PKG_VERSION"));
 /// Less than the five seconds after which Node.js closes an idle connection: a request that meets the close is a failed
 /// attempt, although nothing is wrong with the receiver.
 const IDLE: Duration = Duration::from_secs(4);
+/// HTTP/2, while a response is awaited.
+const PING_AFTER: Duration = Duration::from_secs(5);
 
 pub struct Settings {
     pub timeout: Duration,
@@ -34,21 +38,15 @@ pub struct Settings {
 pub struct Sender {
     client: Client,
     guard: Guard,
+    network: Network,
     timeout: Duration,
     connect_timeout: Duration,
 }
 
 impl Sender {
     pub fn new(settings: &Settings, guard: Guard) -> Result<Self, String> {
-        let roots = match &settings.more_roots {
-            None => Vec::new(),
-            Some(pem) => Certificate::from_pem_bundle(pem).map_err(|_| "it is not PEM".to_owned())?,
-        };
-        if settings.more_roots.is_some() && roots.is_empty() {
-            return Err("it has no certificate".into());
-        }
         let client = Client::builder()
-            .tls_certs_merge(roots)
+            .tls_certs_merge(roots(settings.more_roots.as_deref(), system_roots())?)
             .dns_resolver(Arc::new(guard.clone()))
             .connect_timeout(settings.connect_timeout)
             // A redirect would lead around the check of addresses, and send what is signed for one URL to another.
@@ -59,22 +57,33 @@ impl Sender {
             .user_agent(USER_AGENT)
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(usize::try_from(settings.per_endpoint).unwrap_or(usize::MAX))
-            // A connection that no longer answers would fail every request that shares it.
-            .http2_keep_alive_interval(Duration::from_secs(5))
-            .http2_keep_alive_timeout(Duration::from_secs(5))
+            // A connection that no longer answers would fail every request that shares it; one that is only busy may take
+            // as long as an attempt.
+            .http2_keep_alive_interval(PING_AFTER)
+            .http2_keep_alive_timeout(settings.timeout)
+            // The client would send again by itself what the receiver may have had, and nobody would know.
+            .retry(reqwest::retry::never())
             .build()
-            .map_err(|error| format!("the HTTP client: {error:?}"))?;
-        Ok(Self { client, guard, timeout: settings.timeout, connect_timeout: settings.connect_timeout })
+            .map_err(|error| format!("the HTTP client cannot be made: {error:?}"))?;
+        let Settings { timeout, connect_timeout, .. } = *settings;
+        Ok(Self { client, guard, network: Network::default(), timeout, connect_timeout })
     }
 
     pub async fn send(&self, delivery: &Delivery) -> Attempt {
         let started = Instant::now();
-        let mut attempt = match self.request(delivery) {
+        let result = match self.request(delivery) {
             Ok(request) => self.exchange(request, started + self.timeout).await,
-            Err(failure) => failure.into(),
+            Err(failure) => Err(failure),
         };
-        attempt.duration = started.elapsed();
-        attempt
+        let duration = started.elapsed();
+        let attempt = match result {
+            Ok(attempt) => {
+                self.network.reached(&delivery.url);
+                attempt
+            }
+            Err(failure) => self.network.judge(failure, &delivery.url, self.connect_timeout).await.into(),
+        };
+        Attempt { duration, ..attempt }
     }
 
     fn request(&self, delivery: &Delivery) -> Result<Request, Failure> {
@@ -95,11 +104,15 @@ impl Sender {
         self.client.post(url).headers(headers).body(body).build().map_err(|_| invalid("the request"))
     }
 
-    async fn exchange(&self, request: Request, deadline: Instant) -> Attempt {
+    async fn exchange(&self, request: Request, deadline: Instant) -> Result<Attempt, Failure> {
         match timeout_at(deadline, self.client.execute(request)).await {
-            Ok(Ok(response)) => self.read(response, deadline).await,
-            Ok(Err(error)) => failure::of(&error, self.connect_timeout).into(),
-            Err(_) => Failure::timeout(self.timeout).into(),
+            Ok(Ok(response)) => Ok(self.read(response, deadline).await),
+            Ok(Err(error)) => Err(failure::of(&error, self.connect_timeout)),
+            Err(_) => {
+                let connected = self.connect_timeout < self.timeout;
+                let doubt = if connected { Doubt::Interrupted } else { Doubt::NoAnswer };
+                Err(Failure::timeout(self.timeout).in_doubt(doubt))
+            }
         }
     }
 
@@ -131,6 +144,34 @@ impl Sender {
             response_body: snippet(&body),
             retry_after,
         }
+    }
+}
+
+/// How many certificates of authorities the system has.
+fn system_roots() -> usize {
+    let found = rustls_native_certs::load_native_certs();
+    found.errors.iter().for_each(|error| warn!("the system's root certificates: {error}"));
+    found.certs.len()
+}
+
+/// The certificates of --ca-file; refuses to go on where nobody would be trusted, since no receiver is at fault then.
+fn roots(pem: Option<&[u8]>, of_system: usize) -> Result<Vec<Certificate>, String> {
+    let roots = match pem {
+        None => Vec::new(),
+        Some(pem) => Certificate::from_pem_bundle(pem).map_err(|_| "--ca-file: it is not PEM".to_owned())?,
+    };
+    if pem.is_some() && roots.is_empty() {
+        return Err("--ca-file: it has no certificate".into());
+    }
+    match (of_system, roots.len()) {
+        (0, 0) => Err("this machine has no root certificates, so that no receiver could be trusted: install them \
+            (the package ca-certificates), or give --ca-file"
+            .into()),
+        (0, _) => {
+            warn!("this machine has no root certificates: only those of --ca-file are trusted");
+            Ok(roots)
+        }
+        _ => Ok(roots),
     }
 }
 

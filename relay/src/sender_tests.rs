@@ -20,18 +20,22 @@ use super::guard::Guard;
 use super::sender::{Sender, Settings};
 
 const TIMEOUT: Duration = Duration::from_millis(400);
-const LOCAL: &str = "127.0.0.0/8,::1";
+pub const LOCAL: &str = "127.0.0.0/8,::1";
 
 fn sender(allowed: &str, more_roots: Option<Vec<u8>>) -> Sender {
+    sender_with(TIMEOUT, allowed, more_roots)
+}
+
+pub fn sender_with(timeout: Duration, allowed: &str, more_roots: Option<Vec<u8>>) -> Sender {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| rustls::crypto::ring::default_provider().install_default().expect("once"));
     let guard = Guard::new();
     guard.update(allowed.parse().expect("ranges"));
-    let settings = Settings { timeout: TIMEOUT, connect_timeout: TIMEOUT / 2, per_endpoint: 10, more_roots };
+    let settings = Settings { timeout, connect_timeout: TIMEOUT / 2, per_endpoint: 10, more_roots };
     Sender::new(&settings, guard).expect("a client")
 }
 
-fn delivery(url: &str) -> Delivery {
+pub fn delivery(url: &str) -> Delivery {
     let key = Key { event_id: "evt_1".into(), webhook_endpoint_id: Uuid::nil(), lease_token: Uuid::nil() };
     let headers = r#"{"content-type": "application/json", "webhook-id": "evt_1", "webhook-signature": "v1,c2ln"}"#;
     Delivery { key, url: url.into(), headers: headers.into(), body: r#"{"amount": 1}"#.into(), attempt: 1 }
@@ -192,6 +196,11 @@ async fn connections_that_end_early_are_told_apart() {
         ("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc", Some(200), closed),
         ("HTTP/1.1 500 Oh\r\ntransfer-encoding: chunked\r\n\r\n5\r\nabc", Some(500), closed),
         ("SSH-2.0-OpenSSH_9.2\r\n", None, "the response is not HTTP"),
+        (
+            &format!("HTTP/1.1 200 OK\r\n{}\r\n", "x: y\r\n".repeat(101)),
+            None,
+            "the response has more than 100 headers, or too large ones",
+        ),
         ("HTTP/1.1 999 Denied\r\ncontent-length: 0\r\n\r\n", None, "the response has the status 999"),
     ] {
         let attempt = send_to(answering(answer).await).await;
@@ -249,8 +258,8 @@ async fn what_cannot_be_sent_is_reported() {
     }
 }
 
-/// A receiver with a certificate of its own making for `name`; the certificate is its own authority.
-async fn tls_receiver(name: &str, year: i32) -> (u16, Vec<u8>) {
+/// Takes TLS connections with a certificate of its own making for `name`, which is its own authority.
+pub fn tls_acceptor(name: &str, year: i32, protocols: &[&str]) -> (TlsAcceptor, Vec<u8>) {
     let key = KeyPair::generate().expect("a key");
     let mut parameters = CertificateParams::new(vec![name.to_owned()]).expect("a name");
     parameters.not_after = rcgen::date_time_ymd(year, 1, 1);
@@ -258,8 +267,13 @@ async fn tls_receiver(name: &str, year: i32) -> (u16, Vec<u8>) {
     let private = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
     drop(sender("", None)); // installs the provider
     let config = rustls::ServerConfig::builder().with_no_client_auth();
-    let config = config.with_single_cert(vec![certificate.der().clone()], private).expect("they match");
-    let acceptor = TlsAcceptor::from(std::sync::Arc::new(config));
+    let mut config = config.with_single_cert(vec![certificate.der().clone()], private).expect("they match");
+    config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+    (TlsAcceptor::from(std::sync::Arc::new(config)), certificate.pem().into_bytes())
+}
+
+async fn tls_receiver(name: &str, year: i32) -> (u16, Vec<u8>) {
+    let (acceptor, pem) = tls_acceptor(name, year, &[]);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("bound").port();
     tokio::spawn(async move {
@@ -270,7 +284,7 @@ async fn tls_receiver(name: &str, year: i32) -> (u16, Vec<u8>) {
             }
         }
     });
-    (port, certificate.pem().into_bytes())
+    (port, pem)
 }
 
 #[tokio::test]

@@ -31,9 +31,8 @@ async fn show_metrics(State(shown): State<Shown>) -> impl IntoResponse {
 }
 
 async fn show_health(State(shown): State<Shown>) -> impl IntoResponse {
-    if shown.health.is_good() {
-        (StatusCode::OK, "ok\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n")
+    match shown.health.complaint() {
+        None => (StatusCode::OK, "ok\n".into()),
+        Some(what) => (StatusCode::SERVICE_UNAVAILABLE, format!("{what}\n")),
     }
 }

@@ -19,7 +19,7 @@ BINARY = "pgbouncer/usr/sbin/pgbouncer"
 class Pooler:
     """A pgbouncer of the server's user, on a socket in the server's folder."""
 
-    def __init__(self, db, connections):
+    def __init__(self, db, connections, users=("web", "backend"), ignored="extra_float_digits"):
         self.db, self.dir = db, db.server.dir
         # Copied, for the server's user may not be able to enter the clone.
         program = self.dir / "pgbouncer"
@@ -33,7 +33,7 @@ class Pooler:
             "listen_port": 6432,
             "auth_type": "trust",
             "auth_file": self.dir / "users",
-            "ignore_startup_parameters": "extra_float_digits",
+            "ignore_startup_parameters": ignored,
             "logfile": self.dir / "pgbouncer.log",
         }
         lines = [
@@ -43,7 +43,7 @@ class Pooler:
             *(f"{name} = {value}" for name, value in settings.items()),
         ]
         (self.dir / "pgbouncer.ini").write_text("\n".join(lines) + "\n")
-        (self.dir / "users").write_text('"web" ""\n"backend" ""\n')
+        (self.dir / "users").write_text("".join(f'"{user}" ""\n' for user in users))
         user = {"user": "postgres", "group": "postgres", "extra_groups": []} if AS_SERVER_USER else {}
         self.process = subprocess.Popen([program, "-q", self.dir / "pgbouncer.ini"], cwd="/", **user)
         wait_until(lambda: (self.dir / ".s.PGSQL.6432").exists())
