@@ -6,6 +6,7 @@ from contextlib import closing
 import psycopg2
 import pytest
 from all_functions import World
+from conftest import AS_SERVER_USER, run
 
 SIZES = {"1 kB": 1_000, "100 kB": 100_000, "10 MB": 10_000_000}
 # Arguments of about so many bytes: what is plain, and what has made something slow.
@@ -80,6 +81,25 @@ def test_a_message_of_whatever_length_is_logged_at_once(world, text):
         connection.autocommit = False
         assert outcome(cursor, f"CAST(repeat('{text}', 2000000) AS uuid)") == "22P02"
         assert outcome(cursor, f"checkout.public_checkout_session(repeat('{text}', 200000)::uuid, 'x')") == "22P02"
+
+
+def test_where_memory_is_short_nothing_aborts(new_server):
+    """As under vm.overcommit_memory = 2: what Postgres itself survives with an error, the functions survive, too."""
+    server = new_server("shared_buffers=32MB")
+    world = World(server.create_database())
+    postmaster = (server.data / "postmaster.pid").read_text().split()[0]
+    run(*AS_SERVER_USER, "prlimit", f"--pid={postmaster}", f"--as={400 * 1024 * 1024}")
+    types, codes = world.argument_types(), set()
+    for who, user in world.users.items():
+        with closing(world.db.connect(user)) as connection, connection.cursor() as cursor:
+            connection.autocommit = False
+            for call in [call for call in world.calls() if call.who == who]:
+                for argument, of_type in types.get(call.function, {}).items():
+                    for value in LARGE.get(of_type, []):
+                        codes.add(outcome(cursor, call.sql(**{argument: value.format(20_000_000)}), call.arguments))
+    # The server has said so where it had no memory for the argument itself.
+    assert None not in codes
+    assert postmaster == (server.data / "postmaster.pid").read_text().split()[0]
 
 
 def memory(cursor):

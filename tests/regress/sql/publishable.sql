@@ -168,3 +168,44 @@ SELECT checkout.revoke_access('window_shop', 'secret');
 \c - window_shop
 SELECT testing.outcome('SELECT checkout.list_checkout_sessions()'),
     testing.outcome('SELECT checkout.create_checkout_session(1, ''USD'', customer_id => ''c'')');
+
+-- What a browser may store has bounds: a session's metadata, and how many open sessions its key has.
+\c - visitor
+SELECT length, testing.with_key(:'public_key', format($$SELECT checkout.create_checkout_session(1, 'USD', customer_id => 'c',
+    metadata => jsonb_build_object('a', repeat('m', %s)))$$, length)) AS publishable
+FROM unnest(ARRAY[4000, 5000]) AS length;
+SELECT testing.with_key(:'secret_key', $$SELECT checkout.create_checkout_session(1, 'USD', customer_id => 'c',
+    metadata => jsonb_build_object('a', repeat('m', 5000)))$$) AS secret;
+\c - postgres
+SELECT testing.key(:'organization', 'publishable') AS limited_key, testing.key(:'organization', 'publishable') AS
+    another_key \gset
+SET checkout_sessions.publishable_session_limit = 2;
+BEGIN;
+SELECT kind FROM checkout.authenticate(:'limited_key');
+SELECT status FROM checkout.create_checkout_session(1, 'USD', customer_id => 'c', idempotency_key => 'limit-1');
+SELECT checkout_session_id AS ends FROM checkout.create_checkout_session(2, 'USD', customer_id => 'c') \gset
+COMMIT;
+SELECT testing.with_key(:'limited_key', $$SELECT checkout.create_checkout_session(3, 'USD', customer_id => 'c')$$) AS third,
+    testing.with_key(:'limited_key', $$SELECT checkout.create_checkout_session(1, 'USD', customer_id => 'c',
+        idempotency_key => 'limit-1')$$) AS the_first_again,
+    testing.with_key(:'another_key', $$SELECT checkout.create_checkout_session(3, 'USD', customer_id => 'c')$$) AS another_key,
+    testing.with_key(:'secret_key', $$SELECT checkout.create_checkout_session(3, 'USD', customer_id => 'c')$$) AS a_server;
+SELECT status, body FROM checkout.handle_request('kobo', 'POST', '/v1/checkout/session/initialize',
+    jsonb_build_object('x-api-key', :'limited_key'), body => '{"amount": 500000, "email": "a@b.co"}');
+-- One that ends makes room.
+BEGIN;
+SELECT kind FROM checkout.authenticate(:'secret_key');
+SELECT status FROM checkout.expire_checkout_session(:'ends');
+COMMIT;
+SELECT testing.with_key(:'limited_key', $$SELECT checkout.create_checkout_session(3, 'USD', customer_id => 'c')$$) AS third;
+SET checkout_sessions.publishable_session_limit = -1;
+SELECT testing.with_key(:'limited_key', $$SELECT checkout.create_checkout_session(generate_series(1, 5), 'USD', customer_id =>
+    'c')$$) AS no_limit;
+RESET checkout_sessions.publishable_session_limit;
+
+-- How a session ends is not for browsers to say, not in the test environment either.
+SELECT scenario, a.status, a.body
+FROM unnest(ARRAY['complete', 'fail', 'expire', 'error:503']) AS scenario,
+    LATERAL checkout.handle_request('kobo', 'POST', '/v1/checkout/session/initialize',
+        jsonb_build_object('x-api-key', :'test_key', 'x-scenario-key', scenario), body =>
+        '{"amount": 500000, "email": "a@b.co"}') AS a;
