@@ -48,7 +48,7 @@ def test_a_paid_session_arrives_signed_within_a_second(shop, start):
 
 
 def test_without_notifications_it_looks_at_intervals(shop, start):
-    shop.sql(f"ALTER ROLE {shop.shop} SET checkout_sessions.webhook_notify = off")
+    shop.server.configure(webhook_notify="off")
     receiver = start(Receiver)
     register(shop, receiver)
     start(Relay, shop, "--poll-interval=1s")
