@@ -8,6 +8,7 @@ use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use crate::domain::redact::redact;
+use crate::worker;
 
 thread_local! {
     static PREVIOUS: Cell<pg_sys::emit_log_hook_type> = const { Cell::new(None) };
@@ -28,6 +29,7 @@ unsafe extern "C-unwind" fn hide_secrets(error: *mut pg_sys::ErrorData) {
     // NULL or a NUL-terminated text.
     unsafe {
         let error = &mut *error;
+        worker::note_fatal(error);
         for text in [
             &mut error.message,
             &mut error.detail,

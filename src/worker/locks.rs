@@ -35,11 +35,7 @@ pub fn lock_extension() -> Locked {
     // SAFETY: look-ups in catalogs and a lock, within a transaction.
     unsafe {
         let exists = || pg_sys::get_extension_oid(c"checkout_sessions".as_ptr(), true) != pg_sys::InvalidOid;
-        let table = || {
-            let schema = pg_sys::get_namespace_oid(c"checkout_data".as_ptr(), true);
-            pg_sys::get_relname_relid(c"checkout_sessions".as_ptr(), schema)
-        };
-        let oid = table();
+        let oid = sessions();
         if !exists() || oid == pg_sys::InvalidOid {
             return Locked::Absent;
         }
@@ -47,6 +43,37 @@ pub fn lock_extension() -> Locked {
             return Locked::Busy;
         }
         // To take the lock is to learn of what was committed before.
-        if exists() && table() == oid { Locked::Yes } else { Locked::Absent }
+        if exists() && sessions() == oid { Locked::Yes } else { Locked::Absent }
+    }
+}
+
+/// The table of sessions.
+fn sessions() -> pg_sys::Oid {
+    // SAFETY: look-ups in catalogs, within a transaction.
+    unsafe {
+        let schema = pg_sys::get_namespace_oid(c"checkout_data".as_ptr(), true);
+        pg_sys::get_relname_relid(c"checkout_sessions".as_ptr(), schema)
+    }
+}
+
+/// Whether sessions can be read, for the rest of this transaction, without waiting for somebody who has locked the table or
+/// one of its indexes.
+pub fn sessions_can_be_read() -> bool {
+    let lock = |oid| {
+        // SAFETY: does not wait; released at the end of the transaction.
+        unsafe { pg_sys::ConditionalLockRelationOid(oid, pg_sys::AccessShareLock as i32) }
+    };
+    let oid = sessions();
+    if oid == pg_sys::InvalidOid || !lock(oid) {
+        return false;
+    }
+    // SAFETY: the table is locked; the list is ours.
+    unsafe {
+        let table = pg_sys::table_open(oid, pg_sys::NoLock as i32);
+        let indexes = pg_sys::RelationGetIndexList(table);
+        pg_sys::table_close(table, pg_sys::NoLock as i32);
+        // An empty list is NULL.
+        let count = indexes.as_ref().map_or(0, |list| usize::try_from(list.length).unwrap_or(0));
+        (0..count).all(|at| lock((*(*indexes).elements.add(at)).oid_value))
     }
 }

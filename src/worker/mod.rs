@@ -18,8 +18,9 @@ mod wake;
 
 use pgrx::pg_sys;
 
+pub use locks::sessions_can_be_read;
 pub use registry::status;
-pub use sweeper::retention;
+pub use sweeper::{note_fatal, retention};
 pub use uses::{note_use, write_uses};
 pub use wake::{tell_relays_at_commit, wake_at_commit};
 

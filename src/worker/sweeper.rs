@@ -1,10 +1,12 @@
 //! The worker of one database: expires what is due, and exits when nothing is due soon.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::ffi::CStr;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use pgrx::PgLogLevel;
 use pgrx::bgworkers::BackgroundWorker;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
@@ -39,6 +41,9 @@ const BUSY: [PgSqlErrorCode; 4] = [
     PgSqlErrorCode::ERRCODE_QUERY_CANCELED,
 ];
 
+/// The database whose worker this process is; 0: it is none.
+static DATABASE: AtomicU32 = AtomicU32::new(0);
+static CONNECTED: AtomicBool = AtomicBool::new(false);
 /// Whether the worker ends because it is done.
 static DONE: AtomicBool = AtomicBool::new(false);
 
@@ -66,9 +71,11 @@ pub extern "C-unwind" fn checkout_sessions_worker_main(argument: pg_sys::Datum) 
     if !registry::attach_worker(database) {
         return;
     }
+    DATABASE.store(database.to_u32(), Ordering::Relaxed);
     // SAFETY: the callback has the right signature.
     unsafe { pg_sys::before_shmem_exit(Some(at_exit), argument) };
     BackgroundWorker::connect_worker_to_spi_by_oid(Some(database), None);
+    CONNECTED.store(true, Ordering::Relaxed);
     process::set(c"application_name", c"checkout_sessions worker");
     process::set(c"search_path", c"pg_catalog, pg_temp");
     process::set(c"lock_timeout", c"2s");
@@ -158,6 +165,20 @@ fn sweep(database: pg_sys::Oid) -> bool {
         Sweep::Until(next) => registry::end_sweep(database, next, false),
     }
     !matches!(sweep, Sweep::Absent | Sweep::Claimed)
+}
+
+/// Called with whatever the server is about to log: of an error that ends the worker of a database, for example because it
+/// cannot connect to it, `worker_status()` there is to know.
+pub fn note_fatal(error: &pg_sys::ErrorData) {
+    let database = DATABASE.load(Ordering::Relaxed);
+    // SAFETY: a NUL-terminated text.
+    unsafe {
+        let ends = if CONNECTED.load(Ordering::Relaxed) { PgLogLevel::FATAL } else { PgLogLevel::ERROR };
+        let ends = error.elevel >= ends as i32;
+        if database != 0 && ends && !error.message.is_null() {
+            registry::note_error(pg_sys::Oid::from(database), &CStr::from_ptr(error.message).to_string_lossy());
+        }
+    }
 }
 
 #[pg_guard]

@@ -106,6 +106,19 @@ def test_table_locked_for_a_while_delays_its_sessions_and_no_more(new_server):
     assert server.log()[log:] == ""
 
 
+def test_worker_is_back_as_soon_as_a_lock_is_that_held_it_up_for_long(db):
+    """To be held up is no failure, after which it would come later each time."""
+    with closing(db.connect()) as connection, connection.cursor() as cursor:
+        session = db.create("1 second")
+        connection.autocommit = False
+        cursor.execute("LOCK TABLE checkout_data.webhook_outbox")
+        time.sleep(12)
+        status = db.worker()
+        assert (status["failures"], status["last_error"]) == (0, "canceling statement due to lock timeout")
+        connection.rollback()
+    db.wait_for(session, within=3.5)
+
+
 def test_database_is_dropped_while_the_worker_is_at_work(server, db):
     db.keep_worker_busy()
     assert seconds_of(f"DROP DATABASE {db.name}", server.database()) < 6
