@@ -68,6 +68,7 @@ fn worker_status() -> TableIterator<
             status if !status.preloaded => "not preloaded",
             _ if !gucs::WORKER_ENABLED.get() => "disabled",
             status if status.launcher_pid.is_none() => "no launcher",
+            status if status.read_only => "read only",
             status if status.pid.is_some() => "working",
             status if status.failing => "failing",
             status if status.starting => "starting",

@@ -154,3 +154,17 @@ pub fn overdue(now: DateTime<Utc>) -> Result<Overdue> {
     })?;
     Ok(row.unwrap_or_default())
 }
+
+statement!(
+    TO_BE_READ_ONLY,
+    Read,
+    "SELECT FROM pg_catalog.pg_db_role_setting s, unnest(s.setconfig) AS setting \
+     WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())) \
+       AND s.setrole IN (0, (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = session_user)) \
+       AND setting ^@ 'default_transaction_read_only=' AND split_part(setting, '=', 2)::boolean"
+);
+
+/// Whether new sessions are to be read only, unless something says otherwise that only they can tell.
+pub fn is_to_be_read_only() -> Result<bool> {
+    Ok(TO_BE_READ_ONLY.with(|statement| statement.count(&[]))? > 0)
+}

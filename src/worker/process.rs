@@ -67,6 +67,12 @@ pub fn report(error: &CaughtError) -> &ErrorReportWithLevel {
     report
 }
 
+/// Whether this transaction may not write, because of the database's default or the server's.
+pub fn is_read_only() -> bool {
+    // SAFETY: reads a variable of this process.
+    unsafe { pg_sys::XactReadOnly }
+}
+
 /// The commit of this transaction waits neither for the disk nor for a standby.
 pub fn do_not_wait_for_this_commit() {
     // SAFETY: within a transaction; NUL-terminated texts.

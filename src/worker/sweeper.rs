@@ -1,7 +1,7 @@
 //! The worker of one database: expires what is due, and exits when nothing is due soon.
 
 use std::ffi::CStr;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +26,10 @@ const STAY: TimeDelta = TimeDelta::seconds(2);
 const LOCKED_RETRY: TimeDelta = TimeDelta::seconds(1);
 /// When to come back to a database that somebody drops, renames or copies.
 const CLAIMED_RETRY: TimeDelta = TimeDelta::seconds(6);
+/// When to look whether a database is to be written to again that was not, unless somebody has something done before.
+const READ_ONLY_RETRY: TimeDelta = TimeDelta::minutes(1);
+/// How often to look whether a database is still to be written to. A session does not learn of it by itself.
+const READ_ONLY_LOOK_EVERY: TimeDelta = TimeDelta::seconds(10);
 /// Purging waits until there is this much time's worth of it.
 const PURGE_EVERY: TimeDelta = TimeDelta::minutes(10);
 
@@ -54,6 +58,10 @@ enum Sweep {
     Claimed,
     /// Somebody holds a lock that stands in the way.
     Busy,
+    /// The database is not to be written to, as where a disk is full.
+    ReadOnly,
+    /// A session that begins now would have other settings.
+    Outdated,
     /// More may be due than was done.
     More,
     /// Nothing more is due, and it is time to purge.
@@ -81,7 +89,6 @@ pub extern "C-unwind" fn checkout_sessions_worker_main(argument: pg_sys::Datum) 
     process::set(c"lock_timeout", c"2s");
     // Whatever the database's own defaults are.
     process::set(c"default_transaction_isolation", c"read committed");
-    process::set(c"default_transaction_read_only", c"off");
     process::set(c"row_security", c"on");
 
     work(database);
@@ -120,7 +127,7 @@ fn work(database: pg_sys::Oid) {
 /// worker can stay.
 fn tell_relays(database: pg_sys::Oid) -> bool {
     let told = process::transaction(|| {
-        let free = locks::database_is_free(database);
+        let free = locks::database_is_free(database) && !process::is_read_only();
         if free {
             process::do_not_wait_for_this_commit();
             notify::relays();
@@ -159,12 +166,14 @@ fn sweep(database: pg_sys::Oid) -> bool {
         Sweep::Absent => registry::forget(database),
         Sweep::Claimed => registry::postpone(database, CLAIMED_RETRY),
         Sweep::Busy => registry::postpone(database, LOCKED_RETRY),
+        Sweep::ReadOnly => registry::read_only(database, READ_ONLY_RETRY),
+        Sweep::Outdated => registry::wake(database, now),
         Sweep::More | Sweep::PurgeDue => registry::end_sweep(database, now, false),
         // Sessions may have come due meanwhile.
         Sweep::Purged => registry::end_sweep(database, now, true),
         Sweep::Until(next) => registry::end_sweep(database, next, false),
     }
-    !matches!(sweep, Sweep::Absent | Sweep::Claimed)
+    !matches!(sweep, Sweep::Absent | Sweep::Claimed | Sweep::ReadOnly | Sweep::Outdated)
 }
 
 /// Called with whatever the server is about to log: of an error that ends the worker of a database, for example because it
@@ -200,6 +209,9 @@ fn if_free(database: pg_sys::Oid, work: fn(pg_sys::Oid) -> Result<Sweep>) -> Res
     if !locks::database_is_free(database) {
         return Ok(Sweep::Claimed);
     }
+    if process::is_read_only() {
+        return Ok(Sweep::ReadOnly);
+    }
     match locks::lock_extension() {
         Locked::Absent => Ok(Sweep::Absent),
         Locked::Busy => Ok(Sweep::Busy),
@@ -214,6 +226,9 @@ fn full() -> usize {
 
 fn expire(database: pg_sys::Oid) -> Result<Sweep> {
     let (batch, now) = (gucs::WORKER_BATCH_SIZE.get(), datum::now());
+    if is_outdated(now)? {
+        return Ok(Sweep::Outdated);
+    }
     let expired = maintenance::expire_due(batch, now)?;
     let noticed = maintenance::notice_due(batch, now)?;
     if expired.max(noticed) >= full() {
@@ -222,6 +237,20 @@ fn expire(database: pg_sys::Oid) -> Result<Sweep> {
     uses::write_uses()?;
     let purged_at = datum::from_micros(registry::last_purge_at(database));
     if purged_at + PURGE_EVERY <= now { Ok(Sweep::PurgeDue) } else { until_next(purged_at, now) }
+}
+
+/// When this process has last looked whether the database is still to be written to. At first its session had just begun.
+static READ_ONLY_LOOK: AtomicI64 = AtomicI64::new(0);
+
+/// Whether the database has been set to read only since the session began.
+fn is_outdated(now: DateTime<Utc>) -> Result<bool> {
+    let now = datum::micros(now);
+    let looked_at = READ_ONLY_LOOK.load(Ordering::Relaxed);
+    if now < looked_at + span(READ_ONLY_LOOK_EVERY) {
+        return Ok(false);
+    }
+    READ_ONLY_LOOK.store(now, Ordering::Relaxed);
+    Ok(looked_at != 0 && maintenance::is_to_be_read_only()?)
 }
 
 /// How far this process has come with the events that went to endpoints. Where it ends before it is through, the next begins

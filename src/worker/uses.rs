@@ -118,8 +118,8 @@ impl Uses {
 }
 
 /// Forgets what was noted in databases that are no more.
-pub fn keep_only(existing: &[pg_sys::Oid]) {
-    USES.exclusive().take(|database| !existing.contains(&database));
+pub fn keep_only(exists: impl Fn(pg_sys::Oid) -> bool) {
+    USES.exclusive().take(|database| !exists(database));
 }
 
 /// Writes down what was noted in this database.

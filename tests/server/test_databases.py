@@ -195,3 +195,20 @@ def test_database_that_is_closed_to_connections_fills_no_log(new_server):
     assert server.log().count("not currently accepting connections") <= 3
     server.database().sql(f"ALTER DATABASE {db.name} ALLOW_CONNECTIONS true")
     db.expires_on_time(within=10)
+
+
+def test_database_that_is_read_only_by_default_is_not_written_to(server, db):
+    """As hosting providers do it when a disk is full. Sessions that are there already do not notice; nor would the worker."""
+    db.keep_worker_busy(seconds=40)
+    create = "SELECT checkout.create_checkout_session(10, 'USD', customer_id => 'c1', expires_in => '1 second')"
+    with closing(db.connect(db.shop)) as connection, connection.cursor() as cursor:
+        server.database().sql(f"ALTER DATABASE {db.name} SET default_transaction_read_only = on")
+        wait_until(lambda: db.worker()["state"] == "read only", within=15)
+        expired = db.expired_count()
+        cursor.execute(create)
+        time.sleep(2.5)
+        assert (db.expired_count(), db.worker()["state"]) == (expired, "read only")
+        server.database().sql(f"ALTER DATABASE {db.name} RESET default_transaction_read_only")
+        cursor.execute(create)  # else it would look after a minute
+        wait_until(lambda: db.expired_count() > expired, within=3)
+    assert db.worker()["state"] == "working"

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from contextlib import closing
 
 import psycopg2
@@ -198,12 +199,19 @@ def test_status_waits_for_nobody_and_says_what_it_knows(db):
 
 def test_status_says_why_the_worker_cannot_connect(server, db):
     with closing(db.connect()) as connection, connection.cursor() as cursor:
-        db.create("1 second")
+        wait_until(lambda: db.worker()["state"] == "sleeping")
+        db.insert_sessions(1)
         server.database().sql(f"ALTER DATABASE {db.name} ALLOW_CONNECTIONS false")
+        cursor.execute("SELECT checkout_data.wake_worker()")
 
-        def error():
-            cursor.execute("SELECT last_error FROM checkout.worker_status()")
-            return cursor.fetchone()["last_error"]
+        def status():
+            cursor.execute("SELECT * FROM checkout.worker_status()")
+            return cursor.fetchone()
 
-        assert wait_until(error) == f'database "{db.name}" is not currently accepting connections'
+        wait_until(lambda: status()["failures"] == 1)
+        time.sleep(2)  # it has been tried again, or rather not
+        assert status()["last_error"] == f'database "{db.name}" is not currently accepting connections'
+        assert status()["state"] == "failing"
         server.database().sql(f"ALTER DATABASE {db.name} ALLOW_CONNECTIONS true")
+        cursor.execute("SELECT checkout_data.wake_worker()")
+    wait_until(lambda: db.expired_count() == 1)

@@ -38,9 +38,9 @@ pub fn look_everywhere(found: &[pg_sys::Oid]) -> Vec<pg_sys::Oid> {
 }
 
 /// Forgets databases that are no more.
-pub fn keep_only(existing: &[pg_sys::Oid]) {
+pub fn keep_only(exists: impl Fn(pg_sys::Oid) -> bool) {
     for database in REGISTRY.exclusive().databases.iter_mut() {
-        if database.pid == 0 && !existing.contains(&database.oid) {
+        if database.pid == 0 && !exists(database.oid) {
             *database = UNUSED;
         }
     }
@@ -96,5 +96,13 @@ pub fn not_started(oid: pg_sys::Oid, message: &str) {
         database.starting_since = 0;
         database.note_error(message, now);
         database.waiting = true;
+    }
+}
+
+/// Nobody can connect to the database. Looked at again with all others.
+pub fn closed(oid: pg_sys::Oid) {
+    if let Some(database) = REGISTRY.exclusive().find_mut(oid) {
+        database.starting_since = 0;
+        (database.wake_at, database.tell_at) = (NEVER, NEVER);
     }
 }

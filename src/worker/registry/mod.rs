@@ -14,7 +14,7 @@ use pgrx::{pg_shmem_init, pg_sys};
 
 use crate::datum;
 
-pub use launcher::{Due, attach_launcher, detach_launcher, due, keep_only, look_everywhere, not_started};
+pub use launcher::{Due, attach_launcher, closed, detach_launcher, due, keep_only, look_everywhere, not_started};
 pub use status::status;
 pub use worker::*;
 
@@ -49,6 +49,8 @@ pub struct Database {
     last_purge_at: i64,
     /// No worker could be started because all of the server's slots were taken.
     waiting: bool,
+    /// The worker has found that the database is not to be written to.
+    read_only: bool,
     failures: u32,
     error_at: i64,
     error_length: usize,
@@ -67,6 +69,7 @@ const UNUSED: Database = Database {
     last_sweep_at: 0,
     last_purge_at: 0,
     waiting: false,
+    read_only: false,
     failures: 0,
     error_at: 0,
     error_length: 0,

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use pgrx::pg_sys;
 
-use super::{NEVER, REGISTRY, UNUSED, now, set_latch, span};
+use super::{FIRST_RETRY, NEVER, REGISTRY, UNUSED, now, set_latch, span};
 
 /// False when another worker is at work on the database already.
 pub fn attach_worker(oid: pg_sys::Oid) -> bool {
@@ -90,6 +90,7 @@ pub fn end_sweep(oid: pg_sys::Oid, next: i64, purged: bool) {
     };
     database.failures = 0;
     database.not_before = 0;
+    database.read_only = false;
     database.last_sweep_at = now;
     if purged {
         database.last_purge_at = now;
@@ -103,6 +104,16 @@ pub fn postpone(oid: pg_sys::Oid, pause: TimeDelta) {
     if let Some(database) = REGISTRY.exclusive().find_mut(oid) {
         database.wake_at = database.wake_at.min(at);
         database.not_before = at;
+    }
+}
+
+/// The database is not to be written to. Looked at again after `pause`, or, if not at once, when there is news.
+pub fn read_only(oid: pg_sys::Oid, pause: TimeDelta) {
+    let now = now();
+    if let Some(database) = REGISTRY.exclusive().find_mut(oid) {
+        database.read_only = true;
+        database.wake_at = database.wake_at.min(now + span(pause));
+        database.not_before = now + span(FIRST_RETRY);
     }
 }
 
