@@ -145,10 +145,10 @@ pub fn init() {
     );
     GucRegistry::define_bool_guc(
         c"checkout_sessions.webhook_notify",
-        c"Sets whether transactions that write webhook events notify relays.",
-        c"NOTIFY takes a lock on all databases at commit, and a transaction that notifies cannot be prepared. Off, relays look as often as they are told to.",
+        c"Sets whether the background worker notifies relays of webhook events.",
+        c"Off, relays look as often as they are told to.",
         &WEBHOOK_NOTIFY,
-        GucContext::Userset,
+        GucContext::Sighup,
         GucFlags::default(),
     );
     GucRegistry::define_string_guc(

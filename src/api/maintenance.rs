@@ -47,7 +47,7 @@ fn worker_status() -> TableIterator<
         name!(last_sweep_at, Option<TimestampWithTimeZone>),
         name!(next_sweep_at, Option<TimestampWithTimeZone>),
         name!(next_deadline, Option<TimestampWithTimeZone>),
-        name!(overdue, i64),
+        name!(overdue, Option<i64>),
         name!(oldest_overdue_at, Option<TimestampWithTimeZone>),
         name!(lag, Option<Interval>),
         name!(failures, i32),
@@ -58,8 +58,9 @@ fn worker_status() -> TableIterator<
     let row = or_raise((|| {
         let now = datum::now();
         let status = worker::status();
-        let (oldest, overdue) = maintenance::overdue(now)?;
-        let next_deadline = maintenance::next_due(None)?.session;
+        // Whoever asks how the worker is does not want to wait for what the worker may be waiting for.
+        let overdue =
+            if worker::sessions_can_be_read() { maintenance::overdue(now)? } else { maintenance::Overdue::default() };
         // SAFETY: reads a flag in shared memory.
         let standby = unsafe { pg_sys::RecoveryInProgress() };
         let state = match &status {
@@ -67,14 +68,11 @@ fn worker_status() -> TableIterator<
             status if !status.preloaded => "not preloaded",
             _ if !gucs::WORKER_ENABLED.get() => "disabled",
             status if status.launcher_pid.is_none() => "no launcher",
+            status if status.read_only => "read only",
             status if status.pid.is_some() => "working",
             status if status.failing => "failing",
             status if status.starting => "starting",
             _ => "sleeping",
-        };
-        let lag = match oldest {
-            Some(at) => Some(datum::interval(now - datum::from_timestamp("deadline", at)?)),
-            None => None,
         };
         Ok((
             state,
@@ -82,10 +80,10 @@ fn worker_status() -> TableIterator<
             status.pid,
             status.last_sweep_at.map(datum::timestamp),
             status.next_sweep_at.map(datum::timestamp),
-            next_deadline.map(datum::timestamp),
-            overdue,
-            oldest,
-            lag,
+            overdue.next_deadline,
+            overdue.count,
+            overdue.oldest_at,
+            overdue.lag,
             status.failures,
             status.last_error,
             status.last_error_at.map(datum::timestamp),

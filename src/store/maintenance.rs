@@ -4,7 +4,7 @@
 //! one goes straight to the rows, and a row that somebody holds is passed over, not waited for.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use pgrx::datum::TimestampWithTimeZone;
+use pgrx::datum::{Interval, TimestampWithTimeZone};
 
 use super::fan_out::{fan_out, has_endpoints, notified};
 use super::purge;
@@ -82,18 +82,28 @@ fn written(statement: &Statement, batch: i32, now: DateTime<Utc>) -> Result<usiz
     Ok(count.and_then(|count| usize::try_from(count).ok()).unwrap_or(0))
 }
 
+// What is due of sessions: the first, and the first reminder.
+macro_rules! next_deadline {
+    () => {
+        "LEAST( \
+           (SELECT min(s.deadline) FROM checkout_data.checkout_sessions s WHERE s.status = 'open'), \
+           (SELECT min(s.expiring_notice_at) FROM checkout_data.checkout_sessions s \
+            WHERE s.expiring_notice_at IS NOT NULL AND s.status = 'open'))"
+    };
+}
 statement!(
     NEXT_DUE,
     Latest,
-    "SELECT LEAST( \
-         (SELECT min(s.deadline) FROM checkout_data.checkout_sessions s WHERE s.status = 'open'), \
-         (SELECT min(s.expiring_notice_at) FROM checkout_data.checkout_sessions s \
-          WHERE s.expiring_notice_at IS NOT NULL AND s.status = 'open')), \
-       LEAST( \
-         (SELECT min(k.expires_at) FROM checkout_data.idempotency_keys k), \
-         (SELECT min(o.delivered_at) + $1 FROM checkout_data.webhook_outbox o WHERE o.delivered_at IS NOT NULL), \
-         (SELECT min(o.created_at) + $1 FROM checkout_data.webhook_outbox o WHERE o.fanned_out), \
-         (SELECT min(p.deleted_at) + $2 FROM checkout_data.webhook_endpoints p))"
+    concat!(
+        "SELECT ",
+        next_deadline!(),
+        ", \
+         LEAST( \
+           (SELECT min(k.expires_at) FROM checkout_data.idempotency_keys k), \
+           (SELECT min(o.delivered_at) + $1 FROM checkout_data.webhook_outbox o WHERE o.delivered_at IS NOT NULL), \
+           (SELECT min(o.created_at) + $1 FROM checkout_data.webhook_outbox o WHERE o.fanned_out), \
+           (SELECT min(p.deleted_at) + $2 FROM checkout_data.webhook_endpoints p))"
+    )
 );
 
 /// What is due next.
@@ -115,15 +125,46 @@ pub fn next_due(retention: Option<TimeDelta>) -> Result<NextDue> {
     Ok(next.unwrap_or_default())
 }
 
+// Of one table only, which the caller has locked so that this does not wait.
 statement!(
-    OLDEST_OVERDUE,
+    OVERDUE,
     Read,
-    "SELECT min(s.deadline), count(*) FROM checkout_data.checkout_sessions s WHERE s.status = 'open' AND s.deadline <= $1"
+    concat!(
+        "SELECT count(*), min(s.deadline), $1 - min(s.deadline), ",
+        next_deadline!(),
+        " FROM checkout_data.checkout_sessions s WHERE s.status = 'open' AND s.deadline <= $1"
+    )
 );
 
-/// The deadline that has passed longest ago without the session being expired, and how many there are.
-pub fn overdue(now: DateTime<Utc>) -> Result<(Option<TimestampWithTimeZone>, i64)> {
-    let row = OLDEST_OVERDUE
-        .with(|statement| statement.row(&[datum::timestamp(now).into()], |row| Ok((row.get(1)?, row.get(2)?))))?;
-    Ok(row.map_or((None, 0), |(oldest, count)| (oldest, count.unwrap_or(0))))
+/// The sessions whose deadline has passed without their being expired.
+#[derive(Default)]
+pub struct Overdue {
+    pub count: Option<i64>,
+    pub oldest_at: Option<TimestampWithTimeZone>,
+    pub lag: Option<Interval>,
+    /// When the next session is due, or reminder, overdue ones included.
+    pub next_deadline: Option<TimestampWithTimeZone>,
+}
+
+pub fn overdue(now: DateTime<Utc>) -> Result<Overdue> {
+    let row = OVERDUE.with(|statement| {
+        statement.row(&[datum::timestamp(now).into()], |row| {
+            Ok(Overdue { count: row.get(1)?, oldest_at: row.get(2)?, lag: row.get(3)?, next_deadline: row.get(4)? })
+        })
+    })?;
+    Ok(row.unwrap_or_default())
+}
+
+statement!(
+    TO_BE_READ_ONLY,
+    Read,
+    "SELECT FROM pg_catalog.pg_db_role_setting s, unnest(s.setconfig) AS setting \
+     WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())) \
+       AND s.setrole IN (0, (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = session_user)) \
+       AND setting ^@ 'default_transaction_read_only=' AND split_part(setting, '=', 2)::boolean"
+);
+
+/// Whether new sessions are to be read only, unless something says otherwise that only they can tell.
+pub fn is_to_be_read_only() -> Result<bool> {
+    Ok(TO_BE_READ_ONLY.with(|statement| statement.count(&[]))? > 0)
 }

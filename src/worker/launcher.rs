@@ -1,6 +1,6 @@
 //! The launcher: sleeps until a database has something due, and starts a worker for it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -74,18 +74,19 @@ unsafe extern "C-unwind" fn at_exit(_code: std::ffi::c_int, _argument: pg_sys::D
 /// than there is room for: most will turn out not to have the extension, and make room.
 fn look(seen: &mut HashSet<pg_sys::Oid>) -> bool {
     let existing = databases();
-    registry::keep_only(&existing);
-    uses::keep_only(&existing);
-    seen.retain(|oid| existing.contains(oid));
-    let new: Vec<_> = existing.into_iter().filter(|oid| !seen.contains(oid)).collect();
+    let is_open = |oid: &pg_sys::Oid| existing.get(oid) == Some(&true);
+    registry::keep_only(|oid| existing.contains_key(&oid));
+    uses::keep_only(|oid| existing.contains_key(&oid));
+    seen.retain(is_open);
+    let new: Vec<_> = existing.keys().copied().filter(|oid| is_open(oid) && !seen.contains(oid)).collect();
     let left = registry::look_everywhere(&new);
     seen.extend(new.into_iter().filter(|oid| !left.contains(oid)));
     left.is_empty()
 }
 
-/// The databases that one can connect to, templates left out.
-fn databases() -> Vec<pg_sys::Oid> {
-    let mut found = Vec::new();
+/// The databases; and of each, whether one can connect to it and it is no template.
+fn databases() -> HashMap<pg_sys::Oid, bool> {
+    let mut found = HashMap::new();
     BackgroundWorker::transaction(std::panic::AssertUnwindSafe(|| {
         // SAFETY: a scan of a shared catalog within a transaction, as the autovacuum launcher makes; the tuples are read
         // before the scan goes on.
@@ -99,9 +100,7 @@ fn databases() -> Vec<pg_sys::Oid> {
                     break;
                 }
                 let form = pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_database>();
-                if (*form).datallowconn && !(*form).datistemplate {
-                    found.push((*form).oid);
-                }
+                found.insert((*form).oid, (*form).datallowconn && !(*form).datistemplate);
             }
             pg_sys::systable_endscan(scan);
             pg_sys::table_close(relation, pg_sys::AccessShareLock as i32);
@@ -112,15 +111,17 @@ fn databases() -> Vec<pg_sys::Oid> {
 
 /// False when the server has no slot for one of them; they may be others' slots, so it is tried again before long.
 fn start_workers(due: &[registry::Due]) -> bool {
-    // Where the last worker failed, the database may have been dropped.
+    // Where the last worker failed, the database may have been dropped, or closed.
     let existing = due.iter().any(|due| due.failed).then(databases);
     if let Some(existing) = &existing {
-        registry::keep_only(existing);
+        registry::keep_only(|oid| existing.contains_key(&oid));
     }
     let mut started = true;
     for due in due {
-        if existing.as_ref().is_none_or(|existing| existing.contains(&due.oid)) {
-            started &= start_worker(due.oid);
+        match existing.as_ref().map_or(Some(&true), |existing| existing.get(&due.oid)) {
+            Some(true) => started &= start_worker(due.oid),
+            Some(false) => registry::closed(due.oid),
+            None => {}
         }
     }
     started

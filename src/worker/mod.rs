@@ -1,5 +1,5 @@
-//! What happens on its own: sessions expire on time, reminders are written, the last uses of API keys
-//! are noted, old keys and events are purged.
+//! What happens on its own: sessions expire on time, reminders are written, relays are told of deliveries, the last uses of
+//! API keys are noted, old keys and events are purged.
 //!
 //! As with autovacuum, there is a launcher, which connects to no database, and a worker for a database while it has
 //! something to do there. A worker whose database has nothing due within seconds exits, so that nothing holds up DROP
@@ -9,6 +9,7 @@
 //! durable and announces it.
 
 mod launcher;
+mod locks;
 mod process;
 mod registry;
 mod sweeper;
@@ -17,10 +18,11 @@ mod wake;
 
 use pgrx::pg_sys;
 
+pub use locks::sessions_can_be_read;
 pub use registry::status;
-pub use sweeper::retention;
+pub use sweeper::{note_fatal, retention};
 pub use uses::{note_use, write_uses};
-pub use wake::wake_at_commit;
+pub use wake::{tell_relays_at_commit, wake_at_commit};
 
 /// Sets up shared memory and the launcher, if the postmaster is loading the library.
 pub fn init() {

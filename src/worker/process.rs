@@ -1,10 +1,13 @@
 //! What the launcher and the workers have in common as processes of the server.
 
 use std::ffi::CStr;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use pgrx::bgworkers::{BackgroundWorker, SignalWakeFlags};
 use pgrx::pg_sys;
+use pgrx::pg_sys::panic::{CaughtError, ErrorReportWithLevel};
+use pgrx::prelude::*;
 
 use super::registry;
 
@@ -35,6 +38,54 @@ pub fn set(name: &CStr, value: &CStr) {
             value.as_ptr(),
             pg_sys::GucContext::PGC_SUSET,
             pg_sys::GucSource::PGC_S_OVERRIDE,
+        );
+    }
+}
+
+/// Runs a transaction. An error, of the commit too, ends the transaction and is returned.
+pub fn transaction<R>(work: impl FnOnce() -> R) -> Result<R, CaughtError> {
+    let work = AssertUnwindSafe(work);
+    let done = PgTryBuilder::new(AssertUnwindSafe(|| Ok(BackgroundWorker::transaction(AssertUnwindSafe(|| work.0())))))
+        .catch_others(Err)
+        .execute();
+    // SAFETY: as the server's own loops do after an error; and without the second autovacuum would never learn what has
+    // changed.
+    unsafe {
+        if done.is_err() {
+            pg_sys::AbortCurrentTransaction();
+        }
+        pg_sys::pgstat_report_stat(true);
+    }
+    done
+}
+
+/// What an error says.
+pub fn report(error: &CaughtError) -> &ErrorReportWithLevel {
+    let (CaughtError::PostgresError(report)
+    | CaughtError::ErrorReport(report)
+    | CaughtError::RustPanic { ereport: report, .. }) = error;
+    report
+}
+
+/// Whether this transaction may not write, because of the database's default or the server's.
+pub fn is_read_only() -> bool {
+    // SAFETY: reads a variable of this process.
+    unsafe { pg_sys::XactReadOnly }
+}
+
+/// The commit of this transaction waits neither for the disk nor for a standby.
+pub fn do_not_wait_for_this_commit() {
+    // SAFETY: within a transaction; NUL-terminated texts.
+    unsafe {
+        pg_sys::set_config_option(
+            c"synchronous_commit".as_ptr(),
+            c"off".as_ptr(),
+            pg_sys::GucContext::PGC_SUSET,
+            pg_sys::GucSource::PGC_S_SESSION,
+            pg_sys::GucAction::GUC_ACTION_LOCAL,
+            true,
+            0,
+            false,
         );
     }
 }

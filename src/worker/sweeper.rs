@@ -1,21 +1,24 @@
 //! The worker of one database: expires what is due, and exits when nothing is due soon.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::ffi::CStr;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use pgrx::PgLogLevel;
 use pgrx::bgworkers::BackgroundWorker;
 use pgrx::pg_sys;
-use pgrx::pg_sys::panic::CaughtError;
 use pgrx::prelude::*;
 
-use super::{process, registry, uses};
+use super::locks::{self, Locked};
+use super::registry::{self, span};
+use super::{process, uses};
 use crate::domain::Result;
 use crate::role::as_worker_role;
 use crate::store::maintenance;
 use crate::store::purge::{self, Place};
-use crate::{datum, gucs, report};
+use crate::{datum, gucs, notify, report};
 
 /// A worker stays for what is due within this time. DROP DATABASE waits for up to five seconds.
 const STAY: TimeDelta = TimeDelta::seconds(2);
@@ -23,17 +26,42 @@ const STAY: TimeDelta = TimeDelta::seconds(2);
 const LOCKED_RETRY: TimeDelta = TimeDelta::seconds(1);
 /// When to come back to a database that somebody drops, renames or copies.
 const CLAIMED_RETRY: TimeDelta = TimeDelta::seconds(6);
+/// When to look whether a database is to be written to again that was not, unless somebody has something done before.
+const READ_ONLY_RETRY: TimeDelta = TimeDelta::minutes(1);
+/// How often to look whether a database is still to be written to. A session does not learn of it by itself.
+const READ_ONLY_LOOK_EVERY: TimeDelta = TimeDelta::seconds(10);
 /// Purging waits until there is this much time's worth of it.
 const PURGE_EVERY: TimeDelta = TimeDelta::minutes(10);
 
+/// Relays are told so often at most.
+const TELL_EVERY: TimeDelta = TimeDelta::milliseconds(10);
+/// When to tell relays again where that has failed. They look on their own meanwhile.
+const TELL_RETRY: TimeDelta = TimeDelta::seconds(10);
+/// What says that somebody was in the way, or wanted it to stop: no fault, and no reason to come later each time.
+const BUSY: [PgSqlErrorCode; 4] = [
+    PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
+    PgSqlErrorCode::ERRCODE_T_R_DEADLOCK_DETECTED,
+    PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
+    PgSqlErrorCode::ERRCODE_QUERY_CANCELED,
+];
+
+/// The database whose worker this process is; 0: it is none.
+static DATABASE: AtomicU32 = AtomicU32::new(0);
+static CONNECTED: AtomicBool = AtomicBool::new(false);
 /// Whether the worker ends because it is done.
 static DONE: AtomicBool = AtomicBool::new(false);
 
 enum Sweep {
     /// The extension is not in this database.
     Absent,
+    /// Somebody drops, renames or copies the database.
+    Claimed,
     /// Somebody holds a lock that stands in the way.
-    Claimed(TimeDelta),
+    Busy,
+    /// The database is not to be written to, as where a disk is full.
+    ReadOnly,
+    /// A session that begins now would have other settings.
+    Outdated,
     /// More may be due than was done.
     More,
     /// Nothing more is due, and it is time to purge.
@@ -51,56 +79,115 @@ pub extern "C-unwind" fn checkout_sessions_worker_main(argument: pg_sys::Datum) 
     if !registry::attach_worker(database) {
         return;
     }
+    DATABASE.store(database.to_u32(), Ordering::Relaxed);
     // SAFETY: the callback has the right signature.
     unsafe { pg_sys::before_shmem_exit(Some(at_exit), argument) };
     BackgroundWorker::connect_worker_to_spi_by_oid(Some(database), None);
+    CONNECTED.store(true, Ordering::Relaxed);
     process::set(c"application_name", c"checkout_sessions worker");
     process::set(c"search_path", c"pg_catalog, pg_temp");
     process::set(c"lock_timeout", c"2s");
     // Whatever the database's own defaults are.
     process::set(c"default_transaction_isolation", c"read committed");
-    process::set(c"default_transaction_read_only", c"off");
     process::set(c"row_security", c"on");
 
+    work(database);
+    DONE.store(true, Ordering::Relaxed);
+}
+
+/// Until nothing is due soon.
+fn work(database: pg_sys::Oid) {
+    let (mut looked, mut stay_until) = (false, 0);
     while gucs::WORKER_ENABLED.get() {
         process::reload();
         pgrx::check_for_interrupts!();
-        registry::begin_sweep(database);
-        process::report_activity(pg_sys::BackendState::STATE_RUNNING, c"expiring checkout sessions");
-        let now = registry::now();
-        let after = |span: TimeDelta| now + span.num_microseconds().unwrap_or(0);
-        let mut sweep = in_transaction(database, expire);
-        if matches!(sweep, Sweep::PurgeDue) {
-            // Apart, so that nobody waits for it who pays a session that was about to expire.
-            sweep = in_transaction(database, purge);
-        }
-        match sweep {
-            Sweep::Absent => {
-                registry::forget(database);
-                break;
-            }
-            Sweep::Claimed(pause) => {
-                registry::postpone(database, after(pause));
-                break;
-            }
-            Sweep::More | Sweep::PurgeDue => {
-                registry::end_sweep(database, now, false);
-            }
-            // Sessions may have come due meanwhile.
-            Sweep::Purged => {
-                registry::end_sweep(database, now, true);
-            }
-            Sweep::Until(next) => {
-                let next = registry::end_sweep(database, next, false);
-                if next > after(STAY) {
-                    break;
-                }
+        let stays = if registry::take_deliveries_due(database, TELL_EVERY) {
+            stay_until = registry::now() + span(STAY);
+            tell_relays(database)
+        } else if !looked || registry::next(database).sweep_at <= registry::now() {
+            looked = true;
+            sweep(database)
+        } else {
+            let (now, next) = (registry::now(), registry::next(database));
+            let next_at = next.sweep_at.min(next.tell_at);
+            let until = if next_at > now + span(STAY) { stay_until } else { next_at };
+            if until > now {
                 process::report_activity(pg_sys::BackendState::STATE_IDLE, c"waiting for the next deadline");
-                process::sleep_until(next, Duration::from_secs(60));
+                process::sleep_until(until, Duration::from_secs(60));
             }
+            until > now || next_at <= now
+        };
+        if !stays {
+            return;
         }
     }
-    DONE.store(true, Ordering::Relaxed);
+}
+
+/// Tells relays that deliveries are due, in a transaction of its own: nothing else suffers where that fails. Whether the
+/// worker can stay.
+fn tell_relays(database: pg_sys::Oid) -> bool {
+    let told = process::transaction(|| {
+        let free = locks::database_is_free(database) && !process::is_read_only();
+        if free {
+            process::do_not_wait_for_this_commit();
+            notify::relays();
+        }
+        free
+    });
+    match told {
+        Ok(true) => true,
+        Ok(false) => {
+            registry::tell_after(database, CLAIMED_RETRY);
+            registry::postpone(database, CLAIMED_RETRY);
+            false
+        }
+        Err(error) => {
+            let message = format!("could not notify relays: {}", process::report(&error).message());
+            registry::tell_after(database, TELL_RETRY);
+            if registry::note_error(database, &message) {
+                pgrx::log!("{message}");
+            }
+            true
+        }
+    }
+}
+
+/// Does what is due, as much as goes into a transaction. Whether the worker can stay.
+fn sweep(database: pg_sys::Oid) -> bool {
+    registry::begin_sweep(database);
+    process::report_activity(pg_sys::BackendState::STATE_RUNNING, c"expiring checkout sessions");
+    let now = registry::now();
+    let mut sweep = in_transaction(database, expire);
+    if matches!(sweep, Sweep::PurgeDue) {
+        // Apart, so that nobody waits for it who pays a session that was about to expire.
+        sweep = in_transaction(database, purge);
+    }
+    match sweep {
+        Sweep::Absent => registry::forget(database),
+        Sweep::Claimed => registry::postpone(database, CLAIMED_RETRY),
+        Sweep::Busy => registry::postpone(database, LOCKED_RETRY),
+        Sweep::ReadOnly => registry::read_only(database, READ_ONLY_RETRY),
+        Sweep::Outdated => registry::wake(database, now),
+        Sweep::More | Sweep::PurgeDue => registry::end_sweep(database, now, false),
+        // Sessions may have come due meanwhile.
+        Sweep::Purged => registry::end_sweep(database, now, true),
+        Sweep::Until(next) => registry::end_sweep(database, next, false),
+    }
+    !matches!(sweep, Sweep::Absent | Sweep::Claimed | Sweep::ReadOnly | Sweep::Outdated)
+}
+
+/// Called with whatever the server is about to log: of an error that ends the worker of a database, for example because it
+/// cannot connect to it, `worker_status()` there is to know.
+pub fn note_fatal(error: &pg_sys::ErrorData) {
+    let database = DATABASE.load(Ordering::Relaxed);
+    // SAFETY: a NUL-terminated text.
+    unsafe {
+        let ends = if CONNECTED.load(Ordering::Relaxed) { PgLogLevel::FATAL } else { PgLogLevel::ERROR };
+        let ends = error.elevel >= ends as i32;
+        if database != 0 && ends && !error.message.is_null() {
+            registry::note_error(pg_sys::Oid::from(database), &CStr::from_ptr(error.message).to_string_lossy());
+        }
+    }
 }
 
 #[pg_guard]
@@ -108,32 +195,26 @@ unsafe extern "C-unwind" fn at_exit(_code: std::ffi::c_int, argument: pg_sys::Da
     registry::detach_worker(pg_sys::Oid::from(argument.value() as u32), !DONE.load(Ordering::Relaxed));
 }
 
-/// One transaction's worth of work. An error is noted for `worker_status()`, and ends the process: the launcher starts
-/// another, later each time.
+/// One transaction's worth of work. An error, of the commit too, is noted for `worker_status()`. Unless it says that somebody
+/// was in the way, it ends the process: the launcher starts another, later each time.
 fn in_transaction(database: pg_sys::Oid, work: fn(pg_sys::Oid) -> Result<Sweep>) -> Sweep {
-    let swept = BackgroundWorker::transaction(move || {
-        PgTryBuilder::new(move || report::or_raise(if_free(database, work)))
-            .catch_others(move |error| {
-                let (CaughtError::PostgresError(report)
-                | CaughtError::ErrorReport(report)
-                | CaughtError::RustPanic { ereport: report, .. }) = &error;
-                registry::note_error(database, report.message());
-                error.rethrow()
-            })
-            .execute()
-    });
-    // SAFETY: outside of a transaction. Without it autovacuum would never learn what the worker changed.
-    unsafe { pg_sys::pgstat_report_stat(true) };
-    swept
+    process::transaction(|| report::or_raise(if_free(database, work))).unwrap_or_else(|error| {
+        let report = process::report(&error);
+        registry::note_error(database, report.message());
+        if BUSY.contains(&report.sql_error_code()) { Sweep::Busy } else { error.rethrow() }
+    })
 }
 
 fn if_free(database: pg_sys::Oid, work: fn(pg_sys::Oid) -> Result<Sweep>) -> Result<Sweep> {
-    if !database_is_free(database) {
-        return Ok(Sweep::Claimed(CLAIMED_RETRY));
+    if !locks::database_is_free(database) {
+        return Ok(Sweep::Claimed);
     }
-    match lock_extension() {
+    if process::is_read_only() {
+        return Ok(Sweep::ReadOnly);
+    }
+    match locks::lock_extension() {
         Locked::Absent => Ok(Sweep::Absent),
-        Locked::Busy => Ok(Sweep::Claimed(LOCKED_RETRY)),
+        Locked::Busy => Ok(Sweep::Busy),
         Locked::Yes => as_worker_role(|| work(database)),
     }
 }
@@ -145,6 +226,9 @@ fn full() -> usize {
 
 fn expire(database: pg_sys::Oid) -> Result<Sweep> {
     let (batch, now) = (gucs::WORKER_BATCH_SIZE.get(), datum::now());
+    if is_outdated(now)? {
+        return Ok(Sweep::Outdated);
+    }
     let expired = maintenance::expire_due(batch, now)?;
     let noticed = maintenance::notice_due(batch, now)?;
     if expired.max(noticed) >= full() {
@@ -153,6 +237,20 @@ fn expire(database: pg_sys::Oid) -> Result<Sweep> {
     uses::write_uses()?;
     let purged_at = datum::from_micros(registry::last_purge_at(database));
     if purged_at + PURGE_EVERY <= now { Ok(Sweep::PurgeDue) } else { until_next(purged_at, now) }
+}
+
+/// When this process has last looked whether the database is still to be written to. At first its session had just begun.
+static READ_ONLY_LOOK: AtomicI64 = AtomicI64::new(0);
+
+/// Whether the database has been set to read only since the session began.
+fn is_outdated(now: DateTime<Utc>) -> Result<bool> {
+    let now = datum::micros(now);
+    let looked_at = READ_ONLY_LOOK.load(Ordering::Relaxed);
+    if now < looked_at + span(READ_ONLY_LOOK_EVERY) {
+        return Ok(false);
+    }
+    READ_ONLY_LOOK.store(now, Ordering::Relaxed);
+    Ok(looked_at != 0 && maintenance::is_to_be_read_only()?)
 }
 
 /// How far this process has come with the events that went to endpoints. Where it ends before it is through, the next begins
@@ -190,53 +288,4 @@ fn until_next(purged_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<Sweep> {
 pub fn retention() -> Option<TimeDelta> {
     let minutes = gucs::OUTBOX_RETENTION.get();
     (minutes >= 0).then(|| TimeDelta::minutes(minutes.into()))
-}
-
-/// Whether nobody is dropping, renaming or copying the database: they hold a lock on it and wait for us to leave.
-fn database_is_free(database: pg_sys::Oid) -> bool {
-    let tag = pg_sys::LOCKTAG {
-        // The lock of a shared object (storage/lock.h, SET_LOCKTAG_OBJECT).
-        locktag_field1: 0,
-        locktag_field2: pg_sys::DatabaseRelationId.to_u32(),
-        locktag_field3: database.to_u32(),
-        locktag_field4: 0,
-        locktag_type: pg_sys::LockTagType::LOCKTAG_OBJECT as u8,
-        locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
-    };
-    // SAFETY: does not wait. Released at once: DROP DATABASE ... WITH (FORCE) would wait for the lock before it ends us.
-    unsafe {
-        let mode = pg_sys::RowExclusiveLock as i32;
-        let free = pg_sys::LockAcquire(&tag, mode, false, true) != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL;
-        if free {
-            pg_sys::LockRelease(&tag, mode, false);
-        }
-        free
-    }
-}
-
-enum Locked {
-    Absent,
-    Busy,
-    Yes,
-}
-
-/// Makes DROP EXTENSION wait for the end of this transaction, or finds that it cannot.
-fn lock_extension() -> Locked {
-    // SAFETY: look-ups in catalogs and a lock, within a transaction.
-    unsafe {
-        let exists = || pg_sys::get_extension_oid(c"checkout_sessions".as_ptr(), true) != pg_sys::InvalidOid;
-        let table = || {
-            let schema = pg_sys::get_namespace_oid(c"checkout_data".as_ptr(), true);
-            pg_sys::get_relname_relid(c"checkout_sessions".as_ptr(), schema)
-        };
-        let oid = table();
-        if !exists() || oid == pg_sys::InvalidOid {
-            return Locked::Absent;
-        }
-        if !pg_sys::ConditionalLockRelationOid(oid, pg_sys::RowExclusiveLock as i32) {
-            return Locked::Busy;
-        }
-        // To take the lock is to learn of what was committed before.
-        if exists() && table() == oid { Locked::Yes } else { Locked::Absent }
-    }
 }

@@ -69,7 +69,7 @@ pub fn note_use(api_key_id: &str, now: DateTime<Utc>) {
     // SAFETY: set when the backend connected.
     let database = unsafe { pg_sys::MyDatabaseId };
     USES.exclusive().note(Use { database, api_key_id, at: datum::micros(now) });
-    registry::notify(database, datum::micros(now + WRITE_AFTER));
+    registry::wake(database, datum::micros(now + WRITE_AFTER));
 }
 
 fn is_news(api_key_id: Name, now: DateTime<Utc>) -> bool {
@@ -118,8 +118,8 @@ impl Uses {
 }
 
 /// Forgets what was noted in databases that are no more.
-pub fn keep_only(existing: &[pg_sys::Oid]) {
-    USES.exclusive().take(|database| !existing.contains(&database));
+pub fn keep_only(exists: impl Fn(pg_sys::Oid) -> bool) {
+    USES.exclusive().take(|database| !exists(database));
 }
 
 /// Writes down what was noted in this database.

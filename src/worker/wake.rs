@@ -1,4 +1,4 @@
-//! Telling the worker of an earlier deadline, once the transaction that made it has committed.
+//! Telling the worker what a transaction has made for it to do, once that has committed.
 
 use std::cell::Cell;
 
@@ -11,7 +11,9 @@ use crate::datum;
 
 thread_local! {
     /// The earliest deadline that the current transaction has made.
-    static PENDING: Cell<i64> = const { Cell::new(NEVER) };
+    static DEADLINE: Cell<i64> = const { Cell::new(NEVER) };
+    /// Whether it has made deliveries due.
+    static DELIVERIES: Cell<bool> = const { Cell::new(false) };
     static REGISTERED: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -20,26 +22,50 @@ thread_local! {
 /// The comparison with what the worker plans is made only then, when the rows can be seen: see `registry::begin_sweep`.
 /// A transaction that is prepared for two-phase commit tells nobody; the launcher's look once a minute finds it.
 pub fn wake_at_commit(at: DateTime<Utc>) {
-    if !registry::available() {
-        return;
+    if registered() {
+        DEADLINE.set(DEADLINE.get().min(datum::micros(at)));
     }
-    PENDING.set(PENDING.get().min(datum::micros(at)));
+}
+
+/// At commit, has the worker tell relays that deliveries are due. Nobody is told of those of a transaction that is prepared.
+///
+/// Not by NOTIFY in the transaction itself: it fails at commit where somebody who listens has let the server's queue of
+/// notifications fill, and a payment with it; its commits wait for one another; and it cannot be prepared.
+pub fn tell_relays_at_commit() {
+    if registered() {
+        DELIVERIES.set(true);
+    }
+}
+
+/// Whether there is somebody to tell, and something that does it at commit.
+fn registered() -> bool {
+    if !registry::available() {
+        return false;
+    }
     if !REGISTERED.replace(true) {
         // SAFETY: the callback has the right signature and lives as long as the library, which is never unloaded.
         unsafe { pg_sys::RegisterXactCallback(Some(at_end), std::ptr::null_mut()) };
     }
+    true
 }
 
-/// Must not fail: an error after commit takes the server down. It takes one lock and sets one latch.
+/// Must not fail: an error after commit takes the server down. It takes locks of shared memory and sets latches.
 #[pg_guard]
 unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *mut std::ffi::c_void) {
     use pg_sys::XactEvent::{XACT_EVENT_ABORT, XACT_EVENT_COMMIT, XACT_EVENT_PREPARE};
     if !matches!(event, XACT_EVENT_ABORT | XACT_EVENT_COMMIT | XACT_EVENT_PREPARE) {
         return;
     }
-    let at = PENDING.replace(NEVER);
-    if event == XACT_EVENT_COMMIT && at != NEVER {
-        // SAFETY: set when the backend connected.
-        registry::notify(unsafe { pg_sys::MyDatabaseId }, at);
+    let (deadline, deliveries) = (DEADLINE.replace(NEVER), DELIVERIES.replace(false));
+    if event != XACT_EVENT_COMMIT {
+        return;
+    }
+    // SAFETY: set when the backend connected.
+    let database = unsafe { pg_sys::MyDatabaseId };
+    if deadline != NEVER {
+        registry::wake(database, deadline);
+    }
+    if deliveries {
+        registry::deliveries_due(database);
     }
 }

@@ -142,7 +142,6 @@ FORBIDDEN = [
     "checkout_data.event_body_as('lomi', 'e', 'checkout.session.completed', now(), '{}', true)",
 ]
 SETTINGS = [
-    "checkout_sessions.webhook_notify = off",
     "checkout_sessions.webhook_allowed_ranges = '0.0.0.0/0'",
     "row_security = off",
     "force_parallel_mode = on",

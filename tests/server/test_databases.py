@@ -106,6 +106,19 @@ def test_table_locked_for_a_while_delays_its_sessions_and_no_more(new_server):
     assert server.log()[log:] == ""
 
 
+def test_worker_is_back_as_soon_as_a_lock_is_that_held_it_up_for_long(db):
+    """To be held up is no failure, after which it would come later each time."""
+    with closing(db.connect()) as connection, connection.cursor() as cursor:
+        session = db.create("1 second")
+        connection.autocommit = False
+        cursor.execute("LOCK TABLE checkout_data.webhook_outbox")
+        time.sleep(12)
+        status = db.worker()
+        assert (status["failures"], status["last_error"]) == (0, "canceling statement due to lock timeout")
+        connection.rollback()
+    db.wait_for(session, within=3.5)
+
+
 def test_database_is_dropped_while_the_worker_is_at_work(server, db):
     db.keep_worker_busy()
     assert seconds_of(f"DROP DATABASE {db.name}", server.database()) < 6
@@ -182,3 +195,20 @@ def test_database_that_is_closed_to_connections_fills_no_log(new_server):
     assert server.log().count("not currently accepting connections") <= 3
     server.database().sql(f"ALTER DATABASE {db.name} ALLOW_CONNECTIONS true")
     db.expires_on_time(within=10)
+
+
+def test_database_that_is_read_only_by_default_is_not_written_to(server, db):
+    """As hosting providers do it when a disk is full. Sessions that are there already do not notice; nor would the worker."""
+    db.keep_worker_busy(seconds=40)
+    create = "SELECT checkout.create_checkout_session(10, 'USD', customer_id => 'c1', expires_in => '1 second')"
+    with closing(db.connect(db.shop)) as connection, connection.cursor() as cursor:
+        server.database().sql(f"ALTER DATABASE {db.name} SET default_transaction_read_only = on")
+        wait_until(lambda: db.worker()["state"] == "read only", within=15)
+        expired = db.expired_count()
+        cursor.execute(create)
+        time.sleep(2.5)
+        assert (db.expired_count(), db.worker()["state"]) == (expired, "read only")
+        server.database().sql(f"ALTER DATABASE {db.name} RESET default_transaction_read_only")
+        cursor.execute(create)  # else it would look after a minute
+        wait_until(lambda: db.expired_count() > expired, within=3)
+    assert db.worker()["state"] == "working"

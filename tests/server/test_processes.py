@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from contextlib import closing
 
 import psycopg2
@@ -177,3 +178,40 @@ def test_idle_server_does_nothing(new_server):
     assert transactions_later == transactions
     assert switches_later - switches <= 2
     assert not admin.sql("SELECT 1 FROM pg_stat_activity WHERE backend_type = 'checkout_sessions worker'")
+
+
+def test_status_waits_for_nobody_and_says_what_it_knows(db):
+    session = db.create("1 second")
+    for lock in ("LOCK TABLE checkout_data.checkout_sessions", "LOCK TABLE checkout_data.webhook_outbox",
+                 "REINDEX INDEX checkout_data.checkout_sessions_open_idx"):
+        with closing(db.connect()) as holder, holder.cursor() as cursor:
+            holder.autocommit = False
+            cursor.execute(lock)
+            with closing(db.connect()) as connection, connection.cursor() as asker:
+                asker.execute("SET statement_timeout = '1 s'")
+                asker.execute("SELECT * FROM checkout.worker_status()")
+                status = asker.fetchone()
+            assert status["launcher_pid"]
+            assert (status["overdue"] is None) == ("outbox" not in lock)
+            holder.rollback()
+    db.wait_for(session)
+
+
+def test_status_says_why_the_worker_cannot_connect(server, db):
+    with closing(db.connect()) as connection, connection.cursor() as cursor:
+        wait_until(lambda: db.worker()["state"] == "sleeping")
+        db.insert_sessions(1)
+        server.database().sql(f"ALTER DATABASE {db.name} ALLOW_CONNECTIONS false")
+        cursor.execute("SELECT checkout_data.wake_worker()")
+
+        def status():
+            cursor.execute("SELECT * FROM checkout.worker_status()")
+            return cursor.fetchone()
+
+        wait_until(lambda: status()["failures"] == 1)
+        time.sleep(2)  # it has been tried again, or rather not
+        assert status()["last_error"] == f'database "{db.name}" is not currently accepting connections'
+        assert status()["state"] == "failing"
+        server.database().sql(f"ALTER DATABASE {db.name} ALLOW_CONNECTIONS true")
+        cursor.execute("SELECT checkout_data.wake_worker()")
+    wait_until(lambda: db.expired_count() == 1)

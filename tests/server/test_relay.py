@@ -50,7 +50,7 @@ def test_a_paid_session_arrives_signed_within_a_second(shop, start):
 
 def test_without_notifications_it_looks_every_second(shop, start):
     """And finds what was committed long after it was written, too."""
-    shop.sql(f"ALTER ROLE {shop.shop} SET checkout_sessions.webhook_notify = off")
+    shop.server.configure(webhook_notify="off")
     receiver = start(Receiver)
     register(shop, receiver)
     relay = start(Relay, shop)

@@ -22,7 +22,7 @@ ALTER SYSTEM SET checkout_sessions.outbox_retention = '366d';
 ALTER SYSTEM SET checkout_sessions.outbox_retention = -2;
 ALTER SYSTEM SET checkout_sessions.worker_batch_size = 0;
 ALTER SYSTEM SET checkout_sessions.worker_batch_size = 100001;
-SET checkout_sessions.webhook_notify = 'sometimes';
+ALTER SYSTEM SET checkout_sessions.webhook_notify = 'sometimes';
 -- The worker's are the server's.
 SET checkout_sessions.worker_enabled = off;
 SET checkout_sessions.worker_batch_size = 10;
