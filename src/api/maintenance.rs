@@ -1,12 +1,14 @@
 //! What the worker does, by hand; and how the worker is.
 
+use chrono::{DateTime, Utc};
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use crate::domain::validate;
+use crate::domain::turns::{BEGINNING, Turns};
+use crate::domain::{Result, validate};
 use crate::report::or_raise;
-use crate::store::maintenance;
+use crate::store::maintenance::{self, Work};
 use crate::store::purge::{self, Place};
 use crate::{datum, gucs, worker};
 
@@ -16,8 +18,8 @@ fn expire_due_checkout_sessions(batch: default!(Option<i32>, "1000")) -> i32 {
     or_raise((|| {
         let batch = validate::in_range("batch", validate::required("batch", batch)?, 1, 100_000)?;
         let now = datum::now();
-        let expired = maintenance::expire_due(batch, now)?;
-        maintenance::notice_due(batch, now)?;
+        let expired = in_turns(Work::Expire, batch, now)?;
+        in_turns(Work::Remind, batch, now)?;
         purge::purge(batch, worker::retention(), now)?;
         let mut place = Some(Place::FIRST);
         while let Some(from) = place {
@@ -28,11 +30,27 @@ fn expire_due_checkout_sessions(batch: default!(Option<i32>, "1000")) -> i32 {
     })())
 }
 
+/// Does at most `batch`; how many it was.
+fn in_turns(work: Work, batch: i32, now: DateTime<Utc>) -> Result<usize> {
+    let mut left = usize::try_from(batch).unwrap_or(0);
+    let mut turns = Turns::default();
+    while left > 0 {
+        let portion = turns.next(now, left);
+        let done = work.run(&portion, now)?;
+        turns.note(&portion, &done, left, now);
+        left = left.saturating_sub(done.sessions);
+        if !turns.more() {
+            break;
+        }
+    }
+    Ok(usize::try_from(batch).unwrap_or(0) - left)
+}
+
 /// Called by the install script: at its commit the launcher learns that this database has the extension.
 #[pg_extern(schema = "checkout_data")]
 #[search_path(pg_catalog, pg_temp)]
 fn wake_worker() {
-    worker::wake_at_commit(datum::now());
+    worker::wake_at_commit(BEGINNING);
 }
 
 #[expect(clippy::type_complexity)]

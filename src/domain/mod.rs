@@ -20,6 +20,7 @@ pub mod retry;
 pub mod session;
 pub mod status;
 pub mod time;
+pub mod turns;
 pub mod validate;
 pub mod view;
 pub mod webhook_signature;

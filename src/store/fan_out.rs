@@ -28,7 +28,7 @@ macro_rules! fan_out {
            JOIN checkout_data.webhook_endpoints p ON p.organization_id = e.organization_id AND p.environment = e.environment \
            WHERE e.fanned_out AND p.deleted_at IS NULL AND p.webhook_endpoint_id <> e.checkout_session_id \
              AND checkout_data.event_type_matches(p.event_types, e.event_type) \
-           RETURNING true) "
+           RETURNING organization_id) "
     };
 }
 pub(super) use fan_out;

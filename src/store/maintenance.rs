@@ -8,121 +8,167 @@ use pgrx::datum::{Interval, TimestampWithTimeZone};
 
 use super::fan_out::{fan_out, has_endpoints, notified};
 use super::purge;
-use super::statement::{Statement, statement};
+use super::statement::statement;
 use crate::datum;
 use crate::domain::Result;
+use crate::domain::turns::{Done, Portion};
 
-statement!(
-    EXPIRE_DUE,
-    Write,
-    concat!(
-        "WITH expired AS ( \
-       UPDATE checkout_data.checkout_sessions s \
-       SET status = 'expired', payment_status = 'unpaid', lease_expires_at = NULL, updated_at = s.deadline, \
-         event_count = s.event_count + 1 \
-       WHERE s.ctid = ANY (ARRAY( \
-         SELECT d.ctid FROM checkout_data.checkout_sessions d WHERE d.status = 'open' AND d.deadline <= $1 \
-         ORDER BY d.deadline LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED)) \
-       RETURNING s.organization_id, s.environment, s.checkout_session_id, s.event_count, s.attempts, ",
-        has_endpoints!("s"),
-        " AS fanned_out), \
-     event AS ( \
-       INSERT INTO checkout_data.webhook_outbox (organization_id, environment, checkout_session_id, sequence, event_type, \
-         created_at, session_status, session_attempts, next_attempt_at, fanned_out) \
-       SELECT e.organization_id, e.environment, e.checkout_session_id, e.event_count, 'checkout.session.expired', $1, \
-         'expired', e.attempts, CASE WHEN NOT e.fanned_out THEN $1 END, e.fanned_out \
-       FROM expired e",
-        fan_out!(),
-        "SELECT count(*), ",
-        notified!(),
-        " FROM event"
-    )
-);
-
-/// Makes sessions expired whose deadline has passed, with their events. How many.
-pub fn expire_due(batch: i32, now: DateTime<Utc>) -> Result<usize> {
-    EXPIRE_DUE.with(|statement| written(statement, batch, now))
+/// The rows of a portion, in the order of `$column`: the earliest that are due, of those organizations or of all others.
+macro_rules! portion {
+    ($column:literal, $condition:literal) => {
+        concat!(
+            " WHERE s.ctid = ANY (ARRAY( \
+               SELECT d.ctid FROM checkout_data.checkout_sessions d \
+               WHERE d.status = 'open' AND d.",
+            $column,
+            " BETWEEN $3 AND $1 AND (d.organization_id = ANY ($4)) = $5 ",
+            $condition,
+            " ORDER BY d.",
+            $column,
+            " LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED)) \
+             RETURNING s.organization_id, s.environment, s.checkout_session_id, s.event_count, s.attempts, ",
+            has_endpoints!("s"),
+            " AS fanned_out, "
+        )
+    };
 }
-
-statement!(
-    NOTICE_DUE,
-    Write,
-    concat!(
-        "WITH noticed AS ( \
-       UPDATE checkout_data.checkout_sessions s \
-       SET expiring_notice_at = NULL, event_count = s.event_count + 1 \
-       WHERE s.ctid = ANY (ARRAY( \
-         SELECT d.ctid FROM checkout_data.checkout_sessions d \
-         WHERE d.status = 'open' AND d.expiring_notice_at <= $1 AND d.deadline > $1 \
-         ORDER BY d.expiring_notice_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED)) \
-       RETURNING s.organization_id, s.environment, s.checkout_session_id, s.event_count, s.attempts, ",
-        has_endpoints!("s"),
-        " AS fanned_out), \
-     event AS ( \
-       INSERT INTO checkout_data.webhook_outbox (organization_id, environment, checkout_session_id, sequence, event_type, \
-         created_at, session_status, session_attempts, next_attempt_at, fanned_out) \
-       SELECT n.organization_id, n.environment, n.checkout_session_id, n.event_count, 'checkout.session.expiring', $1, \
-         'open', n.attempts, CASE WHEN NOT n.fanned_out THEN $1 END, n.fanned_out \
-       FROM noticed n",
-        fan_out!(),
-        "SELECT count(*), ",
-        notified!(),
-        " FROM event"
-    )
-);
-
-/// Writes the reminders that are due. How many.
-pub fn notice_due(batch: i32, now: DateTime<Utc>) -> Result<usize> {
-    NOTICE_DUE.with(|statement| written(statement, batch, now))
-}
-
-/// Runs a statement that writes events, and says how many.
-fn written(statement: &Statement, batch: i32, now: DateTime<Utc>) -> Result<usize> {
-    let count = statement.row(&[datum::timestamp(now).into(), batch.into()], |row| row.get::<i64>(1))?.flatten();
-    Ok(count.and_then(|count| usize::try_from(count).ok()).unwrap_or(0))
-}
-
-// What is due of sessions: the first, and the first reminder.
-macro_rules! next_deadline {
+/// What has been done of it: all, and who had most.
+macro_rules! done {
     () => {
-        "LEAST( \
-           (SELECT min(s.deadline) FROM checkout_data.checkout_sessions s WHERE s.status = 'open'), \
-           (SELECT min(s.expiring_notice_at) FROM checkout_data.checkout_sessions s \
-            WHERE s.expiring_notice_at IS NOT NULL AND s.status = 'open'))"
+        concat!(
+            fan_out!(),
+            "SELECT (sum(count(*)) OVER ())::integer, (SELECT count(*)::integer FROM delivery), \
+               x.organization_id, count(*)::integer, max(x.due_at), ",
+            notified!(),
+            " FROM changed x GROUP BY x.organization_id ORDER BY count(*) DESC LIMIT 1"
+        )
     };
 }
 statement!(
-    NEXT_DUE,
-    Latest,
+    EXPIRE,
+    Write,
     concat!(
-        "SELECT ",
-        next_deadline!(),
-        ", \
-         LEAST( \
-           (SELECT min(k.expires_at) FROM checkout_data.idempotency_keys k), \
-           (SELECT min(o.delivered_at) + $1 FROM checkout_data.webhook_outbox o WHERE o.delivered_at IS NOT NULL), \
-           (SELECT min(o.created_at) + $1 FROM checkout_data.webhook_outbox o WHERE o.fanned_out), \
-           (SELECT min(p.deleted_at) + $2 FROM checkout_data.webhook_endpoints p))"
+        "WITH changed AS ( \
+           UPDATE checkout_data.checkout_sessions s \
+           SET status = 'expired', payment_status = 'unpaid', lease_expires_at = NULL, updated_at = s.deadline, \
+             event_count = s.event_count + 1",
+        portion!("deadline", ""),
+        // As it was: the new row has no lease.
+        "  s.updated_at AS due_at), \
+         event AS ( \
+           INSERT INTO checkout_data.webhook_outbox (organization_id, environment, checkout_session_id, sequence, event_type, \
+             created_at, session_status, session_attempts, next_attempt_at, fanned_out) \
+           SELECT e.organization_id, e.environment, e.checkout_session_id, e.event_count, 'checkout.session.expired', $1, \
+             'expired', e.attempts, CASE WHEN NOT e.fanned_out THEN $1 END, e.fanned_out \
+           FROM changed e",
+        done!()
     )
 );
+statement!(
+    NOTICE,
+    Write,
+    concat!(
+        "WITH changed AS ( \
+           UPDATE checkout_data.checkout_sessions s \
+           SET expiring_notice_at = NULL, event_count = s.event_count + 1",
+        portion!("expiring_notice_at", "AND d.deadline > $1"),
+        // When it was due, the row no longer says: whoever has fallen behind begins anew.
+        "  $3 AS due_at), \
+         event AS ( \
+           INSERT INTO checkout_data.webhook_outbox (organization_id, environment, checkout_session_id, sequence, event_type, \
+             created_at, session_status, session_attempts, next_attempt_at, fanned_out) \
+           SELECT n.organization_id, n.environment, n.checkout_session_id, n.event_count, 'checkout.session.expiring', $1, \
+             'open', n.attempts, CASE WHEN NOT n.fanned_out THEN $1 END, n.fanned_out \
+           FROM changed n",
+        done!()
+    )
+);
+statement!(
+    NEXT_DEADLINE,
+    Latest,
+    "SELECT (SELECT min(s.deadline) FROM checkout_data.checkout_sessions s WHERE s.status = 'open' AND s.deadline > $2), \
+       EXISTS (SELECT FROM checkout_data.checkout_sessions s WHERE s.status = 'open' AND s.deadline BETWEEN $1 AND $2)"
+);
+statement!(
+    NEXT_NOTICE,
+    Latest,
+    "SELECT (SELECT min(s.expiring_notice_at) FROM checkout_data.checkout_sessions s \
+         WHERE s.expiring_notice_at > $2 AND s.status = 'open'), \
+       EXISTS (SELECT FROM checkout_data.checkout_sessions s \
+         WHERE s.expiring_notice_at BETWEEN $1 AND $2 AND s.status = 'open' AND s.deadline > $2)"
+);
 
-/// What is due next.
-#[derive(Debug, Default)]
-pub struct NextDue {
-    /// A session, or its reminder.
-    pub session: Option<DateTime<Utc>>,
-    /// A row that can be purged.
-    pub purge: Option<DateTime<Utc>>,
+/// What the worker does to sessions when their time has come.
+#[derive(Clone, Copy)]
+pub enum Work {
+    /// Makes sessions expired whose deadline has passed, with their events.
+    Expire,
+    /// Writes the reminders that are due.
+    Remind,
 }
 
-pub fn next_due(retention: Option<TimeDelta>) -> Result<NextDue> {
-    let read = |at: Option<TimestampWithTimeZone>| at.and_then(|at| datum::from_timestamp("deadline", at).ok());
-    let next = NEXT_DUE.with(|statement| {
-        statement.row(&[retention.map(datum::interval).into(), datum::interval(purge::KEEP_DELETED).into()], |row| {
-            Ok(NextDue { session: read(row.get(1)?), purge: read(row.get(2)?) })
-        })
-    })?;
-    Ok(next.unwrap_or_default())
+impl Work {
+    /// Does a portion of what is due at `now`.
+    pub fn run(self, portion: &Portion, now: DateTime<Utc>) -> Result<Done> {
+        let statement = match self {
+            Self::Expire => &EXPIRE,
+            Self::Remind => &NOTICE,
+        };
+        let arguments = [
+            datum::timestamp(now).into(),
+            i32::try_from(portion.limit).unwrap_or(i32::MAX).into(),
+            datum::timestamp(portion.from).into(),
+            portion.organizations.iter().copied().map(datum::uuid).collect::<Vec<_>>().into(),
+            portion.theirs_alone.into(),
+        ];
+        let count = |count: Option<i32>| usize::try_from(count.unwrap_or(0)).unwrap_or(0);
+        let done = statement.with(|statement| {
+            statement.row(&arguments, |row| {
+                let until =
+                    row.get::<TimestampWithTimeZone>(5)?.and_then(|at| datum::from_timestamp("due_at", at).ok());
+                let organization_id = row.get::<pgrx::Uuid>(3)?.map(datum::from_uuid);
+                let most = count(row.get::<i32>(4)?);
+                Ok(Done {
+                    sessions: count(row.get::<i32>(1)?),
+                    deliveries: count(row.get::<i32>(2)?),
+                    most: organization_id.zip(until).map(|(organization_id, until)| (organization_id, most, until)),
+                })
+            })
+        })?;
+        Ok(done.unwrap_or_default())
+    }
+
+    /// What comes due next after `to`; and whether anything is left that has been due since `from`: somebody has locked it.
+    pub fn next(self, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<(Option<DateTime<Utc>>, bool)> {
+        let statement = match self {
+            Self::Expire => &NEXT_DEADLINE,
+            Self::Remind => &NEXT_NOTICE,
+        };
+        let row = statement.with(|statement| {
+            statement.row(&[datum::timestamp(from).into(), datum::timestamp(to).into()], |row| {
+                Ok((row.get::<TimestampWithTimeZone>(1)?, row.get::<bool>(2)?))
+            })
+        })?;
+        let (next, left) = row.unwrap_or_default();
+        Ok((next.map(|at| datum::from_timestamp("deadline", at)).transpose()?, left.unwrap_or(false)))
+    }
+}
+
+statement!(
+    NEXT_PURGE,
+    Latest,
+    "SELECT LEAST( \
+       (SELECT min(k.expires_at) FROM checkout_data.idempotency_keys k), \
+       (SELECT min(o.delivered_at) + $1 FROM checkout_data.webhook_outbox o WHERE o.delivered_at IS NOT NULL), \
+       (SELECT min(o.created_at) + $1 FROM checkout_data.webhook_outbox o WHERE o.fanned_out), \
+       (SELECT min(p.deleted_at) + $2 FROM checkout_data.webhook_endpoints p))"
+);
+
+/// When there is next a row that can be purged.
+pub fn next_purge(retention: Option<TimeDelta>) -> Result<Option<DateTime<Utc>>> {
+    let arguments = [retention.map(datum::interval).into(), datum::interval(purge::KEEP_DELETED).into()];
+    let next = NEXT_PURGE.with(|statement| statement.row(&arguments, |row| row.get::<TimestampWithTimeZone>(1)))?;
+    next.flatten().map(|at| datum::from_timestamp("deadline", at)).transpose()
 }
 
 // Of one table only, which the caller has locked so that this does not wait.
@@ -130,9 +176,12 @@ statement!(
     OVERDUE,
     Read,
     concat!(
-        "SELECT count(*), min(s.deadline), $1 - min(s.deadline), ",
-        next_deadline!(),
-        " FROM checkout_data.checkout_sessions s WHERE s.status = 'open' AND s.deadline <= $1"
+        "SELECT count(*), min(s.deadline), $1 - min(s.deadline), \
+           LEAST( \
+             (SELECT min(s.deadline) FROM checkout_data.checkout_sessions s WHERE s.status = 'open'), \
+             (SELECT min(s.expiring_notice_at) FROM checkout_data.checkout_sessions s \
+              WHERE s.expiring_notice_at IS NOT NULL AND s.status = 'open')) \
+         FROM checkout_data.checkout_sessions s WHERE s.status = 'open' AND s.deadline <= $1"
     )
 );
 

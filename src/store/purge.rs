@@ -94,15 +94,17 @@ statement!(
        JOIN checkout_data.webhook_deliveries x \
          ON x.organization_id = p.organization_id AND x.environment = p.environment \
          AND x.webhook_endpoint_id = p.webhook_endpoint_id \
-       WHERE p.deleted_at <= $1 LIMIT $2))"
+       WHERE p.deleted_at <= $1 LIMIT $2 FOR UPDATE OF x SKIP LOCKED))"
 );
 statement!(
     PURGE_ENDPOINTS,
     Write,
-    "DELETE FROM checkout_data.webhook_endpoints p WHERE p.deleted_at <= $1 AND NOT EXISTS ( \
-       SELECT FROM checkout_data.webhook_deliveries d \
-       WHERE d.organization_id = p.organization_id AND d.environment = p.environment \
-         AND d.webhook_endpoint_id = p.webhook_endpoint_id)"
+    "DELETE FROM checkout_data.webhook_endpoints e WHERE e.ctid = ANY (ARRAY( \
+       SELECT p.ctid FROM checkout_data.webhook_endpoints p WHERE p.deleted_at <= $1 AND NOT EXISTS ( \
+         SELECT FROM checkout_data.webhook_deliveries d \
+         WHERE d.organization_id = p.organization_id AND d.environment = p.environment \
+           AND d.webhook_endpoint_id = p.webhook_endpoint_id) \
+       FOR UPDATE OF p SKIP LOCKED))"
 );
 
 /// For how long a deleted endpoint is kept, because somebody may be writing an event who still sees it.

@@ -8,6 +8,7 @@
 //! Nothing depends on any of it for being right: what is overdue is expired for every reader. The worker only makes it
 //! durable and announces it.
 
+mod due;
 mod launcher;
 mod locks;
 mod process;

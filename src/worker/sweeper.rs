@@ -11,19 +11,19 @@ use pgrx::bgworkers::BackgroundWorker;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
+use super::due::{Due, LOCKED_RETRY};
 use super::locks::{self, Locked};
 use super::registry::{self, span};
 use super::{process, uses};
 use crate::domain::Result;
+use crate::domain::turns::Turns;
 use crate::role::as_worker_role;
-use crate::store::maintenance;
+use crate::store::maintenance::{self, Work};
 use crate::store::purge::{self, Place};
 use crate::{datum, gucs, notify, report};
 
 /// A worker stays for what is due within this time. DROP DATABASE waits for up to five seconds.
 const STAY: TimeDelta = TimeDelta::seconds(2);
-/// When to try rows again that somebody has locked.
-const LOCKED_RETRY: TimeDelta = TimeDelta::seconds(1);
 /// When to come back to a database that somebody drops, renames or copies.
 const CLAIMED_RETRY: TimeDelta = TimeDelta::seconds(6);
 /// When to look whether a database is to be written to again that was not, unless somebody has something done before.
@@ -97,7 +97,7 @@ pub extern "C-unwind" fn checkout_sessions_worker_main(argument: pg_sys::Datum) 
 
 /// Until nothing is due soon.
 fn work(database: pg_sys::Oid) {
-    let (mut looked, mut stay_until) = (false, 0);
+    let (mut looked, mut stay_until, mut sweeps) = (false, 0, Sweeps::new());
     while gucs::WORKER_ENABLED.get() {
         process::reload();
         pgrx::check_for_interrupts!();
@@ -106,7 +106,7 @@ fn work(database: pg_sys::Oid) {
             tell_relays(database)
         } else if !looked || registry::next(database).sweep_at <= registry::now() {
             looked = true;
-            sweep(database)
+            sweep(database, &mut sweeps)
         } else {
             let (now, next) = (registry::now(), registry::next(database));
             let next_at = next.sweep_at.min(next.tell_at);
@@ -153,14 +153,23 @@ fn tell_relays(database: pg_sys::Oid) -> bool {
 }
 
 /// Does what is due, as much as goes into a transaction. Whether the worker can stay.
-fn sweep(database: pg_sys::Oid) -> bool {
-    registry::begin_sweep(database);
+fn sweep(database: pg_sys::Oid, sweeps: &mut Sweeps) -> bool {
+    let news = registry::begin_sweep(database);
+    let news = (news != registry::NEVER).then(|| datum::from_micros(news));
     process::report_activity(pg_sys::BackendState::STATE_RUNNING, c"expiring checkout sessions");
     let now = registry::now();
-    let mut sweep = in_transaction(database, expire);
+    let mut sweep = in_transaction(database, || sweeps.expire(database, news));
+    if matches!(sweep, Sweep::Busy) {
+        // What it has noted has not been done.
+        *sweeps = Sweeps::new();
+    }
     if matches!(sweep, Sweep::PurgeDue) {
         // Apart, so that nobody waits for it who pays a session that was about to expire.
         sweep = in_transaction(database, purge);
+        if matches!(sweep, Sweep::Busy) {
+            // It can wait until the next time, and sessions cannot.
+            sweep = Sweep::Purged;
+        }
     }
     match sweep {
         Sweep::Absent => registry::forget(database),
@@ -197,7 +206,7 @@ unsafe extern "C-unwind" fn at_exit(_code: std::ffi::c_int, argument: pg_sys::Da
 
 /// One transaction's worth of work. An error, of the commit too, is noted for `worker_status()`. Unless it says that somebody
 /// was in the way, it ends the process: the launcher starts another, later each time.
-fn in_transaction(database: pg_sys::Oid, work: fn(pg_sys::Oid) -> Result<Sweep>) -> Sweep {
+fn in_transaction(database: pg_sys::Oid, work: impl FnOnce() -> Result<Sweep>) -> Sweep {
     process::transaction(|| report::or_raise(if_free(database, work))).unwrap_or_else(|error| {
         let report = process::report(&error);
         registry::note_error(database, report.message());
@@ -205,7 +214,7 @@ fn in_transaction(database: pg_sys::Oid, work: fn(pg_sys::Oid) -> Result<Sweep>)
     })
 }
 
-fn if_free(database: pg_sys::Oid, work: fn(pg_sys::Oid) -> Result<Sweep>) -> Result<Sweep> {
+fn if_free(database: pg_sys::Oid, work: impl FnOnce() -> Result<Sweep>) -> Result<Sweep> {
     if !locks::database_is_free(database) {
         return Ok(Sweep::Claimed);
     }
@@ -215,7 +224,7 @@ fn if_free(database: pg_sys::Oid, work: fn(pg_sys::Oid) -> Result<Sweep>) -> Res
     match locks::lock_extension() {
         Locked::Absent => Ok(Sweep::Absent),
         Locked::Busy => Ok(Sweep::Busy),
-        Locked::Yes => as_worker_role(|| work(database)),
+        Locked::Yes => as_worker_role(work),
     }
 }
 
@@ -224,19 +233,34 @@ fn full() -> usize {
     usize::try_from(gucs::WORKER_BATCH_SIZE.get()).unwrap_or(1)
 }
 
-fn expire(database: pg_sys::Oid) -> Result<Sweep> {
-    let (batch, now) = (gucs::WORKER_BATCH_SIZE.get(), datum::now());
-    if is_outdated(now)? {
-        return Ok(Sweep::Outdated);
+/// What is due: deadlines and reminders.
+struct Sweeps([Due; 2]);
+
+impl Sweeps {
+    fn new() -> Self {
+        Self([Work::Expire, Work::Remind].map(|work| Due::new(work, Turns::default())))
     }
-    let expired = maintenance::expire_due(batch, now)?;
-    let noticed = maintenance::notice_due(batch, now)?;
-    if expired.max(noticed) >= full() {
-        return Ok(Sweep::More);
+
+    fn expire(&mut self, database: pg_sys::Oid, news: Option<DateTime<Utc>>) -> Result<Sweep> {
+        let now = datum::now();
+        if is_outdated(now)? {
+            return Ok(Sweep::Outdated);
+        }
+        for due in &mut self.0 {
+            due.sweep(news, full(), now)?;
+        }
+        let [Some(deadline), Some(reminder)] = self.0.each_ref().map(Due::next) else {
+            return Ok(Sweep::More);
+        };
+        uses::write_uses()?;
+        let purged_at = datum::from_micros(registry::last_purge_at(database));
+        if purged_at + PURGE_EVERY <= now {
+            return Ok(Sweep::PurgeDue);
+        }
+        let purge = maintenance::next_purge(retention())?.map(|purge| purge.max(purged_at + PURGE_EVERY));
+        let next = deadline.min(reminder).min(purge.unwrap_or(DateTime::<Utc>::MAX_UTC));
+        Ok(Sweep::Until(if next == DateTime::<Utc>::MAX_UTC { registry::NEVER } else { datum::micros(next) }))
     }
-    uses::write_uses()?;
-    let purged_at = datum::from_micros(registry::last_purge_at(database));
-    if purged_at + PURGE_EVERY <= now { Ok(Sweep::PurgeDue) } else { until_next(purged_at, now) }
 }
 
 /// When this process has last looked whether the database is still to be written to. At first its session had just begun.
@@ -257,7 +281,7 @@ fn is_outdated(now: DateTime<Utc>) -> Result<bool> {
 /// anew.
 static PURGED_TO: Mutex<Place> = Mutex::new(Place::FIRST);
 
-fn purge(_: pg_sys::Oid) -> Result<Sweep> {
+fn purge() -> Result<Sweep> {
     let (batch, now) = (gucs::WORKER_BATCH_SIZE.get(), datum::now());
     if purge::purge(batch, retention(), now)? >= full() {
         return Ok(Sweep::More);
@@ -273,15 +297,6 @@ fn purge(_: pg_sys::Oid) -> Result<Sweep> {
             Ok(Sweep::Purged)
         }
     }
-}
-
-/// When there is something to do again. `now` is the time that was swept up to: what has come due since then is due at once.
-fn until_next(purged_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<Sweep> {
-    let next = maintenance::next_due(retention())?;
-    // What is still due is locked by somebody: that row waits, and no other.
-    let due = next.session.map(|due| if due <= now { now + LOCKED_RETRY } else { due });
-    let purge = next.purge.map(|purge| purge.max(purged_at + PURGE_EVERY));
-    Ok(Sweep::Until(due.into_iter().chain(purge).min().map_or(registry::NEVER, datum::micros)))
 }
 
 /// How long delivered events are kept; `None` for ever.

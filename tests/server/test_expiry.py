@@ -3,6 +3,7 @@
 import threading
 from contextlib import closing
 
+import pytest
 from conftest import wait_until
 
 
@@ -140,6 +141,79 @@ def test_locked_row_delays_that_row_only(db):
         assert db.worker()["overdue"] == 1
         holder.rollback()
     db.wait_for(locked, within=3)
+
+
+def latenesses(db, organization_id):
+    """How late each of an organization's sessions was expired, in seconds, sorted."""
+    return [row["late"].total_seconds() for row in db.sql(
+        """SELECT o.created_at - s.deadline AS late FROM checkout_data.webhook_outbox o
+            JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
+            WHERE s.organization_id = %s AND o.event_type = 'checkout.session.expired' ORDER BY 1""", organization_id)]
+
+
+@pytest.mark.parametrize("count", [1, 20_000])
+def test_what_one_leaves_locked_does_not_make_others_late(db, count):
+    locker = db.organization_id
+    db.insert_sessions(count)
+    with closing(db.connect()) as holder, holder.cursor() as cursor:
+        holder.autocommit = False
+        cursor.execute("SELECT FROM checkout_data.checkout_sessions FOR NO KEY UPDATE")
+        db.wake_worker()
+        other = db.organization_id = db.value("SELECT checkout.create_organization('Other')")
+        db.insert_sessions(60, every="50 ms")
+        db.wake_worker()
+        wait_until(lambda: db.expired_count() == 60, within=10)
+        late = latenesses(db, other)
+        assert late[len(late) // 2] < 0.1
+        holder.rollback()
+    wait_until(lambda: db.expired_count() == 60 + count, within=20)
+    assert len(latenesses(db, locker)) == count
+
+
+def test_a_locked_reminder_does_not_make_others_late(server):
+    db = server.create_database(expiring_notice="1 hour")
+    locked = db.create("2 hours")
+    with closing(db.connect()) as holder, holder.cursor() as cursor:
+        holder.autocommit = False
+        cursor.execute("UPDATE checkout_data.checkout_sessions SET expiring_notice_at = now()")
+        holder.commit()
+        cursor.execute("SELECT FROM checkout_data.checkout_sessions FOR NO KEY UPDATE")
+        db.wake_worker()
+        db.insert_sessions(40, every="50 ms")
+        db.wake_worker()
+        wait_until(lambda: db.expired_count() == 40, within=10)
+        late = latenesses(db, db.organization_id)
+        assert late[len(late) // 2] < 0.1
+        assert db.event_types(locked) == []
+        holder.rollback()
+    wait_until(lambda: db.event_types(locked) == ["expiring"])
+
+
+def test_what_one_has_due_does_not_make_others_late(db):
+    """Forty thousand sessions with 16 endpoints each are 680,000 rows to write."""
+    for number in range(16):
+        db.call("create_webhook_endpoint", url=f"https://shop.example/hooks/{number}")
+    other = db.value("SELECT checkout.create_organization('Other')")
+    db.insert_sessions(40_000)
+    db.wake_worker()
+    many, db.organization_id = db.organization_id, other
+    db.insert_sessions(60, every="50 ms")
+    db.wake_worker()
+    wait_until(lambda: len(latenesses(db, other)) == 60, within=20)
+    late = latenesses(db, other)
+    assert late[len(late) // 2] < 0.5 and late[-1] < 2
+    assert len(latenesses(db, many)) < 40_000
+
+
+def test_a_sweep_by_hand_takes_turns(server):
+    server.configure(worker_enabled="off")
+    db = server.create_database()
+    db.insert_sessions(3000)
+    many, db.organization_id = db.organization_id, db.value("SELECT checkout.create_organization('Other')")
+    db.insert_sessions(1)
+    assert db.value("SELECT checkout.expire_due_checkout_sessions(1000)") == 1000
+    assert len(latenesses(db, db.organization_id)) == 1
+    assert len(latenesses(db, many)) == 999
 
 
 def test_long_transaction_elsewhere_does_not_stop_the_sweep(db):

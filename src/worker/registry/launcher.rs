@@ -25,12 +25,12 @@ pub fn look_everywhere(found: &[pg_sys::Oid]) -> Vec<pg_sys::Oid> {
     let now = now();
     let mut registry = REGISTRY.exclusive();
     for database in registry.databases.iter_mut().filter(|database| database.oid != pg_sys::InvalidOid) {
-        database.wake_at = database.wake_at.min(now);
+        database.tell(0, now);
     }
     let mut left = Vec::new();
     for oid in found {
         match registry.entry(*oid) {
-            Some(database) => database.wake_at = database.wake_at.min(now),
+            Some(database) => database.tell(0, now),
             None => left.push(*oid),
         }
     }

@@ -39,6 +39,8 @@ pub struct Database {
     starting_since: i64,
     /// When there is next something to do.
     wake_at: i64,
+    /// Since when something may be due of which the worker does not know yet.
+    news: i64,
     /// When relays are to be told that deliveries are due; NEVER when there is nothing to tell.
     tell_at: i64,
     /// When relays can next be told.
@@ -63,6 +65,7 @@ const UNUSED: Database = Database {
     latch: std::ptr::null_mut(),
     starting_since: 0,
     wake_at: NEVER,
+    news: NEVER,
     tell_at: NEVER,
     tell_not_before: 0,
     not_before: 0,
@@ -143,6 +146,12 @@ impl Registry {
 }
 
 impl Database {
+    /// Since `at` something may be due.
+    fn tell(&mut self, at: i64, now: i64) {
+        self.news = self.news.min(at);
+        self.wake_at = self.wake_at.min(at.max(now));
+    }
+
     fn fail(&mut self, now: i64) {
         self.failures = self.failures.saturating_add(1);
         let factor = 1_i32 << (self.failures - 1).min(16);
@@ -172,7 +181,8 @@ impl Database {
 /// Tells whoever looks after this database that there is something to do at `at`.
 pub fn wake(oid: pg_sys::Oid, at: i64) {
     if REGISTRY.share().find(oid).is_none_or(|database| database.wake_at > at) {
-        change(oid, |database| database.wake_at = database.wake_at.min(at));
+        let now = now();
+        change(oid, |database| database.tell(at, now));
     }
 }
 

@@ -74,11 +74,15 @@ pub fn tell_after(oid: pg_sys::Oid, pause: TimeDelta) {
     }
 }
 
-/// A worker is about to look what is due: until it says when it will look again, everything that is new is news.
-pub fn begin_sweep(oid: pg_sys::Oid) {
-    if let Some(database) = REGISTRY.exclusive().find_mut(oid) {
-        database.wake_at = NEVER;
-    }
+/// A worker is about to look what is due: until it says when it will look again, everything that is new is news. Returns
+/// since when something may be due that is news to the worker.
+pub fn begin_sweep(oid: pg_sys::Oid) -> i64 {
+    let mut registry = REGISTRY.exclusive();
+    let Some(database) = registry.find_mut(oid) else {
+        return NEVER;
+    };
+    database.wake_at = NEVER;
+    std::mem::replace(&mut database.news, NEVER)
 }
 
 /// A worker has looked; `next` is when to look again, unless something sooner was said meanwhile.

@@ -1,0 +1,61 @@
+//! How far the worker of a database has come with what is due of one kind.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::datum;
+use crate::domain::Result;
+use crate::domain::turns::{BEGINNING, Turns};
+use crate::store::maintenance::Work;
+
+/// When to try rows again that somebody has locked.
+pub const LOCKED_RETRY: TimeDelta = TimeDelta::seconds(1);
+/// To try them takes at most one in so many of the worker's time.
+const LOCKED_SHARE: i32 = 20;
+const NEVER: DateTime<Utc> = DateTime::<Utc>::MAX_UTC;
+
+pub struct Due {
+    work: Work,
+    turns: Turns,
+    /// Since when something may have become due that was not there when it was done.
+    news: DateTime<Utc>,
+    /// When something is next due.
+    next: DateTime<Utc>,
+    /// When to look again at what was locked, or was left behind.
+    again: DateTime<Utc>,
+}
+
+impl Due {
+    pub const fn new(work: Work, turns: Turns) -> Self {
+        Self { work, turns, news: NEVER, next: NEVER, again: NEVER }
+    }
+
+    /// Does a portion of what is due at `now`.
+    pub fn sweep(&mut self, news: Option<DateTime<Utc>>, batch: usize, now: DateTime<Utc>) -> Result<()> {
+        self.news = self.news.min(news.unwrap_or(NEVER));
+        let again = self.again <= now;
+        let portion = self.turns.next(if again { BEGINNING } else { self.news }, batch);
+        let done = self.work.run(&portion, now)?;
+        self.turns.note(&portion, &done, batch, now);
+        if portion.theirs_alone {
+            return Ok(());
+        }
+        self.news = NEVER;
+        if self.turns.done_to() == now {
+            let (next, left) = self.work.next(portion.from, now)?;
+            self.next = next.unwrap_or(NEVER);
+            if again {
+                self.again = NEVER;
+            }
+            if left {
+                let pause = LOCKED_RETRY.max((datum::now() - now) * LOCKED_SHARE);
+                self.again = self.again.min(now + pause);
+            }
+        }
+        Ok(())
+    }
+
+    /// When to go on; `None`: at once.
+    pub fn next(&self) -> Option<DateTime<Utc>> {
+        (!self.turns.more()).then(|| self.next.min(self.again))
+    }
+}
