@@ -148,7 +148,7 @@ WITH retention (minutes) AS (
     WHERE next_attempt_at IS NULL AND (attempts = 0 OR last_attempt_at IS DISTINCT FROM COALESCE(delivered_at, dead_at)
         OR (delivered_at IS NOT NULL) <> (COALESCE(last_status_code, 0) BETWEEN 200 AND 299))
         -- But for what could not be sent, of which it says why.
-        AND NOT (dead_at IS NOT NULL AND last_error ~ '^its (session|body)')
+        AND (dead_at IS NOT NULL AND last_error ~ '^its (session|body)') IS NOT TRUE
     UNION ALL
     SELECT 'delivery that is tried more than ten times', organization_id, environment, checkout_session_id
     FROM delivery WHERE attempts > 10 OR attempts = 10 AND next_attempt_at IS NOT NULL OR attempts > attempts_ever

@@ -70,12 +70,13 @@ def lab(new_server):
 
 
 def insert_endpoints(db, urls):
-    """Past the checks of create_webhook_endpoint: a name's address may have been another then."""
+    """Past the checks of create_webhook_endpoint: a name's address may have been another then. And more than there can be."""
+    db.sql("ALTER TABLE checkout_data.webhook_endpoints DROP CONSTRAINT IF EXISTS webhook_endpoints_slot_check")
     db.sql(
         "INSERT INTO checkout_data.webhook_endpoints (organization_id, environment, webhook_endpoint_id, url, event_types,"
-        " body_format, signature_scheme, secret, created_at, created_by, updated_at)"
+        " body_format, signature_scheme, secret, created_at, created_by, updated_at, slot)"
         " SELECT %s, 'test', gen_random_uuid(), url, '{checkout.session.completed}', 'canonical', 'standard',"
-        " 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD', now(), 'test', now() FROM unnest(%s) AS url",
+        " 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD', now(), 'test', now(), n FROM unnest(%s) WITH ORDINALITY AS u (url, n)",
         db.organization_id, urls)
 
 
