@@ -1893,7 +1893,7 @@ CREATE  FUNCTION checkout."worker_status"() RETURNS TABLE (
 	"last_sweep_at" timestamp with time zone,  /* Option < TimestampWithTimeZone > */
 	"next_sweep_at" timestamp with time zone,  /* Option < TimestampWithTimeZone > */
 	"next_deadline" timestamp with time zone,  /* Option < TimestampWithTimeZone > */
-	"overdue" bigint,  /* i64 */
+	"overdue" bigint,  /* Option < i64 > */
 	"oldest_overdue_at" timestamp with time zone,  /* Option < TimestampWithTimeZone > */
 	"lag" interval,  /* Option < Interval > */
 	"failures" INT,  /* i32 */
