@@ -63,6 +63,7 @@ pub static OUTBOX_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(30 * 24 * 
 pub static WEBHOOK_NOTIFY: GucSetting<bool> = GucSetting::<bool>::new(true);
 static WEBHOOK_ALLOWED_RANGES: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 pub static WORKER_ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
+pub static WORKER_DATABASE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 pub static WORKER_BATCH_SIZE: GucSetting<i32> = GucSetting::<i32>::new(1_000);
 
 const MONTH_IN_MINUTES: i32 = 30 * 24 * 60;
@@ -177,6 +178,17 @@ pub fn init() {
         GucContext::Sighup,
         GucFlags::default(),
     );
+    // SAFETY: set before any library is loaded. The server has such settings only of libraries that are preloaded.
+    if unsafe { pg_sys::process_shared_preload_libraries_in_progress } {
+        GucRegistry::define_string_guc(
+            c"checkout_sessions.worker_database",
+            c"Sets the database in which a background worker stays.",
+            c"So that parallel queries cannot take its slot. Other databases have a worker while they have something due.",
+            &WORKER_DATABASE,
+            GucContext::Postmaster,
+            GucFlags::default(),
+        );
+    }
     // SAFETY: the prefix is a NUL-terminated constant. A misspelt setting becomes an error instead of a placeholder.
     unsafe { pg_sys::MarkGUCPrefixReserved(c"checkout_sessions".as_ptr()) };
 }

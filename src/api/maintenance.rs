@@ -88,6 +88,7 @@ fn worker_status() -> TableIterator<
             status if status.launcher_pid.is_none() => "no launcher",
             status if status.read_only => "read only",
             status if status.pid.is_some() => "working",
+            status if status.waiting => "no worker slot",
             status if status.failing => "failing",
             status if status.starting => "starting",
             _ => "sleeping",

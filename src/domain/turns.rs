@@ -147,7 +147,7 @@ mod tests {
         let most = [A, B, C]
             .into_iter()
             .max_by_key(|who| of(*who).count())
-            .and_then(|who| Some((who, of(who).count(), at(of(who).last()?.1))));
+            .and_then(|who| Some((who, of(who).count(), at(of(who).next_back()?.1))));
         let done = Done { sessions: taken.len(), deliveries: taken.len() * deliveries, most };
         turns.note(&portion, &done, batch, at(now));
         taken.into_iter().map(|(who, _)| who).collect()

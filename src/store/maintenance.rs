@@ -175,14 +175,12 @@ pub fn next_purge(retention: Option<TimeDelta>) -> Result<Option<DateTime<Utc>>>
 statement!(
     OVERDUE,
     Read,
-    concat!(
-        "SELECT count(*), min(s.deadline), $1 - min(s.deadline), \
-           LEAST( \
-             (SELECT min(s.deadline) FROM checkout_data.checkout_sessions s WHERE s.status = 'open'), \
-             (SELECT min(s.expiring_notice_at) FROM checkout_data.checkout_sessions s \
-              WHERE s.expiring_notice_at IS NOT NULL AND s.status = 'open')) \
-         FROM checkout_data.checkout_sessions s WHERE s.status = 'open' AND s.deadline <= $1"
-    )
+    "SELECT count(*), min(s.deadline), $1 - min(s.deadline), \
+       LEAST( \
+         (SELECT min(s.deadline) FROM checkout_data.checkout_sessions s WHERE s.status = 'open'), \
+         (SELECT min(s.expiring_notice_at) FROM checkout_data.checkout_sessions s \
+          WHERE s.expiring_notice_at IS NOT NULL AND s.status = 'open')) \
+     FROM checkout_data.checkout_sessions s WHERE s.status = 'open' AND s.deadline <= $1"
 );
 
 /// The sessions whose deadline has passed without their being expired.

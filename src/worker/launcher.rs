@@ -1,6 +1,7 @@
 //! The launcher: sleeps until a database has something due, and starts a worker for it.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::CStr;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -74,19 +75,28 @@ unsafe extern "C-unwind" fn at_exit(_code: std::ffi::c_int, _argument: pg_sys::D
 /// than there is room for: most will turn out not to have the extension, and make room.
 fn look(seen: &mut HashSet<pg_sys::Oid>) -> bool {
     let existing = databases();
-    let is_open = |oid: &pg_sys::Oid| existing.get(oid) == Some(&true);
+    let is_open = |oid: &pg_sys::Oid| existing.get(oid).is_some_and(|database| database.open);
     registry::keep_only(|oid| existing.contains_key(&oid));
     uses::keep_only(|oid| existing.contains_key(&oid));
     seen.retain(is_open);
     let new: Vec<_> = existing.keys().copied().filter(|oid| is_open(oid) && !seen.contains(oid)).collect();
     let left = registry::look_everywhere(&new);
+    let of_resident = existing.iter().find(|(_, database)| database.open && database.of_resident);
+    registry::settle(of_resident.map_or(pg_sys::InvalidOid, |(oid, _)| *oid));
     seen.extend(new.into_iter().filter(|oid| !left.contains(oid)));
     left.is_empty()
 }
 
-/// The databases; and of each, whether one can connect to it and it is no template.
-fn databases() -> HashMap<pg_sys::Oid, bool> {
+struct Existing {
+    /// Whether one can connect to it, and it is no template.
+    open: bool,
+    /// Whether a worker is to stay in it.
+    of_resident: bool,
+}
+
+fn databases() -> HashMap<pg_sys::Oid, Existing> {
     let mut found = HashMap::new();
+    let of_resident = gucs::WORKER_DATABASE.get();
     BackgroundWorker::transaction(std::panic::AssertUnwindSafe(|| {
         // SAFETY: a scan of a shared catalog within a transaction, as the autovacuum launcher makes; the tuples are read
         // before the scan goes on.
@@ -100,7 +110,10 @@ fn databases() -> HashMap<pg_sys::Oid, bool> {
                     break;
                 }
                 let form = pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_database>();
-                found.insert((*form).oid, (*form).datallowconn && !(*form).datistemplate);
+                let open = (*form).datallowconn && !(*form).datistemplate;
+                let name = CStr::from_ptr((*form).datname.data.as_ptr());
+                let of_resident = of_resident.as_deref() == Some(name);
+                found.insert((*form).oid, Existing { open, of_resident });
             }
             pg_sys::systable_endscan(scan);
             pg_sys::table_close(relation, pg_sys::AccessShareLock as i32);
@@ -118,10 +131,11 @@ fn start_workers(due: &[registry::Due]) -> bool {
     }
     let mut started = true;
     for due in due {
-        match existing.as_ref().map_or(Some(&true), |existing| existing.get(&due.oid)) {
-            Some(true) => started &= start_worker(due.oid),
-            Some(false) => registry::closed(due.oid),
-            None => {}
+        let database = existing.as_ref().map(|existing| existing.get(&due.oid));
+        match database {
+            None | Some(Some(Existing { open: true, .. })) => started &= start_worker(due.oid),
+            Some(Some(_)) => registry::closed(due.oid),
+            Some(None) => {}
         }
     }
     started

@@ -13,12 +13,12 @@ pub fn database_is_free(database: pg_sys::Oid) -> bool {
         locktag_type: pg_sys::LockTagType::LOCKTAG_OBJECT as u8,
         locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
     };
-    // SAFETY: does not wait. Released at once: DROP DATABASE ... WITH (FORCE) would wait for the lock before it ends us.
+    // SAFETY: does not wait. The session's, so that there need not be a transaction. Released at once: DROP DATABASE ... WITH (FORCE) would wait for the lock before it ends us.
     unsafe {
         let mode = pg_sys::RowExclusiveLock as i32;
-        let free = pg_sys::LockAcquire(&tag, mode, false, true) != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL;
+        let free = pg_sys::LockAcquire(&tag, mode, true, true) != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL;
         if free {
-            pg_sys::LockRelease(&tag, mode, false);
+            pg_sys::LockRelease(&tag, mode, true);
         }
         free
     }

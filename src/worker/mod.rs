@@ -13,6 +13,7 @@ mod launcher;
 mod locks;
 mod process;
 mod registry;
+mod resident;
 mod sweeper;
 mod uses;
 mod wake;
@@ -34,5 +35,8 @@ pub fn init() {
         registry::init();
         uses::init();
         launcher::register();
+        if crate::gucs::WORKER_DATABASE.get().is_some_and(|name| !name.is_empty()) {
+            resident::register();
+        }
     }
 }

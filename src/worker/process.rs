@@ -43,10 +43,10 @@ pub fn set(name: &CStr, value: &CStr) {
 }
 
 /// Runs a transaction. An error, of the commit too, ends the transaction and is returned.
-pub fn transaction<R>(work: impl FnOnce() -> R) -> Result<R, CaughtError> {
+pub fn transaction<R>(work: impl FnOnce() -> R) -> Result<R, Box<CaughtError>> {
     let work = AssertUnwindSafe(work);
     let done = PgTryBuilder::new(AssertUnwindSafe(|| Ok(BackgroundWorker::transaction(AssertUnwindSafe(|| work.0())))))
-        .catch_others(Err)
+        .catch_others(|error| Err(Box::new(error)))
         .execute();
     // SAFETY: as the server's own loops do after an error; and without the second autovacuum would never learn what has
     // changed.

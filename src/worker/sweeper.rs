@@ -74,14 +74,18 @@ enum Sweep {
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn checkout_sessions_worker_main(argument: pg_sys::Datum) {
-    let database = pg_sys::Oid::from(argument.value() as u32);
     process::start();
+    serve(pg_sys::Oid::from(argument.value() as u32), false);
+}
+
+/// Connects to a database, unless another worker is there, and does what is due in it. `stays`: even while nothing is.
+pub fn serve(database: pg_sys::Oid, stays: bool) {
     if !registry::attach_worker(database) {
         return;
     }
     DATABASE.store(database.to_u32(), Ordering::Relaxed);
     // SAFETY: the callback has the right signature.
-    unsafe { pg_sys::before_shmem_exit(Some(at_exit), argument) };
+    unsafe { pg_sys::before_shmem_exit(Some(at_exit), pg_sys::Datum::from(database)) };
     BackgroundWorker::connect_worker_to_spi_by_oid(Some(database), None);
     CONNECTED.store(true, Ordering::Relaxed);
     process::set(c"application_name", c"checkout_sessions worker");
@@ -91,17 +95,17 @@ pub extern "C-unwind" fn checkout_sessions_worker_main(argument: pg_sys::Datum) 
     process::set(c"default_transaction_isolation", c"read committed");
     process::set(c"row_security", c"on");
 
-    work(database);
+    work(database, stays);
     DONE.store(true, Ordering::Relaxed);
 }
 
-/// Until nothing is due soon.
-fn work(database: pg_sys::Oid) {
+/// Until nothing is due soon, or somebody else is to look after the database.
+fn work(database: pg_sys::Oid, stays: bool) {
     let (mut looked, mut stay_until, mut sweeps) = (false, 0, Sweeps::new());
-    while gucs::WORKER_ENABLED.get() {
+    while gucs::WORKER_ENABLED.get() && registry::is_resident(database) == stays {
         process::reload();
         pgrx::check_for_interrupts!();
-        let stays = if registry::take_deliveries_due(database, TELL_EVERY) {
+        let goes_on = if registry::take_deliveries_due(database, TELL_EVERY) {
             stay_until = registry::now() + span(STAY);
             tell_relays(database)
         } else if !looked || registry::next(database).sweep_at <= registry::now() {
@@ -110,14 +114,22 @@ fn work(database: pg_sys::Oid) {
         } else {
             let (now, next) = (registry::now(), registry::next(database));
             let next_at = next.sweep_at.min(next.tell_at);
-            let until = if next_at > now + span(STAY) { stay_until } else { next_at };
+            let until = match next_at > now + span(STAY) {
+                true if stays => now + span(STAY),
+                true => stay_until,
+                false => next_at,
+            };
             if until > now {
                 process::report_activity(pg_sys::BackendState::STATE_IDLE, c"waiting for the next deadline");
                 process::sleep_until(until, Duration::from_secs(60));
             }
-            until > now || next_at <= now
+            let claimed = stays && !locks::database_is_free(database);
+            if claimed {
+                registry::postpone(database, CLAIMED_RETRY);
+            }
+            !claimed && (until > now || next_at <= now)
         };
-        if !stays {
+        if !goes_on {
             return;
         }
     }

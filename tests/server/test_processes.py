@@ -103,7 +103,8 @@ def test_without_a_free_slot_status_says_so_and_a_restart_with_one_helps(new_ser
     server = new_server("max_worker_processes=1", "max_logical_replication_workers=0")  # the launcher takes it
     db = server.create_database()
     session = db.create("1 second")
-    wait_until(lambda: db.worker()["state"] == "failing")
+    wait_until(lambda: db.worker()["state"] == "no worker slot")
+    assert {db.worker()["state"] for _ in range(100)} == {"no worker slot"}  # and not, at times, starting
     assert "max_worker_processes" in db.worker()["last_error"]
     server.restart("max_worker_processes=2", "max_logical_replication_workers=0")
     db.wait_for(session)

@@ -58,8 +58,10 @@ pub fn due(early: TimeDelta) -> (Vec<Due>, i64) {
     let now = now();
     let mut due = Vec::new();
     let mut next = NEVER;
-    for database in REGISTRY.exclusive().databases.iter_mut() {
-        if database.oid == pg_sys::InvalidOid || database.pid != 0 {
+    let mut registry = REGISTRY.exclusive();
+    let resident = registry.resident.database;
+    for database in registry.databases.iter_mut() {
+        if database.oid == pg_sys::InvalidOid || database.oid == resident || database.pid != 0 {
             continue;
         }
         if database.starting_since != 0 {
@@ -79,7 +81,6 @@ pub fn due(early: TimeDelta) -> (Vec<Due>, i64) {
         let start_at = needed_at.max(database.not_before);
         if start_at <= now {
             database.starting_since = now;
-            database.waiting = false;
             due.push(Due { oid: database.oid, failed: database.failures > 0 });
         } else {
             next = next.min(start_at);

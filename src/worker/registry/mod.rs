@@ -1,6 +1,7 @@
 //! What the launcher, the workers and all backends know of each other, in shared memory.
 
 mod launcher;
+mod resident;
 mod status;
 mod worker;
 
@@ -12,9 +13,11 @@ use pgrx::prelude::*;
 use pgrx::shmem::PGRXSharedMemory;
 use pgrx::{pg_shmem_init, pg_sys};
 
+use self::resident::{NOBODY, Resident};
 use crate::datum;
 
 pub use launcher::{Due, attach_launcher, closed, detach_launcher, due, keep_only, look_everywhere, not_started};
+pub use resident::{attach_resident, detach_resident, is_resident, residence, settle};
 pub use status::status;
 pub use worker::*;
 
@@ -82,6 +85,7 @@ const UNUSED: Database = Database {
 struct Registry {
     launcher_pid: i32,
     launcher_latch: *mut pg_sys::Latch,
+    resident: Resident,
     databases: [Database; DATABASES],
 }
 
@@ -95,7 +99,12 @@ static AVAILABLE: AtomicBool = AtomicBool::new(false);
 
 pub fn init() {
     pg_shmem_init!(
-        REGISTRY = Registry { launcher_pid: 0, launcher_latch: std::ptr::null_mut(), databases: [UNUSED; DATABASES] }
+        REGISTRY = Registry {
+            launcher_pid: 0,
+            launcher_latch: std::ptr::null_mut(),
+            resident: NOBODY,
+            databases: [UNUSED; DATABASES],
+        }
     );
     AVAILABLE.store(true, Ordering::Relaxed);
 }
@@ -194,15 +203,15 @@ pub fn deliveries_due(oid: pg_sys::Oid) {
     }
 }
 
-/// Changes the entry of a database, and wakes its worker, or the launcher where there is none.
+/// Changes the entry of a database, and wakes its worker, or whoever starts one.
 fn change(oid: pg_sys::Oid, change: impl FnOnce(&mut Database)) {
     let mut registry = REGISTRY.exclusive();
-    let launcher = registry.launcher_latch;
+    let starter = if registry.resident.database == oid { registry.resident.latch } else { registry.launcher_latch };
     let Some(database) = registry.entry(oid) else {
         return;
     };
     change(database);
-    let latch = if database.pid == 0 { launcher } else { database.latch };
+    let latch = if database.pid == 0 { starter } else { database.latch };
     drop(registry);
     set_latch(latch);
 }

@@ -15,6 +15,7 @@ pub fn attach_worker(oid: pg_sys::Oid) -> bool {
         return false;
     }
     database.starting_since = 0;
+    database.waiting = false;
     // SAFETY: this process's own.
     unsafe {
         database.pid = pg_sys::MyProcPid;
