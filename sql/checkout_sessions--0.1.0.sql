@@ -535,7 +535,8 @@ CREATE UNIQUE INDEX checkout_sessions_reference_open_idx
 -- idempotency -----------------------------------------------------------------------------------------------------
 
 -- No foreign key to the session: a key is taken before its session is stored, so it would have to be deferred, and SET
--- CONSTRAINTS ALL IMMEDIATE is the caller's to say. Both are written by one call of create_checkout_session.
+-- CONSTRAINTS ALL IMMEDIATE is the caller's to say. Both are written by one call of create_checkout_session; a key whose
+-- session an administrator has deleted is free.
 CREATE TABLE checkout_data.idempotency_keys (
     organization_id uuid NOT NULL,
     environment checkout_data.environment NOT NULL,

@@ -25,8 +25,19 @@ statement!(
 statement!(
     READ,
     Write,
-    "SELECT k.checkout_session_id, k.request_hash = $4 FROM checkout_data.idempotency_keys k \
+    "SELECT k.checkout_session_id, k.request_hash = $4, EXISTS ( \
+         SELECT FROM checkout_data.checkout_sessions s \
+         WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = k.checkout_session_id) \
+     FROM checkout_data.idempotency_keys k \
      WHERE k.organization_id = $1 AND k.environment = $2 AND k.idempotency_key = $3 AND k.created_with = $5"
+);
+// Of a session that an administrator has deleted.
+statement!(
+    FREE,
+    Write,
+    "UPDATE checkout_data.idempotency_keys k SET expires_at = $6 \
+     WHERE k.organization_id = $1 AND k.environment = $2 AND k.checkout_session_id = $3 AND k.idempotency_key = $4 \
+       AND k.created_with = $5"
 );
 statement!(
     POINT,
@@ -66,20 +77,32 @@ pub fn claim(caller: &Caller, key: &Key) -> Result<Option<Uuid>> {
         key.request_hash.as_slice().into(),
         caller.kind.as_str().into(),
     ];
-    // Twice, in case the worker purges the key in between.
-    for _ in 0..2 {
+    // Again, in case the worker purges the key in between, or its session is gone.
+    for _ in 0..3 {
         if CLAIM.with(|statement| statement.count(&arguments))? > 0 {
             return Ok(None);
         }
-        let known =
-            READ.with(|statement| statement.row(&taken, |row| Ok((row.get::<pgrx::Uuid>(1)?, row.get::<bool>(2)?))))?;
+        let known = READ.with(|statement| {
+            statement.row(&taken, |row| {
+                Ok((row.get::<pgrx::Uuid>(1)?, row.get::<bool>(2)?, row.get::<bool>(3)? == Some(true)))
+            })
+        })?;
         match known {
-            Some((Some(id), Some(true))) => return Ok(Some(datum::from_uuid(id))),
+            Some((Some(id), _, false)) => free(caller, datum::from_uuid(id), key)?,
+            Some((Some(id), Some(true), true)) => return Ok(Some(datum::from_uuid(id))),
             Some(_) => return Err(Error::IdempotencyConflict),
             None => {}
         }
     }
     Err(Error::Internal("an idempotency key is neither free nor taken".into()))
+}
+
+/// Has a key expire that stands for a session.
+fn free(caller: &Caller, id: Uuid, key: &Key) -> Result<()> {
+    let [organization_id, environment, id] = sessions::key(caller.tenant, id);
+    let now = datum::timestamp(key.created_at).into();
+    let arguments = [organization_id, environment, id, key.text.into(), caller.kind.as_str().into(), now];
+    FREE.with(|statement| statement.count(&arguments)).map(|_| ())
 }
 
 /// Lets a key that was just claimed stand for another session.

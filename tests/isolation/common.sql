@@ -96,7 +96,7 @@ CREATE PROCEDURE wait_for(what text) LANGUAGE plpgsql
 -- For teardown.
 CREATE PROCEDURE clear() LANGUAGE sql
     AS $$
-    TRUNCATE session, secret, checkout_data.api_keys, checkout_data.checkout_sessions, checkout_data.webhook_endpoints,
+    TRUNCATE session, secret, checkout_data.api_keys, checkout_data.checkout_sessions, checkout_data.idempotency_keys, checkout_data.webhook_endpoints,
         checkout_data.webhook_deliveries CASCADE;
     UPDATE checkout_data.organizations SET reference_policy = 'none';
     $$;

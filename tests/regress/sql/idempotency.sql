@@ -110,3 +110,12 @@ SET CONSTRAINTS ALL IMMEDIATE;
 SELECT testing.creation('{"idempotency_key": "immediate"}');
 SELECT testing.creation('{"idempotency_key": "immediate"}');
 COMMIT;
+
+-- A key whose session an administrator has deleted is free, for any request.
+SELECT checkout_session_id AS deleted FROM checkout.create_checkout_session(1, 'USD', customer_id => 'c', idempotency_key =>
+    'orphan') \gset
+DELETE FROM checkout_data.checkout_sessions WHERE checkout_session_id = :'deleted';
+SELECT checkout_session_id <> :'deleted' AS another_session, idempotent_replay, amount
+FROM checkout.create_checkout_session(2, 'USD', customer_id => 'c', idempotency_key => 'orphan');
+SELECT idempotent_replay, amount FROM checkout.create_checkout_session(2, 'USD', customer_id => 'c', idempotency_key =>
+    'orphan');
