@@ -54,6 +54,15 @@ macro_rules! composite {
     };
 }
 
+impl Event {
+    /// Whose it is.
+    pub fn organization_id(&self) -> Option<uuid::Uuid> {
+        // SAFETY: a value of the type, which lives as long as the call of the function.
+        let event = unsafe { pgrx::heap_tuple::PgHeapTuple::from_composite_datum(self.0) };
+        event.get_by_name::<pgrx::Uuid>("organization_id").ok().flatten().map(super::from_uuid)
+    }
+}
+
 composite!(Session = "checkout.checkout_session");
 composite!(PublicSession = "checkout.public_checkout_session");
 composite!(Payment = "checkout.payment");

@@ -1,5 +1,8 @@
 //! Statements on the webhook outbox.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
@@ -19,23 +22,86 @@ fn key(event: &EventId) -> [Argument<'static>; 4] {
     ]
 }
 
-/// Leases events that are due, oldest first, in order within a session. Those whose attempts are used up die instead.
+/// Who fills claims, and when others are to be looked for.
+struct Heavy {
+    organizations: Vec<Uuid>,
+    look_at: DateTime<Utc>,
+}
+
+thread_local! {
+    /// Of this backend's last full claim.
+    static HEAVY: RefCell<Option<Heavy>> = const { RefCell::new(None) };
+}
+
+/// Who has one in so many events of a full claim is passed over at times.
+const SHARE: usize = 4;
+/// To look for others goes through all events of these that are due, and takes at most one in so many of the time.
+const LOOK_SHARE: i32 = 20;
+
+/// Leases events that are due, in order within a session: the oldest first, and from time to time those of others than who
+/// has the most, so that nobody waits for all of them. Those whose attempts are used up die instead.
 pub fn claim(
     batch_size: i32,
     lease: TimeDelta,
     organization_id: Option<Uuid>,
     now: DateTime<Utc>,
 ) -> Result<Vec<Event>> {
+    let full = usize::try_from(batch_size).unwrap_or(usize::MAX);
+    let token = Uuid::new_v4();
+    let some = |limit: usize, of, except: &[Uuid]| {
+        claim_some(i32::try_from(limit).unwrap_or(batch_size), lease, token, of, except, now)
+    };
+    if let Some(id) = organization_id {
+        return some(full, Some(id), &[]);
+    }
+    let mut events = Vec::new();
+    let mut look_at = now;
+    if let Some(heavy) = HEAVY.take() {
+        look_at = heavy.look_at;
+        if heavy.look_at <= now {
+            events = some(full, None, &heavy.organizations)?;
+            look_at = now + (datum::now() - now) * LOOK_SHARE;
+        }
+    }
+    if events.len() < full {
+        events.extend(some(full - events.len(), None, &[])?);
+    }
+    if events.len() >= full {
+        HEAVY.set(Some(Heavy { organizations: with_share(&events), look_at }));
+    }
+    Ok(events)
+}
+
+/// The organizations that have many of these events.
+fn with_share(events: &[Event]) -> Vec<Uuid> {
+    let mut counts: HashMap<Uuid, usize> = HashMap::new();
+    for id in events.iter().filter_map(Event::organization_id) {
+        *counts.entry(id).or_default() += 1;
+    }
+    counts.into_iter().filter(|(_, count)| count * SHARE >= events.len()).map(|(id, _)| id).collect()
+}
+
+fn claim_some(
+    batch_size: i32,
+    lease: TimeDelta,
+    token: Uuid,
+    organization_id: Option<Uuid>,
+    except: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<Vec<Event>> {
     let mut arguments: Vec<Argument> = vec![
         datum::timestamp(now).into(),
         datum::timestamp(now + lease).into(),
-        datum::uuid(Uuid::new_v4()).into(),
+        datum::uuid(token).into(),
         batch_size.into(),
     ];
     let mut condition = "";
     if let Some(id) = organization_id {
         condition = " AND c.organization_id = $5";
         arguments.push(datum::uuid(id).into());
+    } else if !except.is_empty() {
+        condition = " AND c.organization_id <> ALL ($5)";
+        arguments.push(except.iter().copied().map(datum::uuid).collect::<Vec<_>>().into());
     }
     let used_up = format!("(o.delivery_attempts >= {MAXIMUM_DELIVERY_ATTEMPTS})");
     let at_most = at_most(batch_size);

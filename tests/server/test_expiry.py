@@ -270,3 +270,24 @@ def test_what_comes_due_one_after_another_is_expired_at_once(db):
         " JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id) ORDER BY 1")]
     # A second would be the pause before it looks again at what is locked. How fast it is: benches/.
     assert late[len(late) // 2].total_seconds() < 0.25
+
+
+def test_a_consumer_is_given_the_events_of_all_organizations_in_turns(server):
+    """One has 20,000 events waiting, another one; whoever claims has it soon."""
+    server.configure(worker_enabled="off")
+    db = server.create_database()
+    db.insert_sessions(20_000)
+    db.sql("SELECT checkout.expire_due_checkout_sessions(100000)")
+    other = db.value("SELECT checkout.create_organization('Other')")
+    db.sql(f"ALTER ROLE {db.shop} SET checkout_sessions.organization_id = %s", other)
+    session = db.create()
+    db.call("expire_checkout_session", checkout_session_id=session)
+    with closing(db.connect()) as connection, connection.cursor() as cursor:
+        for claims in range(1, 10):
+            cursor.execute("SELECT checkout_session_id, lease_token FROM checkout.claim_webhook_events(100)")
+            events = cursor.fetchall()
+            assert len(events) == 100
+            assert len({event["lease_token"] for event in events}) == 1
+            if session in {event["checkout_session_id"] for event in events}:
+                break
+    assert claims <= 2
