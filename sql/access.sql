@@ -1,18 +1,18 @@
 -- Which roles may call what.
 
 -- A role has an access if it may execute the function of that name: the server then keeps and dumps what was granted, and
--- forgets a role that is dropped. The first three also say what a role may do whose transaction has shown no credential:
+-- forgets a role that is dropped. The first three also say what a role may do whose transaction has presented no credential:
 -- see src/tenant.rs. Nobody calls them.
 CREATE FUNCTION checkout_data.secret_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
 COMMENT ON FUNCTION checkout_data.secret_access IS 'Who may execute this acts as a secret API key of the organization in its settings.';
 CREATE FUNCTION checkout_data.publishable_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
 COMMENT ON FUNCTION checkout_data.publishable_access IS 'Who may execute this acts as a publishable API key of the organization in its settings.';
-CREATE FUNCTION checkout_data.gateway_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
-COMMENT ON FUNCTION checkout_data.gateway_access IS 'The claims of requests are believed where the session user may execute this.';
+CREATE FUNCTION checkout_data.authenticator_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
+COMMENT ON FUNCTION checkout_data.authenticator_access IS 'The claims of requests are believed where the session user may execute this.';
 CREATE FUNCTION checkout_data.request_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
-COMMENT ON FUNCTION checkout_data.request_access IS 'Who may execute this has to show a credential in each transaction.';
-CREATE FUNCTION checkout_data.dispatcher_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
-COMMENT ON FUNCTION checkout_data.dispatcher_access IS 'Who may execute this delivers the events of all organizations.';
+COMMENT ON FUNCTION checkout_data.request_access IS 'Who may execute this must present a credential in each transaction.';
+CREATE FUNCTION checkout_data.relay_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
+COMMENT ON FUNCTION checkout_data.relay_access IS 'Who may execute this delivers the events of all organizations.';
 CREATE FUNCTION checkout_data.admin_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
 COMMENT ON FUNCTION checkout_data.admin_access IS 'Who may execute this manages organizations, their API keys and the worker.';
 
@@ -42,14 +42,14 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'session_funnel', 'handle_request', 'public_checkout_session', 'redirect_url', 'current_organization_id',
             'current_environment']),
         -- Takes the role of each request, and calls nothing itself.
-        ('gateway', ARRAY[]::text[]),
-        ('dispatcher', ARRAY[
+        ('authenticator', ARRAY[]::text[]),
+        ('relay', ARRAY[
             'claim_webhook_deliveries', 'record_webhook_attempt', 'release_webhook_delivery', 'next_webhook_attempt_at',
             'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events',
             'list_dead_webhook_deliveries', 'render_webhook_event', 'sign_webhook', 'verify_webhook', 'outbox_status']),
         ('admin', ARRAY[
             'create_organization', 'update_organization', 'list_organizations', 'rotate_client_secrets', 'create_api_key',
-            'list_api_keys', 'revoke_api_key', 'roll_api_key', 'expire_due_checkout_sessions', 'redeliver_webhook_events',
+            'list_api_keys', 'revoke_api_key', 'roll_api_key', 'expire_due_checkout_sessions', 'run_maintenance', 'redeliver_webhook_events',
             'list_dead_webhook_deliveries', 'outbox_status', 'worker_status', 'security_report'])
     ) AS given (access, functions)
     $$;
@@ -60,7 +60,7 @@ CREATE FUNCTION checkout_data.functions_above_tenants() RETURNS text[]
     SET search_path TO pg_catalog, pg_temp
     AS $$
     SELECT ARRAY[
-        'expire_due_checkout_sessions', 'worker_status', 'outbox_status', 'claim_webhook_events', 'ack_webhook_events',
+        'expire_due_checkout_sessions', 'run_maintenance', 'worker_status', 'outbox_status', 'claim_webhook_events', 'ack_webhook_events',
         'nack_webhook_event', 'redeliver_webhook_events', 'claim_webhook_deliveries', 'record_webhook_attempt',
         'release_webhook_delivery', 'next_webhook_attempt_at', 'list_dead_webhook_deliveries', 'create_organization', 'update_organization', 'list_organizations',
         'rotate_client_secrets', 'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key', 'security_report',
@@ -100,9 +100,9 @@ CREATE FUNCTION checkout_data.check_access(role text, access text) RETURNS regro
             RAISE undefined_object USING MESSAGE = format('role "%s" does not exist', role),
                 HINT = 'Write the name as it is: upper and lower case count, and double quotes are part of it.';
         END IF;
-        IF access <> ALL (ARRAY['secret', 'publishable', 'request', 'gateway', 'dispatcher', 'admin']) THEN
+        IF access <> ALL (ARRAY['secret', 'publishable', 'request', 'authenticator', 'relay', 'admin']) THEN
             RAISE invalid_parameter_value
-                USING MESSAGE = 'argument "access" must be secret, publishable, request, gateway, dispatcher or admin';
+                USING MESSAGE = 'argument "access" must be secret, publishable, request, authenticator, relay or admin';
         END IF;
         RETURN found;
     END

@@ -205,7 +205,7 @@ COMMENT ON COLUMN checkout.webhook_event.checkout_session_id IS 'NULL where the 
 COMMENT ON COLUMN checkout.webhook_event.sequence IS 'The number of the event within its session, from 1, without gaps.';
 COMMENT ON COLUMN checkout.webhook_event.status IS 'pending, leased, delivered or dead: for the consumer of claim_webhook_events or, where the organization has webhook endpoints, for those together; skipped where none of these asked for it.';
 COMMENT ON COLUMN checkout.webhook_event.delivery_attempts IS 'To the consumer of claim_webhook_events, as what follows. What endpoints were sent is in list_webhook_deliveries.';
-COMMENT ON COLUMN checkout.webhook_event.lease_token IS 'Shown by ack_webhook_events and nack_webhook_event. Only claim_webhook_events gives it.';
+COMMENT ON COLUMN checkout.webhook_event.lease_token IS 'Presented to ack_webhook_events and nack_webhook_event. Only claim_webhook_events gives it.';
 COMMENT ON COLUMN checkout.webhook_event.body IS 'The JSON text to send, and to sign, as it stands.';
 
 CREATE TYPE checkout.webhook_endpoint AS (
@@ -229,7 +229,7 @@ CREATE TYPE checkout.webhook_endpoint AS (
 );
 COMMENT ON TYPE checkout.webhook_endpoint IS 'A URL that events of an organization are sent to.';
 COMMENT ON COLUMN checkout.webhook_endpoint.event_types IS 'Which events: names, beginnings of names with a * behind them, or * for all.';
-COMMENT ON COLUMN checkout.webhook_endpoint.body_format IS 'canonical, or the documented API whose words the bodies speak: kobo, lomi, paygate, flutterwave, yuno.';
+COMMENT ON COLUMN checkout.webhook_endpoint.body_format IS 'canonical, or the dialect whose words the bodies speak: kobo, lomi, paygate, flutterwave, yuno.';
 COMMENT ON COLUMN checkout.webhook_endpoint.signature_scheme IS 'standard (Standard Webhooks) or stripe (for receivers that have constructEvent).';
 COMMENT ON COLUMN checkout.webhook_endpoint.enabled IS 'While false, its deliveries wait.';
 COMMENT ON COLUMN checkout.webhook_endpoint.disabled_reason IS 'requested, gone (it has answered 410) or failing (for five days).';
@@ -274,7 +274,7 @@ CREATE TYPE checkout.webhook_delivery_request AS (
 COMMENT ON TYPE checkout.webhook_delivery_request IS 'A request to be sent to an endpoint: POST the body to the url with the headers.';
 COMMENT ON COLUMN checkout.webhook_delivery_request.headers IS 'Names and values, the signature among them: it is of now, so send at once.';
 COMMENT ON COLUMN checkout.webhook_delivery_request.attempt IS 'The number of the attempt, from 1, redeliveries included.';
-COMMENT ON COLUMN checkout.webhook_delivery_request.lease_token IS 'Shown by record_webhook_attempt and release_webhook_delivery.';
+COMMENT ON COLUMN checkout.webhook_delivery_request.lease_token IS 'Presented to record_webhook_attempt and release_webhook_delivery.';
 
 CREATE TYPE checkout.webhook_attempt AS (
     event_id text,
@@ -624,7 +624,7 @@ COMMENT ON COLUMN checkout_data.webhook_outbox.fanned_out IS 'Whether the organi
 COMMENT ON COLUMN checkout_data.webhook_outbox.session_status IS 'The session''s status when the event was written.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.session_attempts IS 'The session''s failed payments when the event was written.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.next_attempt_at IS 'When the event is due for a claim; while it is leased, when the lease ends. NULL when delivered or dead.';
-COMMENT ON COLUMN checkout_data.webhook_outbox.lease_token IS 'Names the claim that holds the event; ack and nack must show it.';
+COMMENT ON COLUMN checkout_data.webhook_outbox.lease_token IS 'Names the claim that holds the event; ack and nack must present it.';
 -- A session ends once.
 CREATE UNIQUE INDEX webhook_outbox_terminal_idx
     ON checkout_data.webhook_outbox (organization_id, environment, checkout_session_id)
@@ -1121,18 +1121,18 @@ CREATE FUNCTION checkout.next_webhook_attempt_at(after timestamptz DEFAULT NULL)
 -- Which roles may call what.
 
 -- A role has an access if it may execute the function of that name: the server then keeps and dumps what was granted, and
--- forgets a role that is dropped. The first three also say what a role may do whose transaction has shown no credential:
+-- forgets a role that is dropped. The first three also say what a role may do whose transaction has presented no credential:
 -- see src/tenant.rs. Nobody calls them.
 CREATE FUNCTION checkout_data.secret_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
 COMMENT ON FUNCTION checkout_data.secret_access IS 'Who may execute this acts as a secret API key of the organization in its settings.';
 CREATE FUNCTION checkout_data.publishable_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
 COMMENT ON FUNCTION checkout_data.publishable_access IS 'Who may execute this acts as a publishable API key of the organization in its settings.';
-CREATE FUNCTION checkout_data.gateway_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
-COMMENT ON FUNCTION checkout_data.gateway_access IS 'The claims of requests are believed where the session user may execute this.';
+CREATE FUNCTION checkout_data.authenticator_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
+COMMENT ON FUNCTION checkout_data.authenticator_access IS 'The claims of requests are believed where the session user may execute this.';
 CREATE FUNCTION checkout_data.request_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
-COMMENT ON FUNCTION checkout_data.request_access IS 'Who may execute this has to show a credential in each transaction.';
-CREATE FUNCTION checkout_data.dispatcher_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
-COMMENT ON FUNCTION checkout_data.dispatcher_access IS 'Who may execute this delivers the events of all organizations.';
+COMMENT ON FUNCTION checkout_data.request_access IS 'Who may execute this must present a credential in each transaction.';
+CREATE FUNCTION checkout_data.relay_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
+COMMENT ON FUNCTION checkout_data.relay_access IS 'Who may execute this delivers the events of all organizations.';
 CREATE FUNCTION checkout_data.admin_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
 COMMENT ON FUNCTION checkout_data.admin_access IS 'Who may execute this manages organizations, their API keys and the worker.';
 
@@ -1162,14 +1162,14 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'session_funnel', 'handle_request', 'public_checkout_session', 'redirect_url', 'current_organization_id',
             'current_environment']),
         -- Takes the role of each request, and calls nothing itself.
-        ('gateway', ARRAY[]::text[]),
-        ('dispatcher', ARRAY[
+        ('authenticator', ARRAY[]::text[]),
+        ('relay', ARRAY[
             'claim_webhook_deliveries', 'record_webhook_attempt', 'release_webhook_delivery', 'next_webhook_attempt_at',
             'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events',
             'list_dead_webhook_deliveries', 'render_webhook_event', 'sign_webhook', 'verify_webhook', 'outbox_status']),
         ('admin', ARRAY[
             'create_organization', 'update_organization', 'list_organizations', 'rotate_client_secrets', 'create_api_key',
-            'list_api_keys', 'revoke_api_key', 'roll_api_key', 'expire_due_checkout_sessions', 'redeliver_webhook_events',
+            'list_api_keys', 'revoke_api_key', 'roll_api_key', 'expire_due_checkout_sessions', 'run_maintenance', 'redeliver_webhook_events',
             'list_dead_webhook_deliveries', 'outbox_status', 'worker_status', 'security_report'])
     ) AS given (access, functions)
     $$;
@@ -1180,7 +1180,7 @@ CREATE FUNCTION checkout_data.functions_above_tenants() RETURNS text[]
     SET search_path TO pg_catalog, pg_temp
     AS $$
     SELECT ARRAY[
-        'expire_due_checkout_sessions', 'worker_status', 'outbox_status', 'claim_webhook_events', 'ack_webhook_events',
+        'expire_due_checkout_sessions', 'run_maintenance', 'worker_status', 'outbox_status', 'claim_webhook_events', 'ack_webhook_events',
         'nack_webhook_event', 'redeliver_webhook_events', 'claim_webhook_deliveries', 'record_webhook_attempt',
         'release_webhook_delivery', 'next_webhook_attempt_at', 'list_dead_webhook_deliveries', 'create_organization', 'update_organization', 'list_organizations',
         'rotate_client_secrets', 'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key', 'security_report',
@@ -1220,9 +1220,9 @@ CREATE FUNCTION checkout_data.check_access(role text, access text) RETURNS regro
             RAISE undefined_object USING MESSAGE = format('role "%s" does not exist', role),
                 HINT = 'Write the name as it is: upper and lower case count, and double quotes are part of it.';
         END IF;
-        IF access <> ALL (ARRAY['secret', 'publishable', 'request', 'gateway', 'dispatcher', 'admin']) THEN
+        IF access <> ALL (ARRAY['secret', 'publishable', 'request', 'authenticator', 'relay', 'admin']) THEN
             RAISE invalid_parameter_value
-                USING MESSAGE = 'argument "access" must be secret, publishable, request, gateway, dispatcher or admin';
+                USING MESSAGE = 'argument "access" must be secret, publishable, request, authenticator, relay or admin';
         END IF;
         RETURN found;
     END
@@ -1366,7 +1366,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     FROM application_role r
     WHERE r.rolsuper OR r.rolcreaterole OR r.rolreplication
         -- A gateway's memberships are the roles that it lets requests take.
-        OR EXISTS (SELECT FROM granted_access g WHERE g.grantee = r.oid AND g.access <> 'gateway')
+        OR EXISTS (SELECT FROM granted_access g WHERE g.grantee = r.oid AND g.access <> 'authenticator')
             AND EXISTS (
                 SELECT FROM pg_roles above
                 WHERE pg_has_role(r.oid, above.oid, 'MEMBER') AND above.oid <> r.oid
@@ -1388,7 +1388,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
         -- MEMBER: with NOINHERIT, too, since it can SET ROLE.
         AND EXISTS (
             SELECT FROM granted_access g
-            WHERE g.access IN ('secret', 'gateway', 'dispatcher', 'admin') AND pg_has_role(r.oid, g.grantee, 'MEMBER'))
+            WHERE g.access IN ('secret', 'authenticator', 'relay', 'admin') AND pg_has_role(r.oid, g.grantee, 'MEMBER'))
 
     UNION ALL
     SELECT 'unexpected grant', concat(u.privilege_type, ' on ', u.name), u.role_name,
@@ -1750,6 +1750,21 @@ IMMUTABLE PARALLEL SAFE
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'webhook_headers_wrapper';
 
+-- src/api/dialects.rs
+-- checkout_sessions::api::dialects::handle_request
+CREATE  FUNCTION checkout."handle_request"(
+	"api" text, /* Option < Text > */
+	"method" text, /* Option < Text > */
+	"path" text, /* Option < Text > */
+	"headers" jsonb DEFAULT '{}', /* Option < Jsonb > */
+	"query" jsonb DEFAULT '{}', /* Option < Jsonb > */
+	"body" jsonb DEFAULT NULL /* Option < Jsonb > */
+) RETURNS checkout.http_response /* HttpAnswer */
+SECURITY DEFINER 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'handle_request_wrapper';
+
 -- src/api/endpoints.rs
 -- checkout_sessions::api::endpoints::create_webhook_endpoint
 CREATE  FUNCTION checkout."create_webhook_endpoint"(
@@ -1895,21 +1910,6 @@ SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'render_webhook_event_wrapper';
 
--- src/api/gateway.rs
--- checkout_sessions::api::gateway::handle_request
-CREATE  FUNCTION checkout."handle_request"(
-	"api" text, /* Option < Text > */
-	"method" text, /* Option < Text > */
-	"path" text, /* Option < Text > */
-	"headers" jsonb DEFAULT '{}', /* Option < Jsonb > */
-	"query" jsonb DEFAULT '{}', /* Option < Jsonb > */
-	"body" jsonb DEFAULT NULL /* Option < Jsonb > */
-) RETURNS checkout.http_response /* HttpAnswer */
-SECURITY DEFINER 
-SET search_path TO pg_catalog, pg_temp
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'handle_request_wrapper';
-
 -- src/api/maintenance.rs
 -- checkout_sessions::api::maintenance::expire_due_checkout_sessions
 CREATE  FUNCTION checkout."expire_due_checkout_sessions"(
@@ -1919,6 +1919,19 @@ SECURITY DEFINER
 SET search_path TO pg_catalog, pg_temp
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'expire_due_checkout_sessions_wrapper';
+
+-- src/api/maintenance.rs
+-- checkout_sessions::api::maintenance::run_maintenance
+CREATE  FUNCTION checkout."run_maintenance"(
+	"batch" INT DEFAULT 1000 /* Option < i32 > */
+) RETURNS TABLE (
+	"task" TEXT,  /* & '_ str */
+	"row_count" INT  /* i32 */
+)
+SECURITY DEFINER 
+SET search_path TO pg_catalog, pg_temp
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'run_maintenance_wrapper';
 
 -- src/api/maintenance.rs
 -- checkout_sessions::api::maintenance::wake_worker
@@ -2263,8 +2276,8 @@ $$;
 
 GRANT USAGE ON SCHEMA checkout, checkout_data TO checkout_sessions_api, checkout_sessions_worker;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA checkout_data TO checkout_sessions_api, checkout_sessions_worker;
-REVOKE EXECUTE ON FUNCTION checkout_data.secret_access(), checkout_data.publishable_access(), checkout_data.gateway_access(),
-    checkout_data.request_access(), checkout_data.dispatcher_access(), checkout_data.admin_access()
+REVOKE EXECUTE ON FUNCTION checkout_data.secret_access(), checkout_data.publishable_access(), checkout_data.authenticator_access(),
+    checkout_data.request_access(), checkout_data.relay_access(), checkout_data.admin_access()
     FROM checkout_sessions_api, checkout_sessions_worker;
 GRANT EXECUTE ON FUNCTION checkout.current_organization_id(), checkout.current_environment(),
     checkout.redirect_url(text, uuid)
@@ -2404,11 +2417,11 @@ Give the key as a parameter of the statement, not in its text. Unknown, mistyped
 
 Errors: 22004 no key; 28000 no valid key, or one of another tenant than the one that is set already.$$;
 
-COMMENT ON FUNCTION checkout.pre_request IS $$For PostgREST's db-pre-request: shows the credential of an HTTP request. That is an API key in the header x-api-key, or in Authorization: Bearer; or a token whose claims name an organization (checkout_sessions.jwt_organization_claim), believed where the session user has gateway access; beside it environment (live) and kind (secret, or publishable). A request without either is anonymous, and may call public_checkout_session only.
+COMMENT ON FUNCTION checkout.pre_request IS $$For PostgREST's db-pre-request: presents the credential of an HTTP request. That is an API key in the header x-api-key, or in Authorization: Bearer; or a token whose claims name an organization (checkout_sessions.jwt_organization_claim), believed where the session user has authenticator access; beside it environment (live) and kind (secret, or publishable). A request without either is anonymous, and may call public_checkout_session only.
 
 Errors: PT401 (HTTP status 401) a credential that is not valid, or two that contradict each other.$$;
 
-COMMENT ON FUNCTION checkout.handle_request IS $$Answers an HTTP request as one of the documented APIs does: kobo, lomi, paygate, flutterwave or yuno. For a gateway, which forwards what it gets and sends what is returned: status, headers, and body in the documented order of its fields.
+COMMENT ON FUNCTION checkout.handle_request IS $$Answers an HTTP request as one of the dialects does: kobo, lomi, paygate, flutterwave or yuno. For a gateway, which forwards what it gets and sends what is returned: status, headers, and body in the documented order of its fields.
 
 path: without scheme and host. headers, query: objects of texts. body: the JSON body. The API key is in the headers, as the API documents it (x-api-key, or Authorization: Bearer), and counts for this call only; without one the caller's own credential counts.
 
@@ -2416,17 +2429,17 @@ A refused request is an answer, too, in the API's own shape, and leaves nothing 
 
 Errors: 22004, 22023 an argument of the function is missing or wrong.$$;
 
-COMMENT ON FUNCTION checkout.render_webhook_event IS $$Returns the body of a webhook event in the shape of a documented API: its session looks as that API shows it.
+COMMENT ON FUNCTION checkout.render_webhook_event IS $$Returns the body of a webhook event in the shape of a dialect: its session looks as that API shows it.
 
 api: kobo, lomi, paygate, flutterwave or yuno.
 
 Errors: 22004, 22023, 22P02 an argument is missing or wrong; PT404 unknown event.$$;
 
-COMMENT ON FUNCTION checkout.current_organization_id IS $$Returns the organization on whose behalf the caller acts: that of the credential shown in this transaction, or the setting checkout_sessions.organization_id. Policies read it through this function.
+COMMENT ON FUNCTION checkout.current_organization_id IS $$Returns the organization on whose behalf the caller acts: that of the credential presented in this transaction, or the setting checkout_sessions.organization_id. Policies read it through this function.
 
 Errors: 28000 none is set, it is not a UUID, or it contradicts the credential.$$;
 
-COMMENT ON FUNCTION checkout.current_environment IS $$Returns the environment on which the caller acts, live or test: that of the credential shown in this transaction, or the setting checkout_sessions.environment.
+COMMENT ON FUNCTION checkout.current_environment IS $$Returns the environment on which the caller acts, live or test: that of the credential presented in this transaction, or the setting checkout_sessions.environment.
 
 Errors: 28000 no organization is set.$$;
 
@@ -2458,7 +2471,7 @@ Errors: 22023 an argument is wrong.$$;
 
 COMMENT ON FUNCTION checkout.create_webhook_endpoint IS $$Registers a URL for the organization's events in this environment, and returns it: secret is what receivers verify signatures with, and is given this once. Events that are written from then on, of any type, are no longer for consumers of claim_webhook_events. Those before, and of transactions that had begun, still are; redeliver_webhook_events sends them to the endpoint.
 
-url: https, and a public address; in the test environment http, too, to this very machine (localhost). event_types: names of events (checkout.session.completed), beginnings of names with a * (checkout.session.*), or * for all. body_format: canonical, or the documented API whose words the bodies speak: kobo, lomi, paygate, flutterwave, yuno. signature_scheme: standard (Standard Webhooks 1.0.0), or stripe (for receivers that have constructEvent). description: what it is for.
+url: https, and a public address; in the test environment http, too, to this very machine (localhost). event_types: names of events (checkout.session.completed), beginnings of names with a * (checkout.session.*), or * for all. body_format: canonical, or the dialect whose words the bodies speak: kobo, lomi, paygate, flutterwave, yuno. signature_scheme: standard (Standard Webhooks 1.0.0), or stripe (for receivers that have constructEvent). description: what it is for.
 
 Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT409 there are 16 already.$$;
 
@@ -2560,7 +2573,11 @@ Errors: 22004, 22023, 22P02 an argument is missing or wrong; PT404 unknown key; 
 
 COMMENT ON FUNCTION checkout.security_report IS $$Returns a row for everything that would let somebody in, or do more than an installation of this extension lets them: grants, policies, owners, attributes and memberships of roles, search paths, triggers, settings. None where all is sound. Where its owner or the owner's rights have been taken away, it says so and is incomplete. finding: what it is; object: where; role: who; advice: what to do.$$;
 
-COMMENT ON FUNCTION checkout.expire_due_checkout_sessions IS $$Expires up to batch (1 to 100000) sessions whose deadline has passed, with their events, of all organizations; writes reminders that are due and last uses of API keys, and purges what is old. Returns how many sessions it expired. The worker does the same on its own; call it where the library is not preloaded, from pg_cron for example, until it returns less than batch.
+COMMENT ON FUNCTION checkout.expire_due_checkout_sessions IS $$Expires up to batch (1 to 100000) sessions whose deadline has passed, of all organizations, and writes their events. Returns how many it expired. The worker does it on its own.
+
+Errors: 22004, 22023 batch is missing or wrong.$$;
+
+COMMENT ON FUNCTION checkout.run_maintenance IS $$Does what the worker does on its own, for all organizations: expires sessions whose deadline has passed, writes reminders that are due, removes old events, deliveries and idempotency keys, and notes when API keys were last used. Each task changes up to batch (1 to 100000) rows. Returns a row for each task: its name (expire, remind, purge), and how many rows it changed. Call it once a minute where the library is not preloaded, from pg_cron for example; where a task returns batch, call it again.
 
 Errors: 22004, 22023 batch is missing or wrong.$$;
 
@@ -2570,7 +2587,7 @@ COMMENT ON FUNCTION checkout.grant_access IS $$Lets a role call the functions of
 
 role: its name as it is, without double quotes.
 
-secret: everything of one organization, which the role's setting checkout_sessions.organization_id names. publishable: creates sessions for it. request: what an API key or a token lets it, shown in the same transaction; for PostgREST's roles. gateway: for the role that PostgREST connects as, so that it is believed which tokens it has verified. dispatcher: the outbox of all organizations. admin: organizations, API keys, the worker.
+secret: everything of one organization, which the role's setting checkout_sessions.organization_id names. publishable: creates sessions for it. request: what an API key or a token lets it, presented in the same transaction; for PostgREST's roles. authenticator: for the role that PostgREST connects as, so that it is believed which tokens it has verified. relay: the outbox of all organizations. admin: organizations, API keys, the worker.
 
 Errors: 22004, 22023 an argument is missing or wrong; 42704 no such role.$$;
 

@@ -285,7 +285,7 @@ COMMENT ON COLUMN checkout_data.webhook_outbox.fanned_out IS 'Whether the organi
 COMMENT ON COLUMN checkout_data.webhook_outbox.session_status IS 'The session''s status when the event was written.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.session_attempts IS 'The session''s failed payments when the event was written.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.next_attempt_at IS 'When the event is due for a claim; while it is leased, when the lease ends. NULL when delivered or dead.';
-COMMENT ON COLUMN checkout_data.webhook_outbox.lease_token IS 'Names the claim that holds the event; ack and nack must show it.';
+COMMENT ON COLUMN checkout_data.webhook_outbox.lease_token IS 'Names the claim that holds the event; ack and nack must present it.';
 -- A session ends once.
 CREATE UNIQUE INDEX webhook_outbox_terminal_idx
     ON checkout_data.webhook_outbox (organization_id, environment, checkout_session_id)

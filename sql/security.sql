@@ -66,8 +66,8 @@ $$;
 
 GRANT USAGE ON SCHEMA checkout, checkout_data TO checkout_sessions_api, checkout_sessions_worker;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA checkout_data TO checkout_sessions_api, checkout_sessions_worker;
-REVOKE EXECUTE ON FUNCTION checkout_data.secret_access(), checkout_data.publishable_access(), checkout_data.gateway_access(),
-    checkout_data.request_access(), checkout_data.dispatcher_access(), checkout_data.admin_access()
+REVOKE EXECUTE ON FUNCTION checkout_data.secret_access(), checkout_data.publishable_access(), checkout_data.authenticator_access(),
+    checkout_data.request_access(), checkout_data.relay_access(), checkout_data.admin_access()
     FROM checkout_sessions_api, checkout_sessions_worker;
 GRANT EXECUTE ON FUNCTION checkout.current_organization_id(), checkout.current_environment(),
     checkout.redirect_url(text, uuid)
@@ -207,11 +207,11 @@ Give the key as a parameter of the statement, not in its text. Unknown, mistyped
 
 Errors: 22004 no key; 28000 no valid key, or one of another tenant than the one that is set already.$$;
 
-COMMENT ON FUNCTION checkout.pre_request IS $$For PostgREST's db-pre-request: shows the credential of an HTTP request. That is an API key in the header x-api-key, or in Authorization: Bearer; or a token whose claims name an organization (checkout_sessions.jwt_organization_claim), believed where the session user has gateway access; beside it environment (live) and kind (secret, or publishable). A request without either is anonymous, and may call public_checkout_session only.
+COMMENT ON FUNCTION checkout.pre_request IS $$For PostgREST's db-pre-request: presents the credential of an HTTP request. That is an API key in the header x-api-key, or in Authorization: Bearer; or a token whose claims name an organization (checkout_sessions.jwt_organization_claim), believed where the session user has authenticator access; beside it environment (live) and kind (secret, or publishable). A request without either is anonymous, and may call public_checkout_session only.
 
 Errors: PT401 (HTTP status 401) a credential that is not valid, or two that contradict each other.$$;
 
-COMMENT ON FUNCTION checkout.handle_request IS $$Answers an HTTP request as one of the documented APIs does: kobo, lomi, paygate, flutterwave or yuno. For a gateway, which forwards what it gets and sends what is returned: status, headers, and body in the documented order of its fields.
+COMMENT ON FUNCTION checkout.handle_request IS $$Answers an HTTP request as one of the dialects does: kobo, lomi, paygate, flutterwave or yuno. For a gateway, which forwards what it gets and sends what is returned: status, headers, and body in the documented order of its fields.
 
 path: without scheme and host. headers, query: objects of texts. body: the JSON body. The API key is in the headers, as the API documents it (x-api-key, or Authorization: Bearer), and counts for this call only; without one the caller's own credential counts.
 
@@ -219,17 +219,17 @@ A refused request is an answer, too, in the API's own shape, and leaves nothing 
 
 Errors: 22004, 22023 an argument of the function is missing or wrong.$$;
 
-COMMENT ON FUNCTION checkout.render_webhook_event IS $$Returns the body of a webhook event in the shape of a documented API: its session looks as that API shows it.
+COMMENT ON FUNCTION checkout.render_webhook_event IS $$Returns the body of a webhook event in the shape of a dialect: its session looks as that API shows it.
 
 api: kobo, lomi, paygate, flutterwave or yuno.
 
 Errors: 22004, 22023, 22P02 an argument is missing or wrong; PT404 unknown event.$$;
 
-COMMENT ON FUNCTION checkout.current_organization_id IS $$Returns the organization on whose behalf the caller acts: that of the credential shown in this transaction, or the setting checkout_sessions.organization_id. Policies read it through this function.
+COMMENT ON FUNCTION checkout.current_organization_id IS $$Returns the organization on whose behalf the caller acts: that of the credential presented in this transaction, or the setting checkout_sessions.organization_id. Policies read it through this function.
 
 Errors: 28000 none is set, it is not a UUID, or it contradicts the credential.$$;
 
-COMMENT ON FUNCTION checkout.current_environment IS $$Returns the environment on which the caller acts, live or test: that of the credential shown in this transaction, or the setting checkout_sessions.environment.
+COMMENT ON FUNCTION checkout.current_environment IS $$Returns the environment on which the caller acts, live or test: that of the credential presented in this transaction, or the setting checkout_sessions.environment.
 
 Errors: 28000 no organization is set.$$;
 
@@ -261,7 +261,7 @@ Errors: 22023 an argument is wrong.$$;
 
 COMMENT ON FUNCTION checkout.create_webhook_endpoint IS $$Registers a URL for the organization's events in this environment, and returns it: secret is what receivers verify signatures with, and is given this once. Events that are written from then on, of any type, are no longer for consumers of claim_webhook_events. Those before, and of transactions that had begun, still are; redeliver_webhook_events sends them to the endpoint.
 
-url: https, and a public address; in the test environment http, too, to this very machine (localhost). event_types: names of events (checkout.session.completed), beginnings of names with a * (checkout.session.*), or * for all. body_format: canonical, or the documented API whose words the bodies speak: kobo, lomi, paygate, flutterwave, yuno. signature_scheme: standard (Standard Webhooks 1.0.0), or stripe (for receivers that have constructEvent). description: what it is for.
+url: https, and a public address; in the test environment http, too, to this very machine (localhost). event_types: names of events (checkout.session.completed), beginnings of names with a * (checkout.session.*), or * for all. body_format: canonical, or the dialect whose words the bodies speak: kobo, lomi, paygate, flutterwave, yuno. signature_scheme: standard (Standard Webhooks 1.0.0), or stripe (for receivers that have constructEvent). description: what it is for.
 
 Errors: 22004, 22023 an argument is missing or wrong; 28000 no credential; 42501 (PT403 in an HTTP request) a publishable one; PT409 there are 16 already.$$;
 
@@ -363,7 +363,11 @@ Errors: 22004, 22023, 22P02 an argument is missing or wrong; PT404 unknown key; 
 
 COMMENT ON FUNCTION checkout.security_report IS $$Returns a row for everything that would let somebody in, or do more than an installation of this extension lets them: grants, policies, owners, attributes and memberships of roles, search paths, triggers, settings. None where all is sound. Where its owner or the owner's rights have been taken away, it says so and is incomplete. finding: what it is; object: where; role: who; advice: what to do.$$;
 
-COMMENT ON FUNCTION checkout.expire_due_checkout_sessions IS $$Expires up to batch (1 to 100000) sessions whose deadline has passed, with their events, of all organizations; writes reminders that are due and last uses of API keys, and purges what is old. Returns how many sessions it expired. The worker does the same on its own; call it where the library is not preloaded, from pg_cron for example, until it returns less than batch.
+COMMENT ON FUNCTION checkout.expire_due_checkout_sessions IS $$Expires up to batch (1 to 100000) sessions whose deadline has passed, of all organizations, and writes their events. Returns how many it expired. The worker does it on its own.
+
+Errors: 22004, 22023 batch is missing or wrong.$$;
+
+COMMENT ON FUNCTION checkout.run_maintenance IS $$Does what the worker does on its own, for all organizations: expires sessions whose deadline has passed, writes reminders that are due, removes old events, deliveries and idempotency keys, and notes when API keys were last used. Each task changes up to batch (1 to 100000) rows. Returns a row for each task: its name (expire, remind, purge), and how many rows it changed. Call it once a minute where the library is not preloaded, from pg_cron for example; where a task returns batch, call it again.
 
 Errors: 22004, 22023 batch is missing or wrong.$$;
 
@@ -373,7 +377,7 @@ COMMENT ON FUNCTION checkout.grant_access IS $$Lets a role call the functions of
 
 role: its name as it is, without double quotes.
 
-secret: everything of one organization, which the role's setting checkout_sessions.organization_id names. publishable: creates sessions for it. request: what an API key or a token lets it, shown in the same transaction; for PostgREST's roles. gateway: for the role that PostgREST connects as, so that it is believed which tokens it has verified. dispatcher: the outbox of all organizations. admin: organizations, API keys, the worker.
+secret: everything of one organization, which the role's setting checkout_sessions.organization_id names. publishable: creates sessions for it. request: what an API key or a token lets it, presented in the same transaction; for PostgREST's roles. authenticator: for the role that PostgREST connects as, so that it is believed which tokens it has verified. relay: the outbox of all organizations. admin: organizations, API keys, the worker.
 
 Errors: 22004, 22023 an argument is missing or wrong; 42704 no such role.$$;
 

@@ -86,7 +86,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     FROM application_role r
     WHERE r.rolsuper OR r.rolcreaterole OR r.rolreplication
         -- A gateway's memberships are the roles that it lets requests take.
-        OR EXISTS (SELECT FROM granted_access g WHERE g.grantee = r.oid AND g.access <> 'gateway')
+        OR EXISTS (SELECT FROM granted_access g WHERE g.grantee = r.oid AND g.access <> 'authenticator')
             AND EXISTS (
                 SELECT FROM pg_roles above
                 WHERE pg_has_role(r.oid, above.oid, 'MEMBER') AND above.oid <> r.oid
@@ -108,7 +108,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
         -- MEMBER: with NOINHERIT, too, since it can SET ROLE.
         AND EXISTS (
             SELECT FROM granted_access g
-            WHERE g.access IN ('secret', 'gateway', 'dispatcher', 'admin') AND pg_has_role(r.oid, g.grantee, 'MEMBER'))
+            WHERE g.access IN ('secret', 'authenticator', 'relay', 'admin') AND pg_has_role(r.oid, g.grantee, 'MEMBER'))
 
     UNION ALL
     SELECT 'unexpected grant', concat(u.privilege_type, ' on ', u.name), u.role_name,

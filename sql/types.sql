@@ -197,7 +197,7 @@ COMMENT ON COLUMN checkout.webhook_event.checkout_session_id IS 'NULL where the 
 COMMENT ON COLUMN checkout.webhook_event.sequence IS 'The number of the event within its session, from 1, without gaps.';
 COMMENT ON COLUMN checkout.webhook_event.status IS 'pending, leased, delivered or dead: for the consumer of claim_webhook_events or, where the organization has webhook endpoints, for those together; skipped where none of these asked for it.';
 COMMENT ON COLUMN checkout.webhook_event.delivery_attempts IS 'To the consumer of claim_webhook_events, as what follows. What endpoints were sent is in list_webhook_deliveries.';
-COMMENT ON COLUMN checkout.webhook_event.lease_token IS 'Shown by ack_webhook_events and nack_webhook_event. Only claim_webhook_events gives it.';
+COMMENT ON COLUMN checkout.webhook_event.lease_token IS 'Presented to ack_webhook_events and nack_webhook_event. Only claim_webhook_events gives it.';
 COMMENT ON COLUMN checkout.webhook_event.body IS 'The JSON text to send, and to sign, as it stands.';
 
 CREATE TYPE checkout.webhook_endpoint AS (
@@ -221,7 +221,7 @@ CREATE TYPE checkout.webhook_endpoint AS (
 );
 COMMENT ON TYPE checkout.webhook_endpoint IS 'A URL that events of an organization are sent to.';
 COMMENT ON COLUMN checkout.webhook_endpoint.event_types IS 'Which events: names, beginnings of names with a * behind them, or * for all.';
-COMMENT ON COLUMN checkout.webhook_endpoint.body_format IS 'canonical, or the documented API whose words the bodies speak: kobo, lomi, paygate, flutterwave, yuno.';
+COMMENT ON COLUMN checkout.webhook_endpoint.body_format IS 'canonical, or the dialect whose words the bodies speak: kobo, lomi, paygate, flutterwave, yuno.';
 COMMENT ON COLUMN checkout.webhook_endpoint.signature_scheme IS 'standard (Standard Webhooks) or stripe (for receivers that have constructEvent).';
 COMMENT ON COLUMN checkout.webhook_endpoint.enabled IS 'While false, its deliveries wait.';
 COMMENT ON COLUMN checkout.webhook_endpoint.disabled_reason IS 'requested, gone (it has answered 410) or failing (for five days).';
@@ -266,7 +266,7 @@ CREATE TYPE checkout.webhook_delivery_request AS (
 COMMENT ON TYPE checkout.webhook_delivery_request IS 'A request to be sent to an endpoint: POST the body to the url with the headers.';
 COMMENT ON COLUMN checkout.webhook_delivery_request.headers IS 'Names and values, the signature among them: it is of now, so send at once.';
 COMMENT ON COLUMN checkout.webhook_delivery_request.attempt IS 'The number of the attempt, from 1, redeliveries included.';
-COMMENT ON COLUMN checkout.webhook_delivery_request.lease_token IS 'Shown by record_webhook_attempt and release_webhook_delivery.';
+COMMENT ON COLUMN checkout.webhook_delivery_request.lease_token IS 'Presented to record_webhook_attempt and release_webhook_delivery.';
 
 CREATE TYPE checkout.webhook_attempt AS (
     event_id text,

@@ -101,7 +101,7 @@ pub fn init() {
     GucRegistry::define_string_guc(
         c"checkout_sessions.jwt_organization_claim",
         c"Sets where a token's claims name the organization.",
-        c"Paths of members joined by dots, or JSON Pointers, separated by commas. Believed only where the session user has gateway access.",
+        c"Paths of members joined by dots, or JSON Pointers, separated by commas. Believed only where the session user has authenticator access.",
         &JWT_ORGANIZATION_CLAIM,
         GucContext::Suset,
         GucFlags::default(),

@@ -1,7 +1,7 @@
 //! Checkout sessions inside PostgreSQL.
 //!
-//! Where to look: `api` is what can be called, `domain` is the rules (no Postgres in it), `dialects` the documented APIs, `store` is the SQL that runs,
-//! `notify` tells relays, `tenant` is who is calling, `request` the HTTP request that a call came with, `worker` is what happens on its own, `log`
+//! Where to look: `api` is what can be called, `domain` is the rules (no Postgres in it), `dialects` the dialects, `store` is the SQL that runs,
+//! `notify` tells relays, `tenant` is who is calling, `postgrest` the HTTP request that a call came with, `worker` is what happens on its own, `log`
 //! keeps secrets out of the server's log. Tables and rights are in `sql/`.
 
 #[cfg(not(panic = "unwind"))]
@@ -16,8 +16,9 @@ mod domain;
 mod gucs;
 mod log;
 mod notify;
+mod operations;
+mod postgrest;
 mod report;
-mod request;
 mod role;
 mod store;
 mod tenant;

@@ -2,7 +2,7 @@
 //!
 //! The tenant is two settings that an ordinary role cannot change. Policies and functions read them through here and
 //! nowhere else: calling one of these functions loads the library, and loading it discards values that were smuggled in
-//! before. They come from a credential that was shown in this transaction, and then nothing else may contradict it; or
+//! before. They come from a credential that was presented in this transaction, and then nothing else may contradict it; or
 //! from the role, and then its access says what it may do.
 
 use std::ffi::{CStr, CString};
@@ -30,12 +30,12 @@ pub struct Caller {
 
 /// The tenant of this call, or 28000.
 pub fn current() -> Result<Tenant> {
-    tenant_of(shown()?.as_ref())
+    tenant_of(presented()?.as_ref())
 }
 
 /// The tenant of a call that takes a secret credential, or 28000, or 42501.
 pub fn secret() -> Result<Tenant> {
-    let credential = shown()?;
+    let credential = presented()?;
     let tenant = tenant_of(credential.as_ref())?;
     match kind_of(credential.as_ref())? {
         Kind::Secret => Ok(tenant),
@@ -45,11 +45,11 @@ pub fn secret() -> Result<Tenant> {
 
 /// Who creates a session, which any credential may, or 28000.
 pub fn caller() -> Result<Caller> {
-    let credential = shown()?;
+    let credential = presented()?;
     let tenant = tenant_of(credential.as_ref())?;
     let kind = kind_of(credential.as_ref())?;
     let (name, payment_methods, http) =
-        credential.map_or((None, None, false), |shown| (shown.name, shown.payment_methods, shown.http));
+        credential.map_or((None, None, false), |presented| (presented.name, presented.payment_methods, presented.http));
     Ok(Caller { tenant, kind, name: name.unwrap_or_else(role), payment_methods, http })
 }
 
@@ -78,9 +78,9 @@ pub fn establish(credential: &Credential, lasting: Lasting) -> Result<()> {
 }
 
 /// Whether claims that come with a request are to be believed: those who connect as this role verify them.
-pub fn behind_gateway() -> Result<bool> {
+pub fn trusts_claims() -> Result<bool> {
     // SAFETY: reads a variable of this backend.
-    has_access(c"gateway_access", unsafe { pg_sys::GetSessionUserId() })
+    has_access(c"authenticator_access", unsafe { pg_sys::GetSessionUserId() })
 }
 
 fn contradiction(http: bool) -> Error {
@@ -88,9 +88,9 @@ fn contradiction(http: bool) -> Error {
     if http { Error::unauthorized(reason) } else { Error::NotAuthenticated { reason } }
 }
 
-/// The credential that was shown in this transaction. Not in parallel workers, which do not get internal settings: what is
+/// The credential that was presented in this transaction. Not in parallel workers, which do not get internal settings: what is
 /// called there, the policies' functions, does without.
-fn shown() -> Result<Option<Credential>> {
+fn presented() -> Result<Option<Credential>> {
     let Some(text) = gucs::credential()? else { return Ok(None) };
     serde_json::from_str(&text)
         .map(Some)
@@ -127,7 +127,7 @@ fn kind_of(credential: Option<&Credential>) -> Result<Kind> {
         Ok(Kind::Publishable)
     } else {
         Err(Error::NotAuthenticated {
-            reason: "no credential was shown in this transaction, and the role has neither secret nor publishable access",
+            reason: "no credential was presented in this transaction, and the role has neither secret nor publishable access",
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Who calls: API keys and tokens shown at the beginning of a transaction; and the buyer, who shows a session's secret.
+//! Who calls: API keys and tokens presented at the beginning of a transaction; and the buyer, who presents a session's secret.
 
 use pgrx::Uuid;
 use pgrx::prelude::*;
@@ -11,7 +11,7 @@ use crate::domain::{self, Error, Result, api_key};
 use crate::report::or_raise;
 use crate::store::{api_keys, organizations, sessions};
 use crate::tenant::{self, Lasting};
-use crate::{gucs, request, worker};
+use crate::{gucs, postgrest, worker};
 
 #[pg_extern(schema = "checkout", security_definer)]
 #[search_path(pg_catalog, pg_temp)]
@@ -65,11 +65,11 @@ pub(super) fn credential_of(text: &str, http: bool) -> Result<Option<Credential>
 #[search_path(pg_catalog, pg_temp)]
 fn pre_request() {
     or_raise((|| {
-        let headers = request::headers()?.unwrap_or_default();
-        if let Some(trace_id) = domain::request::trace_id(&headers) {
-            request::respond("X-Trace-Id", trace_id)?;
+        let headers = postgrest::headers()?.unwrap_or_default();
+        if let Some(trace_id) = domain::http_credential::trace_id(&headers) {
+            postgrest::respond("X-Trace-Id", trace_id)?;
         }
-        let by_key = match domain::request::api_key(&headers)? {
+        let by_key = match domain::http_credential::api_key(&headers)? {
             Some(text) => Some(credential_of(text, true)?.ok_or_else(|| Error::unauthorized("invalid API key"))?),
             None => None,
         };
@@ -86,20 +86,20 @@ fn pre_request() {
 
 /// The credential that the claims of the request's token are, if they name an organization.
 fn credential_of_token() -> Result<Option<Credential>> {
-    let Some(claims) = request::claims()? else {
+    let Some(claims) = postgrest::claims()? else {
         return Ok(None);
     };
     let paths = gucs::jwt_organization_claim()?.unwrap_or_default();
-    let Some((tenant, kind)) = domain::request::tenant(&claims, &paths, gucs::environment())? else {
+    let Some((tenant, kind)) = domain::http_credential::tenant(&claims, &paths, gucs::environment())? else {
         return Ok(None);
     };
-    if !tenant::behind_gateway()? {
-        return Err(Error::unauthorized("the token's claims are not believed: the session user has no gateway access"));
+    if !tenant::trusts_claims()? {
+        return Err(Error::unauthorized("the token's claims are not believed: the session user has no authenticator access"));
     }
     if organizations::settings(tenant.organization_id)?.is_none() {
         return Err(Error::unauthorized("the token's organization does not exist"));
     }
-    let subject = domain::request::subject(&claims)
+    let subject = domain::http_credential::subject(&claims)
         .map(|subject| validate::text("sub", subject, validate::SHORT_TEXT))
         .transpose()
         .map_err(|_| Error::unauthorized("the token's subject is not a text of at most 255 characters"))?;

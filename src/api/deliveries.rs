@@ -182,7 +182,7 @@ fn key_of(event_id: &Option<Text>, webhook_endpoint_id: Option<Uuid>) -> Result<
     Ok((Key { event, webhook_endpoint_id }, unknown))
 }
 
-/// For claims: the body of an event in the words of a documented API; NULL where it cannot be written. `object` is the
+/// For claims: the body of an event in the words of a dialect; NULL where it cannot be written. `object` is the
 /// session, as checkout_data.event_object() has it, or what else the event is about.
 #[pg_extern(schema = "checkout_data", stable, parallel_safe, strict)]
 fn event_body_as(

@@ -1,49 +1,36 @@
-//! What the worker does, by hand; and how the worker is.
+//! What the worker does, by hand, and the state of the worker.
 
-use chrono::{DateTime, Utc};
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use crate::domain::turns::{BEGINNING, Turns};
+use crate::domain::turns::BEGINNING;
 use crate::domain::{Result, validate};
+use crate::operations::maintenance;
 use crate::report::or_raise;
-use crate::store::maintenance::{self, Work};
-use crate::store::purge::{self, Place};
+use crate::store::maintenance::{Overdue, overdue};
 use crate::{datum, gucs, worker};
 
 #[pg_extern(schema = "checkout", security_definer)]
 #[search_path(pg_catalog, pg_temp)]
 fn expire_due_checkout_sessions(batch: default!(Option<i32>, "1000")) -> i32 {
     or_raise((|| {
-        let batch = validate::in_range("batch", validate::required("batch", batch)?, 1, 100_000)?;
-        let now = datum::now();
-        let expired = in_turns(Work::Expire, batch, now)?;
-        in_turns(Work::Remind, batch, now)?;
-        purge::purge(batch, worker::retention(), now)?;
-        let mut place = Some(Place::FIRST);
-        while let Some(from) = place {
-            place = purge::purge_fanned_out(from, batch, worker::retention(), now)?;
-        }
-        worker::write_uses()?;
+        let expired = maintenance::expire(checked(batch)?, datum::now())?;
         Ok(i32::try_from(expired).unwrap_or(i32::MAX))
     })())
 }
 
-/// Does at most `batch`; how many it was.
-fn in_turns(work: Work, batch: i32, now: DateTime<Utc>) -> Result<usize> {
-    let mut left = usize::try_from(batch).unwrap_or(0);
-    let mut turns = Turns::default();
-    while left > 0 {
-        let portion = turns.next(now, left);
-        let done = work.run(&portion, now)?;
-        turns.note(&portion, &done, left, now);
-        left = left.saturating_sub(done.sessions);
-        if !turns.more() {
-            break;
-        }
-    }
-    Ok(usize::try_from(batch).unwrap_or(0) - left)
+#[pg_extern(schema = "checkout", security_definer)]
+#[search_path(pg_catalog, pg_temp)]
+fn run_maintenance(
+    batch: default!(Option<i32>, "1000"),
+) -> TableIterator<'static, (name!(task, &'static str), name!(row_count, i32))> {
+    let done = or_raise(checked(batch).and_then(|batch| maintenance::run(batch, datum::now())));
+    TableIterator::new(done.into_iter().map(|(task, rows)| (task, i32::try_from(rows).unwrap_or(i32::MAX))))
+}
+
+fn checked(batch: Option<i32>) -> Result<i32> {
+    validate::in_range("batch", validate::required("batch", batch)?, 1, 100_000)
 }
 
 /// Called by the install script: at its commit the launcher learns that this database has the extension.
@@ -78,7 +65,7 @@ fn worker_status() -> TableIterator<
         let status = worker::status();
         // Whoever asks how the worker is does not want to wait for what the worker may be waiting for.
         let overdue =
-            if worker::sessions_can_be_read() { maintenance::overdue(now)? } else { maintenance::Overdue::default() };
+            if worker::sessions_can_be_read() { overdue(now)? } else { Overdue::default() };
         // SAFETY: reads a flag in shared memory.
         let standby = unsafe { pg_sys::RecoveryInProgress() };
         let state = match &status {

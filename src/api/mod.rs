@@ -6,7 +6,7 @@ mod api_keys;
 mod deliveries;
 mod endpoints;
 mod events;
-mod gateway;
+mod dialects;
 mod maintenance;
 mod organizations;
 mod payments;

@@ -11,7 +11,7 @@ use crate::datum::{self, Json, Jsonb, Rows, Session, Text, Texts, text};
 use crate::domain::credential::Kind;
 use crate::domain::policy::Policy;
 use crate::domain::reference::{ReferencePolicy, WhenOpen};
-use crate::domain::session::{self, Request, Settings};
+use crate::domain::session::{self, Order, Settings};
 use crate::domain::status::Status;
 use crate::domain::validate::{self, required};
 use crate::domain::{self, Error, Result, idempotency, payment};
@@ -21,7 +21,7 @@ use crate::store::list::Filter;
 use crate::store::sessions::Recovery;
 use crate::store::{self, sessions};
 use crate::tenant::{self, Caller, Tenant};
-use crate::{gucs, request, worker};
+use crate::{gucs, postgrest, worker};
 
 /// How often a create starts over when others take its reference at the same moment.
 const REFERENCE_TRIES: usize = 10;
@@ -62,10 +62,10 @@ fn create_checkout_session(
 ) -> Session {
     or_raise((|| {
         let caller = tenant::caller()?;
-        let headers = if caller.http { request::headers()?.unwrap_or_default() } else { Default::default() };
+        let headers = if caller.http { postgrest::headers()?.unwrap_or_default() } else { Default::default() };
         let idempotency_key = text("idempotency_key", &idempotency_key)?;
-        let idempotency_key = same("idempotency_key", idempotency_key, domain::request::idempotency_key(&headers)?)?;
-        let request = Request {
+        let idempotency_key = same("idempotency_key", idempotency_key, domain::http_credential::idempotency_key(&headers)?)?;
+        let order = Order {
             amount: amount.as_ref().map(|amount| datum::from_numeric("amount", amount)).transpose()?,
             currency_code: text("currency_code", &currency_code)?,
             title: text("title", &title)?,
@@ -94,10 +94,10 @@ fn create_checkout_session(
             expires_in: expires_in.map(|span| datum::from_interval("expires_in", span)).transpose()?,
             api: None,
             scenario: None,
-            trace_id: text("trace_id", &trace_id)?.or(domain::request::trace_id(&headers)),
+            trace_id: text("trace_id", &trace_id)?.or(domain::http_credential::trace_id(&headers)),
             metadata: None,
         };
-        Ok(create(&caller, &Policy::STANDARD, request, datum::metadata(&metadata)?, idempotency_key)?.session)
+        Ok(create(&caller, &Policy::STANDARD, order, datum::metadata(&metadata)?, idempotency_key)?.session)
     })())
 }
 
@@ -122,7 +122,7 @@ pub(super) struct Created {
 pub(super) fn create(
     caller: &Caller,
     policy: &Policy,
-    mut request: Request,
+    mut order: Order,
     metadata: Option<Json>,
     idempotency_key: Option<&str>,
 ) -> Result<Created> {
@@ -139,13 +139,13 @@ pub(super) fn create(
         Rc::make_mut(&mut settings).reference_policy = ReferencePolicy::None;
     }
     let Some(text) = idempotency_key else {
-        return store_session(caller, &request, metadata, &settings, None);
+        return store_session(caller, &order, metadata, &settings, None);
     };
-    request.metadata = Some(metadata.map_or_else(|| "{}".to_owned(), Json::text));
+    order.metadata = Some(metadata.map_or_else(|| "{}".to_owned(), Json::text));
     let now = datum::now();
     let key = Key {
         text: idempotency::check_key(text)?,
-        request_hash: idempotency::request_hash(&request)?,
+        request_hash: idempotency::request_hash(&order)?,
         checkout_session_id: session::session_id(now),
         created_at: now,
         expires_at: now + TimeDelta::minutes(gucs::IDEMPOTENCY_KEY_LIFETIME.get().into()),
@@ -154,7 +154,7 @@ pub(super) fn create(
     if let Some(existing) = store::idempotency::claim(caller, &key)? {
         return replay(tenant, existing, &settings);
     }
-    let created = store_session(caller, &request, metadata, &settings, Some(key.checkout_session_id))?;
+    let created = store_session(caller, &order, metadata, &settings, Some(key.checkout_session_id))?;
     if created.id != key.checkout_session_id {
         store::idempotency::point(caller, created.id, &key)?;
     }
@@ -165,7 +165,7 @@ pub(super) fn create(
 /// that may also ask for a session that is there already.
 fn store_session(
     caller: &Caller,
-    request: &Request,
+    order: &Order,
     metadata: Option<Json>,
     settings: &Settings,
     promised: Option<uuid::Uuid>,
@@ -175,11 +175,11 @@ fn store_session(
         check_publishable(caller, metadata)?;
     }
     let policy = settings.reference_policy;
-    let reference = request.reference.filter(|_| policy != ReferencePolicy::None);
+    let reference = order.reference.filter(|_| policy != ReferencePolicy::None);
     if reference.is_some() {
         // A request that is wrong is refused, even if it would not lead to a new session.
         let now = datum::now();
-        request.check(settings, session::session_id(now), now)?;
+        order.check(settings, session::session_id(now), now)?;
     }
     for _ in 0..REFERENCE_TRIES {
         if let Some(reference) = reference
@@ -190,11 +190,11 @@ fn store_session(
         // As late as this: what was waited for must not count against the session's lifetime.
         let now = datum::now();
         let id = promised.filter(|id| session::is_of(*id, now)).unwrap_or_else(|| session::session_id(now));
-        let session = request.check(settings, id, now)?;
+        let session = order.check(settings, id, now)?;
         let secret = settings.client_secret(tenant, id);
         // None when somebody was faster to use the reference; then look again.
         if let Some(stored) =
-            sessions::insert(tenant, request, metadata, &session, caller, &secret, reference.is_some())?
+            sessions::insert(tenant, order, metadata, &session, caller, &secret, reference.is_some())?
         {
             worker::wake_at_commit(session.expiring_notice_at.unwrap_or(session.expires_at));
             return Ok(Created { id, session: stored, replayed: false });
@@ -219,7 +219,7 @@ fn check_publishable(caller: &Caller, metadata: Option<Json>) -> Result<()> {
 fn replay(tenant: Tenant, id: uuid::Uuid, settings: &Settings) -> Result<Created> {
     let secret = settings.client_secret(tenant, id);
     let session = sessions::get_again(tenant, id, datum::now(), true, Some(&secret))?;
-    request::respond("Idempotent-Replayed", "true")?;
+    postgrest::respond("Idempotent-Replayed", "true")?;
     Ok(Created { id, session, replayed: true })
 }
 

@@ -13,7 +13,7 @@ use super::write::{number, seconds, to_text};
 use super::{Api, Create, HttpRequest, HttpResponse, Operation, Outcome, Route, Scenario, read};
 use crate::domain::policy::Policy;
 use crate::domain::reference::ReferencePolicy;
-use crate::domain::session::Request;
+use crate::domain::session::Order;
 use crate::domain::time::Lifetime;
 use crate::domain::view::SessionView;
 use crate::domain::{Error, Result};
@@ -75,7 +75,7 @@ fn create<'a>(request: &'a HttpRequest<'a>) -> Result<Operation<'a>> {
     }
     let minutes = read::bounded_integer(body, "session_duration", LEAST_DURATION, MOST_DURATION)?;
     Ok(Operation::Create(Box::new(Create {
-        request: Request {
+        order: Order {
             amount: Some(amount),
             currency_code: Some(currency),
             customer_id: read::text(body, "customer_id")?,
@@ -84,7 +84,7 @@ fn create<'a>(request: &'a HttpRequest<'a>) -> Result<Operation<'a>> {
             max_retry_attempts: read::bounded_integer(body, "max_retry_attempts", 0, 10)?,
             expires_in: minutes.map(|minutes| TimeDelta::minutes(minutes.into())),
             trace_id: request.bounded_header("X-Trace-Id", 12, 255)?,
-            ..Request::default()
+            ..Order::default()
         },
         metadata: None,
         idempotency_key: request.bounded_header("X-Idempotency-Key", 12, 255)?,
@@ -172,16 +172,16 @@ mod tests {
         let headers =
             json!({"x-trace-id": "trace-123456", "x-idempotency-key": "key-12345678", "x-scenario-key": "complete"});
         testing::created(&API, PATH, headers, body(json!({})), |create| {
-            let request = create.request;
-            assert_eq!(request.amount.map(|amount| amount.to_string()), Some("12.34".into()));
-            assert_eq!((request.currency_code, request.customer_id), (Some("NGN"), Some("cus_1")));
+            let order = create.order;
+            assert_eq!(order.amount.map(|amount| amount.to_string()), Some("12.34".into()));
+            assert_eq!((order.currency_code, order.customer_id), (Some("NGN"), Some("cus_1")));
             assert_eq!(
-                (request.success_url, request.reference),
+                (order.success_url, order.reference),
                 (Some("https://example.com/paid"), Some("order-4521"))
             );
-            assert_eq!(request.max_retry_attempts, Some(3));
-            assert_eq!(request.expires_in, Some(TimeDelta::minutes(1442)));
-            assert_eq!((request.trace_id, create.idempotency_key), (Some("trace-123456"), Some("key-12345678")));
+            assert_eq!(order.max_retry_attempts, Some(3));
+            assert_eq!(order.expires_in, Some(TimeDelta::minutes(1442)));
+            assert_eq!((order.trace_id, create.idempotency_key), (Some("trace-123456"), Some("key-12345678")));
             assert_eq!(create.scenario, Some(Scenario::Complete));
         });
     }

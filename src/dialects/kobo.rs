@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::write::{minor_units, seconds, to_text};
 use super::{Api, Create, HttpRequest, HttpResponse, Lookup, Operation, Outcome, Route, Scenario, read};
 use crate::domain::policy::Policy;
-use crate::domain::session::Request;
+use crate::domain::session::Order;
 use crate::domain::status::Status;
 use crate::domain::view::SessionView;
 use crate::domain::{Error, Result};
@@ -48,7 +48,7 @@ fn initialize<'a>(request: &'a HttpRequest<'a>) -> Result<Operation<'a>> {
         return Err(Error::invalid("amount", format!("must be at least {LEAST_AMOUNT} kobo (NGN 1.00)")));
     }
     Ok(Operation::Create(Box::new(Create {
-        request: Request {
+        order: Order {
             amount: Some(Decimal::new(kobo, 2)),
             currency_code: Some(CURRENCY),
             customer_email: Some(read::required("email", read::text(body, "email")?)?),
@@ -56,7 +56,7 @@ fn initialize<'a>(request: &'a HttpRequest<'a>) -> Result<Operation<'a>> {
             reference: read::text(body, "reference")?,
             success_url: read::text(body, "callback_url")?,
             payment_methods: read::texts(body, "payment_methods")?,
-            ..Request::default()
+            ..Order::default()
         },
         metadata: read::object(body, "metadata")?.cloned(),
         idempotency_key: None,
@@ -151,8 +151,8 @@ mod tests {
         for (kobo, naira) in [(100, "1.00"), (10_000, "100.00"), (500_000, "5000.00"), (100_000_000, "1000000.00")] {
             let body = json!({"amount": kobo, "email": "ada@example.com"});
             testing::created(&API, INITIALIZE, json!({}), body, |create| {
-                assert_eq!(create.request.amount.map(|amount| amount.to_string()), Some(naira.into()));
-                assert_eq!(create.request.currency_code, Some("NGN"));
+                assert_eq!(create.order.amount.map(|amount| amount.to_string()), Some(naira.into()));
+                assert_eq!(create.order.currency_code, Some("NGN"));
             });
             let session =
                 SessionView::with(json!({"amount": naira.parse::<f64>().expect("a number"), "currency_code": "NGN"}));
@@ -168,12 +168,12 @@ mod tests {
             "metadata": {"order_id": "ORD-4521", "plan": "premium", "customer_id": "cust_abc123"}
         });
         testing::created(&API, INITIALIZE, json!({}), body, |create| {
-            let request = create.request;
-            assert_eq!(request.customer_email, Some("ada@example.com"));
-            assert_eq!(request.customer_name, Some("Ada"));
-            assert_eq!(request.reference, Some("ORD-4521"));
-            assert_eq!(request.success_url, Some("https://example.com/paid"));
-            assert_eq!(request.payment_methods, Some(vec![Some("payid".to_owned())]));
+            let order = create.order;
+            assert_eq!(order.customer_email, Some("ada@example.com"));
+            assert_eq!(order.customer_name, Some("Ada"));
+            assert_eq!(order.reference, Some("ORD-4521"));
+            assert_eq!(order.success_url, Some("https://example.com/paid"));
+            assert_eq!(order.payment_methods, Some(vec![Some("payid".to_owned())]));
             assert_eq!(create.metadata.map(|metadata| metadata.len()), Some(3));
         });
     }

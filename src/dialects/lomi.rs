@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::write::{number, seconds, to_text};
 use super::{Api, Create, HttpRequest, HttpResponse, List, Lookup, Operation, Outcome, Route, Scenario, read};
 use crate::domain::policy::Policy;
-use crate::domain::session::Request;
+use crate::domain::session::Order;
 use crate::domain::status::Status;
 use crate::domain::view::SessionView;
 use crate::domain::{Error, Result, validate};
@@ -34,7 +34,7 @@ pub const API: Api = Api {
 fn create<'a>(request: &'a HttpRequest<'a>) -> Result<Operation<'a>> {
     let body = request.body()?;
     Ok(Operation::Create(Box::new(Create {
-        request: Request {
+        order: Order {
             amount: read::amount_without_catalog(body, "amount", &["product_id", "price_id", "subscription_id"])?,
             currency_code: read::text(body, "currency_code")?,
             title: read::text(body, "title")?,
@@ -52,7 +52,7 @@ fn create<'a>(request: &'a HttpRequest<'a>) -> Result<Operation<'a>> {
             require_billing_address: read::boolean(body, "require_billing_address")?,
             success_url: read::text(body, "success_url")?,
             cancel_url: read::text(body, "cancel_url")?,
-            ..Request::default()
+            ..Order::default()
         },
         metadata: read::object(body, "metadata")?.cloned(),
         idempotency_key: None,
@@ -245,9 +245,9 @@ mod tests {
             "metadata": {"order_id": "ORDER-12345"}
         });
         testing::created(&API, "/checkout-sessions", json!({}), body, |create| {
-            assert_eq!(create.request.amount.map(|amount| amount.normalize().to_string()), Some("10000".into()));
-            assert_eq!(create.request.price_id, Some("321e4567-e89b-12d3-a456-426614174000"));
-            assert_eq!(create.request.require_billing_address, Some(true));
+            assert_eq!(create.order.amount.map(|amount| amount.normalize().to_string()), Some("10000".into()));
+            assert_eq!(create.order.price_id, Some("321e4567-e89b-12d3-a456-426614174000"));
+            assert_eq!(create.order.require_billing_address, Some(true));
             assert_eq!(create.metadata, json!({"order_id": "ORDER-12345"}).as_object().cloned());
         });
     }

@@ -1,14 +1,14 @@
-//! The five documented APIs, served as they are documented.
+//! The five dialects, served as they are documented.
 //!
 //! Each file is one API: what its requests ask for, and how its answers look. They are pure mappings between an HTTP
-//! exchange and the words of `domain`: no SQL, no Postgres types. What is done about a request is `api::gateway`'s.
+//! exchange and the words of `domain`: no SQL, no Postgres types. What is done about a request is `api::dialects`'s.
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::domain::Error;
 use crate::domain::policy::Policy;
-use crate::domain::session::Request;
+use crate::domain::session::Order;
 use crate::domain::status::Status;
 pub use crate::domain::view::SessionView;
 
@@ -30,7 +30,7 @@ pub use router::{find, route};
 pub use scenario::Scenario;
 pub use write::{event, to_text};
 
-/// What a documented API is made of.
+/// What a dialect is made of.
 pub struct Api {
     pub name: &'static str,
     pub policy: Policy,
@@ -65,7 +65,7 @@ pub enum Operation<'a> {
 }
 
 pub struct Create<'a> {
-    pub request: Request<'a>,
+    pub order: Order<'a>,
     pub metadata: Option<Map<String, Value>>,
     pub idempotency_key: Option<&'a str>,
     pub scenario: Option<Scenario>,

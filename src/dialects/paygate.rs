@@ -13,7 +13,7 @@ use super::write::{minor_units, seconds, to_text};
 use super::{Api, Create, HttpRequest, HttpResponse, List, Lookup, Operation, Outcome, Route, Scenario, read};
 use crate::domain::money::{self, Currency};
 use crate::domain::policy::Policy;
-use crate::domain::session::Request;
+use crate::domain::session::Order;
 use crate::domain::status::Status;
 use crate::domain::time::{self, Lifetime};
 use crate::domain::view::SessionView;
@@ -60,7 +60,7 @@ fn create<'a>(request: &'a HttpRequest<'a>) -> Result<Operation<'a>> {
     let minor_units = read::required("amount", read::integer(body, "amount")?)?;
     let currency = Currency::parse("currency", currency_code)?;
     Ok(Operation::Create(Box::new(Create {
-        request: Request {
+        order: Order {
             amount: Some(money::from_minor_units("amount", Decimal::from(minor_units), currency)?),
             currency_code: Some(currency_code),
             success_url: Some(read::required("success_url", read::text(body, "success_url")?)?),
@@ -70,7 +70,7 @@ fn create<'a>(request: &'a HttpRequest<'a>) -> Result<Operation<'a>> {
             customer_phone: read::text(body, "customer_phone")?,
             payment_methods: read::texts(body, "payment_method_types")?,
             expires_at: read::text(body, "expires_at")?.map(timestamp).transpose()?,
-            ..Request::default()
+            ..Order::default()
         },
         metadata: read::object(body, "metadata")?.cloned(),
         idempotency_key: None,
@@ -232,24 +232,24 @@ mod tests {
     #[test]
     fn the_documented_request_is_read() {
         testing::created(&API, PATH, json!({}), body(json!({})), |create| {
-            let request = create.request;
-            assert_eq!(request.amount.map(|amount| amount.to_string()), Some("50.00".into()));
-            assert_eq!(request.success_url, Some("https://yoursite.com/success?session_id={CHECKOUT_SESSION_ID}"));
+            let order = create.order;
+            assert_eq!(order.amount.map(|amount| amount.to_string()), Some("50.00".into()));
+            assert_eq!(order.success_url, Some("https://yoursite.com/success?session_id={CHECKOUT_SESSION_ID}"));
             assert_eq!(create.metadata, json!({"order_id": "1234"}).as_object().cloned());
         });
         testing::created(&API, PATH, json!({}), body(json!({"currency": null})), |create| {
-            assert_eq!(create.request.currency_code, Some("GHS"), "the default");
+            assert_eq!(create.order.currency_code, Some("GHS"), "the default");
         });
         let other = json!({
             "currency": "XOF", "customer": "cus_1", "customer_phone": "+233201234567", "payment_method_types": ["card"],
             "expires_at": "2024-01-16T10:00:00Z"
         });
         testing::created(&API, PATH, json!({}), body(other), |create| {
-            let request = create.request;
-            assert_eq!(request.amount.map(|amount| amount.to_string()), Some("5000".into()), "no smaller unit");
-            assert_eq!((request.customer_id, request.customer_phone), (Some("cus_1"), Some("+233201234567")));
-            assert_eq!(request.payment_methods, Some(vec![Some("card".to_owned())]));
-            assert_eq!(request.expires_at.map(seconds), Some("2024-01-16T10:00:00Z".into()));
+            let order = create.order;
+            assert_eq!(order.amount.map(|amount| amount.to_string()), Some("5000".into()), "no smaller unit");
+            assert_eq!((order.customer_id, order.customer_phone), (Some("cus_1"), Some("+233201234567")));
+            assert_eq!(order.payment_methods, Some(vec![Some("card".to_owned())]));
+            assert_eq!(order.expires_at.map(seconds), Some("2024-01-16T10:00:00Z".into()));
         });
     }
 

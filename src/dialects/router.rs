@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use super::{Api, HttpResponse, Route, flutterwave, kobo, lomi, paygate, yuno};
 use crate::domain::Error;
 
-/// The documented APIs.
+/// The dialects.
 const APIS: [&Api; 5] = [&kobo::API, &lomi::API, &paygate::API, &flutterwave::API, &yuno::API];
 
 pub fn find(name: &str) -> Result<&'static Api, Error> {

@@ -12,7 +12,7 @@ use super::read::Object;
 use super::write::{microseconds, number, to_text};
 use super::{Api, Create, HttpRequest, HttpResponse, Lookup, Operation, Outcome, Route, Scenario, read};
 use crate::domain::policy::Policy;
-use crate::domain::session::Request;
+use crate::domain::session::Order;
 use crate::domain::view::SessionView;
 use crate::domain::{Error, Result};
 
@@ -59,7 +59,7 @@ fn create<'a>(request: &'a HttpRequest<'a>) -> Result<Operation<'a>> {
         return Err(Error::invalid("amount.value", "must be a multiple of 0.0001"));
     }
     Ok(Operation::Create(Box::new(Create {
-        request: Request {
+        order: Order {
             amount: Some(value),
             currency_code: Some(currency),
             customer_id: read::bounded_text(body, "customer_id", 36, 64)?,
@@ -70,7 +70,7 @@ fn create<'a>(request: &'a HttpRequest<'a>) -> Result<Operation<'a>> {
             description: read::bounded_text(body, "payment_description", 3, 255)?,
             success_url: read::bounded_text(body, "callback_url", 3, 526)?,
             country: Some(read::required("country", read::bounded_text(body, "country", 2, 2)?)?),
-            ..Request::default()
+            ..Order::default()
         },
         metadata: read_metadata(body)?,
         idempotency_key: None,
@@ -218,12 +218,12 @@ mod tests {
     #[test]
     fn the_documented_attributes_are_read() {
         testing::created(&API, PATH, json!({}), body(json!({})), |create| {
-            let request = create.request;
-            assert_eq!(request.amount.map(|amount| amount.to_string()), Some("23.5676".into()));
-            assert_eq!((request.currency_code, request.country), (Some("COP"), Some("CO")));
-            assert_eq!(request.customer_id, Some("9104911d-5df9-429e-8488-ad41abea1a4b"));
-            assert_eq!((request.reference, request.description), (Some("1234"), Some("Purchase in Pepito market")));
-            assert_eq!(request.success_url, Some("https://www.company.com/customer_1231324"));
+            let order = create.order;
+            assert_eq!(order.amount.map(|amount| amount.to_string()), Some("23.5676".into()));
+            assert_eq!((order.currency_code, order.country), (Some("COP"), Some("CO")));
+            assert_eq!(order.customer_id, Some("9104911d-5df9-429e-8488-ad41abea1a4b"));
+            assert_eq!((order.reference, order.description), (Some("1234"), Some("Purchase in Pepito market")));
+            assert_eq!(order.success_url, Some("https://www.company.com/customer_1231324"));
             assert_eq!(create.metadata, json!({"age": "28"}).as_object().cloned());
         });
     }

@@ -1,6 +1,6 @@
 //! API keys: how they look, and how one is told from another.
 //!
-//! `sk_live_` (or `sk_test_`, `pk_live_`, `pk_test_`: as in the documented APIs), 12 characters of id, 43 of secret (256
+//! `sk_live_` (or `sk_test_`, `pk_live_`, `pk_test_`: as in the dialects), 12 characters of id, 43 of secret (256
 //! random bits), 6 of checksum. The prefix and the id together are the key's name; the whole is known to its holder only,
 //! since no more than its SHA-256 is stored. That is enough for 256 random bits: there is nothing to guess.
 //! Only letters and digits follow the prefix, so that scanners for secrets find it and a double click selects it.

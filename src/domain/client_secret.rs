@@ -19,7 +19,7 @@ pub const PREFIX: &str = "cs_secret_";
 const MAC: usize = 32;
 const LENGTH: usize = 16 + 1 + MAC;
 
-/// A client secret as a caller shows it.
+/// A client secret as a caller presents it.
 pub struct ClientSecret {
     pub tenant: Tenant,
     mac: [u8; MAC],

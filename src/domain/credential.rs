@@ -79,7 +79,7 @@ pub struct Tenant {
     pub environment: Environment,
 }
 
-/// What was shown in this transaction: an API key, or the claims of a token that a gateway has verified.
+/// What was presented in this transaction: an API key, or the claims of a token that a gateway has verified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credential {
     pub tenant: Tenant,

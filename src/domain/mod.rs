@@ -15,7 +15,7 @@ pub mod payment;
 pub mod policy;
 pub mod redact;
 pub mod reference;
-pub mod request;
+pub mod http_credential;
 pub mod retry;
 pub mod session;
 pub mod status;

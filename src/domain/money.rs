@@ -15,7 +15,7 @@ const AMOUNT_LIMIT: i64 = 1_000_000_000_000_000;
 /// The finest amount where amounts below the currency's smallest unit are allowed.
 const SUB_MINOR_DIGITS: u32 = 4;
 
-/// Codes that the documented APIs accept but that the ISO 4217 crate no longer has: withdrawn, or never in ISO 4217
+/// Codes that the dialects accept but that the ISO 4217 crate no longer has: withdrawn, or never in ISO 4217
 /// (Flutterwave's `POST /checkout/sessions`). With the number of decimals that they had.
 const WITHDRAWN: [(&str, u32); 18] = [
     ("ANG", 2),

@@ -1,4 +1,4 @@
-//! What a documented API asks of its sessions: the differences between them that are not a matter of names.
+//! What a dialect asks of its sessions: the differences between them that are not a matter of names.
 
 use chrono::TimeDelta;
 

@@ -62,7 +62,7 @@ impl Default for Settings {
 
 /// The arguments of `create_checkout_session`, as given. Its JSON is what an idempotency key stands for.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Request<'a> {
+pub struct Order<'a> {
     #[serde(serialize_with = "normalized")]
     pub amount: Option<Decimal>,
     pub currency_code: Option<&'a str>,
@@ -93,7 +93,7 @@ pub struct Request<'a> {
     pub expires_at: Option<DateTime<Utc>>,
     #[serde(serialize_with = "span")]
     pub expires_in: Option<TimeDelta>,
-    /// Through which documented API it was asked for, and with which scenario: another is another request.
+    /// Through which dialect it was asked for, and with which scenario: another is another request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -137,7 +137,7 @@ pub struct NewSession {
     pub id_prefix: Option<&'static str>,
 }
 
-impl Request<'_> {
+impl Order<'_> {
     /// Checks the request and works out the session with this id, as of `now`.
     pub fn check(&self, settings: &Settings, checkout_session_id: Uuid, now: DateTime<Utc>) -> Result<NewSession> {
         let currency_code = check::required("currency_code", self.currency_code)?;
@@ -256,18 +256,18 @@ mod tests {
         DateTime::from_timestamp(1_800_000_000, 123_456_000).expect("in range")
     }
 
-    fn request() -> Request<'static> {
-        Request {
+    fn order() -> Order<'static> {
+        Order {
             amount: Some(Decimal::new(100_000, 1)),
             currency_code: Some("XOF"),
             customer_email: Some("john@example.com"),
-            ..Request::default()
+            ..Order::default()
         }
     }
 
     #[test]
     fn a_session_takes_what_is_not_said_from_its_organization() {
-        let session = request().check(&settings(), session_id(now()), now()).expect("valid");
+        let session = order().check(&settings(), session_id(now()), now()).expect("valid");
         assert_eq!(session.amount.to_string(), "10000");
         assert_eq!(session.expires_at, now() + TimeDelta::minutes(60));
         assert_eq!(session.expiring_notice_at, Some(now() + TimeDelta::minutes(50)));
@@ -280,29 +280,29 @@ mod tests {
 
     #[test]
     fn a_session_shorter_than_the_notice_has_none() {
-        let request = Request { expires_in: Some(TimeDelta::minutes(9)), ..request() };
-        assert_eq!(request.check(&settings(), session_id(now()), now()).expect("valid").expiring_notice_at, None);
+        let order = Order { expires_in: Some(TimeDelta::minutes(9)), ..order() };
+        assert_eq!(order.check(&settings(), session_id(now()), now()).expect("valid").expiring_notice_at, None);
     }
 
     #[test]
     fn each_fault_names_its_argument() {
-        let cases: Vec<(Request, &str)> = vec![
-            (Request { amount: None, ..request() }, "argument \"amount\" must not be null"),
-            (Request { currency_code: None, ..request() }, "argument \"currency_code\" must not be null"),
-            (Request { customer_email: None, ..request() }, "Either customer_id or customer_email is required"),
-            (Request { title: Some(""), ..request() }, "argument \"title\" must not be empty"),
-            (Request { quantity: Some(0), ..request() }, "argument \"quantity\" must be at least 1"),
+        let cases: Vec<(Order, &str)> = vec![
+            (Order { amount: None, ..order() }, "argument \"amount\" must not be null"),
+            (Order { currency_code: None, ..order() }, "argument \"currency_code\" must not be null"),
+            (Order { customer_email: None, ..order() }, "Either customer_id or customer_email is required"),
+            (Order { title: Some(""), ..order() }, "argument \"title\" must not be empty"),
+            (Order { quantity: Some(0), ..order() }, "argument \"quantity\" must be at least 1"),
             (
-                Request { max_retry_attempts: Some(11), ..request() },
+                Order { max_retry_attempts: Some(11), ..order() },
                 "argument \"max_retry_attempts\" must be between 0 and 10",
             ),
             (
-                Request { success_url: Some("javascript:alert(1)"), ..request() },
+                Order { success_url: Some("javascript:alert(1)"), ..order() },
                 "argument \"success_url\" must be an http or https URL",
             ),
         ];
-        for (request, message) in cases {
-            let error = request.check(&settings(), session_id(now()), now()).expect_err(message);
+        for (order, message) in cases {
+            let error = order.check(&settings(), session_id(now()), now()).expect_err(message);
             assert_eq!(error.to_string(), message);
         }
     }

@@ -1,4 +1,4 @@
-//! One small check for each kind of text. Limits are the widest of the five documented APIs, or Stripe's where none has one.
+//! One small check for each kind of text. Limits are the widest of the five dialects, or Stripe's where none has one.
 
 use std::str::FromStr;
 

@@ -248,7 +248,7 @@ statement!(
      WHERE o.organization_id = $1 AND o.environment = $2 AND o.checkout_session_id = $3 AND o.sequence = $4"
 );
 
-/// The body of an event in the words of a documented API.
+/// The body of an event in the words of a dialect.
 pub fn body_as(event: &EventId, event_id: &str, api: &str) -> Result<Option<String>> {
     let [organization_id, environment, session, sequence] = key(event);
     let arguments = [organization_id, environment, session, sequence, api.into(), event_id.into()];

@@ -29,7 +29,7 @@ pub struct Filter<'a> {
     pub page_offset: i32,
 }
 
-/// Sessions as the documented APIs read them, newest first.
+/// Sessions as the dialects read them, newest first.
 pub fn views(tenant: Tenant, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<SessionView>> {
     let shown = "row_to_json(checkout_data.session_at(s, $3, false, NULL))::text";
     let (sql, arguments) = compose(shown, tenant, filter, now);

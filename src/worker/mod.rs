@@ -22,7 +22,7 @@ use pgrx::pg_sys;
 
 pub use locks::sessions_can_be_read;
 pub use registry::status;
-pub use sweeper::{note_fatal, retention};
+pub use sweeper::note_fatal;
 pub use uses::{note_use, write_uses};
 pub use wake::{tell_relays_at_commit, wake_at_commit};
 

@@ -17,9 +17,9 @@ use super::registry::{self, span};
 use super::{process, uses};
 use crate::domain::Result;
 use crate::domain::turns::Turns;
+use crate::operations::maintenance::{Purge, retention};
 use crate::role::as_worker_role;
 use crate::store::maintenance::{self, Work};
-use crate::store::purge::{self, Place};
 use crate::{datum, gucs, notify, report};
 
 /// A worker stays for what is due within this time. DROP DATABASE waits for up to five seconds.
@@ -289,30 +289,12 @@ fn is_outdated(now: DateTime<Utc>) -> Result<bool> {
     Ok(looked_at != 0 && maintenance::is_to_be_read_only()?)
 }
 
-/// How far this process has come with the events that went to endpoints. Where it ends before it is through, the next begins
-/// anew.
-static PURGED_TO: Mutex<Place> = Mutex::new(Place::FIRST);
+/// How far this process has come. Where it ends before it is through, the next begins anew.
+static PURGE: Mutex<Purge> = Mutex::new(Purge::new());
 
 fn purge() -> Result<Sweep> {
     let (batch, now) = (gucs::WORKER_BATCH_SIZE.get(), datum::now());
-    if purge::purge(batch, retention(), now)? >= full() {
-        return Ok(Sweep::More);
-    }
-    let mut place = PURGED_TO.lock().unwrap_or_else(PoisonError::into_inner);
-    match purge::purge_fanned_out(*place, batch, retention(), now)? {
-        Some(next) => {
-            *place = next;
-            Ok(Sweep::More)
-        }
-        None => {
-            *place = Place::FIRST;
-            Ok(Sweep::Purged)
-        }
-    }
-}
-
-/// How long delivered events are kept; `None` for ever.
-pub fn retention() -> Option<TimeDelta> {
-    let minutes = gucs::OUTBOX_RETENTION.get();
-    (minutes >= 0).then(|| TimeDelta::minutes(minutes.into()))
+    let mut purge = PURGE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (_, more) = purge.old(batch, now)?;
+    if more || purge.delivered(batch, now)?.1 { Ok(Sweep::More) } else { Ok(Sweep::Purged) }
 }

@@ -5,7 +5,7 @@ use std::ffi::{CStr, CString};
 use pgrx::pg_sys;
 use serde_json::{Map, Value};
 
-use crate::domain::{Error, Result, request};
+use crate::domain::{Error, Result, http_credential};
 
 /// The headers of the request; `None` where there is no request.
 pub fn headers() -> Result<Option<Map<String, Value>>> {
@@ -23,7 +23,7 @@ pub fn respond(name: &str, value: &str) -> Result<()> {
         return Ok(());
     }
     let before = setting(c"response.headers")?.unwrap_or_default();
-    let Ok(headers) = CString::new(request::with_header(&before, name, value)) else { return Ok(()) };
+    let Ok(headers) = CString::new(http_credential::with_header(&before, name, value)) else { return Ok(()) };
     // SAFETY: NUL-terminated texts. As the caller could do it, for the rest of the transaction.
     unsafe {
         pg_sys::set_config_option(

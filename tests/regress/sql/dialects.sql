@@ -1,13 +1,13 @@
--- The documented APIs, seen from SQL: what a request leaves behind, whose it is, and what is an error after all.
--- What the documents say is checked in tests/server/documented_apis/.
+-- The dialects, seen from SQL: what a request leaves behind, whose it is, and what is an error after all.
+-- What the documents say is checked in tests/server/dialects/.
 SELECT checkout.create_organization('Documented') AS our_id, checkout.create_organization('Neighbour') AS their_id \gset
 SELECT api_key AS our_key FROM checkout.create_api_key(:'our_id', 'secret', 'live') \gset
 SELECT api_key AS our_test_key FROM checkout.create_api_key(:'our_id', 'secret', 'test') \gset
 SELECT api_key AS our_public_key FROM checkout.create_api_key(:'our_id', 'publishable', 'live') \gset
 SELECT api_key AS their_test_key FROM checkout.create_api_key(:'their_id', 'secret', 'test') \gset
 SELECT api_key AS their_key FROM checkout.create_api_key(:'their_id', 'secret', 'live') \gset
-CREATE ROLE documented_web LOGIN;
-SELECT checkout.grant_access('documented_web', 'request');
+CREATE ROLE dialect_web LOGIN;
+SELECT checkout.grant_access('dialect_web', 'request');
 SELECT testing.login('documented_shop', :'our_id');
 
 CREATE FUNCTION testing.unkeyed(message text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
@@ -55,7 +55,7 @@ CREATE TABLE testing.orders (note text);
 GRANT ALL ON testing.orders TO PUBLIC;
 
 -- a refused request leaves nothing behind -------------------------------------------------------------------------------
-\c - documented_web
+\c - dialect_web
 SELECT testing.bearer(:'our_key') AS ours, testing.bearer(:'their_key') AS theirs, testing.bearer(:'our_test_key') AS test,
     testing.bearer(:'our_public_key') AS public, testing.bearer(:'their_test_key') AS their_test \gset
 SELECT testing.http('flutterwave', 'POST', '/checkout/sessions', :'ours', '{"amount": 1, "currency": "NGN", "reference": "order-4521"}') ~ '^200' AS made;
@@ -104,7 +104,7 @@ FROM testing.creations AS c, checkout.handle_request(c.api, 'POST', c.path, :'ou
 WHERE c.api = 'lomi';
 COMMIT;
 :whose
--- A credential that was shown before stays, and no request may contradict it.
+-- A credential that was presented before stays, and no request may contradict it.
 BEGIN;
 SELECT environment FROM checkout.authenticate(:'our_key');
 SELECT testing.http('lomi', 'GET', '/checkout-sessions', :'ours') ~ '^200' AS same_tenant, testing.http('lomi', 'GET', '/checkout-sessions') ~ '^200' AS no_key;
@@ -152,14 +152,14 @@ CREATE EXTENSION dblink SCHEMA testing;
 SELECT testing.dblink_connect('holder', format('host=%s port=%s dbname=%s user=postgres', current_setting('unix_socket_directories'), current_setting('port'), current_database()));
 SELECT testing.dblink_exec('holder', 'BEGIN');
 SELECT * FROM testing.dblink('holder', format($$SELECT status FROM checkout_data.checkout_sessions WHERE checkout_session_id = %L FOR UPDATE$$, replace(:'locked', 'cs_', ''))) AS s (status text);
-SET SESSION AUTHORIZATION documented_web;
+SET SESSION AUTHORIZATION dialect_web;
 SET lock_timeout = '20ms';
 SELECT testing.raises('paygate', 'POST', format('/v1/checkout/sessions/%s/expire', :'locked'), :'ours');
 :whose
 SELECT testing.http('paygate', 'GET', format('/v1/checkout/sessions/%s', :'locked'), :'ours') ~ '"status":"open"' AS still_open;
 RESET SESSION AUTHORIZATION;
 SELECT testing.dblink_exec('holder', 'COMMIT');
-SET SESSION AUTHORIZATION documented_web;
+SET SESSION AUTHORIZATION dialect_web;
 SELECT testing.http('paygate', 'POST', format('/v1/checkout/sessions/%s/expire', :'locked'), :'ours') ~ '"status":"expired"' AS expired;
 RESET SESSION AUTHORIZATION;
 RESET lock_timeout;
@@ -168,7 +168,7 @@ DROP EXTENSION dblink;
 -- A trigger of the administrator's that fails
 CREATE FUNCTION testing.closed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'closed on Sundays' USING ERRCODE = 'check_violation'; END $$;
 CREATE TRIGGER closed BEFORE INSERT ON checkout_data.checkout_sessions FOR EACH ROW EXECUTE FUNCTION testing.closed();
-SET SESSION AUTHORIZATION documented_web;
+SET SESSION AUTHORIZATION dialect_web;
 SELECT testing.row_counts() AS before \gset
 SELECT api, testing.raises(api, 'POST', path, (:'ours'::jsonb || '{"idempotency-key": "on-a-sunday"}')::text, '{}', body::text) FROM testing.creations ORDER BY api;
 SELECT testing.row_counts() = :'before' AS nothing_is_left;
@@ -178,7 +178,7 @@ DROP TRIGGER closed ON checkout_data.checkout_sessions;
 DROP FUNCTION testing.closed;
 
 -- in savepoints and exception blocks ------------------------------------------------------------------------------------
-\c - documented_web
+\c - dialect_web
 BEGIN;
 SAVEPOINT one;
 SELECT testing.http('lomi', 'POST', path, :'ours'::jsonb || '{"idempotency-key": "in-a-savepoint"}', body) ~ '^201' AS made FROM testing.creations WHERE api = 'lomi';
@@ -294,7 +294,7 @@ WHERE s ->> 'checkout_session_id' IN (SELECT id::uuid::text FROM theirs);
 SELECT name, testing.http('lomi', 'POST', path, headers || '{"idempotency-key": "the-same-key"}', body) ~ '^201 \{"checkout' AS made
 FROM testing.creations, (VALUES ('ours', :'ours'::jsonb), ('theirs', :'theirs'), ('test', :'test')) AS h (name, headers) WHERE api = 'lomi' ORDER BY name;
 
-\c - documented_web
+\c - dialect_web
 \set order '{"amount": 10, "currency_code": "XOF", "customer_email": "a@b.co"}'
 -- what would be many times larger as text, or unreadable ---------------------------------------------------------------
 SELECT what, left(testing.http('lomi', 'POST', '/checkout-sessions', :'ours', :'order'::jsonb || body), 100) AS answer
@@ -308,7 +308,7 @@ SELECT testing.http('lomi', 'POST', '/checkout-sessions', '{}', '{"a": 1e131071}
 \c - documented_shop
 SELECT testing.outcome(format('SELECT checkout.create_checkout_session(1, ''USD'', customer_id => ''c'', metadata => %L)', metadata)) FROM unnest(ARRAY[
     '{"a": 1e131071}', '{"a": {"$serde_json::private::Number": "x"}}', format('{"a": %s%s}', repeat('[', 130), repeat(']', 130))]) AS metadata;
-\c - documented_web
+\c - dialect_web
 SELECT testing.http('lomi', 'POST', '/checkout-sessions', :'ours', :'order'::jsonb || '{"quantity": 3000000000}');
 
 -- One key, one request: through another API, or with another scenario, it is another request.
@@ -327,7 +327,7 @@ SELECT count(*) - :plans < 10 AS few_plans_are_kept FROM pg_backend_memory_conte
 -- An open session of the reference answers only who asks for its price.
 \c - postgres
 SELECT name FROM checkout.update_organization(:'our_id', reference_policy => 'return_existing');
-\c - documented_web
+\c - dialect_web
 SELECT left(testing.http('kobo', 'POST', '/v1/checkout/session/initialize', :'ours', '{"amount": 500000, "email": "a@b.co", "reference": "price-1"}'), 3) AS made,
     left(testing.http('kobo', 'POST', '/v1/checkout/session/initialize', :'ours', '{"amount": 500000, "email": "a@b.co", "reference": "price-1"}'), 3) AS again;
 SELECT testing.http('yuno', 'POST', '/v1/checkout/sessions', :'ours', '{"merchant_order_id": "price-1", "country": "CO", "amount": {"currency": "COP", "value": 7}}');
@@ -347,8 +347,8 @@ SELECT api, testing.unkeyed(checkout.render_webhook_event(:'completed', api)) AS
 SELECT checkout.render_webhook_event(:'failed', 'paygate')::json #>> '{data,object,status}' AS status, checkout.render_webhook_event(:'failed', 'paygate')::json #>> '{data,object,payment}' AS payment;
 SELECT testing.outcome(format('SELECT checkout.render_webhook_event(%L, %L)', event_id, api)) FROM (VALUES
     (NULL, 'lomi'), (:'completed', NULL), (:'completed', 'nobody'), ('evt_1', 'lomi'), ('', 'lomi'), (overlay(:'completed' PLACING 'AAAA' FROM 5), 'lomi')) AS wrong (event_id, api);
--- It is for dispatchers, who see all organizations, and for no one else.
-\c - documented_web
+-- It is for relays, who see all organizations, and for no one else.
+\c - dialect_web
 SELECT testing.outcome(format('SELECT checkout.render_webhook_event(%L, %L)', :'completed', 'lomi'));
 \c - documented_shop
 SELECT testing.outcome(format('SELECT checkout.render_webhook_event(%L, %L)', :'completed', 'lomi'));

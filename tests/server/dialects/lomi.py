@@ -4,8 +4,8 @@ import uuid
 from datetime import timedelta
 from decimal import Decimal
 
-from documented_apis import rows
-from documented_apis.shop import read, same, time
+from dialects import rows
+from dialects.shop import read, same, time
 
 documented = rows.of("lomi")
 

@@ -2,9 +2,9 @@
 
 import uuid
 
-from documented_apis import rows
-from documented_apis.paygate import ATTRIBUTES, PATH, create, request, retrieve, stored
-from documented_apis.shop import same, time
+from dialects import rows
+from dialects.paygate import ATTRIBUTES, PATH, create, request, retrieve, stored
+from dialects.shop import same, time
 
 documented = rows.of("paygate")
 

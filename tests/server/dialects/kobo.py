@@ -4,8 +4,8 @@ from datetime import timedelta
 from decimal import Decimal
 from urllib.parse import quote
 
-from documented_apis import rows
-from documented_apis.shop import same, time
+from dialects import rows
+from dialects.shop import same, time
 
 documented = rows.of("kobo")
 

@@ -5,8 +5,8 @@ import uuid
 from datetime import timedelta
 from decimal import Decimal
 
-from documented_apis import rows
-from documented_apis.shop import same, time
+from dialects import rows
+from dialects.shop import same, time
 
 documented = rows.of("yuno")
 

@@ -25,7 +25,7 @@ pub fn api_key(headers: &Object) -> Result<Option<&str>> {
         .filter(|token| api_key::looks_like(token));
     match (header, bearer) {
         (Some(header), Some(bearer)) if header != bearer => {
-            Err(Error::unauthorized("x-api-key and Authorization show different API keys"))
+            Err(Error::unauthorized("x-api-key and Authorization present different API keys"))
         }
         (header, bearer) => Ok(header.or(bearer)),
     }
@@ -138,7 +138,7 @@ mod tests {
         let found = |headers| api_key(&object(headers)).map(|key| key.map(str::to_owned));
         assert_eq!(found(json!({})), Ok(None));
         assert_eq!(found(json!({"x-api-key": "sk_live_1"})), Ok(Some("sk_live_1".into())));
-        assert_eq!(found(json!({"x-api-key": ""})), Ok(Some("".into())), "shown, and bad");
+        assert_eq!(found(json!({"x-api-key": ""})), Ok(Some("".into())), "presented, and bad");
         assert_eq!(found(json!({"x-api-key": "anything"})), Ok(Some("anything".into())));
         assert_eq!(found(json!({"authorization": "Bearer sk_live_1"})), Ok(Some("sk_live_1".into())));
         assert_eq!(found(json!({"authorization": "bearer  pk_test_1 "})), Ok(Some("pk_test_1".into())));

@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta, timezone
 
-from documented_apis import rows
-from documented_apis.shop import read, same, time
+from dialects import rows
+from dialects.shop import read, same, time
 
 documented = rows.of("paygate")
 

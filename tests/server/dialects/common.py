@@ -1,7 +1,7 @@
 """What no document says, and what all five do."""
 
-from documented_apis import rows
-from documented_apis.shop import same
+from dialects import rows
+from dialects.shop import same
 
 # A request that creates a session: the path, and a body that is right.
 CREATE = {

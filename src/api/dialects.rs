@@ -1,4 +1,4 @@
-//! The documented APIs: an HTTP request in, its answer out.
+//! The dialects: an HTTP request in, its answer out.
 
 use pgrx::prelude::*;
 use serde_json::{Map, Value};
@@ -13,14 +13,14 @@ use crate::dialects::{
 use crate::domain::credential::{Environment, Kind};
 use crate::domain::payment::Outcome as PaymentOutcome;
 use crate::domain::validate;
-use crate::domain::{Error, Result, request, status::Status};
+use crate::domain::{Error, Result, http_credential, status::Status};
 use crate::report::or_raise;
 use crate::role::as_worker_role;
 use crate::store::list::{self, Filter};
 use crate::store::{http, sessions, subtransaction};
 use crate::tenant::{self, Caller, Lasting, Tenant};
 
-/// Several times what the documented APIs allow in the largest request.
+/// Several times what the dialects allow in the largest request.
 const BODY_BYTES: usize = 256 * 1024;
 const HEADERS_BYTES: usize = 64 * 1024;
 
@@ -41,7 +41,7 @@ fn handle_request(
         let headers = texts("headers", headers)?;
         let query = texts("query", query)?;
         let mut response = answer(api, method, path, &headers, &query, body)?;
-        if let Some(trace_id) = request::trace_id(&headers) {
+        if let Some(trace_id) = http_credential::trace_id(&headers) {
             response.headers.push(("X-Trace-Id", trace_id.to_owned()));
         }
         http::answer(&response)
@@ -132,7 +132,7 @@ fn serve(api: &Api, route: &Route, caller: &Caller, request: &HttpRequest) -> Re
 
 /// Who asks: the API key of the request, or who the caller of the function is anyway.
 fn caller(headers: &Map<String, Value>) -> Result<Caller> {
-    if let Some(key) = request::api_key(headers)? {
+    if let Some(key) = http_credential::api_key(headers)? {
         let credential = as_worker_role(|| credential_of(key, true))?.ok_or(Error::InvalidApiKey)?;
         tenant::establish(&credential, Lasting::Subtransaction)?;
     } else if headers.contains_key("authorization") {
@@ -160,13 +160,13 @@ fn serve_create(api: &Api, caller: &Caller, create: Create, request: &HttpReques
         .metadata
         .map(|metadata| Json::from_text(&Value::Object(metadata).to_string())?.check_metadata())
         .transpose()?;
-    let idempotency_key = create.idempotency_key.or(request::idempotency_key(request.headers)?);
-    let mut asked = create.request;
-    asked.api = Some(api.name);
-    asked.scenario = request.header("x-scenario-key");
-    let (amount, currency_code) = (asked.amount, asked.currency_code);
-    asked.trace_id = asked.trace_id.or(request::trace_id(request.headers));
-    let Created { id, replayed, .. } = operations::create(caller, &api.policy, asked, metadata, idempotency_key)?;
+    let idempotency_key = create.idempotency_key.or(http_credential::idempotency_key(request.headers)?);
+    let mut order = create.order;
+    order.api = Some(api.name);
+    order.scenario = request.header("x-scenario-key");
+    let (amount, currency_code) = (order.amount, order.currency_code);
+    order.trace_id = order.trace_id.or(http_credential::trace_id(request.headers));
+    let Created { id, replayed, .. } = operations::create(caller, &api.policy, order, metadata, idempotency_key)?;
     if let (Some(scenario), false) = (create.scenario, replayed) {
         play(caller.tenant, id, scenario)?;
     }

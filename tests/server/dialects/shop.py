@@ -1,4 +1,4 @@
-"""A shop that uses one of the documented APIs: an organization of its own behind a gateway, with real API keys."""
+"""A shop that uses one of the dialects: an organization of its own behind a gateway, with real API keys."""
 
 import json
 import uuid
@@ -54,19 +54,19 @@ class Market:
 
     def __init__(self, db):
         self.db = db
-        db.sql("CREATE ROLE documented_web LOGIN")
-        db.sql("SELECT checkout.grant_access('documented_web', 'request')")
+        db.sql("CREATE ROLE dialect_web LOGIN")
+        db.sql("SELECT checkout.grant_access('dialect_web', 'request')")
         self.administrator = db.connect()
-        self.gateway = db.connect("documented_web")
+        self.gateway = db.connect("dialect_web")
 
     def close(self):
         self.administrator.close()
         self.gateway.close()
 
     def remove(self):
-        self.db.sql("DROP OWNED BY documented_web")
+        self.db.sql("DROP OWNED BY dialect_web")
         self.db.server.database().sql(f"DROP DATABASE {self.db.name} WITH (FORCE)")
-        self.db.server.database().sql("DROP ROLE documented_web")
+        self.db.server.database().sql("DROP ROLE dialect_web")
 
     @staticmethod
     def run(connection, query, *parameters):
@@ -112,8 +112,8 @@ class Shop:
 
     def send(self, method, path, body=None, query=None, headers=None, key=None, **credential):
         """A request with a secret live key, or the one that is given; key=False: with none."""
-        shown = {} if key is False else self.credential(key or self.key(**credential))
-        arguments = [json.dumps(value) for value in ({**shown, **(headers or {})}, query or {})]
+        presented = {} if key is False else self.credential(key or self.key(**credential))
+        arguments = [json.dumps(value) for value in ({**presented, **(headers or {})}, query or {})]
         arguments.append(None if body is None else body if isinstance(body, str) else json.dumps(body))
         row = self.market.web(
             """SELECT status, headers, body::text AS text

@@ -1,17 +1,17 @@
-"""The five documented APIs are served as they are documented: one test for each line of docs/apis/conformance.md.
+"""The five dialects are served as they are documented: one test for each line of docs/dialects/conformance.md.
 
-The lines and their checks are in documented_apis/, one or two modules for each API.
+The lines and their checks are in dialects/, one or two modules for each API.
 """
 
 from importlib import import_module
 
 import pytest
 
-from documented_apis import checklist, rows, write
-from documented_apis.shop import Market, Shop
+from dialects import checklist, rows, write
+from dialects.shop import Market, Shop
 
 for name in write.MODULES:
-    import_module(f"documented_apis.{name}")
+    import_module(f"dialects.{name}")
 TESTS = rows.tests()
 
 
@@ -45,4 +45,4 @@ def test_every_name_in_the_documents_has_a_row():
 
 
 def test_table_in_the_docs_is_what_the_tests_say():
-    assert write.TABLE.read_text() == write.table(), "run python3 tests/server/documented_apis/write.py"
+    assert write.TABLE.read_text() == write.table(), "run python3 tests/server/dialects/write.py"

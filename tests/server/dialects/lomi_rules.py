@@ -3,9 +3,9 @@
 import uuid
 from datetime import timedelta
 
-from documented_apis import rows
-from documented_apis.lomi import PATH, create, get, listed, refused, request
-from documented_apis.shop import same, time
+from dialects import rows
+from dialects.lomi import PATH, create, get, listed, refused, request
+from dialects.shop import same, time
 
 documented = rows.of("lomi")
 

@@ -6,10 +6,10 @@ SELECT testing.key(:'a') AS key_a, testing.key(:'a', 'secret', 'test') AS key_a_
 SELECT status FROM checkout.revoke_api_key(:'revoked');
 CREATE ROLE web_anonymous;
 CREATE ROLE web_user;
-CREATE ROLE web_gateway LOGIN NOINHERIT;
-GRANT web_anonymous, web_user TO web_gateway;
+CREATE ROLE web_authenticator LOGIN NOINHERIT;
+GRANT web_anonymous, web_user TO web_authenticator;
 SELECT checkout.grant_access('web_anonymous', 'request'), checkout.grant_access('web_user', 'request'),
-    checkout.grant_access('web_gateway', 'gateway');
+    checkout.grant_access('web_authenticator', 'authenticator');
 -- The same without being believed
 CREATE ROLE web_stranger LOGIN NOINHERIT;
 GRANT web_anonymous TO web_stranger;
@@ -35,7 +35,7 @@ CREATE FUNCTION testing.who() RETURNS text LANGUAGE sql AS $$
         checkout.create_checkout_session(1, 'USD', customer_id => 'c') AS s JOIN testing.web_organizations AS o USING
         (organization_id)
 $$;
-\c - web_gateway
+\c - web_authenticator
 SET ROLE web_anonymous;
 \a
 -- No request, an empty one, and what PostgREST leaves on its connections: anonymous
@@ -133,15 +133,15 @@ SELECT what, r.answer FROM (VALUES ('claims', '', format('{"organization_id":"%s
 SELECT r.answer FROM testing.request('', format('{"organization_id":"%s"}', :'a')) AS r;
 -- Nor is a gateway that has been told to go, from its next request on.
 \c - postgres
-SELECT checkout.revoke_access('web_gateway', 'gateway');
-\c - web_gateway
+SELECT checkout.revoke_access('web_authenticator', 'authenticator');
+\c - web_authenticator
 SET ROLE web_anonymous;
 SELECT r.answer FROM testing.request('', format('{"organization_id":"%s"}', :'a')) AS r;
 \c - postgres
-SELECT checkout.grant_access('web_gateway', 'gateway');
+SELECT checkout.grant_access('web_authenticator', 'authenticator');
 
 -- Where the organization is claimed is a setting, which the gateway cannot change.
-\c - web_gateway
+\c - web_authenticator
 SET ROLE web_anonymous;
 SET checkout_sessions.jwt_organization_claim = 'sub';
 SELECT set_config('checkout_sessions.jwt_organization_claim', 'sub', true);
@@ -159,12 +159,12 @@ RESET checkout_sessions.jwt_organization_claim;
 
 -- What needs a secret key says 403 to an HTTP request, and not what PostgREST would make 401 of; nobody is 403, too
 -- (28000).
-\c - web_gateway
+\c - web_authenticator
 SET ROLE web_anonymous;
 SELECT what, r.answer FROM (VALUES ('publishable', json_build_object('x-api-key', :'key_a_public')::text), ('anonymous',
     '{}'), ('secret', json_build_object('x-api-key', :'key_a')::text)) AS requests (what, headers),
     testing.request(headers, '', 'SELECT count(*) > 0 FROM checkout.list_checkout_sessions()') AS r;
--- Shown by authenticate(), the same key says what SQL says.
+-- Presented to authenticate(), the same key says what SQL says.
 SELECT testing.outcome(format('DO $do$ BEGIN PERFORM checkout.authenticate(%L), checkout.list_checkout_sessions(); END $do$',
     :'key_a_public'));
 
