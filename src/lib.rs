@@ -1,8 +1,9 @@
-//! Checkout sessions inside PostgreSQL.
+//! Checkout sessions inside PostgreSQL. The rules are a crate of their own, without Postgres: `rules`.
 //!
-//! Where to look: `api` is what can be called, `domain` is the rules (no Postgres in it), `dialects` the dialects, `store` is the SQL that runs,
-//! `notify` tells relays, `tenant` is who is calling, `postgrest` the HTTP request that a call came with, `worker` is what happens on its own, `log`
-//! keeps secrets out of the server's log. Tables and rights are in `sql/`.
+//! From top to bottom, each uses only those below: `api` is what SQL calls, and `worker` what happens on its own; `operations`
+//! is what they do; `store` is the SQL that this runs; `shared` is the memory that all processes share. At the bottom, `tenant`
+//! is who is calling, `postgrest` the HTTP request that a call came with, `datum` the values of SQL, `gucs` the settings.
+//! `report` raises errors, `log` keeps secrets out of the server's log. Tables, functions and rights are in `sql/`.
 
 #[cfg(not(panic = "unwind"))]
 compile_error!("build with panic = \"unwind\": an abort would restart the whole server");
@@ -10,16 +11,15 @@ compile_error!("build with panic = \"unwind\": an abort would restart the whole 
 use pgrx::prelude::*;
 
 mod api;
+mod backend;
 mod datum;
-mod dialects;
-mod domain;
 mod gucs;
 mod log;
-mod notify;
 mod operations;
 mod postgrest;
 mod report;
 mod role;
+mod shared;
 mod store;
 mod tenant;
 mod worker;
@@ -42,6 +42,7 @@ mod checkout {}
 mod checkout_data {}
 
 /// Called when a backend, or the postmaster by `shared_preload_libraries`, loads the library.
+#[expect(unsafe_code, reason = "removes environment variables before there are threads")]
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     // pgrx would put backtraces into the DETAIL of errors, for every client to see.

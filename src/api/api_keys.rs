@@ -6,14 +6,14 @@ use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::prelude::*;
 
 use crate::datum::{self, ApiKey, Rows, Text, Texts, required_text, text};
-use crate::domain::api_key;
-use crate::domain::credential::{Environment, Kind, Tenant};
-use crate::domain::validate::{self, required};
-use crate::domain::{Error, Result};
 use crate::report::or_raise;
 use crate::store::api_keys::{self, NewApiKey};
 use crate::store::organizations;
 use crate::tenant;
+use rules::access::api_key;
+use rules::access::credential::{Environment, Kind, Tenant};
+use rules::validate::{self, required};
+use rules::{Error, Result};
 
 /// For how long a key that is rolled goes on being accepted, at most.
 const MAXIMUM_OVERLAP: TimeDelta = TimeDelta::days(30);

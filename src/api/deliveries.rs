@@ -8,16 +8,18 @@ use pgrx::prelude::*;
 use crate::datum::{
     self, Rows, Text, Uuids, WebhookAttempt, WebhookDelivery, WebhookDeliveryRequest, required_text, text,
 };
-use crate::dialects;
-use crate::domain::event::EventId;
-use crate::domain::validate::{self, required};
-use crate::domain::webhook_signature::{self, Message};
-use crate::domain::{Error, Result, delivery, retry, time};
 use crate::report::or_raise;
 use crate::store::deliveries::{self, Attempt, Key};
 use crate::store::delivery_lists::{self, Filter};
-use crate::store::{endpoints, events, sessions};
+use crate::store::{endpoints, events};
 use crate::tenant;
+use rules::dialects::{self, SessionView};
+use rules::validate::{self, required};
+use rules::webhooks::delivery;
+use rules::webhooks::event::{self, EventId};
+use rules::webhooks::retry;
+use rules::webhooks::signature::{self, Message};
+use rules::{Error, Result};
 
 /// Of an event: far more than a session can have.
 const BODY_BYTES: usize = 4 * 1024 * 1024;
@@ -34,7 +36,7 @@ fn claim_webhook_deliveries(
     Rows(or_raise((|| {
         let batch_size =
             validate::in_range("batch_size", required("batch_size", batch_size)?, 1, validate::CLAIM_SIZE)?;
-        let lease = time::event_lease(datum::from_interval("lease", required("lease", lease)?)?)?;
+        let lease = event::lease(datum::from_interval("lease", required("lease", lease)?)?)?;
         let per_endpoint =
             validate::in_range("per_endpoint", required("per_endpoint", per_endpoint)?, 1, validate::CLAIM_SIZE)?;
         let in_flight = required("in_flight", in_flight)?.read("in_flight")?;
@@ -159,10 +161,7 @@ fn list_webhook_attempts(
         let tenant = tenant::secret()?;
         let text = required_text("event_id", &event_id)?;
         let event = EventId::parse("event_id", text)?;
-        if event.organization_id != tenant.organization_id
-            || event.environment != tenant.environment.as_str()
-            || !events::exists(&event)?
-        {
+        if event.tenant != tenant || !events::exists(&event)? {
             return Err(Error::EventNotFound { event_id: text.to_owned() });
         }
         let webhook_endpoint_id = webhook_endpoint_id.map(datum::from_uuid);
@@ -186,7 +185,7 @@ fn key_of(event_id: &Option<Text>, webhook_endpoint_id: Option<Uuid>) -> Result<
 /// session, as checkout_data.event_object() has it, or what else the event is about.
 #[pg_extern(schema = "checkout_data", stable, parallel_safe, strict)]
 fn event_body_as(
-    api: Text,
+    dialect: Text,
     event_id: Text,
     event_type: Text,
     created_at: TimestampWithTimeZone,
@@ -196,7 +195,7 @@ fn event_body_as(
     let body = || {
         let object = object.read_up_to("object", BODY_BYTES)?;
         let object = if about_session {
-            (dialects::find(api.read("api")?)?.session)(&sessions::read_view(object)?)
+            (dialects::find(dialect.read("dialect")?)?.session)(&read_view(object)?)
         } else {
             object.to_owned()
         };
@@ -204,6 +203,11 @@ fn event_body_as(
         Ok::<_, Error>(dialects::event(id, kind, datum::from_timestamp("created_at", created_at)?, object))
     };
     body().ok()
+}
+
+/// Reads the session of an event.
+fn read_view(text: &str) -> Result<SessionView> {
+    serde_json::from_str(text).map_err(|error| Error::Internal(format!("a session's JSON is not what it was: {error}")))
 }
 
 /// For claims: the headers of a webhook, signed, as a JSON object; NULL where something in it cannot be sent.
@@ -227,7 +231,7 @@ fn webhook_headers(
         let (secret, previous) = (required_text("secret", &secret)?, text("previous_secret", &previous_secret)?);
         let secrets: Vec<_> = [Some(secret), previous].into_iter().flatten().collect();
         let scheme = required_text("signature_scheme", &signature_scheme)?.parse()?;
-        Ok::<_, Error>(dialects::to_text(&webhook_signature::headers(scheme, &secrets, &message)?))
+        Ok::<_, Error>(dialects::to_text(&signature::headers(scheme, &secrets, &message)?))
     };
     headers().ok()
 }

@@ -6,13 +6,15 @@ use pgrx::datum::Interval;
 use pgrx::prelude::*;
 
 use crate::datum::{self, Rows, Text, Texts, WebhookEndpoint, required_text, text};
-use crate::domain::validate::required;
-use crate::domain::webhook_signature::Scheme;
-use crate::domain::{Error, Result, endpoint};
+use crate::gucs;
 use crate::report::or_raise;
 use crate::store::endpoints::{self, Changes};
 use crate::tenant::{self, Tenant};
-use crate::{dialects, gucs};
+use rules::dialects;
+use rules::validate::required;
+use rules::webhooks::endpoint;
+use rules::webhooks::signature::Scheme;
+use rules::{Error, Result};
 
 /// For how long a secret that is rolled goes on signing, at most.
 const MAXIMUM_OVERLAP: TimeDelta = TimeDelta::days(30);
@@ -31,7 +33,7 @@ impl<'a> Given<'a> {
     fn check(self, tenant: Tenant) -> Result<Changes<'a>> {
         if let Some(url) = self.url {
             let allowed = gucs::webhook_allowed_ranges()?.unwrap_or_default();
-            endpoint::url(url, tenant.environment, &allowed)?;
+            endpoint::check_url(url, tenant.environment, &allowed)?;
         }
         if let Some(format) = self.body_format
             && format != CANONICAL

@@ -6,16 +6,16 @@ use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::prelude::*;
 
 use crate::datum::{self, Event, Rows, Text, Texts, required_text, text};
-use crate::dialects;
-use crate::domain::event::EventId;
-use crate::domain::status::EventType;
-use crate::domain::validate::{self, required};
-use crate::domain::{Error, Result, retry, time};
 use crate::report::or_raise;
 use crate::store::events::{self, Filter};
 use crate::store::redeliveries::{self, Chosen};
 use crate::store::sessions;
 use crate::tenant;
+use rules::dialects;
+use rules::validate::{self, required};
+use rules::webhooks::event::{self, EventId, EventType};
+use rules::webhooks::retry;
+use rules::{Error, Result};
 
 #[pg_extern(schema = "checkout", security_definer)]
 #[search_path(pg_catalog, pg_temp)]
@@ -27,7 +27,7 @@ fn claim_webhook_events(
     Rows(or_raise((|| {
         let batch_size =
             validate::in_range("batch_size", required("batch_size", batch_size)?, 1, validate::CLAIM_SIZE)?;
-        let lease = time::event_lease(datum::from_interval("lease", required("lease", lease)?)?)?;
+        let lease = event::lease(datum::from_interval("lease", required("lease", lease)?)?)?;
         events::claim(batch_size, lease, organization_id.map(datum::from_uuid), datum::now())
     })()))
 }
@@ -48,8 +48,9 @@ fn render_webhook_event(event_id: Option<Text>, api: Option<Text>) -> String {
     or_raise((|| {
         let event_id = required_text("event_id", &event_id)?;
         let id = EventId::parse("event_id", event_id)?;
-        let api = dialects::find(required_text("api", &api)?)?;
-        events::body_as(&id, event_id, api.name)?.ok_or_else(|| Error::EventNotFound { event_id: event_id.to_owned() })
+        let dialect = dialects::find(required_text("api", &api)?)?;
+        events::body_as(&id, event_id, dialect.name)?
+            .ok_or_else(|| Error::EventNotFound { event_id: event_id.to_owned() })
     })())
 }
 

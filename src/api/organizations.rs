@@ -5,12 +5,13 @@ use pgrx::datum::Interval;
 use pgrx::prelude::*;
 
 use crate::datum::{self, Organization, Rows, Text, Texts, required_text, text};
-use crate::domain::session::Settings;
-use crate::domain::time::Lifetime;
-use crate::domain::validate::{self, required};
-use crate::domain::{Error, Result, api_key};
 use crate::report::or_raise;
 use crate::store::organizations;
+use rules::access::api_key;
+use rules::checkout::lifetime::Lifetime;
+use rules::checkout::settings::Settings;
+use rules::validate::{self, required};
+use rules::{Error, Result};
 
 /// Settings as arguments give them; what is not given stays as it is.
 struct Changes<'a> {
@@ -38,8 +39,6 @@ impl Changes<'_> {
         };
         let before = settings.lifetime;
         Ok(Settings {
-            customer_required: settings.customer_required,
-            id_prefix: settings.id_prefix,
             lifetime: Lifetime {
                 default: span("default_lifetime", self.default_lifetime, before.default)?,
                 minimum: span("minimum_lifetime", self.minimum_lifetime, before.minimum)?,
