@@ -192,18 +192,18 @@ fn set(name: &CStr, value: &str, context: pg_sys::GucContext::Type, lasting: Las
 }
 
 // No search path of their own: they look nothing up, and policies call them in every statement.
-#[pg_extern(schema = "checkout", stable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn current_organization_id() -> pgrx::Uuid {
     datum::uuid(report::or_raise(current()).organization_id)
 }
 
-#[pg_extern(schema = "checkout", stable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn current_environment() -> &'static str {
     report::or_raise(current()).environment.as_str()
 }
 
 /// For functions in SQL: the organization, where the credential is a secret one.
-#[pg_extern(schema = "checkout_data", stable, parallel_restricted)]
+#[pg_extern(sql = false)]
 fn secret_organization_id() -> pgrx::Uuid {
     datum::uuid(report::or_raise(secret()).organization_id)
 }

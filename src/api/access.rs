@@ -13,8 +13,7 @@ use crate::store::{api_keys, organizations, sessions};
 use crate::tenant::{self, Lasting};
 use crate::{gucs, postgrest, worker};
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn authenticate(
     api_key: Option<Text>,
 ) -> TableIterator<
@@ -61,8 +60,7 @@ pub(super) fn credential_of(text: &str, http: bool) -> Result<Option<Credential>
     }))
 }
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn pre_request() {
     or_raise((|| {
         let headers = postgrest::headers()?.unwrap_or_default();
@@ -94,7 +92,9 @@ fn credential_of_token() -> Result<Option<Credential>> {
         return Ok(None);
     };
     if !tenant::trusts_claims()? {
-        return Err(Error::unauthorized("the token's claims are not believed: the session user has no authenticator access"));
+        return Err(Error::unauthorized(
+            "the token's claims are not believed: the session user has no authenticator access",
+        ));
     }
     if organizations::settings(tenant.organization_id)?.is_none() {
         return Err(Error::unauthorized("the token's organization does not exist"));
@@ -106,8 +106,7 @@ fn credential_of_token() -> Result<Option<Credential>> {
     Ok(Some(Credential { tenant, kind, name: subject.map(str::to_owned), payment_methods: None, http: true }))
 }
 
-#[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn public_checkout_session(checkout_session_id: Option<Uuid>, client_secret: Option<Text>) -> PublicSession {
     or_raise((|| {
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);

@@ -24,15 +24,14 @@ use crate::tenant::{self, Caller, Lasting, Tenant};
 const BODY_BYTES: usize = 256 * 1024;
 const HEADERS_BYTES: usize = 64 * 1024;
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn handle_request(
     api: Option<Text>,
     method: Option<Text>,
     path: Option<Text>,
-    headers: default!(Option<Jsonb>, "'{}'"),
-    query: default!(Option<Jsonb>, "'{}'"),
-    body: default!(Option<Jsonb>, "NULL"),
+    headers: Option<Jsonb>,
+    query: Option<Jsonb>,
+    body: Option<Jsonb>,
 ) -> HttpAnswer {
     or_raise((|| {
         let api = dialects::find(required_text("api", &api)?)?;

@@ -53,7 +53,7 @@ unsafe extern "C-unwind" fn forget(_argument: pg_sys::Datum, _relation: pg_sys::
     KEPT.set(None);
 }
 
-/// The trigger, declared in `sql/functions.sql`.
+/// The trigger, declared in `sql/organizations.sql`.
 #[pg_trigger(sql = false)]
 fn organizations_changed<'a>(
     trigger: &'a pgrx::PgTrigger<'a>,
