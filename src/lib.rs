@@ -26,21 +26,6 @@ mod worker;
 
 pgrx::pg_module_magic!(name, version);
 
-pgrx::extension_sql_file!("../sql/types.sql", name = "types", bootstrap);
-pgrx::extension_sql_file!("../sql/roles.sql", name = "roles", requires = ["types"]);
-pgrx::extension_sql_file!("../sql/schema.sql", name = "schema", requires = ["roles"]);
-pgrx::extension_sql_file!("../sql/functions.sql", name = "functions", requires = ["schema"]);
-pgrx::extension_sql_file!("../sql/webhook_functions.sql", name = "webhook_functions", requires = ["functions"]);
-pgrx::extension_sql_file!("../sql/access.sql", name = "access", requires = ["webhook_functions"]);
-pgrx::extension_sql_file!("../sql/security_report.sql", name = "security_report", requires = ["access"]);
-pgrx::extension_sql_file!("../sql/security.sql", name = "security", finalize);
-
-// The schemas are made by types.sql; these only tell pgrx that they exist.
-#[pg_schema]
-mod checkout {}
-#[pg_schema]
-mod checkout_data {}
-
 /// Called when a backend, or the postmaster by `shared_preload_libraries`, loads the library.
 #[expect(unsafe_code, reason = "removes environment variables before there are threads")]
 #[pg_guard]

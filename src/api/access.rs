@@ -15,8 +15,7 @@ use crate::report::or_raise;
 use crate::store::{organizations, sessions};
 use crate::tenant::{self, Lasting};
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn authenticate(
     api_key: Option<Text>,
 ) -> TableIterator<
@@ -42,8 +41,7 @@ fn authenticate(
     ))
 }
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn pre_request() {
     or_raise((|| {
         let headers = postgrest::headers()?.unwrap_or_default();
@@ -67,8 +65,7 @@ fn pre_request() {
     })());
 }
 
-#[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn public_checkout_session(checkout_session_id: Option<Uuid>, client_secret: Option<Text>) -> PublicSession {
     or_raise((|| {
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
@@ -83,18 +80,18 @@ fn public_checkout_session(checkout_session_id: Option<Uuid>, client_secret: Opt
 }
 
 // No search path of their own: they look nothing up, and policies call them in every statement.
-#[pg_extern(schema = "checkout", stable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn current_organization_id() -> pgrx::Uuid {
     datum::uuid(or_raise(tenant::current()).organization_id)
 }
 
-#[pg_extern(schema = "checkout", stable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn current_environment() -> &'static str {
     or_raise(tenant::current()).environment.as_str()
 }
 
 /// For functions in SQL: the organization, where the credential is a secret one.
-#[pg_extern(schema = "checkout_data", stable, parallel_restricted)]
+#[pg_extern(sql = false)]
 fn secret_organization_id() -> pgrx::Uuid {
     datum::uuid(or_raise(tenant::secret()).organization_id)
 }

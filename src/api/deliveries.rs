@@ -24,14 +24,13 @@ use rules::{Error, Result};
 /// Of an event: far more than a session can have.
 const BODY_BYTES: usize = 4 * 1024 * 1024;
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn claim_webhook_deliveries(
-    batch_size: default!(Option<i32>, "100"),
-    lease: default!(Option<Interval>, "'1 minute'"),
-    per_endpoint: default!(Option<i32>, "10"),
-    in_flight: default!(Option<Uuids>, "'{}'"),
-    except_organizations: default!(Option<Uuids>, "'{}'"),
+    batch_size: Option<i32>,
+    lease: Option<Interval>,
+    per_endpoint: Option<i32>,
+    in_flight: Option<Uuids>,
+    except_organizations: Option<Uuids>,
 ) -> Rows<WebhookDeliveryRequest> {
     Rows(or_raise((|| {
         let batch_size =
@@ -47,17 +46,16 @@ fn claim_webhook_deliveries(
 }
 
 #[expect(clippy::too_many_arguments)]
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn record_webhook_attempt(
     event_id: Option<Text>,
     webhook_endpoint_id: Option<Uuid>,
     lease_token: Option<Uuid>,
-    status_code: default!(Option<i32>, "NULL"),
-    error: default!(Option<Text>, "NULL"),
-    duration: default!(Option<Interval>, "NULL"),
-    response_body: default!(Option<Text>, "NULL"),
-    retry_after: default!(Option<Interval>, "NULL"),
+    status_code: Option<i32>,
+    error: Option<Text>,
+    duration: Option<Interval>,
+    response_body: Option<Text>,
+    retry_after: Option<Interval>,
 ) -> WebhookDelivery {
     or_raise((|| {
         let (key, unknown) = key_of(&event_id, webhook_endpoint_id)?;
@@ -94,8 +92,7 @@ fn record_webhook_attempt(
     })())
 }
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn release_webhook_delivery(
     event_id: Option<Text>,
     webhook_endpoint_id: Option<Uuid>,
@@ -107,13 +104,12 @@ fn release_webhook_delivery(
     })())
 }
 
-#[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn list_webhook_deliveries(
     webhook_endpoint_id: Option<Uuid>,
-    status: default!(Option<Text>, "NULL"),
-    page_size: default!(Option<i32>, "20"),
-    starting_after: default!(Option<Text>, "NULL"),
+    status: Option<Text>,
+    page_size: Option<i32>,
+    starting_after: Option<Text>,
 ) -> Rows<WebhookDelivery> {
     Rows(or_raise((|| {
         let tenant = tenant::secret()?;
@@ -133,13 +129,12 @@ fn list_webhook_deliveries(
     })()))
 }
 
-#[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn list_dead_webhook_deliveries(
-    organization_id: default!(Option<Uuid>, "NULL"),
-    webhook_endpoint_id: default!(Option<Uuid>, "NULL"),
-    page_size: default!(Option<i32>, "20"),
-    page_offset: default!(Option<i32>, "0"),
+    organization_id: Option<Uuid>,
+    webhook_endpoint_id: Option<Uuid>,
+    page_size: Option<i32>,
+    page_offset: Option<i32>,
 ) -> Rows<WebhookDelivery> {
     Rows(or_raise((|| {
         delivery_lists::list_dead(
@@ -151,12 +146,8 @@ fn list_dead_webhook_deliveries(
     })()))
 }
 
-#[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
-#[search_path(pg_catalog, pg_temp)]
-fn list_webhook_attempts(
-    event_id: Option<Text>,
-    webhook_endpoint_id: default!(Option<Uuid>, "NULL"),
-) -> Rows<WebhookAttempt> {
+#[pg_extern(sql = false)]
+fn list_webhook_attempts(event_id: Option<Text>, webhook_endpoint_id: Option<Uuid>) -> Rows<WebhookAttempt> {
     Rows(or_raise((|| {
         let tenant = tenant::secret()?;
         let text = required_text("event_id", &event_id)?;
@@ -183,7 +174,7 @@ fn key_of(event_id: &Option<Text>, webhook_endpoint_id: Option<Uuid>) -> Result<
 
 /// For claims: the body of an event in the words of a dialect; NULL where it cannot be written. `object` is the
 /// session, as checkout_data.event_object() has it, or what else the event is about.
-#[pg_extern(schema = "checkout_data", stable, parallel_safe, strict)]
+#[pg_extern(sql = false)]
 fn event_body_as(
     dialect: Text,
     event_id: Text,
@@ -211,7 +202,7 @@ fn read_view(text: &str) -> Result<SessionView> {
 }
 
 /// For claims: the headers of a webhook, signed, as a JSON object; NULL where something in it cannot be sent.
-#[pg_extern(schema = "checkout_data", immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn webhook_headers(
     signature_scheme: Option<Text>,
     event_id: Option<Text>,
@@ -237,7 +228,7 @@ fn webhook_headers(
 }
 
 /// For claims: whether a text can be sent at all.
-#[pg_extern(schema = "checkout_data", immutable, parallel_safe, strict)]
+#[pg_extern(sql = false)]
 fn is_utf8(text: Text) -> bool {
     text.read_up_to("text", BODY_BYTES).is_ok()
 }

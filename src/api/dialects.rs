@@ -12,15 +12,14 @@ use crate::report::or_raise;
 
 const HEADERS_BYTES: usize = 64 * 1024;
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn handle_request(
     api: Option<Text>,
     method: Option<Text>,
     path: Option<Text>,
-    headers: default!(Option<Jsonb>, "'{}'"),
-    query: default!(Option<Jsonb>, "'{}'"),
-    body: default!(Option<Text>, "NULL"),
+    headers: Option<Jsonb>,
+    query: Option<Jsonb>,
+    body: Option<Text>,
 ) -> HttpAnswer {
     or_raise((|| {
         let dialect = dialects::find(required_text("api", &api)?)?;

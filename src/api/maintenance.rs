@@ -12,20 +12,16 @@ use crate::{backend, datum, gucs};
 use rules::maintenance::turns::BEGINNING;
 use rules::{Result, validate};
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
-fn expire_due_checkout_sessions(batch: default!(Option<i32>, "1000")) -> i32 {
+#[pg_extern(sql = false)]
+fn expire_due_checkout_sessions(batch: Option<i32>) -> i32 {
     or_raise((|| {
         let expired = maintenance::expire(checked(batch)?, datum::now())?;
         Ok(i32::try_from(expired).unwrap_or(i32::MAX))
     })())
 }
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
-fn run_maintenance(
-    batch: default!(Option<i32>, "1000"),
-) -> TableIterator<'static, (name!(task, &'static str), name!(row_count, i32))> {
+#[pg_extern(sql = false)]
+fn run_maintenance(batch: Option<i32>) -> TableIterator<'static, (name!(task, &'static str), name!(row_count, i32))> {
     let done = or_raise(checked(batch).and_then(|batch| maintenance::run(batch, datum::now())));
     TableIterator::new(done.into_iter().map(|(task, rows)| (task, i32::try_from(rows).unwrap_or(i32::MAX))))
 }
@@ -35,15 +31,13 @@ fn checked(batch: Option<i32>) -> Result<i32> {
 }
 
 /// Called by the install script: at its commit the launcher learns that this database has the extension.
-#[pg_extern(schema = "checkout_data")]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn wake_worker() {
     wake::wake_at_commit(BEGINNING);
 }
 
 #[expect(clippy::type_complexity)]
-#[pg_extern(schema = "checkout", security_definer, parallel_restricted)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn worker_status() -> TableIterator<
     'static,
     (
@@ -97,7 +91,7 @@ fn worker_status() -> TableIterator<
 }
 
 /// For fan-out: called by a statement that has made deliveries.
-#[pg_extern(schema = "checkout_data")]
+#[pg_extern(sql = false)]
 fn deliveries_due() {
     wake::tell_relays_at_commit();
 }

@@ -13,13 +13,12 @@ use crate::operations::payments;
 use crate::report::or_raise;
 use crate::{store, tenant};
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn begin_payment(
     checkout_session_id: Option<Uuid>,
     payment_id: Option<Text>,
-    payment_method: default!(Option<Text>, "NULL"),
-    lease: default!(Option<Interval>, "'5 minutes'"),
+    payment_method: Option<Text>,
+    lease: Option<Interval>,
 ) -> Payment {
     or_raise((|| {
         let tenant = tenant::secret()?;
@@ -33,17 +32,16 @@ fn begin_payment(
 }
 
 #[expect(clippy::too_many_arguments)]
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn record_payment(
     checkout_session_id: Option<Uuid>,
     payment_id: Option<Text>,
     outcome: Option<Text>,
-    amount: default!(Option<AnyNumeric>, "NULL"),
-    currency_code: default!(Option<Text>, "NULL"),
-    payment_method: default!(Option<Text>, "NULL"),
-    failure_code: default!(Option<Text>, "NULL"),
-    failure_message: default!(Option<Text>, "NULL"),
+    amount: Option<AnyNumeric>,
+    currency_code: Option<Text>,
+    payment_method: Option<Text>,
+    failure_code: Option<Text>,
+    failure_message: Option<Text>,
 ) -> Payment {
     or_raise((|| {
         let tenant = tenant::secret()?;
@@ -74,8 +72,7 @@ fn record_payment(
     })())
 }
 
-#[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn list_payments(checkout_session_id: Option<Uuid>) -> Rows<Payment> {
     Rows(or_raise((|| {
         let tenant = tenant::secret()?;

@@ -17,38 +17,37 @@ use crate::store::list::Filter;
 use crate::{postgrest, store, tenant};
 
 #[expect(clippy::too_many_arguments)]
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn create_checkout_session(
-    amount: default!(Option<AnyNumeric>, "NULL"),
-    currency_code: default!(Option<Text>, "NULL"),
-    title: default!(Option<Text>, "NULL"),
-    description: default!(Option<Text>, "NULL"),
-    reference: default!(Option<Text>, "NULL"),
-    customer_id: default!(Option<Text>, "NULL"),
-    customer_email: default!(Option<Text>, "NULL"),
-    customer_name: default!(Option<Text>, "NULL"),
-    customer_phone: default!(Option<Text>, "NULL"),
-    product_id: default!(Option<Text>, "NULL"),
-    price_id: default!(Option<Text>, "NULL"),
-    subscription_id: default!(Option<Text>, "NULL"),
-    payment_link_id: default!(Option<Text>, "NULL"),
-    quantity: default!(Option<i32>, "1"),
-    allow_quantity: default!(Option<bool>, "false"),
-    allow_coupon_code: default!(Option<bool>, "false"),
-    require_billing_address: default!(Option<bool>, "false"),
-    is_spi: default!(Option<bool>, "false"),
-    is_pos: default!(Option<bool>, "false"),
-    country: default!(Option<Text>, "NULL"),
-    success_url: default!(Option<Text>, "NULL"),
-    cancel_url: default!(Option<Text>, "NULL"),
-    payment_methods: default!(Option<Texts>, "NULL"),
-    max_retry_attempts: default!(Option<i32>, "NULL"),
-    metadata: default!(Option<Jsonb>, "'{}'"),
-    expires_at: default!(Option<TimestampWithTimeZone>, "NULL"),
-    expires_in: default!(Option<Interval>, "NULL"),
-    idempotency_key: default!(Option<Text>, "NULL"),
-    trace_id: default!(Option<Text>, "NULL"),
+    amount: Option<AnyNumeric>,
+    currency_code: Option<Text>,
+    title: Option<Text>,
+    description: Option<Text>,
+    reference: Option<Text>,
+    customer_id: Option<Text>,
+    customer_email: Option<Text>,
+    customer_name: Option<Text>,
+    customer_phone: Option<Text>,
+    product_id: Option<Text>,
+    price_id: Option<Text>,
+    subscription_id: Option<Text>,
+    payment_link_id: Option<Text>,
+    quantity: Option<i32>,
+    allow_quantity: Option<bool>,
+    allow_coupon_code: Option<bool>,
+    require_billing_address: Option<bool>,
+    is_spi: Option<bool>,
+    is_pos: Option<bool>,
+    country: Option<Text>,
+    success_url: Option<Text>,
+    cancel_url: Option<Text>,
+    payment_methods: Option<Texts>,
+    max_retry_attempts: Option<i32>,
+    metadata: Option<Jsonb>,
+    expires_at: Option<TimestampWithTimeZone>,
+    expires_in: Option<Interval>,
+    idempotency_key: Option<Text>,
+    trace_id: Option<Text>,
 ) -> Session {
     or_raise((|| {
         let caller = tenant::caller()?;
@@ -101,8 +100,7 @@ fn same<'a>(argument: &'static str, given: Option<&'a str>, header: Option<&'a s
     }
 }
 
-#[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn get_checkout_session(checkout_session_id: Option<Uuid>) -> Session {
     or_raise((|| {
         let tenant = tenant::secret()?;
@@ -114,20 +112,19 @@ fn get_checkout_session(checkout_session_id: Option<Uuid>) -> Session {
 }
 
 #[expect(clippy::too_many_arguments)]
-#[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn list_checkout_sessions(
-    status: default!(Option<Text>, "NULL"),
-    customer_id: default!(Option<Text>, "NULL"),
-    customer_email: default!(Option<Text>, "NULL"),
-    reference: default!(Option<Text>, "NULL"),
-    payment_id: default!(Option<Text>, "NULL"),
-    created_after: default!(Option<TimestampWithTimeZone>, "NULL"),
-    created_before: default!(Option<TimestampWithTimeZone>, "NULL"),
-    page_size: default!(Option<i32>, "20"),
-    starting_after: default!(Option<Uuid>, "NULL"),
-    ending_before: default!(Option<Uuid>, "NULL"),
-    page_offset: default!(Option<i32>, "0"),
+    status: Option<Text>,
+    customer_id: Option<Text>,
+    customer_email: Option<Text>,
+    reference: Option<Text>,
+    payment_id: Option<Text>,
+    created_after: Option<TimestampWithTimeZone>,
+    created_before: Option<TimestampWithTimeZone>,
+    page_size: Option<i32>,
+    starting_after: Option<Uuid>,
+    ending_before: Option<Uuid>,
+    page_offset: Option<i32>,
 ) -> Rows<Session> {
     Rows(or_raise((|| {
         let tenant = tenant::secret()?;
@@ -166,8 +163,7 @@ fn list_checkout_sessions(
     })()))
 }
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn expire_checkout_session(checkout_session_id: Option<Uuid>) -> Session {
     or_raise((|| {
         let tenant = tenant::secret()?;
@@ -175,12 +171,11 @@ fn expire_checkout_session(checkout_session_id: Option<Uuid>) -> Session {
     })())
 }
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn recover_checkout_session(
     checkout_session_id: Option<Uuid>,
-    expires_at: default!(Option<TimestampWithTimeZone>, "NULL"),
-    expires_in: default!(Option<Interval>, "NULL"),
+    expires_at: Option<TimestampWithTimeZone>,
+    expires_in: Option<Interval>,
 ) -> Session {
     or_raise((|| {
         tenant::secret()?;

@@ -14,13 +14,13 @@ use rules::{Error, Result};
 const BODY_BYTES: usize = 32 * 1024 * 1024;
 const HEADERS_BYTES: usize = 64 * 1024;
 
-#[pg_extern(schema = "checkout", immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn sign_webhook(
     webhook_id: Option<Text>,
     webhook_timestamp: Option<TimestampWithTimeZone>,
     body: Option<Text>,
     secret: Option<Text>,
-    scheme: default!(Option<Text>, "'standard'"),
+    scheme: Option<Text>,
 ) -> String {
     or_raise((|| {
         let message = Message {
@@ -32,13 +32,8 @@ fn sign_webhook(
     })())
 }
 
-#[pg_extern(schema = "checkout", stable, parallel_safe)]
-fn verify_webhook(
-    headers: Option<Jsonb>,
-    body: Option<Text>,
-    secret: Option<Text>,
-    scheme: default!(Option<Text>, "'standard'"),
-) -> bool {
+#[pg_extern(sql = false)]
+fn verify_webhook(headers: Option<Jsonb>, body: Option<Text>, secret: Option<Text>, scheme: Option<Text>) -> bool {
     or_raise((|| {
         let headers = names_in_lower_case(required("headers", headers)?)?;
         let body = required("body", body.as_ref())?.read_up_to("body", BODY_BYTES)?;

@@ -1,4 +1,4 @@
-//! The rows that functions return. SQL makes them (`sql/functions.sql`); Rust only hands them on.
+//! The rows that functions return. SQL makes them (`sql/`); Rust only hands them on.
 
 #![expect(unsafe_code, reason = "hands rows of the server on")]
 
