@@ -27,7 +27,7 @@ BEGIN
         ) THEN
             RAISE insufficient_privilege USING
                 MESSAGE = pg_catalog.format('role "%s" exists and has members, or is one', name),
-                HINT = 'Revoke the memberships, or rename it: whoever is a member sees every tenant.';
+                HINT = 'Revoke the memberships, or rename it: its members see every tenant.';
         END IF;
     END LOOP;
 END

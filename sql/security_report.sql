@@ -111,7 +111,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
 
     UNION ALL
     SELECT 'anonymous role with rights of its own', NULL, r.rolname::text,
-        'a role with request access acts by what each request shows: '
+        'a role with request access acts by the credential that each request presents: '
             'take its other accesses, and its memberships, away'
     FROM application_role r
     WHERE NOT r.rolsuper AND EXISTS (SELECT FROM granted_access g WHERE g.grantee = r.oid AND g.access = 'request')
@@ -199,7 +199,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
 
     UNION ALL
     SELECT 'outside object', c.oid::regclass::text, pg_get_userbyid(c.relowner)::text,
-        'drop it: it shows rows of the tables to whoever may read it'
+        'drop it: roles that may read it see rows of the tables'
     FROM pg_class c
     WHERE c.relnamespace NOT IN (SELECT s.oid FROM schema s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
         AND (c.relowner IN (SELECT r.oid FROM owner_role r)
@@ -224,7 +224,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
 
     UNION ALL
     SELECT 'trigger', format('%I on %s', t.tgname, c.oid::regclass), NULL,
-        'drop it: it runs with the rights of whoever changes a row'
+        'drop it: it runs with the rights of the role that changes a row'
     FROM pg_trigger t JOIN relation c ON c.oid = t.tgrelid
     WHERE NOT t.tgisinternal AND NOT (t.tgname = 'organizations_changed' AND c.relname = 'organizations'
         AND t.tgfoid IN (SELECT f.oid FROM function f WHERE f.proname = 'organizations_changed'))
