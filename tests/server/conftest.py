@@ -10,12 +10,13 @@ import os
 import re
 import subprocess
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg2
 import psycopg2.extras
 import pytest
+from support.all_functions import World
 
 ROOT = Path(__file__).resolve().parents[2]
 INVARIANTS = Path(__file__).with_name("invariants.sql").read_text()
@@ -103,6 +104,10 @@ class Server:
     def database(self, name="postgres"):
         return Database(self, name)
 
+    def at(self):
+        """Where Postgres's programs find it, as their options."""
+        return [f"--host={self.dir}", "--port=54321", "--username=postgres"]
+
     def configure(self, **settings):
         """ALTER SYSTEM SET checkout_sessions..., and a reload: no restart. Without settings: as it was started."""
         admin = self.database()
@@ -143,6 +148,18 @@ class Server:
         assert not bad_lines, f"in the log: {bad_lines[:20]}"
 
 
+@contextmanager
+def private_server(name, *settings):
+    """A server for several tests. In the end it is checked and removed."""
+    server = Server(name)
+    server.remove()
+    try:
+        yield server.start(*settings)
+        server.check()
+    finally:
+        server.remove()
+
+
 class Database:
     def __init__(self, server, name):
         self.server = server
@@ -167,6 +184,11 @@ class Database:
         (row,) = self.sql(query, *parameters, user=user)
         (value,) = row.values()
         return value
+
+    def psql(self, *arguments, user="postgres", **options):
+        """Runs psql up to the first error, and returns what it wrote."""
+        uri = f"host={self.server.dir} port=54321 dbname={self.name} user={user}"
+        return run(self.server.bin / "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", *arguments, uri, **options)
 
     def install(self, **organization):
         self.sql("CREATE EXTENSION checkout_sessions")
@@ -200,7 +222,7 @@ class Database:
         return self.web
 
     def insert_sessions(self, count, every="0 s"):
-        """Stores open sessions past the API: the first is due now, each further one `every` later. Wakes nobody."""
+        """Stores open sessions past the functions: the first is due now, each further one `every` later. Wakes nobody."""
         self.sql(
             f"""INSERT INTO checkout_data.checkout_sessions (organization_id, environment, checkout_session_id, amount,
                     currency_code, created_at, updated_at, expires_at, max_retry_attempts, customer_id)
@@ -255,10 +277,8 @@ class Database:
 
 @pytest.fixture(scope="session")
 def shared_server():
-    server = Server("py-shared")
-    server.remove()
-    yield server.start()
-    server.remove()
+    with private_server("py-shared") as server:
+        yield server
 
 
 @pytest.fixture
@@ -274,6 +294,14 @@ def server(shared_server):
 @pytest.fixture
 def db(server):
     return server.create_database()
+
+
+@pytest.fixture
+def world(db):
+    """An organization in which every function has something to work on."""
+    world = World(db)
+    assert not world.missing()
+    return world
 
 
 @pytest.fixture
@@ -313,27 +341,23 @@ def pair(new_server):
 @pytest.fixture(scope="session")
 def minute():
     """Three databases with a session that is due, and that the launcher has not heard of; and one where a key was used."""
-    server = Server("py-minute")
-    server.remove()
-    server.start("max_prepared_transactions=1")
-    source, prepared = server.create_database(), server.create_database()
-    wait_until(lambda: source.worker()["state"] == prepared.worker()["state"] == "sleeping")
-    with closing(prepared.connect(prepared.shop)) as connection, connection.cursor() as cursor:
-        connection.autocommit = False
-        cursor.execute("SELECT checkout.create_checkout_session(10, 'USD', customer_id => 'c1', expires_in => '1 second')")
-        cursor.execute("PREPARE TRANSACTION 'sale'")
-    prepared.sql("COMMIT PREPARED 'sale'")
-    used = server.create_database()
-    used.sql("SELECT checkout.authenticate(%s)", used.create_api_key())
-    source.insert_sessions(1)
-    server.database().sql(f"CREATE DATABASE copy TEMPLATE {source.name}")
-    copy = server.database("copy")
-    copy.shop = source.shop
-    yield {"source": source, "prepared": prepared, "copy": copy, "used": used}
-    try:
-        server.check()
-    finally:
-        server.remove()
+    with private_server("py-minute", "max_prepared_transactions=1") as server:
+        source, prepared = server.create_database(), server.create_database()
+        wait_until(lambda: source.worker()["state"] == prepared.worker()["state"] == "sleeping")
+        with closing(prepared.connect(prepared.shop)) as connection, connection.cursor() as cursor:
+            connection.autocommit = False
+            cursor.execute(
+                "SELECT checkout.create_checkout_session(10, 'USD', customer_id => 'c1', expires_in => '1 second')"
+            )
+            cursor.execute("PREPARE TRANSACTION 'sale'")
+        prepared.sql("COMMIT PREPARED 'sale'")
+        used = server.create_database()
+        used.sql("SELECT checkout.authenticate(%s)", used.create_api_key())
+        source.insert_sessions(1)
+        server.database().sql(f"CREATE DATABASE copy TEMPLATE {source.name}")
+        copy = server.database("copy")
+        copy.shop = source.shop
+        yield {"source": source, "prepared": prepared, "copy": copy, "used": used}
 
 
 @pytest.fixture(scope="session", autouse=True)

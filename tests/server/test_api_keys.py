@@ -2,9 +2,10 @@
 
 from contextlib import closing
 
-import psycopg2
 import pytest
-from conftest import run, wait_until, when_there
+from conftest import wait_until, when_there
+from support.dumps import dump, restore
+from support.outcomes import refusal
 
 LIST = "SELECT count(*) AS count FROM checkout.list_checkout_sessions()"
 REVOKED = "SELECT checkout.revoke_api_key(%s)"
@@ -16,7 +17,7 @@ def web(db):
 
 
 def in_transaction(db, key, *statements, begin="BEGIN"):
-    """Shows a key and runs statements, in one transaction; the last one's rows."""
+    """Presents a key and runs statements, in one transaction; the last one's rows."""
     with closing(db.connect(db.web)) as connection, connection.cursor() as cursor:
         cursor.execute(begin)
         cursor.execute("SELECT environment, kind, api_key_id FROM checkout.authenticate(%s)", [key])
@@ -25,13 +26,6 @@ def in_transaction(db, key, *statements, begin="BEGIN"):
         rows = cursor.fetchall()
         cursor.execute("COMMIT")
         return rows
-
-
-def refusal(function, *arguments, **named):
-    """The SQLSTATE that a call is refused with."""
-    with pytest.raises(psycopg2.Error) as refused:
-        function(*arguments, **named)
-    return refused.value.pgcode
 
 
 def last_used(db, key):
@@ -194,15 +188,8 @@ def test_keys_accesses_and_client_secrets_are_restored_into_another_database(ser
     for change in ("grant_access(%s, 'relay')", "grant_access(%s, 'admin')", "revoke_access(%s, 'admin')"):
         db.sql(f"SELECT checkout.{change}", hook)
     session = db.call("get_checkout_session", checkout_session_id=db.create())[0]
-    server.database().sql("CREATE DATABASE restored")
-    at = [f"--host={server.dir}", "--port=54321", "--username=postgres"]
-    dump = tmp_path / "dump"
-    run(server.bin / "pg_dump", *at, f"--format={form}", f"--file={dump}", db.name)
-    if form == "plain":
-        run(server.bin / "psql", *at, "--dbname=restored", "--set=ON_ERROR_STOP=1", f"--file={dump}")
-    else:
-        run(server.bin / "pg_restore", *at, "--dbname=restored", "--exit-on-error", dump)
-    restored = server.database("restored")
+    dump(db, form, tmp_path / "dump")
+    restored = restore(server, "restored", form, tmp_path / "dump")
     restored.web = db.web
     keys = "SELECT * FROM checkout_data.api_keys ORDER BY api_key_id"
     assert [{**row, "digest": bytes(row["digest"])} for row in restored.sql(keys)] == [

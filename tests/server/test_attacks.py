@@ -3,33 +3,22 @@
 import hashlib
 from contextlib import closing
 
-import attack_credentials
-import attack_guesses
-import attack_moments
-import attack_names
-import attack_settings
-import attack_sql
 import pytest
-from attack_credentials import PUBLIC, changed
-from attack_intruder import Intruder, goals
-from attack_lab import Attack, Lab, checksummed
-from conftest import Server
+from attacks import credentials, guesses, moments, names, settings, sql
+from attacks.credentials import PUBLIC, changed
+from attacks.intruder import Intruder, goals
+from attacks.lab import Attack, Lab, checksummed
+from conftest import private_server
 
-KINDS = [attack_settings, attack_credentials, attack_guesses, attack_names, attack_sql, attack_moments]
+KINDS = [settings, credentials, guesses, names, sql, moments]
 ATTACKS = [attack for kind in KINDS for attack in kind.attacks()]
 
 
 @pytest.fixture(scope="module")
 def lab():
-    server = Server("py-attacks")
-    server.remove()
     # Without a worker, so that nothing changes but by the attacks.
-    server.start("checkout_sessions.worker_enabled=off")
-    yield Lab(server)
-    try:
-        server.check()
-    finally:
-        server.remove()
+    with private_server("py-attacks", "checkout_sessions.worker_enabled=off") as server:
+        yield Lab(server)
 
 
 def told(found):
@@ -37,9 +26,10 @@ def told(found):
 
 
 def test_every_attack_is_another():
-    names = [(attack.name, attack.who) for attack in ATTACKS]
-    assert len(names) >= 300
-    assert len(set(names)) == len(names), sorted({name for name in names if names.count(name) > 1})
+    all_names = [(attack.name, attack.who) for attack in ATTACKS]
+    assert len(all_names) >= 300
+    twice = {name for name in all_names if all_names.count(name) > 1}
+    assert not twice, sorted(twice)
 
 
 def test_what_intruders_want_is_there_to_be_had(lab):
@@ -75,9 +65,8 @@ def test_what_intruders_change_is_noticed(lab):
         assert [what for *_, what in lab.run([Attack("a write", who, writes)])[0]] == [
             "rows of alpha live have changed"
         ]
-    assert lab.run([Attack("a grant", "plain", lambda me: me.lab.db.sql("GRANT CREATE ON SCHEMA checkout TO plain"))])[
-        0
-    ]
+    grant = lambda me: me.lab.db.sql("GRANT CREATE ON SCHEMA checkout TO plain")
+    assert lab.run([Attack("a grant", "plain", grant)])[0]
     lab.db.sql("REVOKE CREATE ON SCHEMA checkout FROM plain")
 
 
@@ -86,31 +75,31 @@ HOLES = {
     "the tenant can be set": (
         "GRANT SET ON PARAMETER checkout_sessions.organization_id TO shop_b",
         "REVOKE ALL ON PARAMETER checkout_sessions.organization_id FROM shop_b",
-        attack_settings,
+        settings,
         ["organization_id: SET", "organization_id: set_config", "organization_id: a function's SET"],
     ),
     "anybody's claims are believed": (
         "SELECT checkout.grant_access('web', 'authenticator')",
         "SELECT checkout.revoke_access('web', 'authenticator')",
-        attack_settings,
+        settings,
         ["claims: plain", "claims: urn"],
     ),
     "a role may become another": (
         "GRANT shop_a TO shop_b",
         "REVOKE shop_a FROM shop_b",
-        attack_settings,
+        settings,
         ["becomes shop_a"],
     ),
     "a wrong key fits": (
         "UPDATE checkout_data.api_keys SET digest = %(wrong)s WHERE api_key_id = %(id)s",
         "UPDATE checkout_data.api_keys SET digest = %(right)s WHERE api_key_id = %(id)s",
-        attack_credentials,
+        credentials,
         ["key changed at 30, with a checksum"],
     ),
     "a role is bound to another tenant": (
         "ALTER ROLE shop_b SET checkout_sessions.organization_id = %(alpha)s",
         "ALTER ROLE shop_b SET checkout_sessions.organization_id = %(bravo)s",
-        attack_guesses,
+        guesses,
         [
             "get_checkout_session(%s) for a session of alpha live",
             "list_payments(%s) for a session of alpha live",
@@ -122,7 +111,7 @@ HOLES = {
     "a function without a search path": (
         "ALTER FUNCTION checkout.session_funnel RESET search_path",
         "ALTER FUNCTION checkout.session_funnel SET search_path TO pg_catalog, pg_temp",
-        attack_names,
+        names,
         ["function date_trunc of its own", "operator = of text"],
     ),
     "tables without row-level security": (
@@ -136,7 +125,7 @@ HOLES = {
             " shop_b; ALTER TABLE checkout_data.payments ENABLE ROW LEVEL SECURITY; ALTER TABLE"
             " checkout_data.webhook_endpoints ENABLE ROW LEVEL SECURITY; DROP VIEW own_shop_b.loot"
         ),
-        attack_sql,
+        sql,
         [
             *(f"{verb} on payments" for verb in ("SELECT", "COPY TO", "query_to_xml", "pg_stats", "a view")),
             "SELECT on webhook_endpoints",
@@ -145,7 +134,7 @@ HOLES = {
     "a tenant that stays": (
         "ALTER ROLE web SET checkout_sessions.organization_id = %(bravo)s",
         "ALTER ROLE web RESET checkout_sessions.organization_id",
-        attack_moments,
+        moments,
         [
             "after commit",
             "after savepoint",
@@ -158,7 +147,7 @@ HOLES = {
 
 @pytest.mark.parametrize("hole", HOLES)
 def test_a_hole_would_be_found(lab, hole):
-    opened, closed, kind, names = HOLES[hole]
+    opened, closed, kind, finders = HOLES[hole]
     key = lab.keys["alpha live", "secret"]
     digests = {"right": key, "wrong": checksummed(changed(key, 30))}
     values = {
@@ -169,14 +158,14 @@ def test_a_hole_would_be_found(lab, hole):
     with closing(lab.db.connect()) as connection, connection.cursor() as cursor:
         cursor.execute(opened, values)
         try:
-            attacks = [attack for attack in kind.attacks() if attack.name in names]
+            attacks = [attack for attack in kind.attacks() if attack.name in finders]
             breaches, _ = lab.run(attacks)
         finally:
             cursor.execute(closed, values)
             # Who came through has deleted it, and has another secret.
             cursor.execute("UPDATE checkout_data.webhook_endpoints SET deleted_at = NULL")
             lab.secrets = {tenant: lab.secrets_of(tenant) for tenant in lab.targets}
-    assert {name for name, *_ in breaches} == set(names)
+    assert {name for name, *_ in breaches} == set(finders)
 
 
 @pytest.mark.parametrize("library", ["preloaded", "loaded by the first call"])
@@ -185,7 +174,7 @@ def test_no_attack_comes_through(lab, library, capsys):
     if library != "preloaded":
         # Settings can be given before anybody knows what they are.
         lab.server.restart("checkout_sessions.worker_enabled=off", "shared_preload_libraries=")
-        attacks = list(attack_settings.attacks())
+        attacks = list(settings.attacks())
     breaches, blunders = lab.run(attacks)
     with capsys.disabled():
         print(

@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 
 import psycopg2
 import pytest
-from all_functions import World
+from support.outcomes import outcome
 
 # What a setting is that nobody has checked: the beginning of a character, one cut in the middle, one that none is.
 BAD = {"cut": b"\xf0", "cut, and more": b"\xf0abc", "overlong": b"\xc0\x80", "surrogate": b"\xed\xa0\x80", "alone": b"a\xffb"}
@@ -33,25 +33,6 @@ def connected(db, user, value=b"x", **options):
         del os.environb[b"PGOPTIONS"]
     with closing(connection):
         yield connection
-
-
-def outcome(connection, sql, parameters=None):
-    """The SQLSTATE of a statement, in a transaction that is rolled back."""
-    with connection.cursor() as cursor:
-        try:
-            cursor.execute(f"SELECT count(*) FROM {sql}", parameters)
-            return "00000"
-        except psycopg2.Error as error:
-            return error.pgcode
-        finally:
-            connection.rollback()
-
-
-@pytest.fixture
-def world(db):
-    world = World(db)
-    assert not world.missing()
-    return world
 
 
 @pytest.mark.parametrize("bad", BAD)
@@ -166,7 +147,7 @@ def test_a_delivery_that_cannot_be_rendered_dies_alone_with_its_reason(world):
         str(good): True,
     }
     assert db.sql(DEAD, user=relay) == [{"checkout_session_id": bad, "last_error": "its body or its URL is not valid"}]
-    # In the words of an API, too.
+    # In a dialect, too.
     db.call("update_webhook_endpoint", webhook_endpoint_id=world.endpoint, body_format="lomi")
     in_format = expired(db, bad=True)
     assert not db.sql("SELECT * FROM checkout.claim_webhook_deliveries()", user=relay)

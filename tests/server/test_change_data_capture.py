@@ -5,7 +5,7 @@ import os
 import shutil
 
 import pytest
-from conftest import ROOT, run, wait_until
+from conftest import ROOT, wait_until
 
 STORY = ["checkout.session.payment_failed", "checkout.session.completed", "checkout.session.payment_rejected"]
 

@@ -4,7 +4,6 @@ from contextlib import closing
 
 import psycopg2
 import pytest
-from all_functions import World
 
 PLPGSQL = "CREATE FUNCTION public.f() RETURNS text LANGUAGE plpgsql {0} AS $body$ {1} $body$; SELECT public.f()"
 # %s is a query with one column and one row: what the function returns, as text. Each context gives that text.
@@ -62,10 +61,10 @@ CONTEXTS = {
 PARALLEL = """SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0; SET LOCAL min_parallel_table_scan_size = 0;
     SET LOCAL max_parallel_workers_per_gather = 2"""
 
+
 @pytest.fixture
-def world(db):
-    world = World(db)
-    assert not world.missing()
+def world(world, db):
+    """It has a large table, too."""
     db.sql("CREATE TABLE public.many AS SELECT n FROM generate_series(1, 100000) AS n; ANALYZE public.many")
     db.sql("GRANT ALL ON SCHEMA public TO PUBLIC; GRANT SELECT ON public.many TO PUBLIC")
     return world

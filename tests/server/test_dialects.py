@@ -1,6 +1,6 @@
 """The five dialects are served as they are documented: one test for each line of docs/dialects/conformance.md.
 
-The lines and their checks are in dialects/, one or two modules for each API.
+The lines and their checks are in dialects/, one or two modules for each dialect.
 """
 
 from importlib import import_module
@@ -31,7 +31,7 @@ def market(shared_server):
 @pytest.mark.parametrize("test", TESTS)
 def test_documented(market, test):
     row = TESTS[test]
-    row.check(Shop(market, row.api), *row.arguments)
+    row.check(Shop(market, row.dialect), *row.arguments)
 
 
 def test_two_rows_of_one_name_are_one_test():

@@ -2,6 +2,7 @@
 
 import pytest
 from conftest import AS_SERVER_USER, run
+from support.dumps import dump, restore
 
 TABLES = ["organizations", "api_keys", "checkout_sessions", "idempotency_keys", "payments", "webhook_outbox", "webhook_endpoints",
           "webhook_deliveries", "webhook_attempts"]
@@ -97,10 +98,6 @@ def webhooks_go_on(db):
     assert db.value("SELECT count(*) FROM checkout_data.webhook_attempts WHERE response_body = 'Zoë'") == 3
 
 
-def connection(server):
-    return [f"--host={server.dir}", "--port=54321", "--username=postgres"]
-
-
 @pytest.fixture
 def old(new_server):
     """A server whose worker waits, so that nothing changes while it is copied."""
@@ -111,18 +108,12 @@ def old(new_server):
 def test_dump_is_restored_into_a_fresh_cluster(old, new_server, tmp_path, form):
     db = old.create_database()
     due = fill(db)
-    dump = tmp_path / "dump"
-    roles = run(old.bin / "pg_dumpall", *connection(old), "--roles-only")
-    run(old.bin / "pg_dump", *connection(old), f"--format={form}", f"--file={dump}", db.name)
+    roles = run(old.bin / "pg_dumpall", *old.at(), "--roles-only")
+    dump(db, form, tmp_path / "dump")
 
     new = new_server("checkout_sessions.worker_enabled=off")
-    run(new.bin / "psql", *connection(new), "--dbname=postgres", "--quiet", input=roles)
-    new.database().sql(f"CREATE DATABASE {db.name}")
-    if form == "plain":
-        run(new.bin / "psql", *connection(new), f"--dbname={db.name}", "--set=ON_ERROR_STOP=1", f"--file={dump}")
-    else:
-        run(new.bin / "pg_restore", *connection(new), f"--dbname={db.name}", "--exit-on-error", dump)
-    restored = new.database(db.name)
+    run(new.bin / "psql", *new.at(), "--dbname=postgres", "--quiet", input=roles)
+    restored = restore(new, db.name, form, tmp_path / "dump")
     assert contents(restored) == contents(db)
     goes_on(restored, due)
 

@@ -13,12 +13,12 @@ from contextlib import closing
 import pytest
 
 from conftest import ENVIRONMENT, ROOT, wait_until
-from gateway import APIS, CREATE, CREATED, EXAMPLE, GET, ORDER, Gateway, error, session_id, session_of
-from gateway_world import gateway, other, shop, world  # noqa: F401: fixtures
+from support.gateway import CREATE, CREATED, DIALECTS, EXAMPLE, GET, ORDER, Gateway, error, session_id, session_of
+from support.gateway_world import gateway, other, shop, world  # noqa: F401: fixtures
 
 UNKNOWN = "987e6543-e89b-12d3-a456-426614174000"
 READERS = list(GET)
-ROUTES = [(api, "POST", path) for api, path in CREATE.items()] + [
+ROUTES = [(dialect, "POST", path) for dialect, path in CREATE.items()] + [
     ("kobo", "GET", GET["kobo"]), ("lomi", "GET", "/checkout-sessions"), ("lomi", "GET", GET["lomi"]),
     ("paygate", "GET", "/v1/checkout/sessions"), ("paygate", "GET", GET["paygate"]),
     ("paygate", "POST", GET["paygate"] + "/expire"), ("yuno", "GET", GET["yuno"]),
@@ -27,20 +27,20 @@ ROUTES = [(api, "POST", path) for api, path in CREATE.items()] + [
 numbers = itertools.count(1)
 
 
-def unknown_id(api):
-    return "cs_" + UNKNOWN.replace("-", "") if api == "paygate" else UNKNOWN
+def unknown_id(dialect):
+    return "cs_" + UNKNOWN.replace("-", "") if dialect == "paygate" else UNKNOWN
 
 
 # -- who is calling ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("api, method, path", ROUTES)
-def test_without_a_good_key_nobody_is_let_in(gateway, shop, api, method, path):
-    path, body = path.format(unknown_id(api)), ORDER[api] if method == "POST" else None
+@pytest.mark.parametrize("dialect, method, path", ROUTES)
+def test_without_a_good_key_nobody_is_let_in(gateway, shop, dialect, method, path):
+    path, body = path.format(unknown_id(dialect)), ORDER[dialect] if method == "POST" else None
     for key in (None, "", "nonsense", "sk_live_wrong", shop.live[:-1], shop.live + "x"):
-        answer = gateway.call(api, method, path, body, key=key)
-        assert (answer.status, answer.text) == (401, error(api, 401, "Invalid API key")), key
-    assert gateway.call(api, method, path, body, Authorization="Basic c2hvcDo=").status == 401
+        answer = gateway.call(dialect, method, path, body, key=key)
+        assert (answer.status, answer.text) == (401, error(dialect, 401, "Invalid API key")), key
+    assert gateway.call(dialect, method, path, body, Authorization="Basic c2hvcDo=").status == 401
 
 
 def test_revoked_key_is_a_wrong_key(gateway, shop):
@@ -53,38 +53,38 @@ def test_two_keys_that_differ_are_refused(gateway, shop, other):
     assert answer.status == 401 and shop.count() == other.count() == 0
 
 
-@pytest.mark.parametrize("api", APIS)
-def test_either_header_may_have_the_key(gateway, shop, api):
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_either_header_may_have_the_key(gateway, shop, dialect):
     for number, headers in enumerate([{"x-api-key": shop.live}, {"Authorization": f"bearer {shop.live}"}]):
-        answer = gateway.request("POST", f"/{api}{CREATE[api]}", ORDER[api], headers)
-        assert answer.status == CREATED[api] and shop.count() == number + 1
+        answer = gateway.request("POST", f"/{dialect}{CREATE[dialect]}", ORDER[dialect], headers)
+        assert answer.status == CREATED[dialect] and shop.count() == number + 1
 
 
-@pytest.mark.parametrize("api, method, path", ROUTES)
-def test_publishable_key_may_initialize_a_kobo_session_and_nothing_else(gateway, shop, api, method, path):
-    session = session_id(api, gateway.create(api, shop.live).body)
+@pytest.mark.parametrize("dialect, method, path", ROUTES)
+def test_publishable_key_may_initialize_a_kobo_session_and_nothing_else(gateway, shop, dialect, method, path):
+    session = session_id(dialect, gateway.create(dialect, shop.live).body)
     before = shop.count()
-    body = ORDER[api] if method == "POST" else None
-    answer = gateway.call(api, method, path.format(session), body, key=shop.key("publishable", "live"))
+    body = ORDER[dialect] if method == "POST" else None
+    answer = gateway.call(dialect, method, path.format(session), body, key=shop.key("publishable", "live"))
     if path == CREATE["kobo"]:
         assert answer.status == 200 and shop.count() == before + 1
     else:
         message = "A publishable API key may not do this"
-        assert (answer.status, answer.text) == (403, error(api, 403, message))
+        assert (answer.status, answer.text) == (403, error(dialect, 403, message))
         assert shop.count() == before
 
 
-@pytest.mark.parametrize("api", READERS)
-def test_session_is_found_by_its_own_organization_and_environment_only(gateway, shop, other, api):
-    session = session_id(api, gateway.create(api, shop.live).body)
-    assert gateway.get(api, shop.live, session).status == 200
+@pytest.mark.parametrize("dialect", READERS)
+def test_session_is_found_by_its_own_organization_and_environment_only(gateway, shop, other, dialect):
+    session = session_id(dialect, gateway.create(dialect, shop.live).body)
+    assert gateway.get(dialect, shop.live, session).status == 200
     message = f"Checkout session with ID {session} not found or access denied"
     for key in (other.live, shop.test, other.test):
-        answer = gateway.get(api, key, session)
-        assert (answer.status, answer.text) == (404, error(api, 404, message))
+        answer = gateway.get(dialect, key, session)
+        assert (answer.status, answer.text) == (404, error(dialect, 404, message))
     # Word for word what an id gets that nobody has.
-    answer = gateway.get(api, shop.live, unknown_id(api))
-    assert (answer.status, answer.text) == (404, error(api, 404, message.replace(session, unknown_id(api))))
+    answer = gateway.get(dialect, shop.live, unknown_id(dialect))
+    assert (answer.status, answer.text) == (404, error(dialect, 404, message.replace(session, unknown_id(dialect))))
 
 
 def test_lists_have_the_sessions_of_the_key_only(gateway, shop, other):
@@ -128,14 +128,14 @@ def test_parallel_requests_of_two_organizations_never_mix(gateway, shop, other):
 # -- what is not there, and what cannot be read ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("api", APIS)
-def test_unknown_path_is_404_and_a_wrong_method_405(gateway, shop, api):
-    answer = gateway.call(api, "GET", "/nothing?here=1", key=shop.live)
-    assert (answer.status, answer.text) == (404, error(api, 404, "Cannot GET /nothing"))
-    for path in ("", "/", CREATE[api] + "/a/b/c"):
-        assert gateway.call(api, "POST", path, ORDER[api], key=shop.live).status == 404
-    answer = gateway.call(api, "PUT", CREATE[api], ORDER[api], key=shop.live)
-    assert (answer.status, answer.text) == (405, error(api, 405, "Method not allowed"))
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_unknown_path_is_404_and_a_wrong_method_405(gateway, shop, dialect):
+    answer = gateway.call(dialect, "GET", "/nothing?here=1", key=shop.live)
+    assert (answer.status, answer.text) == (404, error(dialect, 404, "Cannot GET /nothing"))
+    for path in ("", "/", CREATE[dialect] + "/a/b/c"):
+        assert gateway.call(dialect, "POST", path, ORDER[dialect], key=shop.live).status == 404
+    answer = gateway.call(dialect, "PUT", CREATE[dialect], ORDER[dialect], key=shop.live)
+    assert (answer.status, answer.text) == (405, error(dialect, 405, "Method not allowed"))
     assert shop.count() == 0
 
 
@@ -150,28 +150,28 @@ def test_lomi_has_no_update_and_no_delete(gateway, shop):
     assert gateway.get("lomi", shop.live, session).text == before
 
 
-def test_prefix_that_names_no_api_is_404(gateway, shop):
+def test_prefix_that_names_no_dialect_is_404(gateway, shop):
     for path in ("/", "/checkout-sessions", "/stripe/v1/checkout/sessions", "/toString/x", "/LOMI/checkout-sessions"):
         answer = gateway.request("GET", path, headers={"x-api-key": shop.live})
         assert (answer.status, answer.text) == (404, f'{{"message":"Cannot GET {path}"}}')
 
 
-@pytest.mark.parametrize("api", APIS)
-def test_body_that_is_no_json_is_400(gateway, shop, api):
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_body_that_is_no_json_is_400(gateway, shop, dialect):
     bad = ["{", '{"amount": 1,}', "amount=1", "{'amount': 1}", "NaN", '{"a": 1} {}', b'{"amount": "\xff"}']
     for body in bad:
-        answer = gateway.call(api, "POST", CREATE[api], body, key=shop.live)
-        assert (answer.status, answer.text) == (400, error(api, 400, "The body is no valid JSON")), body
+        answer = gateway.call(dialect, "POST", CREATE[dialect], body, key=shop.live)
+        assert (answer.status, answer.text) == (400, error(dialect, 400, "The body is no valid JSON")), body
     # JSON, but not of a kind that a database can hold.
     for body in ('{"amount": "\\u0000"}', '{"amount": "\\ud800"}', "[" * 100_000 + "]" * 100_000):
-        answer = gateway.call(api, "POST", CREATE[api], body, key=shop.live)
-        assert (answer.status, answer.text) == (400, error(api, 400, "The request cannot be read")), body[:30]
+        answer = gateway.call(dialect, "POST", CREATE[dialect], body, key=shop.live)
+        assert (answer.status, answer.text) == (400, error(dialect, 400, "The request cannot be read")), body[:30]
     for body in (None, "", "[]", "null", '"text"', "5", "true"):
-        answer = gateway.call(api, "POST", CREATE[api], body, key=shop.live)
-        assert (answer.status, answer.text) == (400, error(api, 400, "body must be a JSON object")), body
-    too_long = gateway.call(api, "POST", CREATE[api], "", key=shop.live, content_length=str(2**20 + 1))
-    assert (too_long.status, too_long.text) == (413, error(api, 413, "Request body is too large"))
-    assert gateway.call(api, "GET", CREATE[api] + "/%zz", key=shop.live).status == 400
+        answer = gateway.call(dialect, "POST", CREATE[dialect], body, key=shop.live)
+        assert (answer.status, answer.text) == (400, error(dialect, 400, "body must be a JSON object")), body
+    too_long = gateway.call(dialect, "POST", CREATE[dialect], "", key=shop.live, content_length=str(2**20 + 1))
+    assert (too_long.status, too_long.text) == (413, error(dialect, 413, "Request body is too large"))
+    assert gateway.call(dialect, "GET", CREATE[dialect] + "/%zz", key=shop.live).status == 400
     assert shop.count() == 0
 
 
@@ -232,47 +232,47 @@ def test_idempotency_keys_have_12_to_255_characters(gateway, shop):
     assert shop.count() == 2
 
 
-@pytest.mark.parametrize("api", APIS)
-def test_same_request_many_times_at_once_is_one_session(gateway, shop, api):
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_same_request_many_times_at_once_is_one_session(gateway, shop, dialect):
     with ThreadPoolExecutor(8) as threads:
-        create = lambda _: gateway.create(api, shop.live, headers={"Idempotency-Key": "order-of-many-clicks"})
+        create = lambda _: gateway.create(dialect, shop.live, headers={"Idempotency-Key": "order-of-many-clicks"})
         answers = list(threads.map(create, range(8)))
-    assert {answer.status for answer in answers} == {CREATED[api]} and len({answer.text for answer in answers}) == 1
+    assert {answer.status for answer in answers} == {CREATED[dialect]} and len({answer.text for answer in answers}) == 1
     assert sorted(answer.headers["Idempotent-Replayed"] or "" for answer in answers) == [""] + ["true"] * 7
     assert shop.count() == 1
 
 
 def test_trace_id_is_kept_and_comes_back(gateway, shop):
-    for api in APIS:
-        answer = gateway.create(api, shop.live, headers={"X-Trace-Id": f"trace-of-{api}-1"})
-        assert (answer.status, answer.headers["X-Trace-Id"]) == (CREATED[api], f"trace-of-{api}-1")
+    for dialect in DIALECTS:
+        answer = gateway.create(dialect, shop.live, headers={"X-Trace-Id": f"trace-of-{dialect}-1"})
+        assert (answer.status, answer.headers["X-Trace-Id"]) == (CREATED[dialect], f"trace-of-{dialect}-1")
     kept = shop.db.sql("SELECT trace_id FROM checkout_data.checkout_sessions WHERE organization_id = %s", shop.id)
-    assert {row["trace_id"] for row in kept} == {f"trace-of-{api}-1" for api in APIS}
+    assert {row["trace_id"] for row in kept} == {f"trace-of-{dialect}-1" for dialect in DIALECTS}
     for length, status in ((11, 400), (12, 200), (255, 200), (256, 400)):
         assert gateway.create("flutterwave", shop.live, headers={"X-Trace-Id": "t" * length}).status == status
 
 
-@pytest.mark.parametrize("api", APIS)
-def test_scenario_drives_a_session_in_the_test_environment(gateway, shop, api):
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_scenario_drives_a_session_in_the_test_environment(gateway, shop, dialect):
     ends = {"complete": ("completed", "complete"), "fail": ("failed", "expired"), "expire": ("expired", "expired")}
     for scenario, (in_kobo, in_lomi) in ends.items():
-        answer = gateway.create(api, shop.test, headers={"X-Scenario-Key": scenario})
-        assert answer.status == CREATED[api], answer.text
-        session = session_id(api, answer.body).removeprefix("cs_")
+        answer = gateway.create(dialect, shop.test, headers={"X-Scenario-Key": scenario})
+        assert answer.status == CREATED[dialect], answer.text
+        session = session_id(dialect, answer.body).removeprefix("cs_")
         assert session_of(gateway.get("kobo", shop.test, session).body)["status"] == in_kobo
         assert gateway.get("lomi", shop.test, session).body["status"] == in_lomi
     before = shop.count()
     for status in (400, 429, 503, 599):
-        answer = gateway.create(api, shop.test, headers={"X-Scenario-Key": f"error:{status}"})
+        answer = gateway.create(dialect, shop.test, headers={"X-Scenario-Key": f"error:{status}"})
         assert answer.status == status and "Simulated error" in answer.text
         if status == 503:
-            assert answer.text == error(api, 503, "Simulated error")
+            assert answer.text == error(dialect, 503, "Simulated error")
     for unknown in ("error:200", "error:", "nonsense", "s" * 1001):
-        assert gateway.create(api, shop.test, headers={"X-Scenario-Key": unknown}).status == 400
+        assert gateway.create(dialect, shop.test, headers={"X-Scenario-Key": unknown}).status == 400
     for scenario in (*ends, "error:503"):
-        answer = gateway.create(api, shop.live, headers={"X-Scenario-Key": scenario})
+        answer = gateway.create(dialect, shop.live, headers={"X-Scenario-Key": scenario})
         assert answer.status == 400
-        assert answer.text == error(api, 400, "X-Scenario-Key is for the test environment only")
+        assert answer.text == error(dialect, 400, "X-Scenario-Key is for the test environment only")
     assert shop.count() == before
 
 
@@ -290,21 +290,21 @@ def test_database_may_go_away_and_come_back(gateway, shop):
 
 def test_unexpected_error_is_500_without_details(world, shop):
     with Gateway(world.db, user="stranger") as gateway:
-        for api in APIS:
-            answer = gateway.create(api, shop.live)
-            assert (answer.status, answer.text) == (500, error(api, 500, "Internal server error"))
+        for dialect in DIALECTS:
+            answer = gateway.create(dialect, shop.live)
+            assert (answer.status, answer.text) == (500, error(dialect, 500, "Internal server error"))
         assert '"code":"42501"' in gateway.log() and "permission denied" in gateway.log()
         assert shop.live[:20] not in gateway.log()
 
 
-@pytest.mark.parametrize("api", ["paygate", "yuno"])
-def test_one_api_alone_is_at_its_documented_paths(world, shop, api):
-    with Gateway(world.db, API=api) as gateway:
-        created = gateway.create(api, shop.live)
-        assert created.status == CREATED[api]
-        assert gateway.get(api, shop.live, session_id(api, created.body)).status == 200
-        answer = gateway.call(api, "GET", f"/{api}{CREATE[api]}", key=shop.live)
-        assert (answer.status, answer.text) == (404, error(api, 404, f"Cannot GET /{api}{CREATE[api]}"))
+@pytest.mark.parametrize("dialect", ["paygate", "yuno"])
+def test_one_dialect_alone_is_at_its_documented_paths(world, shop, dialect):
+    with Gateway(world.db, API=dialect) as gateway:
+        created = gateway.create(dialect, shop.live)
+        assert created.status == CREATED[dialect]
+        assert gateway.get(dialect, shop.live, session_id(dialect, created.body)).status == 200
+        answer = gateway.call(dialect, "GET", f"/{dialect}{CREATE[dialect]}", key=shop.live)
+        assert (answer.status, answer.text) == (404, error(dialect, 404, f"Cannot GET /{dialect}{CREATE[dialect]}"))
 
 
 def test_gateway_ends_when_it_has_answered(world, shop):
@@ -330,7 +330,7 @@ def test_gateway_ends_when_it_has_answered(world, shop):
         assert gateway.process.wait(20) == 0
 
 
-def test_gateway_does_not_start_for_an_unknown_api(world):
+def test_gateway_does_not_start_for_an_unknown_dialect(world):
     with Gateway(world.db, API="stripe") as gateway:
         assert gateway.process.wait(20) == 1 and "API must be one of kobo, lomi" in gateway.log()
 
@@ -349,6 +349,6 @@ def test_run_starts_it_and_shows_all_five(world):
     environment = {**ENVIRONMENT, "SERVER": world.server.name}
     done = subprocess.run(["examples/gateway/run", "--exit"], cwd=ROOT, env=environment, text=True, capture_output=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert [re.search(rf"\n\$ curl -s \"\$URL/{api}/", done.stdout) is not None for api in APIS] == [True] * 5
+    assert [re.search(rf"\n\$ curl -s \"\$URL/{dialect}/", done.stdout) is not None for dialect in DIALECTS] == [True] * 5
     url = re.search(r"URL='http://127.0.0.1:(\d+)'", done.stdout)
     assert subprocess.run(["curl", "--silent", f"http://127.0.0.1:{url[1]}/"]).returncode == 7, "it has gone"

@@ -1,6 +1,6 @@
 """What the five documents show, done on the wire: their curl lines, their clients in Python and JavaScript, their shop.
 
-Their requests and answers are in tests/gateway/documented, as they stand there. What a request determines has to be as
+Their requests and answers are in clients/dialects/documented, as they stand there. What a request determines has to be as
 documented, in the documented order; of ids, times and addresses, which differ, the form.
 """
 
@@ -13,11 +13,11 @@ from datetime import datetime
 import pytest
 
 from conftest import install_packages
-from gateway import (
-    CLIENTS, DOCUMENTED, GET, HOSTS, ORDER, SECONDS, UUID, Gateway, Requests, curl, curl_lines, differences, documented,
-    error, express_shop,
+from support.documents import (
+    CLIENTS, DOCUMENTED, HOSTS, SECONDS, UUID, Requests, curl, curl_lines, differences, documented, express_shop,
 )
-from gateway_world import gateway, make_shop, other, shop, world  # noqa: F401: fixtures
+from support.gateway import GET, ORDER, Gateway, error
+from support.gateway_world import gateway, make_shop, other, shop, world  # noqa: F401: fixtures
 
 LOMI = {"checkout_session_id": UUID, "created_by": r"sk_live_\w{12}"} | dict.fromkeys(
     ("expires_at", "created_at", "updated_at"), SECONDS)

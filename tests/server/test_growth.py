@@ -3,10 +3,10 @@
 import itertools
 from contextlib import closing
 
-import psycopg2
 import pytest
-from all_functions import World
 from conftest import AS_SERVER_USER, run
+from support.all_functions import World
+from support.outcomes import outcome
 
 SIZES = {"1 kB": 1_000, "100 kB": 100_000, "10 MB": 10_000_000}
 # Arguments of about so many bytes: what is plain, and what has made something slow.
@@ -26,24 +26,6 @@ NEVER = ("57014", "54", "53", "XX", "58")
 CALLS = 100
 
 
-@pytest.fixture
-def world(db):
-    world = World(db)
-    assert not world.missing()
-    return world
-
-
-def outcome(cursor, sql, parameters=None):
-    """The SQLSTATE of a statement, in a transaction that is rolled back."""
-    try:
-        cursor.execute(f"SELECT count(*) FROM {sql}", parameters)
-        return "00000"
-    except psycopg2.Error as error:
-        return error.pgcode
-    finally:
-        cursor.connection.rollback()
-
-
 def test_no_argument_of_whatever_size_takes_long_or_breaks_anything(world):
     types, wrong, tried = world.argument_types(), [], 0
     for who, user in world.users.items():
@@ -55,7 +37,7 @@ def test_no_argument_of_whatever_size_takes_long_or_breaks_anything(world):
                 for argument, of_type in types.get(call.function, {}).items():
                     for value, (size, bytes_) in itertools.product(LARGE.get(of_type, []), SIZES.items()):
                         tried += 1
-                        code = outcome(cursor, call.sql(**{argument: value.format(bytes_)}), call.arguments)
+                        code = outcome(connection, call.sql(**{argument: value.format(bytes_)}), call.arguments)
                         if code.startswith(NEVER):
                             wrong.append((call.function, argument, value, size, code))
     assert tried > 500
@@ -71,16 +53,16 @@ def test_no_setting_of_whatever_size_takes_long(world, setting):
             cursor.execute("""SELECT set_config('request.headers', '{"x-trace-id": "t"}', true)""")
             cursor.execute(f"SELECT set_config('{setting}', {value.format(8_000_000)}::text, true)")
             cursor.execute("SET LOCAL statement_timeout = '1s'")
-            assert outcome(cursor, "checkout.pre_request()") in ("22023", "PT401", "00000"), value
+            assert outcome(connection, "checkout.pre_request()") in ("22023", "PT401", "00000"), value
 
 
 @pytest.mark.parametrize("text", ["eyJ-", "sk_live_", "eyJ-.", "whsec_/"])
 def test_a_message_of_whatever_length_is_logged_at_once(world, text):
     # Nothing can interrupt what is done to a message: were it quadratic, this would take an hour.
-    with closing(world.db.connect(world.users["web"])) as connection, connection.cursor() as cursor:
+    with closing(world.db.connect(world.users["web"])) as connection:
         connection.autocommit = False
-        assert outcome(cursor, f"CAST(repeat('{text}', 2000000) AS uuid)") == "22P02"
-        assert outcome(cursor, f"checkout.public_checkout_session(repeat('{text}', 200000)::uuid, 'x')") == "22P02"
+        assert outcome(connection, f"CAST(repeat('{text}', 2000000) AS uuid)") == "22P02"
+        assert outcome(connection, f"checkout.public_checkout_session(repeat('{text}', 200000)::uuid, 'x')") == "22P02"
 
 
 def test_where_memory_is_short_nothing_aborts(new_server):
@@ -91,12 +73,12 @@ def test_where_memory_is_short_nothing_aborts(new_server):
     run(*AS_SERVER_USER, "prlimit", f"--pid={postmaster}", f"--as={400 * 1024 * 1024}")
     types, codes = world.argument_types(), set()
     for who, user in world.users.items():
-        with closing(world.db.connect(user)) as connection, connection.cursor() as cursor:
+        with closing(world.db.connect(user)) as connection:
             connection.autocommit = False
             for call in [call for call in world.calls() if call.who == who]:
                 for argument, of_type in types.get(call.function, {}).items():
                     for value in LARGE.get(of_type, []):
-                        codes.add(outcome(cursor, call.sql(**{argument: value.format(20_000_000)}), call.arguments))
+                        codes.add(outcome(connection, call.sql(**{argument: value.format(20_000_000)}), call.arguments))
     # The server has said so where it had no memory for the argument itself.
     assert None not in codes
     assert postmaster == (server.data / "postmaster.pid").read_text().split()[0]
@@ -125,8 +107,8 @@ def test_no_function_keeps_memory_from_call_to_call(world):
                 for round_ in range(2):
                     before = memory(cursor)
                     for _ in range(CALLS):
-                        outcome(cursor, call.sql(), call.arguments)
-                        outcome(cursor, call.sql(), refused)
+                        outcome(connection, call.sql(), call.arguments)
+                        outcome(connection, call.sql(), refused)
                     after = memory(cursor)
                 # The first round loads and plans.
                 kept[call.function] = (after[0] - before[0], after[1] - before[1])

@@ -1,75 +1,22 @@
 """Many clients on a few connections, behind pgbouncer in transaction mode: nobody meets another's tenant."""
 
-import os
 import random
-import shutil
-import subprocess
 import threading
 from collections import defaultdict
 from contextlib import closing
 
 import psycopg2
 import pytest
-from conftest import AS_SERVER_USER, ROOT, wait_until
+from support.pooler import poolers
 
 CLIENTS, CONNECTIONS, TRANSACTIONS = 64, 8, 60
-BINARY = "pgbouncer/usr/sbin/pgbouncer"
-
-
-class Pooler:
-    """A pgbouncer of the server's user, on a socket in the server's folder."""
-
-    def __init__(self, db, connections, users=("web", "backend"), ignored="extra_float_digits"):
-        self.db, self.dir = db, db.server.dir
-        # Copied, for the server's user may not be able to enter the clone.
-        program = self.dir / "pgbouncer"
-        shutil.copy(ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / BINARY, program)
-        settings = {
-            "pool_mode": "transaction",
-            "default_pool_size": connections,
-            "max_client_conn": 2 * CLIENTS,
-            "listen_addr": "",
-            "unix_socket_dir": self.dir,
-            "listen_port": 6432,
-            "auth_type": "trust",
-            "auth_file": self.dir / "users",
-            "ignore_startup_parameters": ignored,
-            "logfile": self.dir / "pgbouncer.log",
-        }
-        lines = [
-            "[databases]",
-            f"* = host={self.dir} port=54321",
-            "[pgbouncer]",
-            *(f"{name} = {value}" for name, value in settings.items()),
-        ]
-        (self.dir / "pgbouncer.ini").write_text("\n".join(lines) + "\n")
-        (self.dir / "users").write_text("".join(f'"{user}" ""\n' for user in users))
-        user = {"user": "postgres", "group": "postgres", "extra_groups": []} if AS_SERVER_USER else {}
-        self.process = subprocess.Popen([program, "-q", self.dir / "pgbouncer.ini"], cwd="/", **user)
-        wait_until(lambda: (self.dir / ".s.PGSQL.6432").exists())
-
-    def connect(self, user="web"):
-        connection = psycopg2.connect(host=str(self.dir), port=6432, dbname=self.db.name, user=user)
-        connection.autocommit = True
-        return connection
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(timeout=10)
 
 
 @pytest.fixture
 def pool(db):
     """Makes a pool of so many connections."""
-    poolers = []
-
-    def make(connections):
-        poolers.append(Pooler(db, connections))
-        return poolers[-1]
-
-    yield make
-    for pooler in poolers:
-        pooler.stop()
+    with poolers(db, ("web", "backend")) as make:
+        yield make
     db.sql("DROP OWNED BY web, backend; DROP ROLE web, backend")
 
 

@@ -1,4 +1,4 @@
-"""PostgREST as it is, before a server of ours: with its own client (tests/postgrest), and looked at as raw HTTP.
+"""PostgREST as it is, before a server of ours: with its own client (clients/postgrest), and looked at as raw HTTP.
 
 PostgREST has two connections to the database, so that every request follows somebody else's.
 """
@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from conftest import Server, run
-from postgrest import EXAMPLE, PostgREST, client_tests, run_client_tests, token
+from conftest import private_server
+from support.postgrest import EXAMPLE, PostgREST, client_tests, run_client_tests, token
 
 ORDER = {"amount": 12.34, "currency_code": "USD", "customer_id": "jane"}
 UNKNOWN = "018f0000-0000-7000-8000-00000000000a"
@@ -21,14 +21,9 @@ UNKNOWN = "018f0000-0000-7000-8000-00000000000a"
 @pytest.fixture(scope="module")
 def world():
     """A server with two organizations and their keys, and PostgREST with the roles and configuration of the example."""
-    server = Server("py-postgrest")
-    server.remove()
-    server.start("log_statement=all")
-    try:
+    with private_server("py-postgrest", "log_statement=all") as server:
         db = server.create_database()
-        psql = (server.bin / "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1")
-        uri = f"host={server.dir} port=54321 dbname={db.name} user=postgres"
-        report = run(*psql, f"--file={EXAMPLE / 'roles.sql'}", uri)
+        report = db.psql(f"--file={EXAMPLE / 'roles.sql'}")
         a = db.value("SELECT checkout.create_organization('A', reference_policy => 'unique')::text")
         b = db.value("SELECT checkout.create_organization('B')::text")
         key = lambda *arguments: db.value("SELECT api_key FROM checkout.create_api_key(%s, %s, %s)", *arguments)
@@ -36,16 +31,9 @@ def world():
             "secret": key(a, "secret", "live"), "publishable": key(a, "publishable", "live"),
             "test": key(a, "secret", "test"), "other": key(b, "secret", "live"),
         }
-        postgrest = PostgREST(db)
-        try:
+        with PostgREST(db) as postgrest:
             yield SimpleNamespace(db=db, server=server, report=report, a=a, b=b, keys=keys, postgrest=postgrest)
-        finally:
-            log = postgrest.log()
-            postgrest.stop()
-        assert not re.findall(r'" 5\d\d .*', log), "PostgREST answered 5xx"
-        server.check()
-    finally:
-        server.remove()
+            assert not re.findall(r'" 5\d\d .*', postgrest.log()), "PostgREST answered 5xx"
 
 
 @pytest.fixture
@@ -256,7 +244,7 @@ BAD_TOKENS = {
     "unknown kind": (lambda a, b: token(role="member", organization_id=a, kind="admin"), 401, "PT401"),
     "a role of ours": (lambda a, b: token(role="checkout_sessions_worker", organization_id=a), 403, "42501"),
     "a superuser": (lambda a, b: token(role="postgres", organization_id=a), 403, "42501"),
-    "the role of the gateway": (lambda a, b: token(role="authenticator", organization_id=a), 403, "42501"),
+    "the authenticator": (lambda a, b: token(role="authenticator", organization_id=a), 403, "42501"),
 }
 
 

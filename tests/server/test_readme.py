@@ -2,7 +2,7 @@
 
 import re
 
-from conftest import ROOT, run
+from conftest import ROOT
 
 # ```sql, or ```sql role=NAME; without one, the superuser.
 EXAMPLE = re.compile(r"^```sql(?: role=(\w+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -14,11 +14,7 @@ def test_every_example_runs(new_server):
     assert len(examples) >= 5
     answers = ""
     for role, sql in examples:
-        answer = run(
-            server.bin / "psql", "--no-psqlrc", "--quiet", "--tuples-only", "--set=ON_ERROR_STOP=1",
-            f"host={server.dir} port=54321 dbname=postgres user={role or 'postgres'}",
-            input=sql,
-        )
+        answer = server.database().psql("--tuples-only", user=role or "postgres", input=sql)
         # The signature that it makes is the one that it verifies.
         assert "AS genuine" not in sql or answer == "t"
         answers += answer

@@ -2,31 +2,14 @@
 
 import json
 import re
-import socket
 import ssl
 import time
-import urllib.error
-import urllib.request
 from contextlib import closing
 
 from conftest import run, wait_until
-from relay import PROGRAM, Receiver, Relay, attempts, deliveries, genuine, pay, register
-from relay import relay_server, shop, start  # noqa: F401
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
-
-
-def get(port, path):
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=2) as response:
-            return response.status, response.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, ""
-    except OSError:
-        return None, ""
+from support.metrics import free_port, get
+from support.relay import PROGRAM, Receiver, Relay, attempts, deliveries, genuine, pay, register
+from support.relay import relay_server, shop, start  # noqa: F401
 
 
 def test_a_paid_session_arrives_signed_within_a_second(shop, start):
@@ -67,7 +50,7 @@ def test_without_notifications_it_looks_every_second(shop, start):
     wait_until(lambda: len(receiver.requests) == 2, 2)
 
 
-def test_receivers_that_know_stripe_or_a_documented_api(shop, start):
+def test_receivers_that_know_stripe_or_a_dialect(shop, start):
     receiver = start(Receiver)
     _, secret = register(shop, receiver, signature_scheme="stripe", body_format="paygate")
     pay(shop)

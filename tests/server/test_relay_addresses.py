@@ -1,6 +1,6 @@
 """Hostile URLs: the relay connects to no address that webhooks must not go to, however a URL or a name leads there.
 
-In a network of its own where every address answers: see address_lab.py.
+In a network of its own where every address answers: see support/address_lab.py.
 """
 
 import ipaddress
@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from conftest import wait_until
-from relay import Relay, pay, prepare
+from support.relay import Relay, pay, prepare
 
-LAB = Path(__file__).with_name("address_lab.py")
+LAB = Path(__file__).parent / "support/address_lab.py"
 REFUSED = "the URL's host has an address that webhooks must not go to"
 # First, last and another address of each range that is denied.
 DENIED_V4 = """

@@ -7,10 +7,10 @@ from contextlib import closing
 
 import pytest
 from conftest import wait_until
-from relay import Receiver, Relay, deliveries, pay, register
-from relay import relay_server, shop, start  # noqa: F401
-from test_pooler import Pooler
-from test_relay import free_port, get
+from support.metrics import free_port, get
+from support.pooler import poolers
+from support.relay import Receiver, Relay, deliveries, pay, register
+from support.relay import relay_server, shop, start  # noqa: F401
 
 POOLED = "the connection leads through a pooler"
 READ_ONLY = "the database takes no writes"
@@ -18,15 +18,8 @@ READ_ONLY = "the database takes no writes"
 
 @pytest.fixture
 def pool(shop):
-    poolers = []
-
-    def make(ignored):
-        poolers.append(Pooler(shop, 1, users=("relay", "postgres"), ignored=ignored))
-        return poolers[-1]
-
-    yield make
-    for pooler in poolers:
-        pooler.stop()
+    with poolers(shop, ("relay", "postgres")) as make:
+        yield make
 
 
 def left_behind(pooler):
@@ -44,7 +37,7 @@ def test_a_pooler_in_transaction_mode_is_refused_and_left_as_it_was(shop, start,
     receiver = start(Receiver)
     register(shop, receiver)
     pay(shop)
-    pooler = pool(ignored)
+    pooler = pool(ignored=ignored)
     before = left_behind(pooler)
     url = f"--database-url=postgres:///{shop.name}?host={pooler.dir}&port=6432&user=relay"
     for options in [[], ["--once"]]:

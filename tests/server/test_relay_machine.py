@@ -6,8 +6,8 @@ import sys
 
 import pytest
 from conftest import run, wait_until
-from relay import PROGRAM, Receiver, Relay, attempts, deliveries, pay, register
-from relay import relay_server, shop, start  # noqa: F401
+from support.relay import PROGRAM, Receiver, Relay, attempts, deliveries, pay, register
+from support.relay import relay_server, shop, start  # noqa: F401
 
 ROOT_IN_NAMESPACE = [] if os.getuid() == 0 else ["--map-root-user"]
 PUBLIC = ["https://93.184.216.34/", "https://[2606:2800:220:1::1]/", "https://shop.example.com/"]

@@ -4,8 +4,8 @@ import time
 from contextlib import closing
 
 from conftest import wait_until
-from relay import Receiver, Relay, another, deliveries, pay, register
-from relay import relay_server, shop, start  # noqa: F401
+from support.relay import Receiver, Relay, another, deliveries, pay, register
+from support.relay import relay_server, shop, start  # noqa: F401
 
 
 def test_relays_share_the_work(shop, start):

@@ -9,7 +9,7 @@ from contextlib import closing
 
 import psycopg2
 import pytest
-from conftest import Server, numbers, run, wait_until
+from conftest import numbers, private_server, run, wait_until
 
 # Whatever a server can be told to log.
 TALKATIVE = [
@@ -125,13 +125,8 @@ class Wire:
 
 @pytest.fixture(scope="module")
 def talkative():
-    server = Server("py-talkative")
-    server.remove()
-    yield server.start(*TALKATIVE, PRELOADED)
-    try:
-        server.check()
-    finally:
-        server.remove()
+    with private_server("py-talkative", *TALKATIVE, PRELOADED) as server:
+        yield server
 
 
 @pytest.fixture

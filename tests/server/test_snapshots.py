@@ -3,8 +3,7 @@
 from contextlib import closing, contextmanager
 
 import psycopg2
-import pytest
-from all_functions import World
+from support.outcomes import answer
 
 LEVELS = ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
 STATES = {
@@ -14,13 +13,6 @@ STATES = {
     "a row of its own": ["SELECT count(*) FROM pg_class", "CREATE TEMP TABLE own AS SELECT 1"],
     "a savepoint": ["SELECT count(*) FROM pg_class", "SAVEPOINT s", "SELECT pg_current_xact_id()"],
 }
-
-
-@pytest.fixture
-def world(db):
-    world = World(db)
-    assert not world.missing()
-    return world
 
 
 @contextmanager
@@ -33,14 +25,6 @@ def transaction(world, who, level, state):
         yield cursor
 
 
-def outcome(cursor, sql, *parameters):
-    try:
-        cursor.execute(sql, parameters or None)
-        return cursor.fetchall()
-    except psycopg2.Error as error:
-        return error.pgcode
-
-
 TRANSACTIONS = [(level, state) for level in LEVELS for state in STATES]
 
 
@@ -49,7 +33,7 @@ def test_a_revoked_key_is_no_key(world):
         key = world.db.create_api_key()
         with transaction(world, "web", level, state) as cursor:
             world.db.sql("SELECT checkout.revoke_api_key(%s)", key[:20])
-            assert outcome(cursor, "SELECT checkout.authenticate(%s)", key) == "28000", (level, state)
+            assert answer(cursor, "SELECT checkout.authenticate(%s)", key) == "28000", (level, state)
 
 
 def test_a_rotated_client_secret_opens_nothing(world):
@@ -57,8 +41,8 @@ def test_a_rotated_client_secret_opens_nothing(world):
         secret = world.db.call("get_checkout_session", checkout_session_id=world.open)[0]["client_secret"]
         with transaction(world, "web", level, state) as cursor:
             world.db.sql("SELECT checkout.rotate_client_secrets(%s)", world.db.organization_id)
-            answer = outcome(cursor, "SELECT checkout.public_checkout_session(%s, %s)", world.open, secret)
-            assert answer == "PT404", (level, state)
+            got = answer(cursor, "SELECT checkout.public_checkout_session(%s, %s)", world.open, secret)
+            assert got == "PT404", (level, state)
 
 
 def test_a_rotated_client_secret_opens_nothing_within_a_parallel_query(world):
@@ -71,23 +55,23 @@ def test_a_rotated_client_secret_opens_nothing_within_a_parallel_query(world):
                 cursor.execute(f"SET LOCAL {name} = 0")
             world.db.sql("SELECT checkout.rotate_client_secrets(%s)", world.db.organization_id)
             query = "SELECT s.* FROM (SELECT count(*) FROM public.many) AS m, LATERAL checkout.public_checkout_session(%s, %s) AS s"
-            assert outcome(cursor, query, world.open, secret) == "PT404", (level, state)
+            assert answer(cursor, query, world.open, secret) == "PT404", (level, state)
 
 
 def test_new_settings_hold_at_once_and_old_ones_are_not_kept(world):
     for at, (level, state) in enumerate(TRANSACTIONS):
         with transaction(world, "shop", level, state) as cursor:
             # The backend knows the settings already.
-            assert outcome(cursor, "SELECT checkout.get_checkout_session(%s)", world.open)
+            assert answer(cursor, "SELECT checkout.get_checkout_session(%s)", world.open)
             world.db.sql("SELECT checkout.rotate_client_secrets(%s)", world.db.organization_id)
             methods = [f"method_{at}"]
             world.db.sql("SELECT checkout.update_organization(%s, payment_methods => %s)", world.db.organization_id, methods)
             create = "SELECT * FROM checkout.create_checkout_session(1, 'USD', customer_id => 'c')"
-            (session,) = outcome(cursor, create)
+            (session,) = answer(cursor, create)
             assert session["payment_methods"] == methods, (level, state)
             cursor.execute("COMMIT")
             secret = "SELECT client_secret FROM checkout.get_checkout_session(%s)"
-            assert outcome(cursor, secret, session["checkout_session_id"]) == [{"client_secret": session["client_secret"]}]
+            assert answer(cursor, secret, session["checkout_session_id"]) == [{"client_secret": session["client_secret"]}]
             public = "SELECT 1 FROM checkout.public_checkout_session(%s, %s)"
             assert world.db.sql(public, session["checkout_session_id"], session["client_secret"], user=world.users["web"])
 
@@ -98,10 +82,10 @@ def test_whoever_was_late_sees_what_has_happened(world):
         session = world.db.create()
         with transaction(world, "shop", level, state) as cursor:
             world.db.call("expire_checkout_session", checkout_session_id=session)
-            answer = outcome(cursor, "SELECT status FROM checkout.expire_checkout_session(%s)", session)
+            got = answer(cursor, "SELECT status FROM checkout.expire_checkout_session(%s)", session)
             # A snapshot from before may not change what has changed since: the server says so, and the caller tries again.
             old = level != "READ COMMITTED" and state != "nothing done yet"
-            assert answer == ("40001" if old else [{"status": "expired"}]), (level, state)
+            assert got == ("40001" if old else [{"status": "expired"}]), (level, state)
 
 
 def test_a_read_is_of_the_snapshot_of_its_caller(world):
@@ -110,8 +94,8 @@ def test_a_read_is_of_the_snapshot_of_its_caller(world):
         with transaction(world, "shop", level, state) as cursor:
             world.db.call("expire_checkout_session", checkout_session_id=session)
             read = [
-                outcome(cursor, "SELECT status FROM checkout.get_checkout_session(%s)", session),
-                outcome(cursor, "SELECT status FROM checkout.list_checkout_sessions(page_size => 1)"),
+                answer(cursor, "SELECT status FROM checkout.get_checkout_session(%s)", session),
+                answer(cursor, "SELECT status FROM checkout.list_checkout_sessions(page_size => 1)"),
             ]
             assert read == [[{"status": "open"}]] * 2, (level, state)
 

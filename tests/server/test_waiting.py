@@ -1,8 +1,6 @@
 """Who waits for whom: every function, while another has been called in a transaction that stays open."""
 
 import psycopg2
-import pytest
-from all_functions import World
 
 # Each group works on one thing of one organization, and who is second waits for the first. Nobody else waits for anybody.
 ONE_SESSION = {"begin_payment", "expire_checkout_session", "record_payment"}
@@ -20,13 +18,6 @@ WAITS = {
 }
 # A failed attempt is noted at its endpoint.
 WAITS["record_webhook_attempt"] = ONE_DELIVERY | ONE_ENDPOINT
-
-
-@pytest.fixture
-def world(db):
-    world = World(db)
-    assert not world.missing()
-    return world
 
 
 def waits(world):

@@ -10,7 +10,7 @@ import pytest
 
 from conftest import ENVIRONMENT, ROOT, install_packages, run
 
-REFERENCES = ROOT / "tests/webhooks"
+REFERENCES = ROOT / "tests/server/clients/webhooks"
 TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
 BODIES = 10_000
 

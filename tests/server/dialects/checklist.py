@@ -46,7 +46,7 @@ NAMES = {
 
 def missing(rows):
     """The names that no row has."""
-    there = {(row.api, row.kind, row.name) for row in rows}
-    kinds = [(api, kind, names) for api, kinds in NAMES.items() for kind, names in kinds.items()]
-    wanted = [(api, kind, name) for api, kind, names in kinds for name in names.split()]
+    there = {(row.dialect, row.kind, row.name) for row in rows}
+    kinds = [(dialect, kind, names) for dialect, kinds in NAMES.items() for kind, names in kinds.items()]
+    wanted = [(dialect, kind, name) for dialect, kind, names in kinds for name in names.split()]
     return [name for name in wanted if name not in there]

@@ -15,7 +15,7 @@ CREATE = {
         "merchant_order_id": "1234", "country": "CO", "amount": {"currency": "COP", "value": 1},
     }),
 }
-# What an API names the session's id, and its status, if it shows one.
+# What a dialect names the session's id, and its status, if it shows one.
 SHOWN = {
     "kobo": ("id", {"complete": "completed", "failed": "failed", "expired": "expired"}),
     "lomi": ("checkout_session_id", {"complete": "complete", "failed": "expired", "expired": "expired"}),
@@ -26,7 +26,7 @@ SHOWN = {
 
 
 def create(shop, headers=None, **options):
-    path, body = CREATE[shop.api]
+    path, body = CREATE[shop.dialect]
     return shop.send("POST", path, body, headers=headers, **options)
 
 
@@ -36,17 +36,17 @@ def session_of(answer):
 
 
 def id_of(shop, answer):
-    return session_of(answer)[SHOWN[shop.api][0]].removeprefix("cs_")
+    return session_of(answer)[SHOWN[shop.dialect][0]].removeprefix("cs_")
 
 
 def idempotency_key_is_honoured(shop):
-    path, body = CREATE[shop.api]
+    path, body = CREATE[shop.dialect]
     for name in ("Idempotency-Key", "X-Idempotency-Key"):
         headers = {name: f"{name}-of-order-1"}
         first, again = create(shop, headers), create(shop, headers)
         assert 200 <= first.status < 300 and "Idempotent-Replayed" not in first.headers
         assert (again.status, again.text, again.headers["Idempotent-Replayed"]) == (first.status, first.text, "true")
-        other = shop.send("POST", path, {**body, "amount": body["amount"] + 1 if shop.api != "yuno" else
+        other = shop.send("POST", path, {**body, "amount": body["amount"] + 1 if shop.dialect != "yuno" else
                                          {"currency": "COP", "value": 2}}, headers=headers)
         assert other.status == 409
     assert shop.count() == 2
@@ -57,8 +57,8 @@ def scenario_plays_in_test_only(shop):
         answer = create(shop, {"X-Scenario-Key": scenario}, environment="test")
         assert 200 <= answer.status < 300, answer
         assert shop.row(id_of(shop, answer))["status"] == status
-        if SHOWN[shop.api][1]:
-            assert session_of(answer)["status"] == SHOWN[shop.api][1][status]
+        if SHOWN[shop.dialect][1]:
+            assert session_of(answer)["status"] == SHOWN[shop.dialect][1][status]
         assert create(shop, {"X-Scenario-Key": scenario}).status == 400
     assert create(shop, {"X-Scenario-Key": "error:503"}, environment="test").status == 503
     assert create(shop, {"X-Scenario-Key": "error:503"}).status == 400
@@ -72,13 +72,13 @@ def trace_id_is_sent_back(shop):
 
 
 def unknown_parameter_is_passed_over(shop):
-    path, body = CREATE[shop.api]
+    path, body = CREATE[shop.dialect]
     plain, extended = create(shop), shop.send("POST", path, {**body, "utm_source": {"a": [1]}})
     assert extended.status == plain.status and list(session_of(extended)) == list(session_of(plain))
 
 
 def path_is_lenient(shop):
-    path, body = CREATE[shop.api]
+    path, body = CREATE[shop.dialect]
     for variant in (path + "/", path + "?source=web"):
         assert shop.send("post", variant, body).status == create(shop).status
     for unknown in (path + "s/1/2/3", path.upper(), "/" + path, "", "*"):
@@ -88,9 +88,9 @@ def path_is_lenient(shop):
 
 
 def body_must_be_an_object(shop):
-    path, body = CREATE[shop.api]
+    path, body = CREATE[shop.dialect]
     shape = list(shop.send("PATCH", path).body)
-    for wrong in (None, "[]", "null", "7", '"text"', f"[{{}}, {{}}]"):
+    for wrong in (None, "[]", "null", "7", '"text"', "[{}, {}]"):
         answer = shop.send("POST", path, wrong)
         assert answer.status == 400 and "body must be a JSON object" in answer.text, (wrong, answer)
         assert list(answer.body) == shape
@@ -98,7 +98,7 @@ def body_must_be_an_object(shop):
 
 
 def nesting_has_an_end(shop):
-    path, _ = CREATE[shop.api]
+    path, _ = CREATE[shop.dialect]
     shape = list(shop.send("PATCH", path).body)
     answer = shop.send("POST", path, '{"metadata": ' + '{"a": ' * 1000 + "1" + "}" * 1001)
     assert answer.status == 400 and list(answer.body) == shape
@@ -117,9 +117,9 @@ def key_of_another_kind_is_401(shop):
     assert shop.count() == 0
 
 
-for api in CREATE:
-    documented = rows.of(api)
-    if api != "flutterwave":  # which documents its headers
+for dialect in CREATE:
+    documented = rows.of(dialect)
+    if dialect != "flutterwave":  # which documents its headers
         name, says = "X-Idempotency-Key", "(silent) it or Idempotency-Key makes create safe to repeat"
         documented("header", name, says)(idempotency_key_is_honoured)
         says = "(silent) complete, fail, expire, error:<status>; in the test environment only"

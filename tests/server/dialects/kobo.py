@@ -1,4 +1,4 @@
-"""The kobo API: `Checkout Sessions` of a gateway that counts in kobo."""
+"""The kobo dialect, `Checkout Sessions` of a payment provider that counts in kobo."""
 
 from datetime import timedelta
 from decimal import Decimal

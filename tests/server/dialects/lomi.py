@@ -1,7 +1,6 @@
-"""The lomi API, `Checkout Sessions API`: its operations, parameters and fields."""
+"""The lomi dialect, `Checkout Sessions API`: its operations, parameters and fields."""
 
 import uuid
-from datetime import timedelta
 from decimal import Decimal
 
 from dialects import rows

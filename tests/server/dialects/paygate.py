@@ -1,4 +1,4 @@
-"""The PayGate API, `Checkout Sessions API`: create, retrieve and expire."""
+"""The PayGate dialect, `Checkout Sessions API`: create, retrieve and expire."""
 
 from datetime import datetime, timedelta, timezone
 
@@ -245,7 +245,7 @@ def placeholder_is_replaced_on_redirect(shop):
     url = shop.market.web(query, session["success_url"], stored(session))[0]["url"]
     start, _, session_id = url.partition("?session_id=")
     assert start == "https://yoursite.com/success"
-    # What comes back to the shop is the id that this API knows the session by.
+    # What comes back to the shop is the id that this dialect knows the session by.
     assert shop.accepted("GET", f"{PATH}/{session_id}") == session
 
 

@@ -1,4 +1,4 @@
-"""The PayGate API, `Checkout Sessions API`: lists, statuses and events."""
+"""The PayGate dialect, `Checkout Sessions API`: lists, statuses and events."""
 
 import uuid
 
@@ -136,7 +136,7 @@ def session_expires_unpaid(shop):
     shop.let_pass(stored(session), "1 day")
     found = retrieve(shop, session)
     assert (found["status"], found["payment_status"], found["payment"]) == ("expired", "unpaid", None)
-    # Also where no payment has succeeded: the API has no word for that.
+    # Also where no payment has succeeded: the dialect has no word for that.
     shop = shop.another(max_retry_attempts=0)
     session = create(shop)
     shop.pay(stored(session), "failed")

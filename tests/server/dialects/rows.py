@@ -18,7 +18,7 @@ KINDS = ("operation", "header", "parameter", "field", "rule", "status", "event",
 
 @dataclass(frozen=True)
 class Row:
-    api: str
+    dialect: str
     kind: str
     name: str
     says: str
@@ -29,22 +29,22 @@ class Row:
     def test(self):
         """What pytest calls the test."""
         argument = "".join("-" + re.sub(r"[^\w.-]+", "_", str(argument)) for argument in self.arguments[:1])
-        return f"{self.api}-{self.check.__name__}{argument}"
+        return f"{self.dialect}-{self.check.__name__}{argument}"
 
 
 ROWS = []
 
 
-def of(api):
-    """The decorator of one API's rows."""
+def of(dialect):
+    """The decorator of one dialect's rows."""
 
     def documented(kind, name, says, *arguments):
         assert kind in KINDS, kind
 
         def register(check):
-            row = Row(api, kind, name, says, check, arguments)
-            same = [other for other in ROWS if (other.api, other.kind, other.name) == (api, kind, name)]
-            assert says not in [other.says for other in same], f"{api} {kind} {name} is there twice"
+            row = Row(dialect, kind, name, says, check, arguments)
+            same = [other for other in ROWS if (other.dialect, other.kind, other.name) == (dialect, kind, name)]
+            assert says not in [other.says for other in same], f"{dialect} {kind} {name} is there twice"
             ROWS.append(row)
             return check
 

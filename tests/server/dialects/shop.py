@@ -1,4 +1,4 @@
-"""A shop that uses one of the dialects: an organization of its own behind a gateway, with real API keys."""
+"""A shop that uses one of the dialects: an organization of its own, with real API keys."""
 
 import json
 import uuid
@@ -50,18 +50,18 @@ def same(one, other):
 
 
 class Market:
-    """One database; its shops share the connections of the administrator and of the gateway."""
+    """One database; its shops share the connections of the administrator and of those who send requests."""
 
     def __init__(self, db):
         self.db = db
         db.sql("CREATE ROLE dialect_web LOGIN")
         db.sql("SELECT checkout.grant_access('dialect_web', 'request')")
         self.administrator = db.connect()
-        self.gateway = db.connect("dialect_web")
+        self.requests = db.connect("dialect_web")
 
     def close(self):
         self.administrator.close()
-        self.gateway.close()
+        self.requests.close()
 
     def remove(self):
         self.db.sql("DROP OWNED BY dialect_web")
@@ -78,21 +78,21 @@ class Market:
         return self.run(self.administrator, query, *parameters)
 
     def web(self, query, *parameters):
-        return self.run(self.gateway, query, *parameters)
+        return self.run(self.requests, query, *parameters)
 
 
 class Shop:
-    def __init__(self, market, api, **organization):
+    def __init__(self, market, dialect, **organization):
         self.market = market
-        self.api = api
+        self.dialect = dialect
         self.keys = {}
         settings = "".join(f", {name} => %s" for name in organization)
         query = f"SELECT checkout.create_organization('Shop'{settings}) AS id"
         self.organization_id = market.admin(query, *organization.values())[0]["id"]
 
     def another(self, **organization):
-        """Another organization that uses the same API."""
-        return Shop(self.market, self.api, **organization)
+        """Another organization that uses the same dialect."""
+        return Shop(self.market, self.dialect, **organization)
 
     def new_key(self, kind="secret", environment="live", **settings):
         """A row of checkout.api_key, with the key."""
@@ -106,8 +106,8 @@ class Shop:
         return self.keys[kind, environment]["api_key"]
 
     def credential(self, key):
-        """The header that shows a key, as the API's document has it."""
-        name = AUTHORIZED_BY.get(self.api, "Authorization")
+        """The header that presents a key, as the dialect's document has it."""
+        name = AUTHORIZED_BY.get(self.dialect, "Authorization")
         return {name: key if name == "x-api-key" else f"Bearer {key}"}
 
     def send(self, method, path, body=None, query=None, headers=None, key=None, **credential):
@@ -118,7 +118,7 @@ class Shop:
         row = self.market.web(
             """SELECT status, headers, body::text AS text
                FROM checkout.handle_request(%s, %s, %s, %s::jsonb, %s::jsonb, %s::jsonb)""",
-            self.api, method, path, *arguments,
+            self.dialect, method, path, *arguments,
         )[0]
         return Answer(row["status"], row["headers"], row["text"])
 
@@ -135,7 +135,7 @@ class Shop:
         assert message in answer.text, f"{request}: {answer}"
         return answer.body
 
-    # what happens to a session besides the API
+    # what happens to a session besides the requests
 
     def pay(self, session, outcome="succeeded", payment_id=None, environment="live"):
         """The provider's report about a payment of a session; our answer to it."""
@@ -163,7 +163,7 @@ class Shop:
         return self.market.admin(query, self.organization_id)[0]["count"]
 
     def event(self, session, event_type, environment="live"):
-        """The body of a session's event in the API's shape; None where there is none."""
+        """The body of a session's event in the dialect; None where there is none."""
         rows = self.market.web(
             """SELECT checkout.authenticate(%s);
                SELECT event_id FROM checkout.list_webhook_events(%s, %s)""",
@@ -172,7 +172,7 @@ class Shop:
         if not rows:
             return None
         query = "SELECT checkout.render_webhook_event(%s, %s) AS body"
-        return read(self.market.admin(query, rows[0]["event_id"], self.api)[0]["body"])
+        return read(self.market.admin(query, rows[0]["event_id"], self.dialect)[0]["body"])
 
     def sweep(self):
         """What the worker does when sessions are due."""

@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-TABLE = HERE.parents[2] / "docs" / "apis" / "conformance.md"
+TABLE = HERE.parents[2] / "docs" / "dialects" / "conformance.md"
 
-APIS = {
+DIALECTS = {
     "kobo": "kobo",
     "lomi": "lomi",
     "paygate": "PayGate",
@@ -37,8 +37,8 @@ def table():
     from dialects.rows import KINDS, ROWS
 
     parts = [HEAD]
-    for api, title in APIS.items():
-        rows = sorted((row for row in ROWS if row.api == api), key=lambda row: KINDS.index(row.kind))
+    for dialect, title in DIALECTS.items():
+        rows = sorted((row for row in ROWS if row.dialect == dialect), key=lambda row: KINDS.index(row.kind))
         parts.append(f"\n## {title}\n\n{len(rows)} rows.\n\n")
         parts.append("| kind | name | the document says | test |\n|---|---|---|---|\n")
         parts += [f"| {row.kind} | `{row.name}` | {cell(row.says)} | `{row.test}` |\n" for row in rows]

@@ -4,28 +4,21 @@ from types import SimpleNamespace
 
 import pytest
 
-from conftest import Server, run
-from gateway import BASE_URL, EXAMPLE, Gateway, Shop
+from conftest import private_server
+from support.gateway import BASE_URL, EXAMPLE, Gateway, Shop
 
 
 @pytest.fixture(scope="module")
 def world():
-    server = Server("py-gateway")
-    server.remove()
-    server.start("log_statement=all")
-    try:
+    with private_server("py-gateway", "log_statement=all") as server:
         db = server.database()
         db.install()
-        psql = (server.bin / "psql", "--no-psqlrc", "--quiet", "--tuples-only", "--set=ON_ERROR_STOP=1")
-        uri = f"host={server.dir} port=54321 dbname={db.name} user=postgres"
-        assert not run(*psql, f"--file={EXAMPLE / 'setup.sql'}", uri), "the security report has findings"
+        findings = db.psql("--tuples-only", f"--file={EXAMPLE / 'setup.sql'}")
+        assert not findings, "the security report has findings"
         db.sql("CREATE ROLE stranger LOGIN; CREATE ROLE backend LOGIN")
         db.sql("SELECT checkout.grant_access('backend', 'secret')")
         db.sql("GRANT SET ON PARAMETER checkout_sessions.organization_id, checkout_sessions.environment TO backend")
         yield SimpleNamespace(server=server, db=db, keys=[])
-        server.check()
-    finally:
-        server.remove()
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """Attacks by moments: what outlives the credential it was begun with, and what runs when somebody else is in."""
 
-from attack_lab import Attack
+from attacks.lab import Attack
 
 LIST = "SELECT * FROM checkout.list_checkout_sessions(page_size => 100)"
 GET = "SELECT * FROM checkout.get_checkout_session('$SESSION')"
@@ -17,19 +17,19 @@ def now_nobody(me):
 
 
 def after_commit(me):
-    me.show_key()
+    me.present_key()
     me.raw("COMMIT")
     now_nobody(me)
 
 
 def after_rollback(me):
-    me.show_key()
+    me.present_key()
     me.raw("ROLLBACK")
     now_nobody(me)
 
 
 def after_error(me):
-    me.show_key()
+    me.present_key()
     me.raw("SELECT 1/0")
     me.raw("ROLLBACK")
     now_nobody(me)
@@ -85,13 +85,13 @@ def after_function_that_sets(me):
 
 
 def chain(me):
-    me.show_key()
+    me.present_key()
     me.raw("COMMIT AND CHAIN")
     now_nobody(me)
 
 
 def prepared_transaction(me):
-    me.show_key()
+    me.present_key()
     me.raw("PREPARE TRANSACTION 'spy'")
     me.raw("ROLLBACK") if me.in_transaction() else None
     now_nobody(me)
@@ -99,7 +99,7 @@ def prepared_transaction(me):
 
 def discarded(statement):
     def action(me):
-        me.show_key()
+        me.present_key()
         me.do(statement)
         me.loot()
 
@@ -110,7 +110,7 @@ def other_key(kind, environment):
     """The second key of a transaction may not move it to another tenant."""
 
     def action(me):
-        me.show_key()
+        me.present_key()
         me.raw("SAVEPOINT one")
         me.raw("SELECT checkout.authenticate(%s)", me.lab.keys[f"bravo {environment}", kind])
         me.raw("ROLLBACK TO one") if me.connection.info.transaction_status == 3 else None
@@ -142,7 +142,7 @@ def pooled(prepare, collect, victim=(LIST, EVENTS)):
         for statement in collect:
             me.do(statement, expected={"34000", "26000", "42P01", "42883", "42704"})
         now_nobody(me)
-        me.show_key()
+        me.present_key()
         for statement in collect:
             me.do(statement, expected={"34000", "26000", "42P01", "42883", "42704"})
         me.loot()
@@ -277,7 +277,7 @@ def wrapped(wrapper, statement):
         for keyed in (False, True):
             me.raw("BEGIN")
             if keyed and me.key:
-                me.show_key()
+                me.present_key()
             for part in wrapper.replace("{s}", statement).replace("{q}", statement.replace("'", "''")).split("|"):
                 # What could not be made is not there to be used.
                 me.do(part, expected={"26000", "34000", "42P01", "42883"})
@@ -287,7 +287,7 @@ def wrapped(wrapper, statement):
 
 
 def across_roles(prepare, collect):
-    """A statement that is kept for another role: the gateway changes roles from one request to the next."""
+    """A statement that is kept for another role: the authenticator changes roles from one request to the next."""
 
     def action(me):
         for statement in prepare:

@@ -3,7 +3,7 @@
 import base64
 import json
 
-from attack_lab import ALPHABET, Attack, checksummed
+from attacks.lab import ALPHABET, Attack, checksummed
 
 PUBLIC = "SELECT * FROM checkout.public_checkout_session(%s, %s)"
 STATES = ("open", "processing", "complete", "failed", "expired")
@@ -18,13 +18,13 @@ def changed(text, at):
     return text[:at] + other(text[at]) + text[at + 1 :]
 
 
-def shows(make):
-    """Shows a text that is no key: to authenticate(), and as a header."""
+def presents(make):
+    """Presents a text that is no key: to authenticate(), and as a header."""
 
     def action(me):
         text = make(me)
         me.said.append(text)
-        me.show_key(text)
+        me.present_key(text)
         me.loot(few=True)
         me.raw("ROLLBACK")
         for headers in ({"x-api-key": text}, {"authorization": f"Bearer {text}"}):
@@ -50,16 +50,16 @@ def mixed(one, two, *parts):
 
 def key_attacks():
     for at in range(69):
-        yield Attack(f"key changed at {at}", "anonymous", shows(lambda me, at=at: changed(key_of(me), at)))
+        yield Attack(f"key changed at {at}", "anonymous", presents(lambda me, at=at: changed(key_of(me), at)))
     for at in range(8, 63):
         yield Attack(
             f"key changed at {at}, with a checksum",
             "anonymous",
-            shows(lambda me, at=at: checksummed(changed(key_of(me), at))),
+            presents(lambda me, at=at: checksummed(changed(key_of(me), at))),
         )
     for prefix in ("sk_test_", "pk_live_", "pk_test_", "rk_live_", "SK_LIVE_", "sk_prod_", "sk-live-"):
         yield Attack(
-            f"key with prefix {prefix}", "anonymous", shows(lambda me, p=prefix: checksummed(p + key_of(me)[8:]))
+            f"key with prefix {prefix}", "anonymous", presents(lambda me, p=prefix: checksummed(p + key_of(me)[8:]))
         )
     for parts in (["prefix"], ["id"], ["secret"], ["half"], ["prefix", "id"], ["prefix", "secret"], ["checksum"]):
         for other_key in (("bravo live", "secret"), ("alpha test", "secret"), ("alpha live", "publishable")):
@@ -74,7 +74,7 @@ def key_attacks():
                     f"key with {' and '.join(parts)} of {' '.join(other_key)}{', with a checksum' if repaired else ''}"
                 )
                 if not (parts == ["prefix"] and other_key[0] == "bravo live") and parts != ["checksum"]:
-                    yield Attack(what, "anonymous", shows(make))
+                    yield Attack(what, "anonymous", presents(make))
     changes = {
         "revoked": lambda me: me.lab.revoked,
         "expired": lambda me: me.lab.expired,
@@ -105,36 +105,36 @@ def key_attacks():
         "the next name": lambda me: checksummed("sk_live_" + "0" * 61),
     }
     for how, make in changes.items():
-        yield Attack(f"key {how}", "anonymous", shows(make))
+        yield Attack(f"key {how}", "anonymous", presents(make))
     for tenant in ("alpha live", "alpha test", "bravo test"):
         # B's own key, and what it may be thought to say of others.
         yield Attack(
             f"B's key moved to {tenant}",
             "B's secret key",
-            shows(lambda me, t=tenant: mixed(me.key, key_of(me, t), "id", "prefix")),
+            presents(lambda me, t=tenant: mixed(me.key, key_of(me, t), "id", "prefix")),
         )
     yield Attack("B's key, then a wrong one of A in the same transaction", "B's secret key", second_key)
     yield Attack("B's key beside A's publishable one", "B's secret key", two_headers)
     yield Attack(
         "A's publishable key with secret's prefix",
         "A's publishable key",
-        shows(lambda me: checksummed("sk_live_" + me.key[8:])),
+        presents(lambda me: checksummed("sk_live_" + me.key[8:])),
     )
-    yield Attack("A's publishable key", "A's publishable key", shows(lambda me: me.key))
+    yield Attack("A's publishable key", "A's publishable key", presents(lambda me: me.key))
     yield Attack(
         "A's publishable key for the test environment",
         "A's publishable key",
-        shows(lambda me: checksummed("pk_test_" + me.key[8:])),
+        presents(lambda me: checksummed("pk_test_" + me.key[8:])),
     )
 
 
 def second_key(me):
-    me.show_key()
+    me.present_key()
     for make in (lambda key: changed(key, 30), lambda key: checksummed(changed(key, 30)), lambda key: key[:20]):
-        me.show_key(make(key_of(me)))
+        me.present_key(make(key_of(me)))
         me.loot(few=True)
     # Valid, of A, and all that a browser of A may do is not what B's key may do.
-    me.show_key(key_of(me, "alpha live", "publishable"))
+    me.present_key(key_of(me, "alpha live", "publishable"))
     me.loot(few=True)
 
 

@@ -134,8 +134,8 @@ class Intruder:
     def in_transaction(self):
         return self.connection.info.transaction_status != TRANSACTION_STATUS_IDLE
 
-    def show_key(self, key=None):
-        """Shows its API key, in a transaction that goes on."""
+    def present_key(self, key=None):
+        """Presents its API key, in a transaction that goes on."""
         if not self.in_transaction():
             self.raw("BEGIN")
         return self.do("SELECT * FROM checkout.authenticate(%s)", key or self.key)

@@ -4,7 +4,7 @@ import base64
 import json
 import uuid
 
-from attack_lab import Attack
+from attacks.lab import Attack
 
 VICTIMS = ["alpha live", "alpha test", "bravo test"]
 INTRUDERS = ["B's secret key", "B's role", "A's publishable key", "A's browser", "anonymous"]
@@ -64,12 +64,12 @@ def same_answers(me, statement, known, unknown):
 def guesses(statement, known, unknown):
     def action(me):
         if me.key:
-            me.show_key()
+            me.present_key()
         same_answers(me, statement, known(me), unknown(me))
         # Each by itself, as a first statement.
         if me.key:
             me.raw("ROLLBACK")
-            me.show_key()
+            me.present_key()
         me.do(statement, known(me))
 
     return action
@@ -112,7 +112,7 @@ def endpoint_attacks():
 def own_event_to(tenant):
     def action(me):
         if me.key:
-            me.show_key()
+            me.present_key()
         event = me.home["event"]
         me.said.append(event)
         statement = f"SELECT * FROM checkout.list_webhook_attempts('{event}', %s)"
@@ -174,7 +174,7 @@ def own_session_with_payment(tenant):
     def action(me):
         me.raw("BEGIN")
         if me.key:
-            me.show_key()
+            me.present_key()
         payment = me.lab.targets[tenant]["complete payment"]
         rows = me.do(CREATE.format("customer_id => 'guesser'"))
         session = rows[0][0] if rows else str(uuid.uuid4())
@@ -195,7 +195,7 @@ def creates(tenant, argument, suffix):
     def action(me):
         me.raw("BEGIN")
         if me.key:
-            me.show_key()
+            me.present_key()
         word = me.lab.targets[tenant]["word"]
         me.do(CREATE.format(f"customer_id => 'guesser', {argument} => %s"), f"{word}_{suffix}")
         me.raw("ROLLBACK")
@@ -207,7 +207,7 @@ def header(tenant):
     def action(me):
         me.raw("BEGIN")
         if me.key:
-            me.show_key()
+            me.present_key()
         key = f"{me.lab.targets[tenant]['word']}_open_idempotency_key"
         for name in ("idempotency-key", "x-idempotency-key"):
             headers = json.dumps({name: key})
@@ -250,7 +250,7 @@ def whole_request(me):
     me.said += [word, "canary_alpha_"]
     me.raw("BEGIN")
     if me.key:
-        me.show_key()
+        me.present_key()
     rows = me.do(CREATE.format(", ".join(f"{argument} => %s" for argument in request)), *request.values())
     if rows and rows[0][0] == me.victim["open"]:
         me.found.append("was given the session that a secret key had created, by its idempotency key")
@@ -335,7 +335,7 @@ def event_attacks():
 def page_after(make, tenant):
     def action(me):
         if me.key:
-            me.show_key()
+            me.present_key()
         event = make(me, me.lab.targets[tenant])
         me.do("SELECT * FROM checkout.list_webhook_events(starting_after => %s)", event)
         me.do(

@@ -1,6 +1,6 @@
 """Attacks by names: tables, types, functions and operators of the intruder's own, where ours might look theirs up."""
 
-from attack_lab import Attack, TABLES
+from attacks.lab import Attack, TABLES
 
 # What the bodies of our functions and policies call, compare with, and cast to.
 FUNCTIONS = [
@@ -117,7 +117,7 @@ def hijacks(*statements, path=PATHS[1], expected=()):
         for statement in statements:
             me.do(statement, expected=expected)
         me.do(f"SET LOCAL search_path = {path}")
-        me.show_key()
+        me.present_key()
         me.loot()
         # Of its own tenant, so that the bodies are run to their end.
         me.loot(me.home)

@@ -1,6 +1,6 @@
 """Attacks by SQL: tables touched directly, functions of others, and settings that change how a statement runs."""
 
-from attack_lab import Attack, TABLES, time_of
+from attacks.lab import Attack, TABLES, time_of
 
 LIST = "SELECT * FROM checkout.list_checkout_sessions(page_size => 100)"
 ON_TABLES = {
@@ -188,7 +188,7 @@ SETTINGS = [
 def runs(statement):
     def action(me):
         if me.key:
-            me.show_key()
+            me.present_key()
         for part in statement.split("; "):
             if part == "BEGIN":
                 me.raw(part) if not me.in_transaction() else None
@@ -205,7 +205,7 @@ def with_setting(setting):
         me.loot()
         me.raw("BEGIN")
         if me.key:
-            me.show_key()
+            me.present_key()
         me.do(f"SET LOCAL {setting}")
         me.loot()
 

@@ -9,7 +9,7 @@ import zlib
 from contextlib import closing
 from typing import Callable, NamedTuple
 
-from attack_intruder import INTRUDERS, TENANTS, Intruder
+from attacks.intruder import INTRUDERS, TENANTS, Intruder
 
 ROLES = ["web", "shop_b", "browser_a", "plain", "verifier", "authenticator"]
 TABLES = [

