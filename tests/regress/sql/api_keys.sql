@@ -23,9 +23,10 @@ FROM checkout.create_api_key(
     expires_at => '2999-01-01 00:00+00') AS k \gset
 \echo :rest of the organization :of_the_organization, created now :created_now
 -- Its shape: prefix, id, 256 random bits, checksum; only letters and digits after the prefix
-SELECT :'key' ~ '^sk_live_[0-9A-Za-z]{61}$' AS shaped, left(:'key', 20) = :'id' AS begins_with_its_id,
-    testing.checksum(left(:'key', 63)) = right(:'key', 6) AS checksum,
-    testing.checksum('123456789') AS checksum_of_the_digits;
+SELECT :'key' ~ '^sk_live_[0-9A-Za-z]{61}$' AS shaped;
+SELECT left(:'key', 20) = :'id' AS begins_with_its_id;
+SELECT testing.checksum(left(:'key', 63)) = right(:'key', 6) AS checksum;
+SELECT testing.checksum('123456789') AS checksum_of_the_digits;
 -- Of each kind and environment, with nothing else said
 SELECT left(api_key, 8) AS prefix, k.kind, k.environment, name, payment_methods, status, expires_at, revoked_at,
     replaced_by, last_used_at
@@ -84,14 +85,17 @@ SELECT api_key AS successor, api_key_id AS successor_id, to_jsonb(k) -
     '{api_key,api_key_id,created_at,organization_id}'::text[] AS rest
 FROM checkout.roll_api_key(:'id') AS k \gset
 \echo :rest
-SELECT testing.accepted(:'key') AS old, testing.accepted(:'successor') AS new, left(:'successor', 20) = :'successor_id'
-    AS named;
+SELECT testing.accepted(:'key') AS old;
+SELECT testing.accepted(:'successor') AS new;
+SELECT left(:'successor', 20) = :'successor_id' AS named;
 SELECT status, replaced_by = :'successor_id' AS replaced, expires_at - now() BETWEEN '23:59:00' AND '1 day' AS for_a_day
 FROM checkout.list_api_keys(:'organization') WHERE api_key_id = :'id';
 SELECT testing.outcome(format('SELECT checkout.roll_api_key(%L)', :'id')) AS rolled_again;
 -- No overlap: the old one ends at once. The successor can be rolled in its turn.
 SELECT api_key AS last, api_key_id AS last_id FROM checkout.roll_api_key(:'successor_id', overlap => '0') \gset
-SELECT testing.accepted(:'key') AS first, testing.accepted(:'successor') AS second, testing.accepted(:'last') AS third;
+SELECT testing.accepted(:'key') AS first;
+SELECT testing.accepted(:'successor') AS second;
+SELECT testing.accepted(:'last') AS third;
 SELECT testing.outcome(format('SELECT checkout.roll_api_key(%L)', :'successor_id')) AS rolled_after_its_end;
 -- By its whole text, too
 SELECT api_key_id <> left(:'last', 20) AS another, status FROM checkout.roll_api_key(:'last', '30 days');

@@ -27,7 +27,8 @@ SELECT testing.listing();
 -- One transaction: creates, reads, pays; its sessions are marked with the key.
 BEGIN;
 SELECT kind, environment FROM checkout.authenticate(:'key_a');
-SELECT checkout.current_organization_id() = :'a' AS for_a, checkout.current_environment();
+SELECT checkout.current_organization_id() = :'a' AS for_a;
+SELECT checkout.current_environment();
 SELECT checkout_session_id AS of_a, created_by = left(:'key_a', 20) AS by_the_key
 FROM checkout.create_checkout_session(1, 'USD', title => 'a', customer_id => 'c') \gset
 SELECT :'by_the_key' AS by_the_key, status FROM checkout.begin_payment(:'of_a', 'authenticate-1');
@@ -49,13 +50,15 @@ SELECT testing.listing();
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'key_b');
 SELECT count(*) FROM checkout.create_checkout_session(1, 'USD', title => 'b', customer_id => 'c');
-SELECT testing.listing(), testing.outcome(format('SELECT checkout.get_checkout_session(%L)', :'of_a')) AS of_a;
+SELECT testing.listing();
+SELECT testing.outcome(format('SELECT checkout.get_checkout_session(%L)', :'of_a')) AS of_a;
 COMMIT;
 -- Test and live do not see each other.
 BEGIN;
 SELECT environment FROM checkout.authenticate(:'key_a_test');
 SELECT count(*) FROM checkout.create_checkout_session(1, 'USD', title => 'a-test', customer_id => 'c');
-SELECT testing.listing(), testing.outcome(format('SELECT checkout.get_checkout_session(%L)', :'of_a')) AS of_a;
+SELECT testing.listing();
+SELECT testing.outcome(format('SELECT checkout.get_checkout_session(%L)', :'of_a')) AS of_a;
 COMMIT;
 BEGIN;
 SELECT environment FROM checkout.authenticate(:'key_a');
@@ -193,7 +196,8 @@ INSERT INTO refused VALUES ('unknown', :'unknown'), ('an id with the secret of a
     ('long', repeat('k', 60000)), ('not ASCII', repeat('é', 69));
 SELECT what FROM refused WHERE testing.whole_error('SELECT checkout.authenticate($1[1])', key) <>
     testing.whole_error('SELECT checkout.authenticate($1[1])', 'x');
-SELECT testing.outcome('SELECT checkout.authenticate(''x'')'), testing.outcome('SELECT checkout.authenticate(NULL)');
+SELECT testing.outcome('SELECT checkout.authenticate(''x'')');
+SELECT testing.outcome('SELECT checkout.authenticate(NULL)');
 SELECT count(*) AS accepted
 FROM refused WHERE testing.whole_error('SELECT checkout.authenticate($1[1])', key) = 'accepted';
 SELECT testing.listing();
@@ -222,8 +226,8 @@ BEGIN;
 SELECT kind FROM checkout.authenticate(:'key_a');
 SET LOCAL checkout_sessions.organization_id = :'b';
 SELECT testing.listing();
-SELECT testing.outcome('SELECT checkout.current_organization_id()'),
-    testing.outcome('SELECT checkout.create_checkout_session(1, ''USD'', customer_id => ''c'')');
+SELECT testing.outcome('SELECT checkout.current_organization_id()');
+SELECT testing.outcome('SELECT checkout.create_checkout_session(1, ''USD'', customer_id => ''c'')');
 ROLLBACK;
 -- With secret access and no key, the setting decides, as ever; a publishable key then gives it no more than its kind.
 \c - postgres
@@ -255,12 +259,13 @@ $$;
 \a
 SELECT * FROM testing.forge(:'a');
 ALTER SYSTEM SET checkout_sessions.credential = '{}';
-SELECT testing.outcome('SELECT checkout.get_checkout_session(NULL)'),
-    current_setting('checkout_sessions.credential') AS credential;
+SELECT testing.outcome('SELECT checkout.get_checkout_session(NULL)');
+SELECT current_setting('checkout_sessions.credential') AS credential;
 SELECT checkout.revoke_access('bound', 'secret');
 \c - bound
 SELECT * FROM testing.forge(:'a');
-SELECT testing.listing(), current_setting('checkout_sessions.credential') AS credential;
+SELECT testing.listing();
+SELECT current_setting('checkout_sessions.credential') AS credential;
 \a
 -- Nor at connection.
 \setenv CALL '"$BINDIR/psql" -XAtqd regression -c "SELECT testing.listing()" 2>&1 | sed "s/.*FATAL/FATAL/"'
@@ -269,8 +274,8 @@ SELECT testing.listing(), current_setting('checkout_sessions.credential') AS cre
 -- The setting shows no secret.
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'key_a');
-SELECT current_setting('checkout_sessions.credential')::jsonb ->> 'kind' AS kind,
-    current_setting('checkout_sessions.credential') ~ substr(:'key_a', 21, 6) AS secret;
+SELECT current_setting('checkout_sessions.credential')::jsonb ->> 'kind' AS kind;
+SELECT current_setting('checkout_sessions.credential') ~ substr(:'key_a', 21, 6) AS secret;
 COMMIT;
 
 -- A key that was revoked is refused, and one that is new is accepted, even by a transaction that looks at the

@@ -107,8 +107,8 @@ CREATE FUNCTION testing.changed(secret text, at integer, byte integer DEFAULT NU
 $$;
 COMMENT ON FUNCTION testing.changed IS
     'A client secret with another byte: 16 of organization, one of environment, 32 of code.';
-SELECT testing.changed(:'secret', 16, ascii('l')) = :'secret' AS live, testing.changed(:'secret_of_test', 16,
-    ascii('t')) = :'secret_of_test' AS test;
+SELECT testing.changed(:'secret', 16, ascii('l')) = :'secret' AS live;
+SELECT testing.changed(:'secret_of_test', 16, ascii('t')) = :'secret_of_test' AS test;
 \c - visitor
 CREATE TEMP TABLE wrong (what text, id uuid, secret text);
 INSERT INTO wrong VALUES ('no such session', gen_random_uuid(), :'secret'),
@@ -140,18 +140,18 @@ SELECT count(*) FILTER (WHERE answer = 'accepted') AS accepted, count(*) AS trie
 FROM regexp_split_to_table('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_', '') AS last,
     testing.whole_error('SELECT checkout.public_checkout_session($1[1]::uuid, $1[2])', :'id',
     left(:'secret', 75) || last) AS answer;
-SELECT testing.outcome('SELECT checkout.public_checkout_session(NULL, ''x'')'),
-    testing.outcome(format('SELECT checkout.public_checkout_session(%L, NULL)', :'id'));
+SELECT testing.outcome('SELECT checkout.public_checkout_session(NULL, ''x'')');
+SELECT testing.outcome(format('SELECT checkout.public_checkout_session(%L, NULL)', :'id'));
 -- A secret opens the page, and no more.
-SELECT testing.outcome(format('SELECT checkout.get_checkout_session(%L)', :'id')),
-    testing.outcome(format('SELECT checkout.authenticate(%L)', :'secret'));
+SELECT testing.outcome(format('SELECT checkout.get_checkout_session(%L)', :'id'));
+SELECT testing.outcome(format('SELECT checkout.authenticate(%L)', :'secret'));
 
 -- When the organization's secret is changed, those given out are wrong like any other, and get gives new ones. Others
 -- keep theirs.
 \c - postgres
 SELECT name FROM checkout.rotate_client_secrets(:'organization');
-SELECT testing.outcome('SELECT checkout.rotate_client_secrets(NULL)'),
-    testing.outcome('SELECT checkout.rotate_client_secrets(''01890000-0000-7000-8000-000000000000'')');
+SELECT testing.outcome('SELECT checkout.rotate_client_secrets(NULL)');
+SELECT testing.outcome('SELECT checkout.rotate_client_secrets(''01890000-0000-7000-8000-000000000000'')');
 \c - shop_buyer
 SELECT count(*) AS tried, count(*) FILTER (
         WHERE answer = testing.whole_error('SELECT checkout.public_checkout_session($1[1]::uuid, $1[2])', :'id', 'x'))

@@ -132,7 +132,8 @@ SELECT testing.http('lomi', 'GET', '/checkout-sessions', :'ours') ~ '^200' AS sa
 SELECT testing.http('lomi', 'GET', '/checkout-sessions') ~ '^200' AS no_key;
 SELECT testing.http('lomi', 'GET', '/checkout-sessions', :'theirs') AS another;
 SELECT testing.http('lomi', 'GET', '/checkout-sessions', :'test') AS test;
-SELECT checkout.current_organization_id() = :'our_id' AS still_ours, checkout.current_environment();
+SELECT checkout.current_organization_id() = :'our_id' AS still_ours;
+SELECT checkout.current_environment();
 ROLLBACK;
 -- A publishable key does not make the next request one.
 SELECT testing.http('kobo', 'POST', path, :'public', body) ~ '^200' AS made,
@@ -155,7 +156,8 @@ SELECT name, testing.http('lomi', 'GET', '/checkout-sessions', headers) FROM (VA
     ('not a key', '{"authorization": "Bearer eyJhbGciOi"}'),
     ('two keys', :'ours'::jsonb || '{"x-api-key": "sk_live_0"}')
 ) AS wrong (name, headers);
-SELECT checkout.current_organization_id() = :'our_id' AS still_ours, checkout.current_environment();
+SELECT checkout.current_organization_id() = :'our_id' AS still_ours;
+SELECT checkout.current_environment();
 -- A publishable key of the organization limits its request, and no other.
 SELECT testing.http('lomi', 'GET', '/checkout-sessions', :'public') AS refused;
 SELECT testing.http('lomi', 'GET', '/checkout-sessions') ~ '^200' AS listed;
@@ -172,9 +174,11 @@ ROLLBACK;
 -- Caught by a block of the caller's, it undoes that block and no more: the caller is who it was.
 BEGIN READ ONLY;
 SELECT testing.raises('lomi', 'POST', path, '{}', '{}', body::text) FROM testing.creations WHERE dialect = 'lomi';
-SELECT current_user, checkout.current_organization_id() = :'our_id' AS still_ours;
+SELECT current_user;
+SELECT checkout.current_organization_id() = :'our_id' AS still_ours;
 COMMIT;
-SELECT current_user, now() = statement_timestamp() AS nothing_is_open;
+SELECT current_user;
+SELECT now() = statement_timestamp() AS nothing_is_open;
 SELECT r.body ->> 'id' AS locked
 FROM testing.creations AS c, checkout.handle_request(c.dialect, 'POST', c.path, '{}', '{}', c.body) AS r
 WHERE c.dialect = 'paygate' \gset

@@ -68,7 +68,8 @@ SELECT testing.age(:'id', '51 minutes');
 SELECT * FROM checkout.run_maintenance() WHERE task <> 'purge';
 SELECT * FROM checkout.run_maintenance() WHERE task <> 'purge';
 \c - shop_expire
-SELECT testing.story(:'id'), testing.story(:'short') AS shorter_than_the_notice;
+SELECT testing.story(:'id');
+SELECT testing.story(:'short') AS shorter_than_the_notice;
 SELECT * FROM testing.state(:'id');
 SELECT testing.age(:'id', '10 minutes');
 \c - postgres
@@ -79,11 +80,13 @@ SELECT testing.story(:'id');
 SELECT testing.new_session() AS id \gset
 SELECT status FROM checkout.record_payment(:'id', 'expire-3', 'succeeded');
 SELECT testing.new_session() AS other \gset
-SELECT testing.age(:'id', '51 minutes'), testing.age(:'other', '2 hours');
+SELECT testing.age(:'id', '51 minutes');
+SELECT testing.age(:'other', '2 hours');
 \c - postgres
 SELECT * FROM checkout.run_maintenance() WHERE task <> 'purge';
 \c - shop_expire
-SELECT testing.story(:'id'), testing.story(:'other');
+SELECT testing.story(:'id');
+SELECT testing.story(:'other');
 
 -- Recover: a new open session with the same contents
 SELECT checkout_session_id AS id
@@ -113,7 +116,8 @@ WHERE old.value <> new.value
     'client_secret')
 ORDER BY key;
 -- The overdue one became expired by that, and told so.
-SELECT testing.story(:'id'), testing.story(:'new') AS none;
+SELECT testing.story(:'id');
+SELECT testing.story(:'new') AS none;
 -- The recovered one lives as any other, with a lifetime of its own.
 SELECT status FROM checkout.record_payment(:'new', 'expire-5', 'succeeded');
 SELECT * FROM testing.state(:'new');

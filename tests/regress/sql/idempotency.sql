@@ -59,9 +59,9 @@ FROM (VALUES
 -- Also one that would be refused by itself
 SELECT testing.creation('{"idempotency_key": "one-of-each", "amount": "-1"}');
 -- The same text in two arguments is not the same request.
-SELECT testing.creation('{"idempotency_key": "shifted", "title": "ab", "description": "c"}'),
-    testing.creation('{"idempotency_key": "shifted", "title": "a", "description": "bc"}'),
-    testing.creation('{"idempotency_key": "shifted", "title": "abc"}');
+SELECT testing.creation('{"idempotency_key": "shifted", "title": "ab", "description": "c"}');
+SELECT testing.creation('{"idempotency_key": "shifted", "title": "a", "description": "bc"}');
+SELECT testing.creation('{"idempotency_key": "shifted", "title": "abc"}');
 SELECT checkout.create_checkout_session(
     26, 'USD', customer_email => 'ada@example.com', idempotency_key => 'order-1001');
 \echo :LAST_ERROR_SQLSTATE

@@ -19,11 +19,11 @@ GROUP BY t.typname ORDER BY t.typname COLLATE "C" \gx
 \pset format aligned
 
 -- Its schemas, and the tables behind it
-SELECT (pg_identify_object(classid, objid, objsubid)).type, (pg_identify_object(classid, objid, objsubid)).identity
-FROM pg_depend
-WHERE deptype = 'e' AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'checkout_sessions')
-    AND classid IN ('pg_class'::regclass, 'pg_namespace'::regclass)
-ORDER BY 1, 2 COLLATE "C";
+SELECT o.type, o.identity
+FROM pg_depend d, pg_identify_object(d.classid, d.objid, d.objsubid) AS o
+WHERE d.deptype = 'e' AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'checkout_sessions')
+    AND d.classid IN ('pg_class'::regclass, 'pg_namespace'::regclass)
+ORDER BY o.type COLLATE "C", o.identity COLLATE "C";
 -- Nothing of the two schemas is left out, or put elsewhere.
 SELECT p.oid::regprocedure::text AS not_a_member
 FROM pg_proc p WHERE p.pronamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace)

@@ -8,8 +8,9 @@ CREATE ROLE web_anonymous;
 CREATE ROLE web_user;
 CREATE ROLE web_authenticator LOGIN NOINHERIT;
 GRANT web_anonymous, web_user TO web_authenticator;
-SELECT checkout.grant_access('web_anonymous', 'request'), checkout.grant_access('web_user', 'request'),
-    checkout.grant_access('web_authenticator', 'authenticator');
+SELECT checkout.grant_access('web_anonymous', 'request');
+SELECT checkout.grant_access('web_user', 'request');
+SELECT checkout.grant_access('web_authenticator', 'authenticator');
 -- The same without being believed
 CREATE ROLE web_stranger LOGIN NOINHERIT;
 GRANT web_anonymous TO web_stranger;
@@ -292,14 +293,15 @@ FROM (VALUES
 -- It comes back for every function, not for create alone; what the response had before stays.
 SELECT r.response FROM testing.request('{"x-trace-id":"trace-4"}', '', 'SELECT NULL') AS r;
 BEGIN;
-SELECT set_config('request.headers', '{"x-trace-id":"trace-5"}', true), set_config('response.headers',
-    '[{"Cache-Control":"no-store"}]', true);
+SELECT set_config('request.headers', '{"x-trace-id":"trace-5"}', true);
+SELECT set_config('response.headers', '[{"Cache-Control":"no-store"}]', true);
 SELECT checkout.pre_request();
 SELECT current_setting('response.headers') AS response;
 COMMIT;
 -- Nothing is left for the next request on the connection, but the empty texts that PostgREST leaves.
-SELECT current_setting('request.headers') = '' AS headers_empty,
-    current_setting('response.headers') = '' AS response_empty, testing.outcome('SELECT testing.who()');
+SELECT current_setting('request.headers') = '' AS headers_empty;
+SELECT current_setting('response.headers') = '' AS response_empty;
+SELECT testing.outcome('SELECT testing.who()');
 SELECT r.answer FROM testing.request('', '') AS r;
 -- Without a request nothing is responded: the connection of an application has no headers. Those of its own are not
 -- read, either: they are the authenticator's to say.

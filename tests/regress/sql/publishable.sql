@@ -28,7 +28,8 @@ END $$;
 -- It creates a session, marked with the key, and reads what a buyer may with the secret that it got.
 BEGIN;
 SELECT kind, environment FROM checkout.authenticate(:'public_key');
-SELECT checkout.current_organization_id() = :'organization' AS for_it, checkout.current_environment();
+SELECT checkout.current_organization_id() = :'organization' AS for_it;
+SELECT checkout.current_environment();
 SELECT checkout_session_id AS id, client_secret AS secret, status, created_by = left(:'public_key', 20) AS by_the_key,
     created_with, customer_email, metadata
 FROM checkout.create_checkout_session(10, 'USD', title => 'From a browser', customer_email => 'jane@example.com',
@@ -140,7 +141,8 @@ SELECT name FROM checkout.update_organization(:'organization', reference_policy 
 
 -- A role with publishable access is the same without a key.
 CREATE ROLE window_shop LOGIN;
-SELECT testing.bind('window_shop', :'organization'), checkout.grant_access('window_shop', 'publishable');
+SELECT testing.bind('window_shop', :'organization');
+SELECT checkout.grant_access('window_shop', 'publishable');
 CREATE ROLE window_shop_tenantless LOGIN;
 SELECT checkout.grant_access('window_shop_tenantless', 'publishable');
 -- Were it granted more by mistake, it would still be publishable.
@@ -150,8 +152,9 @@ SELECT checkout_session_id AS id, client_secret AS secret, status, created_by, p
 FROM checkout.create_checkout_session(11, 'USD', title => 'Window', customer_id => 'c') \gset
 \echo :status by :created_by with :payment_methods
 SELECT title, status FROM checkout.public_checkout_session(:'id', :'secret');
-SELECT checkout.current_organization_id() = :'organization' AS own, checkout.current_environment(),
-    checkout.redirect_url('https://shop.example/{CHECKOUT_SESSION_ID}', :'id') LIKE '%' || :'id' AS redirects;
+SELECT checkout.current_organization_id() = :'organization' AS own;
+SELECT checkout.current_environment();
+SELECT checkout.redirect_url('https://shop.example/{CHECKOUT_SESSION_ID}', :'id') LIKE '%' || :'id' AS redirects;
 SELECT testing.outcome('SELECT checkout.list_checkout_sessions()');
 SELECT call, testing.outcome('SELECT * FROM checkout.' || call) LIKE '42501: permission denied for function %' AS denied
 FROM unnest(ARRAY['get_checkout_session(NULL)', 'begin_payment(NULL, NULL)', 'expire_checkout_session(NULL)',
@@ -168,8 +171,8 @@ SELECT count(*) > 0 AS lists FROM checkout.list_checkout_sessions();
 \c - postgres
 SELECT checkout.revoke_access('window_shop', 'secret');
 \c - window_shop
-SELECT testing.outcome('SELECT checkout.list_checkout_sessions()'),
-    testing.outcome('SELECT checkout.create_checkout_session(1, ''USD'', customer_id => ''c'')');
+SELECT testing.outcome('SELECT checkout.list_checkout_sessions()');
+SELECT testing.outcome('SELECT checkout.create_checkout_session(1, ''USD'', customer_id => ''c'')');
 
 -- Browsers may store only so much: a session's metadata, and the open sessions of a key, have bounds.
 \c - visitor

@@ -64,7 +64,8 @@ FROM unnest(
     'https://shop.example/{checkout_session_id}', NULL]) AS url;
 SELECT checkout.redirect_url('https://shop.example/{CHECKOUT_SESSION_ID}', NULL);
 -- The organization and the environment that the caller acts for
-SELECT checkout.current_organization_id() = :'organization' AS organization, checkout.current_environment();
+SELECT checkout.current_organization_id() = :'organization' AS organization;
+SELECT checkout.current_environment();
 
 -- The outbox of everybody: how many events are where, and how long the oldest has waited
 \c - postgres

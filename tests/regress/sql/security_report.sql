@@ -14,15 +14,19 @@ CREATE ROLE report_admin LOGIN;
 CREATE ROLE report_window LOGIN;
 CREATE ROLE report_stranger LOGIN;
 GRANT report_anon TO report_authenticator;
-SELECT checkout.grant_access('report_shop', 'secret'), checkout.grant_access('report_backend', 'secret'),
-    checkout.grant_access('report_anon', 'request'), checkout.grant_access('report_authenticator', 'authenticator'),
-    checkout.grant_access('report_sender', 'relay'), checkout.grant_access('report_admin', 'admin'),
-    checkout.grant_access('report_window', 'publishable');
+SELECT checkout.grant_access('report_shop', 'secret');
+SELECT checkout.grant_access('report_backend', 'secret');
+SELECT checkout.grant_access('report_anon', 'request');
+SELECT checkout.grant_access('report_authenticator', 'authenticator');
+SELECT checkout.grant_access('report_sender', 'relay');
+SELECT checkout.grant_access('report_admin', 'admin');
+SELECT checkout.grant_access('report_window', 'publishable');
 SELECT checkout.create_organization('Report') IS NOT NULL AS made;
 DO $$ BEGIN EXECUTE (SELECT format('ALTER ROLE report_shop SET checkout_sessions.organization_id = %L', organization_id)
     FROM checkout.list_organizations()); END $$;
 GRANT SET ON PARAMETER checkout_sessions.organization_id, checkout_sessions.environment TO report_backend;
-SELECT checkout.grant_access('report_shop', 'relay'), checkout.revoke_access('report_shop', 'relay');
+SELECT checkout.grant_access('report_shop', 'relay');
+SELECT checkout.revoke_access('report_shop', 'relay');
 SELECT * FROM checkout.security_report();
 \c - report_admin
 SELECT count(*) AS findings FROM checkout.security_report();

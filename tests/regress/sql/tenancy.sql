@@ -17,7 +17,8 @@ RESET checkout_sessions.organization_id;
 
 -- ALTER ROLE ... SET binds a role to an organization, from its next connection on.
 \c - tenant_a
-SELECT checkout.current_organization_id() = :'a' AS acts_for_a, checkout.current_environment();
+SELECT checkout.current_organization_id() = :'a' AS acts_for_a;
+SELECT checkout.current_environment();
 SELECT checkout_session_id AS of_a FROM checkout.create_checkout_session(1, 'USD', customer_id => 'c') \gset
 SELECT count(*) FROM checkout.list_checkout_sessions();
 

@@ -1,8 +1,9 @@
 -- Webhook endpoints: a shop says where its events go, looks at what it said, and changes its mind.
 SELECT checkout.create_organization('Endpoints') AS organization,
     checkout.create_organization('Endpoints of another') AS other \gset
-SELECT testing.login('shop_endpoints', :'organization'), testing.login('shop_endpoints_test', :'organization', 'test'),
-    testing.login('shop_endpoints_other', :'other');
+SELECT testing.login('shop_endpoints', :'organization');
+SELECT testing.login('shop_endpoints_test', :'organization', 'test');
+SELECT testing.login('shop_endpoints_other', :'other');
 SELECT testing.key(:'organization') AS secret_key, testing.key(:'organization', 'publishable') AS publishable_key \gset
 
 -- A URL is enough. The secret is given this once.
@@ -39,7 +40,8 @@ BEGIN;
 SELECT kind FROM checkout.authenticate(:'secret_key');
 SELECT created_by = left(:'secret_key', 20) AS by_the_key, webhook_endpoint_id AS third
 FROM checkout.create_webhook_endpoint('https://shop.example/key') \gset
-SELECT (checkout.delete_webhook_endpoint(:'third')).url, :'by_the_key' AS by_the_key;
+SELECT (checkout.delete_webhook_endpoint(:'third')).url;
+SELECT :'by_the_key' AS by_the_key;
 COMMIT;
 
 -- Without a credential, and with one for browsers
@@ -196,7 +198,8 @@ SELECT event_types FROM checkout.update_webhook_endpoint(:'second', event_types 
 SELECT secret <> :'first_secret' AND secret ~ '^whsec_' AS another, secret AS rolled_secret,
     previous_secret_expires_at - updated_at AS overlap
 FROM checkout.roll_webhook_secret(:'first') \gset
-SELECT :'another' AS another, :'overlap' AS overlap;
+SELECT :'another' AS another;
+SELECT :'overlap' AS overlap;
 SELECT secret, previous_secret_expires_at - updated_at AS overlap FROM checkout.list_webhook_endpoints();
 SELECT signature_scheme FROM checkout.update_webhook_endpoint(:'first', signature_scheme => 'standard');
 SELECT testing.new_session(10) AS session \gset

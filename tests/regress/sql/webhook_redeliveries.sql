@@ -2,7 +2,8 @@
 -- kept.
 SELECT checkout.create_organization('Redeliveries') AS organization,
     checkout.create_organization('Redeliveries of another') AS other \gset
-SELECT testing.login('shop_redeliveries', :'organization'), testing.login('shop_redeliveries_other', :'other');
+SELECT testing.login('shop_redeliveries', :'organization');
+SELECT testing.login('shop_redeliveries_other', :'other');
 
 -- Before it has an endpoint, its events wait for a consumer; one of them has been sent.
 \c - shop_redeliveries
