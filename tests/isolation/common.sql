@@ -1,4 +1,4 @@
--- What every spec finds in its database: an organization for which every connection acts, and something to look with.
+-- Every spec finds this in its database: an organization for which every connection acts, and something to look with.
 
 CREATE EXTENSION checkout_sessions;
 
@@ -13,7 +13,7 @@ CREATE TABLE session (name text PRIMARY KEY, id uuid NOT NULL);
 -- An API key or a client secret that a spec has set up, as somebody else knows it. Both are random.
 CREATE TABLE secret (value text NOT NULL);
 
--- Who shows a credential in each transaction.
+-- A role that presents a credential in each transaction.
 CREATE ROLE visitor;
 SELECT checkout.grant_access('visitor', 'request');
 GRANT SELECT ON session, secret TO visitor;
@@ -24,18 +24,21 @@ SELECT s.customer_id AS name, s.status, s.payment_status, s.payment_id, s.attemp
     (SELECT string_agg(concat_ws(' ', p.payment_id, p.status, p.rejection_reason), ', ' ORDER BY p.payment_id)
      FROM checkout_data.payments p WHERE p.checkout_session_id = s.checkout_session_id) AS payments,
     s.event_count,
-    (SELECT string_agg(concat_ws(' ', o.sequence, replace(o.event_type, 'checkout.session.', ''), o.payment_id), ', ' ORDER BY o.sequence)
+    (SELECT string_agg(concat_ws(' ', o.sequence, replace(o.event_type, 'checkout.session.', ''), o.payment_id),
+            ', ' ORDER BY o.sequence)
      FROM checkout_data.webhook_outbox o WHERE o.checkout_session_id = s.checkout_session_id) AS events
 FROM checkout_data.checkout_sessions s
 ORDER BY s.customer_id, s.created_at;
 
--- Where events went: to endpoints, named by their descriptions, or to the consumer of the outbox.
+-- Shows where events went: to endpoints, named by their descriptions, or to the consumer of the outbox.
 CREATE VIEW sent AS
 SELECT s.customer_id AS name, o.sequence, replace(o.event_type, 'checkout.session.', '') AS event, COALESCE(
-    CASE WHEN NOT o.fanned_out THEN 'consumer' END, p.description, CASE WHEN d.sequence IS NOT NULL THEN 'no endpoint' END, 'nobody') AS goes_to,
-    CASE WHEN COALESCE(d.delivered_at, o.delivered_at) IS NOT NULL THEN 'delivered' WHEN COALESCE(d.dead_at, o.dead_at) IS NOT NULL THEN 'dead'
+    CASE WHEN NOT o.fanned_out THEN 'consumer' END, p.description,
+        CASE WHEN d.sequence IS NOT NULL THEN 'no endpoint' END, 'nobody') AS goes_to,
+    CASE WHEN COALESCE(d.delivered_at, o.delivered_at) IS NOT NULL THEN 'delivered'
+        WHEN COALESCE(d.dead_at, o.dead_at) IS NOT NULL THEN 'dead'
         WHEN COALESCE(d.lease_token, o.lease_token) IS NOT NULL THEN 'leased'
-        -- Whether it is put off for that long is the claims' business.
+        -- The claims decide if it is put off for that long.
         WHEN EXISTS (
             SELECT FROM checkout_data.webhook_deliveries e
             WHERE e.webhook_endpoint_id = d.webhook_endpoint_id AND e.checkout_session_id = d.checkout_session_id
@@ -54,7 +57,8 @@ CREATE FUNCTION endpoint(name text) RETURNS uuid LANGUAGE sql STABLE
     AS $$ SELECT webhook_endpoint_id FROM checkout_data.webhook_endpoints WHERE description = name $$;
 
 -- Records an attempt, and says what the delivery is then, or why it is refused: messages have ids in them.
-CREATE FUNCTION attempt(event_id text, webhook_endpoint_id uuid, lease_token uuid, status_code integer) RETURNS text LANGUAGE plpgsql
+CREATE FUNCTION attempt(event_id text, webhook_endpoint_id uuid, lease_token uuid, status_code integer)
+RETURNS text LANGUAGE plpgsql
     AS $$
     BEGIN
         RETURN (checkout.record_webhook_attempt(event_id, webhook_endpoint_id, lease_token, status_code)).status;
@@ -88,7 +92,8 @@ CREATE PROCEDURE wait_for(what text) LANGUAGE plpgsql
         PERFORM pg_sleep_until(interval '20 ms' + CASE what
             WHEN 'payment lease' THEN (SELECT max(s.lease_expires_at) FROM checkout_data.checkout_sessions s)
             WHEN 'deadline' THEN (SELECT min(s.expires_at) FROM checkout_data.checkout_sessions s)
-            WHEN 'event leases' THEN (SELECT max(o.next_attempt_at) FROM checkout_data.webhook_outbox o WHERE o.lease_token IS NOT NULL)
+            WHEN 'event leases' THEN (
+                SELECT max(o.next_attempt_at) FROM checkout_data.webhook_outbox o WHERE o.lease_token IS NOT NULL)
         END);
     END
     $$;
@@ -96,7 +101,8 @@ CREATE PROCEDURE wait_for(what text) LANGUAGE plpgsql
 -- For teardown.
 CREATE PROCEDURE clear() LANGUAGE sql
     AS $$
-    TRUNCATE session, secret, checkout_data.api_keys, checkout_data.checkout_sessions, checkout_data.idempotency_keys, checkout_data.webhook_endpoints,
+    TRUNCATE session, secret, checkout_data.api_keys, checkout_data.checkout_sessions, checkout_data.idempotency_keys,
+        checkout_data.webhook_endpoints,
         checkout_data.webhook_deliveries CASCADE;
     UPDATE checkout_data.organizations SET reference_policy = 'none';
     $$;

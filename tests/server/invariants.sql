@@ -1,8 +1,9 @@
--- What must hold whenever one looks: a row for each violation, so none.
+-- The invariants, which hold at any time. There is a row for each violation, so none.
 -- To be run by a superuser, who sees every tenant. Events that were delivered outbox_retention ago may be purged: only
 -- sessions that changed since then have to have all of theirs.
 WITH retention (minutes) AS (
-    SELECT COALESCE((SELECT setting::integer FROM pg_settings WHERE name = 'checkout_sessions.outbox_retention'), 30 * 24 * 60)
+    SELECT COALESCE((SELECT setting::integer FROM pg_settings WHERE name = 'checkout_sessions.outbox_retention'),
+        30 * 24 * 60)
 ), session AS (
     SELECT s.*,
         retention.minutes < 0 OR s.updated_at > now() - retention.minutes * interval '1 minute' AS has_all_events
@@ -46,7 +47,8 @@ WITH retention (minutes) AS (
     WHERE p.status = 'rejected' AND s.has_all_events AND NOT EXISTS (
         SELECT FROM event e
         WHERE e.organization_id = p.organization_id AND e.environment = p.environment
-            AND e.checkout_session_id = p.checkout_session_id AND e.payment_id = p.payment_id AND e.kind = 'payment_rejected')
+            AND e.checkout_session_id = p.checkout_session_id AND e.payment_id = p.payment_id
+                AND e.kind = 'payment_rejected')
     UNION ALL
     SELECT 'event tells of a payment of another session', e.organization_id, e.environment, e.checkout_session_id
     FROM event e JOIN checkout_data.payments p USING (organization_id, environment, payment_id)
@@ -67,7 +69,8 @@ WITH retention (minutes) AS (
     WHERE status = 'open' AND deadline < clock_timestamp() - interval '1 minute'
         AND EXISTS (
             SELECT FROM pg_stat_activity
-            WHERE backend_type = 'checkout_sessions launcher' AND backend_start < clock_timestamp() - interval '1 minute')
+            WHERE backend_type = 'checkout_sessions launcher'
+                AND backend_start < clock_timestamp() - interval '1 minute')
         AND current_setting('checkout_sessions.worker_enabled', true) = 'on'
     UNION ALL
     SELECT 'processing without a lease', organization_id, environment, checkout_session_id
@@ -95,9 +98,11 @@ WITH retention (minutes) AS (
     FROM session JOIN events USING (organization_id, environment, checkout_session_id)
     WHERE status = 'open' AND terminal IS NOT NULL
     UNION ALL
-    SELECT 'an event after the final one, and not of a rejected payment', e.organization_id, e.environment, e.checkout_session_id
+    SELECT 'an event after the final one, and not of a rejected payment', e.organization_id, e.environment,
+        e.checkout_session_id
     FROM event e JOIN event final USING (organization_id, environment, checkout_session_id)
-    WHERE final.kind IN ('completed', 'expired', 'failed') AND e.sequence > final.sequence AND e.kind <> 'payment_rejected'
+    WHERE final.kind IN ('completed', 'expired', 'failed') AND e.sequence > final.sequence
+        AND e.kind <> 'payment_rejected'
     UNION ALL
     SELECT 'event without a session', organization_id, environment, checkout_session_id
     FROM events LEFT JOIN session s USING (organization_id, environment, checkout_session_id)
@@ -116,13 +121,15 @@ WITH retention (minutes) AS (
     WHERE num_nonnulls(next_attempt_at, delivered_at, dead_at) <> CASE WHEN fanned_out THEN 0 ELSE 1 END
         OR lease_token IS NOT NULL AND next_attempt_at IS NULL
     UNION ALL
-    SELECT 'event about neither a session nor an endpoint, or about both', organization_id, environment, checkout_session_id
+    SELECT 'event about neither a session nor an endpoint, or about both', organization_id, environment,
+        checkout_session_id
     FROM event
     WHERE (endpoint IS NULL) <> (kind IS NOT NULL) OR (endpoint IS NULL) <> (session_status IS NOT NULL)
         OR endpoint ->> 'webhook_endpoint_id' <> checkout_session_id::text OR endpoint ? 'secret'
         OR endpoint IS NOT NULL AND NOT fanned_out
     UNION ALL
-    SELECT 'events of an endpoint do not go from 1 to event_count', p.organization_id, p.environment, p.webhook_endpoint_id
+    SELECT 'events of an endpoint do not go from 1 to event_count', p.organization_id, p.environment,
+        p.webhook_endpoint_id
     FROM retention, checkout_data.webhook_endpoints p
     LEFT JOIN event e ON e.organization_id = p.organization_id AND e.environment = p.environment
         AND e.checkout_session_id = p.webhook_endpoint_id
@@ -136,12 +143,14 @@ WITH retention (minutes) AS (
     UNION ALL
     SELECT 'delivery to no endpoint of its tenant, or to that which it is about', d.organization_id, d.environment,
         d.checkout_session_id
-    FROM delivery d LEFT JOIN checkout_data.webhook_endpoints p USING (organization_id, environment, webhook_endpoint_id)
+    FROM delivery d LEFT JOIN checkout_data.webhook_endpoints p USING (
+        organization_id, environment, webhook_endpoint_id)
     WHERE p.url IS NULL OR d.webhook_endpoint_id = d.checkout_session_id
     UNION ALL
     SELECT 'delivery in no state, or in more than one', organization_id, environment, checkout_session_id
     FROM delivery
-    WHERE num_nonnulls(next_attempt_at, delivered_at, dead_at) <> 1 OR lease_token IS NOT NULL AND next_attempt_at IS NULL
+    WHERE num_nonnulls(next_attempt_at, delivered_at, dead_at) <> 1 OR lease_token IS NOT NULL
+        AND next_attempt_at IS NULL
     UNION ALL
     SELECT 'delivery that ended without an attempt', organization_id, environment, checkout_session_id
     FROM delivery
@@ -156,17 +165,20 @@ WITH retention (minutes) AS (
     SELECT 'attempts do not go from 1 to attempts_ever', organization_id, environment, checkout_session_id
     FROM delivery WHERE COALESCE(numbers, '{}') <> ARRAY(SELECT generate_series(1, attempts_ever))
     UNION ALL
-    SELECT 'delivery that went before the one before it', later.organization_id, later.environment, later.checkout_session_id
-    FROM delivery later JOIN delivery earlier USING (organization_id, environment, webhook_endpoint_id, checkout_session_id)
+    SELECT 'delivery that went before the one before it', later.organization_id, later.environment,
+        later.checkout_session_id
+    FROM delivery later JOIN delivery earlier USING (
+        organization_id, environment, webhook_endpoint_id, checkout_session_id)
     JOIN checkout_data.webhook_endpoints p USING (organization_id, environment, webhook_endpoint_id)
-    -- What is older than its endpoint was redelivered, and may come later.
+    -- An event that is older than its endpoint was redelivered, and may come later.
     WHERE earlier.sequence < later.sequence AND earlier.attempts_ever = 0 AND later.attempts_ever > 0
         AND earlier.created_at >= p.created_at
     UNION ALL
     SELECT 'endpoint that is disabled without a reason, or for one that it does not have', organization_id, environment,
         webhook_endpoint_id
     FROM checkout_data.webhook_endpoints
-    WHERE (disabled_at IS NULL) <> (disabled_reason IS NULL) OR disabled_reason IN ('gone', 'failing') AND failing_since IS NULL
+    WHERE (disabled_at IS NULL) <> (disabled_reason IS NULL) OR disabled_reason IN ('gone', 'failing')
+        AND failing_since IS NULL
     UNION ALL
     SELECT 'endpoint without an organization', p.organization_id, p.environment, p.webhook_endpoint_id
     FROM checkout_data.webhook_endpoints p LEFT JOIN checkout_data.organizations o USING (organization_id)
@@ -184,7 +196,8 @@ WITH retention (minutes) AS (
     WHERE s.metadata ? 'idempotency_key' AND s.metadata ->> 'idempotency_key' = other.metadata ->> 'idempotency_key'
         AND s.checkout_session_id > other.checkout_session_id
     UNION ALL
-    SELECT 'idempotency key of a server for a session of a browser, or the other way round', k.organization_id, k.environment,
+    SELECT 'idempotency key of a server for a session of a browser, or the other way round', k.organization_id,
+        k.environment,
         k.checkout_session_id
     FROM checkout_data.idempotency_keys k JOIN session s USING (organization_id, environment, checkout_session_id)
     WHERE k.created_with <> s.created_with
@@ -200,7 +213,8 @@ WITH retention (minutes) AS (
     UNION ALL
     SELECT 'recovered from no expired session of its tenant', s.organization_id, s.environment, s.checkout_session_id
     FROM session s LEFT JOIN session o
-        ON o.organization_id = s.organization_id AND o.environment = s.environment AND o.checkout_session_id = s.recovered_from
+        ON o.organization_id = s.organization_id AND o.environment = s.environment
+            AND o.checkout_session_id = s.recovered_from
     WHERE s.recovered_from IS NOT NULL AND o.status IS DISTINCT FROM 'expired'
     UNION ALL
     SELECT 'session without an organization', s.organization_id, s.environment, s.checkout_session_id

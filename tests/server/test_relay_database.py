@@ -59,7 +59,7 @@ def test_a_pooler_that_takes_the_server_s_place_is_refused(shop, start, pool, tm
     relay = start(Relay, shop, f"--database-url=postgres:///{shop.name}?host={tmp_path}&port=54321&user=relay")
     pay(shop)
     wait_until(lambda: [d["status"] for d in deliveries(shop, endpoint)] == ["delivered"])
-    pooler = pool("options,extra_float_digits")
+    pooler = pool(ignored="options,extra_float_digits")
     socket.unlink()
     socket.symlink_to(pooler.dir / ".s.PGSQL.6432")
     time.sleep(0.5)

@@ -1,8 +1,8 @@
--- Who may call what: every function of the schema, for everybody there is.
+-- Every function of the schema is called by every kind of role.
 SELECT checkout.create_organization('Access A') AS a, checkout.create_organization('Access B') AS b \gset
 SELECT testing.key(:'a') AS secret_a, testing.key(:'a', 'secret', 'test') AS secret_a_test,
-    testing.key(:'a', 'publishable') AS publishable_a, testing.key(:'b') AS secret_b, testing.key(:'a') AS
-        other_key \gset
+    testing.key(:'a', 'publishable') AS publishable_a, testing.key(:'b') AS secret_b,
+    testing.key(:'a') AS other_key \gset
 
 -- A's live sessions: an open one, an expired one, and a paid one, whose event is leased; none of B's.
 BEGIN;
@@ -41,7 +41,7 @@ SELECT status FROM checkout.expire_checkout_session(:'dead');
 COMMIT;
 UPDATE checkout_data.webhook_deliveries SET dead_at = now(), next_attempt_at = NULL WHERE checkout_session_id = :'dead';
 
--- What is called: with arguments that are right for A's live environment.
+-- The calls, with arguments that are right for A's live environment.
 CREATE TABLE testing.access_calls (function name PRIMARY KEY, arguments text);
 INSERT INTO testing.access_calls VALUES
     ('ack_webhook_events', format('''{%s}'', %L', :'event', :'lease')),
@@ -96,14 +96,15 @@ INSERT INTO testing.access_calls VALUES
     ('next_webhook_attempt_at', ''),
     ('list_dead_webhook_deliveries', format('organization_id => %L', :'a')),
     ('worker_status', '');
-SELECT p.oid::regprocedure AS without_a_call FROM pg_proc p
-WHERE p.pronamespace = 'checkout'::regnamespace AND NOT EXISTS (SELECT FROM testing.access_calls c WHERE c.function =
-    p.proname);
+SELECT p.oid::regprocedure AS without_a_call
+FROM pg_proc p
+WHERE p.pronamespace = 'checkout'::regnamespace
+    AND NOT EXISTS (SELECT FROM testing.access_calls c WHERE c.function = p.proname);
 SELECT c.function AS gone FROM testing.access_calls c
 WHERE NOT EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = 'checkout'::regnamespace AND p.proname = c.function);
 
--- Who calls: as whom it connects, which role it takes, the organization that is set for it, what it shows. request
--- access is PostgREST's anonymous role: with a key it is the holder of the key.
+-- The callers: the role that connects, the role that it takes, the organization that is set for it, and what it
+-- presents. request access is PostgREST's anonymous role: with a key it is the holder of the key.
 CREATE ROLE access_request NOLOGIN;
 CREATE ROLE access_authenticator LOGIN NOINHERIT;
 CREATE ROLE access_secret LOGIN;
@@ -130,7 +131,7 @@ INSERT INTO testing.access_callers (caller, session, role, organization, api_key
     ('admin', 'access_admin', 'access_admin', '', '', ''),
     ('plain', 'access_plain', 'access_plain', :'a', '', '');
 
--- What comes of a call; what it did is taken back.
+-- The outcome of a call, whose effects are taken back.
 CREATE FUNCTION testing.access(caller testing.access_callers, call text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     n bigint;
@@ -177,10 +178,10 @@ SELECT proname AS function,
     max(outcome) FILTER (WHERE caller = 'plain') AS plain
 FROM testing.access_matrix GROUP BY proname ORDER BY proname;
 -- Every call is right: there is somebody who may make it, or it is the superuser's.
-SELECT m.proname AS for_nobody, testing.access(c, format('SELECT * FROM checkout.%I(%s)', m.proname, a.arguments)) AS
-    superuser
+SELECT m.proname AS for_nobody,
+    testing.access(c, format('SELECT * FROM checkout.%I(%s)', m.proname, a.arguments)) AS superuser
 FROM (SELECT proname FROM testing.access_matrix GROUP BY proname HAVING NOT bool_or(outcome = 'allowed')) AS m
-JOIN testing.access_calls a ON a.function = m.proname,
+    JOIN testing.access_calls a ON a.function = m.proname,
     LATERAL (SELECT ROW(0, 'superuser', 'postgres', 'postgres', :'a', '', '')::testing.access_callers) AS s (c)
 ORDER BY m.proname;
 -- The tests that follow have no endpoints.

@@ -1,9 +1,9 @@
 -- API keys: an administrator makes them, sees them once, lists, revokes and rolls them.
-SELECT checkout.create_organization('Keys') AS organization, checkout.create_organization('Keys of others') AS
-    other \gset
+SELECT checkout.create_organization('Keys') AS organization,
+    checkout.create_organization('Keys of others') AS other \gset
 CREATE ROLE key_admin LOGIN;
 SELECT checkout.grant_access('key_admin', 'admin');
--- Whether a key is accepted.
+-- Says if a key is accepted.
 CREATE FUNCTION testing.accepted(key text) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     PERFORM checkout.authenticate(key);
@@ -14,17 +14,19 @@ END $$;
 \c - key_admin
 
 -- A key with everything that can be said of it
-SELECT api_key AS key, api_key_id AS id, to_jsonb(k) - '{api_key,api_key_id,created_at,organization_id}'::text[] AS
-    rest,
-    k.organization_id = :'organization' AS of_the_organization, k.created_at BETWEEN now() AND clock_timestamp() AS
-        created_now
-FROM checkout.create_api_key(:'organization', 'secret', 'live', name => 'Till', payment_methods => '{card,payid}',
+SELECT api_key AS key, api_key_id AS id,
+    to_jsonb(k) - '{api_key,api_key_id,created_at,organization_id}'::text[] AS rest,
+    k.organization_id = :'organization' AS of_the_organization,
+    k.created_at BETWEEN now() AND clock_timestamp() AS created_now
+FROM checkout.create_api_key(
+    :'organization', 'secret', 'live', name => 'Till', payment_methods => '{card,payid}',
     expires_at => '2999-01-01 00:00+00') AS k \gset
 \echo :rest of the organization :of_the_organization, created now :created_now
 -- Its shape: prefix, id, 256 random bits, checksum; only letters and digits after the prefix
-SELECT :'key' ~ '^sk_live_[0-9A-Za-z]{61}$' AS shaped, left(:'key', 20) = :'id' AS begins_with_its_id,
-    testing.checksum(left(:'key', 63)) = right(:'key', 6) AS checksum, testing.checksum('123456789') AS
-        checksum_of_the_digits;
+SELECT :'key' ~ '^sk_live_[0-9A-Za-z]{61}$' AS shaped;
+SELECT left(:'key', 20) = :'id' AS begins_with_its_id;
+SELECT testing.checksum(left(:'key', 63)) = right(:'key', 6) AS checksum;
+SELECT testing.checksum('123456789') AS checksum_of_the_digits;
 -- Of each kind and environment, with nothing else said
 SELECT left(api_key, 8) AS prefix, k.kind, k.environment, name, payment_methods, status, expires_at, revoked_at,
     replaced_by, last_used_at
@@ -33,7 +35,7 @@ FROM unnest('{secret,publishable}'::text[]) AS kind, unnest('{live,test}'::text[
 -- No two are alike.
 SELECT count(DISTINCT right(testing.key(:'other'), 61)) AS different FROM generate_series(1, 20);
 
--- What is stored tells the key from others, and is not the key.
+-- The stored digest tells the key from others, and is not the key.
 \c - postgres
 SELECT digest = sha256(:'key'::bytea) AS is_the_digest, k::text LIKE '%' || substr(:'key', 21) || '%' AS has_the_key,
     k::text ~ encode(substr(:'key', 21)::bytea, 'hex') AS has_it_in_hex, payment_methods, created_by
@@ -46,26 +48,26 @@ SELECT count(*) AS stored, count(DISTINCT digest) AS digests FROM checkout_data.
 SELECT left(api_key_id, 8) AS prefix, organization_id = :'organization' AS of_the_organization, kind, environment, name,
     status, created_by, api_key
 FROM checkout.list_api_keys(:'organization');
-SELECT count(*) FILTER (WHERE organization_id = :'organization') AS own, count(*) FILTER (WHERE organization_id =
-    :'other') AS of_other,
-    bool_or(k::text LIKE '%' || substr(:'key', 21) || '%') AS shows_the_key, count(api_key) AS keys FROM
-        checkout.list_api_keys() AS k;
+SELECT count(*) FILTER (WHERE organization_id = :'organization') AS own,
+    count(*) FILTER (WHERE organization_id = :'other') AS of_other,
+    bool_or(k::text LIKE '%' || substr(:'key', 21) || '%') AS shows_the_key, count(api_key) AS keys
+FROM checkout.list_api_keys() AS k;
 SELECT count(*) AS of_nobody FROM checkout.list_api_keys('01890000-0000-7000-8000-000000000000');
 
 -- Revoked, it is refused from that moment on, also in the transaction that revokes it. Again changes nothing.
 SELECT testing.accepted(:'key');
 BEGIN;
-SELECT api_key_id = :'id' AS same, status, revoked_at BETWEEN now() AND clock_timestamp() AS revoked_now, api_key FROM
-    checkout.revoke_api_key(:'id');
+SELECT api_key_id = :'id' AS same, status, revoked_at BETWEEN now() AND clock_timestamp() AS revoked_now, api_key
+FROM checkout.revoke_api_key(:'id');
 SELECT testing.accepted(:'key');
 ROLLBACK;
 SELECT testing.accepted(:'key');
 SELECT revoked_at FROM checkout.revoke_api_key(:'id') \gset
 SELECT testing.accepted(:'key');
 SELECT status, revoked_at = :'revoked_at' AS as_before FROM checkout.revoke_api_key(:'id');
-SELECT status, revoked_at = :'revoked_at' AS as_before FROM checkout.list_api_keys(:'organization') WHERE api_key_id =
-    :'id';
--- Who gives the whole key means the key of that name.
+SELECT status, revoked_at = :'revoked_at' AS as_before
+FROM checkout.list_api_keys(:'organization') WHERE api_key_id = :'id';
+-- A caller that gives the whole key means the key of that name.
 SELECT testing.key(:'organization') AS key \gset
 SELECT api_key_id = left(:'key', 20) AS same, status FROM checkout.revoke_api_key(:'key');
 -- Made and revoked at once
@@ -83,19 +85,22 @@ SELECT api_key AS successor, api_key_id AS successor_id, to_jsonb(k) -
     '{api_key,api_key_id,created_at,organization_id}'::text[] AS rest
 FROM checkout.roll_api_key(:'id') AS k \gset
 \echo :rest
-SELECT testing.accepted(:'key') AS old, testing.accepted(:'successor') AS new, left(:'successor', 20) = :'successor_id'
-    AS named;
+SELECT testing.accepted(:'key') AS old;
+SELECT testing.accepted(:'successor') AS new;
+SELECT left(:'successor', 20) = :'successor_id' AS named;
 SELECT status, replaced_by = :'successor_id' AS replaced, expires_at - now() BETWEEN '23:59:00' AND '1 day' AS for_a_day
 FROM checkout.list_api_keys(:'organization') WHERE api_key_id = :'id';
 SELECT testing.outcome(format('SELECT checkout.roll_api_key(%L)', :'id')) AS rolled_again;
 -- No overlap: the old one ends at once. The successor can be rolled in its turn.
 SELECT api_key AS last, api_key_id AS last_id FROM checkout.roll_api_key(:'successor_id', overlap => '0') \gset
-SELECT testing.accepted(:'key') AS first, testing.accepted(:'successor') AS second, testing.accepted(:'last') AS third;
+SELECT testing.accepted(:'key') AS first;
+SELECT testing.accepted(:'successor') AS second;
+SELECT testing.accepted(:'last') AS third;
 SELECT testing.outcome(format('SELECT checkout.roll_api_key(%L)', :'successor_id')) AS rolled_after_its_end;
 -- By its whole text, too
 SELECT api_key_id <> left(:'last', 20) AS another, status FROM checkout.roll_api_key(:'last', '30 days');
-SELECT replaced_by IS NOT NULL AS replaced, status FROM checkout.list_api_keys(:'organization') WHERE api_key_id =
-    :'last_id';
+SELECT replaced_by IS NOT NULL AS replaced, status
+FROM checkout.list_api_keys(:'organization') WHERE api_key_id = :'last_id';
 -- To revoke the old one ends the overlap.
 SELECT status FROM checkout.revoke_api_key(:'last_id');
 SELECT testing.accepted(:'last');
@@ -104,10 +109,10 @@ SELECT testing.outcome(format('SELECT checkout.roll_api_key(%L)', :'last_id')) A
 -- A key that was made to end has a successor that lives as long, and an overlap does not make it live longer itself.
 SELECT api_key_id AS id, expires_at AS ends FROM checkout.create_api_key(:'organization', 'secret', 'live', expires_at
     => now() + '2 hours') \gset
-SELECT api_key_id AS successor_id, expires_at - created_at BETWEEN '01:59:59' AND '02:00:01' AS as_long FROM
-    checkout.roll_api_key(:'id', '1 day') \gset
-SELECT :'as_long' AS as_long, expires_at = :'ends' AS ends_as_before FROM checkout.list_api_keys(:'organization') WHERE
-    api_key_id = :'id';
+SELECT api_key_id AS successor_id, expires_at - created_at BETWEEN '01:59:59' AND '02:00:01' AS as_long
+FROM checkout.roll_api_key(:'id', '1 day') \gset
+SELECT :'as_long' AS as_long, expires_at = :'ends' AS ends_as_before
+FROM checkout.list_api_keys(:'organization') WHERE api_key_id = :'id';
 SELECT expires_at = '2999-01-01' AS as_told FROM checkout.roll_api_key(:'successor_id', expires_at => '2999-01-01');
 -- A shorter overlap makes it end earlier.
 SELECT api_key_id AS id FROM checkout.create_api_key(:'organization', 'secret', 'live', expires_at => now() +
@@ -135,7 +140,7 @@ SELECT testing.outcome(format('SELECT checkout.roll_api_key(%L)', :'id')) AS rol
 -- Revoked after that, it says so.
 SELECT status FROM checkout.revoke_api_key(:'id');
 
--- What is wrong is refused, by name.
+-- Wrong arguments are refused, by name.
 SELECT testing.key(:'organization') AS key \gset
 SELECT left(:'key', 20) AS id \gset
 \a
@@ -168,16 +173,16 @@ SELECT function, arguments, testing.outcome(format('SELECT checkout.%s(%s)', fun
         (function, arguments);
 \a
 -- None of that has changed it.
-SELECT status, expires_at, replaced_by, testing.accepted(:'key') FROM checkout.list_api_keys(:'organization') WHERE
-    api_key_id = :'id';
+SELECT status, expires_at, replaced_by, testing.accepted(:'key')
+FROM checkout.list_api_keys(:'organization') WHERE api_key_id = :'id';
 
 -- A whole key where a name belongs is not repeated by an error: one that is mistyped, or that this database does not
 -- know.
 SELECT left(replace(:'key', left(:'key', 20), 'sk_live_0123456789ab'), 63) AS of_another \gset
 SELECT :'of_another' || testing.checksum(:'of_another') AS of_another \gset
-SELECT what, function, testing.masked(split_part(error, ' / SQL statement', 1)) AS error, error ~ substr(:'key', 21, 6)
-    AS repeats_the_secret
-FROM (VALUES ('mistyped', :'key' || 'x'), ('cut short', left(:'key', 60)), ('of another database', :'of_another')) AS
-    keys (what, given),
-    unnest('{revoke_api_key,roll_api_key}'::text[]) AS function,
+SELECT what, function, testing.masked(split_part(error, ' / SQL statement', 1)) AS error,
+    error ~ substr(:'key', 21, 6) AS repeats_the_secret
+FROM (VALUES
+    ('mistyped', :'key' || 'x'), ('cut short', left(:'key', 60)), ('of another database', :'of_another')
+) AS keys (what, given), unnest('{revoke_api_key,roll_api_key}'::text[]) AS function,
     LATERAL (SELECT testing.whole_error(format('SELECT checkout.%I($1[1])', function), given)) AS whole (error);

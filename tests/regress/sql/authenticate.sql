@@ -1,4 +1,4 @@
--- A caller shows an API key, and acts for its organization until the transaction ends.
+-- A caller presents an API key, and acts for its organization until the transaction ends.
 SELECT checkout.create_organization('Authenticate A') AS a, checkout.create_organization('Authenticate B',
     payment_methods => '{payid}') AS b \gset
 SELECT testing.key(:'a') AS key_a, testing.key(:'a', 'secret', 'test') AS key_a_test, testing.key(:'a', 'publishable')
@@ -20,16 +20,17 @@ COMMENT ON FUNCTION testing.listing IS 'The titles of the sessions that the call
 
 -- Nobody, before; nobody, after: a statement of its own is a transaction of its own.
 SELECT testing.listing();
-SELECT organization_id = :'a' AS of_a, environment, kind, api_key_id = left(:'key_a', 20) AS named FROM
-    checkout.authenticate(:'key_a');
+SELECT organization_id = :'a' AS of_a, environment, kind, api_key_id = left(:'key_a', 20) AS named
+FROM checkout.authenticate(:'key_a');
 SELECT testing.listing();
 
 -- One transaction: creates, reads, pays; its sessions are marked with the key.
 BEGIN;
 SELECT kind, environment FROM checkout.authenticate(:'key_a');
-SELECT checkout.current_organization_id() = :'a' AS for_a, checkout.current_environment();
-SELECT checkout_session_id AS of_a, created_by = left(:'key_a', 20) AS by_the_key FROM
-    checkout.create_checkout_session(1, 'USD', title => 'a', customer_id => 'c') \gset
+SELECT checkout.current_organization_id() = :'a' AS for_a;
+SELECT checkout.current_environment();
+SELECT checkout_session_id AS of_a, created_by = left(:'key_a', 20) AS by_the_key
+FROM checkout.create_checkout_session(1, 'USD', title => 'a', customer_id => 'c') \gset
 SELECT :'by_the_key' AS by_the_key, status FROM checkout.begin_payment(:'of_a', 'authenticate-1');
 SELECT status FROM checkout.record_payment(:'of_a', 'authenticate-1', 'succeeded');
 SELECT testing.listing();
@@ -49,20 +50,22 @@ SELECT testing.listing();
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'key_b');
 SELECT count(*) FROM checkout.create_checkout_session(1, 'USD', title => 'b', customer_id => 'c');
-SELECT testing.listing(), testing.outcome(format('SELECT checkout.get_checkout_session(%L)', :'of_a')) AS of_a;
+SELECT testing.listing();
+SELECT testing.outcome(format('SELECT checkout.get_checkout_session(%L)', :'of_a')) AS of_a;
 COMMIT;
 -- Test and live do not see each other.
 BEGIN;
 SELECT environment FROM checkout.authenticate(:'key_a_test');
 SELECT count(*) FROM checkout.create_checkout_session(1, 'USD', title => 'a-test', customer_id => 'c');
-SELECT testing.listing(), testing.outcome(format('SELECT checkout.get_checkout_session(%L)', :'of_a')) AS of_a;
+SELECT testing.listing();
+SELECT testing.outcome(format('SELECT checkout.get_checkout_session(%L)', :'of_a')) AS of_a;
 COMMIT;
 BEGIN;
 SELECT environment FROM checkout.authenticate(:'key_a');
 SELECT testing.listing();
 COMMIT;
 
--- Savepoints: what was shown after one is rolled back with it, what was shown before stays.
+-- Savepoints: a key that was presented after one is rolled back with it, a key that was presented before stays.
 BEGIN;
 SAVEPOINT before;
 SELECT kind FROM checkout.authenticate(:'key_a');
@@ -84,8 +87,8 @@ SELECT testing.listing();
 -- One tenant a transaction. The same tenant again, with another of its keys, is no contradiction.
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'key_a');
-SELECT testing.outcome(format('SELECT checkout.authenticate(%L)', key)) FROM unnest(ARRAY[:'key_b', :'key_a_test']) AS
-    key;
+SELECT testing.outcome(format('SELECT checkout.authenticate(%L)', key))
+FROM unnest(ARRAY[:'key_b', :'key_a_test']) AS key;
 SELECT testing.listing();
 SELECT kind FROM checkout.authenticate(:'key_a_public');
 SELECT testing.listing();
@@ -149,12 +152,13 @@ COMMIT;
 -- A prisoner of its own key: what takes the settings away does not make another tenant, and does not make none of one.
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'key_a');
-SELECT testing.masked(statement) AS statement, testing.outcome(statement) FROM
-    unnest(ARRAY['SET checkout_sessions.organization_id = ' || quote_literal(:'b'),
-    'SET LOCAL checkout_sessions.organization_id = ' || quote_literal(:'b'),
-    'SET LOCAL checkout_sessions.organization_id TO DEFAULT', 'RESET checkout_sessions.organization_id',
+SELECT testing.masked(statement) AS statement, testing.outcome(statement)
+FROM unnest(
+    ARRAY['SET checkout_sessions.organization_id = ' || quote_literal(:'b'),
+        'SET LOCAL checkout_sessions.organization_id = ' || quote_literal(:'b'),
+        'SET LOCAL checkout_sessions.organization_id TO DEFAULT', 'RESET checkout_sessions.organization_id',
         'SET checkout_sessions.environment = ''test''', 'RESET checkout_sessions.environment',
-    'SET LOCAL checkout_sessions.credential = ''''', 'SET checkout_sessions.credential TO DEFAULT',
+        'SET LOCAL checkout_sessions.credential = ''''', 'SET checkout_sessions.credential TO DEFAULT',
         'RESET checkout_sessions.credential', 'DISCARD ALL']) AS statement;
 SELECT testing.listing();
 RESET ALL;
@@ -170,32 +174,32 @@ COMMIT;
 DISCARD ALL;
 SELECT testing.listing();
 
--- What makes no key, all the same to a caller: unknown, mistyped, revoked, expired, somebody else's id or secret.
+-- These are no keys, all the same to a caller: unknown, mistyped, revoked, expired, somebody else's id or secret.
 \c - postgres
 SELECT testing.key(:'a') AS revoked, testing.key(:'a') AS expired \gset
 SELECT status FROM checkout.revoke_api_key(:'revoked');
-UPDATE checkout_data.api_keys SET created_at = created_at - interval '1 hour', expires_at = clock_timestamp() WHERE
-    api_key_id = left(:'expired', 20);
+UPDATE checkout_data.api_keys SET created_at = created_at - interval '1 hour', expires_at = clock_timestamp()
+WHERE api_key_id = left(:'expired', 20);
 -- A key of the right shape, with a checksum that is right, and what a database must not know of it
-SELECT left(:'key_a', 20) || substr(:'key_b', 21, 43) AS swapped, 'sk_live_0123456789ab' || substr(:'key_a', 21, 43) AS
-    unknown \gset
-SELECT :'swapped' || testing.checksum(:'swapped') AS swapped, :'unknown' || testing.checksum(:'unknown') AS
-    unknown \gset
+SELECT left(:'key_a', 20) || substr(:'key_b', 21, 43) AS swapped,
+    'sk_live_0123456789ab' || substr(:'key_a', 21, 43) AS unknown \gset
+SELECT :'swapped' || testing.checksum(:'swapped') AS swapped,
+    :'unknown' || testing.checksum(:'unknown') AS unknown \gset
 \c - visitor
 CREATE TEMP TABLE refused (what text, key text);
-INSERT INTO refused VALUES ('unknown', :'unknown'), ('an id with the secret of another', :'swapped'), ('mistyped',
-    left(:'key_a', 68) || CASE right(:'key_a', 1) WHEN '0' THEN '1' ELSE '0' END),
+INSERT INTO refused VALUES ('unknown', :'unknown'), ('an id with the secret of another', :'swapped'),
+    ('mistyped', left(:'key_a', 68) || CASE right(:'key_a', 1) WHEN '0' THEN '1' ELSE '0' END),
     ('cut short', left(:'key_a', 68)), ('too long', :'key_a' || 'a'), ('revoked', :'revoked'), ('expired', :'expired'),
-        ('empty', ''), ('its id', left(:'key_a', 20)),
-    ('of the other environment', replace(:'key_a', 'live', 'test')), ('of the other kind', replace(:'key_a', 'sk',
-        'pk')), ('with a space', :'key_a' || ' '),
+    ('empty', ''), ('its id', left(:'key_a', 20)), ('of the other environment', replace(:'key_a', 'live', 'test')),
+    ('of the other kind', replace(:'key_a', 'sk', 'pk')), ('with a space', :'key_a' || ' '),
     ('in capitals', upper(:'key_a')), ('its digest', sha256(:'key_a'::bytea)::text), ('injection', ''' OR true --'),
-        ('long', repeat('k', 60000)), ('not ASCII', repeat('é', 69));
+    ('long', repeat('k', 60000)), ('not ASCII', repeat('é', 69));
 SELECT what FROM refused WHERE testing.whole_error('SELECT checkout.authenticate($1[1])', key) <>
     testing.whole_error('SELECT checkout.authenticate($1[1])', 'x');
-SELECT testing.outcome('SELECT checkout.authenticate(''x'')'), testing.outcome('SELECT checkout.authenticate(NULL)');
-SELECT count(*) AS accepted FROM refused WHERE testing.whole_error('SELECT checkout.authenticate($1[1])', key) =
-    'accepted';
+SELECT testing.outcome('SELECT checkout.authenticate(''x'')');
+SELECT testing.outcome('SELECT checkout.authenticate(NULL)');
+SELECT count(*) AS accepted
+FROM refused WHERE testing.whole_error('SELECT checkout.authenticate($1[1])', key) = 'accepted';
 SELECT testing.listing();
 
 -- A role with an organization of its own takes no key of another, nor of its other environment.
@@ -222,8 +226,8 @@ BEGIN;
 SELECT kind FROM checkout.authenticate(:'key_a');
 SET LOCAL checkout_sessions.organization_id = :'b';
 SELECT testing.listing();
-SELECT testing.outcome('SELECT checkout.current_organization_id()'),
-    testing.outcome('SELECT checkout.create_checkout_session(1, ''USD'', customer_id => ''c'')');
+SELECT testing.outcome('SELECT checkout.current_organization_id()');
+SELECT testing.outcome('SELECT checkout.create_checkout_session(1, ''USD'', customer_id => ''c'')');
 ROLLBACK;
 -- With secret access and no key, the setting decides, as ever; a publishable key then gives it no more than its kind.
 \c - postgres
@@ -245,31 +249,33 @@ CREATE FUNCTION testing.forge(organization uuid) RETURNS TABLE (way text, outcom
         organization, 'environment', 'live'),
         'kind', 'secret', 'name', NULL, 'payment_methods', NULL, 'http', false))) FROM unnest(ARRAY[
             'SET checkout_sessions.credential = %L', 'SET LOCAL checkout_sessions.credential = %L',
-                'SET SESSION "Checkout_Sessions.Credential" = %L',
+            'SET SESSION "Checkout_Sessions.Credential" = %L',
             'SELECT set_config(''checkout_sessions.credential'', %L, true)',
             'ALTER ROLE CURRENT_USER SET checkout_sessions.credential = %L',
-                'ALTER DATABASE regression SET checkout_sessions.credential = %L',
+            'ALTER DATABASE regression SET checkout_sessions.credential = %L',
             'CREATE FUNCTION pg_temp.f() RETURNS void LANGUAGE sql SET checkout_sessions.credential = %L AS ''''']) AS
                 way
 $$;
 \a
 SELECT * FROM testing.forge(:'a');
 ALTER SYSTEM SET checkout_sessions.credential = '{}';
-SELECT testing.outcome('SELECT checkout.get_checkout_session(NULL)'), current_setting('checkout_sessions.credential') AS
-    credential;
+SELECT testing.outcome('SELECT checkout.get_checkout_session(NULL)');
+SELECT current_setting('checkout_sessions.credential') AS credential;
 SELECT checkout.revoke_access('bound', 'secret');
 \c - bound
 SELECT * FROM testing.forge(:'a');
-SELECT testing.listing(), current_setting('checkout_sessions.credential') AS credential;
+SELECT testing.listing();
+SELECT current_setting('checkout_sessions.credential') AS credential;
 \a
 -- Nor at connection.
-\! PGOPTIONS='-c checkout_sessions.credential={}' "$BINDIR/psql" -XAtq -U bound -d regression -c 'SELECT testing.listing()' 2>&1 | sed 's/.*FATAL/FATAL/'
-\! PGOPTIONS='-c checkout_sessions.credential={}' "$BINDIR/psql" -XAtq -U postgres -d regression -c 'SELECT testing.listing()' 2>&1 | sed 's/.*FATAL/FATAL/'
--- What is shown of it has no secret in it.
+\setenv CALL '"$BINDIR/psql" -XAtqd regression -c "SELECT testing.listing()" 2>&1 | sed "s/.*FATAL/FATAL/"'
+\! PGUSER=bound PGOPTIONS='-c checkout_sessions.credential={}' sh -c "$CALL"
+\! PGUSER=postgres PGOPTIONS='-c checkout_sessions.credential={}' sh -c "$CALL"
+-- The setting shows no secret.
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'key_a');
-SELECT current_setting('checkout_sessions.credential')::jsonb ->> 'kind' AS kind,
-    current_setting('checkout_sessions.credential') ~ substr(:'key_a', 21, 6) AS secret;
+SELECT current_setting('checkout_sessions.credential')::jsonb ->> 'kind' AS kind;
+SELECT current_setting('checkout_sessions.credential') ~ substr(:'key_a', 21, 6) AS secret;
 COMMIT;
 
 -- A key that was revoked is refused, and one that is new is accepted, even by a transaction that looks at the
@@ -316,12 +322,12 @@ COMMIT;
 -- A session that is recovered is marked with the key that recovers it.
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'key_methods');
-SELECT s.checkout_session_id AS id, s.created_by = left(:'key_methods', 20) AS by_the_key FROM
-    checkout.create_checkout_session(1, 'USD', customer_id => 'c') AS c,
+SELECT s.checkout_session_id AS id, s.created_by = left(:'key_methods', 20) AS by_the_key
+FROM checkout.create_checkout_session(1, 'USD', customer_id => 'c') AS c,
     checkout.expire_checkout_session(c.checkout_session_id) AS s \gset
 SELECT kind FROM checkout.authenticate(:'key_b');
-SELECT :'by_the_key' AS by_the_key, created_by = left(:'key_b', 20) AS by_the_other, payment_methods FROM
-    checkout.recover_checkout_session(:'id');
+SELECT :'by_the_key' AS by_the_key, created_by = left(:'key_b', 20) AS by_the_other, payment_methods
+FROM checkout.recover_checkout_session(:'id');
 COMMIT;
 \c - postgres
 REVOKE SET ON PARAMETER checkout_sessions.organization_id, checkout_sessions.credential FROM bound;

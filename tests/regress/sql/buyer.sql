@@ -4,7 +4,7 @@ SELECT checkout.create_organization('Buyer''s shop', payment_methods => '{card,p
 SELECT testing.login('shop_buyer', :'organization');
 SELECT testing.login('shop_buyer_test', :'organization', 'test');
 SELECT testing.login('shop_buyer_other', :'other');
--- Whoever can call it: here a role with request access, who has shown nothing.
+-- The caller is a role with request access that has presented nothing.
 \c - shop_buyer_other
 SELECT checkout_session_id AS of_other, client_secret AS secret_of_other FROM checkout.create_checkout_session(1, 'USD',
     customer_id => 'c') \gset
@@ -32,17 +32,17 @@ SELECT count(DISTINCT client_secret) AS different FROM (SELECT s.client_secret F
 -- Also in a replay, and for a session that is recovered; not in a list, nor when it ends.
 SELECT checkout_session_id AS of_key, client_secret AS its_secret FROM checkout.create_checkout_session(2, 'USD',
     customer_id => 'c', idempotency_key => 'buyer') \gset
-SELECT checkout_session_id = :'of_key' AS same, client_secret = :'its_secret' AS same_secret, idempotent_replay FROM
-    checkout.create_checkout_session(2, 'USD', customer_id => 'c', idempotency_key => 'buyer');
+SELECT checkout_session_id = :'of_key' AS same, client_secret = :'its_secret' AS same_secret, idempotent_replay
+FROM checkout.create_checkout_session(2, 'USD', customer_id => 'c', idempotency_key => 'buyer');
 SELECT status, client_secret FROM checkout.expire_checkout_session(:'of_key');
 SELECT status, client_secret FROM checkout.expire_checkout_session(:'of_key');
-SELECT checkout_session_id AS new, client_secret AS new_secret, client_secret <> :'its_secret' AS its_own FROM
-    checkout.recover_checkout_session(:'of_key') \gset
+SELECT checkout_session_id AS new, client_secret AS new_secret, client_secret <> :'its_secret' AS its_own
+FROM checkout.recover_checkout_session(:'of_key') \gset
 \echo :its_own
 SELECT client_secret = :'new_secret' AS same FROM checkout.get_checkout_session(:'new');
 SELECT count(*) > 10 AS many, count(client_secret) AS secrets FROM checkout.list_checkout_sessions();
 
--- What the buyer sees, whole
+-- All that the buyer sees
 \c - visitor
 SELECT jsonb_pretty(replace(replace(to_jsonb(p)::text, :'id', '<id>'), to_jsonb(:'ends'::timestamptz) #>> '{}',
     '<ends>')::jsonb) AS page, p::text ~ 'PRIVATE|7946' AS private
@@ -81,8 +81,8 @@ SELECT * FROM testing.page(:'id', :'secret');
 SELECT status FROM checkout.record_payment(:'id', 'buyer-3', 'succeeded');
 SELECT * FROM testing.page(:'id', :'secret');
 -- Now it is told where to go: the placeholders are filled in, each of them.
-SELECT replace(success_url, :'id', '<id>') AS success_url, replace(cancel_url, :'id', '<id>') AS cancel_url FROM
-    checkout.public_checkout_session(:'id', :'secret');
+SELECT replace(success_url, :'id', '<id>') AS success_url, replace(cancel_url, :'id', '<id>') AS cancel_url
+FROM checkout.public_checkout_session(:'id', :'secret');
 -- Expired by the clock, before any worker has been there; and failed
 SELECT checkout_session_id AS late, client_secret AS late_secret FROM checkout.create_checkout_session(1, 'USD',
     customer_id => 'c', success_url => 'https://shop.example', max_retry_attempts => 0) \gset
@@ -107,59 +107,63 @@ CREATE FUNCTION testing.changed(secret text, at integer, byte integer DEFAULT NU
 $$;
 COMMENT ON FUNCTION testing.changed IS
     'A client secret with another byte: 16 of organization, one of environment, 32 of code.';
-SELECT testing.changed(:'secret', 16, ascii('l')) = :'secret' AS live, testing.changed(:'secret_of_test', 16,
-    ascii('t')) = :'secret_of_test' AS test;
+SELECT testing.changed(:'secret', 16, ascii('l')) = :'secret' AS live;
+SELECT testing.changed(:'secret_of_test', 16, ascii('t')) = :'secret_of_test' AS test;
 \c - visitor
 CREATE TEMP TABLE wrong (what text, id uuid, secret text);
-INSERT INTO wrong VALUES ('no such session', gen_random_uuid(), :'secret'), ('another session''s secret', :'late',
-    :'secret'), ('this secret, another session', :'id', :'late_secret'),
+INSERT INTO wrong VALUES ('no such session', gen_random_uuid(), :'secret'),
+    ('another session''s secret', :'late', :'secret'), ('this secret, another session', :'id', :'late_secret'),
     ('another organization''s', :'id', :'secret_of_other'), ('another organization''s session', :'of_other', :'secret'),
-        ('of the test environment', :'id', :'secret_of_test'), ('the test session', :'of_test', :'secret'),
-    ('environment changed', :'id', testing.changed(:'secret', 16, ascii('t'))), ('environment changed in test',
-        :'of_test', testing.changed(:'secret_of_test', 16, ascii('l'))), ('environment nonsense', :'id',
-        testing.changed(:'secret', 16, 0)),
-    ('organization changed', :'id', testing.changed(:'secret', 0)), ('first byte of the code', :'id',
-        testing.changed(:'secret', 17)), ('last byte of the code', :'id', testing.changed(:'secret', 48)),
-    ('organization gone', :'gone_second', :'gone_second_secret'),
-    ('empty', :'id', ''), ('prefix only', :'id', 'cs_secret_'), ('without prefix', :'id', substr(:'secret', 11)),
-        ('cut short', :'id', left(:'secret', 75)), ('too long', :'id', :'secret' || 'A'),
-    ('padded', :'id', :'secret' || '=='), ('in capitals', :'id', upper(:'secret')), ('with a space', :'id', :'secret' ||
-        ' '), ('an API key', :'id', 'sk_live_' || repeat('a', 61)),
-    ('garbage', :'id', E'\u00e9\u2028\x7f'), ('injection', :'id', ''' OR true --'), ('long', :'id', 'cs_secret_' ||
-        repeat('A', 60000)), ('the id', :'id', :'id');
+    ('of the test environment', :'id', :'secret_of_test'), ('the test session', :'of_test', :'secret'),
+    ('environment changed', :'id', testing.changed(:'secret', 16, ascii('t'))),
+    ('environment changed in test', :'of_test', testing.changed(:'secret_of_test', 16, ascii('l'))),
+    ('environment nonsense', :'id', testing.changed(:'secret', 16, 0)),
+    ('organization changed', :'id', testing.changed(:'secret', 0)),
+    ('first byte of the code', :'id', testing.changed(:'secret', 17)),
+    ('last byte of the code', :'id', testing.changed(:'secret', 48)),
+    ('organization gone', :'gone_second', :'gone_second_secret'), ('empty', :'id', ''),
+    ('prefix only', :'id', 'cs_secret_'), ('without prefix', :'id', substr(:'secret', 11)),
+    ('cut short', :'id', left(:'secret', 75)), ('too long', :'id', :'secret' || 'A'),
+    ('padded', :'id', :'secret' || '=='), ('in capitals', :'id', upper(:'secret')),
+    ('with a space', :'id', :'secret' || ' '), ('an API key', :'id', 'sk_live_' || repeat('a', 61)),
+    ('garbage', :'id', E'\u00e9\u2028\x7f'), ('injection', :'id', ''' OR true --'),
+    ('long', :'id', 'cs_secret_' || repeat('A', 60000)), ('the id', :'id', :'id');
 SELECT what, testing.outcome(format('SELECT checkout.public_checkout_session(%L, %L)', id, secret)) FROM wrong
 WHERE testing.whole_error('SELECT checkout.public_checkout_session($1[1]::uuid, $1[2])', id::text, secret)
     IS DISTINCT FROM testing.whole_error('SELECT checkout.public_checkout_session($1[1]::uuid, $1[2])',
         '01890000-0000-7000-8000-000000000000', 'x');
-SELECT count(*) AS tried, testing.outcome(format('SELECT checkout.public_checkout_session(%L, %L)', :'id', 'x')) AS
-    answer FROM wrong;
+SELECT count(*) AS tried, testing.outcome(format('SELECT checkout.public_checkout_session(%L, %L)', :'id', 'x'))
+    AS answer
+FROM wrong;
 -- There is one way to write a secret: of 64 last characters, one is right.
 SELECT count(*) FILTER (WHERE answer = 'accepted') AS accepted, count(*) AS tried
 FROM regexp_split_to_table('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_', '') AS last,
-    testing.whole_error('SELECT checkout.public_checkout_session($1[1]::uuid, $1[2])', :'id', left(:'secret', 75) ||
-        last) AS answer;
-SELECT testing.outcome('SELECT checkout.public_checkout_session(NULL, ''x'')'),
-    testing.outcome(format('SELECT checkout.public_checkout_session(%L, NULL)', :'id'));
+    testing.whole_error('SELECT checkout.public_checkout_session($1[1]::uuid, $1[2])', :'id',
+    left(:'secret', 75) || last) AS answer;
+SELECT testing.outcome('SELECT checkout.public_checkout_session(NULL, ''x'')');
+SELECT testing.outcome(format('SELECT checkout.public_checkout_session(%L, NULL)', :'id'));
 -- A secret opens the page, and no more.
-SELECT testing.outcome(format('SELECT checkout.get_checkout_session(%L)', :'id')),
-    testing.outcome(format('SELECT checkout.authenticate(%L)', :'secret'));
+SELECT testing.outcome(format('SELECT checkout.get_checkout_session(%L)', :'id'));
+SELECT testing.outcome(format('SELECT checkout.authenticate(%L)', :'secret'));
 
 -- When the organization's secret is changed, those given out are wrong like any other, and get gives new ones. Others
 -- keep theirs.
 \c - postgres
 SELECT name FROM checkout.rotate_client_secrets(:'organization');
-SELECT testing.outcome('SELECT checkout.rotate_client_secrets(NULL)'),
-    testing.outcome('SELECT checkout.rotate_client_secrets(''01890000-0000-7000-8000-000000000000'')');
+SELECT testing.outcome('SELECT checkout.rotate_client_secrets(NULL)');
+SELECT testing.outcome('SELECT checkout.rotate_client_secrets(''01890000-0000-7000-8000-000000000000'')');
 \c - shop_buyer
-SELECT count(*) AS tried, count(*) FILTER (WHERE answer =
-    testing.whole_error('SELECT checkout.public_checkout_session($1[1]::uuid, $1[2])', :'id', 'x')) AS wrong
-FROM (VALUES (:'id', :'secret'), (:'late', :'late_secret'), (:'of_test', :'secret_of_test'), (:'new', :'new_secret')) AS
-    known (id, secret),
-    testing.whole_error('SELECT checkout.public_checkout_session($1[1]::uuid, $1[2])', id, secret) AS answer;
+SELECT count(*) AS tried, count(*) FILTER (
+        WHERE answer = testing.whole_error('SELECT checkout.public_checkout_session($1[1]::uuid, $1[2])', :'id', 'x'))
+    AS wrong
+FROM (VALUES
+    (:'id', :'secret'), (:'late', :'late_secret'), (:'of_test', :'secret_of_test'), (:'new', :'new_secret')
+) AS known (id, secret), testing.whole_error('SELECT checkout.public_checkout_session($1[1]::uuid, $1[2])', id, secret)
+    AS answer;
 SELECT client_secret <> :'secret' AS new, p.title FROM checkout.get_checkout_session(:'id') AS g,
     checkout.public_checkout_session(:'id', g.client_secret) AS p;
-SELECT checkout_session_id = :'of_key' AS same, client_secret <> :'its_secret' AS new_secret FROM
-    checkout.create_checkout_session(2, 'USD', customer_id => 'c', idempotency_key => 'buyer');
+SELECT checkout_session_id = :'of_key' AS same, client_secret <> :'its_secret' AS new_secret
+FROM checkout.create_checkout_session(2, 'USD', customer_id => 'c', idempotency_key => 'buyer');
 SELECT status FROM checkout.public_checkout_session(:'of_other', :'secret_of_other');
 -- A rotation that is rolled back has not been.
 \c - postgres
@@ -173,5 +177,6 @@ ROLLBACK;
 SELECT client_secret = :'secret' AS as_before FROM checkout.get_checkout_session(:'id');
 SELECT title FROM checkout.public_checkout_session(:'id', :'secret');
 -- The organization's secret is shown by no function.
-SELECT o::text ~ encode(k.client_secret_key, 'hex') AS shown FROM checkout.list_organizations() AS o JOIN
-    checkout_data.organizations AS k USING (organization_id) WHERE organization_id = :'organization';
+SELECT o::text ~ encode(k.client_secret_key, 'hex') AS shown
+FROM checkout.list_organizations() AS o JOIN checkout_data.organizations AS k USING (organization_id)
+WHERE organization_id = :'organization';

@@ -4,7 +4,8 @@ SELECT testing.login('shop_create', :'organization');
 \c - shop_create
 
 -- Every argument
-SELECT to_jsonb(s) - ARRAY['checkout_session_id', 'organization_id', 'created_at', 'updated_at', 'expires_at', 'client_secret'] AS session,
+SELECT to_jsonb(s) - ARRAY[
+        'checkout_session_id', 'organization_id', 'created_at', 'updated_at', 'expires_at', 'client_secret'] AS session,
     s.client_secret, s.checkout_session_id AS id, s.organization_id = :'organization' AS of_the_caller,
     s.created_at BETWEEN now() AND clock_timestamp() AS created_now, s.updated_at = s.created_at AS never_updated,
     s.expires_at - s.created_at AS lifetime, s.organization_id AS owner
@@ -41,7 +42,9 @@ FROM checkout.create_checkout_session(
 \echo of the caller :of_the_caller, created now :created_now, never updated :never_updated, lifetime :lifetime
 
 -- Get says the same.
-SELECT to_jsonb(s) - ARRAY['checkout_session_id', 'organization_id', 'created_at', 'updated_at', 'expires_at', 'client_secret'] = :'session' AS same,
+SELECT to_jsonb(s) - ARRAY[
+        'checkout_session_id', 'organization_id', 'created_at', 'updated_at', 'expires_at', 'client_secret']
+    = :'session' AS same,
     s.client_secret = :'client_secret' AS same_secret
 FROM checkout.get_checkout_session(:'id') AS s;
 
@@ -55,7 +58,8 @@ SELECT count(*) AS keys FROM checkout_data.idempotency_keys WHERE organization_i
 \c - shop_create
 
 -- As little as can be: the rest is the organization's.
-SELECT to_jsonb(s) - ARRAY['checkout_session_id', 'organization_id', 'created_at', 'updated_at', 'expires_at', 'client_secret'] AS session,
+SELECT to_jsonb(s) - ARRAY[
+        'checkout_session_id', 'organization_id', 'created_at', 'updated_at', 'expires_at', 'client_secret'] AS session,
     s.expires_at - s.created_at AS lifetime
 FROM checkout.create_checkout_session(10, 'USD', customer_id => 'customer-1') AS s;
 
@@ -90,19 +94,24 @@ SELECT $${
 SELECT testing.call('create_checkout_session', :'lomi') AS posted \gset
 SELECT to_jsonb(s) AS session FROM (:posted) AS s \gset
 -- Each field of the request is in the answer, and the answer has each field of the documented one.
-SELECT :'session'::jsonb @> :'lomi' AS as_requested, :'session'::jsonb ->> 'amount' AS amount,
-    :'session'::jsonb ?& ARRAY['checkout_session_id', 'organization_id', 'amount', 'currency_code', 'status', 'title',
-        'description', 'customer_id', 'customer_email', 'customer_name', 'customer_phone', 'product_id', 'price_id',
-        'subscription_id', 'allow_quantity', 'quantity', 'success_url', 'cancel_url', 'allow_coupon_code',
-        'require_billing_address', 'payment_link_id', 'expires_at', 'metadata', 'environment', 'created_at', 'created_by',
-        'updated_at'] AS as_documented,
-    :'session'::jsonb ->> 'status' AS status, :'session'::jsonb ->> 'environment' AS environment;
+SELECT :'session'::jsonb @> :'lomi' AS as_requested;
+SELECT :'session'::jsonb ->> 'amount' AS amount;
+SELECT :'session'::jsonb ?& ARRAY[
+    'checkout_session_id', 'organization_id', 'amount', 'currency_code', 'status', 'title', 'description',
+    'customer_id', 'customer_email', 'customer_name', 'customer_phone', 'product_id', 'price_id', 'subscription_id',
+    'allow_quantity', 'quantity', 'success_url', 'cancel_url', 'allow_coupon_code', 'require_billing_address',
+    'payment_link_id', 'expires_at', 'metadata', 'environment', 'created_at', 'created_by', 'updated_at']
+    AS as_documented;
+SELECT :'session'::jsonb ->> 'status' AS status;
+SELECT :'session'::jsonb ->> 'environment' AS environment;
 
 -- Amounts are exact and get the currency's number of decimals.
 SELECT given, currency, s.amount, s.amount = given AS exact
 FROM (VALUES
-    (1.5, 'USD'), (0.01, 'USD'), (10000.0, 'XOF'), (1, 'JPY'), (1.005, 'KWD'), (0.001, 'BHD'), (12.3400000000000000000000, 'EUR'),
-    (0.1 + 0.2, 'USD'), (999999999999999.99, 'USD'), (999999999999999, 'XOF'), (5000, 'NGN'), (1.2345, 'CLF'), (1e3, 'USD')
+    (1.5, 'USD'), (0.01, 'USD'), (10000.0, 'XOF'), (1, 'JPY'), (1.005, 'KWD'), (0.001, 'BHD'),
+    (12.3400000000000000000000, 'EUR'),
+    (0.1 + 0.2, 'USD'), (999999999999999.99, 'USD'), (999999999999999, 'XOF'), (5000, 'NGN'), (1.2345, 'CLF'),
+    (1e3, 'USD')
 ) AS amounts (given, currency),
     checkout.create_checkout_session(amounts.given, amounts.currency, customer_id => 'customer-1') AS s;
 
@@ -116,7 +125,8 @@ FROM unnest('{10 minutes, 48 hours}'::interval[]) AS after,
 
 -- Ids are UUIDs of version 7, in order of creation, and say when.
 WITH created AS MATERIALIZED (
-    SELECT n, s.* FROM generate_series(1, 200) AS n, checkout.create_checkout_session(n, 'USD', customer_id => 'order of ids') AS s
+    SELECT n, s.*
+    FROM generate_series(1, 200) AS n, checkout.create_checkout_session(n, 'USD', customer_id => 'order of ids') AS s
 )
 SELECT count(*), count(DISTINCT checkout_session_id) AS distinct_ids,
     bool_and(substr(checkout_session_id::text, 15, 1) = '7') AS version_7,
@@ -131,9 +141,11 @@ SELECT url FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c');
 SELECT base_url FROM checkout.update_organization(:'organization', base_url => 'https://pay.example/checkout/');
 SET checkout_sessions.base_url = 'https://other.example';
 SET checkout_sessions.organization_id = :'organization';
-SELECT url = 'https://pay.example/checkout/' || checkout_session_id AS organizations FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c');
+SELECT url = 'https://pay.example/checkout/' || checkout_session_id AS organizations
+FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c');
 SELECT base_url FROM checkout.update_organization(:'organization', base_url => '');
-SELECT url = 'https://other.example/' || checkout_session_id AS settings FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c');
+SELECT url = 'https://other.example/' || checkout_session_id AS settings
+FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c');
 \c - shop_create
 
 -- A session commits, or does not, with the rows of its caller.
@@ -150,7 +162,8 @@ SAVEPOINT before;
 SELECT count(*) FROM checkout.create_checkout_session(10, 'USD', reference => 'rolled back', customer_id => 'c');
 ROLLBACK TO before;
 COMMIT;
-SELECT reference, session = checkout_session_id AS same FROM orders JOIN checkout.list_checkout_sessions() AS s USING (reference);
+SELECT reference, session = checkout_session_id AS same
+FROM orders JOIN checkout.list_checkout_sessions() AS s USING (reference);
 SELECT count(*) AS gone FROM checkout.list_checkout_sessions(reference => 'rolled back');
 
 -- A read-only transaction cannot create.

@@ -1,17 +1,20 @@
--- What the dialects allow at their widest is accepted.
+-- The widest values that the dialects allow are accepted.
 SELECT checkout.create_organization('Bounds') AS organization \gset
 SELECT checkout.create_organization('Bounds of Yuno', sub_minor_amounts => true) AS yuno \gset
 SELECT testing.login('shop_bounds', :'organization');
 SELECT testing.login('shop_yuno', :'yuno');
 \c - shop_bounds
 \a
--- Flutterwave: amounts from 0.01, references of 6 to 42 characters, 5 to 2880 minutes, 0 to 10 retries, keys of 12 to 255
+-- Flutterwave: amounts from 0.01, references of 6 to 42 characters, 5 to 2880 minutes, 0 to 10 retries, keys of 12 to
+-- 255
 SELECT amount, reference, expires_at - created_at AS lifetime, max_retry_attempts
-FROM checkout.create_checkout_session(amount => 0.01, currency_code => 'NGN', customer_id => 'cus_1', reference => 'abc-12',
+FROM checkout.create_checkout_session(
+    amount => 0.01, currency_code => 'NGN', customer_id => 'cus_1', reference => 'abc-12',
     expires_in => make_interval(mins => 5), max_retry_attempts => 0, idempotency_key => 'key-of-12-ch')
 UNION ALL
 SELECT amount, reference, expires_at - created_at, max_retry_attempts
-FROM checkout.create_checkout_session(amount => 12.34, currency_code => 'NGN', customer_id => 'cus_1', reference => repeat('A', 42),
+FROM checkout.create_checkout_session(
+    amount => 12.34, currency_code => 'NGN', customer_id => 'cus_1', reference => repeat('A', 42),
     expires_in => make_interval(mins => 2880), max_retry_attempts => 10, idempotency_key => repeat('k', 255))
 UNION ALL
 SELECT amount, reference, expires_at - created_at, max_retry_attempts
@@ -38,8 +41,9 @@ FROM unnest('{BYN,MRU,SLE,STN,VES,AWG,BTN,ERN,SHP,SSP,WST,ZWG}'::text[]) AS code
 SELECT decimals, string_agg(code, ' ' ORDER BY code) AS currencies
 FROM (
     SELECT code, scale(s.amount) AS decimals
-    FROM unnest('{BHD,BIF,BYR,CLF,CLP,DJF,EUR,GHS,GNF,HUF,IQD,ISK,JOD,JPY,KES,KMF,KRW,KWD,LYD,MGA,MRO,MRU,NGN,OMR,PYG,RWF,TND,TWD,
-        UGX,USD,UYI,VND,VUV,XAF,XOF,XPF,ZAR}'::text[]) AS code,
+    FROM unnest(
+        '{BHD,BIF,BYR,CLF,CLP,DJF,EUR,GHS,GNF,HUF,IQD,ISK,JOD,JPY,KES,KMF,KRW,KWD,LYD,MGA,MRO,MRU,NGN,OMR,PYG,RWF,
+        TND,TWD,UGX,USD,UYI,VND,VUV,XAF,XOF,XPF,ZAR}'::text[]) AS code,
         checkout.create_checkout_session(1, code, customer_id => 'c') AS s
 ) AS stored GROUP BY decimals ORDER BY decimals;
 
@@ -54,43 +58,53 @@ FROM checkout.create_checkout_session(amount => 0.0001, currency_code => 'COP', 
     reference => repeat('m', 255), description => repeat('d', 255), country => 'CO',
     success_url => rpad('https://merchant.example/', 526, 'x'), expires_in => '5 hours',
     metadata => (SELECT jsonb_object_agg('key ' || n, repeat('v', 500)) FROM generate_series(1, 50) AS n));
--- Finer amounts are refused there, too. Without that setting of the organization, they are finer than the currency allows.
+-- Finer amounts are refused there, too. Without that setting of the organization, they are finer than the currency
+-- allows.
 SELECT amount, testing.creation(jsonb_build_object('amount', amount, 'currency_code', code)) AS outcome
 FROM (VALUES (12.3456, 'COP'), (100.0001, 'JPY'), (1.23456, 'USD'), (1.2345, 'KWD')) AS amounts (amount, code);
 \c - shop_bounds
 SELECT testing.creation('{"amount": "12.3456", "currency_code": "COP"}');
 
--- The kobo gateway: NGN 1.00 at least and a million naira, no name, both payment methods
+-- The kobo dialect: NGN 1.00 at least and a million naira, no name, both payment methods
 SELECT amount, customer_name, payment_methods, metadata
 FROM unnest('{1.00,1000000.00}'::numeric[]) AS naira,
-    checkout.create_checkout_session(naira, 'NGN', customer_email => 'ade@example.com', payment_methods => '{bank_transfer,payid}',
+    checkout.create_checkout_session(
+        naira, 'NGN', customer_email => 'ade@example.com', payment_methods => '{bank_transfer,payid}',
         metadata => '{"order_id": "1", "plan": "pro", "cart": "[]"}');
 
 -- PayGate: cedis from pesewas, its URLs, a day
 SELECT amount, success_url, checkout.redirect_url(success_url, checkout_session_id)
-    = 'https://yoursite.com/success?session_id=' || checkout_session_id AS redirects, expires_at - created_at AS lifetime
+    = 'https://yoursite.com/success?session_id=' || checkout_session_id AS redirects,
+    expires_at - created_at AS lifetime
 FROM checkout.create_checkout_session(5000 / 100.0, 'GHS', customer_id => 'cus_1', customer_phone => '0241234567',
-    success_url => 'https://yoursite.com/success?session_id={CHECKOUT_SESSION_ID}', cancel_url => 'https://yoursite.com/cancel',
+    success_url => 'https://yoursite.com/success?session_id={CHECKOUT_SESSION_ID}',
+        cancel_url => 'https://yoursite.com/cancel',
     expires_in => '24 hours');
 
 -- Ours: the longest of everything at once
-SELECT s.metadata = given.metadata AND length(title) = 255 AND length(description) = 5000 AND cardinality(payment_methods) = 50
+SELECT s.metadata = given.metadata AND length(title) = 255 AND length(description) = 5000
+    AND cardinality(payment_methods) = 50
     AND length(success_url) = 2048 AND length(customer_phone) = 50 AND length(customer_email) = 254 AS as_given
 FROM (SELECT jsonb_build_object('k', repeat('x', 32740)) AS metadata) AS given, checkout.create_checkout_session(
     amount => 999999999999999.99, currency_code => 'USD', title => repeat('日', 255), description => repeat('é', 5000),
     reference => repeat('x', 255), customer_id => repeat('x', 255), customer_name => repeat('x', 255),
-    customer_email => repeat('l', 64) || '@' || repeat('d', 63) || '.' || repeat('d', 63) || '.' || repeat('d', 53) || '.example',
-    customer_phone => rpad('+123', 49) || '4', quantity => 2147483647, success_url => rpad('https://example.com/', 2048, 'x'),
+    customer_email => repeat('l', 64) || '@' || repeat('d', 63) || '.' || repeat('d', 63) || '.' || repeat('d', 53)
+        || '.example',
+    customer_phone => rpad('+123', 49) || '4', quantity => 2147483647,
+        success_url => rpad('https://example.com/', 2048, 'x'),
     payment_methods => (SELECT array_agg(rpad('method ' || n || ' ', 64, 'x')) FROM generate_series(1, 50) AS n),
     metadata => given.metadata, idempotency_key => repeat('ü', 255)) AS s;
 
 -- Unusual but right
 SELECT argument, value, testing.creation(jsonb_build_object(argument, value)) AS outcome
 FROM (VALUES
-    ('customer_email', 'o''neill+tag@sub.example.co'), ('customer_email', 'ünï@example.com'), ('customer_email', 'a@localhost'),
+    ('customer_email', 'o''neill+tag@sub.example.co'), ('customer_email', 'ünï@example.com'),
+    ('customer_email', 'a@localhost'),
     ('customer_phone', '(030) 123-456'), ('customer_phone', '112'), ('customer_phone', '+49 30 123.456/7'),
-    ('success_url', 'HTTPS://EXAMPLE.COM/x'), ('success_url', 'http://127.0.0.1:8080'), ('success_url', 'https://[::1]/x'),
-    ('success_url', 'https://münchen.example/ü?q=ü#ü'), ('success_url', 'https://example.com/{CHECKOUT_SESSION_ID}/{OTHER}'),
+    ('success_url', 'HTTPS://EXAMPLE.COM/x'), ('success_url', 'http://127.0.0.1:8080'),
+    ('success_url', 'https://[::1]/x'),
+    ('success_url', 'https://münchen.example/ü?q=ü#ü'),
+    ('success_url', 'https://example.com/{CHECKOUT_SESSION_ID}/{OTHER}'),
     ('title', E'two\nlines'), ('title', ' '), ('reference', '''; DROP TABLE orders; --'), ('title', '🧾'),
     ('payment_methods', '[5:6]={card,payid}'), ('metadata', '{}'), ('metadata', '{"": ""}')
 ) AS unusual (argument, value);

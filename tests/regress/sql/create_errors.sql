@@ -1,4 +1,4 @@
--- What create refuses: one row a fault, with what the caller is told.
+-- create refuses these, one row a fault, with the message for the caller.
 SELECT checkout.create_organization('Create errors') AS organization \gset
 SELECT testing.login('shop_errors', :'organization');
 \c - shop_errors
@@ -12,21 +12,29 @@ SELECT testing.outcome($$SELECT checkout.create_checkout_session(10, 'USD')$$);
 -- Faults of one argument each
 SELECT argument, left(value, 40) AS value, testing.creation(jsonb_build_object(argument, value)) AS outcome
 FROM (VALUES
-    ('amount', '0'), ('amount', '-1'), ('amount', '-0.00'), ('amount', '0.001'), ('amount', '10.005'), ('amount', '1e-30'),
+    ('amount', '0'), ('amount', '-1'), ('amount', '-0.00'), ('amount', '0.001'), ('amount', '10.005'),
+    ('amount', '1e-30'),
     ('amount', '0.00000000000000000000000000000000001'),
-    ('amount', '1000000000000000'), ('amount', '1e20'), ('amount', '1e400'), ('amount', '-1e400'), ('amount', '999999999999999.999'),
+    ('amount', '1000000000000000'), ('amount', '1e20'), ('amount', '1e400'), ('amount', '-1e400'),
+    ('amount', '999999999999999.999'),
     ('amount', '999999999999999999.9999999999999999999999999'),
-    ('amount', 'NaN'), ('amount', 'Infinity'), ('amount', '-Infinity'), ('amount', 'ten'), ('amount', ''), ('amount', NULL),
-    ('currency_code', NULL), ('currency_code', ''), ('currency_code', 'usd'), ('currency_code', 'US'), ('currency_code', 'USDT'),
-    ('currency_code', 'XXX'), ('currency_code', 'XTS'), ('currency_code', 'XAU'), ('currency_code', 'ZZZ'), ('currency_code', ' USD'),
+    ('amount', 'NaN'), ('amount', 'Infinity'), ('amount', '-Infinity'), ('amount', 'ten'), ('amount', ''),
+    ('amount', NULL),
+    ('currency_code', NULL), ('currency_code', ''), ('currency_code', 'usd'), ('currency_code', 'US'),
+    ('currency_code', 'USDT'),
+    ('currency_code', 'XXX'), ('currency_code', 'XTS'), ('currency_code', 'XAU'), ('currency_code', 'ZZZ'),
+    ('currency_code', ' USD'),
     ('currency_code', 'US$'), ('currency_code', 'ÜSD'), ('currency_code', '840'),
     ('quantity', '0'), ('quantity', '-1'), ('quantity', '2147483648'), ('quantity', '1.5'),
     ('max_retry_attempts', '-1'), ('max_retry_attempts', '11'),
-    ('country', ''), ('country', 'gb'), ('country', 'G'), ('country', 'GBR'), ('country', 'XX'), ('country', 'UK'), ('country', 'ZZ'),
-    ('metadata', '[]'), ('metadata', '"text"'), ('metadata', '1'), ('metadata', 'null'), ('metadata', 'true'), ('metadata', '{'),
+    ('country', ''), ('country', 'gb'), ('country', 'G'), ('country', 'GBR'), ('country', 'XX'), ('country', 'UK'),
+    ('country', 'ZZ'),
+    ('metadata', '[]'), ('metadata', '"text"'), ('metadata', '1'), ('metadata', 'null'), ('metadata', 'true'),
+    ('metadata', '{'),
     ('metadata', '[{"key": "a"}]'), ('metadata', '{"a": "\u0000"}'),
     ('allow_quantity', 'perhaps'),
-    ('payment_methods', '{}'), ('payment_methods', '{NULL}'), ('payment_methods', '{card,NULL}'), ('payment_methods', '{card,card}'),
+    ('payment_methods', '{}'), ('payment_methods', '{NULL}'), ('payment_methods', '{card,NULL}'),
+    ('payment_methods', '{card,card}'),
     ('payment_methods', '{""}'), ('payment_methods', 'card'), ('payment_methods', E'{"a\u0001"}'),
     ('payment_methods', '{{card,payid},{card,wallet}}')
 ) AS faults (argument, value);
@@ -34,16 +42,23 @@ FROM (VALUES
 SELECT argument, value, testing.creation(jsonb_build_object(argument, value)) AS outcome
 FROM (VALUES
     ('customer_email', ''), ('customer_email', 'john'), ('customer_email', 'john@'), ('customer_email', '@example.com'),
-    ('customer_email', 'john doe@example.com'), ('customer_email', 'a@b@c'), ('customer_email', 'John <john@example.com>'),
+    ('customer_email', 'john doe@example.com'), ('customer_email', 'a@b@c'),
+    ('customer_email', 'John <john@example.com>'),
     ('customer_email', 'mailto:john@example.com'), ('customer_email', E'john@example.com\nBcc: x@example.com'),
-    ('customer_phone', ''), ('customer_phone', '12'), ('customer_phone', 'call me'), ('customer_phone', '+1234567890123456'),
+    ('customer_phone', ''), ('customer_phone', '12'), ('customer_phone', 'call me'),
+    ('customer_phone', '+1234567890123456'),
     ('customer_phone', '12+34567'), ('customer_phone', '٠١٢٣٤٥٦'),
-    ('success_url', ''), ('success_url', 'example.com'), ('success_url', '/thanks'), ('success_url', '//example.com/thanks'),
-    ('success_url', 'javascript:alert(1)'), ('success_url', 'JaVaScRiPt:alert(1)'), ('success_url', 'data:text/html,hello'),
+    ('success_url', ''), ('success_url', 'example.com'), ('success_url', '/thanks'),
+    ('success_url', '//example.com/thanks'),
+    ('success_url', 'javascript:alert(1)'), ('success_url', 'JaVaScRiPt:alert(1)'),
+    ('success_url', 'data:text/html,hello'),
     ('success_url', 'ftp://example.com/'), ('success_url', 'file:///etc/passwd'), ('success_url', 'https://'),
-    ('success_url', 'https:///example.com'), ('success_url', 'https:example.com'), ('success_url', 'https://user:secret@example.com'),
-    ('success_url', 'https://user@example.com'), ('success_url', 'https://exa mple.com'), ('success_url', ' https://example.com'),
-    ('success_url', E'https://example.com/\n'), ('success_url', 'https://example.com\@evil.example'), ('success_url', 'https://[::1'),
+    ('success_url', 'https:///example.com'), ('success_url', 'https:example.com'),
+    ('success_url', 'https://user:secret@example.com'),
+    ('success_url', 'https://user@example.com'), ('success_url', 'https://exa mple.com'),
+    ('success_url', ' https://example.com'),
+    ('success_url', E'https://example.com/\n'), ('success_url', 'https://example.com\@evil.example'),
+    ('success_url', 'https://[::1'),
     ('success_url', 'https://example.com:99999/'), ('success_url', E'java\tscript:alert(1)'),
     ('cancel_url', 'javascript:alert(1)'), ('cancel_url', 'cart')
 ) AS faults (argument, value);
@@ -51,11 +66,13 @@ FROM (VALUES
 -- Lifetimes
 SELECT argument, value, testing.creation(jsonb_build_object(argument, value)) AS outcome
 FROM (VALUES
-    ('expires_in', '0'), ('expires_in', '-1 minute'), ('expires_in', '999 milliseconds'), ('expires_in', '48 hours 1 microsecond'),
+    ('expires_in', '0'), ('expires_in', '-1 minute'), ('expires_in', '999 milliseconds'),
+    ('expires_in', '48 hours 1 microsecond'),
     ('expires_in', '1 month'), ('expires_in', '178000000 years'), ('expires_in', '-178000000 years'),
     ('expires_in', '2562047788 hours'), ('expires_in', 'soon'),
     ('expires_at', 'now'), ('expires_at', 'yesterday'), ('expires_at', '1970-01-01'), ('expires_at', '4713-01-01 BC'),
-    ('expires_at', '9999-12-31'), ('expires_at', '262142-12-31 23:59:59.999999+00'), ('expires_at', '294276-12-31 23:59:59.999999+00'),
+    ('expires_at', '9999-12-31'), ('expires_at', '262142-12-31 23:59:59.999999+00'),
+    ('expires_at', '294276-12-31 23:59:59.999999+00'),
     ('expires_at', 'infinity'), ('expires_at', '-infinity'), ('expires_at', 'soon')
 ) AS faults (argument, value);
 SELECT testing.creation(jsonb_build_object('expires_at', now() + interval '1 hour', 'expires_in', '1 hour'));
@@ -68,7 +85,8 @@ SELECT argument, limit_of,
     testing.creation(jsonb_build_object(argument, '')) AS empty,
     testing.creation(jsonb_build_object(argument, E'bell\u0007')) AS control
 FROM (VALUES
-    ('title', 255), ('description', 5000), ('reference', 255), ('customer_id', 255), ('customer_name', 255), ('product_id', 255),
+    ('title', 255), ('description', 5000), ('reference', 255), ('customer_id', 255), ('customer_name', 255),
+    ('product_id', 255),
     ('price_id', 255), ('subscription_id', 255), ('payment_link_id', 255), ('idempotency_key', 255)
 ) AS texts (argument, limit_of);
 SELECT argument, testing.creation(jsonb_build_object(argument, value)) AS outcome
@@ -83,22 +101,28 @@ FROM (VALUES
 ) AS faults (argument, value);
 
 -- A message never repeats what may be personal.
-SELECT argument, testing.creation(jsonb_build_object(argument, 'a secret of ' || argument)) LIKE '%a secret%' AS repeated
+SELECT argument, testing.creation(jsonb_build_object(argument, 'a secret of ' || argument))
+    LIKE '%a secret%' AS repeated
 FROM unnest('{customer_email,customer_phone,success_url,cancel_url,country,currency_code}'::text[]) AS argument;
 
 -- An unknown argument
-SELECT testing.creation('{"merchant_id": "m1"}') LIKE '42883: function checkout.create_checkout_session(%) does not exist%' AS unknown;
--- The lomi API's own text, outside of the helper
+SELECT testing.creation('{"merchant_id": "m1"}')
+    LIKE '42883: function checkout.create_checkout_session(%) does not exist%' AS unknown;
+-- The lomi document's own text, outside of the helper
 SELECT checkout.create_checkout_session(amount => 10000.0, currency_code => 'XOF', title => 'No customer');
 \echo :LAST_ERROR_SQLSTATE
-SELECT checkout.create_checkout_session(amount => -5, currency_code => 'XOF', customer_id => 'c', idempotency_key => 'kept?');
+SELECT checkout.create_checkout_session(
+    amount => -5, currency_code => 'XOF', customer_id => 'c', idempotency_key => 'kept?');
 \echo :LAST_ERROR_SQLSTATE
 
 -- Nothing of a request that was refused is stored, its key neither.
 \c - postgres
-SELECT count(*) FILTER (WHERE length(title) = 255 OR length(description) = 5000 OR length(reference) = 255 OR length(customer_id) = 255
-    OR length(customer_name) = 255 OR length(product_id) = 255 OR length(price_id) = 255 OR length(subscription_id) = 255
+SELECT count(*) FILTER (WHERE length(title) = 255 OR length(description) = 5000 OR length(reference) = 255
+    OR length(customer_id) = 255
+    OR length(customer_name) = 255 OR length(product_id) = 255 OR length(price_id) = 255
+        OR length(subscription_id) = 255
     OR length(payment_link_id) = 255) AS at_a_limit,
     count(*) AS sessions
 FROM checkout_data.checkout_sessions WHERE organization_id = :'organization';
-SELECT length(idempotency_key), count(*) FROM checkout_data.idempotency_keys WHERE organization_id = :'organization' GROUP BY 1;
+SELECT length(idempotency_key), count(*)
+FROM checkout_data.idempotency_keys WHERE organization_id = :'organization' GROUP BY 1;

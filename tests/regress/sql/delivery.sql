@@ -4,7 +4,8 @@ SELECT checkout.create_organization('Delivery of another') AS other \gset
 SELECT testing.login('shop_delivery', :'organization');
 SELECT testing.login('shop_delivery_other', :'other');
 CREATE FUNCTION testing.make_due(organization uuid) RETURNS bigint LANGUAGE sql SECURITY DEFINER AS $$
-    WITH due AS (UPDATE checkout_data.webhook_outbox SET next_attempt_at = clock_timestamp() WHERE organization_id = organization AND next_attempt_at IS NOT NULL RETURNING 1)
+    WITH due AS (UPDATE checkout_data.webhook_outbox SET next_attempt_at = clock_timestamp()
+        WHERE organization_id = organization AND next_attempt_at IS NOT NULL RETURNING 1)
     SELECT count(*) FROM due
 $$;
 \c - shop_delivery
@@ -20,9 +21,11 @@ SELECT status FROM checkout.record_payment(testing.new_session(40), 'delivery-1'
 
 -- Claim: the first event of each session, oldest first; the others wait for it.
 \c - sender
-CREATE FUNCTION pg_temp.name(body text, sequence integer) RETURNS text LANGUAGE sql AS $$ SELECT (body::jsonb #>> '{data,object,amount}') || ' #' || sequence $$;
+CREATE FUNCTION pg_temp.name(body text, sequence integer)
+RETURNS text LANGUAGE sql AS $$ SELECT (body::jsonb #>> '{data,object,amount}') || ' #' || sequence $$;
 CREATE TEMP TABLE claimed AS SELECT * FROM checkout.claim_webhook_events(organization_id => :'organization');
-SELECT pg_temp.name(body, sequence) AS event, event_type, status, delivery_attempts, next_attempt_at > now() + interval '50 seconds' AS leased_a_minute,
+SELECT pg_temp.name(body, sequence) AS event, event_type, status, delivery_attempts,
+    next_attempt_at > now() + interval '50 seconds' AS leased_a_minute,
     last_error, delivered_at, dead_at, organization_id = :'organization' AS of_the_organization FROM claimed;
 SELECT count(DISTINCT lease_token) AS tokens FROM claimed;
 SELECT count(*) AS again FROM checkout.claim_webhook_events(organization_id => :'organization');
@@ -36,11 +39,14 @@ SELECT checkout.ack_webhook_events(ARRAY[:'event', :'event'], :'token') AS right
 SELECT checkout.ack_webhook_events(ARRAY[:'event'], :'token') AS twice;
 SELECT checkout.ack_webhook_events('{}', :'token') AS none;
 -- Then the next event of the session is due.
-CREATE TEMP TABLE next AS SELECT * FROM checkout.claim_webhook_events(organization_id => :'organization', lease => '12 hours');
-SELECT pg_temp.name(body, sequence) AS event, event_type, next_attempt_at > now() + interval '11 hours' AS half_a_day FROM next;
+CREATE TEMP TABLE next AS SELECT *
+FROM checkout.claim_webhook_events(organization_id => :'organization', lease => '12 hours');
+SELECT pg_temp.name(body, sequence) AS event, event_type, next_attempt_at > now() + interval '11 hours' AS half_a_day
+FROM next;
 
 -- Put off: with the reason, and later with each attempt
-SELECT event_type, status, delivery_attempts, last_error, lease_token, next_attempt_at - now() BETWEEN '3 seconds' AND '6 seconds' AS in_5_seconds
+SELECT event_type, status, delivery_attempts, last_error, lease_token,
+    next_attempt_at - now() BETWEEN '3 seconds' AND '6 seconds' AS in_5_seconds
 FROM checkout.nack_webhook_event(:'second_event', :'token', 'HTTP 503');
 -- It is nobody's then.
 SELECT testing.outcome(format('SELECT checkout.nack_webhook_event(%L, %L)', :'second_event', :'token'));
@@ -52,7 +58,8 @@ FROM checkout.nack_webhook_event(:'third_event', :'token', repeat('long ', 500),
 \echo in an hour :in_an_hour
 SELECT length(:'last_error');
 \c - sender
-CREATE FUNCTION pg_temp.fail(organization uuid, session uuid) RETURNS TABLE (attempt integer, status text, after interval, within_a_fifth boolean, dead boolean)
+CREATE FUNCTION pg_temp.fail(organization uuid, session uuid)
+RETURNS TABLE (attempt integer, status text, after interval, within_a_fifth boolean, dead boolean)
 LANGUAGE plpgsql AS $$
 DECLARE
     delays CONSTANT interval[] := '{5 s,5 min,30 min,2 h,5 h,10 h,14 h,20 h,24 h}';
@@ -61,12 +68,14 @@ DECLARE
 BEGIN
     WHILE n.status IS DISTINCT FROM 'dead' LOOP
         PERFORM testing.make_due(organization);
-        SELECT * INTO e FROM checkout.claim_webhook_events(organization_id => organization) AS c WHERE c.checkout_session_id = session;
+        SELECT * INTO e
+        FROM checkout.claim_webhook_events(organization_id => organization) AS c WHERE c.checkout_session_id = session;
         n := checkout.nack_webhook_event(e.event_id, e.lease_token, 'attempt ' || e.delivery_attempts);
         attempt := n.delivery_attempts;
         status := n.status;
         after := delays[attempt];
-        within_a_fifth := n.next_attempt_at - clock_timestamp() BETWEEN after * 0.8 - interval '1 second' AND after * 1.2;
+        within_a_fifth := n.next_attempt_at - clock_timestamp()
+            BETWEEN after * 0.8 - interval '1 second' AND after * 1.2;
         dead := n.dead_at IS NOT NULL;
         RETURN NEXT;
     END LOOP;
@@ -74,7 +83,8 @@ END $$;
 SELECT * FROM pg_temp.fail(:'organization', :'second');
 -- Dead: not claimed any more, but not lost
 \c - shop_delivery
-SELECT event_type, status, delivery_attempts, last_error, dead_at IS NOT NULL AS dead, next_attempt_at FROM checkout.list_webhook_events(:'second');
+SELECT event_type, status, delivery_attempts, last_error, dead_at IS NOT NULL AS dead, next_attempt_at
+FROM checkout.list_webhook_events(:'second');
 \c - sender
 SELECT checkout.redeliver_webhook_events(ARRAY[:'second_event']) AS redelivered;
 SELECT event_type, delivery_attempts, last_error, event_id = :'second_event' AS same_id, lease_token AS token2
@@ -89,7 +99,9 @@ DECLARE
 BEGIN
     FOR n IN 1 .. 12 LOOP
         PERFORM testing.make_due(organization);
-        attempts := attempts || (SELECT c.delivery_attempts FROM checkout.claim_webhook_events(organization_id => organization) AS c WHERE c.checkout_session_id = session);
+        attempts := attempts || (
+            SELECT c.delivery_attempts FROM checkout.claim_webhook_events(organization_id => organization) AS c
+            WHERE c.checkout_session_id = session);
     END LOOP;
     RETURN attempts;
 END $$;
@@ -100,22 +112,28 @@ SELECT status, delivery_attempts, last_error FROM checkout.list_webhook_events(:
 -- A lease that ended: the event is claimed by another, and the first one's token is worth nothing.
 \c - sender
 SELECT checkout.redeliver_webhook_events(ARRAY[:'third_event']) AS redelivered;
-SELECT lease_token AS token1 FROM checkout.claim_webhook_events(organization_id => :'organization') WHERE checkout_session_id = :'third' \gset
+SELECT lease_token AS token1
+FROM checkout.claim_webhook_events(organization_id => :'organization') WHERE checkout_session_id = :'third' \gset
 SELECT testing.make_due(:'organization') > 0 AS lease_ended;
 \c - shop_delivery
 SELECT status FROM checkout.list_webhook_events(:'third');
 \c - sender
-SELECT lease_token AS token2, delivery_attempts FROM checkout.claim_webhook_events(organization_id => :'organization') WHERE checkout_session_id = :'third' \gset
+SELECT lease_token AS token2, delivery_attempts
+FROM checkout.claim_webhook_events(organization_id => :'organization') WHERE checkout_session_id = :'third' \gset
 \echo attempt :delivery_attempts
-SELECT :'token1' <> :'token2' AS another_token, checkout.ack_webhook_events(ARRAY[:'third_event'], :'token1') AS by_the_first,
-    testing.outcome(format('SELECT checkout.nack_webhook_event(%L, %L)', :'third_event', :'token1')) AS put_off_by_the_first,
-    checkout.ack_webhook_events(ARRAY[:'third_event'], :'token2') AS by_the_second;
+SELECT :'token1' <> :'token2' AS another_token;
+SELECT checkout.ack_webhook_events(ARRAY[:'third_event'], :'token1') AS by_the_first;
+SELECT testing.outcome(format('SELECT checkout.nack_webhook_event(%L, %L)', :'third_event', :'token1'))
+    AS put_off_by_the_first;
+SELECT checkout.ack_webhook_events(ARRAY[:'third_event'], :'token2') AS by_the_second;
 
 \c - shop_delivery
-SELECT status, delivery_attempts, length(last_error) AS length_of_error, lease_token FROM checkout.list_webhook_events(:'third');
+SELECT status, delivery_attempts, length(last_error) AS length_of_error, lease_token
+FROM checkout.list_webhook_events(:'third');
 \c - sender
 SELECT checkout.redeliver_webhook_events(ARRAY[:'third_event']) AS redelivered;
-SELECT count(*) AS claimed FROM checkout.claim_webhook_events(organization_id => :'organization') WHERE checkout_session_id = :'third';
+SELECT count(*) AS claimed
+FROM checkout.claim_webhook_events(organization_id => :'organization') WHERE checkout_session_id = :'third';
 \c - shop_delivery
 SELECT status, lease_token FROM checkout.list_webhook_events(:'third', status => 'leased');
 \c - sender
@@ -126,33 +144,44 @@ SELECT testing.new_session(50) AS fourth \gset
 SELECT status FROM checkout.record_payment(:'fourth', 'delivery-5', 'failed');
 SELECT status FROM checkout.record_payment(:'fourth', 'delivery-5', 'succeeded');
 \c - sender
-SELECT sequence FROM checkout.claim_webhook_events(organization_id => :'organization') WHERE checkout_session_id = :'fourth';
+SELECT sequence
+FROM checkout.claim_webhook_events(organization_id => :'organization') WHERE checkout_session_id = :'fourth';
 \c - postgres
-UPDATE checkout_data.webhook_outbox SET delivery_attempts = 10, next_attempt_at = now() WHERE checkout_session_id = :'fourth' AND sequence = 1;
+UPDATE checkout_data.webhook_outbox SET delivery_attempts = 10, next_attempt_at = now()
+WHERE checkout_session_id = :'fourth' AND sequence = 1;
 \c - sender
-SELECT count(*) AS buried FROM checkout.claim_webhook_events(organization_id => :'organization') WHERE checkout_session_id = :'fourth' AND sequence = 1;
+SELECT count(*) AS buried
+FROM checkout.claim_webhook_events(organization_id => :'organization')
+WHERE checkout_session_id = :'fourth' AND sequence = 1;
 SELECT count(*) FROM checkout.claim_webhook_events(organization_id => :'organization') \g /dev/null
 \c - shop_delivery
 SELECT sequence, status, last_error FROM checkout.list_webhook_events(:'fourth');
 \c - sender
 
--- Of all organizations, as many as asked for; what another holds in an open transaction is passed over (isolation tests).
+-- Of all organizations, as many as asked for; what another holds in an open transaction is passed over (isolation
+-- tests).
 SELECT testing.make_due(:'other');
 SELECT count(*) FROM checkout.claim_webhook_events(batch_size => 1, organization_id => :'other');
 SELECT testing.make_due(:'organization') + testing.make_due(:'other') > 1 AS due;
 SELECT count(*) FROM checkout.claim_webhook_events(batch_size => 1);
 
--- What is refused
+-- These are refused.
 \a
-SELECT call, testing.outcome(format('SELECT * FROM checkout.%s', replace(replace(call, '$', quote_literal(:'third_event')), '#', quote_literal(:'token2')))) AS outcome
+SELECT call, testing.outcome(
+        format('SELECT * FROM checkout.%s',
+            replace(replace(call, '$', quote_literal(:'third_event')), '#', quote_literal(:'token2')))) AS outcome
 FROM unnest(ARRAY[
     'claim_webhook_events(0)', 'claim_webhook_events(-1)', 'claim_webhook_events(1001)', 'claim_webhook_events(NULL)',
-    'claim_webhook_events(1, NULL)', 'claim_webhook_events(1, ''0'')', 'claim_webhook_events(1, ''999 milliseconds'')', 'claim_webhook_events(1, ''12 hours 1 second'')',
+    'claim_webhook_events(1, NULL)', 'claim_webhook_events(1, ''0'')', 'claim_webhook_events(1, ''999 milliseconds'')',
+    'claim_webhook_events(1, ''12 hours 1 second'')',
     'claim_webhook_events(1, ''178000000 years'')',
-    'ack_webhook_events(NULL, #)', 'ack_webhook_events(ARRAY[$], NULL)', 'ack_webhook_events(ARRAY[NULL], #)', 'ack_webhook_events(''{nonsense}'', #)',
+    'ack_webhook_events(NULL, #)', 'ack_webhook_events(ARRAY[$], NULL)', 'ack_webhook_events(ARRAY[NULL], #)',
+    'ack_webhook_events(''{nonsense}'', #)',
     'ack_webhook_events(ARRAY[$, ''evt_''], #)',
-    'nack_webhook_event(NULL, #)', 'nack_webhook_event($, NULL)', 'nack_webhook_event(''evt_1'', #)', 'nack_webhook_event(''evt_' || repeat('A', 48) || 'bA'', #)',
-    'nack_webhook_event($, #, retry_after => ''-1 second'')', 'nack_webhook_event($, #, retry_after => ''31 days'')', 'nack_webhook_event($, #)',
+    'nack_webhook_event(NULL, #)', 'nack_webhook_event($, NULL)', 'nack_webhook_event(''evt_1'', #)',
+    'nack_webhook_event(''evt_' || repeat('A', 48) || 'bA'', #)',
+    'nack_webhook_event($, #, retry_after => ''-1 second'')', 'nack_webhook_event($, #, retry_after => ''31 days'')',
+    'nack_webhook_event($, #)',
     'redeliver_webhook_events(NULL)', 'redeliver_webhook_events(''{NULL}'')', 'redeliver_webhook_events(''{evt_1}'')',
     'redeliver_webhook_events(''{evt_' || repeat('A', 48) || 'bA}'')', 'redeliver_webhook_events(''{}'')'
 ]) AS call;

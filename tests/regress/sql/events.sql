@@ -1,7 +1,8 @@
--- What events say: their bodies, and that every delivery of an event is the same.
+-- The bodies of events; every delivery of an event has the same.
 SELECT checkout.create_organization('Events') AS organization \gset
 SELECT testing.login('shop_events', :'organization');
-CREATE TABLE testing.deliveries (n serial, event_id text, event_type text, sequence integer, lease_token uuid, body text);
+CREATE TABLE testing.deliveries (
+    n serial, event_id text, event_type text, sequence integer, lease_token uuid, body text);
 GRANT ALL ON testing.deliveries, testing.deliveries_n_seq TO PUBLIC;
 CREATE FUNCTION testing.deliver(organization uuid) RETURNS TABLE (event text, attempt integer) LANGUAGE plpgsql AS $$
 BEGIN
@@ -16,7 +17,8 @@ $$;
 \c - shop_events
 
 -- A paid session
-SELECT checkout_session_id AS id FROM checkout.create_checkout_session(129.9, 'EUR', title => 'Chairs', reference => 'order-1',
+SELECT checkout_session_id AS id
+FROM checkout.create_checkout_session(129.9, 'EUR', title => 'Chairs', reference => 'order-1',
     customer_email => 'ada@example.com', metadata => '{"order": 1}') \gset
 SELECT status FROM checkout.record_payment(:'id', 'event-1', 'succeeded', payment_method => 'card');
 SELECT to_jsonb(s) - 'idempotent_replay' AS session FROM checkout.get_checkout_session(:'id') AS s \gset
@@ -28,27 +30,34 @@ SELECT body::json ->> 'id' = event_id AS id, body::json ->> 'type' AS type,
     string_agg(key, ' ') AS keys, event_id ~ '^evt_[A-Za-z0-9_-]{50}$' AS opaque
 FROM testing.deliveries, json_object_keys(body::json) AS key GROUP BY n, body, event_id;
 -- The object is the session as get shows it, but for the zone of its times, and without its client secret.
-SELECT string_agg(key, ' ' ORDER BY key) FILTER (WHERE o.value <> s.value) AS other_than_get, count(*) = (SELECT count(*) - 5 FROM jsonb_object_keys(:'session')) AS as_many
+SELECT string_agg(key, ' ' ORDER BY key) FILTER (WHERE o.value <> s.value) AS other_than_get,
+    count(*) = (SELECT count(*) - 5 FROM jsonb_object_keys(:'session')) AS as_many
 FROM testing.deliveries, jsonb_each(body::jsonb #> '{data,object}') AS o JOIN jsonb_each(:'session') AS s USING (key)
 WHERE key !~ '_at$';
-SELECT bool_and((o.value #>> '{}')::timestamptz = (s.value #>> '{}')::timestamptz AND o.value #>> '{}' ~ '\+00:00$') AS same_times, count(*)
+SELECT bool_and((o.value #>> '{}')::timestamptz = (s.value #>> '{}')::timestamptz AND o.value #>> '{}' ~ '\+00:00$')
+    AS same_times, count(*)
 FROM testing.deliveries, jsonb_each(body::jsonb #> '{data,object}') AS o JOIN jsonb_each(:'session') AS s USING (key)
 WHERE key ~ '_at$';
-SELECT body::jsonb #>> '{data,object,amount}' AS amount, body::jsonb #> '{data,object}' ? 'idempotent_replay' AS has_replay,
+SELECT body::jsonb #>> '{data,object,amount}' AS amount,
+    body::jsonb #> '{data,object}' ? 'idempotent_replay' AS has_replay,
     body ~ 'cs_secret_|client_secret' AS has_secret FROM testing.deliveries;
 SELECT testing.delivered();
 
--- A body depends on the event alone: not on who asks, and when, and in which zone; nor on what happened to the session since.
+-- A body depends on the event alone: not on who asks, and when, and in which zone; nor on what happened to the session
+-- since.
 \c - shop_events
-SELECT checkout_session_id AS id FROM checkout.create_checkout_session(20, 'USD', customer_id => 'c', max_retry_attempts => 3) \gset
+SELECT checkout_session_id AS id
+FROM checkout.create_checkout_session(20, 'USD', customer_id => 'c', max_retry_attempts => 3) \gset
 SELECT status FROM checkout.record_payment(:'id', 'event-2', 'failed', failure_code => 'card_declined');
 \c - sender
 DELETE FROM testing.deliveries;
 SELECT * FROM testing.deliver(:'organization');
 SELECT object ->> 'status' AS status, object ->> 'payment_status' AS payment_status, object ->> 'attempts' AS attempts,
-    object ->> 'payment_id' AS payment_id, object ->> 'completed_at' AS completed_at, object ->> 'updated_at' = body::json ->> 'timestamp' AS updated_then
+    object ->> 'payment_id' AS payment_id, object ->> 'completed_at' AS completed_at,
+    object ->> 'updated_at' = body::json ->> 'timestamp' AS updated_then
 FROM testing.deliveries, LATERAL (SELECT body::jsonb #> '{data,object}') AS b (object);
--- Its lease ends unacknowledged; meanwhile the buyer begins again, fails again, and at last pays, with the first payment of all.
+-- Its lease ends unacknowledged; meanwhile the buyer begins again, fails again, and at last pays, with the first
+-- payment of all.
 \c - postgres
 UPDATE checkout_data.webhook_outbox SET next_attempt_at = now() - interval '1 second' WHERE checkout_session_id = :'id';
 \c - shop_events
@@ -64,10 +73,15 @@ SET datestyle = 'German';
 SET intervalstyle = 'iso_8601';
 SET extra_float_digits = -10;
 SELECT * FROM testing.deliver(:'organization');
-SELECT count(*) AS deliveries, count(DISTINCT body) AS bodies, count(DISTINCT event_id) AS ids, bool_or(body LIKE '%+05:30%') AS local_times FROM testing.deliveries;
+SELECT count(*) AS deliveries, count(DISTINCT body) AS bodies, count(DISTINCT event_id) AS ids,
+    bool_or(body LIKE '%+05:30%') AS local_times
+FROM testing.deliveries;
 SELECT key, a.value AS first, b.value AS second
-FROM (SELECT key, value FROM testing.deliveries, jsonb_each((body::jsonb #> '{data,payment}') - 'updated_at') WHERE n = (SELECT min(n) FROM testing.deliveries)) AS a
-JOIN (SELECT key, value FROM testing.deliveries, jsonb_each((body::jsonb #> '{data,payment}') - 'updated_at') WHERE n = (SELECT max(n) FROM testing.deliveries)) AS b USING (key)
+FROM (SELECT key, value FROM testing.deliveries,
+    jsonb_each((body::jsonb #> '{data,payment}') - 'updated_at') WHERE n = (SELECT min(n) FROM testing.deliveries)) AS a
+JOIN (SELECT key, value FROM testing.deliveries,
+    jsonb_each((body::jsonb #> '{data,payment}') - 'updated_at') WHERE n = (SELECT max(n) FROM testing.deliveries))
+AS b USING (key)
 WHERE a.value <> b.value;
 RESET ALL;
 -- The rest of the story, each as it was then
@@ -79,7 +93,8 @@ SELECT testing.delivered();
 SELECT * FROM testing.deliver(:'organization');
 SELECT testing.delivered();
 SELECT * FROM testing.deliver(:'organization');
-SELECT DISTINCT sequence, event_type, object ->> 'status' AS status, object ->> 'payment_status' AS payment_status, object ->> 'attempts' AS attempts,
+SELECT DISTINCT sequence, event_type, object ->> 'status' AS status, object ->> 'payment_status' AS payment_status,
+    object ->> 'attempts' AS attempts,
     object ->> 'payment_id' AS payment_id, object ->> 'completed_at' IS NOT NULL AS completed
 FROM testing.deliveries, LATERAL (SELECT body::jsonb #> '{data,object}') AS b (object) ORDER BY sequence;
 
@@ -94,7 +109,8 @@ SELECT * FROM testing.deliver(:'organization');
 SELECT testing.delivered();
 SELECT * FROM testing.deliver(:'organization');
 SELECT sequence, event_type, object ->> 'status' AS status, object ->> 'payment_status' AS payment_status,
-    object ->> 'updated_at' = object ->> 'expires_at' AS at_its_deadline, (body::json ->> 'timestamp')::timestamptz > (object ->> 'expires_at')::timestamptz AS told_later
+    object ->> 'updated_at' = object ->> 'expires_at' AS at_its_deadline,
+    (body::json ->> 'timestamp')::timestamptz > (object ->> 'expires_at')::timestamptz AS told_later
 FROM testing.deliveries, LATERAL (SELECT body::jsonb #> '{data,object}') AS b (object) ORDER BY sequence;
 SELECT testing.delivered();
 
@@ -108,21 +124,31 @@ ROLLBACK;
 SELECT testing.story(:'id');
 
 -- The merchant's own list: newest session first, last event first; filters; no lease token, no event of others
-SELECT replace(event_type, 'checkout.session.', '') AS type, sequence, payment_id, status, delivery_attempts, lease_token, next_attempt_at, delivered_at IS NOT NULL AS delivered
+SELECT replace(event_type, 'checkout.session.', '') AS type, sequence, payment_id, status, delivery_attempts,
+    lease_token, next_attempt_at, delivered_at IS NOT NULL AS delivered
 FROM checkout.list_webhook_events();
-SELECT count(*), count(DISTINCT event_id), bool_and(organization_id = :'organization') AS own FROM checkout.list_webhook_events(page_size => 100);
+SELECT count(*), count(DISTINCT event_id), bool_and(organization_id = :'organization') AS own
+FROM checkout.list_webhook_events(page_size => 100);
 SELECT event_type, sequence FROM checkout.list_webhook_events(event_type => 'checkout.session.expired');
 SELECT count(*) AS pending FROM checkout.list_webhook_events(status => 'pending');
-SELECT count(*) AS delivered FROM checkout.list_webhook_events(status => 'delivered', event_type => 'checkout.session.payment_failed');
+SELECT count(*) AS delivered
+FROM checkout.list_webhook_events(status => 'delivered', event_type => 'checkout.session.payment_failed');
 SELECT event_id AS third FROM checkout.list_webhook_events(page_size => 3) OFFSET 2 \gset
-SELECT (SELECT array_agg(event_id) FROM checkout.list_webhook_events(page_size => 100)) = (SELECT array_agg(event_id) FROM (
+SELECT (SELECT array_agg(event_id) FROM checkout.list_webhook_events(page_size => 100))
+    = (SELECT array_agg(event_id) FROM (
     SELECT event_id FROM checkout.list_webhook_events(page_size => 3)
-    UNION ALL SELECT event_id FROM checkout.list_webhook_events(page_size => 100, starting_after => :'third')) AS pages) AS by_pages;
+    UNION ALL SELECT event_id
+    FROM checkout.list_webhook_events(page_size => 100, starting_after => :'third')) AS pages) AS by_pages;
 SELECT checkout_session_id = :'id' AS mine FROM checkout.list_webhook_events(:'id');
--- What is refused
+-- These are refused.
 \a
-SELECT arguments, testing.outcome(format('SELECT * FROM checkout.list_webhook_events(%s)', arguments)) FROM unnest(ARRAY[
-    '''01890000-0000-7000-8000-000000000000''', 'event_type => ''session.completed''', 'event_type => ''''', 'status => ''sent''', 'status => ''''',
-    'page_size => 0', 'page_size => 101', 'starting_after => ''''', 'starting_after => ''evt_''', 'starting_after => ''evt_1''', 'starting_after => ''❤''']) AS arguments;
+SELECT arguments, testing.outcome(format('SELECT * FROM checkout.list_webhook_events(%s)', arguments))
+FROM unnest(ARRAY[
+    '''01890000-0000-7000-8000-000000000000''', 'event_type => ''session.completed''', 'event_type => ''''',
+    'status => ''sent''', 'status => ''''',
+    'page_size => 0', 'page_size => 101', 'starting_after => ''''', 'starting_after => ''evt_''',
+    'starting_after => ''evt_1''', 'starting_after => ''❤''']) AS arguments;
 -- An event of another organization as cursor
-SELECT testing.outcome(format('SELECT * FROM checkout.list_webhook_events(starting_after => %L)', 'evt_' || repeat('A', 48) || 'bA')) AS of_another;
+SELECT testing.outcome(
+    format('SELECT * FROM checkout.list_webhook_events(starting_after => %L)', 'evt_' || repeat('A', 48) || 'bA'))
+    AS of_another;

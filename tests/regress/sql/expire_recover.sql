@@ -1,14 +1,16 @@
 -- Expiring by hand and by the sweep; taking up an expired session again.
-SELECT checkout.create_organization('Expire', expiring_notice => '10 minutes', base_url => 'https://pay.example') AS organization \gset
+SELECT checkout.create_organization('Expire', expiring_notice => '10 minutes', base_url => 'https://pay.example')
+    AS organization \gset
 SELECT testing.login('shop_expire', :'organization');
 SELECT testing.login('shop_expire_test', :'organization', 'test');
--- What other tests left overdue is not to be counted here.
+-- Sessions that other tests left overdue are not to be counted here.
 SELECT checkout.expire_due_checkout_sessions(100000) >= 0 AS swept;
 \c - shop_expire
 
 -- By hand, an open session; a second time changes nothing.
 SELECT testing.new_session() AS id \gset
-SELECT status, payment_status, completed_at, expires_at > updated_at AS before_its_deadline FROM checkout.expire_checkout_session(:'id');
+SELECT status, payment_status, completed_at, expires_at > updated_at AS before_its_deadline
+FROM checkout.expire_checkout_session(:'id');
 SELECT updated_at AS updated FROM checkout.get_checkout_session(:'id') \gset
 SELECT status, updated_at = :'updated' AS untouched FROM checkout.expire_checkout_session(:'id');
 SELECT testing.story(:'id');
@@ -43,8 +45,10 @@ SELECT checkout.expire_due_checkout_sessions(batch => 3);
 SELECT checkout.expire_due_checkout_sessions(3);
 SELECT checkout.expire_due_checkout_sessions(3);
 SELECT overdue, lag, oldest_overdue_at FROM checkout.worker_status();
-SELECT environment, s.status, s.updated_at = s.expires_at AS at_its_deadline, s.event_count, e.event_type, e.sequence, count(*)
-FROM checkout_data.checkout_sessions s JOIN checkout_data.webhook_outbox e USING (organization_id, environment, checkout_session_id)
+SELECT environment, s.status, s.updated_at = s.expires_at AS at_its_deadline, s.event_count, e.event_type, e.sequence,
+    count(*)
+FROM checkout_data.checkout_sessions s
+    JOIN checkout_data.webhook_outbox e USING (organization_id, environment, checkout_session_id)
 WHERE organization_id = :'organization' AND amount BETWEEN 1 AND 5 GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1;
 SELECT batch, testing.outcome(format('SELECT checkout.expire_due_checkout_sessions(%L)', batch)) AS expire,
     testing.outcome(format('SELECT checkout.run_maintenance(%L)', batch)) AS maintain
@@ -56,14 +60,16 @@ SELECT testing.outcome('SELECT checkout.run_maintenance()');
 
 -- The reminder that the organization asks for: ten minutes before the deadline, once
 SELECT testing.new_session() AS id \gset
-SELECT checkout_session_id AS short FROM checkout.create_checkout_session(50, 'USD', customer_id => 'c', expires_in => '9 minutes') \gset
+SELECT checkout_session_id AS short
+FROM checkout.create_checkout_session(50, 'USD', customer_id => 'c', expires_in => '9 minutes') \gset
 \c - postgres
 SELECT * FROM checkout.run_maintenance() WHERE task <> 'purge';
 SELECT testing.age(:'id', '51 minutes');
 SELECT * FROM checkout.run_maintenance() WHERE task <> 'purge';
 SELECT * FROM checkout.run_maintenance() WHERE task <> 'purge';
 \c - shop_expire
-SELECT testing.story(:'id'), testing.story(:'short') AS shorter_than_the_notice;
+SELECT testing.story(:'id');
+SELECT testing.story(:'short') AS shorter_than_the_notice;
 SELECT * FROM testing.state(:'id');
 SELECT testing.age(:'id', '10 minutes');
 \c - postgres
@@ -74,32 +80,44 @@ SELECT testing.story(:'id');
 SELECT testing.new_session() AS id \gset
 SELECT status FROM checkout.record_payment(:'id', 'expire-3', 'succeeded');
 SELECT testing.new_session() AS other \gset
-SELECT testing.age(:'id', '51 minutes'), testing.age(:'other', '2 hours');
+SELECT testing.age(:'id', '51 minutes');
+SELECT testing.age(:'other', '2 hours');
 \c - postgres
 SELECT * FROM checkout.run_maintenance() WHERE task <> 'purge';
 \c - shop_expire
-SELECT testing.story(:'id'), testing.story(:'other');
+SELECT testing.story(:'id');
+SELECT testing.story(:'other');
 
 -- Recover: a new open session with the same contents
-SELECT checkout_session_id AS id FROM checkout.create_checkout_session(amount => 129.9, currency_code => 'EUR', title => 'Two chairs',
-    description => 'Oak', reference => 'order-1', customer_id => 'customer-7', customer_email => 'ada@example.com', customer_name => 'Ada',
-    customer_phone => '+44 20 7946 0000', product_id => 'product-9', price_id => 'price-9', subscription_id => 'subscription-9',
-    payment_link_id => 'link-9', quantity => 2, allow_quantity => true, allow_coupon_code => true, require_billing_address => true,
+SELECT checkout_session_id AS id
+FROM checkout.create_checkout_session(amount => 129.9, currency_code => 'EUR', title => 'Two chairs',
+    description => 'Oak', reference => 'order-1', customer_id => 'customer-7', customer_email => 'ada@example.com',
+        customer_name => 'Ada',
+    customer_phone => '+44 20 7946 0000', product_id => 'product-9', price_id => 'price-9',
+        subscription_id => 'subscription-9',
+    payment_link_id => 'link-9', quantity => 2, allow_quantity => true, allow_coupon_code => true,
+        require_billing_address => true,
     is_spi => true, is_pos => true, country => 'GB', success_url => 'https://shop.example/{CHECKOUT_SESSION_ID}',
-    cancel_url => 'https://shop.example/cart', payment_methods => '{card}', max_retry_attempts => 7, metadata => '{"a": 1}') \gset
+    cancel_url => 'https://shop.example/cart', payment_methods => '{card}', max_retry_attempts => 7,
+        metadata => '{"a": 1}') \gset
 SELECT testing.outcome(format('SELECT checkout.recover_checkout_session(%L)', :'id'));
 SELECT status FROM checkout.record_payment(:'id', 'expire-4', 'failed');
 SELECT testing.age(:'id', '2 hours');
 SELECT checkout_session_id AS new, recovered_from = :'id' AS recovered, attempts, expires_at - created_at AS lifetime,
     url = 'https://pay.example/' || checkout_session_id AS own_url, created_by, idempotent_replay
 FROM checkout.recover_checkout_session(:'id') \gset
-\echo recovered :recovered, attempts :attempts, lifetime :lifetime, own url :own_url, by :created_by, replay :idempotent_replay
+\echo recovered :recovered, attempts :attempts, lifetime :lifetime
+\echo own url :own_url, by :created_by, replay :idempotent_replay
 SELECT key, old.value AS old, new.value AS new
 FROM (SELECT * FROM checkout.get_checkout_session(:'id') AS s, jsonb_each(to_jsonb(s))) AS old
 JOIN (SELECT * FROM checkout.get_checkout_session(:'new') AS s, jsonb_each(to_jsonb(s))) AS new USING (key)
-WHERE old.value <> new.value AND key NOT IN ('checkout_session_id', 'created_at', 'updated_at', 'expires_at', 'url', 'recovered_from', 'client_secret') ORDER BY key;
+WHERE old.value <> new.value
+    AND key NOT IN ('checkout_session_id', 'created_at', 'updated_at', 'expires_at', 'url', 'recovered_from',
+    'client_secret')
+ORDER BY key;
 -- The overdue one became expired by that, and told so.
-SELECT testing.story(:'id'), testing.story(:'new') AS none;
+SELECT testing.story(:'id');
+SELECT testing.story(:'new') AS none;
 -- The recovered one lives as any other, with a lifetime of its own.
 SELECT status FROM checkout.record_payment(:'new', 'expire-5', 'succeeded');
 SELECT * FROM testing.state(:'new');
@@ -108,9 +126,13 @@ SELECT now() + interval '2 hours' AS at \gset
 SELECT expires_at = :'at' AS as_asked FROM checkout.recover_checkout_session(:'id', expires_at => :'at');
 -- Only an expired session can be recovered, within the bounds of every session.
 \a
-SELECT call, testing.outcome(format('SELECT checkout.recover_checkout_session(%s)', replace(call, '$', quote_literal(:'id')))) FROM unnest(ARRAY[
-    'NULL', '''01890000-0000-7000-8000-000000000000''', quote_literal(:'new'), '$, expires_in => ''49 hours''', '$, expires_in => ''0''',
-    '$, expires_at => ''yesterday''', '$, expires_at => ''infinity''', '$, expires_at => ''tomorrow'', expires_in => ''1 hour''']) AS call \g | sed -E 's/[0-9a-f-]{36}/<uuid>/g'
+SELECT call, testing.outcome(
+        format('SELECT checkout.recover_checkout_session(%s)', replace(call, '$', quote_literal(:'id'))))
+FROM unnest(ARRAY[
+    'NULL', '''01890000-0000-7000-8000-000000000000''', quote_literal(:'new'), '$, expires_in => ''49 hours''',
+    '$, expires_in => ''0''',
+    '$, expires_at => ''yesterday''', '$, expires_at => ''infinity''',
+    '$, expires_at => ''tomorrow'', expires_in => ''1 hour''']) AS call \g | sed -E 's/[0-9a-f-]{36}/<uuid>/g'
 SELECT testing.new_session(retries => 0) AS failed \gset
 SELECT status FROM checkout.record_payment(:'failed', 'expire-6', 'failed');
 SELECT testing.outcome(format('SELECT checkout.recover_checkout_session(%L)', :'failed'));

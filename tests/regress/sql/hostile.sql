@@ -11,19 +11,27 @@ SELECT checkout_session_id AS of_victim FROM checkout.create_checkout_session(1,
 \c - hostile
 
 -- Functions and operators that say yes to everything, and note who called them
-CREATE FUNCTION hostile.trap(what text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN INSERT INTO testing.traps VALUES (current_user, what); RETURN true; END $$;
+CREATE FUNCTION hostile.trap(what text)
+RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN INSERT INTO testing.traps VALUES (current_user, what); RETURN true; END $$;
 CREATE FUNCTION hostile.yes(uuid, uuid) RETURNS boolean LANGUAGE sql AS $$ SELECT hostile.trap('uuid =') $$;
 CREATE FUNCTION hostile.yes(text, text) RETURNS boolean LANGUAGE sql AS $$ SELECT hostile.trap('text =') $$;
-CREATE FUNCTION hostile.yes(timestamptz, timestamptz) RETURNS boolean LANGUAGE sql AS $$ SELECT hostile.trap('timestamptz <=') $$;
+CREATE FUNCTION hostile.yes(timestamptz, timestamptz)
+RETURNS boolean LANGUAGE sql AS $$ SELECT hostile.trap('timestamptz <=') $$;
 CREATE OPERATOR hostile.= (LEFTARG = uuid, RIGHTARG = uuid, FUNCTION = hostile.yes);
 CREATE OPERATOR hostile.= (LEFTARG = text, RIGHTARG = text, FUNCTION = hostile.yes);
 CREATE OPERATOR hostile.<= (LEFTARG = timestamptz, RIGHTARG = timestamptz, FUNCTION = hostile.yes);
-CREATE FUNCTION hostile.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ SELECT CASE WHEN hostile.trap('clock') THEN '2001-01-01'::timestamptz END $$;
-CREATE FUNCTION hostile.current_organization_id() RETURNS uuid LANGUAGE sql AS $$ SELECT CASE WHEN hostile.trap('organization') THEN gen_random_uuid() END $$;
-CREATE FUNCTION hostile.to_jsonb(anyelement) RETURNS jsonb LANGUAGE sql AS $$ SELECT CASE WHEN hostile.trap('to_jsonb') THEN '{}'::jsonb END $$;
-CREATE FUNCTION hostile.replace(text, text, text) RETURNS text LANGUAGE sql AS $$ SELECT CASE WHEN hostile.trap('replace') THEN 'https://evil.example' END $$;
-CREATE FUNCTION hostile.date_trunc(text, timestamptz) RETURNS timestamptz LANGUAGE sql AS $$ SELECT CASE WHEN hostile.trap('date_trunc') THEN $2 END $$;
-CREATE FUNCTION hostile.count(bigint) RETURNS bigint LANGUAGE sql AS $$ SELECT CASE WHEN hostile.trap('count') THEN 0::bigint END $$;
+CREATE FUNCTION hostile.clock_timestamp()
+RETURNS timestamptz LANGUAGE sql AS $$ SELECT CASE WHEN hostile.trap('clock') THEN '2001-01-01'::timestamptz END $$;
+CREATE FUNCTION hostile.current_organization_id()
+RETURNS uuid LANGUAGE sql AS $$ SELECT CASE WHEN hostile.trap('organization') THEN gen_random_uuid() END $$;
+CREATE FUNCTION hostile.to_jsonb(anyelement)
+RETURNS jsonb LANGUAGE sql AS $$ SELECT CASE WHEN hostile.trap('to_jsonb') THEN '{}'::jsonb END $$;
+CREATE FUNCTION hostile.replace(text, text, text)
+RETURNS text LANGUAGE sql AS $$ SELECT CASE WHEN hostile.trap('replace') THEN 'https://evil.example' END $$;
+CREATE FUNCTION hostile.date_trunc(text, timestamptz)
+RETURNS timestamptz LANGUAGE sql AS $$ SELECT CASE WHEN hostile.trap('date_trunc') THEN $2 END $$;
+CREATE FUNCTION hostile.count(bigint)
+RETURNS bigint LANGUAGE sql AS $$ SELECT CASE WHEN hostile.trap('count') THEN 0::bigint END $$;
 CREATE DOMAIN hostile.text AS pg_catalog.text CHECK (hostile.trap('text'));
 -- Temporary tables and types with the names of ours, and of types that ours use
 CREATE TEMP TABLE checkout_sessions (organization_id uuid);
@@ -37,14 +45,25 @@ CREATE TYPE pg_temp.checkout_session AS (a integer);
 SET search_path = hostile, pg_temp, pg_catalog;
 
 -- All the same, everything is as ever.
-SELECT checkout_session_id AS id FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c', reference => 'r', idempotency_key => 'k', success_url => 'https://shop.example/{CHECKOUT_SESSION_ID}') \gset
-SELECT checkout_session_id OPERATOR(pg_catalog.=) :'id' AS same, idempotent_replay FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c', reference => 'r', idempotency_key => 'k', success_url => 'https://shop.example/{CHECKOUT_SESSION_ID}');
-SELECT status, amount, checkout.redirect_url(success_url, checkout_session_id) OPERATOR(pg_catalog.~~) 'https://shop.example/%' AS redirects FROM checkout.get_checkout_session(:'id');
-SELECT status FROM checkout.list_checkout_sessions(status => 'open', customer_id => 'c', reference => 'r', created_before => '2999-01-01');
+SELECT checkout_session_id AS id
+FROM checkout.create_checkout_session(
+    10, 'USD', customer_id => 'c', reference => 'r', idempotency_key => 'k',
+    success_url => 'https://shop.example/{CHECKOUT_SESSION_ID}') \gset
+SELECT checkout_session_id OPERATOR(pg_catalog.=) :'id' AS same, idempotent_replay
+FROM checkout.create_checkout_session(
+    10, 'USD', customer_id => 'c', reference => 'r', idempotency_key => 'k',
+    success_url => 'https://shop.example/{CHECKOUT_SESSION_ID}');
+SELECT status, amount, checkout.redirect_url(
+        success_url, checkout_session_id) OPERATOR(pg_catalog.~~) 'https://shop.example/%' AS redirects
+FROM checkout.get_checkout_session(:'id');
+SELECT status
+FROM checkout.list_checkout_sessions(
+    status => 'open', customer_id => 'c', reference => 'r', created_before => '2999-01-01');
 SELECT status FROM checkout.begin_payment(:'id', 'hostile-1');
 SELECT status FROM checkout.record_payment(:'id', 'hostile-1', 'succeeded');
 SELECT status FROM checkout.list_payments(:'id');
-SELECT event_type, body OPERATOR(pg_catalog.~~) '%"payment_status" : "paid"%' AS whole FROM checkout.list_webhook_events();
+SELECT event_type, body OPERATOR(pg_catalog.~~) '%"payment_status" : "paid"%' AS whole
+FROM checkout.list_webhook_events();
 SELECT created, completed FROM checkout.session_funnel();
 SELECT checkout_session_id AS id FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c') \gset
 SELECT status FROM checkout.expire_checkout_session(:'id');
@@ -68,10 +87,17 @@ SELECT * FROM testing.traps;
 
 -- A caller cannot become the roles that own the functions, nor add to their schemas.
 \c - hostile
-SELECT testing.outcome(statement) FROM unnest(ARRAY['SET ROLE checkout_sessions_api', 'SET ROLE checkout_sessions_worker', 'CREATE FUNCTION checkout.f() RETURNS integer LANGUAGE sql AS ''SELECT 1''',
-    'CREATE TABLE checkout_data.t ()', 'ALTER FUNCTION checkout.get_checkout_session(uuid) RESET search_path', 'DROP EXTENSION checkout_sessions', 'DROP SCHEMA checkout CASCADE',
-    'ALTER TABLE checkout_data.payments DISABLE ROW LEVEL SECURITY', 'CREATE TRIGGER t AFTER INSERT ON checkout_data.payments EXECUTE FUNCTION hostile.yes()',
-    'CREATE POLICY p ON checkout_data.payments USING (true)', 'SET row_security = off; SELECT checkout.list_checkout_sessions()', 'SET session_replication_role = replica',
-    'COPY checkout_data.checkout_sessions TO STDOUT', 'SELECT checkout_data.wake_worker()', 'LOCK TABLE checkout_data.payments']) AS statement;
+SELECT testing.outcome(statement)
+FROM unnest(
+    ARRAY['SET ROLE checkout_sessions_api', 'SET ROLE checkout_sessions_worker',
+        'CREATE FUNCTION checkout.f() RETURNS integer LANGUAGE sql AS ''SELECT 1''',
+    'CREATE TABLE checkout_data.t ()', 'ALTER FUNCTION checkout.get_checkout_session(uuid) RESET search_path',
+        'DROP EXTENSION checkout_sessions', 'DROP SCHEMA checkout CASCADE',
+    'ALTER TABLE checkout_data.payments DISABLE ROW LEVEL SECURITY',
+        'CREATE TRIGGER t AFTER INSERT ON checkout_data.payments EXECUTE FUNCTION hostile.yes()',
+    'CREATE POLICY p ON checkout_data.payments USING (true)',
+        'SET row_security = off; SELECT checkout.list_checkout_sessions()', 'SET session_replication_role = replica',
+    'COPY checkout_data.checkout_sessions TO STDOUT', 'SELECT checkout_data.wake_worker()',
+        'LOCK TABLE checkout_data.payments']) AS statement;
 -- Nor are rows of others in the statistics that it may read.
 SELECT count(*) FROM pg_stats WHERE schemaname = 'checkout_data';

@@ -1,9 +1,14 @@
 -- Installing, dumping, dropping
-SELECT extname, extrelocatable AS relocatable, extnamespace::regnamespace <> 'checkout'::regnamespace AS in_no_schema_of_ours FROM pg_extension WHERE extname = 'checkout_sessions';
+SELECT extname, extrelocatable AS relocatable,
+    extnamespace::regnamespace <> 'checkout'::regnamespace AS in_no_schema_of_ours
+FROM pg_extension WHERE extname = 'checkout_sessions';
 SELECT superuser, trusted, relocatable, schema FROM pg_available_extension_versions WHERE name = 'checkout_sessions';
 -- A dump has the rows of every table, whole.
 SELECT c.relname, c.oid = ANY (e.extconfig) AS dumped, e.extcondition[array_position(e.extconfig, c.oid)] AS condition
-FROM pg_class c, pg_extension e WHERE e.extname = 'checkout_sessions' AND c.relnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND c.relkind IN ('r', 'S', 'p') ORDER BY 1;
+FROM pg_class c, pg_extension e
+WHERE e.extname = 'checkout_sessions' AND c.relnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace)
+    AND c.relkind IN ('r', 'S', 'p')
+ORDER BY 1;
 
 CREATE DATABASE hygiene;
 \c hygiene postgres
@@ -58,7 +63,7 @@ ALTER DATABASE hygiene OWNER TO squatter;
 CREATE EXTENSION checkout_sessions;
 \echo :LAST_ERROR_SQLSTATE
 \c hygiene postgres
--- What default privileges give to everybody, and to the roles of PostgREST and Supabase, is taken back.
+-- The extension takes back what default privileges give to everybody, and to the roles of PostgREST and Supabase.
 CREATE ROLE anon;
 CREATE ROLE authenticated;
 CREATE ROLE service_role;
@@ -77,12 +82,16 @@ SET search_path = trap, pg_catalog, public;
 CREATE EXTENSION checkout_sessions;
 RESET search_path;
 SELECT count(*) AS uses_of_a_trap FROM pg_depend d JOIN pg_namespace n ON n.nspname = 'trap'
-WHERE d.refobjid IN (SELECT oid FROM pg_proc WHERE pronamespace = n.oid UNION SELECT oid FROM pg_operator WHERE oprnamespace = n.oid)
+WHERE d.refobjid IN (SELECT oid FROM pg_proc WHERE pronamespace = n.oid UNION SELECT oid FROM pg_operator
+    WHERE oprnamespace = n.oid)
     AND NOT (d.objid IN (SELECT oid FROM pg_operator WHERE oprnamespace = n.oid));
-SELECT role, count(*) FILTER (WHERE has_function_privilege(role, p.oid, 'EXECUTE')) AS functions, (SELECT count(*) FROM pg_class c WHERE c.relnamespace = 'checkout_data'::regnamespace AND c.relkind = 'r'
+SELECT role, count(*) FILTER (WHERE has_function_privilege(role, p.oid, 'EXECUTE')) AS functions,
+    (SELECT count(*) FROM pg_class c WHERE c.relnamespace = 'checkout_data'::regnamespace AND c.relkind = 'r'
         AND has_table_privilege(role, c.oid, 'SELECT,INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER')) AS tables,
-    has_schema_privilege(role, 'checkout', 'USAGE') AS checkout, has_schema_privilege(role, 'checkout_data', 'USAGE') AS checkout_data
-FROM unnest('{anon,authenticated,service_role,squatter}'::name[]) AS role, pg_proc p WHERE p.pronamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) GROUP BY role ORDER BY role;
+    has_schema_privilege(role, 'checkout', 'USAGE') AS checkout,
+    has_schema_privilege(role, 'checkout_data', 'USAGE') AS checkout_data
+FROM unnest('{anon,authenticated,service_role,squatter}'::name[]) AS role, pg_proc p
+WHERE p.pronamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) GROUP BY role ORDER BY role;
 -- It works at once, here as in the other database.
 SELECT checkout.create_organization('Hygiene') AS organization \gset
 SET checkout_sessions.organization_id = :'organization';

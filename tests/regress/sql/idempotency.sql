@@ -7,7 +7,8 @@ SELECT testing.login('shop_keys_other', :'other');
 \c - shop_keys
 
 -- A request, and its retry after a lost answer
-SELECT testing.call('create_checkout_session', '{"amount": "25.00", "currency_code": "USD", "customer_email": "ada@example.com",
+SELECT testing.call('create_checkout_session',
+    '{"amount": "25.00", "currency_code": "USD", "customer_email": "ada@example.com",
     "title": "Book", "quantity": "2", "payment_methods": "{card,payid}", "metadata": "{\"a\": 1, \"b\": [2]}",
     "expires_in": "2 hours", "idempotency_key": "order-1001"}') AS request \gset
 SELECT checkout_session_id AS id, created_at, idempotent_replay FROM (:request) AS s \gset
@@ -16,43 +17,53 @@ SELECT checkout_session_id = :'id' AS same_session, created_at = :'created_at' A
 FROM (:request) AS s;
 SELECT count(*) AS sessions FROM checkout.list_checkout_sessions();
 
--- What says the same in other words is the same request.
+-- A request that says the same in other words is the same request.
 SELECT words, s.checkout_session_id = :'id' AS same_session
 FROM (VALUES
     ('keys of metadata in another order', '{"metadata": "{\"b\": [2],\"a\":1}"}'::jsonb),
     ('named defaults', '{"allow_quantity": "false", "is_pos": "false"}'),
     ('lifetime in minutes', '{"expires_in": "120 minutes"}')
 ) AS variants (words, variant),
-    LATERAL (SELECT '{"amount": "25.00", "currency_code": "USD", "customer_email": "ada@example.com", "title": "Book", "quantity": "2",
-        "payment_methods": "{card,payid}", "metadata": "{\"a\": 1, \"b\": [2]}", "expires_in": "2 hours",
-        "idempotency_key": "order-1001"}'::jsonb || variant AS r) AS requests,
+    LATERAL (
+        SELECT '{"amount": "25.00", "currency_code": "USD", "customer_email": "ada@example.com", "title": "Book",
+            "quantity": "2", "payment_methods": "{card,payid}", "metadata": "{\"a\": 1, \"b\": [2]}",
+            "expires_in": "2 hours", "idempotency_key": "order-1001"}'::jsonb || variant AS r) AS requests,
     checkout.create_checkout_session(amount => (r ->> 'amount')::numeric, currency_code => r ->> 'currency_code',
         customer_email => r ->> 'customer_email', title => r ->> 'title', quantity => (r ->> 'quantity')::integer,
         payment_methods => (r ->> 'payment_methods')::text[], metadata => (r ->> 'metadata')::jsonb,
         expires_in => (r ->> 'expires_in')::interval, allow_quantity => (r ->> 'allow_quantity')::boolean IS TRUE,
         is_pos => (r ->> 'is_pos')::boolean IS TRUE, idempotency_key => r ->> 'idempotency_key') AS s;
 -- An amount is a number, whatever its zeros.
-SELECT amount, testing.outcome(format('SELECT checkout.create_checkout_session(%s, ''USD'', customer_id => ''c'', idempotency_key => ''zeros'')', amount))
+SELECT amount, testing.outcome(
+        format(
+            'SELECT checkout.create_checkout_session(%s, ''USD'', customer_id => ''c'', idempotency_key => ''zeros'')',
+            amount))
 FROM unnest('{10,10.0,10.00}'::numeric[]) AS amount;
 
 -- Another request under the key is refused, whatever differs.
 SELECT argument, testing.creation('{"idempotency_key": "one-of-each"}') AS first,
     testing.creation(jsonb_build_object('idempotency_key', 'one-of-each', argument, value)) AS second
 FROM (VALUES
-    ('amount', '10.01'), ('currency_code', 'EUR'), ('title', 'x'), ('description', 'x'), ('reference', 'x'), ('customer_id', 'x'),
-    ('customer_email', 'x@example.com'), ('customer_name', 'x'), ('customer_phone', '1234'), ('product_id', 'x'), ('price_id', 'x'),
-    ('subscription_id', 'x'), ('payment_link_id', 'x'), ('quantity', '2'), ('allow_quantity', 'true'), ('allow_coupon_code', 'true'),
-    ('require_billing_address', 'true'), ('is_spi', 'true'), ('is_pos', 'true'), ('country', 'GH'), ('success_url', 'https://x.example'),
-    ('cancel_url', 'https://x.example'), ('payment_methods', '{x}'), ('max_retry_attempts', '4'), ('metadata', '{"x": 1}'),
+    ('amount', '10.01'), ('currency_code', 'EUR'), ('title', 'x'), ('description', 'x'), ('reference', 'x'),
+    ('customer_id', 'x'),
+    ('customer_email', 'x@example.com'), ('customer_name', 'x'), ('customer_phone', '1234'), ('product_id', 'x'),
+    ('price_id', 'x'),
+    ('subscription_id', 'x'), ('payment_link_id', 'x'), ('quantity', '2'), ('allow_quantity', 'true'),
+    ('allow_coupon_code', 'true'),
+    ('require_billing_address', 'true'), ('is_spi', 'true'), ('is_pos', 'true'), ('country', 'GH'),
+    ('success_url', 'https://x.example'),
+    ('cancel_url', 'https://x.example'), ('payment_methods', '{x}'), ('max_retry_attempts', '4'),
+    ('metadata', '{"x": 1}'),
     ('expires_in', '2 hours'), ('expires_at', (now() + interval '1 hour')::text)
 ) AS others (argument, value);
 -- Also one that would be refused by itself
 SELECT testing.creation('{"idempotency_key": "one-of-each", "amount": "-1"}');
 -- The same text in two arguments is not the same request.
-SELECT testing.creation('{"idempotency_key": "shifted", "title": "ab", "description": "c"}'),
-    testing.creation('{"idempotency_key": "shifted", "title": "a", "description": "bc"}'),
-    testing.creation('{"idempotency_key": "shifted", "title": "abc"}');
-SELECT checkout.create_checkout_session(26, 'USD', customer_email => 'ada@example.com', idempotency_key => 'order-1001');
+SELECT testing.creation('{"idempotency_key": "shifted", "title": "ab", "description": "c"}');
+SELECT testing.creation('{"idempotency_key": "shifted", "title": "a", "description": "bc"}');
+SELECT testing.creation('{"idempotency_key": "shifted", "title": "abc"}');
+SELECT checkout.create_checkout_session(
+    26, 'USD', customer_email => 'ada@example.com', idempotency_key => 'order-1001');
 \echo :LAST_ERROR_SQLSTATE
 
 -- Keys are exact: case and spaces count.
@@ -61,7 +72,9 @@ SELECT count(DISTINCT checkout_session_id) FROM unnest('{key,KEY,"key ","key"}':
 
 -- A replay tells how the session is now, and is answered even if the request would not be accepted any more.
 SELECT now() + interval '1 second' AS soon \gset
-SELECT checkout_session_id AS short FROM checkout.create_checkout_session(5, 'USD', customer_id => 'c', expires_at => :'soon', idempotency_key => 'short') \gset
+SELECT checkout_session_id AS short
+FROM checkout.create_checkout_session(
+    5, 'USD', customer_id => 'c', expires_at => :'soon', idempotency_key => 'short') \gset
 SELECT pg_sleep(1.1);
 SELECT checkout_session_id = :'short' AS same_session, status, idempotent_replay
 FROM checkout.create_checkout_session(5, 'USD', customer_id => 'c', expires_at => :'soon', idempotency_key => 'short');
@@ -70,24 +83,33 @@ SELECT checkout_session_id = :'id' AS same_session, status, payment_status, idem
 
 -- A key that was rolled back is free.
 BEGIN;
-SELECT idempotent_replay FROM checkout.create_checkout_session(1, 'USD', customer_id => 'c', idempotency_key => 'rolled back');
+SELECT idempotent_replay
+FROM checkout.create_checkout_session(1, 'USD', customer_id => 'c', idempotency_key => 'rolled back');
 ROLLBACK;
-SELECT amount, idempotent_replay FROM checkout.create_checkout_session(2, 'USD', customer_id => 'c', idempotency_key => 'rolled back');
+SELECT amount, idempotent_replay
+FROM checkout.create_checkout_session(2, 'USD', customer_id => 'c', idempotency_key => 'rolled back');
 -- So is one whose request was refused.
 SELECT testing.creation('{"idempotency_key": "refused", "amount": "0"}');
 SELECT testing.creation('{"idempotency_key": "refused"}');
 
 -- Another environment and another organization have keys of their own, and learn nothing of these.
 \c - shop_keys_test
-SELECT amount, environment, idempotent_replay FROM checkout.create_checkout_session(77, 'USD', customer_id => 'c', idempotency_key => 'order-1001');
+SELECT amount, environment, idempotent_replay
+FROM checkout.create_checkout_session(77, 'USD', customer_id => 'c', idempotency_key => 'order-1001');
 \c - shop_keys_other
-SELECT amount, environment, idempotent_replay FROM checkout.create_checkout_session(78, 'USD', customer_id => 'c', idempotency_key => 'order-1001');
-SELECT checkout_session_id = :'id' AS same_session, idempotent_replay FROM (SELECT s.* FROM checkout.create_checkout_session(79, 'USD', customer_id => 'c', idempotency_key => 'order-1002') AS s) AS s;
+SELECT amount, environment, idempotent_replay
+FROM checkout.create_checkout_session(78, 'USD', customer_id => 'c', idempotency_key => 'order-1001');
+SELECT checkout_session_id = :'id' AS same_session, idempotent_replay
+FROM (
+    SELECT s.* FROM checkout.create_checkout_session(79, 'USD', customer_id => 'c', idempotency_key => 'order-1002')
+    AS s) AS s;
 
 -- Keys live for as long as the setting says: 24 hours, unless somebody changes it.
 \c - postgres
-SELECT expires_at - created_at AS lifetime, count(*) FROM checkout_data.idempotency_keys WHERE organization_id = :'organization' GROUP BY 1;
-SELECT bool_and(octet_length(request_hash) = 32) AS hashed, count(*) FILTER (WHERE checkout_session_id = :'id') AS of_the_first
+SELECT expires_at - created_at AS lifetime, count(*)
+FROM checkout_data.idempotency_keys WHERE organization_id = :'organization' GROUP BY 1;
+SELECT bool_and(octet_length(request_hash) = 32) AS hashed,
+    count(*) FILTER (WHERE checkout_session_id = :'id') AS of_the_first
 FROM checkout_data.idempotency_keys WHERE organization_id = :'organization';
 SET checkout_sessions.idempotency_key_lifetime = '3h';
 SET checkout_sessions.organization_id = :'organization';
@@ -96,15 +118,19 @@ SELECT expires_at - created_at AS lifetime FROM checkout_data.idempotency_keys
 WHERE organization_id = :'organization' AND idempotency_key = 'three hours';
 
 -- After that a key is new again, purged or not.
-UPDATE checkout_data.idempotency_keys SET expires_at = now() WHERE organization_id = :'organization' AND idempotency_key = 'order-1001';
+UPDATE checkout_data.idempotency_keys SET expires_at = now()
+WHERE organization_id = :'organization' AND idempotency_key = 'order-1001';
 SELECT checkout_session_id <> :'id' AS another_session, idempotent_replay FROM (:request) AS s;
 SELECT idempotent_replay FROM (:request) AS s;
-UPDATE checkout_data.idempotency_keys SET expires_at = now() - interval '1 hour' WHERE organization_id = :'organization' AND idempotency_key IN ('zeros', 'shifted');
+UPDATE checkout_data.idempotency_keys SET expires_at = now() - interval '1 hour'
+WHERE organization_id = :'organization' AND idempotency_key IN ('zeros', 'shifted');
 SELECT count(*) AS tasks FROM checkout.run_maintenance();
-SELECT idempotency_key FROM checkout_data.idempotency_keys WHERE organization_id = :'organization' AND idempotency_key IN ('zeros', 'shifted', 'three hours');
+SELECT idempotency_key
+FROM checkout_data.idempotency_keys
+WHERE organization_id = :'organization' AND idempotency_key IN ('zeros', 'shifted', 'three hours');
 SELECT testing.creation('{"idempotency_key": "shifted", "title": "new"}');
 
--- Whatever the caller has said of constraints
+-- The same, with the caller's constraints deferred or not
 BEGIN;
 SET CONSTRAINTS ALL IMMEDIATE;
 SELECT testing.creation('{"idempotency_key": "immediate"}');
@@ -112,7 +138,8 @@ SELECT testing.creation('{"idempotency_key": "immediate"}');
 COMMIT;
 
 -- A key whose session an administrator has deleted is free, for any request.
-SELECT checkout_session_id AS deleted FROM checkout.create_checkout_session(1, 'USD', customer_id => 'c', idempotency_key =>
+SELECT checkout_session_id AS deleted
+FROM checkout.create_checkout_session(1, 'USD', customer_id => 'c', idempotency_key =>
     'orphan') \gset
 DELETE FROM checkout_data.checkout_sessions WHERE checkout_session_id = :'deleted';
 SELECT checkout_session_id <> :'deleted' AS another_session, idempotent_replay, amount

@@ -3,54 +3,88 @@
 SELECT count(*) > 100 AS there_are_sessions FROM checkout_data.checkout_sessions;
 
 -- Whose events a test has removed.
-CREATE VIEW testing.purged AS SELECT organization_id FROM checkout_data.organizations WHERE name IN ('Reports', 'Redeliveries', 'Redeliveries of another');
+CREATE VIEW testing.purged AS SELECT organization_id
+FROM checkout_data.organizations WHERE name IN ('Reports', 'Redeliveries', 'Redeliveries of another');
 
 -- A session that has ended has one event of its end, of its kind; an open one has none.
 SELECT s.checkout_session_id, s.status, e.ends FROM checkout_data.checkout_sessions s, LATERAL (
     SELECT array_agg(replace(o.event_type, 'checkout.session.', '')) AS ends FROM checkout_data.webhook_outbox o
-    WHERE (o.organization_id, o.environment, o.checkout_session_id) = (s.organization_id, s.environment, s.checkout_session_id)
+    WHERE (o.organization_id, o.environment, o.checkout_session_id)
+        = (s.organization_id, s.environment, s.checkout_session_id)
         AND o.event_type IN ('checkout.session.completed', 'checkout.session.expired', 'checkout.session.failed')) AS e
-WHERE e.ends IS DISTINCT FROM CASE s.status WHEN 'complete' THEN '{completed}' WHEN 'failed' THEN '{failed}' WHEN 'expired' THEN '{expired}' END::text[]
-    AND NOT (s.status <> 'open' AND e.ends IS NULL AND s.organization_id IN (SELECT p.organization_id FROM testing.purged p));
+WHERE e.ends IS DISTINCT FROM CASE s.status WHEN 'complete' THEN '{completed}' WHEN 'failed' THEN '{failed}'
+    WHEN 'expired' THEN '{expired}' END::text[]
+    AND NOT (s.status <> 'open' AND e.ends IS NULL
+        AND s.organization_id IN (SELECT p.organization_id FROM testing.purged p));
 -- Sequences are 1, 2, 3 to the session's count.
-SELECT s.checkout_session_id FROM checkout_data.checkout_sessions s JOIN checkout_data.webhook_outbox o USING (organization_id, environment, checkout_session_id)
+SELECT s.checkout_session_id
+FROM checkout_data.checkout_sessions s
+    JOIN checkout_data.webhook_outbox o USING (organization_id, environment, checkout_session_id)
 WHERE s.organization_id NOT IN (SELECT p.organization_id FROM testing.purged p)
-GROUP BY s.organization_id, s.environment, s.checkout_session_id, s.event_count HAVING array_agg(o.sequence::integer ORDER BY o.sequence) <> array(SELECT generate_series(1, s.event_count));
-SELECT s.checkout_session_id FROM checkout_data.checkout_sessions s WHERE event_count > 0 AND NOT EXISTS (SELECT FROM checkout_data.webhook_outbox o WHERE o.checkout_session_id = s.checkout_session_id)
+GROUP BY s.organization_id, s.environment, s.checkout_session_id, s.event_count
+HAVING array_agg(o.sequence::integer ORDER BY o.sequence) <> array(SELECT generate_series(1, s.event_count));
+SELECT s.checkout_session_id
+FROM checkout_data.checkout_sessions s
+WHERE event_count > 0 AND NOT EXISTS (
+    SELECT FROM checkout_data.webhook_outbox o WHERE o.checkout_session_id = s.checkout_session_id)
     AND s.organization_id NOT IN (SELECT p.organization_id FROM testing.purged p);
 -- A session is complete exactly when one payment of the right amount and currency was accepted.
 SELECT s.checkout_session_id FROM checkout_data.checkout_sessions s LEFT JOIN checkout_data.payments p
-    ON (p.organization_id, p.environment, p.checkout_session_id) = (s.organization_id, s.environment, s.checkout_session_id) AND p.status = 'succeeded'
-WHERE (s.status = 'complete') <> (p.payment_id IS NOT NULL) OR p.payment_id <> s.payment_id OR p.amount <> s.amount OR p.currency_code <> s.currency_code;
+    ON (p.organization_id, p.environment, p.checkout_session_id)
+    = (s.organization_id, s.environment, s.checkout_session_id) AND p.status = 'succeeded'
+WHERE (s.status = 'complete') <> (p.payment_id IS NOT NULL) OR p.payment_id <> s.payment_id OR p.amount <> s.amount
+    OR p.currency_code <> s.currency_code;
 -- Each rejected payment has its event, each accepted one the event of completion.
-SELECT p.payment_id, p.status FROM checkout_data.payments p WHERE p.status IN ('succeeded', 'rejected') AND p.organization_id NOT IN (SELECT p.organization_id FROM testing.purged p)
-    AND 1 <> (SELECT count(*) FROM checkout_data.webhook_outbox o WHERE (o.organization_id, o.environment, o.payment_id) = (p.organization_id, p.environment, p.payment_id)
-        AND o.event_type = CASE p.status WHEN 'succeeded' THEN 'checkout.session.completed' ELSE 'checkout.session.payment_rejected' END);
+SELECT p.payment_id, p.status
+FROM checkout_data.payments p
+WHERE p.status IN ('succeeded', 'rejected')
+    AND p.organization_id NOT IN (SELECT p.organization_id FROM testing.purged p)
+    AND 1 <> (SELECT count(*) FROM checkout_data.webhook_outbox o
+        WHERE (o.organization_id, o.environment, o.payment_id) = (p.organization_id, p.environment, p.payment_id)
+        AND o.event_type = CASE p.status WHEN 'succeeded' THEN 'checkout.session.completed'
+            ELSE 'checkout.session.payment_rejected' END);
 -- As many failures as attempts, and never more than were allowed
-SELECT checkout_session_id FROM checkout_data.checkout_sessions WHERE attempts > max_retry_attempts + 1 OR (status = 'failed') <> (attempts = max_retry_attempts + 1);
+SELECT checkout_session_id
+FROM checkout_data.checkout_sessions
+WHERE attempts > max_retry_attempts + 1 OR (status = 'failed') <> (attempts = max_retry_attempts + 1);
 -- A key stands for a session of its organization and environment.
-SELECT k.idempotency_key FROM checkout_data.idempotency_keys k LEFT JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id) WHERE s.checkout_session_id IS NULL;
+SELECT k.idempotency_key
+FROM checkout_data.idempotency_keys k
+    LEFT JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
+WHERE s.checkout_session_id IS NULL;
 -- A recovered session comes from an expired one, of the same organization and environment, with the same amount.
 SELECT n.checkout_session_id FROM checkout_data.checkout_sessions n LEFT JOIN checkout_data.checkout_sessions o
     ON (o.organization_id, o.environment, o.checkout_session_id) = (n.organization_id, n.environment, n.recovered_from)
-WHERE n.recovered_from IS NOT NULL AND (o.status IS DISTINCT FROM 'expired' OR o.amount <> n.amount OR o.currency_code <> n.currency_code);
+WHERE n.recovered_from IS NOT NULL
+    AND (o.status IS DISTINCT FROM 'expired' OR o.amount <> n.amount OR o.currency_code <> n.currency_code);
 -- Every event has its session or its endpoint, and is in one state of delivery, or with the endpoints.
-SELECT o.checkout_session_id, o.sequence FROM checkout_data.webhook_outbox o LEFT JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
-WHERE (s.checkout_session_id IS NULL) <> (o.event_type = 'webhook_endpoint.disabled') OR num_nonnulls(o.next_attempt_at, o.delivered_at, o.dead_at) <> CASE WHEN o.fanned_out THEN 0 ELSE 1 END;
+SELECT o.checkout_session_id, o.sequence
+FROM checkout_data.webhook_outbox o
+    LEFT JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
+WHERE (s.checkout_session_id IS NULL) <> (o.event_type = 'webhook_endpoint.disabled')
+    OR num_nonnulls(o.next_attempt_at, o.delivered_at, o.dead_at) <> CASE WHEN o.fanned_out THEN 0 ELSE 1 END;
 -- A delivery is of an event that is with the endpoints, to an endpoint of its tenant that is not what it is about.
 SELECT count(*) > 50 AS there_are_deliveries FROM checkout_data.webhook_deliveries;
 SELECT d.webhook_endpoint_id, d.checkout_session_id, d.sequence FROM checkout_data.webhook_deliveries d
 LEFT JOIN checkout_data.webhook_outbox o USING (organization_id, environment, checkout_session_id, sequence)
 LEFT JOIN checkout_data.webhook_endpoints p USING (organization_id, environment, webhook_endpoint_id)
-WHERE o.fanned_out IS NOT TRUE OR p.webhook_endpoint_id IS NULL OR d.webhook_endpoint_id = d.checkout_session_id OR d.created_at <> o.created_at;
+WHERE o.fanned_out IS NOT TRUE OR p.webhook_endpoint_id IS NULL OR d.webhook_endpoint_id = d.checkout_session_id
+    OR d.created_at <> o.created_at;
 -- Its attempts are numbered 1, 2, 3; of an endpoint the events are, too, to its count.
-SELECT d.webhook_endpoint_id, d.checkout_session_id, d.attempts_ever, a.numbers FROM checkout_data.webhook_deliveries d, LATERAL (
+SELECT d.webhook_endpoint_id, d.checkout_session_id, d.attempts_ever, a.numbers
+FROM checkout_data.webhook_deliveries d, LATERAL (
     SELECT array_agg(a.attempt::integer ORDER BY a.attempt) AS numbers FROM checkout_data.webhook_attempts a
-    WHERE (a.organization_id, a.environment, a.webhook_endpoint_id, a.checkout_session_id, a.sequence) = (d.organization_id, d.environment, d.webhook_endpoint_id, d.checkout_session_id, d.sequence)) AS a
-WHERE coalesce(a.numbers, '{}') <> array(SELECT generate_series(1, d.attempts_ever)) AND d.organization_id NOT IN (SELECT p.organization_id FROM testing.purged p);
-SELECT p.webhook_endpoint_id, p.event_count FROM checkout_data.webhook_endpoints p LEFT JOIN checkout_data.webhook_outbox o
-    ON o.organization_id = p.organization_id AND o.environment = p.environment AND o.checkout_session_id = p.webhook_endpoint_id
-GROUP BY 1, 2, p.organization_id, p.environment HAVING coalesce(array_agg(o.sequence::integer ORDER BY o.sequence) FILTER (WHERE o.sequence IS NOT NULL), '{}') <> array(SELECT generate_series(1, p.event_count));
+    WHERE (a.organization_id, a.environment, a.webhook_endpoint_id, a.checkout_session_id, a.sequence)
+        = (d.organization_id, d.environment, d.webhook_endpoint_id, d.checkout_session_id, d.sequence)) AS a
+WHERE coalesce(a.numbers, '{}') <> array(SELECT generate_series(1, d.attempts_ever))
+    AND d.organization_id NOT IN (SELECT p.organization_id FROM testing.purged p);
+SELECT p.webhook_endpoint_id, p.event_count
+FROM checkout_data.webhook_endpoints p LEFT JOIN checkout_data.webhook_outbox o
+    ON o.organization_id = p.organization_id AND o.environment = p.environment
+    AND o.checkout_session_id = p.webhook_endpoint_id
+GROUP BY 1, 2, p.organization_id, p.environment
+HAVING coalesce(array_agg(o.sequence::integer ORDER BY o.sequence) FILTER (WHERE o.sequence IS NOT NULL), '{}')
+    <> array(SELECT generate_series(1, p.event_count));
 -- Once swept, nothing open is overdue.
 SELECT checkout.expire_due_checkout_sessions(100000) >= 0 AS swept;
 SELECT checkout_session_id FROM checkout_data.checkout_sessions WHERE status = 'open' AND deadline <= now();

@@ -5,7 +5,8 @@ SELECT testing.login('shop_leases', :'organization');
 
 -- While it runs, nobody else may begin, and the session cannot be expired.
 SELECT testing.new_session() AS id \gset
-SELECT status, lease_expires_at - updated_at AS lease FROM checkout.begin_payment(:'id', 'lease-1', lease => '15 minutes');
+SELECT status, lease_expires_at - updated_at AS lease
+FROM checkout.begin_payment(:'id', 'lease-1', lease => '15 minutes');
 SELECT testing.outcome(format('SELECT checkout.begin_payment(%L, ''lease-2'')', :'id'));
 SELECT testing.outcome(format('SELECT checkout.expire_checkout_session(%L)', :'id'));
 \set VERBOSITY terse
@@ -13,7 +14,8 @@ SELECT checkout.expire_checkout_session(:'id');
 \echo :LAST_ERROR_SQLSTATE
 \set VERBOSITY default
 -- To begin it again is a replay: the lease stays what it was.
-SELECT status, lease_expires_at - created_at AS lease, idempotent_replay FROM checkout.begin_payment(:'id', 'lease-1', lease => '1 minute');
+SELECT status, lease_expires_at - created_at AS lease, idempotent_replay
+FROM checkout.begin_payment(:'id', 'lease-1', lease => '1 minute');
 SELECT count(*) FROM checkout.list_payments(:'id');
 -- A payment that was not announced is accepted all the same; the one that was is late then.
 SELECT status FROM checkout.record_payment(:'id', 'lease-3', 'succeeded');
@@ -37,11 +39,14 @@ SELECT status, rejection_reason FROM checkout.record_payment(:'id', 'own-4', 'su
 SELECT * FROM testing.state(:'id');
 
 -- Past the deadline, with a lease: open, and can be paid.
-SELECT checkout_session_id AS id FROM checkout.create_checkout_session(50, 'USD', customer_id => 'c', expires_in => '1 second') \gset
+SELECT checkout_session_id AS id
+FROM checkout.create_checkout_session(50, 'USD', customer_id => 'c', expires_in => '1 second') \gset
 SELECT status FROM checkout.begin_payment(:'id', 'held', lease => '1 minute');
 SELECT pg_sleep(1.1);
-SELECT expires_at < clock_timestamp() AS past_deadline, status, payment_status FROM checkout.get_checkout_session(:'id');
-SELECT checkout_session_id = :'id' AS listed_as_open FROM checkout.list_checkout_sessions(status => 'open', page_size => 1);
+SELECT expires_at < clock_timestamp() AS past_deadline, status, payment_status
+FROM checkout.get_checkout_session(:'id');
+SELECT checkout_session_id = :'id' AS listed_as_open
+FROM checkout.list_checkout_sessions(status => 'open', page_size => 1);
 \c - postgres
 SELECT checkout.expire_due_checkout_sessions() >= 0 AS swept;
 \c - shop_leases
@@ -50,15 +55,18 @@ SELECT status, payment_status, completed_at > expires_at AS late_but_held FROM c
 SELECT testing.story(:'id');
 
 -- The lease ends by the clock: then so does the session, without the worker.
-SELECT checkout_session_id AS id FROM checkout.create_checkout_session(50, 'USD', customer_id => 'c', expires_in => '1 second') \gset
+SELECT checkout_session_id AS id
+FROM checkout.create_checkout_session(50, 'USD', customer_id => 'c', expires_in => '1 second') \gset
 SELECT status FROM checkout.begin_payment(:'id', 'lapsed', lease => '1.1 seconds');
 SELECT pg_sleep(1.2);
 SELECT * FROM testing.state(:'id');
-SELECT count(*) AS listed_as_open FROM checkout.list_checkout_sessions(status => 'open') WHERE checkout_session_id = :'id';
+SELECT count(*) AS listed_as_open
+FROM checkout.list_checkout_sessions(status => 'open') WHERE checkout_session_id = :'id';
 SELECT testing.outcome(format('SELECT checkout.begin_payment(%L, ''lapsed'')', :'id'));
 SELECT testing.outcome(format('SELECT checkout.begin_payment(%L, ''lapsed-2'')', :'id'));
 -- The money of the payment that was begun comes too late: recorded, rejected, and both facts are told in order.
-SELECT status, rejection_reason, lease_expires_at, idempotent_replay FROM checkout.record_payment(:'id', 'lapsed', 'succeeded');
+SELECT status, rejection_reason, lease_expires_at, idempotent_replay
+FROM checkout.record_payment(:'id', 'lapsed', 'succeeded');
 SELECT status, rejection_reason, idempotent_replay FROM checkout.record_payment(:'id', 'lapsed', 'succeeded');
 SELECT * FROM testing.state(:'id');
 SELECT testing.story(:'id');
@@ -72,8 +80,9 @@ SELECT status, idempotent_replay FROM checkout.begin_payment(:'id', 'second', le
 SELECT testing.outcome(format('SELECT checkout.begin_payment(%L, ''first'')', :'id'));
 SELECT testing.age(:'id', '3 minutes');
 -- Begun again after its lease ended: a new lease, no replay
-SELECT status, idempotent_replay, lease_expires_at > clock_timestamp() AS running FROM checkout.begin_payment(:'id', 'first', lease => '3 minutes');
--- Whoever says first that it succeeded is accepted, the other rejected.
+SELECT status, idempotent_replay, lease_expires_at > clock_timestamp() AS running
+FROM checkout.begin_payment(:'id', 'first', lease => '3 minutes');
+-- The first payment that succeeds is accepted, the other rejected.
 SELECT status FROM checkout.record_payment(:'id', 'second', 'succeeded');
 SELECT status, rejection_reason FROM checkout.record_payment(:'id', 'first', 'succeeded');
 SELECT testing.story(:'id');
@@ -81,7 +90,8 @@ SELECT testing.story(:'id');
 -- Late without any lease: an hour after the deadline
 SELECT testing.new_session() AS id \gset
 SELECT testing.age(:'id', '2 hours');
-SELECT status, rejection_reason FROM checkout.record_payment(:'id', 'late', 'succeeded', amount => 1, currency_code => 'EUR');
+SELECT status, rejection_reason
+FROM checkout.record_payment(:'id', 'late', 'succeeded', amount => 1, currency_code => 'EUR');
 SELECT status FROM checkout.record_payment(:'id', 'late-2', 'failed');
 SELECT status, rejection_reason FROM checkout.record_payment(:'id', 'late-3', 'succeeded');
 SELECT * FROM testing.state(:'id');
@@ -95,7 +105,8 @@ SELECT * FROM testing.state(:'id');
 SELECT testing.story(:'id');
 
 -- In time is decided when the payment is recorded, not when its transaction began.
-SELECT checkout_session_id AS id FROM checkout.create_checkout_session(50, 'USD', customer_id => 'c', expires_in => '1 second') \gset
+SELECT checkout_session_id AS id
+FROM checkout.create_checkout_session(50, 'USD', customer_id => 'c', expires_in => '1 second') \gset
 BEGIN;
 SELECT status FROM checkout.get_checkout_session(:'id');
 SELECT pg_sleep(1.1);

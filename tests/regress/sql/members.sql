@@ -1,30 +1,51 @@
--- The public API is exactly this. What is not here is not promised; what is here stays.
+-- These are the functions that are promised, all of them. They stay.
+\pset format unaligned
 SELECT p.proname || '(' || pg_get_function_arguments(p.oid) || ')' AS function, pg_get_function_result(p.oid) AS result,
-    CASE p.provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END AS volatility, p.proisstrict AS strict
+    CASE p.provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END AS volatility,
+    p.proisstrict AS strict
 FROM pg_depend d JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
-WHERE d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'checkout_sessions')
+WHERE d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass
+    AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'checkout_sessions')
     AND p.pronamespace = 'checkout'::regnamespace ORDER BY p.proname COLLATE "C" \gx
 
 -- Its types
-SELECT t.typname, string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum) AS columns
-FROM pg_depend d JOIN pg_type t ON d.classid = 'pg_type'::regclass AND d.objid = t.oid JOIN pg_attribute a ON a.attrelid = t.typrelid AND a.attnum > 0
-WHERE d.deptype = 'e' AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'checkout_sessions') AND t.typnamespace = 'checkout'::regnamespace
+SELECT t.typname, string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)
+    AS columns
+FROM pg_depend d JOIN pg_type t ON d.classid = 'pg_type'::regclass AND d.objid = t.oid
+    JOIN pg_attribute a ON a.attrelid = t.typrelid AND a.attnum > 0
+WHERE d.deptype = 'e' AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'checkout_sessions')
+    AND t.typnamespace = 'checkout'::regnamespace
 GROUP BY t.typname ORDER BY t.typname COLLATE "C" \gx
+\pset format aligned
 
 -- Its schemas, and the tables behind it
-SELECT (pg_identify_object(classid, objid, objsubid)).type, (pg_identify_object(classid, objid, objsubid)).identity
-FROM pg_depend WHERE deptype = 'e' AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'checkout_sessions') AND classid IN ('pg_class'::regclass, 'pg_namespace'::regclass)
-ORDER BY 1, 2 COLLATE "C";
+SELECT o.type, o.identity
+FROM pg_depend d, pg_identify_object(d.classid, d.objid, d.objsubid) AS o
+WHERE d.deptype = 'e' AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'checkout_sessions')
+    AND d.classid IN ('pg_class'::regclass, 'pg_namespace'::regclass)
+ORDER BY o.type COLLATE "C", o.identity COLLATE "C";
 -- Nothing of the two schemas is left out, or put elsewhere.
-SELECT p.oid::regprocedure::text AS not_a_member FROM pg_proc p WHERE p.pronamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace)
-    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
-UNION ALL SELECT c.relname::text FROM pg_class c WHERE c.relnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND c.relkind IN ('r', 'v', 'm', 'S', 'f')
-    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e');
+SELECT p.oid::regprocedure::text AS not_a_member
+FROM pg_proc p WHERE p.pronamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace)
+    AND NOT EXISTS (SELECT FROM pg_depend d
+        WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+UNION ALL SELECT c.relname::text
+FROM pg_class c
+WHERE c.relnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace)
+    AND c.relkind IN ('r', 'v', 'm', 'S', 'f')
+    AND NOT EXISTS (SELECT FROM pg_depend d
+        WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e');
 
 -- Every function and type says what it promises, and so do the tables and the columns of the types that need it.
 SELECT p.oid::regprocedure AS without_a_comment FROM pg_proc p
 WHERE p.pronamespace = 'checkout'::regnamespace AND obj_description(p.oid, 'pg_proc') IS NULL;
-SELECT c.relname AS without_a_comment FROM pg_class c WHERE c.relnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND c.relkind = 'r' AND obj_description(c.oid, 'pg_class') IS NULL;
-SELECT t.typname AS without_a_comment FROM pg_type t WHERE t.typnamespace = 'checkout'::regnamespace AND t.typtype = 'c' AND obj_description(t.oid, 'pg_type') IS NULL;
+SELECT c.relname AS without_a_comment
+FROM pg_class c
+WHERE c.relnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND c.relkind = 'r'
+    AND obj_description(c.oid, 'pg_class') IS NULL;
+SELECT t.typname AS without_a_comment
+FROM pg_type t
+WHERE t.typnamespace = 'checkout'::regnamespace AND t.typtype = 'c' AND obj_description(t.oid, 'pg_type') IS NULL;
 -- A function that needs a value raises on NULL; none is silently skipped.
-SELECT p.oid::regprocedure AS strict_with_arguments FROM pg_proc p WHERE p.pronamespace = 'checkout'::regnamespace AND p.proisstrict AND p.pronargs > 0;
+SELECT p.oid::regprocedure AS strict_with_arguments
+FROM pg_proc p WHERE p.pronamespace = 'checkout'::regnamespace AND p.proisstrict AND p.pronargs > 0;

@@ -9,7 +9,7 @@ SELECT bindir.setting AS bindir FROM pg_config AS bindir WHERE name = 'BINDIR' \
 \setenv BINDIR :bindir
 CREATE ROLE stranger LOGIN;
 SELECT checkout.grant_access('stranger', 'request');
--- What a key opens, to see that it is there.
+-- A key opens its tenant's sessions, to see that they are there.
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'key');
 SELECT count(*) FROM checkout.create_checkout_session(1, 'USD', customer_id => 'c');

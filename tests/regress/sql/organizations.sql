@@ -5,69 +5,107 @@ SELECT checkout.grant_access('operator', 'admin');
 \x
 -- The defaults
 SELECT checkout.create_organization('Plain') AS plain \gset
-SELECT to_jsonb(o) - ARRAY['organization_id', 'created_at', 'updated_at'] AS settings, created_at = updated_at AS never_updated
+SELECT to_jsonb(o) - ARRAY['organization_id', 'created_at', 'updated_at'] AS settings,
+    created_at = updated_at AS never_updated
 FROM checkout.list_organizations() AS o WHERE organization_id = :'plain';
 -- All of them given
-SELECT checkout.create_organization(name => 'Every setting', default_lifetime => '2 hours', minimum_lifetime => '5 minutes', maximum_lifetime => '30 days',
-    max_retry_attempts => 10, reference_policy => 'return_existing', sub_minor_amounts => true, payment_methods => '{card}',
+SELECT checkout.create_organization(
+    name => 'Every setting', default_lifetime => '2 hours', minimum_lifetime => '5 minutes',
+    maximum_lifetime => '30 days',
+    max_retry_attempts => 10, reference_policy => 'return_existing', sub_minor_amounts => true,
+        payment_methods => '{card}',
     base_url => 'https://pay.example', expiring_notice => '10 minutes') AS every \gset
-SELECT to_jsonb(o) - ARRAY['organization_id', 'created_at', 'updated_at'] AS settings FROM checkout.list_organizations() AS o WHERE organization_id = :'every';
+SELECT to_jsonb(o) - ARRAY['organization_id', 'created_at', 'updated_at'] AS settings
+FROM checkout.list_organizations() AS o WHERE organization_id = :'every';
 -- Changed one by one; what is not named stays.
-SELECT to_jsonb(o) - ARRAY['organization_id', 'created_at', 'updated_at'] AS settings, updated_at > created_at AS updated FROM checkout.update_organization(:'every', name => 'Renamed') AS o;
+SELECT to_jsonb(o) - ARRAY['organization_id', 'created_at', 'updated_at'] AS settings,
+    updated_at > created_at AS updated
+FROM checkout.update_organization(:'every', name => 'Renamed') AS o;
 SELECT max_retry_attempts, name FROM checkout.update_organization(:'every', max_retry_attempts => 0);
 SELECT default_lifetime, maximum_lifetime FROM checkout.update_organization(:'every', default_lifetime => '3 hours');
-SELECT sub_minor_amounts, reference_policy FROM checkout.update_organization(:'every', sub_minor_amounts => false, reference_policy => 'none');
+SELECT sub_minor_amounts, reference_policy
+FROM checkout.update_organization(:'every', sub_minor_amounts => false, reference_policy => 'none');
 SELECT payment_methods FROM checkout.update_organization(:'every', payment_methods => '{a,b}');
 -- An empty base_url and a zero notice take the setting away; nothing at all changes nothing.
 SELECT base_url, expiring_notice FROM checkout.update_organization(:'every', base_url => '', expiring_notice => '0');
-SELECT to_jsonb(o) - ARRAY['organization_id', 'created_at', 'updated_at'] AS settings FROM checkout.update_organization(:'every') AS o;
+SELECT to_jsonb(o) - ARRAY['organization_id', 'created_at', 'updated_at'] AS settings
+FROM checkout.update_organization(:'every') AS o;
 \x
 -- Ids are random, not to be guessed from one another.
 SELECT substr(:'every', 15, 1) AS version;
 -- All organizations, oldest first
 SELECT name FROM checkout.list_organizations() WHERE organization_id IN (:'plain', :'every');
 
--- What is refused
+-- These are refused.
 \a
 CREATE FUNCTION pg_temp.try(arguments jsonb) RETURNS text LANGUAGE sql AS
     $$ SELECT testing.outcome(testing.call('create_organization', '{"name": "Refused"}' || arguments)) $$;
 SELECT argument, left(value, 40) AS value, pg_temp.try(jsonb_build_object(argument, value)) FROM (VALUES
     ('name', NULL), ('name', ''), ('name', repeat('x', 256)), ('name', E'bell\u0007'),
-    ('default_lifetime', '0'), ('default_lifetime', '-1 hour'), ('default_lifetime', '999 ms'), ('default_lifetime', '49 hours'), ('default_lifetime', '178000000 years'),
-    ('minimum_lifetime', '0'), ('minimum_lifetime', '999 ms'), ('minimum_lifetime', '2 hours'), ('minimum_lifetime', '49 hours'),
-    ('maximum_lifetime', '31 days'), ('maximum_lifetime', '1 month 1 second'), ('maximum_lifetime', '59 minutes'), ('maximum_lifetime', '0'),
-    ('max_retry_attempts', '-1'), ('max_retry_attempts', '11'), ('reference_policy', ''), ('reference_policy', 'open'), ('reference_policy', 'UNIQUE'),
+    ('default_lifetime', '0'), ('default_lifetime', '-1 hour'), ('default_lifetime', '999 ms'),
+    ('default_lifetime', '49 hours'), ('default_lifetime', '178000000 years'),
+    ('minimum_lifetime', '0'), ('minimum_lifetime', '999 ms'), ('minimum_lifetime', '2 hours'),
+    ('minimum_lifetime', '49 hours'),
+    ('maximum_lifetime', '31 days'), ('maximum_lifetime', '1 month 1 second'), ('maximum_lifetime', '59 minutes'),
+    ('maximum_lifetime', '0'),
+    ('max_retry_attempts', '-1'), ('max_retry_attempts', '11'), ('reference_policy', ''), ('reference_policy', 'open'),
+    ('reference_policy', 'UNIQUE'),
     ('payment_methods', '{}'), ('payment_methods', '{NULL}'), ('payment_methods', '{a,a}'), ('payment_methods', '{""}'),
-    ('base_url', 'pay.example'), ('base_url', 'javascript:alert(1)'), ('base_url', 'https://user@pay.example'), ('base_url', 'https://pay.example/' || repeat('x', 2029)),
+    ('base_url', 'pay.example'), ('base_url', 'javascript:alert(1)'), ('base_url', 'https://user@pay.example'),
+    ('base_url', 'https://pay.example/' || repeat('x', 2029)),
     ('expiring_notice', '-1 second'), ('expiring_notice', '0.5 seconds'), ('expiring_notice', '31 days')
 ) AS faults (argument, value);
 -- The widest
-SELECT pg_temp.try(jsonb_build_object('name', repeat('ü', 255), 'minimum_lifetime', '1 second', 'maximum_lifetime', '1 month', 'default_lifetime', '30 days', 'expiring_notice', '30 days')) AS widest,
-    pg_temp.try('{"minimum_lifetime": "1 second", "maximum_lifetime": "1 second", "default_lifetime": "1 second", "expiring_notice": "1 second"}') AS narrowest;
+SELECT pg_temp.try(
+    jsonb_build_object('name', repeat('ü', 255), 'minimum_lifetime', '1 second', 'maximum_lifetime', '1 month',
+        'default_lifetime', '30 days', 'expiring_notice', '30 days')) AS widest;
+SELECT pg_temp.try(
+    '{"minimum_lifetime": "1 second", "maximum_lifetime": "1 second", "default_lifetime": "1 second", '
+        '"expiring_notice": "1 second"}') AS narrowest;
 -- The same for a change, seen with the settings that stay
-SELECT arguments, testing.outcome(format('SELECT checkout.update_organization(%s)', replace(arguments, '$', quote_literal(:'every')))) FROM unnest(ARRAY[
-    'NULL', '''01890000-0000-4000-8000-000000000000''', '$, name => ''''', '$, minimum_lifetime => ''4 hours''', '$, maximum_lifetime => ''2 hours''',
-    '$, default_lifetime => ''4 minutes''', '$, max_retry_attempts => 11', '$, reference_policy => ''any''', '$, payment_methods => ''{}''',
+SELECT arguments, testing.outcome(
+        format('SELECT checkout.update_organization(%s)', replace(arguments, '$', quote_literal(:'every'))))
+FROM unnest(ARRAY[
+    'NULL', '''01890000-0000-4000-8000-000000000000''', '$, name => ''''', '$, minimum_lifetime => ''4 hours''',
+    '$, maximum_lifetime => ''2 hours''',
+    '$, default_lifetime => ''4 minutes''', '$, max_retry_attempts => 11', '$, reference_policy => ''any''',
+    '$, payment_methods => ''{}''',
     '$, base_url => ''ftp://pay.example''', '$, expiring_notice => ''31 days''']) AS arguments;
-SELECT name, default_lifetime, minimum_lifetime, maximum_lifetime, reference_policy FROM checkout.list_organizations() WHERE organization_id = :'every';
-SELECT count(*) AS refused_but_stored FROM checkout.list_organizations() WHERE name = 'Refused' AND maximum_lifetime <> '1 second';
+SELECT name, default_lifetime, minimum_lifetime, maximum_lifetime, reference_policy
+FROM checkout.list_organizations() WHERE organization_id = :'every';
+SELECT count(*) AS refused_but_stored
+FROM checkout.list_organizations() WHERE name = 'Refused' AND maximum_lifetime <> '1 second';
 
 -- Sessions take what they do not say from their organization, at the time they are made.
 \c - postgres
 SELECT testing.login('shop_every', :'every');
-SELECT default_lifetime FROM checkout.update_organization(:'every', max_retry_attempts => 2, payment_methods => '{x}', expiring_notice => '30 minutes');
+SELECT default_lifetime
+FROM checkout.update_organization(
+    :'every', max_retry_attempts => 2, payment_methods => '{x}', expiring_notice => '30 minutes');
 \c - shop_every
-SELECT checkout_session_id AS id, expires_at - created_at AS lifetime, max_retry_attempts, payment_methods FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c') \gset
+SELECT checkout_session_id AS id, expires_at - created_at AS lifetime, max_retry_attempts, payment_methods
+FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c') \gset
 \echo :lifetime :max_retry_attempts :payment_methods
-SELECT lifetime, testing.creation(jsonb_build_object('expires_in', lifetime)) FROM unnest('{4 minutes 59 seconds,5 minutes,30 days,1 month 1 second}'::text[]) AS lifetime;
+SELECT lifetime, testing.creation(jsonb_build_object('expires_in', lifetime))
+FROM unnest('{4 minutes 59 seconds,5 minutes,30 days,1 month 1 second}'::text[]) AS lifetime;
 \c - operator
-SELECT max_retry_attempts FROM checkout.update_organization(:'every', max_retry_attempts => 5, payment_methods => '{y}', default_lifetime => '6 minutes');
+SELECT max_retry_attempts
+FROM checkout.update_organization(
+    :'every', max_retry_attempts => 5, payment_methods => '{y}', default_lifetime => '6 minutes');
 \c - shop_every
-SELECT expires_at - created_at AS lifetime, max_retry_attempts, payment_methods FROM checkout.get_checkout_session(:'id');
-SELECT expires_at - created_at AS lifetime, max_retry_attempts, payment_methods FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c');
+SELECT expires_at - created_at AS lifetime, max_retry_attempts, payment_methods
+FROM checkout.get_checkout_session(:'id');
+SELECT expires_at - created_at AS lifetime, max_retry_attempts, payment_methods
+FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c');
 -- Only admin access
-SELECT testing.outcome(call) FROM unnest(ARRAY['SELECT checkout.create_organization(''Mine'')', 'SELECT checkout.list_organizations()',
-    format('SELECT checkout.update_organization(%L, name => ''Mine'')', :'every'), 'SELECT checkout.worker_status()', 'SELECT checkout.outbox_status()']) AS call;
+SELECT testing.outcome(call)
+FROM unnest(ARRAY['SELECT checkout.create_organization(''Mine'')', 'SELECT checkout.list_organizations()',
+    format('SELECT checkout.update_organization(%L, name => ''Mine'')', :'every'), 'SELECT checkout.worker_status()',
+        'SELECT checkout.outbox_status()']) AS call;
 \c - operator
-SELECT testing.outcome(call) FROM unnest(ARRAY['SELECT checkout.create_checkout_session(1, ''USD'', customer_id => ''c'')', 'SELECT checkout.list_checkout_sessions()',
-    'SELECT checkout.claim_webhook_events()', 'SELECT checkout.grant_access(''operator'', ''secret'')', 'SELECT * FROM checkout_data.organizations']) AS call;
+SELECT testing.outcome(call)
+FROM unnest(
+    ARRAY['SELECT checkout.create_checkout_session(1, ''USD'', customer_id => ''c'')',
+        'SELECT checkout.list_checkout_sessions()',
+    'SELECT checkout.claim_webhook_events()', 'SELECT checkout.grant_access(''operator'', ''secret'')',
+        'SELECT * FROM checkout_data.organizations']) AS call;

@@ -28,7 +28,8 @@ END $$;
 -- It creates a session, marked with the key, and reads what a buyer may with the secret that it got.
 BEGIN;
 SELECT kind, environment FROM checkout.authenticate(:'public_key');
-SELECT checkout.current_organization_id() = :'organization' AS for_it, checkout.current_environment();
+SELECT checkout.current_organization_id() = :'organization' AS for_it;
+SELECT checkout.current_environment();
 SELECT checkout_session_id AS id, client_secret AS secret, status, created_by = left(:'public_key', 20) AS by_the_key,
     created_with, customer_email, metadata
 FROM checkout.create_checkout_session(10, 'USD', title => 'From a browser', customer_email => 'jane@example.com',
@@ -66,17 +67,19 @@ FROM unnest(ARRAY[format('get_checkout_session(%L)', :'id'), format('get_checkou
         format('public_checkout_session(%L, %L)', :'paid', :'client_secret'), 'pre_request()']) AS call
 \g | sed -E 's/cs_secret_[A-Za-z0-9_-]+/<client secret>/g'
 -- That is said before its arguments are looked at.
-SELECT call, testing.with_key(:'public_key', 'SELECT * FROM checkout.' || call) AS publishable FROM
-    unnest(ARRAY['get_checkout_session(NULL)', 'list_checkout_sessions(status => ''x'')',
-    'begin_payment(NULL, NULL)', 'record_payment(gen_random_uuid(), NULL, NULL)', 'session_funnel(bucket => ''x'')',
+SELECT call, testing.with_key(:'public_key', 'SELECT * FROM checkout.' || call) AS publishable
+FROM unnest(
+    ARRAY['get_checkout_session(NULL)', 'list_checkout_sessions(status => ''x'')', 'begin_payment(NULL, NULL)',
+        'record_payment(gen_random_uuid(), NULL, NULL)', 'session_funnel(bucket => ''x'')',
         'recover_checkout_session(gen_random_uuid())']) AS call;
 \a
 -- Idempotency keys of servers are not its, nor the other way round: what a browser can guess answers nobody else.
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'public_key');
-SELECT checkout_session_id <> :'open' AS another, idempotent_replay, created_with FROM
-    checkout.create_checkout_session(3, 'USD', customer_id => 'c', idempotency_key => 'server');
-SELECT testing.outcome('SELECT checkout.create_checkout_session(99, ''USD'', customer_id => ''c'', idempotency_key => ''server'')');
+SELECT checkout_session_id <> :'open' AS another, idempotent_replay, created_with
+FROM checkout.create_checkout_session(3, 'USD', customer_id => 'c', idempotency_key => 'server');
+SELECT testing.outcome(
+    'SELECT checkout.create_checkout_session(99, ''USD'', customer_id => ''c'', idempotency_key => ''server'')');
 SELECT kind FROM checkout.authenticate(:'secret_key');
 SELECT checkout_session_id = :'open' AS same, idempotent_replay, created_with FROM checkout.create_checkout_session(3,
     'USD', customer_id => 'c', idempotency_key => 'server');
@@ -129,8 +132,8 @@ SELECT checkout_session_id AS of_browser FROM checkout.create_checkout_session(7
 SELECT kind FROM checkout.authenticate(:'secret_key');
 SELECT created_with FROM checkout.create_checkout_session(8, 'USD', customer_id => 'c', reference => 'order-2');
 SELECT status, created_with FROM checkout.expire_checkout_session(:'of_browser');
-SELECT reference, amount, created_with, created_by = left(:'secret_key', 20) AS by_the_server FROM
-    checkout.recover_checkout_session(:'of_browser');
+SELECT reference, amount, created_with, created_by = left(:'secret_key', 20) AS by_the_server
+FROM checkout.recover_checkout_session(:'of_browser');
 -- The server sees who has named the amount: in each session and in its list.
 SELECT amount, created_with FROM checkout.list_checkout_sessions(reference => 'order-2') ORDER BY amount, created_with;
 ROLLBACK;
@@ -138,18 +141,20 @@ SELECT name FROM checkout.update_organization(:'organization', reference_policy 
 
 -- A role with publishable access is the same without a key.
 CREATE ROLE window_shop LOGIN;
-SELECT testing.bind('window_shop', :'organization'), checkout.grant_access('window_shop', 'publishable');
+SELECT testing.bind('window_shop', :'organization');
+SELECT checkout.grant_access('window_shop', 'publishable');
 CREATE ROLE window_shop_tenantless LOGIN;
 SELECT checkout.grant_access('window_shop_tenantless', 'publishable');
 -- Were it granted more by mistake, it would still be publishable.
 GRANT EXECUTE ON FUNCTION checkout.list_checkout_sessions TO window_shop;
 \c - window_shop
-SELECT checkout_session_id AS id, client_secret AS secret, status, created_by, payment_methods FROM
-    checkout.create_checkout_session(11, 'USD', title => 'Window', customer_id => 'c') \gset
+SELECT checkout_session_id AS id, client_secret AS secret, status, created_by, payment_methods
+FROM checkout.create_checkout_session(11, 'USD', title => 'Window', customer_id => 'c') \gset
 \echo :status by :created_by with :payment_methods
 SELECT title, status FROM checkout.public_checkout_session(:'id', :'secret');
-SELECT checkout.current_organization_id() = :'organization' AS own, checkout.current_environment(),
-    checkout.redirect_url('https://shop.example/{CHECKOUT_SESSION_ID}', :'id') LIKE '%' || :'id' AS redirects;
+SELECT checkout.current_organization_id() = :'organization' AS own;
+SELECT checkout.current_environment();
+SELECT checkout.redirect_url('https://shop.example/{CHECKOUT_SESSION_ID}', :'id') LIKE '%' || :'id' AS redirects;
 SELECT testing.outcome('SELECT checkout.list_checkout_sessions()');
 SELECT call, testing.outcome('SELECT * FROM checkout.' || call) LIKE '42501: permission denied for function %' AS denied
 FROM unnest(ARRAY['get_checkout_session(NULL)', 'begin_payment(NULL, NULL)', 'expire_checkout_session(NULL)',
@@ -166,30 +171,34 @@ SELECT count(*) > 0 AS lists FROM checkout.list_checkout_sessions();
 \c - postgres
 SELECT checkout.revoke_access('window_shop', 'secret');
 \c - window_shop
-SELECT testing.outcome('SELECT checkout.list_checkout_sessions()'),
-    testing.outcome('SELECT checkout.create_checkout_session(1, ''USD'', customer_id => ''c'')');
+SELECT testing.outcome('SELECT checkout.list_checkout_sessions()');
+SELECT testing.outcome('SELECT checkout.create_checkout_session(1, ''USD'', customer_id => ''c'')');
 
--- What a browser may store has bounds: a session's metadata, and how many open sessions its key has.
+-- Browsers may store only so much: a session's metadata, and the open sessions of a key, have bounds.
 \c - visitor
-SELECT length, testing.with_key(:'public_key', format($$SELECT checkout.create_checkout_session(1, 'USD', customer_id => 'c',
+SELECT length, testing.with_key(
+        :'public_key', format($$SELECT checkout.create_checkout_session(1, 'USD', customer_id => 'c',
     metadata => jsonb_build_object('a', repeat('m', %s)))$$, length)) AS publishable
 FROM unnest(ARRAY[4000, 5000]) AS length;
 SELECT testing.with_key(:'secret_key', $$SELECT checkout.create_checkout_session(1, 'USD', customer_id => 'c',
     metadata => jsonb_build_object('a', repeat('m', 5000)))$$) AS secret;
 \c - postgres
-SELECT testing.key(:'organization', 'publishable') AS limited_key, testing.key(:'organization', 'publishable') AS
-    another_key \gset
+SELECT testing.key(:'organization', 'publishable') AS limited_key,
+    testing.key(:'organization', 'publishable') AS another_key \gset
 SET checkout_sessions.publishable_session_limit = 2;
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'limited_key');
 SELECT status FROM checkout.create_checkout_session(1, 'USD', customer_id => 'c', idempotency_key => 'limit-1');
 SELECT checkout_session_id AS ends FROM checkout.create_checkout_session(2, 'USD', customer_id => 'c') \gset
 COMMIT;
-SELECT testing.with_key(:'limited_key', $$SELECT checkout.create_checkout_session(3, 'USD', customer_id => 'c')$$) AS third,
+SELECT testing.with_key(:'limited_key', $$SELECT checkout.create_checkout_session(3, 'USD', customer_id => 'c')$$)
+    AS third,
     testing.with_key(:'limited_key', $$SELECT checkout.create_checkout_session(1, 'USD', customer_id => 'c',
         idempotency_key => 'limit-1')$$) AS the_first_again,
-    testing.with_key(:'another_key', $$SELECT checkout.create_checkout_session(3, 'USD', customer_id => 'c')$$) AS another_key,
-    testing.with_key(:'secret_key', $$SELECT checkout.create_checkout_session(3, 'USD', customer_id => 'c')$$) AS a_server;
+    testing.with_key(:'another_key', $$SELECT checkout.create_checkout_session(3, 'USD', customer_id => 'c')$$)
+    AS another_key,
+    testing.with_key(:'secret_key', $$SELECT checkout.create_checkout_session(3, 'USD', customer_id => 'c')$$)
+    AS a_server;
 SELECT status, body FROM checkout.handle_request('kobo', 'POST', '/v1/checkout/session/initialize',
     jsonb_build_object('x-api-key', :'limited_key'), body => '{"amount": 500000, "email": "a@b.co"}');
 -- One that ends makes room.
@@ -197,13 +206,15 @@ BEGIN;
 SELECT kind FROM checkout.authenticate(:'secret_key');
 SELECT status FROM checkout.expire_checkout_session(:'ends');
 COMMIT;
-SELECT testing.with_key(:'limited_key', $$SELECT checkout.create_checkout_session(3, 'USD', customer_id => 'c')$$) AS third;
+SELECT testing.with_key(:'limited_key', $$SELECT checkout.create_checkout_session(3, 'USD', customer_id => 'c')$$)
+    AS third;
 SET checkout_sessions.publishable_session_limit = -1;
-SELECT testing.with_key(:'limited_key', $$SELECT checkout.create_checkout_session(generate_series(1, 5), 'USD', customer_id =>
+SELECT testing.with_key(:'limited_key',
+    $$SELECT checkout.create_checkout_session(generate_series(1, 5), 'USD', customer_id =>
     'c')$$) AS no_limit;
 RESET checkout_sessions.publishable_session_limit;
 
--- How a session ends is not for browsers to say, not in the test environment either.
+-- Browsers do not say how a session ends, not in the test environment either.
 SELECT scenario, a.status, a.body
 FROM unnest(ARRAY['complete', 'fail', 'expire', 'error:503']) AS scenario,
     LATERAL checkout.handle_request('kobo', 'POST', '/v1/checkout/session/initialize',

@@ -6,7 +6,8 @@ SELECT testing.login('shop_references_test', :'organization', 'test');
 CREATE FUNCTION testing.policy(organization uuid, policy text) RETURNS text LANGUAGE sql SECURITY DEFINER
     AS $$ SELECT reference_policy FROM checkout.update_organization(organization, reference_policy => policy) $$;
 CREATE FUNCTION testing.order(reference text) RETURNS TABLE (status text, replay boolean) LANGUAGE sql AS $$
-    SELECT status, idempotent_replay FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c', reference => $1)
+    SELECT status, idempotent_replay
+    FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c', reference => $1)
 $$;
 CREATE FUNCTION testing.ordering(reference text) RETURNS text LANGUAGE sql
     AS $$ SELECT testing.creation(jsonb_build_object('reference', reference)) $$;
@@ -25,12 +26,17 @@ SELECT testing.ordering('ONCE');
 -- Without a reference there is nothing to be unique.
 SELECT count(made) FROM (SELECT testing.order(NULL) AS made FROM generate_series(1, 2)) AS orders;
 -- Not after its end, either
-SELECT s.status FROM checkout.list_checkout_sessions(reference => 'once') AS l, checkout.expire_checkout_session(l.checkout_session_id) AS s;
+SELECT s.status
+FROM checkout.list_checkout_sessions(reference => 'once') AS l,
+    checkout.expire_checkout_session(l.checkout_session_id) AS s;
 SELECT testing.ordering('once');
-SELECT testing.outcome(format('SELECT checkout.recover_checkout_session(%L)', checkout_session_id)) FROM checkout.list_checkout_sessions(reference => 'once');
+SELECT testing.outcome(format('SELECT checkout.recover_checkout_session(%L)', checkout_session_id))
+FROM checkout.list_checkout_sessions(reference => 'once');
 -- With a key, too: a retry is answered, another request is not.
-SELECT checkout_session_id AS id FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c', reference => 'keyed', idempotency_key => 'k') \gset
-SELECT checkout_session_id = :'id' AS same, idempotent_replay FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c', reference => 'keyed', idempotency_key => 'k');
+SELECT checkout_session_id AS id
+FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c', reference => 'keyed', idempotency_key => 'k') \gset
+SELECT checkout_session_id = :'id' AS same, idempotent_replay
+FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c', reference => 'keyed', idempotency_key => 'k');
 SELECT testing.creation('{"reference": "keyed", "idempotency_key": "k2"}');
 -- A refused create leaves nothing, its key neither.
 SELECT testing.creation('{"reference": "keyed-2", "idempotency_key": "k2"}');
@@ -42,13 +48,18 @@ SELECT testing.ordering('error');
 SELECT checkout.create_checkout_session(11, 'USD', customer_id => 'c', reference => 'error');
 \echo :LAST_ERROR_SQLSTATE
 -- Free again once the session is complete, failed or expired
-SELECT p.status FROM checkout.list_checkout_sessions(reference => 'error') AS l, checkout.record_payment(l.checkout_session_id, 'ref-1', 'succeeded') AS p;
+SELECT p.status
+FROM checkout.list_checkout_sessions(reference => 'error') AS l,
+    checkout.record_payment(l.checkout_session_id, 'ref-1', 'succeeded') AS p;
 SELECT * FROM testing.order('error');
-SELECT s.status FROM checkout.list_checkout_sessions(reference => 'error', status => 'open') AS l, checkout.expire_checkout_session(l.checkout_session_id) AS s;
+SELECT s.status
+FROM checkout.list_checkout_sessions(reference => 'error', status => 'open') AS l,
+    checkout.expire_checkout_session(l.checkout_session_id) AS s;
 SELECT * FROM testing.order('error');
 SELECT status, count(*) FROM checkout.list_checkout_sessions(reference => 'error') GROUP BY status ORDER BY status;
 -- An overdue session is not in the way, and gets its event, once.
-SELECT testing.age(checkout_session_id, '2 hours') FROM checkout.list_checkout_sessions(reference => 'error', status => 'open');
+SELECT testing.age(checkout_session_id, '2 hours')
+FROM checkout.list_checkout_sessions(reference => 'error', status => 'open');
 SELECT * FROM testing.order('error');
 SELECT status, count(*) FROM checkout.list_checkout_sessions(reference => 'error') GROUP BY status ORDER BY status;
 SELECT e.event_type, count(*) FROM checkout.list_checkout_sessions(reference => 'error') AS s,
@@ -56,23 +67,33 @@ SELECT e.event_type, count(*) FROM checkout.list_checkout_sessions(reference => 
 
 -- return_existing: the open session, whatever the request says
 SELECT testing.policy(:'organization', 'return_existing');
-SELECT checkout_session_id AS id, idempotent_replay AS replay FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c', reference => 'return') \gset
+SELECT checkout_session_id AS id, idempotent_replay AS replay
+FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c', reference => 'return') \gset
 \echo :replay
-SELECT checkout_session_id = :'id' AS same, amount, idempotent_replay FROM checkout.create_checkout_session(99, 'USD', customer_id => 'c', reference => 'return');
+SELECT checkout_session_id = :'id' AS same, amount, idempotent_replay
+FROM checkout.create_checkout_session(99, 'USD', customer_id => 'c', reference => 'return');
 -- A key then stands for that session.
-SELECT checkout_session_id = :'id' AS same, idempotent_replay FROM checkout.create_checkout_session(50, 'USD', customer_id => 'c', reference => 'return', idempotency_key => 'return-1');
+SELECT checkout_session_id = :'id' AS same, idempotent_replay
+FROM checkout.create_checkout_session(
+    50, 'USD', customer_id => 'c', reference => 'return', idempotency_key => 'return-1');
 SELECT s.status FROM checkout.expire_checkout_session(:'id') AS s;
-SELECT checkout_session_id = :'id' AS same, status FROM checkout.create_checkout_session(50, 'USD', customer_id => 'c', reference => 'return', idempotency_key => 'return-1');
-SELECT checkout_session_id = :'id' AS same, status, idempotent_replay FROM checkout.create_checkout_session(51, 'USD', customer_id => 'c', reference => 'return');
-SELECT testing.age(checkout_session_id, '2 hours') FROM checkout.list_checkout_sessions(reference => 'return', status => 'open');
+SELECT checkout_session_id = :'id' AS same, status
+FROM checkout.create_checkout_session(
+    50, 'USD', customer_id => 'c', reference => 'return', idempotency_key => 'return-1');
+SELECT checkout_session_id = :'id' AS same, status, idempotent_replay
+FROM checkout.create_checkout_session(51, 'USD', customer_id => 'c', reference => 'return');
+SELECT testing.age(checkout_session_id, '2 hours')
+FROM checkout.list_checkout_sessions(reference => 'return', status => 'open');
 SELECT * FROM testing.order('return');
 -- A bad request is refused all the same.
 SELECT testing.creation('{"reference": "return", "amount": "0"}');
 
 -- expire_previous: the new one takes its place
 SELECT testing.policy(:'organization', 'expire_previous');
-SELECT checkout_session_id AS id FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c', reference => 'previous') \gset
-SELECT amount, status, idempotent_replay FROM checkout.create_checkout_session(20, 'USD', customer_id => 'c', reference => 'previous');
+SELECT checkout_session_id AS id
+FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c', reference => 'previous') \gset
+SELECT amount, status, idempotent_replay
+FROM checkout.create_checkout_session(20, 'USD', customer_id => 'c', reference => 'previous');
 SELECT amount, status FROM checkout.list_checkout_sessions(reference => 'previous');
 SELECT event_type FROM checkout.list_webhook_events(:'id');
 -- Not while a payment is in progress
@@ -87,7 +108,9 @@ SELECT status, count(*) FROM checkout.list_checkout_sessions(reference => 'free'
 -- A recovered session takes the reference of the expired one, under the same policy.
 SELECT s.amount, s.status FROM checkout.list_checkout_sessions(reference => 'previous', status => 'expired') AS l,
     checkout.create_checkout_session(30, 'USD', customer_id => 'c', reference => 'recover') AS s;
-SELECT s.checkout_session_id AS id FROM checkout.list_checkout_sessions(reference => 'recover') AS l, checkout.expire_checkout_session(l.checkout_session_id) AS s \gset
+SELECT s.checkout_session_id AS id
+FROM checkout.list_checkout_sessions(reference => 'recover') AS l,
+    checkout.expire_checkout_session(l.checkout_session_id) AS s \gset
 SELECT reference, status FROM checkout.recover_checkout_session(:'id');
 SELECT reference, status FROM checkout.recover_checkout_session(:'id');
 SELECT status, recovered_from = :'id' AS recovered FROM checkout.list_checkout_sessions(reference => 'recover');

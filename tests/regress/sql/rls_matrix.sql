@@ -1,4 +1,4 @@
--- Who may do what: each function and each table, for each kind of role.
+-- Each kind of role tries each function and each table.
 SELECT checkout.create_organization('Matrix A') AS a, checkout.create_organization('Matrix B') AS b \gset
 SELECT testing.login('matrix_a', :'a');
 SELECT testing.login('matrix_b', :'b');
@@ -6,12 +6,15 @@ CREATE ROLE matrix_relay LOGIN;
 CREATE ROLE matrix_admin LOGIN;
 CREATE ROLE matrix_tenantless LOGIN;
 CREATE ROLE matrix_nobody LOGIN;
-SELECT checkout.grant_access('matrix_relay', 'relay'), checkout.grant_access('matrix_admin', 'admin'), checkout.grant_access('matrix_tenantless', 'secret');
+SELECT checkout.grant_access('matrix_relay', 'relay');
+SELECT checkout.grant_access('matrix_admin', 'admin');
+SELECT checkout.grant_access('matrix_tenantless', 'secret');
 
 -- A's: an open, an expired and a paid session, with a payment and events; B has one session.
 SET checkout_sessions.organization_id = :'a';
 SELECT testing.new_session(1) AS open, testing.new_session(2) AS expired, testing.new_session(3) AS paid \gset
-SELECT s.status, p.status FROM checkout.expire_checkout_session(:'expired') AS s, checkout.record_payment(:'paid', 'matrix-1', 'succeeded') AS p;
+SELECT s.status, p.status
+FROM checkout.expire_checkout_session(:'expired') AS s, checkout.record_payment(:'paid', 'matrix-1', 'succeeded') AS p;
 SELECT count(*) FROM checkout.create_checkout_session(4, 'USD', customer_id => 'c', idempotency_key => 'matrix');
 SELECT event_id AS event FROM checkout.list_webhook_events(:'paid') \gset
 SELECT client_secret FROM checkout.get_checkout_session(:'open') \gset
@@ -20,7 +23,8 @@ SELECT api_key_id, api_key FROM checkout.create_api_key(:'a', 'secret', 'live') 
 SELECT webhook_endpoint_id AS endpoint FROM checkout.create_webhook_endpoint('https://shop.example/hooks') \gset
 SELECT testing.new_session(6) AS tried, testing.new_session(7) AS due, testing.new_session(9) AS dead \gset
 SELECT status FROM checkout.expire_checkout_session(:'tried');
-SELECT event_id AS tried_event, lease_token AS lease FROM checkout.claim_webhook_deliveries() WHERE webhook_endpoint_id = :'endpoint' \gset
+SELECT event_id AS tried_event, lease_token AS lease
+FROM checkout.claim_webhook_deliveries() WHERE webhook_endpoint_id = :'endpoint' \gset
 SELECT status FROM checkout.record_webhook_attempt(:'tried_event', :'endpoint', :'lease', 500);
 SELECT checkout.redeliver_webhook_events(ARRAY[:'tried_event']);
 SELECT lease_token AS lease FROM checkout.claim_webhook_deliveries() WHERE webhook_endpoint_id = :'endpoint' \gset
@@ -49,114 +53,221 @@ END $$;
 
 CREATE TABLE testing.calls (n serial, function text, arguments text);
 INSERT INTO testing.calls (function, arguments) VALUES
-    ('create_checkout_session', '1, ''USD'', customer_id => ''c'''), ('get_checkout_session', quote_literal(:'open')), ('list_checkout_sessions', ''),
+    ('create_checkout_session', '1, ''USD'', customer_id => ''c'''), ('get_checkout_session', quote_literal(:'open')),
+    ('list_checkout_sessions', ''),
     ('expire_checkout_session', quote_literal(:'open')), ('recover_checkout_session', quote_literal(:'expired')),
-    ('begin_payment', format('%L, ''matrix-2''', :'open')), ('record_payment', format('%L, ''matrix-2'', ''succeeded''', :'open')),
-    ('list_payments', quote_literal(:'paid')), ('list_webhook_events', ''), ('session_funnel', ''), ('redirect_url', ''''', NULL'),
+    ('begin_payment', format('%L, ''matrix-2''', :'open')),
+    ('record_payment', format('%L, ''matrix-2'', ''succeeded''', :'open')),
+    ('list_payments', quote_literal(:'paid')), ('list_webhook_events', ''), ('session_funnel', ''),
+    ('redirect_url', ''''', NULL'),
     ('current_organization_id', ''), ('current_environment', ''),
-    ('claim_webhook_events', format('organization_id => %L', :'a')), ('ack_webhook_events', format('''{%s}'', gen_random_uuid()', :'event')),
-    ('nack_webhook_event', format('%L, gen_random_uuid()', :'event')), ('redeliver_webhook_events', format('''{%s}''', :'event')), ('outbox_status', ''),
+    ('claim_webhook_events', format('organization_id => %L', :'a')),
+    ('ack_webhook_events', format('''{%s}'', gen_random_uuid()', :'event')),
+    ('nack_webhook_event', format('%L, gen_random_uuid()', :'event')),
+    ('redeliver_webhook_events', format('''{%s}''', :'event')), ('outbox_status', ''),
     ('create_organization', '''Matrix C'''), ('update_organization', quote_literal(:'a')), ('list_organizations', ''),
     ('expire_due_checkout_sessions', ''), ('run_maintenance', ''), ('worker_status', ''),
-    ('authenticate', quote_literal(:'api_key')), ('pre_request', ''), ('public_checkout_session', format('%L, %L', :'open', :'client_secret')),
-    ('rotate_client_secrets', quote_literal(:'a')), ('create_api_key', format('%L, ''secret'', ''live''', :'a')), ('list_api_keys', quote_literal(:'a')),
-    ('revoke_api_key', quote_literal(:'api_key_id')), ('roll_api_key', quote_literal(:'api_key_id')), ('security_report', ''), ('handle_request', format('''lomi'', ''GET'', %L', '/checkout-sessions/' || :'open')), ('render_webhook_event', format('%L, ''lomi''', :'event')), ('sign_webhook', $$'m', now(), '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'$$), ('verify_webhook', $$'{}', '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'$$), ('grant_access', '''matrix_nobody'', ''secret'''), ('revoke_access', '''matrix_a'', ''secret'''),
-    ('create_webhook_endpoint', '''https://shop.example/more'''), ('list_webhook_endpoints', ''), ('update_webhook_endpoint', quote_literal(:'endpoint')),
+    ('authenticate', quote_literal(:'api_key')), ('pre_request', ''),
+    ('public_checkout_session', format('%L, %L', :'open', :'client_secret')),
+    ('rotate_client_secrets', quote_literal(:'a')), ('create_api_key', format('%L, ''secret'', ''live''', :'a')),
+    ('list_api_keys', quote_literal(:'a')),
+    ('revoke_api_key', quote_literal(:'api_key_id')), ('roll_api_key', quote_literal(:'api_key_id')),
+    ('security_report', ''), ('handle_request', format('''lomi'', ''GET'', %L', '/checkout-sessions/' || :'open')),
+    ('render_webhook_event', format('%L, ''lomi''', :'event')),
+    ('sign_webhook', $$'m', now(), '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'$$),
+    ('verify_webhook', $$'{}', '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'$$),
+    ('grant_access', '''matrix_nobody'', ''secret'''), ('revoke_access', '''matrix_a'', ''secret'''),
+    ('create_webhook_endpoint', '''https://shop.example/more'''), ('list_webhook_endpoints', ''),
+    ('update_webhook_endpoint', quote_literal(:'endpoint')),
     ('delete_webhook_endpoint', format('%L, true', :'endpoint')), ('roll_webhook_secret', quote_literal(:'endpoint')),
     ('list_webhook_deliveries', quote_literal(:'endpoint')), ('list_webhook_attempts', quote_literal(:'tried_event')),
-    ('claim_webhook_deliveries', ''), ('record_webhook_attempt', format('%L, %L, %L, 200', :'tried_event', :'endpoint', :'lease')),
-    ('release_webhook_delivery', format('%L, %L, %L', :'tried_event', :'endpoint', :'lease')), ('next_webhook_attempt_at', ''), ('list_dead_webhook_deliveries', '');
+    ('claim_webhook_deliveries', ''),
+    ('record_webhook_attempt', format('%L, %L, %L, 200', :'tried_event', :'endpoint', :'lease')),
+    ('release_webhook_delivery', format('%L, %L, %L', :'tried_event', :'endpoint', :'lease')),
+    ('next_webhook_attempt_at', ''), ('list_dead_webhook_deliveries', '');
 -- No function is missing.
-SELECT string_agg(p.proname, ' ') AS missing FROM pg_proc p WHERE p.pronamespace = 'checkout'::regnamespace AND NOT EXISTS (SELECT FROM testing.calls c WHERE c.function = p.proname);
+SELECT string_agg(p.proname, ' ') AS missing
+FROM pg_proc p
+WHERE p.pronamespace = 'checkout'::regnamespace
+    AND NOT EXISTS (SELECT FROM testing.calls c WHERE c.function = p.proname);
 
 -- Rows returned, or the SQLSTATE. PT404: as if there were no such session. nack shows a wrong token: PT409.
 SELECT c.function,
-    testing.try_as('postgres', :'a', call) AS superuser, testing.try_as('matrix_a', :'a', call) AS secret_a, testing.try_as('matrix_b', :'b', call) AS secret_b,
+    testing.try_as('postgres', :'a', call) AS superuser, testing.try_as('matrix_a', :'a', call) AS secret_a,
+    testing.try_as('matrix_b', :'b', call) AS secret_b,
     testing.try_as('matrix_tenantless', '', call) AS no_tenant, testing.try_as('matrix_relay', '', call) AS relay,
     testing.try_as('matrix_admin', '', call) AS admin, testing.try_as('matrix_nobody', :'a', call) AS no_access
 FROM testing.calls c, LATERAL (SELECT format('SELECT * FROM checkout.%I(%s)', c.function, c.arguments)) AS s (call)
-WHERE c.function NOT IN ('list_organizations', 'claim_webhook_events', 'claim_webhook_deliveries', 'list_dead_webhook_deliveries', 'outbox_status', 'security_report') ORDER BY c.n;
+WHERE c.function NOT IN ('list_organizations', 'claim_webhook_events', 'claim_webhook_deliveries',
+    'list_dead_webhook_deliveries', 'outbox_status', 'security_report')
+ORDER BY c.n;
 -- Those see all organizations.
-SELECT c.function, testing.try_as('matrix_a', :'a', call) AS secret_a, testing.try_as('matrix_relay', '', call) AS relay, CASE testing.try_as('matrix_admin', '', call) WHEN (SELECT count(*)::text FROM checkout_data.organizations) THEN 'all' ELSE testing.try_as('matrix_admin', '', call) END AS admin
+SELECT c.function, testing.try_as('matrix_a', :'a', call) AS secret_a,
+    testing.try_as('matrix_relay', '', call) AS relay,
+    CASE testing.try_as('matrix_admin', '', call)
+        WHEN (SELECT count(*)::text FROM checkout_data.organizations) THEN 'all'
+        ELSE testing.try_as('matrix_admin', '', call) END AS admin
 FROM testing.calls c, LATERAL (SELECT format('SELECT * FROM checkout.%I(%s)', c.function, c.arguments)) AS s (call)
 WHERE c.function IN ('list_organizations', 'claim_webhook_events') ORDER BY c.n;
-SELECT c.function, testing.try_as('matrix_a', :'a', call) AS secret_a, testing.try_as('matrix_relay', '', call) AS relay, testing.try_as('matrix_admin', '', call) AS admin, testing.try_as('matrix_nobody', :'a', call) AS no_access
+SELECT c.function, testing.try_as('matrix_a', :'a', call) AS secret_a,
+    testing.try_as('matrix_relay', '', call) AS relay, testing.try_as('matrix_admin', '', call) AS admin,
+    testing.try_as('matrix_nobody', :'a', call) AS no_access
 FROM testing.calls c, LATERAL (SELECT format('SELECT * FROM checkout.%I(%s)', c.function, c.arguments)) AS s (call)
 WHERE c.function IN ('claim_webhook_deliveries', 'outbox_status') ORDER BY c.n;
-SELECT testing.try_as('matrix_a', :'a', call) AS secret_a, testing.try_as('matrix_relay', '', call) AS relay, testing.try_as('matrix_admin', '', call) AS admin, testing.try_as('matrix_nobody', :'a', call) AS no_access
+SELECT testing.try_as('matrix_a', :'a', call) AS secret_a, testing.try_as('matrix_relay', '', call) AS relay,
+    testing.try_as('matrix_admin', '', call) AS admin, testing.try_as('matrix_nobody', :'a', call) AS no_access
 FROM (VALUES (format('SELECT * FROM checkout.list_dead_webhook_deliveries(%L)', :'a'))) AS s (call);
-SELECT testing.try_as('matrix_a', :'a', call) AS secret_a, testing.try_as('matrix_relay', '', call) AS relay, testing.try_as('matrix_nobody', :'a', call) AS no_access,
-    testing.try_as('matrix_admin', '', call) = testing.try_as('postgres', '', call) AS admin_as_superuser FROM (VALUES ('SELECT * FROM checkout.security_report()')) AS s (call);
+SELECT testing.try_as('matrix_a', :'a', call) AS secret_a, testing.try_as('matrix_relay', '', call) AS relay,
+    testing.try_as('matrix_nobody', :'a', call) AS no_access,
+    testing.try_as('matrix_admin', '', call) = testing.try_as('postgres', '', call) AS admin_as_superuser
+FROM (VALUES ('SELECT * FROM checkout.security_report()')) AS s (call);
 
--- Functions of the storage schema: for nobody but the two roles that own the API; those that stand for an access do nothing.
+-- Functions of the storage schema: for nobody but the two roles that own the API; those that stand for an access do
+-- nothing.
 SELECT p.oid::regprocedure AS callable_by_others
-FROM pg_proc p, LATERAL (SELECT format('SELECT %s', replace(regexp_replace(p.oid::regprocedure::text, '\((?!\))', '(NULL::'), ',', ', NULL::'))) AS s (call)
+FROM pg_proc p,
+    LATERAL (
+    SELECT format('SELECT %s',
+        replace(regexp_replace(p.oid::regprocedure::text, '\((?!\))', '(NULL::'), ',', ', NULL::'))) AS s (call)
 WHERE p.pronamespace = 'checkout_data'::regnamespace
-    AND (testing.try_as('matrix_a', :'a', call) <> '42501' OR testing.try_as('matrix_admin', '', call) <> '42501' OR testing.try_as('matrix_relay', '', call) <> '42501'
-        OR p.proname !~ '_access$' AND (has_function_privilege('matrix_a', p.oid, 'EXECUTE') OR has_function_privilege('matrix_admin', p.oid, 'EXECUTE')));
-SELECT p.proname AS stands_for, p.prosrc AS does, string_agg(role, ' ' ORDER BY role) FILTER (WHERE has_function_privilege(role, p.oid, 'EXECUTE')) AS roles
-FROM pg_proc p, unnest('{matrix_a,matrix_relay,matrix_admin,matrix_nobody,checkout_sessions_api,checkout_sessions_worker}'::name[]) AS role
-WHERE p.pronamespace = 'checkout_data'::regnamespace AND p.proname ~ '_access$' AND p.pronargs = 0 GROUP BY 1, 2 ORDER BY 1;
+    AND (testing.try_as('matrix_a', :'a', call) <> '42501' OR testing.try_as('matrix_admin', '', call) <> '42501'
+        OR testing.try_as('matrix_relay', '', call) <> '42501'
+        OR p.proname !~ '_access$'
+            AND (has_function_privilege('matrix_a', p.oid, 'EXECUTE')
+            OR has_function_privilege('matrix_admin', p.oid, 'EXECUTE')));
+SELECT p.proname AS stands_for, p.prosrc AS does,
+    string_agg(role, ' ' ORDER BY role) FILTER (WHERE has_function_privilege(role, p.oid, 'EXECUTE')) AS roles
+FROM pg_proc p,
+    unnest('{matrix_a,matrix_relay,matrix_admin,matrix_nobody,checkout_sessions_api,checkout_sessions_worker}'::name[])
+    AS role
+WHERE p.pronamespace = 'checkout_data'::regnamespace AND p.proname ~ '_access$' AND p.pronargs = 0
+GROUP BY 1, 2 ORDER BY 1;
 
 -- Tables: the API's own role sees the rows of the tenant, and no others; applications none at all.
 CREATE TABLE testing.rows AS
 SELECT relname AS name, format('%I.%I', nspname, relname) AS relation
-FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = 'checkout_data' AND relkind IN ('r', 'p', 'v', 'm', 'S', 'f') ORDER BY relname;
+FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+WHERE nspname = 'checkout_data' AND relkind IN ('r', 'p', 'v', 'm', 'S', 'f') ORDER BY relname;
 SELECT name FROM testing.rows;
-SELECT t.name, right_, testing.try_as('matrix_a', :'a', statement) AS secret_a, testing.try_as('matrix_b', :'b', statement) AS secret_b,
-    testing.try_as('matrix_tenantless', '', statement) AS no_tenant, testing.try_as('matrix_relay', '', statement) AS relay,
-    testing.try_as('matrix_admin', '', statement) AS admin, testing.try_as('matrix_nobody', :'a', statement) AS no_access
-FROM testing.rows AS t, LATERAL (VALUES ('select', format('SELECT 1 FROM %s', relation)), ('insert', format('INSERT INTO %s DEFAULT VALUES', relation)),
-    ('update', format('UPDATE %s SET organization_id = organization_id', relation)), ('delete', format('DELETE FROM %s', relation)), ('truncate', format('TRUNCATE %s CASCADE', relation))) AS s (right_, statement)
+SELECT t.name, right_, testing.try_as('matrix_a', :'a', statement) AS secret_a,
+    testing.try_as('matrix_b', :'b', statement) AS secret_b,
+    testing.try_as('matrix_tenantless', '', statement) AS no_tenant,
+    testing.try_as('matrix_relay', '', statement) AS relay,
+    testing.try_as('matrix_admin', '', statement) AS admin,
+    testing.try_as('matrix_nobody', :'a', statement) AS no_access
+FROM testing.rows AS t, LATERAL (
+    VALUES ('select', format('SELECT 1 FROM %s', relation)),
+    ('insert', format('INSERT INTO %s DEFAULT VALUES', relation)),
+    ('update', format('UPDATE %s SET organization_id = organization_id', relation)),
+    ('delete', format('DELETE FROM %s', relation)), ('truncate', format('TRUNCATE %s CASCADE', relation)))
+    AS s (right_, statement)
 ORDER BY 1, s.statement;
-SELECT t.name, right_, testing.try_as('checkout_sessions_api', :'a', statement) AS api_for_a, testing.try_as('checkout_sessions_api', :'b', statement) AS api_for_b,
+SELECT t.name, right_, testing.try_as('checkout_sessions_api', :'a', statement) AS api_for_a,
+    testing.try_as('checkout_sessions_api', :'b', statement) AS api_for_b,
     testing.try_as('checkout_sessions_api', '', statement) AS api_for_none,
     CASE WHEN right_ <> 'move' THEN testing.try_as('checkout_sessions_worker', '', statement) END AS worker
-FROM testing.rows AS t, LATERAL (VALUES ('select', format('SELECT 1 FROM %s WHERE organization_id IN (%L, %L)', relation, :'a', :'b')),
+FROM testing.rows AS t, LATERAL (
+    VALUES ('select', format('SELECT 1 FROM %s WHERE organization_id IN (%L, %L)', relation, :'a', :'b')),
     ('move', format('UPDATE %s SET organization_id = %L WHERE organization_id = %L', relation, :'b', :'a')),
-    ('delete', format('DELETE FROM %s WHERE organization_id IN (%L, %L)', relation, :'a', :'b')), ('truncate', format('TRUNCATE %s CASCADE', relation))) AS s (right_, statement)
+    ('delete', format('DELETE FROM %s WHERE organization_id IN (%L, %L)', relation, :'a', :'b')),
+    ('truncate', format('TRUNCATE %s CASCADE', relation))) AS s (right_, statement)
 ORDER BY 1, 2;
 -- The API's role cannot write rows of another tenant, nor change what makes a session.
 SELECT what, testing.try_as('checkout_sessions_api', :'a', statement) AS api_for_a FROM (VALUES
-    ('session for b', format($$INSERT INTO checkout_data.checkout_sessions (organization_id, environment, checkout_session_id, amount, currency_code, created_at, updated_at, expires_at, max_retry_attempts, customer_id)
+    ('session for b',
+    format(
+        $$INSERT INTO checkout_data.checkout_sessions (
+            organization_id, environment, checkout_session_id, amount, currency_code, created_at, updated_at,
+            expires_at, max_retry_attempts, customer_id)
         VALUES (%L, 'live', gen_random_uuid(), 1, 'USD', now(), now(), now() + '1 h', 3, 'c')$$, :'b')),
-    ('session for a', format($$INSERT INTO checkout_data.checkout_sessions (organization_id, environment, checkout_session_id, amount, currency_code, created_at, updated_at, expires_at, max_retry_attempts, customer_id)
+    ('session for a',
+    format(
+        $$INSERT INTO checkout_data.checkout_sessions (
+            organization_id, environment, checkout_session_id, amount, currency_code, created_at, updated_at,
+            expires_at, max_retry_attempts, customer_id)
         VALUES (%L, 'live', gen_random_uuid(), 1, 'USD', now(), now(), now() + '1 h', 3, 'c')$$, :'a')),
-    ('session for a, test', format($$INSERT INTO checkout_data.checkout_sessions (organization_id, environment, checkout_session_id, amount, currency_code, created_at, updated_at, expires_at, max_retry_attempts, customer_id)
+    ('session for a, test', format(
+        $$INSERT INTO checkout_data.checkout_sessions (
+            organization_id, environment, checkout_session_id, amount, currency_code, created_at, updated_at,
+            expires_at, max_retry_attempts, customer_id)
         VALUES (%L, 'test', gen_random_uuid(), 1, 'USD', now(), now(), now() + '1 h', 3, 'c')$$, :'a')),
-    ('payment of b', format($$INSERT INTO checkout_data.payments (organization_id, environment, payment_id, checkout_session_id, status, amount, currency_code, created_at, updated_at)
+    ('payment of b',
+    format(
+        $$INSERT INTO checkout_data.payments (
+            organization_id, environment, payment_id, checkout_session_id, status, amount, currency_code, created_at,
+            updated_at)
         VALUES (%L, 'live', 'p', %L, 'failed', 1, 'USD', now(), now())$$, :'b', :'of_b')),
-    ('payment of a for a session of b', format($$INSERT INTO checkout_data.payments (organization_id, environment, payment_id, checkout_session_id, status, amount, currency_code, created_at, updated_at)
+    ('payment of a for a session of b',
+    format(
+        $$INSERT INTO checkout_data.payments (
+            organization_id, environment, payment_id, checkout_session_id, status, amount, currency_code, created_at,
+            updated_at)
         VALUES (%L, 'live', 'p', %L, 'failed', 1, 'USD', now(), now())$$, :'a', :'of_b')),
-    ('state of b', format('UPDATE checkout_data.checkout_sessions SET status = ''expired'' WHERE organization_id = %L', :'b')),
-    ('amount', 'UPDATE checkout_data.checkout_sessions SET amount = 1'), ('metadata', 'UPDATE checkout_data.checkout_sessions SET metadata = ''{}'''),
-    ('expires_at', 'UPDATE checkout_data.checkout_sessions SET expires_at = now() + ''1 day'''), ('organization', 'UPDATE checkout_data.organizations SET name = ''x'''),
-    ('endpoint of b', format($$INSERT INTO checkout_data.webhook_endpoints (organization_id, environment, webhook_endpoint_id, url, event_types, body_format, signature_scheme, secret, created_at, created_by, updated_at)
-        VALUES (%L, 'live', gen_random_uuid(), 'https://thief.example', '{*}', 'canonical', 'standard', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD', now(), 'a', now())$$, :'b')),
-    ('secrets of b', format('UPDATE checkout_data.webhook_endpoints SET url = ''https://thief.example'' WHERE organization_id = %L', :'b')),
-    ('delivery of b', format($$INSERT INTO checkout_data.webhook_deliveries (organization_id, environment, webhook_endpoint_id, checkout_session_id, sequence, created_at, next_attempt_at)
+    ('state of b',
+    format('UPDATE checkout_data.checkout_sessions SET status = ''expired'' WHERE organization_id = %L', :'b')),
+    ('amount', 'UPDATE checkout_data.checkout_sessions SET amount = 1'),
+    ('metadata', 'UPDATE checkout_data.checkout_sessions SET metadata = ''{}'''),
+    ('expires_at', 'UPDATE checkout_data.checkout_sessions SET expires_at = now() + ''1 day'''),
+    ('organization', 'UPDATE checkout_data.organizations SET name = ''x'''),
+    ('endpoint of b',
+    format(
+        $$INSERT INTO checkout_data.webhook_endpoints (
+            organization_id, environment, webhook_endpoint_id, url, event_types, body_format, signature_scheme, secret,
+            created_at, created_by, updated_at)
+        VALUES (%L, 'live', gen_random_uuid(), 'https://thief.example', '{*}', 'canonical', 'standard',
+            'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD', now(), 'a', now())$$, :'b')),
+    ('secrets of b',
+    format('UPDATE checkout_data.webhook_endpoints SET url = ''https://thief.example'' WHERE organization_id = %L',
+        :'b')),
+    ('delivery of b',
+    format(
+        $$INSERT INTO checkout_data.webhook_deliveries (
+            organization_id, environment, webhook_endpoint_id, checkout_session_id, sequence, created_at,
+            next_attempt_at)
         VALUES (%L, 'live', %L, %L, 1, now(), now())$$, :'b', :'endpoint_of_b', :'of_b')),
-    ('delivery of b put off', format('UPDATE checkout_data.webhook_deliveries SET next_attempt_at = now() + ''1 day'' WHERE organization_id = %L', :'b')),
-    ('what became of a delivery', 'UPDATE checkout_data.webhook_deliveries SET delivered_at = now(), next_attempt_at = NULL'),
-    ('an attempt', format($$INSERT INTO checkout_data.webhook_attempts (organization_id, environment, webhook_endpoint_id, checkout_session_id, sequence, attempt, recorded_at, status_code)
+    ('delivery of b put off',
+    format('UPDATE checkout_data.webhook_deliveries SET next_attempt_at = now() + ''1 day'' WHERE organization_id = %L',
+        :'b')),
+    ('what became of a delivery',
+    'UPDATE checkout_data.webhook_deliveries SET delivered_at = now(), next_attempt_at = NULL'),
+    ('an attempt',
+    format(
+        $$INSERT INTO checkout_data.webhook_attempts (
+            organization_id, environment, webhook_endpoint_id, checkout_session_id, sequence, attempt, recorded_at,
+            status_code)
         VALUES (%L, 'live', %L, %L, 1, 2, now(), 200)$$, :'a', :'endpoint', :'tried'))
 ) AS s (what, statement);
 
--- What A learns of B's session: the same as of one that does not exist, in every function.
+-- A learns the same of B's session as of one that does not exist, in every function.
 \c - matrix_a
-SELECT function, testing.outcome(format(call, :'of_b')) = testing.outcome(format(call, '01890000-0000-7000-8000-000000000000')) AS same, testing.outcome(format(call, :'of_b')) AS outcome
-FROM (VALUES ('get', 'SELECT checkout.get_checkout_session(%L)'), ('expire', 'SELECT checkout.expire_checkout_session(%L)'), ('recover', 'SELECT checkout.recover_checkout_session(%L)'),
-    ('begin', 'SELECT checkout.begin_payment(%L, ''p'')'), ('record', 'SELECT checkout.record_payment(%L, ''p'', ''succeeded'')'), ('payments', 'SELECT checkout.list_payments(%L)'),
-    ('events', 'SELECT checkout.list_webhook_events(%L)'), ('after', 'SELECT checkout.list_checkout_sessions(starting_after => %L)'), ('before', 'SELECT checkout.list_checkout_sessions(ending_before => %L)')
+SELECT function, testing.outcome(format(call, :'of_b'))
+    = testing.outcome(format(call, '01890000-0000-7000-8000-000000000000')) AS same,
+    testing.outcome(format(call, :'of_b')) AS outcome
+FROM (VALUES ('get', 'SELECT checkout.get_checkout_session(%L)'),
+    ('expire', 'SELECT checkout.expire_checkout_session(%L)'),
+    ('recover', 'SELECT checkout.recover_checkout_session(%L)'),
+    ('begin', 'SELECT checkout.begin_payment(%L, ''p'')'),
+    ('record', 'SELECT checkout.record_payment(%L, ''p'', ''succeeded'')'),
+    ('payments', 'SELECT checkout.list_payments(%L)'),
+    ('events', 'SELECT checkout.list_webhook_events(%L)'),
+    ('after', 'SELECT checkout.list_checkout_sessions(starting_after => %L)'),
+    ('before', 'SELECT checkout.list_checkout_sessions(ending_before => %L)')
 ) AS calls (function, call);
 -- Nor of its endpoints and events.
-SELECT function, testing.outcome(format(call, :'endpoint_of_b')) = testing.outcome(format(call, '7b1c5f0e-4c1d-4a6c-9d0e-2f6a3b9c8d10')) AS same, testing.outcome(format(call, :'endpoint_of_b')) AS outcome
-FROM (VALUES ('update', 'SELECT checkout.update_webhook_endpoint(%L, url => ''https://thief.example'')'), ('delete', 'SELECT checkout.delete_webhook_endpoint(%L)'),
+SELECT function, testing.outcome(format(call, :'endpoint_of_b'))
+    = testing.outcome(format(call, '7b1c5f0e-4c1d-4a6c-9d0e-2f6a3b9c8d10')) AS same,
+    testing.outcome(format(call, :'endpoint_of_b')) AS outcome
+FROM (VALUES ('update', 'SELECT checkout.update_webhook_endpoint(%L, url => ''https://thief.example'')'),
+    ('delete', 'SELECT checkout.delete_webhook_endpoint(%L)'),
     ('roll', 'SELECT checkout.roll_webhook_secret(%L)'), ('deliveries', 'SELECT checkout.list_webhook_deliveries(%L)'),
     ('attempts', format('SELECT checkout.list_webhook_attempts(%L, %%L)', :'tried_event'))) AS calls (function, call);
-SELECT function, testing.outcome(format(call, :'event_of_b')) = testing.outcome(format(call, 'evt_' || repeat('A', 48) || 'bA')) AS same, testing.outcome(format(call, :'event_of_b')) AS outcome
-FROM (VALUES ('attempts', 'SELECT checkout.list_webhook_attempts(%L)'), ('events after', 'SELECT checkout.list_webhook_events(starting_after => %L)'),
-    ('deliveries after', format('SELECT checkout.list_webhook_deliveries(%L, starting_after => %%L)', :'endpoint'))) AS calls (function, call);
+SELECT function, testing.outcome(format(call, :'event_of_b'))
+    = testing.outcome(format(call, 'evt_' || repeat('A', 48) || 'bA')) AS same,
+    testing.outcome(format(call, :'event_of_b')) AS outcome
+FROM (VALUES ('attempts', 'SELECT checkout.list_webhook_attempts(%L)'),
+    ('events after', 'SELECT checkout.list_webhook_events(starting_after => %L)'),
+    ('deliveries after', format('SELECT checkout.list_webhook_deliveries(%L, starting_after => %%L)', :'endpoint')))
+    AS calls (function, call);
 -- The tests that follow have no endpoints.
 \c - postgres
 CALL testing.forget_endpoints();

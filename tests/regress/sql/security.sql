@@ -1,4 +1,4 @@
--- What the catalogs say about the rights and the shape of what is installed
+-- The catalogs show the rights and the shape of what is installed.
 -- The two roles can do nothing by themselves.
 SELECT rolname, rolcanlogin, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication,
     (SELECT count(*) FROM pg_auth_members m WHERE m.member = r.oid OR m.roleid = r.oid) AS memberships
@@ -6,72 +6,118 @@ FROM pg_roles r WHERE rolname LIKE 'checkout\_sessions%' ORDER BY 1;
 
 -- Functions of the API that run as their owner: owned by those two, with a search path that nobody else can write to
 SELECT p.proname, r.rolname AS owner, array_to_string(p.proconfig, '; ') AS settings
-FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner WHERE p.pronamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND p.prosecdef ORDER BY 1;
+FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner
+WHERE p.pronamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND p.prosecdef ORDER BY 1;
 SELECT p.oid::regprocedure AS definer_with_an_unsafe_path_or_owner FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner
 WHERE p.pronamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND p.prosecdef
-    AND (r.rolname NOT IN ('checkout_sessions_api', 'checkout_sessions_worker') OR NOT ('search_path=pg_catalog, pg_temp' = ANY (p.proconfig)));
--- So have those that run as their caller, where they are written in SQL; the storage schema's are called by the others only.
+    AND (r.rolname NOT IN ('checkout_sessions_api', 'checkout_sessions_worker')
+        OR NOT ('search_path=pg_catalog, pg_temp' = ANY (p.proconfig)));
+-- So have those that run as their caller, where they are written in SQL; the storage schema's are called by the others
+-- only.
 -- Not redirect_url, which is put in the place of its call: it names the schema of all that it uses. (hostile tries it.)
 SELECT p.oid::regprocedure AS without_a_search_path FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
-WHERE p.pronamespace = 'checkout'::regnamespace AND NOT p.prosecdef AND l.lanname <> 'c' AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false)
+WHERE p.pronamespace = 'checkout'::regnamespace AND NOT p.prosecdef AND l.lanname <> 'c'
+    AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false)
     AND p.proname <> 'redirect_url';
 SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'checkout'::regnamespace AND proname = 'redirect_url';
 -- None is leakproof, or marked safe for parallel use when it writes.
 SELECT p.oid::regprocedure AS wrongly_marked FROM pg_proc p
-WHERE p.pronamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND (p.proleakproof OR p.provolatile = 'v' AND p.proparallel = 's');
+WHERE p.pronamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace)
+    AND (p.proleakproof OR p.provolatile = 'v' AND p.proparallel = 's');
 
 -- PUBLIC has no right on anything, application roles none on storage.
-SELECT 'function' AS what, p.oid::regprocedure::text AS name FROM pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a
+SELECT 'function' AS what, p.oid::regprocedure::text AS name
+FROM pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a
 WHERE p.pronamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND a.grantee = 0
-UNION ALL SELECT 'table', c.oid::regclass::text FROM pg_class c, aclexplode(c.relacl) AS a WHERE c.relnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND a.grantee = 0
-UNION ALL SELECT 'schema', n.nspname FROM pg_namespace n, aclexplode(n.nspacl) AS a WHERE n.nspname IN ('checkout', 'checkout_data') AND a.grantee = 0;
-SELECT c.relname, a.grantee::regrole::text AS role, string_agg(a.privilege_type, ', ' ORDER BY a.privilege_type) AS rights
-FROM pg_class c, aclexplode(c.relacl) AS a WHERE c.relnamespace = 'checkout_data'::regnamespace AND a.grantee <> c.relowner GROUP BY 1, 2 ORDER BY 1, 2;
-SELECT c.relname, a.grantee::regrole::text AS role, a.privilege_type AS right_, string_agg(t.attname, ', ' ORDER BY t.attname) AS columns
-FROM pg_class c JOIN pg_attribute t ON t.attrelid = c.oid, aclexplode(t.attacl) AS a WHERE c.relnamespace = 'checkout_data'::regnamespace GROUP BY 1, 2, 3 ORDER BY 1, 2;
+UNION ALL SELECT 'table', c.oid::regclass::text
+FROM pg_class c, aclexplode(c.relacl) AS a
+WHERE c.relnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND a.grantee = 0
+UNION ALL SELECT 'schema', n.nspname
+FROM pg_namespace n, aclexplode(n.nspacl) AS a WHERE n.nspname IN ('checkout', 'checkout_data') AND a.grantee = 0;
+SELECT c.relname, a.grantee::regrole::text AS role,
+    string_agg(a.privilege_type, ', ' ORDER BY a.privilege_type) AS rights
+FROM pg_class c, aclexplode(c.relacl) AS a
+WHERE c.relnamespace = 'checkout_data'::regnamespace AND a.grantee <> c.relowner GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT c.relname, a.grantee::regrole::text AS role, a.privilege_type AS right_,
+    string_agg(t.attname, ', ' ORDER BY t.attname) AS columns
+FROM pg_class c JOIN pg_attribute t ON t.attrelid = c.oid, aclexplode(t.attacl) AS a
+WHERE c.relnamespace = 'checkout_data'::regnamespace GROUP BY 1, 2, 3 ORDER BY 1, 2;
 SELECT n.nspname, a.grantee::regrole::text AS role, string_agg(a.privilege_type, ', ') AS rights
-FROM pg_namespace n, aclexplode(n.nspacl) AS a WHERE n.nspname = 'checkout_data' AND a.grantee <> n.nspowner GROUP BY 1, 2 ORDER BY 1, 2;
--- Nobody but a superuser has a right to create in the schemas, or owns a table.
+FROM pg_namespace n, aclexplode(n.nspacl) AS a
+WHERE n.nspname = 'checkout_data' AND a.grantee <> n.nspowner GROUP BY 1, 2 ORDER BY 1, 2;
+-- Only a superuser has a right to create in the schemas, or owns a table.
 SELECT n.nspname, a.grantee::regrole AS creator FROM pg_namespace n, aclexplode(n.nspacl) AS a
 WHERE n.nspname IN ('checkout', 'checkout_data') AND a.privilege_type = 'CREATE' AND a.grantee <> n.nspowner;
-SELECT relname FROM pg_class WHERE relnamespace = 'checkout_data'::regnamespace AND relkind = 'r' AND relowner::regrole::text LIKE 'checkout\_sessions%';
+SELECT relname
+FROM pg_class
+WHERE relnamespace = 'checkout_data'::regnamespace AND relkind = 'r'
+    AND relowner::regrole::text LIKE 'checkout\_sessions%';
 
 -- Row-level security is on for every table: one permissive policy a role, and no more.
-SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity, count(p.polname) AS policies FROM pg_class c LEFT JOIN pg_policy p ON p.polrelid = c.oid
+SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity, count(p.polname) AS policies
+FROM pg_class c LEFT JOIN pg_policy p ON p.polrelid = c.oid
 WHERE c.relnamespace = 'checkout_data'::regnamespace AND c.relkind IN ('r', 'p') GROUP BY 1, 2, 3 ORDER BY 1;
-SELECT tablename, policyname, permissive, roles, cmd, qual LIKE '%organization_id = checkout.current_organization_id()%' AS of_the_organization,
-    qual LIKE '%environment%= checkout.current_environment()%' AS of_the_environment, with_check = qual AS same_for_writes, with_check = 'false' AS no_writes, qual ILIKE '%select%' AS has_a_sub_select
+SELECT tablename, policyname, permissive, roles, cmd,
+    qual LIKE '%organization_id = checkout.current_organization_id()%' AS of_the_organization,
+    qual LIKE '%environment%= checkout.current_environment()%' AS of_the_environment,
+    with_check = qual AS same_for_writes, with_check = 'false' AS no_writes, qual ILIKE '%select%' AS has_a_sub_select
 FROM pg_policies WHERE schemaname = 'checkout_data' ORDER BY 1, 2;
-SELECT tablename, role, count(*) FROM pg_policies, unnest(roles) AS role WHERE schemaname = 'checkout_data' GROUP BY 1, 2 HAVING count(*) > 1;
+SELECT tablename, role, count(*)
+FROM pg_policies, unnest(roles) AS role WHERE schemaname = 'checkout_data' GROUP BY 1, 2 HAVING count(*) > 1;
 
--- Every unique and foreign key starts with the organization: no constraint tells one tenant of another. Not that of an API key,
--- which is looked up to learn whose it is: its id is random, and no tenant chooses it.
-SELECT i.indexrelid::regclass AS key_across_organizations FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-WHERE c.relnamespace = 'checkout_data'::regnamespace AND i.indisunique AND a.attname <> 'organization_id' AND c.relname <> 'api_keys';
-SELECT k.conname, pg_get_constraintdef(k.oid) AS foreign_key FROM pg_constraint k WHERE k.connamespace = 'checkout_data'::regnamespace AND k.contype = 'f' ORDER BY 1;
+-- Every unique and foreign key starts with the organization: no constraint tells one tenant of another. Not that of an
+-- API key, which is looked up to learn whose it is: its id is random, and no tenant chooses it.
+SELECT i.indexrelid::regclass AS key_across_organizations
+FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
+    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+WHERE c.relnamespace = 'checkout_data'::regnamespace AND i.indisunique AND a.attname <> 'organization_id'
+    AND c.relname <> 'api_keys';
+SELECT k.conname, pg_get_constraintdef(k.oid) AS foreign_key
+FROM pg_constraint k WHERE k.connamespace = 'checkout_data'::regnamespace AND k.contype = 'f' ORDER BY 1;
 SELECT k.conname AS reference_across_organizations FROM pg_constraint k
-    JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1] JOIN pg_attribute f ON f.attrelid = k.confrelid AND f.attnum = k.confkey[1]
-WHERE k.connamespace = 'checkout_data'::regnamespace AND k.contype = 'f' AND (a.attname <> 'organization_id' OR f.attname <> 'organization_id');
+    JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
+    JOIN pg_attribute f ON f.attrelid = k.confrelid AND f.attnum = k.confkey[1]
+WHERE k.connamespace = 'checkout_data'::regnamespace AND k.contype = 'f'
+    AND (a.attname <> 'organization_id' OR f.attname <> 'organization_id');
 -- Statuses are text, for which comparison is leakproof; no enum, no sequence that counts for all tenants.
-SELECT attrelid::regclass AS "table", attname, coalesce(nullif(t.typbasetype, 0), t.oid)::regtype AS type FROM pg_attribute JOIN pg_class c ON c.oid = attrelid JOIN pg_type t ON t.oid = atttypid
+SELECT attrelid::regclass AS "table", attname, coalesce(nullif(t.typbasetype, 0), t.oid)::regtype AS type
+FROM pg_attribute JOIN pg_class c ON c.oid = attrelid JOIN pg_type t ON t.oid = atttypid
 WHERE relnamespace = 'checkout_data'::regnamespace AND relkind = 'r' AND attname LIKE '%status' ORDER BY 1::text, 2;
-SELECT count(*) AS enums FROM pg_type WHERE typnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND typtype = 'e';
-SELECT count(*) AS sequences FROM pg_class WHERE relnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND relkind = 'S';
+SELECT count(*) AS enums
+FROM pg_type WHERE typnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND typtype = 'e';
+SELECT count(*) AS sequences
+FROM pg_class WHERE relnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND relkind = 'S';
 -- No view over tenants' tables, and no trigger but the extension's own
-SELECT count(*) AS views FROM pg_class WHERE relnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND relkind IN ('v', 'm');
+SELECT count(*) AS views
+FROM pg_class WHERE relnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND relkind IN ('v', 'm');
 SELECT t.tgname AS foreign_trigger FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
 WHERE c.relnamespace = 'checkout_data'::regnamespace AND NOT t.tgisinternal
-    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = t.tgfoid AND d.deptype = 'e');
+    AND NOT EXISTS (SELECT FROM pg_depend d
+        WHERE d.classid = 'pg_proc'::regclass AND d.objid = t.tgfoid AND d.deptype = 'e');
 
 -- Rules that the tables keep whoever writes to them
 SELECT checkout.create_organization('Security') AS organization \gset
 SET checkout_sessions.organization_id = :'organization';
 SELECT testing.new_session() AS id \gset
-SELECT change, testing.outcome(format('UPDATE checkout_data.checkout_sessions SET %s WHERE checkout_session_id = %L', change, :'id')) LIKE '23514: %' AS refused FROM unnest(ARRAY[
-    'status = ''complete''', 'payment_status = ''paid''', 'status = ''canceled''', 'amount = 0', 'amount = 0.00001', 'amount = ''NaN''', 'amount = 1e15', 'currency_code = ''usd''',
-    'expires_at = created_at', 'lease_expires_at = now()', 'payment_status = ''processing''', 'status = ''expired'', payment_status = ''processing'', lease_expires_at = now()', 'environment = ''prod''',
-    'quantity = 0', 'max_retry_attempts = 11', 'attempts = -1', 'metadata = ''[]''', 'country = ''uk''', 'reference_policy = ''any''', 'event_count = -1']) AS change;
-SELECT testing.outcome(format('INSERT INTO checkout_data.webhook_outbox (organization_id, environment, checkout_session_id, sequence, event_type, created_at, session_status, session_attempts, next_attempt_at)
-    SELECT %L, ''live'', %L, n, ''checkout.session.'' || CASE n WHEN 1 THEN ''completed'' ELSE ''expired'' END, now(), ''open'', 0, now() FROM generate_series(1, 2) AS n', :'organization', :'id')) LIKE '23505: %webhook_outbox_terminal_idx%' AS ends_once;
-SELECT testing.outcome(format('INSERT INTO checkout_data.payments (organization_id, environment, payment_id, checkout_session_id, status, amount, currency_code, created_at, updated_at)
-    SELECT %L, ''live'', n::text, %L, ''succeeded'', 1, ''USD'', now(), now() FROM generate_series(1, 2) AS n', :'organization', :'id')) LIKE '23505: %payments_succeeded_idx%' AS paid_once;
+SELECT change, testing.outcome(
+        format('UPDATE checkout_data.checkout_sessions SET %s WHERE checkout_session_id = %L', change, :'id'))
+    LIKE '23514: %' AS refused
+FROM unnest(ARRAY[
+    'status = ''complete''', 'payment_status = ''paid''', 'status = ''canceled''', 'amount = 0', 'amount = 0.00001',
+    'amount = ''NaN''', 'amount = 1e15', 'currency_code = ''usd''',
+    'expires_at = created_at', 'lease_expires_at = now()', 'payment_status = ''processing''',
+    'status = ''expired'', payment_status = ''processing'', lease_expires_at = now()', 'environment = ''prod''',
+    'quantity = 0', 'max_retry_attempts = 11', 'attempts = -1', 'metadata = ''[]''', 'country = ''uk''',
+    'reference_policy = ''any''', 'event_count = -1']) AS change;
+SELECT testing.outcome(format($$
+    INSERT INTO checkout_data.webhook_outbox (organization_id, environment, checkout_session_id, sequence, event_type,
+        created_at, session_status, session_attempts, next_attempt_at)
+    SELECT %L, 'live', %L, n, 'checkout.session.' || CASE n WHEN 1 THEN 'completed' ELSE 'expired' END, now(), 'open',
+        0, now()
+    FROM generate_series(1, 2) AS n
+$$, :'organization', :'id')) LIKE '23505: %webhook_outbox_terminal_idx%' AS ends_once;
+SELECT testing.outcome(format($$
+    INSERT INTO checkout_data.payments (organization_id, environment, payment_id, checkout_session_id, status, amount,
+        currency_code, created_at, updated_at)
+    SELECT %L, 'live', n::text, %L, 'succeeded', 1, 'USD', now(), now() FROM generate_series(1, 2) AS n
+$$, :'organization', :'id')) LIKE '23505: %payments_succeeded_idx%' AS paid_once;

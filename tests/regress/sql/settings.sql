@@ -1,6 +1,9 @@
 -- The settings, as pg_settings tells.
-SELECT name, setting, unit, context, vartype, min_val, max_val, enumvals, boot_val FROM pg_settings WHERE name LIKE 'checkout_sessions.%' ORDER BY name COLLATE "C";
+\pset format unaligned
+SELECT name, setting, unit, context, vartype, min_val, max_val, enumvals, boot_val
+FROM pg_settings WHERE name LIKE 'checkout_sessions.%' ORDER BY name COLLATE "C";
 SELECT name, short_desc, extra_desc FROM pg_settings WHERE name LIKE 'checkout_sessions.%' ORDER BY name COLLATE "C" \gx
+\pset format aligned
 
 -- The prefix is ours: a misspelt name is an error, not a placeholder.
 \set VERBOSITY default

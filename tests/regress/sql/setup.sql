@@ -1,4 +1,4 @@
--- What the other tests use: no worker that interferes, and a few helpers.
+-- The other tests use this: no worker that interferes, and a few helpers.
 SELECT extname, extversion <> '' AS has_a_version FROM pg_extension WHERE extname = 'checkout_sessions';
 
 -- Sessions become expired when a test says so.
@@ -7,7 +7,8 @@ SELECT pg_reload_conf();
 SELECT pg_sleep(1);
 \c -
 SHOW checkout_sessions.worker_enabled;
-SELECT state, launcher_pid IS NOT NULL AS has_a_launcher, pid, overdue, failures, last_error FROM checkout.worker_status();
+SELECT state, launcher_pid IS NOT NULL AS has_a_launcher, pid, overdue, failures, last_error
+FROM checkout.worker_status();
 
 CREATE SCHEMA testing;
 GRANT USAGE ON SCHEMA testing TO PUBLIC;
@@ -50,7 +51,8 @@ EXCEPTION WHEN OTHERS THEN
         nullif(g, ''), nullif(h, ''), nullif(i, ''));
 END
 $$;
-COMMENT ON FUNCTION testing.whole_error IS 'Every byte that a client gets of an error. The arguments are the elements of $1.';
+COMMENT ON FUNCTION testing.whole_error
+    IS 'Every byte that a client gets of an error. The arguments are the elements of $1.';
 
 CREATE FUNCTION testing.call(function text, arguments jsonb) RETURNS text LANGUAGE sql AS $$
     SELECT format('SELECT * FROM checkout.%I(%s)', function, string_agg(format('%I => %L', key, value), ', '))
@@ -92,18 +94,24 @@ CREATE FUNCTION testing.age(session uuid, by interval) RETURNS void LANGUAGE sql
 $$;
 COMMENT ON FUNCTION testing.age IS 'Lets time pass for a session.';
 
--- What many stories are made of
-CREATE FUNCTION testing.new_session(amount numeric DEFAULT 50, retries integer DEFAULT NULL) RETURNS uuid LANGUAGE sql AS $$
-    SELECT checkout_session_id FROM checkout.create_checkout_session(amount, 'USD', customer_id => 'c', max_retry_attempts => retries)
+-- Many stories are made of these.
+CREATE FUNCTION testing.new_session(amount numeric DEFAULT 50, retries integer DEFAULT NULL)
+RETURNS uuid LANGUAGE sql AS $$
+    SELECT checkout_session_id
+    FROM checkout.create_checkout_session(amount, 'USD', customer_id => 'c', max_retry_attempts => retries)
 $$;
-CREATE FUNCTION testing.state(session uuid) RETURNS TABLE (status text, payment_status text, payment_id text, attempts integer, completed boolean)
-LANGUAGE sql AS $$ SELECT status, payment_status, payment_id, attempts, completed_at IS NOT NULL FROM checkout.get_checkout_session(session) $$;
+CREATE FUNCTION testing.state(session uuid)
+RETURNS TABLE (status text, payment_status text, payment_id text, attempts integer, completed boolean)
+LANGUAGE sql AS $$ SELECT status, payment_status, payment_id, attempts, completed_at IS NOT NULL
+FROM checkout.get_checkout_session(session) $$;
 CREATE FUNCTION testing.story(session uuid) RETURNS text LANGUAGE sql AS $$
-    SELECT string_agg(concat_ws(' ', sequence, replace(event_type, 'checkout.session.', ''), payment_id), ', ' ORDER BY sequence)
+    SELECT string_agg(concat_ws(' ', sequence, replace(event_type, 'checkout.session.', ''), payment_id),
+        ', ' ORDER BY sequence)
     FROM checkout.list_webhook_events(session)
 $$;
 
-CREATE FUNCTION testing.key(organization uuid, kind text DEFAULT 'secret', environment text DEFAULT 'live') RETURNS text LANGUAGE sql
+CREATE FUNCTION testing.key(organization uuid, kind text DEFAULT 'secret', environment text DEFAULT 'live')
+RETURNS text LANGUAGE sql
     AS $$ SELECT api_key FROM checkout.create_api_key(organization, kind, environment) $$;
 
 -- The last six characters of an API key: the CRC-32 of the others, in base 62, so that scanners can compute it.
@@ -127,19 +135,21 @@ BEGIN
     RETURN digits;
 END $$;
 
--- Who sends events
+-- A role that sends events
 CREATE ROLE sender LOGIN;
 SELECT checkout.grant_access('sender', 'relay');
--- Who shows a credential in each transaction, or is nobody
+-- A role that presents a credential in each transaction, or is nobody
 CREATE ROLE visitor LOGIN;
 SELECT checkout.grant_access('visitor', 'request');
 
--- Where the deliveries to an organization's endpoints are, without what differs from run to run. Endpoints and sessions are
--- told apart by their descriptions and amounts.
+-- Where the deliveries to an organization's endpoints are, without what differs from run to run. Endpoints and sessions
+-- are told apart by their descriptions and amounts.
 CREATE VIEW testing.webhooks AS
-SELECT p.organization_id, p.description AS endpoint, coalesce(s.amount::text, 'endpoint') AS about, d.sequence, o.event_type,
+SELECT p.organization_id, p.description AS endpoint, coalesce(s.amount::text, 'endpoint') AS about, d.sequence,
+    o.event_type,
     CASE WHEN d.delivered_at IS NOT NULL THEN 'delivered' WHEN d.dead_at IS NOT NULL THEN 'dead'
-        WHEN d.lease_token IS NOT NULL THEN 'leased' WHEN d.next_attempt_at <= clock_timestamp() THEN 'due' ELSE 'later' END AS state,
+        WHEN d.lease_token IS NOT NULL THEN 'leased' WHEN d.next_attempt_at <= clock_timestamp() THEN 'due'
+        ELSE 'later' END AS state,
     d.attempts, d.attempts_ever, d.last_status_code, d.last_error
 FROM checkout_data.webhook_endpoints p
 JOIN checkout_data.webhook_deliveries d USING (organization_id, environment, webhook_endpoint_id)

@@ -1,4 +1,4 @@
--- Who a caller acts for is said by the DBA; an ordinary role cannot choose.
+-- The DBA says for which organization a role acts; an ordinary role cannot choose.
 SELECT checkout.create_organization('Tenancy A') AS a, checkout.create_organization('Tenancy B') AS b \gset
 SELECT bindir.setting AS bindir FROM pg_config AS bindir WHERE name = 'BINDIR' \gset
 \setenv BINDIR :bindir
@@ -9,14 +9,16 @@ CREATE ROLE wanderer LOGIN;
 SELECT checkout.grant_access('wanderer', 'secret');
 CREATE ROLE "Weird ""role""; --" LOGIN;
 SELECT checkout.grant_access('Weird "role"; --', 'secret');
-SELECT has_function_privilege('Weird "role"; --', 'checkout.get_checkout_session(uuid)', 'EXECUTE') AS granted_to_a_weird_name;
+SELECT has_function_privilege('Weird "role"; --', 'checkout.get_checkout_session(uuid)', 'EXECUTE')
+    AS granted_to_a_weird_name;
 SET checkout_sessions.organization_id = :'b';
 SELECT checkout_session_id AS of_b FROM checkout.create_checkout_session(1, 'USD', customer_id => 'c') \gset
 RESET checkout_sessions.organization_id;
 
 -- ALTER ROLE ... SET binds a role to an organization, from its next connection on.
 \c - tenant_a
-SELECT checkout.current_organization_id() = :'a' AS acts_for_a, checkout.current_environment();
+SELECT checkout.current_organization_id() = :'a' AS acts_for_a;
+SELECT checkout.current_environment();
 SELECT checkout_session_id AS of_a FROM checkout.create_checkout_session(1, 'USD', customer_id => 'c') \gset
 SELECT count(*) FROM checkout.list_checkout_sessions();
 
@@ -36,7 +38,9 @@ SELECT set_config('checkout_sessions.organization_id', :'b', true);
 SELECT set_config('CHECKOUT_SESSIONS.Organization_Id', :'b', false);
 UPDATE pg_settings SET setting = :'b' WHERE name = 'checkout_sessions.organization_id';
 -- not by a function that brings a setting along,
-CREATE FUNCTION pg_temp.other() RETURNS uuid LANGUAGE sql SET checkout_sessions.organization_id = '00000000-0000-0000-0000-000000000001' AS 'SELECT checkout.current_organization_id()';
+CREATE FUNCTION pg_temp.other() RETURNS uuid LANGUAGE sql
+SET checkout_sessions.organization_id = '00000000-0000-0000-0000-000000000001'
+AS 'SELECT checkout.current_organization_id()';
 -- not for itself, another role, the database or the server,
 ALTER ROLE CURRENT_USER SET checkout_sessions.organization_id = :'b';
 ALTER ROLE tenant_a SET checkout_sessions.environment = 'test';
@@ -52,12 +56,17 @@ SELECT checkout.current_organization_id() = :'a' AS acts_for_a;
 \set VERBOSITY default
 
 -- Not by the options of a connection, either
-\! PGOPTIONS="-c checkout_sessions.organization_id=$TENANT_B" "$BINDIR/psql" -XAtq -U tenant_a -d regression -c 'SELECT checkout.list_checkout_sessions()' 2>&1 | sed 's/.*FATAL/FATAL/'
-\! PGOPTIONS="--checkout-sessions.organization-id=$TENANT_B" "$BINDIR/psql" -XAtq -U wanderer -d regression -c 'SELECT checkout.list_checkout_sessions()' 2>&1 | sed 's/.*FATAL/FATAL/'
-\! PGOPTIONS="-c checkout_sessions.environment=test" "$BINDIR/psql" -XAtq -U tenant_a -d regression -c 'SELECT checkout.current_environment()' 2>&1 | sed 's/.*FATAL/FATAL/'
-\! "$BINDIR/psql" -XAtq "dbname=regression user=wanderer options='-c checkout_sessions.organization_id=$TENANT_B'" -c 'SELECT checkout.list_checkout_sessions()' 2>&1 | sed 's/.*FATAL/FATAL/'
+\setenv CALL '"$BINDIR/psql" -XAtqd regression -c "SELECT $FUNCTION" 2>&1 | sed "s/.*FATAL/FATAL/"'
+\setenv FUNCTION 'checkout.list_checkout_sessions()'
+\! PGUSER=tenant_a PGOPTIONS="-c checkout_sessions.organization_id=$TENANT_B" sh -c "$CALL"
+\! PGUSER=wanderer PGOPTIONS="--checkout-sessions.organization-id=$TENANT_B" sh -c "$CALL"
+\setenv FUNCTION 'checkout.current_environment()'
+\! PGUSER=tenant_a PGOPTIONS="-c checkout_sessions.environment=test" sh -c "$CALL"
+\setenv URI 'dbname=regression user=wanderer options=''-c checkout_sessions.organization_id='
+\! "$BINDIR/psql" -XAtq "$URI$TENANT_B'" -c 'SELECT checkout.list_checkout_sessions()' 2>&1 | sed 's/.*FATAL/FATAL/'
 -- A superuser may.
-\! PGOPTIONS="-c checkout_sessions.organization_id=$TENANT_B" "$BINDIR/psql" -XAtq -U postgres -d regression -c 'SELECT count(*) FROM checkout.list_checkout_sessions()' 2>&1 | sed 's/.*FATAL/FATAL/'
+\setenv FUNCTION 'count(*) FROM checkout.list_checkout_sessions()'
+\! PGUSER=postgres PGOPTIONS="-c checkout_sessions.organization_id=$TENANT_B" sh -c "$CALL"
 
 -- GRANT SET makes a trusted backend that names the organization itself, for a session or a transaction.
 \c - postgres
@@ -90,20 +99,34 @@ SELECT testing.outcome('SET checkout_sessions.environment = ''test''');
 -- No organization, an empty one, one that is none: 28000 and no rows
 \a
 \c - wanderer
-SELECT testing.outcome('SELECT checkout.current_organization_id()'), testing.outcome('SELECT checkout.current_environment()');
+SELECT testing.outcome('SELECT checkout.current_organization_id()');
+SELECT testing.outcome('SELECT checkout.current_environment()');
 \c - backend
-SELECT value, testing.outcome(format('SET LOCAL checkout_sessions.organization_id = %L; SELECT checkout.list_checkout_sessions()', value)) AS outcome
-FROM unnest(ARRAY['', ' ', 'nonsense', '01890000-0000-7000-8000-00000000000', '01890000-0000-7000-8000-0000000000000', 'NULL', '%', '*', ''' OR true --', ',' ]) AS value;
-SELECT call, testing.outcome(format('SET LOCAL checkout_sessions.organization_id = %L; %s', '', call)) AS outcome FROM unnest(ARRAY[
+SELECT value, testing.outcome(
+        format('SET LOCAL checkout_sessions.organization_id = %L; SELECT checkout.list_checkout_sessions()', value))
+    AS outcome
+FROM unnest(
+    ARRAY['', ' ', 'nonsense', '01890000-0000-7000-8000-00000000000', '01890000-0000-7000-8000-0000000000000', 'NULL',
+        '%', '*', ''' OR true --', ',' ]) AS value;
+SELECT call, testing.outcome(format('SET LOCAL checkout_sessions.organization_id = %L; %s', '', call)) AS outcome
+FROM unnest(ARRAY[
     'SELECT checkout.create_checkout_session(1, ''USD'', customer_id => ''c'')',
-    format('SELECT checkout.get_checkout_session(%L)', :'of_a'), format('SELECT checkout.expire_checkout_session(%L)', :'of_a'),
-    format('SELECT checkout.begin_payment(%L, ''p'')', :'of_a'), format('SELECT checkout.record_payment(%L, ''p'', ''failed'')', :'of_a'),
-    format('SELECT checkout.recover_checkout_session(%L)', :'of_a'), format('SELECT checkout.list_payments(%L)', :'of_a'),
-    'SELECT checkout.list_webhook_events()', 'SELECT * FROM checkout.session_funnel()', 'SELECT checkout.current_environment()']) AS call
+    format('SELECT checkout.get_checkout_session(%L)', :'of_a'),
+    format('SELECT checkout.expire_checkout_session(%L)', :'of_a'),
+    format('SELECT checkout.begin_payment(%L, ''p'')', :'of_a'),
+    format('SELECT checkout.record_payment(%L, ''p'', ''failed'')', :'of_a'),
+    format('SELECT checkout.recover_checkout_session(%L)', :'of_a'),
+    format('SELECT checkout.list_payments(%L)', :'of_a'),
+    'SELECT checkout.list_webhook_events()', 'SELECT * FROM checkout.session_funnel()',
+    'SELECT checkout.current_environment()']) AS call
 \g | sed -E 's/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/<uuid>/g'
 -- A UUID that no organization has
-SELECT call, testing.outcome(format('SET LOCAL checkout_sessions.organization_id = %L; %s', '01890000-0000-7000-8000-000000000000', call)) AS outcome FROM unnest(ARRAY[
-    'SELECT checkout.create_checkout_session(1, ''USD'', customer_id => ''c'')', 'SELECT checkout.get_checkout_session(''01890000-0000-7000-8000-000000000000'')']) AS call;
+SELECT call, testing.outcome(
+        format('SET LOCAL checkout_sessions.organization_id = %L; %s', '01890000-0000-7000-8000-000000000000', call))
+    AS outcome
+FROM unnest(ARRAY[
+    'SELECT checkout.create_checkout_session(1, ''USD'', customer_id => ''c'')',
+    'SELECT checkout.get_checkout_session(''01890000-0000-7000-8000-000000000000'')']) AS call;
 SET checkout_sessions.organization_id = '01890000-0000-7000-8000-000000000000';
 SELECT count(*) FROM checkout.list_checkout_sessions();
 SELECT count(*) FROM checkout.list_webhook_events();
@@ -127,16 +150,22 @@ RESET ROLE;
 -- grant_access and revoke_access
 \c - postgres
 SELECT call, testing.outcome(format('SELECT checkout.%s', call)) FROM unnest(ARRAY[
-    'grant_access(NULL, ''secret'')', 'grant_access(''wanderer'', NULL)', 'grant_access(''wanderer'', ''root'')', 'grant_access(''wanderer'', '''')',
-    'grant_access(''nobody'', ''secret'')', 'grant_access(''-'', ''secret'')', 'grant_access(''PUBLIC'', ''secret'')', 'grant_access(''Nobody'', ''secret'')',
-    'revoke_access(NULL, ''secret'')', 'revoke_access(''wanderer'', NULL)', 'revoke_access(''wanderer'', ''root'')', 'revoke_access(''-'', ''secret'')',
-    'revoke_access(''wanderer'', ''secret'')', 'revoke_access(''wanderer'', ''secret'')', 'revoke_access(''backend'', ''relay'')']) AS call;
+    'grant_access(NULL, ''secret'')', 'grant_access(''wanderer'', NULL)', 'grant_access(''wanderer'', ''root'')',
+    'grant_access(''wanderer'', '''')',
+    'grant_access(''nobody'', ''secret'')', 'grant_access(''-'', ''secret'')', 'grant_access(''PUBLIC'', ''secret'')',
+    'grant_access(''Nobody'', ''secret'')',
+    'revoke_access(NULL, ''secret'')', 'revoke_access(''wanderer'', NULL)', 'revoke_access(''wanderer'', ''root'')',
+    'revoke_access(''-'', ''secret'')',
+    'revoke_access(''wanderer'', ''secret'')', 'revoke_access(''wanderer'', ''secret'')',
+    'revoke_access(''backend'', ''relay'')']) AS call;
 \c - wanderer
-SELECT testing.outcome('SELECT checkout.list_checkout_sessions()'), testing.outcome('SELECT checkout.redirect_url('''', NULL)');
+SELECT testing.outcome('SELECT checkout.list_checkout_sessions()');
+SELECT testing.outcome('SELECT checkout.redirect_url('''', NULL)');
 \c - tenant_a
-SELECT testing.outcome('SELECT checkout.grant_access(''wanderer'', ''secret'')'), testing.outcome('SELECT checkout.revoke_access(''backend'', ''secret'')');
+SELECT testing.outcome('SELECT checkout.grant_access(''wanderer'', ''secret'')');
+SELECT testing.outcome('SELECT checkout.revoke_access(''backend'', ''secret'')');
 
--- Who has no tenant hears of that first, and not of the request's faults.
+-- A caller without a tenant hears of that first, and not of the request's faults.
 \c - postgres
 SET checkout_sessions.organization_id = '';
 SELECT testing.outcome('SELECT checkout.create_checkout_session(''NaN'', ''USD'', metadata => ''[]'')');

