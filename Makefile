@@ -64,8 +64,7 @@ lint: ## formatting, clippy, the committed install script, pgspot, shellcheck
 	@scripts/lint
 
 schema: ## generate the install script anew
-	@scripts/setup lint
-	scripts/schema --write
+	@scripts/schema --write
 
 clean: ## stop this clone's private servers, remove them and what was built
 	@scripts/clean

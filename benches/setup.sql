@@ -17,7 +17,7 @@ GRANT checkout_sessions_api TO bench_app;
 
 -- The same for what acts on all tenants: the sweep and the outbox.
 CREATE ROLE bench_worker LOGIN;
-SELECT checkout.grant_access('bench_worker', 'admin'), checkout.grant_access('bench_worker', 'dispatcher');
+SELECT checkout.grant_access('bench_worker', 'admin'), checkout.grant_access('bench_worker', 'relay');
 GRANT checkout_sessions_worker TO bench_worker;
 GRANT USAGE ON SCHEMA bench TO bench_app, bench_worker, checkout_sessions_api, checkout_sessions_worker;
 

@@ -31,7 +31,7 @@ CREATE ROLE shop LOGIN;
 SELECT checkout.grant_access('shop', 'secret');
 ALTER ROLE shop SET checkout_sessions.organization_id = :'organization_id';
 CREATE ROLE relay LOGIN;
-SELECT checkout.grant_access('relay', 'dispatcher');
+SELECT checkout.grant_access('relay', 'relay');
 
 \set ECHO none
 \c - shop

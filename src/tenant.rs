@@ -2,19 +2,20 @@
 //!
 //! The tenant is two settings that an ordinary role cannot change. Policies and functions read them through here and
 //! nowhere else: calling one of these functions loads the library, and loading it discards values that were smuggled in
-//! before. They come from a credential that was shown in this transaction, and then nothing else may contradict it; or
+//! before. They come from a credential that was presented in this transaction, and then nothing else may contradict it; or
 //! from the role, and then its access says what it may do.
+
+#![expect(unsafe_code, reason = "looks up roles and rights")]
 
 use std::ffi::{CStr, CString};
 
 use pgrx::pg_sys;
-use pgrx::prelude::*;
 use uuid::Uuid;
 
-pub use crate::domain::credential::Tenant;
-use crate::domain::credential::{Credential, Kind};
-use crate::domain::{Error, Result};
-use crate::{datum, gucs, report};
+use crate::{backend, gucs};
+pub use rules::access::credential::Tenant;
+use rules::access::credential::{Credential, Kind};
+use rules::{Error, Result};
 
 /// Who creates a session.
 pub struct Caller {
@@ -30,26 +31,26 @@ pub struct Caller {
 
 /// The tenant of this call, or 28000.
 pub fn current() -> Result<Tenant> {
-    tenant_of(shown()?.as_ref())
+    tenant_of(presented()?.as_ref())
 }
 
 /// The tenant of a call that takes a secret credential, or 28000, or 42501.
 pub fn secret() -> Result<Tenant> {
-    let credential = shown()?;
+    let credential = presented()?;
     let tenant = tenant_of(credential.as_ref())?;
     match kind_of(credential.as_ref())? {
         Kind::Secret => Ok(tenant),
-        Kind::Publishable => Err(Error::NotAllowed { http: credential.is_some_and(|credential| credential.http) }),
+        Kind::Publishable => Err(Error::NotAllowed),
     }
 }
 
 /// Who creates a session, which any credential may, or 28000.
 pub fn caller() -> Result<Caller> {
-    let credential = shown()?;
+    let credential = presented()?;
     let tenant = tenant_of(credential.as_ref())?;
     let kind = kind_of(credential.as_ref())?;
     let (name, payment_methods, http) =
-        credential.map_or((None, None, false), |shown| (shown.name, shown.payment_methods, shown.http));
+        credential.map_or((None, None, false), |presented| (presented.name, presented.payment_methods, presented.http));
     Ok(Caller { tenant, kind, name: name.unwrap_or_else(role), payment_methods, http })
 }
 
@@ -60,6 +61,11 @@ pub enum Lasting {
     Transaction,
     /// Until the current subtransaction ends.
     Subtransaction,
+}
+
+/// True where the credential of this transaction came with an HTTP request.
+pub fn calls_by_http() -> bool {
+    presented().is_ok_and(|credential| credential.is_some_and(|credential| credential.http))
 }
 
 /// Makes a credential that of the current transaction.
@@ -78,9 +84,9 @@ pub fn establish(credential: &Credential, lasting: Lasting) -> Result<()> {
 }
 
 /// Whether claims that come with a request are to be believed: those who connect as this role verify them.
-pub fn behind_gateway() -> Result<bool> {
+pub fn trusts_claims() -> Result<bool> {
     // SAFETY: reads a variable of this backend.
-    has_access(c"gateway_access", unsafe { pg_sys::GetSessionUserId() })
+    has_access(c"authenticator_access", unsafe { pg_sys::GetSessionUserId() })
 }
 
 fn contradiction(http: bool) -> Error {
@@ -88,9 +94,9 @@ fn contradiction(http: bool) -> Error {
     if http { Error::unauthorized(reason) } else { Error::NotAuthenticated { reason } }
 }
 
-/// The credential that was shown in this transaction. Not in parallel workers, which do not get internal settings: what is
+/// The credential that was presented in this transaction. Not in parallel workers, which do not get internal settings: what is
 /// called there, the policies' functions, does without.
-fn shown() -> Result<Option<Credential>> {
+fn presented() -> Result<Option<Credential>> {
     let Some(text) = gucs::credential()? else { return Ok(None) };
     serde_json::from_str(&text)
         .map(Some)
@@ -127,7 +133,7 @@ fn kind_of(credential: Option<&Credential>) -> Result<Kind> {
         Ok(Kind::Publishable)
     } else {
         Err(Error::NotAuthenticated {
-            reason: "no credential was shown in this transaction, and the role has neither secret nor publishable access",
+            reason: "no credential was presented in this transaction, and the role has neither secret nor publishable access",
         })
     }
 }
@@ -176,34 +182,5 @@ fn set(name: &CStr, value: &str, context: pg_sys::GucContext::Type, lasting: Las
         Lasting::Subtransaction => pg_sys::GucAction::GUC_ACTION_SAVE,
     };
     let value = CString::new(value.replace('\0', "")).unwrap_or_default();
-    // SAFETY: NUL-terminated texts.
-    unsafe {
-        pg_sys::set_config_option(
-            name.as_ptr(),
-            value.as_ptr(),
-            context,
-            pg_sys::GucSource::PGC_S_SESSION,
-            action,
-            true,
-            0,
-            false,
-        );
-    }
-}
-
-// No search path of their own: they look nothing up, and policies call them in every statement.
-#[pg_extern(schema = "checkout", stable, parallel_safe)]
-fn current_organization_id() -> pgrx::Uuid {
-    datum::uuid(report::or_raise(current()).organization_id)
-}
-
-#[pg_extern(schema = "checkout", stable, parallel_safe)]
-fn current_environment() -> &'static str {
-    report::or_raise(current()).environment.as_str()
-}
-
-/// For functions in SQL: the organization, where the credential is a secret one.
-#[pg_extern(schema = "checkout_data", stable, parallel_restricted)]
-fn secret_organization_id() -> pgrx::Uuid {
-    datum::uuid(report::or_raise(secret()).organization_id)
+    backend::set(name, &value, context, action);
 }

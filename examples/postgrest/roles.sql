@@ -1,14 +1,14 @@
 -- The roles of PostgREST, for psql as a superuser. Run again, it changes nothing.
 
 -- PostgREST connects as authenticator, and takes another role for each request. NOINHERIT: by itself it may do nothing.
--- It verifies tokens; gateway access says that their claims are to be believed.
+-- It verifies tokens; authenticator access says that their claims are to be believed.
 -- Give it a password: \password authenticator
 SELECT 'CREATE ROLE authenticator LOGIN NOINHERIT'
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'authenticator') \gexec
-SELECT checkout.grant_access('authenticator', 'gateway');
+SELECT checkout.grant_access('authenticator', 'authenticator');
 
 -- The role of a request without a token; one with an API key is among them. Request access alone lets nobody see
--- anything: each function asks for the credential that this very request has shown.
+-- anything: each function asks for the credential that this very request has presented.
 SELECT 'CREATE ROLE web_anon NOLOGIN'
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'web_anon') \gexec
 SELECT checkout.grant_access('web_anon', 'request');

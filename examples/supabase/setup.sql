@@ -3,13 +3,13 @@
 CREATE EXTENSION IF NOT EXISTS checkout_sessions;
 
 -- Every role that PostgREST takes, for pre_request is called before every request, whatever it is for. Request access
--- alone lets nobody see anything: each function asks for the API key or the token that this very request has shown.
+-- alone lets nobody see anything: each function asks for the API key or the token that this very request has presented.
 SELECT checkout.grant_access('anon', 'request');
 SELECT checkout.grant_access('authenticated', 'request');
 SELECT checkout.grant_access('service_role', 'request');
 
 -- PostgREST connects as authenticator, and has verified the tokens whose claims it passes on.
-SELECT checkout.grant_access('authenticator', 'gateway');
+SELECT checkout.grant_access('authenticator', 'authenticator');
 ALTER ROLE authenticator SET pgrst.db_pre_request = 'checkout.pre_request';
 NOTIFY pgrst, 'reload config';
 

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::statement::{Argument, Statement, statement};
 use crate::datum;
-use crate::domain::Result;
+use rules::Result;
 
 statement!(
     PURGE_KEYS,
@@ -49,7 +49,7 @@ macro_rules! finished {
 // disabled, stays, and each batch would otherwise pass over all of it.
 statement!(
     LAST_OF_STRETCH,
-    Write,
+    Transaction,
     "SELECT o.created_at, o.checkout_session_id, o.sequence::integer FROM checkout_data.webhook_outbox o \
      WHERE o.fanned_out AND o.created_at <= $1 AND (o.created_at, o.checkout_session_id, o.sequence) > ($2, $3, $4) \
      ORDER BY o.created_at, o.checkout_session_id, o.sequence OFFSET $5 - 1 LIMIT 1"
@@ -128,27 +128,29 @@ impl Place {
 }
 
 /// Removes idempotency keys that have lived, events that a consumer acknowledged `retention` ago, and what endpoints that
-/// were deleted have left. How many rows of the kind with most.
-pub fn purge(batch: i32, retention: Option<TimeDelta>, now: DateTime<Utc>) -> Result<usize> {
+/// were deleted have left. How many rows of each kind.
+pub fn purge(batch: i32, retention: Option<TimeDelta>, now: DateTime<Utc>) -> Result<[usize; 4]> {
     let before = |statement: &Statement, at| statement.count(&[datum::timestamp(at).into(), batch.into()]);
-    let mut most = PURGE_KEYS.with(|statement| before(statement, now))?;
-    if let Some(retention) = retention {
-        most = most.max(PURGE_EVENTS.with(|statement| before(statement, now - retention))?);
-    }
-    most = most.max(PURGE_DELIVERIES.with(|statement| before(statement, now - KEEP_DELETED))?);
-    PURGE_ENDPOINTS.with(|statement| statement.count(&[datum::timestamp(now - KEEP_DELETED).into()]))?;
-    Ok(most)
+    let keys = PURGE_KEYS.with(|statement| before(statement, now))?;
+    let events = match retention {
+        Some(retention) => PURGE_EVENTS.with(|statement| before(statement, now - retention))?,
+        None => 0,
+    };
+    let deliveries = PURGE_DELIVERIES.with(|statement| before(statement, now - KEEP_DELETED))?;
+    let endpoints =
+        PURGE_ENDPOINTS.with(|statement| statement.count(&[datum::timestamp(now - KEEP_DELETED).into()]))?;
+    Ok([keys, events, deliveries, endpoints])
 }
 
 /// Looks at a stretch of the events that went to endpoints, from a place on, and removes those that all of them have had
-/// `retention` ago. Where to go on; `None` at the end.
+/// `retention` ago. How many it was, and where to go on; `None` at the end.
 pub fn purge_fanned_out(
     from: Place,
     stretch: i32,
     retention: Option<TimeDelta>,
     now: DateTime<Utc>,
-) -> Result<Option<Place>> {
-    let Some(retention) = retention else { return Ok(None) };
+) -> Result<(usize, Option<Place>)> {
+    let Some(retention) = retention else { return Ok((0, None)) };
     let before = || -> Argument { datum::timestamp(now - retention).into() };
     let mut arguments = vec![before()];
     arguments.extend(from.arguments());
@@ -172,8 +174,9 @@ pub fn purge_fanned_out(
         None => arguments.extend([None::<TimestampWithTimeZone>.into(), None::<pgrx::Uuid>.into(), None::<i32>.into()]),
     }
     let locked = LOCK_FANNED_OUT.with(|statement| statement.texts(&arguments))?;
-    if !locked.is_empty() {
-        PURGE_FANNED_OUT.with(|statement| statement.count(&[before(), locked.into()]))?;
-    }
-    Ok(last)
+    let removed = match locked.is_empty() {
+        true => 0,
+        false => PURGE_FANNED_OUT.with(|statement| statement.count(&[before(), locked.into()]))?,
+    };
+    Ok((removed, last))
 }

@@ -184,7 +184,7 @@ test('session_funnel answers figures, to POST and to GET', async () => {
     }
 });
 
-test('handle_request answers as a documented API, for whom the key of the request names', async () => {
+test('handle_request answers as a dialect, for whom the key of the request names', async () => {
     const session = await create();
     const lookup = { api: 'lomi', method: 'GET', path: `/checkout-sessions/${session.checkout_session_id}` };
     const found = await answer(shop.rpc('handle_request', lookup));
@@ -225,8 +225,8 @@ test('a key can ask for whom it acts', async () => {
         assert.equal(await answer(shop.rpc('current_organization_id', {}, options)), organizations.a);
         assert.equal(await answer(shop.rpc('current_environment', {}, options)), 'live');
     }
-    const shown = await answer(anybody.rpc('authenticate', { api_key: keys.publishable }));
-    const { organization_id, environment, kind } = shown[0];
+    const presented = await answer(anybody.rpc('authenticate', { api_key: keys.publishable }));
+    const { organization_id, environment, kind } = presented[0];
     assert.deepEqual([organization_id, environment, kind], [organizations.a, 'live', 'publishable']);
     // For that one request only.
     await refused(anybody.rpc('current_organization_id'), 403, '28000');
@@ -241,9 +241,9 @@ test('the buyer reads a session with its client secret, to POST and to GET', asy
         title: 'Coffee', customer_email: 'jane@example.com', customer_name: 'Jane', customer_phone: '+1555',
         success_url: 'https://example.com/thanks', metadata: { note: 'private' }, reference: `order ${Math.random()}`,
     });
-    const shown = { ...id(session), client_secret: session.client_secret };
+    const presented = { ...id(session), client_secret: session.client_secret };
     for (const options of [{}, READ_ONLY]) {
-        const page = await answer(anybody.rpc('public_checkout_session', shown, options));
+        const page = await answer(anybody.rpc('public_checkout_session', presented, options));
         assert.deepEqual([page.title, page.amount, page.status, page.payment_methods],
             ['Coffee', 12.34, 'open', ['bank_transfer', 'payid']]);
         const text = JSON.stringify(page);
@@ -252,15 +252,15 @@ test('the buyer reads a session with its client secret, to POST and to GET', asy
             assert.equal(text.includes(secret), false, secret);
         }
     }
-    const wrong = { ...shown, client_secret: `${shown.client_secret}x` };
+    const wrong = { ...presented, client_secret: `${presented.client_secret}x` };
     await refused(anybody.rpc('public_checkout_session', wrong), 404, 'PT404', /not found, or client_secret is wrong/);
 });
 
 test('a publishable key creates a session, and its client secret reads it', async () => {
     const session = await create({}, browser);
     assert.equal(session.created_by, keys.publishable.slice(0, 20));
-    const shown = { ...id(session), client_secret: session.client_secret };
-    assert.equal((await answer(browser.rpc('public_checkout_session', shown))).status, 'open');
+    const presented = { ...id(session), client_secret: session.client_secret };
+    assert.equal((await answer(browser.rpc('public_checkout_session', presented))).status, 'open');
 });
 
 test('a publishable key may do nothing else', async () => {

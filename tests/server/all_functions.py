@@ -28,7 +28,7 @@ class World:
             if not db.sql("SELECT 1 FROM pg_roles WHERE rolname = %s", role):
                 db.sql(f"CREATE ROLE {role} LOGIN")
         db.sql(
-            """SELECT checkout.grant_access('all_relay', 'dispatcher'), checkout.grant_access('all_admin', 'admin'),
+            """SELECT checkout.grant_access('all_relay', 'relay'), checkout.grant_access('all_admin', 'admin'),
                    checkout.grant_access('all_web', 'request')"""
         )
         self.users = {"shop": db.shop, "relay": "all_relay", "admin": "all_admin", "web": "all_web", "superuser": "postgres"}
@@ -97,6 +97,7 @@ class World:
             Call("delete_webhook_endpoint", "shop", endpoint | {"discard_undelivered": True}),
             Call("expire_checkout_session", "shop", session),
             Call("expire_due_checkout_sessions", "admin", {}),
+            Call("run_maintenance", "admin", {}),
             Call("get_checkout_session", "shop", session),
             Call("grant_access", "superuser", {"role": "nobody_else", "access": "secret"}),
             Call("handle_request", "shop", request),

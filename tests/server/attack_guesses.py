@@ -311,7 +311,7 @@ def event_attacks():
         for tenant in VICTIMS:
             for who in ("B's secret key", "B's role"):
                 yield Attack(f"event id {how}, {tenant}", who, page_after(make, tenant))
-    for who in ("B's role", "anonymous", "B's secret key", "gateway"):
+    for who in ("B's role", "anonymous", "B's secret key", "verifier"):
         for call in (
             "ack_webhook_events(ARRAY[%s], gen_random_uuid())",
             "nack_webhook_event(%s, gen_random_uuid())",

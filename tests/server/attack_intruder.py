@@ -14,7 +14,7 @@ INTRUDERS = {
     "B's role": ("shop_b", None, "bravo live"),
     "A's browser": ("browser_a", None, None),
     "plain": ("plain", None, None),
-    "gateway": ("gateway", None, None),
+    "verifier": ("verifier", None, None),
     "authenticator": ("authenticator", None, None),
     # No intruder, but who gets what the others want: to see that it is there to be had.
     "A's role": ("shop_a", None, None),

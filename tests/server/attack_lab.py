@@ -11,7 +11,7 @@ from typing import Callable, NamedTuple
 
 from attack_intruder import INTRUDERS, TENANTS, Intruder
 
-ROLES = ["web", "shop_b", "browser_a", "plain", "gateway", "authenticator"]
+ROLES = ["web", "shop_b", "browser_a", "plain", "verifier", "authenticator"]
 TABLES = [
     "organizations",
     "api_keys",
@@ -95,8 +95,8 @@ class Lab:
             ("shop_a", "secret"),
             ("shop_b", "secret"),
             ("browser_a", "publishable"),
-            ("gateway", "gateway"),
-            ("authenticator", "gateway"),
+            ("verifier", "authenticator"),
+            ("authenticator", "authenticator"),
         ]:
             sql("SELECT checkout.grant_access(%s, %s)", role, access)
         for role, name in [("shop_a", "alpha"), ("shop_b", "bravo"), ("browser_a", "alpha")]:

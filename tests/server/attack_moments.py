@@ -8,7 +8,7 @@ EVENTS = "SELECT * FROM checkout.list_webhook_events(page_size => 100)"
 
 
 def now_nobody(me):
-    """Without a key, nothing is left of the one that was shown."""
+    """Without a key, nothing is left of the one that was presented."""
     answer = me.do("SELECT checkout.current_organization_id()")
     if answer:
         me.found.append(f"still acts for {answer}")
@@ -78,9 +78,9 @@ def after_procedure(me):
 def after_function_that_sets(me):
     me.raw("BEGIN")
     me.raw("SELECT set_config('own.key', %s, true)", me.key)
-    me.raw("""CREATE FUNCTION pg_temp.shown() RETURNS text LANGUAGE plpgsql SET work_mem = '1MB' AS $$ BEGIN
+    me.raw("""CREATE FUNCTION pg_temp.presented() RETURNS text LANGUAGE plpgsql SET work_mem = '1MB' AS $$ BEGIN
         PERFORM checkout.authenticate(current_setting('own.key')); RETURN checkout.current_environment(); END $$""")
-    me.raw("SELECT pg_temp.shown()")
+    me.raw("SELECT pg_temp.presented()")
     me.loot()
 
 

@@ -51,7 +51,7 @@ OWN_FUNCTIONS = {
     "secret_organization_id": "",
     "event_status": "record, timestamptz",
     "secret_access": "",
-    "gateway_access": "",
+    "authenticator_access": "",
     "admin_access": "",
     "session_at": "anyelement, timestamptz, boolean, text",
     "endpoint_of": "anyelement, text",

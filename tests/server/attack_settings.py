@@ -82,14 +82,14 @@ def forged(statement):
 
 
 def after_key(statement):
-    """The same, after a key of its own was shown: the tenant must not change under it."""
+    """The same, after a key of its own was presented: the tenant must not change under it."""
 
     def action(me):
         me.show_key()
-        me.raw("SAVEPOINT shown")
+        me.raw("SAVEPOINT presented")
         me.do(statement)
         me.loot()
-        me.raw("ROLLBACK TO shown")
+        me.raw("ROLLBACK TO presented")
         me.do(statement.replace("SET ", "SET LOCAL ", 1) if statement.startswith("SET ") else statement)
         me.loot()
 
@@ -152,7 +152,7 @@ def setting_attacks():
             if who == "anonymous" or how.startswith(("SET", "RESET", "set_config")) and how != "SET SESSION":
                 yield Attack(f"credential: {how}", who, action)
     for role in OTHER_ROLES:
-        for who in ("anonymous", "B's role", "authenticator", "gateway", "plain"):
+        for who in ("anonymous", "B's role", "authenticator", "verifier", "plain"):
             if not (who == "authenticator" and role == "authenticator"):
                 yield Attack(f"becomes {role}", who, becomes(role))
 
@@ -183,7 +183,7 @@ def becomes(role):
     return action
 
 
-# Claims that name the victim to somebody who might believe them. Whose session user has no gateway access must not be
+# Claims that name the victim to somebody who might believe them. Whose session user has no authenticator access must not be
 # believed, however they are written.
 def claims_of(organization, environment="live"):
     tenant = {"organization_id": organization, "environment": environment}
@@ -194,7 +194,7 @@ def claims_of(organization, environment="live"):
         "both": json.dumps({**tenant, "app_metadata": tenant}),
         "no environment": json.dumps({"organization_id": organization}),
         "with a role": json.dumps({**tenant, "role": "postgres"}),
-        "with role gateway": json.dumps({**tenant, "role": "gateway", "sub": "authenticator"}),
+        "with role gateway": json.dumps({**tenant, "role": "verifier", "sub": "authenticator"}),
         "upper case": json.dumps({**tenant, "organization_id": organization.upper()}),
         "in braces": json.dumps({**tenant, "organization_id": f"{{{organization}}}"}),
         "urn": json.dumps({**tenant, "organization_id": f"urn:uuid:{organization}"}),
@@ -296,7 +296,7 @@ def claim_attacks():
         "A's publishable key",
         request_with_key('{"organization_id": "$VICTIM", "sub": "admin"}'),
     )
-    yield Attack("claims in the gateway's own name", "gateway", request('{"organization_id": "$VICTIM"}'))
+    yield Attack("claims in the gateway's own name", "verifier", request('{"organization_id": "$VICTIM"}'))
     yield Attack(
         "claims before the role", "anonymous", connects(options='-c request.jwt.claims={"organization_id":"$VICTIM"}')
     )

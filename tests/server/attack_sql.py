@@ -128,13 +128,14 @@ FORBIDDEN = [
     "checkout.list_dead_webhook_deliveries('$VICTIM')",
     "checkout.redeliver_webhook_events(created_after => '2020-01-01')",
     "checkout.expire_due_checkout_sessions()",
+    "checkout.run_maintenance()",
     "checkout_data.wake_worker()",
     "checkout_data.secret_organization_id()",
     "checkout_data.accesses()",
     "checkout_data.functions_of_access('admin')",
     "checkout_data.check_access('$ROLE', 'admin')",
     "checkout_data.secret_access()",
-    "checkout_data.gateway_access()",
+    "checkout_data.authenticator_access()",
     "checkout_data.effective_status('open', now(), now())",
     "checkout_data.organizations_changed()",
     "checkout_data.webhook_headers('standard', 'e', '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD', NULL, now())",
@@ -219,7 +220,7 @@ def attacks():
         for who in ("anonymous", "B's role"):
             yield Attack(what, who, runs(statement))
     for call in FORBIDDEN:
-        for who in ("anonymous", "B's role", "gateway", "plain", "A's publishable key"):
+        for who in ("anonymous", "B's role", "verifier", "plain", "A's publishable key"):
             yield Attack(call, who, runs(f"SELECT * FROM {call}"))
     for setting in SETTINGS:
         for who in ("B's role", "B's secret key"):

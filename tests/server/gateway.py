@@ -126,7 +126,7 @@ class Gateway:
             connection.close()
 
     def call(self, api, method, path, body=None, *, key=None, **headers):
-        """A request to one of the APIs, its key shown as its document has it; X_Trace_Id is X-Trace-Id."""
+        """A request to one of the APIs, its key presented as its document has it; X_Trace_Id is X-Trace-Id."""
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
         if key is not None:
             headers.update({"x-api-key": key} if api == "lomi" else {"Authorization": f"Bearer {key}"})

@@ -84,8 +84,8 @@ class PostgREST:
 
     def call(self, function, **arguments):
         """POST /rpc/...; key and token are for the request."""
-        shown = {name: arguments.pop(name) for name in ("key", "token") if name in arguments}
-        return self.request("POST", f"/rpc/{function}", arguments, **shown)
+        presented = {name: arguments.pop(name) for name in ("key", "token") if name in arguments}
+        return self.request("POST", f"/rpc/{function}", arguments, **presented)
 
 
 # The name of a test in JavaScript.

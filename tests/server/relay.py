@@ -112,7 +112,7 @@ def prepare(db):
     """A role for relays, and a shop in the test environment: there, endpoints may be on this machine."""
     if not db.sql("SELECT 1 FROM pg_roles WHERE rolname = 'relay'"):
         db.sql("CREATE ROLE relay LOGIN")
-    db.sql("SELECT checkout.grant_access('relay', 'dispatcher')")
+    db.sql("SELECT checkout.grant_access('relay', 'relay')")
     db.sql(f"ALTER ROLE {db.shop} SET checkout_sessions.environment = 'test'")
     return db
 

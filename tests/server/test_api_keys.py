@@ -60,7 +60,7 @@ def test_use_in_a_transaction_that_is_rolled_back_or_cannot_write_counts(db, web
         cursor.execute("SELECT checkout.authenticate(%s)", [rolled_back])
         cursor.execute("ROLLBACK")
     assert in_transaction(db, read_only, LIST, begin="BEGIN READ ONLY") == [{"count": 0}]
-    db.sql("SELECT checkout.expire_due_checkout_sessions()")
+    db.sql("SELECT checkout.run_maintenance()")
     assert last_used(db, rolled_back) and last_used(db, read_only)
 
 
@@ -69,7 +69,7 @@ def test_a_refused_key_was_not_used(db, web):
     db.sql(REVOKED, revoked[:20])
     for key in (mistyped[:40] + "0" + mistyped[41:], revoked):
         assert refusal(in_transaction, db, key) == "28000"
-    db.sql("SELECT checkout.expire_due_checkout_sessions()")
+    db.sql("SELECT checkout.run_maintenance()")
     assert last_used(db, mistyped) is last_used(db, revoked) is None
 
 
@@ -79,12 +79,12 @@ def test_last_use_goes_forward_and_each_database_has_its_own(server, db, web):
     key, others_key = db.create_api_key(), other.create_api_key()
     for database, used_key in ((db, key), (other, others_key)):
         in_transaction(database, used_key)
-    db.sql("SELECT checkout.expire_due_checkout_sessions()")
+    db.sql("SELECT checkout.run_maintenance()")
     first = last_used(db, key)
     assert first and last_used(other, others_key) is None
     in_transaction(db, key)
     for database in (db, other):
-        database.sql("SELECT checkout.expire_due_checkout_sessions()")
+        database.sql("SELECT checkout.run_maintenance()")
     assert last_used(db, key) > first
     assert last_used(other, others_key)
 
@@ -118,9 +118,9 @@ def test_key_works_on_a_standby_until_it_is_revoked(pair):
     key, publishable = db.create_api_key(), db.create_api_key("publishable")
     session = when_there(copy, db.create())
     assert in_transaction(copy, key, LIST) == [{"count": 1}]
-    (shown,) = in_transaction(copy, key, f"SELECT client_secret FROM checkout.get_checkout_session('{session}')")
+    (stored,) = in_transaction(copy, key, f"SELECT client_secret FROM checkout.get_checkout_session('{session}')")
     public = "SELECT status FROM checkout.public_checkout_session(%s, %s)"
-    assert copy.value(public, session, shown["client_secret"], user=web) == "open"
+    assert copy.value(public, session, stored["client_secret"], user=web) == "open"
     create = "SELECT checkout.create_checkout_session(10, 'USD', customer_id => 'c1')"
     assert refusal(in_transaction, copy, publishable, create) == "25006"
     # Nobody could write it down there.
@@ -144,7 +144,7 @@ def test_key_works_without_the_library_preloaded(new_server):
     assert refusal(in_transaction, db, key[:-1] + "?") == "28000"
     assert refusal(db.sql, LIST, user=web) == "28000"
     # There is no memory to note a use in, and no worker to write it down.
-    db.sql("SELECT checkout.expire_due_checkout_sessions()")
+    db.sql("SELECT checkout.run_maintenance()")
     assert last_used(db, key) is None
 
 
@@ -158,13 +158,13 @@ def test_revoked_key_is_refused_by_the_next_statement_of_every_connection(db, we
     cursors = [connection.cursor() for connection in connections]
     for cursor, begin in zip(cursors, beginnings):
         # A plan, and a snapshot from before.
-        cursor.execute("PREPARE shown AS SELECT environment FROM checkout.authenticate($1)")
+        cursor.execute("PREPARE presented AS SELECT environment FROM checkout.authenticate($1)")
         if begin:
             cursor.execute(begin)
-        cursor.execute("EXECUTE shown(%s)", [key])
+        cursor.execute("EXECUTE presented(%s)", [key])
         assert cursor.fetchone()["environment"] == "live"
     db.sql(REVOKED, key[:20])
-    assert [refusal(cursor.execute, "EXECUTE shown(%s)", [key]) for cursor in cursors] == ["28000"] * len(beginnings)
+    assert [refusal(cursor.execute, "EXECUTE presented(%s)", [key]) for cursor in cursors] == ["28000"] * len(beginnings)
     for connection in connections:
         connection.close()
 
@@ -191,7 +191,7 @@ def test_keys_accesses_and_client_secrets_are_restored_into_another_database(ser
     db.sql(REVOKED, revoked[:20])
     hook, nobody = f"hook_of_{db.name}", f"nobody_of_{db.name}"
     db.sql(f"CREATE ROLE {hook} LOGIN; CREATE ROLE {nobody} LOGIN")
-    for change in ("grant_access(%s, 'dispatcher')", "grant_access(%s, 'admin')", "revoke_access(%s, 'admin')"):
+    for change in ("grant_access(%s, 'relay')", "grant_access(%s, 'admin')", "revoke_access(%s, 'admin')"):
         db.sql(f"SELECT checkout.{change}", hook)
     session = db.call("get_checkout_session", checkout_session_id=db.create())[0]
     server.database().sql("CREATE DATABASE restored")

@@ -90,8 +90,8 @@ HOLES = {
         ["organization_id: SET", "organization_id: set_config", "organization_id: a function's SET"],
     ),
     "anybody's claims are believed": (
-        "SELECT checkout.grant_access('web', 'gateway')",
-        "SELECT checkout.revoke_access('web', 'gateway')",
+        "SELECT checkout.grant_access('web', 'authenticator')",
+        "SELECT checkout.revoke_access('web', 'authenticator')",
         attack_settings,
         ["claims: plain", "claims: urn"],
     ),

@@ -177,7 +177,7 @@ def test_a_delivery_that_cannot_be_rendered_dies_alone_with_its_reason(world):
 def test_an_event_that_cannot_be_rendered_dies_alone_for_consumers(db):
     if not db.sql("SELECT 1 FROM pg_roles WHERE rolname = 'reader'"):
         db.sql("CREATE ROLE reader LOGIN")
-    db.sql("SELECT checkout.grant_access('reader', 'dispatcher')")
+    db.sql("SELECT checkout.grant_access('reader', 'relay')")
     bad, good = expired(db, bad=True), expired(db)
     claimed = db.sql("SELECT checkout_session_id FROM checkout.claim_webhook_events()", user="reader")
     assert [row["checkout_session_id"] for row in claimed] == [good]

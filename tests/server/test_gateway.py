@@ -1,4 +1,4 @@
-"""The five documented APIs on the wire: the gateway of examples/gateway, real HTTP, and how it treats what is wrong.
+"""The five dialects on the wire: the gateway of examples/gateway, real HTTP, and how it treats what is wrong.
 
 What the documents' own examples get is in test_gateway_documents.py.
 """

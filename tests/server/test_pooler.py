@@ -170,7 +170,7 @@ class Client(threading.Thread):
         self.connection = self.pooler.connect()
 
     def rolls_back(self):
-        """To before the key was shown: then another tenant's may be."""
+        """To before the key was presented: then another tenant's may be."""
         self.do("BEGIN")
         for _ in range(2):
             tenant = self.random.choice(list(self.keys))

@@ -134,10 +134,10 @@ ERRORS = [
 
 @pytest.mark.parametrize("who, function, arguments, status, code, message", ERRORS)
 def test_error_has_its_status(world, postgrest, who, function, arguments, status, code, message):
-    shown = {"key": world.keys.get(who)}
+    presented = {"key": world.keys.get(who)}
     if who == "member":
-        shown["token"] = token(role="member", organization_id=world.a)
-    answer = postgrest.request("POST", f"/rpc/{function}", arguments, **shown)
+        presented["token"] = token(role="member", organization_id=world.a)
+    answer = postgrest.request("POST", f"/rpc/{function}", arguments, **presented)
     assert (answer.status, answer.code) == (status, code), answer
     assert message in answer.body["message"]
     assert answer.headers["content-type"].startswith("application/json")
@@ -285,24 +285,24 @@ def test_key_and_token_have_to_agree(world, postgrest):
 
 def test_bearer_that_is_a_key_needs_a_proxy(world, postgrest):
     """PostgREST takes it for a token, even beside a good x-api-key; examples/postgrest/README.md says what to do."""
-    for shown in ({}, {"key": world.keys["secret"]}):
-        answer = postgrest.call("list_checkout_sessions", token=world.keys["secret"], **shown)
+    for presented in ({}, {"key": world.keys["secret"]}):
+        answer = postgrest.call("list_checkout_sessions", token=world.keys["secret"], **presented)
         assert answer[:2] == (401, "PGRST301")
         assert world.keys["secret"] not in json.dumps(answer.body) + str(answer.headers)
 
 
 @contextmanager
-def without_gateway_access(db):
-    db.sql("SELECT checkout.revoke_access('authenticator', 'gateway')")
+def without_authenticator_access(db):
+    db.sql("SELECT checkout.revoke_access('authenticator', 'authenticator')")
     try:
         yield
     finally:
-        db.sql("SELECT checkout.grant_access('authenticator', 'gateway')")
+        db.sql("SELECT checkout.grant_access('authenticator', 'authenticator')")
 
 
-def test_claims_are_not_believed_without_gateway_access(world, postgrest):
+def test_claims_are_not_believed_without_authenticator_access(world, postgrest):
     jane = token(role="member", organization_id=world.a)
-    with without_gateway_access(world.db):
+    with without_authenticator_access(world.db):
         answer = postgrest.call("list_checkout_sessions", token=jane)
         assert answer[:2] == (401, "PT401") and "not believed" in answer.body["message"]
         assert postgrest.call("current_organization_id", key=world.keys["secret"]).body == world.a
@@ -323,10 +323,10 @@ def test_tables_are_not_there(world, postgrest):
 
 @pytest.mark.parametrize("header", ["idempotency_key", "x_idempotency_key"])
 def test_replay_says_so_in_a_header(world, postgrest, header):
-    shown = {"key": world.keys["secret"], header: str(uuid.uuid4())}
-    shown["x_trace_id"] = "trace"
+    presented = {"key": world.keys["secret"], header: str(uuid.uuid4())}
+    presented["x_trace_id"] = "trace"
     first, again, other = (
-        postgrest.request("POST", "/rpc/create_checkout_session", {**ORDER, "amount": amount}, **shown)
+        postgrest.request("POST", "/rpc/create_checkout_session", {**ORDER, "amount": amount}, **presented)
         for amount in (1, 1, 2)
     )
     assert (first.status, first.headers["idempotent-replayed"]) == (200, None)
@@ -350,12 +350,12 @@ def test_openapi_shows_what_the_role_may_call_in_our_words(world, postgrest):
     comments = world.db.sql("SELECT proname, obj_description(oid, 'pg_proc') AS comment FROM pg_proc"
                             " WHERE pronamespace = 'checkout'::regnamespace")
     comments = {row["proname"]: row["comment"] for row in comments}
-    for shown in ({}, {"key": world.keys["secret"]}, {"token": token(role="member", organization_id=world.a)}):
-        page = postgrest.request("GET", "/", **shown)
+    for presented in ({}, {"key": world.keys["secret"]}, {"token": token(role="member", organization_id=world.a)}):
+        page = postgrest.request("GET", "/", **presented)
         assert page.status == 200
         functions = {path.removeprefix("/rpc/"): methods for path, methods in page.body["paths"].items() if path != "/"}
         assert set(functions) == granted_functions(world)
-        assert not set(functions) & (granted_functions(world, "admin") | granted_functions(world, "dispatcher"))
+        assert not set(functions) & (granted_functions(world, "admin") | granted_functions(world, "relay"))
         for name, methods in functions.items():
             said = methods["post"]
             assert "\n\n".join(filter(None, (said["summary"], said.get("description")))) == comments[name]

@@ -8,7 +8,7 @@ import pytest
 from conftest import ENVIRONMENT, ROOT, Server, run
 
 REQUEST_ROLES = ["web_anon", "member", "anon", "authenticated", "service_role"]
-ROLES = dict.fromkeys(REQUEST_ROLES, "request") | {"authenticator": "gateway"}
+ROLES = dict.fromkeys(REQUEST_ROLES, "request") | {"authenticator": "authenticator"}
 
 
 @pytest.fixture(scope="module")

@@ -18,12 +18,19 @@ def kill(pid, number):
         os.kill(pid, number)
 
 
-@pytest.mark.parametrize("function", ["pg_terminate_backend", "pg_cancel_backend"])
-def test_worker_comes_back(db, function):
+def test_terminated_worker_comes_back(db):
     pid = db.keep_worker_busy()
-    assert db.value(f"SELECT {function}(%s)", pid)
+    assert db.value("SELECT pg_terminate_backend(%s)", pid)
     wait_until(lambda: db.worker()["pid"] not in (None, pid))
     db.expires_on_time()
+
+
+def test_cancelled_worker_goes_on(db):
+    """Within a transaction it tries again; while it waits for the next, it ends, and the launcher starts another."""
+    pid = db.keep_worker_busy()
+    for _ in range(20):
+        db.value("SELECT pg_cancel_backend(%s)", pid)
+    db.expires_on_time(within=10)
 
 
 def test_launcher_comes_back(db):

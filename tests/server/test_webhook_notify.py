@@ -60,7 +60,7 @@ def test_events_of_every_kind_are_told(shop, listener):
 
 def test_a_sweep_by_hand_is_told(server, shop, listener):
     shop.insert_sessions(1)
-    assert shop.value("SELECT checkout.expire_due_checkout_sessions()") == 1
+    assert shop.value("SELECT row_count FROM checkout.run_maintenance() WHERE task = 'expire'") == 1
     assert listener.told()
 
 

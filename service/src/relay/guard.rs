@@ -6,9 +6,9 @@
 use std::net::{IpAddr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use rules::webhooks::url::{Ranges, is_localhost, permitted};
 use tokio::sync::watch;
 use url::{Host, Url};
-use webhook_url::{Ranges, is_localhost, permitted};
 
 use crate::relay::own_machine::{has_way_to, is_out_of_files, machine_ran_out};
 

@@ -55,6 +55,7 @@ INSERT INTO testing.access_calls VALUES
     ('current_organization_id', ''),
     ('expire_checkout_session', quote_literal(:'open')),
     ('expire_due_checkout_sessions', ''),
+    ('run_maintenance', ''),
     ('get_checkout_session', quote_literal(:'open')),
     ('grant_access', '''access_plain'', ''admin'''),
     ('list_api_keys', quote_literal(:'a')),
@@ -104,28 +105,28 @@ WHERE NOT EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = 'checkout'::regna
 -- Who calls: as whom it connects, which role it takes, the organization that is set for it, what it shows. request
 -- access is PostgREST's anonymous role: with a key it is the holder of the key.
 CREATE ROLE access_request NOLOGIN;
-CREATE ROLE access_gateway LOGIN NOINHERIT;
+CREATE ROLE access_authenticator LOGIN NOINHERIT;
 CREATE ROLE access_secret LOGIN;
 CREATE ROLE access_publishable LOGIN;
-CREATE ROLE access_dispatcher LOGIN;
+CREATE ROLE access_relay LOGIN;
 CREATE ROLE access_admin LOGIN;
 CREATE ROLE access_plain LOGIN;
-GRANT access_request TO access_gateway;
+GRANT access_request TO access_authenticator;
 SELECT access, checkout.grant_access('access_' || access, access)
-FROM unnest('{request,gateway,secret,publishable,dispatcher,admin}'::text[]) AS access;
+FROM unnest('{request,authenticator,secret,publishable,relay,admin}'::text[]) AS access;
 CREATE TABLE testing.access_callers (n serial, caller text, session name, role name, organization text, api_key text,
     claims text);
 INSERT INTO testing.access_callers (caller, session, role, organization, api_key, claims) VALUES
-    ('anonymous', 'access_gateway', 'access_request', '', '', ''),
-    ('publishable_a', 'access_gateway', 'access_request', '', :'publishable_a', ''),
-    ('secret_a_test', 'access_gateway', 'access_request', '', :'secret_a_test', ''),
-    ('secret_a', 'access_gateway', 'access_request', '', :'secret_a', ''),
-    ('secret_b', 'access_gateway', 'access_request', '', :'secret_b', ''),
-    ('token_a', 'access_gateway', 'access_request', '', '', format('{"organization_id":"%s"}', :'a')),
+    ('anonymous', 'access_authenticator', 'access_request', '', '', ''),
+    ('publishable_a', 'access_authenticator', 'access_request', '', :'publishable_a', ''),
+    ('secret_a_test', 'access_authenticator', 'access_request', '', :'secret_a_test', ''),
+    ('secret_a', 'access_authenticator', 'access_request', '', :'secret_a', ''),
+    ('secret_b', 'access_authenticator', 'access_request', '', :'secret_b', ''),
+    ('token_a', 'access_authenticator', 'access_request', '', '', format('{"organization_id":"%s"}', :'a')),
     ('role_secret', 'access_secret', 'access_secret', :'a', '', ''),
     ('role_publishable', 'access_publishable', 'access_publishable', :'a', '', ''),
-    ('dispatcher', 'access_dispatcher', 'access_dispatcher', '', '', ''),
-    ('gateway', 'access_gateway', 'access_gateway', '', '', ''),
+    ('relay', 'access_relay', 'access_relay', '', '', ''),
+    ('authenticator', 'access_authenticator', 'access_authenticator', '', '', ''),
     ('admin', 'access_admin', 'access_admin', '', '', ''),
     ('plain', 'access_plain', 'access_plain', :'a', '', '');
 
@@ -170,8 +171,8 @@ FROM testing.access_matrix GROUP BY proname ORDER BY proname;
 SELECT proname AS function,
     max(outcome) FILTER (WHERE caller = 'role_secret') AS secret_a,
     max(outcome) FILTER (WHERE caller = 'role_publishable') AS publishable_a,
-    max(outcome) FILTER (WHERE caller = 'dispatcher') AS dispatcher,
-    max(outcome) FILTER (WHERE caller = 'gateway') AS gateway,
+    max(outcome) FILTER (WHERE caller = 'relay') AS relay,
+    max(outcome) FILTER (WHERE caller = 'authenticator') AS authenticator,
     max(outcome) FILTER (WHERE caller = 'admin') AS admin,
     max(outcome) FILTER (WHERE caller = 'plain') AS plain
 FROM testing.access_matrix GROUP BY proname ORDER BY proname;

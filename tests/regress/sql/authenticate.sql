@@ -133,7 +133,7 @@ BEGIN
     RAISE NOTICE '%', testing.listing();
 END $$;
 RESET testing.key_a;
--- Prepared statements, and their plans, serve whoever has shown a key.
+-- Prepared statements, and their plans, serve whoever has presented a key.
 PREPARE show_key(text) AS SELECT kind FROM checkout.authenticate($1);
 PREPARE list AS SELECT title FROM checkout.list_checkout_sessions();
 BEGIN; EXECUTE show_key(:'key_a'); EXECUTE list; COMMIT;

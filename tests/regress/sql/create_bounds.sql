@@ -1,4 +1,4 @@
--- What the documented APIs allow at their widest is accepted.
+-- What the dialects allow at their widest is accepted.
 SELECT checkout.create_organization('Bounds') AS organization \gset
 SELECT checkout.create_organization('Bounds of Yuno', sub_minor_amounts => true) AS yuno \gset
 SELECT testing.login('shop_bounds', :'organization');

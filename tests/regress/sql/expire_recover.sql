@@ -46,25 +46,28 @@ SELECT overdue, lag, oldest_overdue_at FROM checkout.worker_status();
 SELECT environment, s.status, s.updated_at = s.expires_at AS at_its_deadline, s.event_count, e.event_type, e.sequence, count(*)
 FROM checkout_data.checkout_sessions s JOIN checkout_data.webhook_outbox e USING (organization_id, environment, checkout_session_id)
 WHERE organization_id = :'organization' AND amount BETWEEN 1 AND 5 GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1;
-SELECT batch, testing.outcome(format('SELECT checkout.expire_due_checkout_sessions(%L)', batch)) FROM unnest('{NULL,0,-1,100001,1,100000}'::text[]) AS batch;
+SELECT batch, testing.outcome(format('SELECT checkout.expire_due_checkout_sessions(%L)', batch)) AS expire,
+    testing.outcome(format('SELECT checkout.run_maintenance(%L)', batch)) AS maintain
+FROM unnest('{NULL,0,-1,100001,1,100000}'::text[]) AS batch;
 -- An ordinary role may not.
 \c - shop_expire
 SELECT testing.outcome('SELECT checkout.expire_due_checkout_sessions()');
+SELECT testing.outcome('SELECT checkout.run_maintenance()');
 
 -- The reminder that the organization asks for: ten minutes before the deadline, once
 SELECT testing.new_session() AS id \gset
 SELECT checkout_session_id AS short FROM checkout.create_checkout_session(50, 'USD', customer_id => 'c', expires_in => '9 minutes') \gset
 \c - postgres
-SELECT checkout.expire_due_checkout_sessions();
+SELECT * FROM checkout.run_maintenance() WHERE task <> 'purge';
 SELECT testing.age(:'id', '51 minutes');
-SELECT checkout.expire_due_checkout_sessions();
-SELECT checkout.expire_due_checkout_sessions();
+SELECT * FROM checkout.run_maintenance() WHERE task <> 'purge';
+SELECT * FROM checkout.run_maintenance() WHERE task <> 'purge';
 \c - shop_expire
 SELECT testing.story(:'id'), testing.story(:'short') AS shorter_than_the_notice;
 SELECT * FROM testing.state(:'id');
 SELECT testing.age(:'id', '10 minutes');
 \c - postgres
-SELECT checkout.expire_due_checkout_sessions();
+SELECT * FROM checkout.run_maintenance() WHERE task <> 'purge';
 \c - shop_expire
 SELECT testing.story(:'id');
 -- No reminder for a session that was paid, or is overdue by then
@@ -73,7 +76,7 @@ SELECT status FROM checkout.record_payment(:'id', 'expire-3', 'succeeded');
 SELECT testing.new_session() AS other \gset
 SELECT testing.age(:'id', '51 minutes'), testing.age(:'other', '2 hours');
 \c - postgres
-SELECT checkout.expire_due_checkout_sessions();
+SELECT * FROM checkout.run_maintenance() WHERE task <> 'purge';
 \c - shop_expire
 SELECT testing.story(:'id'), testing.story(:'other');
 

@@ -60,7 +60,7 @@ SELECT event_type FROM checkout.claim_webhook_events(organization_id => :'organi
 SELECT checkout.expire_due_checkout_sessions() OPERATOR(pg_catalog.>=) 0 AS swept;
 SELECT name FROM checkout.update_organization(:'organization', max_retry_attempts => 1);
 SELECT checkout.grant_access('hostile', 'secret');
-SELECT checkout.revoke_access('hostile', 'dispatcher');
+SELECT checkout.revoke_access('hostile', 'relay');
 SELECT dead OPERATOR(pg_catalog.>=) 0 AS counted FROM checkout.outbox_status();
 SELECT state FROM checkout.worker_status();
 RESET search_path;

@@ -100,7 +100,7 @@ UPDATE checkout_data.idempotency_keys SET expires_at = now() WHERE organization_
 SELECT checkout_session_id <> :'id' AS another_session, idempotent_replay FROM (:request) AS s;
 SELECT idempotent_replay FROM (:request) AS s;
 UPDATE checkout_data.idempotency_keys SET expires_at = now() - interval '1 hour' WHERE organization_id = :'organization' AND idempotency_key IN ('zeros', 'shifted');
-SELECT checkout.expire_due_checkout_sessions() >= 0 AS swept;
+SELECT count(*) AS tasks FROM checkout.run_maintenance();
 SELECT idempotency_key FROM checkout_data.idempotency_keys WHERE organization_id = :'organization' AND idempotency_key IN ('zeros', 'shifted', 'three hours');
 SELECT testing.creation('{"idempotency_key": "shifted", "title": "new"}');
 

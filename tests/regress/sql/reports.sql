@@ -79,7 +79,7 @@ UPDATE checkout_data.webhook_outbox SET next_attempt_at = NULL, lease_token = NU
 WHERE (organization_id, checkout_session_id, sequence) IN (SELECT organization_id, checkout_session_id, sequence FROM checkout_data.webhook_outbox WHERE organization_id = :'organization' LIMIT 1);
 UPDATE checkout_data.webhook_outbox SET created_at = created_at - interval '1 year' WHERE organization_id = :'organization';
 SELECT count(*) AS events, count(delivered_at) AS delivered FROM checkout_data.webhook_outbox WHERE organization_id = :'organization';
-SELECT checkout.expire_due_checkout_sessions() >= 0 AS swept;
+SELECT count(*) AS tasks FROM checkout.run_maintenance();
 SELECT count(*) AS events, count(delivered_at) AS delivered FROM checkout_data.webhook_outbox WHERE organization_id = :'organization';
 SELECT count(*) AS sessions FROM checkout_data.checkout_sessions WHERE organization_id = :'organization';
 

@@ -2,11 +2,11 @@
 SELECT checkout.create_organization('Matrix A') AS a, checkout.create_organization('Matrix B') AS b \gset
 SELECT testing.login('matrix_a', :'a');
 SELECT testing.login('matrix_b', :'b');
-CREATE ROLE matrix_dispatcher LOGIN;
+CREATE ROLE matrix_relay LOGIN;
 CREATE ROLE matrix_admin LOGIN;
 CREATE ROLE matrix_tenantless LOGIN;
 CREATE ROLE matrix_nobody LOGIN;
-SELECT checkout.grant_access('matrix_dispatcher', 'dispatcher'), checkout.grant_access('matrix_admin', 'admin'), checkout.grant_access('matrix_tenantless', 'secret');
+SELECT checkout.grant_access('matrix_relay', 'relay'), checkout.grant_access('matrix_admin', 'admin'), checkout.grant_access('matrix_tenantless', 'secret');
 
 -- A's: an open, an expired and a paid session, with a payment and events; B has one session.
 SET checkout_sessions.organization_id = :'a';
@@ -57,7 +57,7 @@ INSERT INTO testing.calls (function, arguments) VALUES
     ('claim_webhook_events', format('organization_id => %L', :'a')), ('ack_webhook_events', format('''{%s}'', gen_random_uuid()', :'event')),
     ('nack_webhook_event', format('%L, gen_random_uuid()', :'event')), ('redeliver_webhook_events', format('''{%s}''', :'event')), ('outbox_status', ''),
     ('create_organization', '''Matrix C'''), ('update_organization', quote_literal(:'a')), ('list_organizations', ''),
-    ('expire_due_checkout_sessions', ''), ('worker_status', ''),
+    ('expire_due_checkout_sessions', ''), ('run_maintenance', ''), ('worker_status', ''),
     ('authenticate', quote_literal(:'api_key')), ('pre_request', ''), ('public_checkout_session', format('%L, %L', :'open', :'client_secret')),
     ('rotate_client_secrets', quote_literal(:'a')), ('create_api_key', format('%L, ''secret'', ''live''', :'a')), ('list_api_keys', quote_literal(:'a')),
     ('revoke_api_key', quote_literal(:'api_key_id')), ('roll_api_key', quote_literal(:'api_key_id')), ('security_report', ''), ('handle_request', format('''lomi'', ''GET'', %L', '/checkout-sessions/' || :'open')), ('render_webhook_event', format('%L, ''lomi''', :'event')), ('sign_webhook', $$'m', now(), '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'$$), ('verify_webhook', $$'{}', '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'$$), ('grant_access', '''matrix_nobody'', ''secret'''), ('revoke_access', '''matrix_a'', ''secret'''),
@@ -72,30 +72,30 @@ SELECT string_agg(p.proname, ' ') AS missing FROM pg_proc p WHERE p.pronamespace
 -- Rows returned, or the SQLSTATE. PT404: as if there were no such session. nack shows a wrong token: PT409.
 SELECT c.function,
     testing.try_as('postgres', :'a', call) AS superuser, testing.try_as('matrix_a', :'a', call) AS secret_a, testing.try_as('matrix_b', :'b', call) AS secret_b,
-    testing.try_as('matrix_tenantless', '', call) AS no_tenant, testing.try_as('matrix_dispatcher', '', call) AS dispatcher,
+    testing.try_as('matrix_tenantless', '', call) AS no_tenant, testing.try_as('matrix_relay', '', call) AS relay,
     testing.try_as('matrix_admin', '', call) AS admin, testing.try_as('matrix_nobody', :'a', call) AS no_access
 FROM testing.calls c, LATERAL (SELECT format('SELECT * FROM checkout.%I(%s)', c.function, c.arguments)) AS s (call)
 WHERE c.function NOT IN ('list_organizations', 'claim_webhook_events', 'claim_webhook_deliveries', 'list_dead_webhook_deliveries', 'outbox_status', 'security_report') ORDER BY c.n;
 -- Those see all organizations.
-SELECT c.function, testing.try_as('matrix_a', :'a', call) AS secret_a, testing.try_as('matrix_dispatcher', '', call) AS dispatcher, CASE testing.try_as('matrix_admin', '', call) WHEN (SELECT count(*)::text FROM checkout_data.organizations) THEN 'all' ELSE testing.try_as('matrix_admin', '', call) END AS admin
+SELECT c.function, testing.try_as('matrix_a', :'a', call) AS secret_a, testing.try_as('matrix_relay', '', call) AS relay, CASE testing.try_as('matrix_admin', '', call) WHEN (SELECT count(*)::text FROM checkout_data.organizations) THEN 'all' ELSE testing.try_as('matrix_admin', '', call) END AS admin
 FROM testing.calls c, LATERAL (SELECT format('SELECT * FROM checkout.%I(%s)', c.function, c.arguments)) AS s (call)
 WHERE c.function IN ('list_organizations', 'claim_webhook_events') ORDER BY c.n;
-SELECT c.function, testing.try_as('matrix_a', :'a', call) AS secret_a, testing.try_as('matrix_dispatcher', '', call) AS dispatcher, testing.try_as('matrix_admin', '', call) AS admin, testing.try_as('matrix_nobody', :'a', call) AS no_access
+SELECT c.function, testing.try_as('matrix_a', :'a', call) AS secret_a, testing.try_as('matrix_relay', '', call) AS relay, testing.try_as('matrix_admin', '', call) AS admin, testing.try_as('matrix_nobody', :'a', call) AS no_access
 FROM testing.calls c, LATERAL (SELECT format('SELECT * FROM checkout.%I(%s)', c.function, c.arguments)) AS s (call)
 WHERE c.function IN ('claim_webhook_deliveries', 'outbox_status') ORDER BY c.n;
-SELECT testing.try_as('matrix_a', :'a', call) AS secret_a, testing.try_as('matrix_dispatcher', '', call) AS dispatcher, testing.try_as('matrix_admin', '', call) AS admin, testing.try_as('matrix_nobody', :'a', call) AS no_access
+SELECT testing.try_as('matrix_a', :'a', call) AS secret_a, testing.try_as('matrix_relay', '', call) AS relay, testing.try_as('matrix_admin', '', call) AS admin, testing.try_as('matrix_nobody', :'a', call) AS no_access
 FROM (VALUES (format('SELECT * FROM checkout.list_dead_webhook_deliveries(%L)', :'a'))) AS s (call);
-SELECT testing.try_as('matrix_a', :'a', call) AS secret_a, testing.try_as('matrix_dispatcher', '', call) AS dispatcher, testing.try_as('matrix_nobody', :'a', call) AS no_access,
+SELECT testing.try_as('matrix_a', :'a', call) AS secret_a, testing.try_as('matrix_relay', '', call) AS relay, testing.try_as('matrix_nobody', :'a', call) AS no_access,
     testing.try_as('matrix_admin', '', call) = testing.try_as('postgres', '', call) AS admin_as_superuser FROM (VALUES ('SELECT * FROM checkout.security_report()')) AS s (call);
 
 -- Functions of the storage schema: for nobody but the two roles that own the API; those that stand for an access do nothing.
 SELECT p.oid::regprocedure AS callable_by_others
 FROM pg_proc p, LATERAL (SELECT format('SELECT %s', replace(regexp_replace(p.oid::regprocedure::text, '\((?!\))', '(NULL::'), ',', ', NULL::'))) AS s (call)
 WHERE p.pronamespace = 'checkout_data'::regnamespace
-    AND (testing.try_as('matrix_a', :'a', call) <> '42501' OR testing.try_as('matrix_admin', '', call) <> '42501' OR testing.try_as('matrix_dispatcher', '', call) <> '42501'
+    AND (testing.try_as('matrix_a', :'a', call) <> '42501' OR testing.try_as('matrix_admin', '', call) <> '42501' OR testing.try_as('matrix_relay', '', call) <> '42501'
         OR p.proname !~ '_access$' AND (has_function_privilege('matrix_a', p.oid, 'EXECUTE') OR has_function_privilege('matrix_admin', p.oid, 'EXECUTE')));
 SELECT p.proname AS stands_for, p.prosrc AS does, string_agg(role, ' ' ORDER BY role) FILTER (WHERE has_function_privilege(role, p.oid, 'EXECUTE')) AS roles
-FROM pg_proc p, unnest('{matrix_a,matrix_dispatcher,matrix_admin,matrix_nobody,checkout_sessions_api,checkout_sessions_worker}'::name[]) AS role
+FROM pg_proc p, unnest('{matrix_a,matrix_relay,matrix_admin,matrix_nobody,checkout_sessions_api,checkout_sessions_worker}'::name[]) AS role
 WHERE p.pronamespace = 'checkout_data'::regnamespace AND p.proname ~ '_access$' AND p.pronargs = 0 GROUP BY 1, 2 ORDER BY 1;
 
 -- Tables: the API's own role sees the rows of the tenant, and no others; applications none at all.
@@ -104,7 +104,7 @@ SELECT relname AS name, format('%I.%I', nspname, relname) AS relation
 FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = 'checkout_data' AND relkind IN ('r', 'p', 'v', 'm', 'S', 'f') ORDER BY relname;
 SELECT name FROM testing.rows;
 SELECT t.name, right_, testing.try_as('matrix_a', :'a', statement) AS secret_a, testing.try_as('matrix_b', :'b', statement) AS secret_b,
-    testing.try_as('matrix_tenantless', '', statement) AS no_tenant, testing.try_as('matrix_dispatcher', '', statement) AS dispatcher,
+    testing.try_as('matrix_tenantless', '', statement) AS no_tenant, testing.try_as('matrix_relay', '', statement) AS relay,
     testing.try_as('matrix_admin', '', statement) AS admin, testing.try_as('matrix_nobody', :'a', statement) AS no_access
 FROM testing.rows AS t, LATERAL (VALUES ('select', format('SELECT 1 FROM %s', relation)), ('insert', format('INSERT INTO %s DEFAULT VALUES', relation)),
     ('update', format('UPDATE %s SET organization_id = organization_id', relation)), ('delete', format('DELETE FROM %s', relation)), ('truncate', format('TRUNCATE %s CASCADE', relation))) AS s (right_, statement)

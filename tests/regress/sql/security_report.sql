@@ -8,21 +8,21 @@ SELECT * FROM checkout.security_report();
 CREATE ROLE report_shop LOGIN;
 CREATE ROLE report_backend LOGIN;
 CREATE ROLE report_anon;
-CREATE ROLE report_gateway LOGIN NOINHERIT;
+CREATE ROLE report_authenticator LOGIN NOINHERIT;
 CREATE ROLE report_sender LOGIN;
 CREATE ROLE report_admin LOGIN;
 CREATE ROLE report_window LOGIN;
 CREATE ROLE report_stranger LOGIN;
-GRANT report_anon TO report_gateway;
+GRANT report_anon TO report_authenticator;
 SELECT checkout.grant_access('report_shop', 'secret'), checkout.grant_access('report_backend', 'secret'),
-    checkout.grant_access('report_anon', 'request'), checkout.grant_access('report_gateway', 'gateway'),
-    checkout.grant_access('report_sender', 'dispatcher'), checkout.grant_access('report_admin', 'admin'),
+    checkout.grant_access('report_anon', 'request'), checkout.grant_access('report_authenticator', 'authenticator'),
+    checkout.grant_access('report_sender', 'relay'), checkout.grant_access('report_admin', 'admin'),
     checkout.grant_access('report_window', 'publishable');
 SELECT checkout.create_organization('Report') IS NOT NULL AS made;
 DO $$ BEGIN EXECUTE (SELECT format('ALTER ROLE report_shop SET checkout_sessions.organization_id = %L', organization_id)
     FROM checkout.list_organizations()); END $$;
 GRANT SET ON PARAMETER checkout_sessions.organization_id, checkout_sessions.environment TO report_backend;
-SELECT checkout.grant_access('report_shop', 'dispatcher'), checkout.revoke_access('report_shop', 'dispatcher');
+SELECT checkout.grant_access('report_shop', 'relay'), checkout.revoke_access('report_shop', 'relay');
 SELECT * FROM checkout.security_report();
 \c - report_admin
 SELECT count(*) AS findings FROM checkout.security_report();
@@ -65,9 +65,9 @@ INSERT INTO testing.doors (opened) VALUES
         ('GRANT pg_write_server_files TO report_shop'),
     -- The anonymous role can do something without a credential.
     ('SELECT checkout.grant_access(''report_anon'', ''secret'')'),
-        ('SELECT checkout.grant_access(''report_anon'', ''dispatcher'')'),
+        ('SELECT checkout.grant_access(''report_anon'', ''relay'')'),
         ('SELECT checkout.grant_access(''report_anon'', ''admin'')'),
-        ('SELECT checkout.grant_access(''report_anon'', ''gateway'')'), ('GRANT report_admin TO report_anon'),
+        ('SELECT checkout.grant_access(''report_anon'', ''authenticator'')'), ('GRANT report_admin TO report_anon'),
     -- EXECUTE for everybody, for the anonymous role, for a stranger, by single grants and by sweeping ones
     ('GRANT EXECUTE ON FUNCTION checkout.list_checkout_sessions TO PUBLIC'),
         ('GRANT EXECUTE ON FUNCTION checkout.list_api_keys TO report_anon'),
@@ -79,7 +79,7 @@ INSERT INTO testing.doors (opened) VALUES
     ('GRANT EXECUTE ON FUNCTION checkout_data.secret_organization_id TO report_anon'),
         ('GRANT EXECUTE ON FUNCTION checkout_data.wake_worker TO PUBLIC'),
     ('GRANT EXECUTE ON FUNCTION checkout_data.secret_access TO PUBLIC'),
-        ('GRANT EXECUTE ON FUNCTION checkout_data.gateway_access TO PUBLIC'),
+        ('GRANT EXECUTE ON FUNCTION checkout_data.authenticator_access TO PUBLIC'),
     ('GRANT EXECUTE ON FUNCTION checkout_data.secret_access, checkout.list_checkout_sessions TO PUBLIC'),
     ('GRANT EXECUTE ON FUNCTION checkout.get_checkout_session TO report_shop WITH GRANT OPTION'),
         ('GRANT EXECUTE ON FUNCTION checkout.list_payments TO checkout_sessions_worker'),
@@ -194,7 +194,7 @@ SELECT opened AS not_noticed FROM testing.doors d WHERE NOT EXISTS (SELECT FROM 
 -- to take; readers of everything whom row-level security holds; defaults that a database has anyway; rights on what
 -- others made.
 SELECT opened, count(r.finding) AS findings FROM unnest(ARRAY['ALTER ROLE report_shop BYPASSRLS',
-    'CREATE ROLE report_service BYPASSRLS; GRANT report_service TO report_gateway',
+    'CREATE ROLE report_service BYPASSRLS; GRANT report_service TO report_authenticator',
     'GRANT pg_read_all_data TO report_stranger',
     -- Grants on parameters are the cluster's: a backend of another database has them, and nothing here.
     'GRANT SET ON PARAMETER checkout_sessions.organization_id, checkout_sessions.base_url TO report_stranger',
@@ -287,5 +287,5 @@ SELECT * FROM checkout.security_report();
 \c regression postgres
 DROP DATABASE security_report;
 REVOKE ALL ON PARAMETER checkout_sessions.organization_id, checkout_sessions.environment FROM report_backend;
-DROP ROLE report_shop, report_backend, report_anon, report_gateway, report_sender, report_admin, report_window,
+DROP ROLE report_shop, report_backend, report_anon, report_authenticator, report_sender, report_admin, report_window,
     report_stranger;

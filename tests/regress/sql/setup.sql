@@ -129,7 +129,7 @@ END $$;
 
 -- Who sends events
 CREATE ROLE sender LOGIN;
-SELECT checkout.grant_access('sender', 'dispatcher');
+SELECT checkout.grant_access('sender', 'relay');
 -- Who shows a credential in each transaction, or is nobody
 CREATE ROLE visitor LOGIN;
 SELECT checkout.grant_access('visitor', 'request');

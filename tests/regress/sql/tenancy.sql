@@ -130,7 +130,7 @@ SELECT call, testing.outcome(format('SELECT checkout.%s', call)) FROM unnest(ARR
     'grant_access(NULL, ''secret'')', 'grant_access(''wanderer'', NULL)', 'grant_access(''wanderer'', ''root'')', 'grant_access(''wanderer'', '''')',
     'grant_access(''nobody'', ''secret'')', 'grant_access(''-'', ''secret'')', 'grant_access(''PUBLIC'', ''secret'')', 'grant_access(''Nobody'', ''secret'')',
     'revoke_access(NULL, ''secret'')', 'revoke_access(''wanderer'', NULL)', 'revoke_access(''wanderer'', ''root'')', 'revoke_access(''-'', ''secret'')',
-    'revoke_access(''wanderer'', ''secret'')', 'revoke_access(''wanderer'', ''secret'')', 'revoke_access(''backend'', ''dispatcher'')']) AS call;
+    'revoke_access(''wanderer'', ''secret'')', 'revoke_access(''wanderer'', ''secret'')', 'revoke_access(''backend'', ''relay'')']) AS call;
 \c - wanderer
 SELECT testing.outcome('SELECT checkout.list_checkout_sessions()'), testing.outcome('SELECT checkout.redirect_url('''', NULL)');
 \c - tenant_a

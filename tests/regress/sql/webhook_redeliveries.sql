@@ -151,7 +151,7 @@ UPDATE checkout_data.webhook_deliveries SET created_at = created_at - interval '
 SELECT endpoint, about, state FROM testing.webhooks WHERE organization_id = :'organization';
 SELECT count(*) FROM checkout_data.webhook_attempts WHERE organization_id = :'organization';
 SELECT count(*) AS events FROM checkout_data.webhook_outbox WHERE organization_id = :'organization';
-SELECT checkout.expire_due_checkout_sessions() AS expired;
+SELECT row_count AS expired FROM checkout.run_maintenance() WHERE task = 'expire';
 SELECT endpoint, about, state FROM testing.webhooks WHERE organization_id = :'organization';
 SELECT s.amount, o.event_type FROM checkout_data.webhook_outbox o JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id) WHERE o.organization_id = :'organization' ORDER BY s.amount;
 SELECT s.amount, count(*) AS attempts FROM checkout_data.webhook_attempts a JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id) WHERE a.organization_id = :'organization' GROUP BY 1 ORDER BY 1;
@@ -159,15 +159,15 @@ SELECT s.amount, count(*) AS attempts FROM checkout_data.webhook_attempts a JOIN
 \c - shop_redeliveries
 SELECT url FROM checkout.delete_webhook_endpoint(:'two', true);
 \c - postgres
-SELECT checkout.expire_due_checkout_sessions() AS expired;
+SELECT row_count AS expired FROM checkout.run_maintenance() WHERE task = 'expire';
 SELECT endpoint, about, state FROM testing.webhooks WHERE organization_id = :'organization';
 UPDATE checkout_data.webhook_endpoints SET deleted_at = deleted_at - interval '59 minutes' WHERE webhook_endpoint_id = :'two';
-SELECT checkout.expire_due_checkout_sessions() AS expired;
+SELECT row_count AS expired FROM checkout.run_maintenance() WHERE task = 'expire';
 SELECT count(*) AS endpoints FROM checkout_data.webhook_endpoints WHERE webhook_endpoint_id = :'two';
 UPDATE checkout_data.webhook_endpoints SET deleted_at = deleted_at - interval '1 minute' WHERE webhook_endpoint_id = :'two';
-SELECT checkout.expire_due_checkout_sessions(1) AS expired;
+SELECT row_count AS expired FROM checkout.run_maintenance(1) WHERE task = 'expire';
 SELECT count(*) AS endpoints_while_it_has_deliveries FROM checkout_data.webhook_endpoints WHERE webhook_endpoint_id = :'two';
-SELECT checkout.expire_due_checkout_sessions() AS expired;
+SELECT row_count AS expired FROM checkout.run_maintenance() WHERE task = 'expire';
 SELECT count(*) AS endpoints FROM checkout_data.webhook_endpoints WHERE webhook_endpoint_id = :'two';
 SELECT count(*) AS deliveries FROM checkout_data.webhook_deliveries WHERE webhook_endpoint_id = :'two';
 SELECT count(*) AS attempts FROM checkout_data.webhook_attempts WHERE webhook_endpoint_id = :'two';
@@ -180,12 +180,12 @@ SELECT pg_reload_conf();
 SELECT pg_sleep(0.5);
 \c - postgres
 UPDATE checkout_data.webhook_deliveries SET delivered_at = '2001-01-01', next_attempt_at = NULL, dead_at = NULL WHERE organization_id = :'organization';
-SELECT checkout.expire_due_checkout_sessions() AS expired;
+SELECT row_count AS expired FROM checkout.run_maintenance() WHERE task = 'expire';
 SELECT count(*) AS deliveries FROM testing.webhooks WHERE organization_id = :'organization';
 ALTER SYSTEM RESET checkout_sessions.outbox_retention;
 SELECT pg_reload_conf();
 SELECT pg_sleep(0.5);
 \c - postgres
-SELECT checkout.expire_due_checkout_sessions() AS expired;
+SELECT row_count AS expired FROM checkout.run_maintenance() WHERE task = 'expire';
 SELECT count(*) AS deliveries FROM testing.webhooks WHERE organization_id = :'organization';
 CALL testing.forget_endpoints();

@@ -1,0 +1,89 @@
+//! The work that is due without anybody asking for it. The worker does it in portions, with `Due` and `Purge`; SQL does it
+//! all in one call, where there is no worker.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::gucs;
+use crate::shared::uses;
+use crate::store::api_keys;
+use crate::store::maintenance::Work;
+use crate::store::purge::{self, Place};
+use rules::Result;
+use rules::maintenance::turns::Turns;
+
+/// How many rows each task has changed.
+pub type Done = [(&'static str, usize); 3];
+
+/// Does at most `batch` of each task, and returns what it has done.
+pub fn run(batch: i32, now: DateTime<Utc>) -> Result<Done> {
+    let expired = expire(batch, now)?;
+    let reminded = in_turns(Work::Remind, batch, now)?;
+    let mut purge = Purge::new();
+    let (mut purged, _) = purge.old(batch, now)?;
+    let mut more = true;
+    while more {
+        let rows;
+        (rows, more) = purge.delivered(batch, now)?;
+        purged += rows;
+    }
+    write_uses()?;
+    Ok([("expire", expired), ("remind", reminded), ("purge", purged)])
+}
+
+/// Expires at most `batch` sessions whose deadline has passed, and returns how many.
+pub fn expire(batch: i32, now: DateTime<Utc>) -> Result<usize> {
+    in_turns(Work::Expire, batch, now)
+}
+
+fn in_turns(work: Work, batch: i32, now: DateTime<Utc>) -> Result<usize> {
+    let batch = usize::try_from(batch).unwrap_or(0);
+    let mut left = batch;
+    let mut turns = Turns::default();
+    while left > 0 {
+        let portion = turns.next(now, left);
+        let done = work.run(&portion, now)?;
+        turns.note(&portion, &done, left, now);
+        left = left.saturating_sub(done.sessions);
+        if !turns.more() {
+            break;
+        }
+    }
+    Ok(batch - left)
+}
+
+/// Removes what is old. It goes through the events that went to endpoints from the oldest on, and keeps its place.
+pub struct Purge {
+    place: Place,
+}
+
+impl Purge {
+    pub const fn new() -> Self {
+        Self { place: Place::FIRST }
+    }
+
+    /// Removes at most `batch` rows of each other kind. Returns how many it was of all kinds, and whether more are left.
+    pub fn old(&self, batch: i32, now: DateTime<Utc>) -> Result<(usize, bool)> {
+        let removed = purge::purge(batch, retention(), now)?;
+        let full = removed.iter().any(|rows| *rows >= usize::try_from(batch).unwrap_or(usize::MAX));
+        Ok((removed.iter().sum(), full))
+    }
+
+    /// Looks at the next `batch` events that went to endpoints, and removes those that all of them have had. Returns how
+    /// many it was, and whether there are more to look at.
+    pub fn delivered(&mut self, batch: i32, now: DateTime<Utc>) -> Result<(usize, bool)> {
+        let (removed, next) = purge::purge_fanned_out(self.place, batch, retention(), now)?;
+        self.place = next.unwrap_or(Place::FIRST);
+        Ok((removed, next.is_some()))
+    }
+}
+
+/// How long delivered events are kept; `None` for ever.
+pub fn retention() -> Option<TimeDelta> {
+    let minutes = gucs::OUTBOX_RETENTION.get();
+    (minutes >= 0).then(|| TimeDelta::minutes(minutes.into()))
+}
+
+/// Writes down which API keys of this database were used, and when.
+pub fn write_uses() -> Result<()> {
+    api_keys::used(&uses::take())
+}

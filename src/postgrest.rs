@@ -1,0 +1,65 @@
+//! The HTTP request that a call came with, which PostgREST puts into settings of the transaction.
+
+#![expect(unsafe_code, reason = "reads settings by name")]
+
+use std::ffi::{CStr, CString};
+
+use pgrx::pg_sys;
+use serde_json::{Map, Value};
+
+use rules::access::http_credential;
+use rules::{Error, Result};
+
+use crate::backend;
+
+/// The headers of the request; `None` where there is no request.
+pub fn headers() -> Result<Option<Map<String, Value>>> {
+    object(c"request.headers", "the request's headers are not a JSON object")
+}
+
+/// The claims of the request's token, which PostgREST has verified.
+pub fn claims() -> Result<Option<Map<String, Value>>> {
+    object(c"request.jwt.claims", "the token's claims are not a JSON object")
+}
+
+/// Adds a header to the response, where there is a request.
+pub fn respond(name: &str, value: &str) -> Result<()> {
+    if setting(c"request.headers")?.is_none() {
+        return Ok(());
+    }
+    let before = setting(c"response.headers")?.unwrap_or_default();
+    let Ok(headers) = CString::new(http_credential::with_header(&before, name, value)) else { return Ok(()) };
+    // As the caller could do it.
+    let (context, action) = (pg_sys::GucContext::PGC_USERSET, pg_sys::GucAction::GUC_ACTION_LOCAL);
+    backend::set(c"response.headers", &headers, context, action);
+    Ok(())
+}
+
+/// More than any server in front of PostgREST lets through.
+const BYTES: usize = 64 * 1024;
+
+/// The value of a setting that the client may have set itself, to whatever it wanted. PostgREST leaves an empty text behind on
+/// its connections, where there was a value before.
+fn setting(name: &'static CStr) -> Result<Option<String>> {
+    // SAFETY: a NUL-terminated name; missing_ok. The value is copied before anything can change it.
+    let value = unsafe {
+        let value = pg_sys::GetConfigOption(name.as_ptr(), true, false);
+        if value.is_null() { &[] } else { CStr::from_ptr(value).to_bytes() }
+    };
+    let known = name.to_str().unwrap_or_default();
+    if value.len() > BYTES {
+        return Err(Error::SettingTooLong { setting: known, most: "64 kB" });
+    }
+    match std::str::from_utf8(value) {
+        Ok(text) => Ok(Some(text.to_owned()).filter(|text| !text.is_empty())),
+        Err(_) => Err(Error::NotUtf8 { what: "setting", name: known }),
+    }
+}
+
+fn object(name: &'static CStr, fault: &str) -> Result<Option<Map<String, Value>>> {
+    match setting(name)?.map(|text| serde_json::from_str(&text)) {
+        None => Ok(None),
+        Some(Ok(object)) => Ok(Some(object)),
+        Some(Err(_)) => Err(Error::unauthorized(fault)),
+    }
+}
