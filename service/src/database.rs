@@ -24,7 +24,7 @@ const SETTINGS: [(&str, &str); 5] = [
 /// A setting that nobody reads, with another value for each session: whoever finds it is in the session that was asked for.
 const MARK: &str = "checkout_sessions_service.session";
 const OWN: &str = "SELECT pg_catalog.current_setting('checkout_sessions_service.session', true) AS mark";
-/// What the defaults are that new sessions start with, too: they may be others than this session's.
+/// Reads the defaults of new sessions, too: they may be others than this session's.
 const LOOK: &str = "SELECT current_setting('checkout_sessions_service.session', true) AS mark,
         current_setting('transaction_read_only') AS read_only,
         (SELECT array_agg(s.setconfig::text ORDER BY s.setdatabase, s.setrole)::text FROM pg_db_role_setting s

@@ -13,7 +13,7 @@ pub enum DatabaseError {
     /// A standby, or `default_transaction_read_only` of the server, the database or the role.
     #[error("the database takes no writes: it is a standby, or default_transaction_read_only is on")]
     ReadOnly,
-    /// What is set in a session, and listened for, would be another client's.
+    /// Behind a pooler a session's settings and notifications would be another client's.
     #[error(
         "the connection leads through a pooler, such as pgbouncer, that gives this program no sessions of its own: connect \
          to the server itself"
@@ -24,7 +24,7 @@ pub enum DatabaseError {
 pub const READ_ONLY: &str = "25006";
 
 impl DatabaseError {
-    /// What the server has said, if it was the server.
+    /// The server's code for the error; `None`: the error is not the server's.
     pub fn sqlstate(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Sql(sqlx::Error::Database(error)) => error.code(),

@@ -1,4 +1,4 @@
-//! Whether the database answers, and the subcommand can do its work.
+//! Tells whether the database answers, and the subcommand can do its work.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::database_error::DatabaseError;
 
-/// What else keeps a subcommand from its work, if anything does.
+/// Names anything else that keeps a subcommand from its work.
 type Complaint = Box<dyn Fn() -> Option<String> + Send + Sync>;
 
 pub struct Health {
@@ -61,7 +61,7 @@ impl Health {
         self.pooler.notified().await;
     }
 
-    /// What is wrong.
+    /// Says what is wrong; `None`: all is well.
     pub fn complaint(&self) -> Option<String> {
         let answered = self.answered.load(Ordering::Relaxed);
         let recently = self.started.elapsed().saturating_sub(Duration::from_millis(answered)) <= self.patience;

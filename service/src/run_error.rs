@@ -6,7 +6,7 @@ use crate::database_error::DatabaseError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// What the program was started with is wrong.
+    /// Arguments, files or the machine's setup are wrong.
     #[error("{0}")]
     Usage(String),
     #[error("the database is not there: {0}")]

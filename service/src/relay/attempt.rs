@@ -1,8 +1,8 @@
-//! What came of sending a request once.
+//! An attempt: a request that was sent once, and its outcome.
 
 use std::time::Duration;
 
-/// What is counted; the database decides what each means.
+/// Metrics count attempts by these; the database decides what each means for the delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Success,
@@ -17,7 +17,7 @@ pub enum Outcome {
     Closed,
     /// Its host has an address that webhooks must not go to.
     Refused,
-    /// What the database has given cannot be sent.
+    /// The database has given a URL or headers that cannot be sent.
     Invalid,
     /// The relay's machine has run out of something: nobody else's fault, and not recorded.
     Local,
@@ -87,7 +87,7 @@ pub struct SendError {
     pub doubt: Option<Doubt>,
 }
 
-/// What a receiver that is not there, and a network that is not there, have in common.
+/// A sign that either the receiver or the relay's network is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doubt {
     /// No route leads there.

@@ -24,7 +24,7 @@ const BATCH: usize = 100;
 /// From a claim that left nothing to the next: a burst of notifications, or of finished deliveries, is one reason to
 /// look again, not many.
 const GAP: Duration = Duration::from_millis(5);
-/// What is due and was not claimed is another's, or waits for an open delivery, whose end wakes us.
+/// A delivery that is due and was not claimed is another relay's, or waits for an open one, whose end wakes this relay.
 const SHORTEST_NAP: Duration = Duration::from_millis(200);
 /// By so much the clocks that a claim and a look ahead go by may differ, and more.
 const OVERLAP: Duration = Duration::from_millis(50);
@@ -57,7 +57,7 @@ pub struct Claimer {
     pub stop: CancellationToken,
 }
 
-/// What is to be done after a claim.
+/// Says how to go on after a claim.
 enum Turn {
     More,
     /// Nothing, in a run of one pass.
@@ -111,7 +111,7 @@ impl Claimer {
             }
             return Ok(Turn::More);
         }
-        // What has woken us so far is answered by the claim that follows.
+        // The claim that follows answers whoever has woken this relay so far.
         woken.as_mut().enable();
         woken.set(wake.notified());
         if self.store.is_new() || refreshed.is_none_or(|at| at.elapsed() >= REFRESH) {

@@ -1,4 +1,4 @@
-//! What the relay does about an error of the database.
+//! Decides what the relay does about an error of the database.
 
 use crate::database_error::{DatabaseError, READ_ONLY};
 use crate::sqlx;

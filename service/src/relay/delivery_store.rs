@@ -52,7 +52,7 @@ pub struct Delivery {
     pub attempt: i32,
 }
 
-/// What a delivery's lease is known by.
+/// By this the database knows the lease of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryKey {
     pub event_id: String,
@@ -90,7 +90,7 @@ pub struct DeliveryStore {
     purpose: Purpose,
     options: PgConnectOptions,
     connection: Option<Connection>,
-    /// What was set last on this connection.
+    /// The lock timeout that was set last on this connection.
     patience: Option<&'static str>,
     health: Arc<Health>,
     metrics: Arc<Metrics>,

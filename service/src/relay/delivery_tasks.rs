@@ -20,7 +20,7 @@ use crate::relay::trouble::Trouble;
 
 const LOCAL_PAUSE: Duration = Duration::from_secs(1);
 
-/// What the task of a delivery needs.
+/// Starts a task for each delivery; every task has a copy of this.
 #[derive(Clone)]
 pub struct DeliveryTasks {
     pub sender: Arc<Sender>,

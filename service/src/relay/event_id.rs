@@ -1,4 +1,4 @@
-//! What is in the id of an event: its key in the database.
+//! Reads the id of an event, which holds its key in the database.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

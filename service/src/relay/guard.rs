@@ -79,7 +79,7 @@ impl Guard {
         permitted(ip, &rules.allowed) && (!rules.own.contains(&ip) || rules.allowed.contains(ip))
     }
 
-    /// What can be seen from a URL alone. The URL was checked when it was registered; the rules may be others since.
+    /// Checks a URL by itself. It was checked when it was registered; the allowed ranges may be others since.
     pub fn check(&self, url: &Url) -> Result<(), TargetError> {
         let host = url.host().ok_or(TargetError::Scheme)?;
         // Plain HTTP does not leave the machine.

@@ -1,4 +1,4 @@
-//! What the relay counts.
+//! The relay's metrics.
 
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;

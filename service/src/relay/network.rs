@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rules::webhooks::url::is_localhost;
 use tokio::net::lookup_host;
 use tokio::sync;
 use tokio::time::{Instant, timeout};

@@ -12,7 +12,7 @@ use crate::options::SharedOptions;
 const SHORTEST: Duration = Duration::from_millis(100);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// What the database takes for a lease.
+/// The longest lease that the database grants.
 const LONGEST_LEASE: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// Sends webhooks: claims deliveries from PostgreSQL, sends them, records what came back

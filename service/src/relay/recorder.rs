@@ -48,7 +48,7 @@ pub trait AttemptStore: Send {
 pub struct Recorder<S> {
     store: S,
     finished: mpsc::UnboundedReceiver<Finished>,
-    /// What somebody else is at, each with when to try again: the first first.
+    /// Attempts whose rows somebody else has locked, each with when to try again: the first first.
     later: VecDeque<(Instant, Finished)>,
     freed: Arc<Notify>,
     metrics: Arc<Metrics>,

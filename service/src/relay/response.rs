@@ -1,8 +1,8 @@
-//! What of a response is kept.
+//! Keeps the parts of a response that the database records.
 
 use std::time::{Duration, SystemTime};
 
-/// What the database keeps of a body.
+/// The database keeps so much of a body.
 const SNIPPET_CHARACTERS: usize = 1000;
 /// As far as a body is read: enough for the snippet, and for most bodies to end, so that the connection can be used again.
 pub const MAXIMUM_BODY: usize = 16 * 1024;

@@ -1,4 +1,4 @@
-//! What the HTTP client's errors are to the owner of an endpoint.
+//! Puts the HTTP client's errors into words for the owner of an endpoint.
 //!
 //! The client's own words are not used: they have URLs, whose queries may have tokens, and addresses.
 

@@ -149,7 +149,7 @@ async fn of_a_huge_body_only_the_beginning_is_read() {
     .await;
     let attempt = send_to(port).await;
     assert_eq!((attempt.status, attempt.error, attempt.response_body), (Some(200), None, Some("a".repeat(1000))));
-    // What the sockets' buffers take on the way is not read by anybody.
+    // The sockets' buffers take some of it, which nobody reads.
     let written = written.recv().await.expect("the connection was closed");
     assert!(written < 50_000_000, "{written} bytes");
 }
