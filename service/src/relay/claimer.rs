@@ -11,7 +11,8 @@ use tracing::{error, info};
 
 use crate::back_off::BackOff;
 use crate::database_error::DatabaseError;
-use crate::relay::delivery_store::{Delivery, DeliveryStore};
+use crate::relay::delivery::Delivery;
+use crate::relay::delivery_store::DeliveryStore;
 use crate::relay::delivery_tasks::DeliveryTasks;
 use crate::relay::guard::Guard;
 use crate::relay::in_flight::InFlight;

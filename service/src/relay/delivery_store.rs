@@ -13,6 +13,7 @@ use crate::database_error::DatabaseError;
 use crate::health::Health;
 use crate::relay::attempt::Attempt;
 use crate::relay::consequence::Consequence;
+use crate::relay::delivery::{Delivery, DeliveryKey, Recorded};
 use crate::relay::metrics::Metrics;
 use crate::relay::recorder::AttemptStore;
 
@@ -41,32 +42,6 @@ const NEXT: &str = "SELECT (extract(epoch FROM at) - extract(epoch FROM clock_ti
     FROM checkout.next_webhook_attempt_at(coalesce(clock_timestamp() - make_interval(secs => $1), '-infinity')) AS at";
 
 const RANGES: &str = "SELECT coalesce(current_setting('checkout_sessions.webhook_allowed_ranges', true), '')";
-
-/// A claimed delivery. No `Debug`: headers, body and URL stay out of logs.
-pub struct Delivery {
-    pub key: DeliveryKey,
-    pub url: String,
-    /// A JSON object of texts.
-    pub headers: String,
-    pub body: String,
-    pub attempt: i32,
-}
-
-/// By this the database knows the lease of a delivery.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeliveryKey {
-    pub event_id: String,
-    pub webhook_endpoint_id: Uuid,
-    /// Of the claim: others have the same.
-    pub lease_token: Uuid,
-}
-
-pub struct Recorded {
-    pub event_id: String,
-    pub webhook_endpoint_id: Uuid,
-    /// pending, delivered, dead or paused.
-    pub status: String,
-}
 
 /// Which of the relay's connections a store has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 use url::Url;
 
 use crate::relay::attempt::{Attempt, Outcome};
-use crate::relay::delivery_store::Delivery;
+use crate::relay::delivery::Delivery;
 use crate::relay::in_flight::Slot;
 use crate::relay::metrics::Metrics;
 use crate::relay::recorder::Finished;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
-use crate::relay::delivery_store::DeliveryKey;
+use crate::relay::delivery::DeliveryKey;
 use crate::relay::metrics::Metrics;
 use rules::webhooks::event::EventId;
 

@@ -5,6 +5,7 @@
 mod attempt;
 mod claimer;
 mod consequence;
+mod delivery;
 mod delivery_store;
 mod delivery_tasks;
 mod guard;

@@ -14,7 +14,7 @@ use crate::back_off::BackOff;
 use crate::database_error::DatabaseError;
 use crate::relay::attempt::Attempt;
 use crate::relay::consequence::Consequence;
-use crate::relay::delivery_store::{DeliveryKey, Recorded};
+use crate::relay::delivery::{DeliveryKey, Recorded};
 use crate::relay::in_flight::Slot;
 use crate::relay::metrics::Metrics;
 

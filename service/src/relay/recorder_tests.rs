@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::attempt::{Attempt, Outcome, SendError};
-use super::delivery_store::{DeliveryKey, Recorded};
+use super::delivery::{DeliveryKey, Recorded};
 use super::in_flight::InFlight;
 use super::metrics::Metrics;
 use super::recorder::{AttemptStore, Finished, Recorder};

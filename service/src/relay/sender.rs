@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::relay::attempt::{Attempt, Doubt, Outcome, SendError};
-use crate::relay::delivery_store::Delivery;
+use crate::relay::delivery::Delivery;
 use crate::relay::guard::{Guard, address_of};
 use crate::relay::network::Network;
 use crate::relay::own_machine::has_way_to;

@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use uuid::Uuid;
 
 use super::attempt::{Attempt, Outcome};
-use super::delivery_store::{Delivery, DeliveryKey};
+use super::delivery::{Delivery, DeliveryKey};
 use super::guard::Guard;
 use super::sender::{Sender, Settings};
 

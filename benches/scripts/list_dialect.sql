@@ -1,0 +1,1 @@
+SELECT * FROM checkout.handle_request('lomi', 'GET', '/checkout-sessions', '{}', '{"limit": "20"}');

@@ -1,0 +1,29 @@
+//! A delivery, as the database gives it out and takes it back.
+
+use uuid::Uuid;
+
+/// A claimed delivery. No `Debug`: headers, body and URL stay out of logs.
+pub struct Delivery {
+    pub key: DeliveryKey,
+    pub url: String,
+    /// A JSON object of texts.
+    pub headers: String,
+    pub body: String,
+    pub attempt: i32,
+}
+
+/// By this the database knows the lease of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryKey {
+    pub event_id: String,
+    pub webhook_endpoint_id: Uuid,
+    /// Of the claim: others have the same.
+    pub lease_token: Uuid,
+}
+
+pub struct Recorded {
+    pub event_id: String,
+    pub webhook_endpoint_id: Uuid,
+    /// pending, delivered, dead or paused.
+    pub status: String,
+}
