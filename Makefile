@@ -43,7 +43,7 @@ test: ## every suite below, and the sum of their tests
 
 unit: build ## tests of the rules in Rust
 	cargo test --release --lib $(FEATURES) -- $(ARGS)
-	cargo test --release --package webhook_url --package checkout-sessions-relay -- $(ARGS)
+	cargo test --release --package rules --package checkout-sessions-relay -- $(ARGS)
 
 regress: build ## tests in SQL, compared with their expected output; ARGS: names of tests
 	@tests/regress/run $(ARGS)
@@ -62,12 +62,11 @@ lint: ## formatting, clippy, the committed install script, pgspot, shellcheck
 	@scripts/setup lint
 	cargo fmt --check
 	cargo clippy --release --all-targets $(FEATURES) -- -D warnings
-	cargo clippy --release --all-targets --package webhook_url --package checkout-sessions-relay -- -D warnings
+	cargo clippy --release --all-targets --package rules --package checkout-sessions-relay -- -D warnings
 	@scripts/lint
 
 schema: ## generate the install script anew
-	@scripts/setup lint
-	scripts/schema --write
+	@scripts/schema --write
 
 clean: ## stop this clone's private servers, remove them and what was built
 	@scripts/clean

@@ -17,6 +17,7 @@ run_dir=${CHECKOUT_SESSIONS_RUN_DIR:-/var/tmp/checkout_sessions-$(id -un)-$(cksu
 [[ $run_dir =~ ^/[A-Za-z0-9/._-]+$ ]] || { echo "$run_dir: use letters, digits, /, ., _ and - only" >&2 && exit 1; }
 library=${CARGO_TARGET_DIR:-target}/release/libcheckout_sessions.so
 version=$(sed -n '/^version = /{s/.*"\(.*\)".*/\1/p;q}' Cargo.toml)
+install_script=sql/install/checkout_sessions--$version.sql
 
 # Postgres refuses to run as root: root's servers run as this user, anybody else's as themselves.
 server_user=$(id -un)

@@ -1,20 +1,26 @@
--- Which roles may call what.
+-- Accesses: the sets of functions that a role can be granted.
 
--- A role has an access if it may execute the function of that name: the server then keeps and dumps what was granted, and
--- forgets a role that is dropped. The first three also say what a role may do whose transaction has presented no credential:
--- see src/tenant.rs. Nobody calls them.
+-- A role has an access if it may execute the function of that name. So the server stores and dumps the grants, and
+-- removes them when a role is dropped. The first three accesses also decide what a role may do in a transaction that
+-- has presented no credential: see src/tenant.rs. The functions do nothing and are not called.
 CREATE FUNCTION checkout_data.secret_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
-COMMENT ON FUNCTION checkout_data.secret_access IS 'Who may execute this acts as a secret API key of the organization in its settings.';
+COMMENT ON FUNCTION checkout_data.secret_access IS
+    'A role that may execute this acts as a secret API key of the organization in its settings.';
 CREATE FUNCTION checkout_data.publishable_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
-COMMENT ON FUNCTION checkout_data.publishable_access IS 'Who may execute this acts as a publishable API key of the organization in its settings.';
+COMMENT ON FUNCTION checkout_data.publishable_access IS
+    'A role that may execute this acts as a publishable API key of the organization in its settings.';
 CREATE FUNCTION checkout_data.authenticator_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
-COMMENT ON FUNCTION checkout_data.authenticator_access IS 'The claims of requests are believed where the session user may execute this.';
+COMMENT ON FUNCTION checkout_data.authenticator_access IS
+    'The claims of requests are believed if the session user may execute this.';
 CREATE FUNCTION checkout_data.request_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
-COMMENT ON FUNCTION checkout_data.request_access IS 'Who may execute this must present a credential in each transaction.';
+COMMENT ON FUNCTION checkout_data.request_access IS
+    'A role that may execute this must present a credential in each transaction.';
 CREATE FUNCTION checkout_data.relay_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
-COMMENT ON FUNCTION checkout_data.relay_access IS 'Who may execute this delivers the events of all organizations.';
+COMMENT ON FUNCTION checkout_data.relay_access IS
+    'A role that may execute this delivers the events of all organizations.';
 CREATE FUNCTION checkout_data.admin_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
-COMMENT ON FUNCTION checkout_data.admin_access IS 'Who may execute this manages organizations, their API keys and the worker.';
+COMMENT ON FUNCTION checkout_data.admin_access IS
+    'A role that may execute this manages organizations, their API keys and the worker.';
 
 CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_name text)
     LANGUAGE sql IMMUTABLE
@@ -26,49 +32,52 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
             'recover_checkout_session', 'begin_payment', 'record_payment', 'list_payments', 'list_webhook_events',
             'create_webhook_endpoint', 'list_webhook_endpoints', 'update_webhook_endpoint', 'delete_webhook_endpoint',
-            'roll_webhook_secret', 'list_webhook_deliveries', 'list_webhook_attempts',
-            'session_funnel', 'handle_request', 'sign_webhook', 'verify_webhook', 'public_checkout_session', 'redirect_url',
+            'roll_webhook_secret', 'list_webhook_deliveries', 'list_webhook_attempts', 'session_funnel',
+            'handle_request', 'sign_webhook', 'verify_webhook', 'public_checkout_session', 'redirect_url',
             'current_organization_id', 'current_environment']),
         ('publishable', ARRAY[
-            'create_checkout_session', 'handle_request', 'public_checkout_session', 'redirect_url', 'current_organization_id',
-            'current_environment']),
-        -- Everything that any API key may do: the key decides.
+            'create_checkout_session', 'handle_request', 'public_checkout_session', 'redirect_url',
+            'current_organization_id', 'current_environment']),
+        -- Everything that any API key may do. The key that is presented decides.
         ('request', ARRAY[
-            'authenticate', 'pre_request',
-            'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
-            'recover_checkout_session', 'begin_payment', 'record_payment', 'list_payments', 'list_webhook_events',
-            'create_webhook_endpoint', 'list_webhook_endpoints', 'update_webhook_endpoint', 'delete_webhook_endpoint',
-            'roll_webhook_secret', 'list_webhook_deliveries', 'list_webhook_attempts',
+            'authenticate', 'pre_request', 'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions',
+            'expire_checkout_session', 'recover_checkout_session', 'begin_payment', 'record_payment', 'list_payments',
+            'list_webhook_events', 'create_webhook_endpoint', 'list_webhook_endpoints', 'update_webhook_endpoint',
+            'delete_webhook_endpoint', 'roll_webhook_secret', 'list_webhook_deliveries', 'list_webhook_attempts',
             'session_funnel', 'handle_request', 'public_checkout_session', 'redirect_url', 'current_organization_id',
             'current_environment']),
-        -- Takes the role of each request, and calls nothing itself.
+        -- Sets the role of each request, and calls no function itself.
         ('authenticator', ARRAY[]::text[]),
         ('relay', ARRAY[
-            'claim_webhook_deliveries', 'record_webhook_attempt', 'release_webhook_delivery', 'next_webhook_attempt_at',
-            'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events',
-            'list_dead_webhook_deliveries', 'render_webhook_event', 'sign_webhook', 'verify_webhook', 'outbox_status']),
+            'claim_webhook_deliveries', 'record_webhook_attempt', 'release_webhook_delivery',
+            'next_webhook_attempt_at', 'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event',
+            'redeliver_webhook_events', 'list_dead_webhook_deliveries', 'render_webhook_event', 'sign_webhook',
+            'verify_webhook', 'outbox_status']),
         ('admin', ARRAY[
-            'create_organization', 'update_organization', 'list_organizations', 'rotate_client_secrets', 'create_api_key',
-            'list_api_keys', 'revoke_api_key', 'roll_api_key', 'expire_due_checkout_sessions', 'run_maintenance', 'redeliver_webhook_events',
-            'list_dead_webhook_deliveries', 'outbox_status', 'worker_status', 'security_report'])
+            'create_organization', 'update_organization', 'list_organizations', 'rotate_client_secrets',
+            'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key', 'expire_due_checkout_sessions',
+            'run_maintenance', 'redeliver_webhook_events', 'list_dead_webhook_deliveries', 'outbox_status',
+            'worker_status', 'security_report'])
     ) AS given (access, functions)
     $$;
-COMMENT ON FUNCTION checkout_data.accesses IS 'Which functions of schema checkout each access lets a role call.';
+COMMENT ON FUNCTION checkout_data.accesses IS 'Returns the functions of schema checkout that each access includes.';
 
 CREATE FUNCTION checkout_data.functions_above_tenants() RETURNS text[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO pg_catalog, pg_temp
     AS $$
     SELECT ARRAY[
-        'expire_due_checkout_sessions', 'run_maintenance', 'worker_status', 'outbox_status', 'claim_webhook_events', 'ack_webhook_events',
-        'nack_webhook_event', 'redeliver_webhook_events', 'claim_webhook_deliveries', 'record_webhook_attempt',
-        'release_webhook_delivery', 'next_webhook_attempt_at', 'list_dead_webhook_deliveries', 'create_organization', 'update_organization', 'list_organizations',
-        'rotate_client_secrets', 'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key', 'security_report',
-        'render_webhook_event',
-        -- These find out which tenant it is.
+        'expire_due_checkout_sessions', 'run_maintenance', 'worker_status', 'outbox_status', 'claim_webhook_events',
+        'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events', 'claim_webhook_deliveries',
+        'record_webhook_attempt', 'release_webhook_delivery', 'next_webhook_attempt_at',
+        'list_dead_webhook_deliveries', 'create_organization', 'update_organization', 'list_organizations',
+        'rotate_client_secrets', 'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key',
+        'security_report', 'render_webhook_event',
+        -- These determine the tenant.
         'authenticate', 'pre_request', 'public_checkout_session']
     $$;
-COMMENT ON FUNCTION checkout_data.functions_above_tenants IS 'The functions of schema checkout that see all tenants: checkout_sessions_worker owns them.';
+COMMENT ON FUNCTION checkout_data.functions_above_tenants IS
+    'Returns the functions of schema checkout that see all tenants. checkout_sessions_worker owns them.';
 
 CREATE FUNCTION checkout_data.functions_of_access(access text) RETURNS SETOF regprocedure
     LANGUAGE sql STABLE
@@ -80,7 +89,8 @@ CREATE FUNCTION checkout_data.functions_of_access(access text) RETURNS SETOF reg
     SELECT p.oid::regprocedure FROM pg_proc p JOIN checkout_data.accesses() a ON a.function_name = p.proname
     WHERE p.pronamespace = 'checkout'::regnamespace AND a.access = functions_of_access.access
     $$;
-COMMENT ON FUNCTION checkout_data.functions_of_access IS 'The functions that an access lets a role execute, its own among them.';
+COMMENT ON FUNCTION checkout_data.functions_of_access IS
+    'Returns the functions that a role with an access may execute, including the function that stands for the access.';
 
 CREATE FUNCTION checkout_data.check_access(role text, access text) RETURNS regrole
     LANGUAGE plpgsql STABLE
@@ -95,19 +105,23 @@ CREATE FUNCTION checkout_data.check_access(role text, access text) RETURNS regro
         IF access IS NULL THEN
             RAISE null_value_not_allowed USING MESSAGE = 'argument "access" must not be null';
         END IF;
-        -- As text, not as regrole, which takes the name for an identifier: Shop_A for shop_a.
+        -- As text. A cast to regrole would read the name as an identifier: Shop_A as shop_a.
         IF found IS NULL THEN
             RAISE undefined_object USING MESSAGE = format('role "%s" does not exist', role),
                 HINT = 'Write the name as it is: upper and lower case count, and double quotes are part of it.';
         END IF;
         IF access <> ALL (ARRAY['secret', 'publishable', 'request', 'authenticator', 'relay', 'admin']) THEN
             RAISE invalid_parameter_value
-                USING MESSAGE = 'argument "access" must be secret, publishable, request, authenticator, relay or admin';
+                USING MESSAGE =
+                    'argument "access" must be secret, publishable, request, authenticator, relay or admin';
         END IF;
         RETURN found;
     END
     $$;
-COMMENT ON FUNCTION checkout_data.check_access IS 'Checks the arguments of grant_access and revoke_access, and returns the role.';
+COMMENT ON FUNCTION checkout_data.check_access IS
+    'Checks the arguments of grant_access and revoke_access, and returns the role.';
+
+-- for superusers --------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION checkout.grant_access(role text, access text) RETURNS void
     LANGUAGE plpgsql
@@ -123,6 +137,25 @@ CREATE FUNCTION checkout.grant_access(role text, access text) RETURNS void
         EXECUTE format('GRANT USAGE ON SCHEMA checkout TO %s', grantee);
     END
     $$;
+COMMENT ON FUNCTION checkout.grant_access IS
+$$Lets a role call the functions of an access. Only a superuser can call this.
+
+- role: the name of the role as it is, without double quotes.
+- access: one of the following.
+
+The accesses are:
+
+- secret: all functions for one organization. The role's setting checkout_sessions.organization_id names it.
+- publishable: creates sessions for that organization.
+- request: as much as the API key or token allows that is presented in the same transaction. For PostgREST's roles.
+- authenticator: makes the claims of tokens believed. For the role that PostgREST connects as.
+- relay: the outbox of all organizations.
+- admin: organizations, API keys and the worker.
+
+Errors:
+- 22004, 22023: an argument is missing or wrong.
+- 42501: the caller is not a superuser.
+- 42704: the role does not exist.$$;
 
 CREATE FUNCTION checkout.revoke_access(role text, access text) RETURNS void
     LANGUAGE plpgsql
@@ -132,7 +165,7 @@ CREATE FUNCTION checkout.revoke_access(role text, access text) RETURNS void
         callable regprocedure;
         taken_from CONSTANT regrole := checkout_data.check_access(role, access);
     BEGIN
-        -- What another access of the role lets it execute, it keeps.
+        -- The role keeps functions that another of its accesses includes.
         FOR callable IN
             SELECT checkout_data.functions_of_access(access)
             EXCEPT
@@ -153,3 +186,14 @@ CREATE FUNCTION checkout.revoke_access(role text, access text) RETURNS void
         END IF;
     END
     $$;
+COMMENT ON FUNCTION checkout.revoke_access IS
+$$Takes an access back that grant_access gave. Only a superuser can call this.
+
+The role keeps functions that another of its accesses includes.
+
+- role, access: as for grant_access.
+
+Errors:
+- 22004, 22023: an argument is missing or wrong.
+- 42501: the caller is not a superuser.
+- 42704: the role does not exist.$$;

@@ -1,34 +1,38 @@
--- What an auditor would look for, as one query over the catalogs.
+-- The security report: compares the catalogs with a fresh installation.
 
 CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, object text, role text, advice text)
     LANGUAGE sql STABLE
     SET search_path TO pg_catalog, pg_temp
-    -- To compile it takes a hundred times as long as to run it.
+    -- Compiling the query takes a hundred times as long as running it.
     SET jit TO off
     AS $$
     WITH
     schema AS (SELECT n.* FROM pg_namespace n WHERE n.nspname IN ('checkout', 'checkout_data')),
-    owner_role AS (SELECT r.* FROM pg_roles r WHERE r.rolname IN ('checkout_sessions_api', 'checkout_sessions_worker')),
+    owner_role AS (
+        SELECT r.* FROM pg_roles r WHERE r.rolname IN ('checkout_sessions_api', 'checkout_sessions_worker')),
     function AS (SELECT p.* FROM pg_proc p JOIN schema n ON n.oid = p.pronamespace),
     relation AS (
-        SELECT c.* FROM pg_class c JOIN schema n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')),
-    -- Who was given which access, and what that lets them execute.
+        SELECT c.* FROM pg_class c JOIN schema n ON n.oid = c.relnamespace
+        WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')),
+    -- The accesses of each role, and the functions that they include.
     granted_access AS (
         SELECT a.grantee, left(f.proname, -length('_access')) AS access
         FROM function f, aclexplode(f.proacl) AS a
-        WHERE f.proname LIKE '%\_access' AND f.prorettype = 'void'::regtype AND f.pronargs = 0 AND a.grantee NOT IN (0, f.proowner)),
+        WHERE f.proname LIKE '%\_access' AND f.prorettype = 'void'::regtype AND f.pronargs = 0
+            AND a.grantee NOT IN (0, f.proowner)),
     application_role AS (SELECT r.* FROM pg_roles r WHERE r.oid IN (SELECT g.grantee FROM granted_access g)),
     executable AS (
         SELECT g.grantee, callable::oid AS function
         FROM granted_access g, LATERAL checkout_data.functions_of_access(g.access) AS callable),
-    -- Every grant on what is ours, but for the owners' own.
+    -- Every grant on an object of the two schemas, except the owners' own.
     object AS (
         SELECT 'pg_proc'::regclass AS class, f.oid, 0 AS part, f.oid::regprocedure::text AS name, f.proowner AS owner,
             COALESCE(f.proacl, acldefault('f', f.proowner)) AS acl FROM function f
         UNION ALL
         SELECT 'pg_class'::regclass, c.oid, 0, c.oid::regclass::text, c.relowner, c.relacl FROM relation c
         UNION ALL
-        SELECT 'pg_class'::regclass, c.oid, a.attnum, concat(c.oid::regclass, '.', quote_ident(a.attname)), c.relowner, a.attacl
+        SELECT 'pg_class'::regclass, c.oid, a.attnum, concat(c.oid::regclass, '.', quote_ident(a.attname)), c.relowner,
+            a.attacl
         FROM relation c JOIN pg_attribute a ON a.attrelid = c.oid WHERE a.attacl IS NOT NULL
         UNION ALL
         SELECT 'pg_namespace'::regclass, n.oid, 0, n.nspname, n.nspowner, n.nspacl FROM schema n),
@@ -43,13 +47,13 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
         SELECT p.*, CASE WHEN p.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(p.grantee) END AS role_name
         FROM privilege p
         WHERE p.is_grantable OR NOT (
-            -- What the installation gave its own roles,
+            -- Expected: the grants of the installation to its own roles,
             (p.grantee IN (SELECT r.oid FROM owner_role r)
                 AND EXISTS (
                     SELECT FROM installed i
                     WHERE i.classoid = p.class AND i.objoid = p.oid AND i.objsubid = p.part
                         AND i.grantee = p.grantee AND i.privilege_type = p.privilege_type))
-            -- and what grant_access gives.
+            -- and the grants of grant_access.
             OR (p.class = 'pg_proc'::regclass
                 AND EXISTS (SELECT FROM executable e WHERE e.grantee = p.grantee AND e.function = p.oid))
             OR (p.name = 'checkout' AND p.privilege_type = 'USAGE' AND p.grantee <> 0))),
@@ -58,16 +62,20 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
             pg_get_expr(p.polqual, p.polrelid) AS qual, pg_get_expr(p.polwithcheck, p.polrelid) AS with_check
         FROM pg_policy p JOIN relation c ON c.oid = p.polrelid),
     expected_policy AS (
-        SELECT c.relname, e.polname, ARRAY[(SELECT r.oid FROM owner_role r WHERE r.rolname = e.role)] AS polroles, e.qual, e.with_check
+        SELECT c.relname, e.polname, ARRAY[(SELECT r.oid FROM owner_role r WHERE r.rolname = e.role)] AS polroles,
+            e.qual, e.with_check
         FROM relation c
         JOIN (VALUES
             ('every_tenant', 'checkout_sessions_worker', NULL, 'true', 'true'),
             ('tenant', 'checkout_sessions_api', ARRAY['organizations'],
                 '(organization_id = checkout.current_organization_id())', 'false'),
-            ('tenant', 'checkout_sessions_api', ARRAY['checkout_sessions', 'idempotency_keys', 'payments', 'webhook_outbox', 'webhook_endpoints', 'webhook_deliveries',
-                    'webhook_attempts'],
-                '((organization_id = checkout.current_organization_id()) AND ((environment)::text = checkout.current_environment()))',
-                '((organization_id = checkout.current_organization_id()) AND ((environment)::text = checkout.current_environment()))')
+            ('tenant', 'checkout_sessions_api',
+                ARRAY['checkout_sessions', 'idempotency_keys', 'payments', 'webhook_outbox', 'webhook_endpoints',
+                    'webhook_deliveries', 'webhook_attempts'],
+                '((organization_id = checkout.current_organization_id()) '
+                    'AND ((environment)::text = checkout.current_environment()))',
+                '((organization_id = checkout.current_organization_id()) '
+                    'AND ((environment)::text = checkout.current_environment()))')
         ) AS e (polname, role, tables, qual, with_check) ON e.tables IS NULL OR c.relname = ANY (e.tables)
         WHERE c.relkind = 'r')
 
@@ -82,10 +90,11 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
 
     UNION ALL
     SELECT 'application role with server rights', NULL, r.rolname::text,
-        'let applications use a role without SUPERUSER, CREATEROLE or REPLICATION, that is no member of such a role or of those that reach the server''s files'
+        'let applications use a role without SUPERUSER, CREATEROLE or REPLICATION, that is no member of such a role '
+            'or of those that reach the server''s files'
     FROM application_role r
     WHERE r.rolsuper OR r.rolcreaterole OR r.rolreplication
-        -- A gateway's memberships are the roles that it lets requests take.
+        -- A gateway is a member of the roles that requests use.
         OR EXISTS (SELECT FROM granted_access g WHERE g.grantee = r.oid AND g.access <> 'authenticator')
             AND EXISTS (
                 SELECT FROM pg_roles above
@@ -102,13 +111,15 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
 
     UNION ALL
     SELECT 'anonymous role with rights of its own', NULL, r.rolname::text,
-        'a role with request access acts by what each request shows: take its other accesses, and its memberships, away'
+        'a role with request access acts by the credential that each request presents: '
+            'take its other accesses, and its memberships, away'
     FROM application_role r
     WHERE NOT r.rolsuper AND EXISTS (SELECT FROM granted_access g WHERE g.grantee = r.oid AND g.access = 'request')
-        -- MEMBER: with NOINHERIT, too, since it can SET ROLE.
+        -- MEMBER includes roles with NOINHERIT: they can SET ROLE.
         AND EXISTS (
             SELECT FROM granted_access g
-            WHERE g.access IN ('secret', 'authenticator', 'relay', 'admin') AND pg_has_role(r.oid, g.grantee, 'MEMBER'))
+            WHERE g.access IN ('secret', 'authenticator', 'relay', 'admin')
+                AND pg_has_role(r.oid, g.grantee, 'MEMBER'))
 
     UNION ALL
     SELECT 'unexpected grant', concat(u.privilege_type, ' on ', u.name), u.role_name,
@@ -117,15 +128,18 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     FROM unexpected u
 
     UNION ALL
-    SELECT DISTINCT 'default privileges', concat(CASE d.defaclobjtype WHEN 'f' THEN 'functions' WHEN 'r' THEN 'tables' ELSE 'schemas' END,
+    SELECT DISTINCT 'default privileges',
+        concat(CASE d.defaclobjtype WHEN 'f' THEN 'functions' WHEN 'r' THEN 'tables' ELSE 'schemas' END,
             COALESCE(' in schema ' || n.nspname, '')),
         CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END,
-        format('ALTER DEFAULT PRIVILEGES FOR ROLE %I ... REVOKE it: it would open what an update adds', pg_get_userbyid(d.defaclrole))
+        format('ALTER DEFAULT PRIVILEGES FOR ROLE %I ... REVOKE it: it would open what an update adds',
+            pg_get_userbyid(d.defaclrole))
     FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace, aclexplode(d.defaclacl) AS a
     WHERE d.defaclobjtype IN ('f', 'r', 'n') AND a.grantee <> d.defaclrole
         AND (n.oid IN (SELECT s.oid FROM schema s)
-            OR n.oid IS NULL AND d.defaclrole = (SELECT e.extowner FROM pg_extension e WHERE e.extname = 'checkout_sessions'))
-        -- Without an entry, everybody may execute new functions: an entry that takes nothing away adds nothing.
+            OR n.oid IS NULL
+                AND d.defaclrole = (SELECT e.extowner FROM pg_extension e WHERE e.extname = 'checkout_sessions'))
+        -- Without an entry PUBLIC may execute new functions, so an entry that grants PUBLIC this adds nothing.
         AND NOT (n.oid IS NULL AND d.defaclobjtype = 'f' AND a.grantee = 0)
 
     UNION ALL
@@ -138,7 +152,8 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     SELECT 'owner', f.oid::regprocedure::text, pg_get_userbyid(f.proowner)::text,
         format('ALTER FUNCTION ... OWNER TO %I', own.rolname)
     FROM function f JOIN owner_role own ON own.rolname =
-        CASE WHEN f.proname = ANY (checkout_data.functions_above_tenants()) THEN 'checkout_sessions_worker' ELSE 'checkout_sessions_api' END
+        CASE WHEN f.proname = ANY (checkout_data.functions_above_tenants()) THEN 'checkout_sessions_worker'
+            ELSE 'checkout_sessions_api' END
     WHERE f.prosecdef AND f.proowner <> own.oid
 
     UNION ALL
@@ -147,20 +162,24 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     WHERE f.prosecdef AND 'search_path=pg_catalog, pg_temp' <> ALL (COALESCE(f.proconfig, ARRAY['']))
 
     UNION ALL
-    SELECT 'changed function', f.oid::regprocedure::text, NULL, 'restore it: create the extension in another database and compare'
+    SELECT 'changed function', f.oid::regprocedure::text, NULL,
+        'restore it: create the extension in another database and compare'
     FROM function f JOIN pg_language l ON l.oid = f.prolang
     WHERE NOT f.prosecdef AND f.proname IN (SELECT a.function_name FROM checkout_data.accesses() a)
-            AND f.proname NOT IN ('redirect_url', 'current_organization_id', 'current_environment', 'sign_webhook', 'verify_webhook')
+            AND f.proname NOT IN
+                ('redirect_url', 'current_organization_id', 'current_environment', 'sign_webhook', 'verify_webhook')
         OR EXISTS (
             SELECT FROM unnest(f.proconfig) AS setting
-            WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC', 'jit=off', 'enable_bitmapscan=off',
-                'enable_sort=off'))
+            WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC', 'jit=off',
+                'enable_bitmapscan=off', 'enable_sort=off'))
         OR l.lanname = 'c' AND f.probin <> '$libdir/checkout_sessions'
-        OR l.lanname <> 'c' AND f.proname = ANY (ARRAY['secret_organization_id', 'wake_worker', 'organizations_changed', 'event_type_matches',
-            'event_body_as', 'webhook_headers', 'is_utf8', 'deliveries_due'])
+        OR l.lanname <> 'c' AND f.proname = ANY (ARRAY[
+            'secret_organization_id', 'wake_worker', 'organizations_changed', 'event_type_matches', 'event_body_as',
+            'webhook_headers', 'is_utf8', 'deliveries_due'])
         OR l.lanname <> 'c' AND f.pronamespace = (SELECT s.oid FROM schema s WHERE s.nspname = 'checkout')
             AND f.proname <> ALL (ARRAY[
-                'redirect_url', 'session_funnel', 'outbox_status', 'next_webhook_attempt_at', 'grant_access', 'revoke_access', 'security_report'])
+                'redirect_url', 'session_funnel', 'outbox_status', 'next_webhook_attempt_at', 'grant_access',
+                'revoke_access', 'security_report'])
             AND f.oid IN (
                 SELECT d.objid FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e')
 
@@ -172,13 +191,15 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
         WHERE d.classid = o.class AND d.objid = o.oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')
 
     UNION ALL
-    SELECT 'outside object', format('%s in schema %I', p.oid::regprocedure, n.nspname), pg_get_userbyid(p.proowner)::text,
+    SELECT 'outside object', format('%s in schema %I', p.oid::regprocedure, n.nspname),
+        pg_get_userbyid(p.proowner)::text,
         'drop it: it acts as a role that sees what applications must not'
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
     WHERE p.proowner IN (SELECT r.oid FROM owner_role r) AND n.oid NOT IN (SELECT s.oid FROM schema s)
 
     UNION ALL
-    SELECT 'outside object', c.oid::regclass::text, pg_get_userbyid(c.relowner)::text, 'drop it: it shows rows of the tables to whoever may read it'
+    SELECT 'outside object', c.oid::regclass::text, pg_get_userbyid(c.relowner)::text,
+        'drop it: roles that may read it see rows of the tables'
     FROM pg_class c
     WHERE c.relnamespace NOT IN (SELECT s.oid FROM schema s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
         AND (c.relowner IN (SELECT r.oid FROM owner_role r)
@@ -193,7 +214,8 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     FROM relation c WHERE c.relkind = 'r' AND NOT c.relrowsecurity
 
     UNION ALL
-    SELECT CASE WHEN e.relname IS NULL THEN 'added policy' WHEN p.relname IS NULL THEN 'missing policy' ELSE 'changed policy' END,
+    SELECT CASE WHEN e.relname IS NULL THEN 'added policy' WHEN p.relname IS NULL THEN 'missing policy'
+            ELSE 'changed policy' END,
         format('%I on checkout_data.%I', COALESCE(p.polname, e.polname), COALESCE(p.relname, e.relname)), NULL,
         'restore the policies of the installation'
     FROM policy p FULL JOIN expected_policy e ON e.relname = p.relname AND e.polname = p.polname
@@ -201,7 +223,8 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
         OR (p.for_all, p.polroles, p.qual, p.with_check) IS DISTINCT FROM (true, e.polroles, e.qual, e.with_check)
 
     UNION ALL
-    SELECT 'trigger', format('%I on %s', t.tgname, c.oid::regclass), NULL, 'drop it: it runs with the rights of whoever changes a row'
+    SELECT 'trigger', format('%I on %s', t.tgname, c.oid::regclass), NULL,
+        'drop it: it runs with the rights of the role that changes a row'
     FROM pg_trigger t JOIN relation c ON c.oid = t.tgrelid
     WHERE NOT t.tgisinternal AND NOT (t.tgname = 'organizations_changed' AND c.relname = 'organizations'
         AND t.tgfoid IN (SELECT f.oid FROM function f WHERE f.proname = 'organizations_changed'))
@@ -213,19 +236,23 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
         WHERE c.relname = 'organizations' AND t.tgname = 'organizations_changed' AND t.tgenabled IN ('O', 'A'))
 
     UNION ALL
-    SELECT 'rule', format('%I on %s', w.rulename, c.oid::regclass), NULL, 'drop it: it runs instead of what the functions say'
+    SELECT 'rule', format('%I on %s', w.rulename, c.oid::regclass), NULL,
+        'drop it: it runs instead of what the functions say'
     FROM pg_rewrite w JOIN relation c ON c.oid = w.ev_class WHERE c.relkind = 'r'
 
     UNION ALL
-    SELECT 'tenant can be chosen', p.parname, CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END,
-        'REVOKE SET, ALTER SYSTEM ON PARAMETER: only a trusted backend with secret access and no other may choose for whom it acts'
+    SELECT 'tenant can be chosen', p.parname,
+        CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END,
+        'REVOKE SET, ALTER SYSTEM ON PARAMETER: only a trusted backend with secret access and no other may choose '
+            'for whom it acts'
     FROM pg_parameter_acl p, aclexplode(p.paracl) AS a LEFT JOIN pg_roles r ON r.oid = a.grantee
     WHERE p.parname LIKE 'checkout_sessions.%' AND NOT COALESCE(r.rolsuper, false)
-        -- These grants are the cluster's, accesses are the database's: who has none here can do nothing with it.
+        -- These grants are the cluster's, accesses are the database's: a role without an access cannot use the grant.
         AND (a.grantee = 0 OR EXISTS (
             SELECT FROM granted_access g
             WHERE g.grantee = a.grantee AND NOT (
-                g.access = 'secret' AND p.parname IN ('checkout_sessions.organization_id', 'checkout_sessions.environment'))))
+                g.access = 'secret'
+                AND p.parname IN ('checkout_sessions.organization_id', 'checkout_sessions.environment'))))
     UNION ALL
     SELECT 'tenant can be chosen', s.name, r.rolname::text,
         'take its memberships away: only a trusted backend with secret access and no other may choose for whom it acts'
@@ -234,7 +261,8 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
         AND EXISTS (SELECT FROM granted_access g WHERE g.grantee = r.oid AND g.access IN ('request', 'publishable'))
         AND has_parameter_privilege(r.oid, s.name, 'SET')
         AND NOT EXISTS (
-            SELECT FROM pg_parameter_acl p, aclexplode(p.paracl) AS a WHERE p.parname = s.name AND a.grantee IN (0, r.oid))
+            SELECT FROM pg_parameter_acl p, aclexplode(p.paracl) AS a
+            WHERE p.parname = s.name AND a.grantee IN (0, r.oid))
 
     UNION ALL
     SELECT 'tenant of everybody', split_part(setting, '=', 1), 'PUBLIC',
@@ -242,15 +270,18 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     FROM pg_db_role_setting s, unnest(s.setconfig) AS setting
     WHERE s.setrole = 0 AND setting LIKE 'checkout_sessions.organization_id=%'
     UNION ALL
-    SELECT 'tenant of everybody', s.name, 'PUBLIC', 'take it out of the server''s configuration: a tenant is for one role or one transaction'
+    SELECT 'tenant of everybody', s.name, 'PUBLIC',
+        'take it out of the server''s configuration: a tenant is for one role or one transaction'
     FROM pg_settings s
-    WHERE s.name = 'checkout_sessions.organization_id' AND s.source IN ('configuration file', 'command line', 'environment variable')
+    WHERE s.name = 'checkout_sessions.organization_id'
+        AND s.source IN ('configuration file', 'command line', 'environment variable')
 
     ORDER BY 1, 2, 3
     $$;
-COMMENT ON FUNCTION checkout_data.security_findings IS 'What security_report() reports, as long as its owner may look.';
+COMMENT ON FUNCTION checkout_data.security_findings IS
+    'Returns the rows of security_report(). Fails if the caller may not read the catalogs and tables.';
 
--- Who has taken its owner, or its owner's rights, away is told so, and not refused.
+-- If the owner of the function or the owner's rights have been taken away, the report says so and does not fail.
 CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object text, role text, advice text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
@@ -260,13 +291,27 @@ CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object t
     EXCEPTION WHEN insufficient_privilege THEN
         RETURN QUERY
             SELECT 'report incomplete', SQLERRM, current_user::text,
-                'give security_report() its owner and the owner its rights again; there may be more than what is listed here'
+                'give security_report() its owner and the owner its rights again; '
+                    'there may be more than what is listed here'
             UNION ALL
             SELECT 'owner', p.oid::regprocedure::text, pg_get_userbyid(p.proowner)::text,
-                'ALTER FUNCTION ... OWNER TO checkout_sessions_worker, or checkout_sessions_api: see the install script'
+                'ALTER FUNCTION ... OWNER TO checkout_sessions_worker, or checkout_sessions_api: '
+                    'see the install script'
             FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
             WHERE n.nspname = 'checkout' AND p.prosecdef
-                AND pg_get_userbyid(p.proowner) <> ALL (ARRAY['checkout_sessions_worker', 'checkout_sessions_api']::name[])
+                AND pg_get_userbyid(p.proowner) <> ALL
+                    (ARRAY['checkout_sessions_worker', 'checkout_sessions_api']::name[])
             ORDER BY 1, 2, 3;
     END
     $$;
+COMMENT ON FUNCTION checkout.security_report IS
+$$Returns a row for everything that weakens the security of this installation. It should return no rows.
+
+It compares grants, policies, owners, attributes and memberships of roles, search paths, triggers and settings with
+those of a fresh installation. If the function has lost its owner, or the owner its rights, it reports that and is
+incomplete.
+
+- finding: the kind of problem.
+- object: where it is.
+- role: the role that gains from it.
+- advice: how to fix it.$$;

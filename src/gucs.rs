@@ -1,11 +1,14 @@
 //! The settings, `checkout_sessions.*`.
 
+#![expect(unsafe_code, reason = "asks how the library is being loaded")]
+
 use std::ffi::CString;
 
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum, pg_sys};
 
-use crate::domain::credential::Environment;
-use crate::domain::{Error, Result};
+use crate::backend;
+use rules::access::credential::Environment;
+use rules::{Error, Result};
 
 #[derive(Clone, Copy, PostgresGucEnum)]
 pub enum EnvironmentSetting {
@@ -178,8 +181,8 @@ pub fn init() {
         GucContext::Sighup,
         GucFlags::default(),
     );
-    // SAFETY: set before any library is loaded. The server has such settings only of libraries that are preloaded.
-    if unsafe { pg_sys::process_shared_preload_libraries_in_progress } {
+    // The server has such settings only of libraries that are preloaded.
+    if backend::is_preloading() {
         GucRegistry::define_string_guc(
             c"checkout_sessions.worker_database",
             c"Sets the database in which a background worker stays.",

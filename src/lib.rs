@@ -1,8 +1,9 @@
-//! Checkout sessions inside PostgreSQL.
+//! Checkout sessions inside PostgreSQL. The rules are a crate of their own, without Postgres: `rules`.
 //!
-//! Where to look: `api` is what can be called, `domain` is the rules (no Postgres in it), `dialects` the dialects, `store` is the SQL that runs,
-//! `notify` tells relays, `tenant` is who is calling, `postgrest` the HTTP request that a call came with, `worker` is what happens on its own, `log`
-//! keeps secrets out of the server's log. Tables and rights are in `sql/`.
+//! From top to bottom, each uses only those below: `api` is what SQL calls, and `worker` what happens on its own; `operations`
+//! is what they do; `store` is the SQL that this runs; `shared` is the memory that all processes share. At the bottom, `tenant`
+//! is who is calling, `postgrest` the HTTP request that a call came with, `datum` the values of SQL, `gucs` the settings.
+//! `report` raises errors, `log` keeps secrets out of the server's log. Tables, functions and rights are in `sql/`.
 
 #[cfg(not(panic = "unwind"))]
 compile_error!("build with panic = \"unwind\": an abort would restart the whole server");
@@ -10,38 +11,23 @@ compile_error!("build with panic = \"unwind\": an abort would restart the whole 
 use pgrx::prelude::*;
 
 mod api;
+mod backend;
 mod datum;
-mod dialects;
-mod domain;
 mod gucs;
 mod log;
-mod notify;
 mod operations;
 mod postgrest;
 mod report;
 mod role;
+mod shared;
 mod store;
 mod tenant;
 mod worker;
 
 pgrx::pg_module_magic!(name, version);
 
-pgrx::extension_sql_file!("../sql/types.sql", name = "types", bootstrap);
-pgrx::extension_sql_file!("../sql/roles.sql", name = "roles", requires = ["types"]);
-pgrx::extension_sql_file!("../sql/schema.sql", name = "schema", requires = ["roles"]);
-pgrx::extension_sql_file!("../sql/functions.sql", name = "functions", requires = ["schema"]);
-pgrx::extension_sql_file!("../sql/webhook_functions.sql", name = "webhook_functions", requires = ["functions"]);
-pgrx::extension_sql_file!("../sql/access.sql", name = "access", requires = ["webhook_functions"]);
-pgrx::extension_sql_file!("../sql/security_report.sql", name = "security_report", requires = ["access"]);
-pgrx::extension_sql_file!("../sql/security.sql", name = "security", finalize);
-
-// The schemas are made by types.sql; these only tell pgrx that they exist.
-#[pg_schema]
-mod checkout {}
-#[pg_schema]
-mod checkout_data {}
-
 /// Called when a backend, or the postmaster by `shared_preload_libraries`, loads the library.
+#[expect(unsafe_code, reason = "removes environment variables before there are threads")]
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     // pgrx would put backtraces into the DETAIL of errors, for every client to see.

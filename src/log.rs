@@ -1,14 +1,16 @@
 //! Keeps secrets out of the server's log: statements, their parameters, errors. What is masked there, the client sees
 //! masked, too: the server writes the same report to both.
 
+#![expect(unsafe_code, reason = "installs and serves emit_log_hook")]
+
 use std::cell::Cell;
 use std::ffi::CStr;
 
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use crate::domain::redact::{has_secret, mask};
-use crate::worker;
+use crate::shared::failure;
+use rules::access::redact::{has_secret, mask};
 
 thread_local! {
     static PREVIOUS: Cell<pg_sys::emit_log_hook_type> = const { Cell::new(None) };
@@ -29,7 +31,7 @@ unsafe extern "C-unwind" fn hide_secrets(error: *mut pg_sys::ErrorData) {
     // NUL-terminated, and so is the statement. Nothing is allocated: the error may be that there is no memory.
     unsafe {
         let error = &mut *error;
-        worker::note_fatal(error);
+        failure::note_fatal(error);
         for text in [error.message, error.detail, error.detail_log, error.hint, error.context, error.internalquery] {
             if !text.is_null() {
                 let bytes = std::slice::from_raw_parts_mut(text.cast::<u8>(), CStr::from_ptr(text).count_bytes());

@@ -1,42 +1,37 @@
-//! The HTTP request that a call came with, as PostgREST shows it: settings of the transaction.
+//! The HTTP request that a call came with, which PostgREST puts into settings of the transaction.
+
+#![expect(unsafe_code, reason = "reads settings by name")]
 
 use std::ffi::{CStr, CString};
 
 use pgrx::pg_sys;
 use serde_json::{Map, Value};
 
-use crate::domain::{Error, Result, http_credential};
+use rules::access::http_credential;
+use rules::{Error, Result};
+
+use crate::backend;
 
 /// The headers of the request; `None` where there is no request.
 pub fn headers() -> Result<Option<Map<String, Value>>> {
     object(c"request.headers", "the request's headers are not a JSON object")
 }
 
-/// The claims of the request's token, which somebody else has to have verified.
+/// The claims of the request's token, which PostgREST has verified.
 pub fn claims() -> Result<Option<Map<String, Value>>> {
     object(c"request.jwt.claims", "the token's claims are not a JSON object")
 }
 
-/// Has the response carry a header, where there is a request.
+/// Adds a header to the response, where there is a request.
 pub fn respond(name: &str, value: &str) -> Result<()> {
     if setting(c"request.headers")?.is_none() {
         return Ok(());
     }
     let before = setting(c"response.headers")?.unwrap_or_default();
     let Ok(headers) = CString::new(http_credential::with_header(&before, name, value)) else { return Ok(()) };
-    // SAFETY: NUL-terminated texts. As the caller could do it, for the rest of the transaction.
-    unsafe {
-        pg_sys::set_config_option(
-            c"response.headers".as_ptr(),
-            headers.as_ptr(),
-            pg_sys::GucContext::PGC_USERSET,
-            pg_sys::GucSource::PGC_S_SESSION,
-            pg_sys::GucAction::GUC_ACTION_LOCAL,
-            true,
-            0,
-            false,
-        );
-    }
+    // As the caller could do it.
+    let (context, action) = (pg_sys::GucContext::PGC_USERSET, pg_sys::GucAction::GUC_ACTION_LOCAL);
+    backend::set(c"response.headers", &headers, context, action);
     Ok(())
 }
 
@@ -51,13 +46,13 @@ fn setting(name: &'static CStr) -> Result<Option<String>> {
         let value = pg_sys::GetConfigOption(name.as_ptr(), true, false);
         if value.is_null() { &[] } else { CStr::from_ptr(value).to_bytes() }
     };
-    let shown = name.to_str().unwrap_or_default();
+    let known = name.to_str().unwrap_or_default();
     if value.len() > BYTES {
-        return Err(Error::SettingTooLong { setting: shown, most: "64 kB" });
+        return Err(Error::SettingTooLong { setting: known, most: "64 kB" });
     }
     match std::str::from_utf8(value) {
         Ok(text) => Ok(Some(text.to_owned()).filter(|text| !text.is_empty())),
-        Err(_) => Err(Error::NotUtf8 { what: "setting", name: shown }),
+        Err(_) => Err(Error::NotUtf8 { what: "setting", name: known }),
     }
 }
 

@@ -1,12 +1,16 @@
 //! The only place where an error of the domain becomes an error of Postgres.
 
+#![expect(unsafe_code, reason = "sets the SQLSTATE of an error")]
+
 use std::ffi::{c_int, c_void};
 
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::{PgLogLevel, pg_sys};
 
-use crate::domain::{Error, Result};
+use rules::{Error, Result};
+
+use crate::tenant;
 
 // What sets the SQLSTATE of the error that is being reported. pgrx keeps it to itself, because it may be called only then.
 unsafe extern "C-unwind" {
@@ -38,11 +42,21 @@ fn raise(error: &Error) -> ! {
         let context = pg_sys::palloc0(size_of::<pg_sys::ErrorContextCallback>()).cast::<pg_sys::ErrorContextCallback>();
         (*context).previous = pg_sys::error_context_stack;
         (*context).callback = Some(set_sqlstate);
-        (*context).arg = encode(error.sqlstate()) as usize as *mut c_void;
+        (*context).arg = encode(sqlstate(error)) as usize as *mut c_void;
         pg_sys::error_context_stack = context;
     }
     report.report(PgLogLevel::ERROR);
     unreachable!("an ERROR was reported and did not raise")
+}
+
+/// The SQLSTATE of an error. PostgREST would make 403 of 28000, and 401 of 42501 where there is no token; who calls by HTTP is
+/// to get the statuses that say so.
+fn sqlstate(error: &Error) -> &'static str {
+    match error {
+        Error::Unauthorized { .. } => "PT401",
+        Error::NotAllowed if tenant::calls_by_http() => "PT403",
+        error => error.sqlstate(),
+    }
 }
 
 /// As MAKE_SQLSTATE in utils/elog.h: six bits a character.

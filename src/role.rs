@@ -1,8 +1,10 @@
 //! Running as the restricted role that sees every tenant.
 
+#![expect(unsafe_code, reason = "switches the user")]
+
 use pgrx::pg_sys;
 
-use crate::domain::{Error, Result};
+use rules::{Error, Result};
 
 /// Runs `work` as the role that owns the maintenance functions: the worker, which is not to be the bootstrap superuser (a
 /// trigger that somebody put on a table runs with these rights, too), and whoever has yet to learn the tenant.

@@ -5,16 +5,17 @@
 //! before. They come from a credential that was presented in this transaction, and then nothing else may contradict it; or
 //! from the role, and then its access says what it may do.
 
+#![expect(unsafe_code, reason = "looks up roles and rights")]
+
 use std::ffi::{CStr, CString};
 
 use pgrx::pg_sys;
-use pgrx::prelude::*;
 use uuid::Uuid;
 
-pub use crate::domain::credential::Tenant;
-use crate::domain::credential::{Credential, Kind};
-use crate::domain::{Error, Result};
-use crate::{datum, gucs, report};
+use crate::{backend, gucs};
+pub use rules::access::credential::Tenant;
+use rules::access::credential::{Credential, Kind};
+use rules::{Error, Result};
 
 /// Who creates a session.
 pub struct Caller {
@@ -39,7 +40,7 @@ pub fn secret() -> Result<Tenant> {
     let tenant = tenant_of(credential.as_ref())?;
     match kind_of(credential.as_ref())? {
         Kind::Secret => Ok(tenant),
-        Kind::Publishable => Err(Error::NotAllowed { http: credential.is_some_and(|credential| credential.http) }),
+        Kind::Publishable => Err(Error::NotAllowed),
     }
 }
 
@@ -60,6 +61,11 @@ pub enum Lasting {
     Transaction,
     /// Until the current subtransaction ends.
     Subtransaction,
+}
+
+/// True where the credential of this transaction came with an HTTP request.
+pub fn calls_by_http() -> bool {
+    presented().is_ok_and(|credential| credential.is_some_and(|credential| credential.http))
 }
 
 /// Makes a credential that of the current transaction.
@@ -176,34 +182,5 @@ fn set(name: &CStr, value: &str, context: pg_sys::GucContext::Type, lasting: Las
         Lasting::Subtransaction => pg_sys::GucAction::GUC_ACTION_SAVE,
     };
     let value = CString::new(value.replace('\0', "")).unwrap_or_default();
-    // SAFETY: NUL-terminated texts.
-    unsafe {
-        pg_sys::set_config_option(
-            name.as_ptr(),
-            value.as_ptr(),
-            context,
-            pg_sys::GucSource::PGC_S_SESSION,
-            action,
-            true,
-            0,
-            false,
-        );
-    }
-}
-
-// No search path of their own: they look nothing up, and policies call them in every statement.
-#[pg_extern(schema = "checkout", stable, parallel_safe)]
-fn current_organization_id() -> pgrx::Uuid {
-    datum::uuid(report::or_raise(current()).organization_id)
-}
-
-#[pg_extern(schema = "checkout", stable, parallel_safe)]
-fn current_environment() -> &'static str {
-    report::or_raise(current()).environment.as_str()
-}
-
-/// For functions in SQL: the organization, where the credential is a secret one.
-#[pg_extern(schema = "checkout_data", stable, parallel_restricted)]
-fn secret_organization_id() -> pgrx::Uuid {
-    datum::uuid(report::or_raise(secret()).organization_id)
+    backend::set(name, &value, context, action);
 }

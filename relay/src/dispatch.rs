@@ -170,7 +170,7 @@ impl Dispatcher {
         let text = self.session.allowed_ranges().await?;
         let ranges = text.parse().unwrap_or_else(|fault| {
             error!("checkout_sessions.webhook_allowed_ranges allows nothing: {fault}");
-            webhook_url::Ranges::default()
+            rules::webhooks::url::Ranges::default()
         });
         if self.guard.update(ranges) {
             info!(ranges = text, "allowed ranges");

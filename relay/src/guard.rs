@@ -6,9 +6,9 @@
 use std::net::{IpAddr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use rules::webhooks::url::{Ranges, is_localhost, permitted};
 use tokio::sync::watch;
 use url::{Host, Url};
-use webhook_url::{Ranges, is_localhost, permitted};
 
 use crate::local::{has_way_to, is_local, is_out_of_files};
 

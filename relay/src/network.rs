@@ -4,11 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rules::webhooks::url::is_localhost;
 use tokio::net::lookup_host;
 use tokio::sync;
 use tokio::time::{Instant, timeout};
 use url::{Host, Url};
-use webhook_url::is_localhost;
 
 use crate::attempt::{Doubt, Failure, Outcome};
 use crate::guard::{LookupFault, lookup_fault};

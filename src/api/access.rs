@@ -1,20 +1,21 @@
-//! Who calls: API keys and tokens presented at the beginning of a transaction; and the buyer, who presents a session's secret.
+//! Who calls: API keys and tokens that are presented at the beginning of a transaction; and the buyer, who presents the
+//! secret of a session.
 
 use pgrx::Uuid;
 use pgrx::prelude::*;
+use rules::Error;
+use rules::access::client_secret::ClientSecret;
+use rules::access::http_credential;
+use rules::validate::required;
 
 use crate::datum::{self, PublicSession, Text, required_text};
-use crate::domain::client_secret::ClientSecret;
-use crate::domain::credential::Credential;
-use crate::domain::validate::{self, required};
-use crate::domain::{self, Error, Result, api_key};
+use crate::operations::credentials;
+use crate::postgrest;
 use crate::report::or_raise;
-use crate::store::{api_keys, organizations, sessions};
+use crate::store::{organizations, sessions};
 use crate::tenant::{self, Lasting};
-use crate::{gucs, postgrest, worker};
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn authenticate(
     api_key: Option<Text>,
 ) -> TableIterator<
@@ -27,7 +28,8 @@ fn authenticate(
     ),
 > {
     let credential = or_raise((|| {
-        let credential = credential_of(required_text("api_key", &api_key)?, false)?.ok_or(Error::InvalidApiKey)?;
+        let credential =
+            credentials::of_api_key(required_text("api_key", &api_key)?, false)?.ok_or(Error::InvalidApiKey)?;
         tenant::establish(&credential, Lasting::Transaction)?;
         Ok(credential)
     })());
@@ -39,41 +41,20 @@ fn authenticate(
     ))
 }
 
-/// The credential that an API key is; `None` for one that is unknown, wrong, revoked or expired.
-pub(super) fn credential_of(text: &str, http: bool) -> Result<Option<Credential>> {
-    let Some(presented) = api_key::parse(text) else {
-        return Ok(None);
-    };
-    let now = datum::now();
-    let stored = api_keys::find(presented.api_key_id)?;
-    // The digests are compared in any case, so that a key that does not exist takes as long as a wrong one.
-    let known = api_key::matches(&presented.digest, stored.as_ref().map(|key| &key.digest));
-    let Some(key) = stored.filter(|key| known && key.active_at(now)) else {
-        return Ok(None);
-    };
-    worker::note_use(presented.api_key_id, now);
-    Ok(Some(Credential {
-        tenant: key.tenant,
-        kind: key.kind,
-        name: Some(presented.api_key_id.to_owned()),
-        payment_methods: key.payment_methods,
-        http,
-    }))
-}
-
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn pre_request() {
     or_raise((|| {
         let headers = postgrest::headers()?.unwrap_or_default();
-        if let Some(trace_id) = domain::http_credential::trace_id(&headers) {
+        if let Some(trace_id) = http_credential::trace_id(&headers) {
             postgrest::respond("X-Trace-Id", trace_id)?;
         }
-        let by_key = match domain::http_credential::api_key(&headers)? {
-            Some(text) => Some(credential_of(text, true)?.ok_or_else(|| Error::unauthorized("invalid API key"))?),
+        let by_key = match http_credential::api_key(&headers)? {
+            Some(text) => {
+                Some(credentials::of_api_key(text, true)?.ok_or_else(|| Error::unauthorized("invalid API key"))?)
+            }
             None => None,
         };
-        let by_token = credential_of_token()?;
+        let by_token = credentials::of_token()?;
         match (by_key, by_token) {
             (Some(key), Some(token)) if key.tenant != token.tenant => {
                 Err(Error::unauthorized("the API key and the token are of different tenants"))
@@ -84,30 +65,7 @@ fn pre_request() {
     })());
 }
 
-/// The credential that the claims of the request's token are, if they name an organization.
-fn credential_of_token() -> Result<Option<Credential>> {
-    let Some(claims) = postgrest::claims()? else {
-        return Ok(None);
-    };
-    let paths = gucs::jwt_organization_claim()?.unwrap_or_default();
-    let Some((tenant, kind)) = domain::http_credential::tenant(&claims, &paths, gucs::environment())? else {
-        return Ok(None);
-    };
-    if !tenant::trusts_claims()? {
-        return Err(Error::unauthorized("the token's claims are not believed: the session user has no authenticator access"));
-    }
-    if organizations::settings(tenant.organization_id)?.is_none() {
-        return Err(Error::unauthorized("the token's organization does not exist"));
-    }
-    let subject = domain::http_credential::subject(&claims)
-        .map(|subject| validate::text("sub", subject, validate::SHORT_TEXT))
-        .transpose()
-        .map_err(|_| Error::unauthorized("the token's subject is not a text of at most 255 characters"))?;
-    Ok(Some(Credential { tenant, kind, name: subject.map(str::to_owned), payment_methods: None, http: true }))
-}
-
-#[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn public_checkout_session(checkout_session_id: Option<Uuid>, client_secret: Option<Text>) -> PublicSession {
     or_raise((|| {
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
@@ -119,4 +77,21 @@ fn public_checkout_session(checkout_session_id: Option<Uuid>, client_secret: Opt
         }
         sessions::get_public(secret.tenant, id, datum::now())?.ok_or(Error::PublicSessionNotFound)
     })())
+}
+
+// No search path of their own: they look nothing up, and policies call them in every statement.
+#[pg_extern(sql = false)]
+fn current_organization_id() -> pgrx::Uuid {
+    datum::uuid(or_raise(tenant::current()).organization_id)
+}
+
+#[pg_extern(sql = false)]
+fn current_environment() -> &'static str {
+    or_raise(tenant::current()).environment.as_str()
+}
+
+/// For functions in SQL: the organization, where the credential is a secret one.
+#[pg_extern(sql = false)]
+fn secret_organization_id() -> pgrx::Uuid {
+    datum::uuid(or_raise(tenant::secret()).organization_id)
 }

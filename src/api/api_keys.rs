@@ -6,27 +6,26 @@ use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::prelude::*;
 
 use crate::datum::{self, ApiKey, Rows, Text, Texts, required_text, text};
-use crate::domain::api_key;
-use crate::domain::credential::{Environment, Kind, Tenant};
-use crate::domain::validate::{self, required};
-use crate::domain::{Error, Result};
 use crate::report::or_raise;
 use crate::store::api_keys::{self, NewApiKey};
 use crate::store::organizations;
 use crate::tenant;
+use rules::access::api_key;
+use rules::access::credential::{Environment, Kind, Tenant};
+use rules::validate::{self, required};
+use rules::{Error, Result};
 
 /// For how long a key that is rolled goes on being accepted, at most.
 const MAXIMUM_OVERLAP: TimeDelta = TimeDelta::days(30);
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn create_api_key(
     organization_id: Option<Uuid>,
     kind: Option<Text>,
     environment: Option<Text>,
-    name: default!(Option<Text>, "NULL"),
-    payment_methods: default!(Option<Texts>, "NULL"),
-    expires_at: default!(Option<TimestampWithTimeZone>, "NULL"),
+    name: Option<Text>,
+    payment_methods: Option<Texts>,
+    expires_at: Option<TimestampWithTimeZone>,
 ) -> ApiKey {
     or_raise((|| {
         let organization_id = datum::from_uuid(required("organization_id", organization_id)?);
@@ -61,14 +60,12 @@ fn future(expires_at: Option<TimestampWithTimeZone>, now: DateTime<Utc>) -> Resu
     }
 }
 
-#[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
-#[search_path(pg_catalog, pg_temp)]
-fn list_api_keys(organization_id: default!(Option<Uuid>, "NULL")) -> Rows<ApiKey> {
+#[pg_extern(sql = false)]
+fn list_api_keys(organization_id: Option<Uuid>) -> Rows<ApiKey> {
     Rows(or_raise(api_keys::list(organization_id.map(datum::from_uuid), datum::now())))
 }
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn revoke_api_key(api_key_id: Option<Text>) -> ApiKey {
     or_raise((|| {
         let api_key_id = id_of(required_text("api_key_id", &api_key_id)?)?;
@@ -76,12 +73,11 @@ fn revoke_api_key(api_key_id: Option<Text>) -> ApiKey {
     })())
 }
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn roll_api_key(
     api_key_id: Option<Text>,
-    overlap: default!(Option<Interval>, "'24 hours'"),
-    expires_at: default!(Option<TimestampWithTimeZone>, "NULL"),
+    overlap: Option<Interval>,
+    expires_at: Option<TimestampWithTimeZone>,
 ) -> ApiKey {
     or_raise((|| {
         let api_key_id = id_of(required_text("api_key_id", &api_key_id)?)?;

@@ -8,33 +8,34 @@ use pgrx::prelude::*;
 use crate::datum::{
     self, Rows, Text, Uuids, WebhookAttempt, WebhookDelivery, WebhookDeliveryRequest, required_text, text,
 };
-use crate::dialects;
-use crate::domain::event::EventId;
-use crate::domain::validate::{self, required};
-use crate::domain::webhook_signature::{self, Message};
-use crate::domain::{Error, Result, delivery, retry, time};
 use crate::report::or_raise;
 use crate::store::deliveries::{self, Attempt, Key};
 use crate::store::delivery_lists::{self, Filter};
-use crate::store::{endpoints, events, sessions};
+use crate::store::{endpoints, events};
 use crate::tenant;
+use rules::dialects::{self, SessionView};
+use rules::validate::{self, required};
+use rules::webhooks::delivery;
+use rules::webhooks::event::{self, EventId};
+use rules::webhooks::retry;
+use rules::webhooks::signature::{self, Message};
+use rules::{Error, Result};
 
 /// Of an event: far more than a session can have.
 const BODY_BYTES: usize = 4 * 1024 * 1024;
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn claim_webhook_deliveries(
-    batch_size: default!(Option<i32>, "100"),
-    lease: default!(Option<Interval>, "'1 minute'"),
-    per_endpoint: default!(Option<i32>, "10"),
-    in_flight: default!(Option<Uuids>, "'{}'"),
-    except_organizations: default!(Option<Uuids>, "'{}'"),
+    batch_size: Option<i32>,
+    lease: Option<Interval>,
+    per_endpoint: Option<i32>,
+    in_flight: Option<Uuids>,
+    except_organizations: Option<Uuids>,
 ) -> Rows<WebhookDeliveryRequest> {
     Rows(or_raise((|| {
         let batch_size =
             validate::in_range("batch_size", required("batch_size", batch_size)?, 1, validate::CLAIM_SIZE)?;
-        let lease = time::event_lease(datum::from_interval("lease", required("lease", lease)?)?)?;
+        let lease = event::lease(datum::from_interval("lease", required("lease", lease)?)?)?;
         let per_endpoint =
             validate::in_range("per_endpoint", required("per_endpoint", per_endpoint)?, 1, validate::CLAIM_SIZE)?;
         let in_flight = required("in_flight", in_flight)?.read("in_flight")?;
@@ -45,17 +46,16 @@ fn claim_webhook_deliveries(
 }
 
 #[expect(clippy::too_many_arguments)]
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn record_webhook_attempt(
     event_id: Option<Text>,
     webhook_endpoint_id: Option<Uuid>,
     lease_token: Option<Uuid>,
-    status_code: default!(Option<i32>, "NULL"),
-    error: default!(Option<Text>, "NULL"),
-    duration: default!(Option<Interval>, "NULL"),
-    response_body: default!(Option<Text>, "NULL"),
-    retry_after: default!(Option<Interval>, "NULL"),
+    status_code: Option<i32>,
+    error: Option<Text>,
+    duration: Option<Interval>,
+    response_body: Option<Text>,
+    retry_after: Option<Interval>,
 ) -> WebhookDelivery {
     or_raise((|| {
         let (key, unknown) = key_of(&event_id, webhook_endpoint_id)?;
@@ -92,8 +92,7 @@ fn record_webhook_attempt(
     })())
 }
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn release_webhook_delivery(
     event_id: Option<Text>,
     webhook_endpoint_id: Option<Uuid>,
@@ -105,13 +104,12 @@ fn release_webhook_delivery(
     })())
 }
 
-#[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn list_webhook_deliveries(
     webhook_endpoint_id: Option<Uuid>,
-    status: default!(Option<Text>, "NULL"),
-    page_size: default!(Option<i32>, "20"),
-    starting_after: default!(Option<Text>, "NULL"),
+    status: Option<Text>,
+    page_size: Option<i32>,
+    starting_after: Option<Text>,
 ) -> Rows<WebhookDelivery> {
     Rows(or_raise((|| {
         let tenant = tenant::secret()?;
@@ -131,13 +129,12 @@ fn list_webhook_deliveries(
     })()))
 }
 
-#[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn list_dead_webhook_deliveries(
-    organization_id: default!(Option<Uuid>, "NULL"),
-    webhook_endpoint_id: default!(Option<Uuid>, "NULL"),
-    page_size: default!(Option<i32>, "20"),
-    page_offset: default!(Option<i32>, "0"),
+    organization_id: Option<Uuid>,
+    webhook_endpoint_id: Option<Uuid>,
+    page_size: Option<i32>,
+    page_offset: Option<i32>,
 ) -> Rows<WebhookDelivery> {
     Rows(or_raise((|| {
         delivery_lists::list_dead(
@@ -149,20 +146,13 @@ fn list_dead_webhook_deliveries(
     })()))
 }
 
-#[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
-#[search_path(pg_catalog, pg_temp)]
-fn list_webhook_attempts(
-    event_id: Option<Text>,
-    webhook_endpoint_id: default!(Option<Uuid>, "NULL"),
-) -> Rows<WebhookAttempt> {
+#[pg_extern(sql = false)]
+fn list_webhook_attempts(event_id: Option<Text>, webhook_endpoint_id: Option<Uuid>) -> Rows<WebhookAttempt> {
     Rows(or_raise((|| {
         let tenant = tenant::secret()?;
         let text = required_text("event_id", &event_id)?;
         let event = EventId::parse("event_id", text)?;
-        if event.organization_id != tenant.organization_id
-            || event.environment != tenant.environment.as_str()
-            || !events::exists(&event)?
-        {
+        if event.tenant != tenant || !events::exists(&event)? {
             return Err(Error::EventNotFound { event_id: text.to_owned() });
         }
         let webhook_endpoint_id = webhook_endpoint_id.map(datum::from_uuid);
@@ -184,9 +174,9 @@ fn key_of(event_id: &Option<Text>, webhook_endpoint_id: Option<Uuid>) -> Result<
 
 /// For claims: the body of an event in the words of a dialect; NULL where it cannot be written. `object` is the
 /// session, as checkout_data.event_object() has it, or what else the event is about.
-#[pg_extern(schema = "checkout_data", stable, parallel_safe, strict)]
+#[pg_extern(sql = false)]
 fn event_body_as(
-    api: Text,
+    dialect: Text,
     event_id: Text,
     event_type: Text,
     created_at: TimestampWithTimeZone,
@@ -196,7 +186,7 @@ fn event_body_as(
     let body = || {
         let object = object.read_up_to("object", BODY_BYTES)?;
         let object = if about_session {
-            (dialects::find(api.read("api")?)?.session)(&sessions::read_view(object)?)
+            (dialects::find(dialect.read("dialect")?)?.session)(&read_view(object)?)
         } else {
             object.to_owned()
         };
@@ -206,8 +196,13 @@ fn event_body_as(
     body().ok()
 }
 
+/// Reads the session of an event.
+fn read_view(text: &str) -> Result<SessionView> {
+    serde_json::from_str(text).map_err(|error| Error::Internal(format!("a session's JSON is not what it was: {error}")))
+}
+
 /// For claims: the headers of a webhook, signed, as a JSON object; NULL where something in it cannot be sent.
-#[pg_extern(schema = "checkout_data", immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn webhook_headers(
     signature_scheme: Option<Text>,
     event_id: Option<Text>,
@@ -227,13 +222,13 @@ fn webhook_headers(
         let (secret, previous) = (required_text("secret", &secret)?, text("previous_secret", &previous_secret)?);
         let secrets: Vec<_> = [Some(secret), previous].into_iter().flatten().collect();
         let scheme = required_text("signature_scheme", &signature_scheme)?.parse()?;
-        Ok::<_, Error>(dialects::to_text(&webhook_signature::headers(scheme, &secrets, &message)?))
+        Ok::<_, Error>(dialects::to_text(&signature::headers(scheme, &secrets, &message)?))
     };
     headers().ok()
 }
 
 /// For claims: whether a text can be sent at all.
-#[pg_extern(schema = "checkout_data", immutable, parallel_safe, strict)]
+#[pg_extern(sql = false)]
 fn is_utf8(text: Text) -> bool {
     text.read_up_to("text", BODY_BYTES).is_ok()
 }

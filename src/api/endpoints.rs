@@ -6,13 +6,15 @@ use pgrx::datum::Interval;
 use pgrx::prelude::*;
 
 use crate::datum::{self, Rows, Text, Texts, WebhookEndpoint, required_text, text};
-use crate::domain::validate::required;
-use crate::domain::webhook_signature::Scheme;
-use crate::domain::{Error, Result, endpoint};
+use crate::gucs;
 use crate::report::or_raise;
 use crate::store::endpoints::{self, Changes};
 use crate::tenant::{self, Tenant};
-use crate::{dialects, gucs};
+use rules::dialects;
+use rules::validate::required;
+use rules::webhooks::endpoint;
+use rules::webhooks::signature::Scheme;
+use rules::{Error, Result};
 
 /// For how long a secret that is rolled goes on signing, at most.
 const MAXIMUM_OVERLAP: TimeDelta = TimeDelta::days(30);
@@ -31,7 +33,7 @@ impl<'a> Given<'a> {
     fn check(self, tenant: Tenant) -> Result<Changes<'a>> {
         if let Some(url) = self.url {
             let allowed = gucs::webhook_allowed_ranges()?.unwrap_or_default();
-            endpoint::url(url, tenant.environment, &allowed)?;
+            endpoint::check_url(url, tenant.environment, &allowed)?;
         }
         if let Some(format) = self.body_format
             && format != CANONICAL
@@ -55,14 +57,13 @@ impl<'a> Given<'a> {
 
 const CANONICAL: &str = "canonical";
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn create_webhook_endpoint(
     url: Option<Text>,
-    event_types: default!(Option<Texts>, "'{*}'"),
-    body_format: default!(Option<Text>, "'canonical'"),
-    signature_scheme: default!(Option<Text>, "'standard'"),
-    description: default!(Option<Text>, "NULL"),
+    event_types: Option<Texts>,
+    body_format: Option<Text>,
+    signature_scheme: Option<Text>,
+    description: Option<Text>,
 ) -> WebhookEndpoint {
     or_raise((|| {
         let tenant = tenant::secret()?;
@@ -81,22 +82,20 @@ fn create_webhook_endpoint(
     })())
 }
 
-#[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn list_webhook_endpoints() -> Rows<WebhookEndpoint> {
     Rows(or_raise((|| endpoints::list(tenant::secret()?))()))
 }
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn update_webhook_endpoint(
     webhook_endpoint_id: Option<Uuid>,
-    url: default!(Option<Text>, "NULL"),
-    event_types: default!(Option<Texts>, "NULL"),
-    body_format: default!(Option<Text>, "NULL"),
-    signature_scheme: default!(Option<Text>, "NULL"),
-    description: default!(Option<Text>, "NULL"),
-    enabled: default!(Option<bool>, "NULL"),
+    url: Option<Text>,
+    event_types: Option<Texts>,
+    body_format: Option<Text>,
+    signature_scheme: Option<Text>,
+    description: Option<Text>,
+    enabled: Option<bool>,
 ) -> WebhookEndpoint {
     or_raise((|| {
         let tenant = tenant::secret()?;
@@ -114,12 +113,8 @@ fn update_webhook_endpoint(
     })())
 }
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
-fn delete_webhook_endpoint(
-    webhook_endpoint_id: Option<Uuid>,
-    discard_undelivered: default!(Option<bool>, "false"),
-) -> WebhookEndpoint {
+#[pg_extern(sql = false)]
+fn delete_webhook_endpoint(webhook_endpoint_id: Option<Uuid>, discard_undelivered: Option<bool>) -> WebhookEndpoint {
     or_raise((|| {
         let tenant = tenant::secret()?;
         let id = id_of(webhook_endpoint_id)?;
@@ -127,12 +122,8 @@ fn delete_webhook_endpoint(
     })())
 }
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
-fn roll_webhook_secret(
-    webhook_endpoint_id: Option<Uuid>,
-    overlap: default!(Option<Interval>, "'24 hours'"),
-) -> WebhookEndpoint {
+#[pg_extern(sql = false)]
+fn roll_webhook_secret(webhook_endpoint_id: Option<Uuid>, overlap: Option<Interval>) -> WebhookEndpoint {
     or_raise((|| {
         let tenant = tenant::secret()?;
         let id = id_of(webhook_endpoint_id)?;
@@ -150,7 +141,7 @@ fn id_of(webhook_endpoint_id: Option<Uuid>) -> Result<uuid::Uuid> {
 
 /// For fan-out: whether an event goes to an endpoint with these event types. What is not valid there matches nothing: the
 /// event is of a payment, which must not fail for it.
-#[pg_extern(schema = "checkout_data", immutable, parallel_safe, strict)]
+#[pg_extern(sql = false)]
 fn event_type_matches(event_types: Texts, event_type: Text) -> bool {
     let (Ok(event_types), Ok(event_type)) = (event_types.read("event_types"), event_type.read("event_type")) else {
         return false;

@@ -6,34 +6,32 @@ use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::prelude::*;
 
 use crate::datum::{self, Event, Rows, Text, Texts, required_text, text};
-use crate::dialects;
-use crate::domain::event::EventId;
-use crate::domain::status::EventType;
-use crate::domain::validate::{self, required};
-use crate::domain::{Error, Result, retry, time};
 use crate::report::or_raise;
 use crate::store::events::{self, Filter};
 use crate::store::redeliveries::{self, Chosen};
 use crate::store::sessions;
 use crate::tenant;
+use rules::dialects;
+use rules::validate::{self, required};
+use rules::webhooks::event::{self, EventId, EventType};
+use rules::webhooks::retry;
+use rules::{Error, Result};
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn claim_webhook_events(
-    batch_size: default!(Option<i32>, "100"),
-    lease: default!(Option<Interval>, "'1 minute'"),
-    organization_id: default!(Option<Uuid>, "NULL"),
+    batch_size: Option<i32>,
+    lease: Option<Interval>,
+    organization_id: Option<Uuid>,
 ) -> Rows<Event> {
     Rows(or_raise((|| {
         let batch_size =
             validate::in_range("batch_size", required("batch_size", batch_size)?, 1, validate::CLAIM_SIZE)?;
-        let lease = time::event_lease(datum::from_interval("lease", required("lease", lease)?)?)?;
+        let lease = event::lease(datum::from_interval("lease", required("lease", lease)?)?)?;
         events::claim(batch_size, lease, organization_id.map(datum::from_uuid), datum::now())
     })()))
 }
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn ack_webhook_events(event_ids: Option<Texts>, lease_token: Option<Uuid>) -> i32 {
     or_raise((|| {
         let ids = event_ids_of(event_ids)?;
@@ -42,24 +40,23 @@ fn ack_webhook_events(event_ids: Option<Texts>, lease_token: Option<Uuid>) -> i3
     })())
 }
 
-#[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn render_webhook_event(event_id: Option<Text>, api: Option<Text>) -> String {
     or_raise((|| {
         let event_id = required_text("event_id", &event_id)?;
         let id = EventId::parse("event_id", event_id)?;
-        let api = dialects::find(required_text("api", &api)?)?;
-        events::body_as(&id, event_id, api.name)?.ok_or_else(|| Error::EventNotFound { event_id: event_id.to_owned() })
+        let dialect = dialects::find(required_text("api", &api)?)?;
+        events::body_as(&id, event_id, dialect.name)?
+            .ok_or_else(|| Error::EventNotFound { event_id: event_id.to_owned() })
     })())
 }
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn nack_webhook_event(
     event_id: Option<Text>,
     lease_token: Option<Uuid>,
-    error: default!(Option<Text>, "NULL"),
-    retry_after: default!(Option<Interval>, "NULL"),
+    error: Option<Text>,
+    retry_after: Option<Interval>,
 ) -> Event {
     or_raise((|| {
         let text = required_text("event_id", &event_id)?;
@@ -89,14 +86,13 @@ fn nack_webhook_event(
     })())
 }
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn redeliver_webhook_events(
-    event_ids: default!(Option<Texts>, "NULL"),
-    webhook_endpoint_id: default!(Option<Uuid>, "NULL"),
-    created_after: default!(Option<TimestampWithTimeZone>, "NULL"),
-    created_before: default!(Option<TimestampWithTimeZone>, "NULL"),
-    status: default!(Option<Text>, "NULL"),
+    event_ids: Option<Texts>,
+    webhook_endpoint_id: Option<Uuid>,
+    created_after: Option<TimestampWithTimeZone>,
+    created_before: Option<TimestampWithTimeZone>,
+    status: Option<Text>,
 ) -> i32 {
     or_raise((|| {
         if event_ids.is_none() && webhook_endpoint_id.is_none() && created_after.is_none() {
@@ -126,14 +122,13 @@ fn redeliver_webhook_events(
     })())
 }
 
-#[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn list_webhook_events(
-    checkout_session_id: default!(Option<Uuid>, "NULL"),
-    event_type: default!(Option<Text>, "NULL"),
-    status: default!(Option<Text>, "NULL"),
-    page_size: default!(Option<i32>, "20"),
-    starting_after: default!(Option<Text>, "NULL"),
+    checkout_session_id: Option<Uuid>,
+    event_type: Option<Text>,
+    status: Option<Text>,
+    page_size: Option<i32>,
+    starting_after: Option<Text>,
 ) -> Rows<Event> {
     Rows(or_raise((|| {
         let tenant = tenant::secret()?;

@@ -1,30 +1,27 @@
 //! What the worker does, by hand, and the state of the worker.
 
 use pgrx::datum::{Interval, TimestampWithTimeZone};
-use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use crate::domain::turns::BEGINNING;
-use crate::domain::{Result, validate};
 use crate::operations::maintenance;
 use crate::report::or_raise;
+use crate::shared::{registry, wake};
+use crate::store::locks;
 use crate::store::maintenance::{Overdue, overdue};
-use crate::{datum, gucs, worker};
+use crate::{backend, datum, gucs};
+use rules::maintenance::turns::BEGINNING;
+use rules::{Result, validate};
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
-fn expire_due_checkout_sessions(batch: default!(Option<i32>, "1000")) -> i32 {
+#[pg_extern(sql = false)]
+fn expire_due_checkout_sessions(batch: Option<i32>) -> i32 {
     or_raise((|| {
         let expired = maintenance::expire(checked(batch)?, datum::now())?;
         Ok(i32::try_from(expired).unwrap_or(i32::MAX))
     })())
 }
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
-fn run_maintenance(
-    batch: default!(Option<i32>, "1000"),
-) -> TableIterator<'static, (name!(task, &'static str), name!(row_count, i32))> {
+#[pg_extern(sql = false)]
+fn run_maintenance(batch: Option<i32>) -> TableIterator<'static, (name!(task, &'static str), name!(row_count, i32))> {
     let done = or_raise(checked(batch).and_then(|batch| maintenance::run(batch, datum::now())));
     TableIterator::new(done.into_iter().map(|(task, rows)| (task, i32::try_from(rows).unwrap_or(i32::MAX))))
 }
@@ -34,15 +31,13 @@ fn checked(batch: Option<i32>) -> Result<i32> {
 }
 
 /// Called by the install script: at its commit the launcher learns that this database has the extension.
-#[pg_extern(schema = "checkout_data")]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn wake_worker() {
-    worker::wake_at_commit(BEGINNING);
+    wake::wake_at_commit(BEGINNING);
 }
 
 #[expect(clippy::type_complexity)]
-#[pg_extern(schema = "checkout", security_definer, parallel_restricted)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn worker_status() -> TableIterator<
     'static,
     (
@@ -62,14 +57,11 @@ fn worker_status() -> TableIterator<
 > {
     let row = or_raise((|| {
         let now = datum::now();
-        let status = worker::status();
+        let status = registry::status();
         // Whoever asks how the worker is does not want to wait for what the worker may be waiting for.
-        let overdue =
-            if worker::sessions_can_be_read() { overdue(now)? } else { Overdue::default() };
-        // SAFETY: reads a flag in shared memory.
-        let standby = unsafe { pg_sys::RecoveryInProgress() };
+        let overdue = if locks::sessions_can_be_read() { overdue(now)? } else { Overdue::default() };
         let state = match &status {
-            _ if standby => "standby",
+            _ if backend::in_recovery() => "standby",
             status if !status.preloaded => "not preloaded",
             _ if !gucs::WORKER_ENABLED.get() => "disabled",
             status if status.launcher_pid.is_none() => "no launcher",
@@ -96,4 +88,10 @@ fn worker_status() -> TableIterator<
         ))
     })());
     TableIterator::once(row)
+}
+
+/// For fan-out: called by a statement that has made deliveries.
+#[pg_extern(sql = false)]
+fn deliveries_due() {
+    wake::tell_relays_at_commit();
 }

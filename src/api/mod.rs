@@ -1,14 +1,15 @@
-//! Every function that a user calls, one file a subject. Each reads its arguments, asks `domain` what to do and has
-//! `store` do it. What they promise is in the comments of `sql/security.sql`, where `\df+` shows it.
+//! The functions that SQL calls, one file a subject. Each reads and checks its arguments, and calls down into `operations`, or
+//! into `store` where there is nothing to decide. Their COMMENTs in `sql/` say what they promise.
 
 mod access;
 mod api_keys;
 mod deliveries;
+mod dialects;
 mod endpoints;
 mod events;
-mod dialects;
 mod maintenance;
 mod organizations;
 mod payments;
 mod sessions;
 mod signatures;
+mod triggers;

@@ -5,12 +5,13 @@ use pgrx::datum::Interval;
 use pgrx::prelude::*;
 
 use crate::datum::{self, Organization, Rows, Text, Texts, required_text, text};
-use crate::domain::session::Settings;
-use crate::domain::time::Lifetime;
-use crate::domain::validate::{self, required};
-use crate::domain::{Error, Result, api_key};
 use crate::report::or_raise;
 use crate::store::organizations;
+use rules::access::api_key;
+use rules::checkout::lifetime::Lifetime;
+use rules::checkout::settings::Settings;
+use rules::validate::{self, required};
+use rules::{Error, Result};
 
 /// Settings as arguments give them; what is not given stays as it is.
 struct Changes<'a> {
@@ -38,8 +39,6 @@ impl Changes<'_> {
         };
         let before = settings.lifetime;
         Ok(Settings {
-            customer_required: settings.customer_required,
-            id_prefix: settings.id_prefix,
             lifetime: Lifetime {
                 default: span("default_lifetime", self.default_lifetime, before.default)?,
                 minimum: span("minimum_lifetime", self.minimum_lifetime, before.minimum)?,
@@ -79,19 +78,18 @@ impl Changes<'_> {
 }
 
 #[expect(clippy::too_many_arguments)]
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn create_organization(
     name: Option<Text>,
-    default_lifetime: default!(Option<Interval>, "NULL"),
-    minimum_lifetime: default!(Option<Interval>, "NULL"),
-    maximum_lifetime: default!(Option<Interval>, "NULL"),
-    max_retry_attempts: default!(Option<i32>, "NULL"),
-    reference_policy: default!(Option<Text>, "NULL"),
-    sub_minor_amounts: default!(Option<bool>, "NULL"),
-    payment_methods: default!(Option<Texts>, "NULL"),
-    base_url: default!(Option<Text>, "NULL"),
-    expiring_notice: default!(Option<Interval>, "NULL"),
+    default_lifetime: Option<Interval>,
+    minimum_lifetime: Option<Interval>,
+    maximum_lifetime: Option<Interval>,
+    max_retry_attempts: Option<i32>,
+    reference_policy: Option<Text>,
+    sub_minor_amounts: Option<bool>,
+    payment_methods: Option<Texts>,
+    base_url: Option<Text>,
+    expiring_notice: Option<Interval>,
 ) -> Uuid {
     or_raise((|| {
         let name = required_text("name", &name)?;
@@ -115,20 +113,19 @@ fn create_organization(
 }
 
 #[expect(clippy::too_many_arguments)]
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn update_organization(
     organization_id: Option<Uuid>,
-    name: default!(Option<Text>, "NULL"),
-    default_lifetime: default!(Option<Interval>, "NULL"),
-    minimum_lifetime: default!(Option<Interval>, "NULL"),
-    maximum_lifetime: default!(Option<Interval>, "NULL"),
-    max_retry_attempts: default!(Option<i32>, "NULL"),
-    reference_policy: default!(Option<Text>, "NULL"),
-    sub_minor_amounts: default!(Option<bool>, "NULL"),
-    payment_methods: default!(Option<Texts>, "NULL"),
-    base_url: default!(Option<Text>, "NULL"),
-    expiring_notice: default!(Option<Interval>, "NULL"),
+    name: Option<Text>,
+    default_lifetime: Option<Interval>,
+    minimum_lifetime: Option<Interval>,
+    maximum_lifetime: Option<Interval>,
+    max_retry_attempts: Option<i32>,
+    reference_policy: Option<Text>,
+    sub_minor_amounts: Option<bool>,
+    payment_methods: Option<Texts>,
+    base_url: Option<Text>,
+    expiring_notice: Option<Interval>,
 ) -> Organization {
     or_raise((|| {
         let organization_id = datum::from_uuid(required("organization_id", organization_id)?);
@@ -154,8 +151,7 @@ fn update_organization(
     })())
 }
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn rotate_client_secrets(organization_id: Option<Uuid>) -> Organization {
     or_raise((|| {
         let organization_id = datum::from_uuid(required("organization_id", organization_id)?);
@@ -167,8 +163,7 @@ fn rotate_client_secrets(organization_id: Option<Uuid>) -> Organization {
     })())
 }
 
-#[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn list_organizations() -> Rows<Organization> {
     Rows(or_raise(organizations::list()))
 }

@@ -3,25 +3,22 @@
 use pgrx::datum::Interval;
 use pgrx::prelude::*;
 use pgrx::{AnyNumeric, Uuid};
-use rust_decimal::Decimal;
+use rules::checkout::money::Currency;
+use rules::checkout::payment::{self, Outcome, Report};
+use rules::validate::{self, required};
+use rules::{Error, Result};
 
 use crate::datum::{self, Payment, Rows, Text, required_text, text};
-use crate::domain::payment::{self, Begin, Decision, Outcome, Report};
-use crate::domain::validate::{self, required};
-use crate::domain::{Error, Result, money, time};
+use crate::operations::payments;
 use crate::report::or_raise;
-use crate::store::payments::Details;
-use crate::store::{payments, sessions};
-use crate::tenant::{self, Tenant};
-use crate::worker;
+use crate::{store, tenant};
 
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn begin_payment(
     checkout_session_id: Option<Uuid>,
     payment_id: Option<Text>,
-    payment_method: default!(Option<Text>, "NULL"),
-    lease: default!(Option<Interval>, "'5 minutes'"),
+    payment_method: Option<Text>,
+    lease: Option<Interval>,
 ) -> Payment {
     or_raise((|| {
         let tenant = tenant::secret()?;
@@ -29,35 +26,22 @@ fn begin_payment(
         let payment_id = check_payment_id(&payment_id)?;
         let payment_method = text("payment_method", &payment_method)?;
         let payment_method = validate::optional_text("payment_method", payment_method, validate::PAYMENT_METHOD)?;
-        let lease = time::payment_lease(lease.map(|lease| datum::from_interval("lease", lease)).transpose()?)?;
-
-        let session = sessions::lock(tenant, id)?;
-        let known = payments::known(tenant, id, payment_id)?;
-        let now = datum::now();
-        if payment::begin(&session.state, known.as_ref(), payment_id, now)? == Begin::Replay {
-            return payments::replay(tenant, payment_id);
-        }
-        if let (Some(method), Some(allowed)) = (payment_method, &session.payment_methods)
-            && !allowed.iter().any(|allowed| allowed == method)
-        {
-            return Err(Error::invalid("payment_method", "is not among the session's payment methods"));
-        }
-        payments::begin(tenant, id, &session.state, payment_id, payment_method, now + lease, now)
+        let lease = payment::lease(lease.map(|lease| datum::from_interval("lease", lease)).transpose()?)?;
+        payments::begin(tenant, id, payment_id, payment_method, lease)
     })())
 }
 
 #[expect(clippy::too_many_arguments)]
-#[pg_extern(schema = "checkout", security_definer)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn record_payment(
     checkout_session_id: Option<Uuid>,
     payment_id: Option<Text>,
     outcome: Option<Text>,
-    amount: default!(Option<AnyNumeric>, "NULL"),
-    currency_code: default!(Option<Text>, "NULL"),
-    payment_method: default!(Option<Text>, "NULL"),
-    failure_code: default!(Option<Text>, "NULL"),
-    failure_message: default!(Option<Text>, "NULL"),
+    amount: Option<AnyNumeric>,
+    currency_code: Option<Text>,
+    payment_method: Option<Text>,
+    failure_code: Option<Text>,
+    failure_message: Option<Text>,
 ) -> Payment {
     or_raise((|| {
         let tenant = tenant::secret()?;
@@ -67,7 +51,7 @@ fn record_payment(
         let amount = amount.map(|amount| datum::from_numeric("amount", &amount)).transpose()?;
         let currency_code = text("currency_code", &currency_code)?;
         if let Some(code) = currency_code {
-            money::Currency::parse("currency_code", code)?;
+            Currency::parse("currency_code", code)?;
         }
         let payment_method = text("payment_method", &payment_method)?;
         let payment_method = validate::optional_text("payment_method", payment_method, validate::PAYMENT_METHOD)?;
@@ -80,79 +64,23 @@ fn record_payment(
             return Err(Error::invalid("failure_code", "is for outcome failed only, as is failure_message"));
         }
 
-        record(
+        payments::record(
             tenant,
             id,
-            &Reported { payment_id, outcome, amount, currency_code, payment_method, failure_code, failure_message },
+            &Report { payment_id, outcome, amount, currency_code, payment_method, failure_code, failure_message },
         )
     })())
 }
 
-/// How a payment ended, as it is reported; what is not said is as the session has it.
-pub(super) struct Reported<'a> {
-    pub payment_id: &'a str,
-    pub outcome: Outcome,
-    pub amount: Option<Decimal>,
-    pub currency_code: Option<&'a str>,
-    pub payment_method: Option<&'a str>,
-    pub failure_code: Option<&'a str>,
-    pub failure_message: Option<&'a str>,
-}
-
-impl<'a> Reported<'a> {
-    /// In full, without details.
-    pub fn new(payment_id: &'a str, outcome: Outcome) -> Self {
-        Self {
-            payment_id,
-            outcome,
-            amount: None,
-            currency_code: None,
-            payment_method: None,
-            failure_code: None,
-            failure_message: None,
-        }
-    }
-}
-
-/// Records how a payment ended.
-pub(super) fn record(tenant: Tenant, id: uuid::Uuid, reported: &Reported) -> Result<Payment> {
-    let payment_id = reported.payment_id;
-    let session = sessions::lock(tenant, id)?.state;
-    let known = payments::known(tenant, id, payment_id)?;
-    let currency_code = reported.currency_code.unwrap_or(&session.currency_code);
-    let currency = money::Currency::parse("currency_code", currency_code)?;
-    let amount = money::with_digits(reported.amount.unwrap_or(session.amount), currency);
-    let report = Report { payment_id, outcome: reported.outcome, amount, currency_code };
-    // Under the lock, so that what was waited for counts against the deadline.
-    let now = datum::now();
-    let settlement = match payment::record(&session, known.as_ref(), &report, now)? {
-        Decision::Replay => return payments::replay(tenant, payment_id),
-        Decision::Settle(settlement) => settlement,
-    };
-    let details = Details {
-        payment_id,
-        amount: report.amount,
-        currency_code: report.currency_code,
-        payment_method: reported.payment_method,
-        failure_code: reported.failure_code,
-        failure_message: reported.failure_message,
-    };
-    if settlement.lease_expires_at != session.lease_expires_at {
-        worker::wake_at_commit(session.expires_at);
-    }
-    payments::settle(tenant, id, &session, &details, &settlement, now)
-}
-
-#[pg_extern(schema = "checkout", security_definer, stable, parallel_restricted)]
-#[search_path(pg_catalog, pg_temp)]
+#[pg_extern(sql = false)]
 fn list_payments(checkout_session_id: Option<Uuid>) -> Rows<Payment> {
     Rows(or_raise((|| {
         let tenant = tenant::secret()?;
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
-        if !sessions::exists(tenant, id)? {
+        if !store::sessions::exists(tenant, id)? {
             return Err(Error::SessionNotFound { checkout_session_id: id });
         }
-        payments::list(tenant, id)
+        store::payments::list(tenant, id)
     })()))
 }
 

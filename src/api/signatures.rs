@@ -5,22 +5,22 @@ use pgrx::prelude::*;
 use serde_json::{Map, Value};
 
 use crate::datum::{self, Jsonb, Text, required_text};
-use crate::domain::validate::required;
-use crate::domain::webhook_signature::{self, Message};
-use crate::domain::{Error, Result};
 use crate::report::or_raise;
+use rules::validate::required;
+use rules::webhooks::signature::{self, Message};
+use rules::{Error, Result};
 
 /// Of a webhook from whomever: none that is known sends as much.
 const BODY_BYTES: usize = 32 * 1024 * 1024;
 const HEADERS_BYTES: usize = 64 * 1024;
 
-#[pg_extern(schema = "checkout", immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn sign_webhook(
     webhook_id: Option<Text>,
     webhook_timestamp: Option<TimestampWithTimeZone>,
     body: Option<Text>,
     secret: Option<Text>,
-    scheme: default!(Option<Text>, "'standard'"),
+    scheme: Option<Text>,
 ) -> String {
     or_raise((|| {
         let message = Message {
@@ -28,22 +28,17 @@ fn sign_webhook(
             timestamp: datum::from_timestamp("webhook_timestamp", required("webhook_timestamp", webhook_timestamp)?)?,
             body: required("body", body.as_ref())?.read_up_to("body", BODY_BYTES)?,
         };
-        webhook_signature::sign(required_text("scheme", &scheme)?.parse()?, required_text("secret", &secret)?, &message)
+        signature::sign(required_text("scheme", &scheme)?.parse()?, required_text("secret", &secret)?, &message)
     })())
 }
 
-#[pg_extern(schema = "checkout", stable, parallel_safe)]
-fn verify_webhook(
-    headers: Option<Jsonb>,
-    body: Option<Text>,
-    secret: Option<Text>,
-    scheme: default!(Option<Text>, "'standard'"),
-) -> bool {
+#[pg_extern(sql = false)]
+fn verify_webhook(headers: Option<Jsonb>, body: Option<Text>, secret: Option<Text>, scheme: Option<Text>) -> bool {
     or_raise((|| {
         let headers = names_in_lower_case(required("headers", headers)?)?;
         let body = required("body", body.as_ref())?.read_up_to("body", BODY_BYTES)?;
         let secret = required_text("secret", &secret)?;
-        webhook_signature::verify(required_text("scheme", &scheme)?.parse()?, secret, &headers, body, datum::now())
+        signature::verify(required_text("scheme", &scheme)?.parse()?, secret, &headers, body, datum::now())
     })())
 }
 

@@ -1,11 +1,19 @@
-//! The rows that functions return. SQL makes them (`sql/functions.sql`); Rust only hands them on.
+//! The rows that functions return. SQL makes them (`sql/`); Rust only hands them on.
+
+#![expect(unsafe_code, reason = "hands rows of the server on")]
 
 use pgrx::callconv::{BoxRet, FcInfo};
-use pgrx::datum::Datum;
+use pgrx::datum::{Datum, JsonString};
+use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::pg_sys;
 use pgrx::pgrx_sql_entity_graph::metadata::{
     ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
 };
+use rules::dialects::HttpResponse;
+use rules::{Error, Result};
+use serde_json::{Map, Value};
+
+use super::jsonb::Json;
 
 /// A value of a composite type.
 pub trait Composite {
@@ -48,8 +56,9 @@ macro_rules! composite {
         unsafe impl SqlTranslatable for $name {
             const TYPE_IDENT: &'static str = pgrx::pgrx_resolved_type!($name);
             const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;
-            const ARGUMENT_SQL: Result<SqlMappingRef, ArgumentError> = Ok(SqlMappingRef::literal($sql));
-            const RETURN_SQL: Result<ReturnsRef, ReturnsError> = Ok(ReturnsRef::One(SqlMappingRef::literal($sql)));
+            const ARGUMENT_SQL: std::result::Result<SqlMappingRef, ArgumentError> = Ok(SqlMappingRef::literal($sql));
+            const RETURN_SQL: std::result::Result<ReturnsRef, ReturnsError> =
+                Ok(ReturnsRef::One(SqlMappingRef::literal($sql)));
         }
     };
 }
@@ -58,8 +67,25 @@ impl Event {
     /// Whose it is.
     pub fn organization_id(&self) -> Option<uuid::Uuid> {
         // SAFETY: a value of the type, which lives as long as the call of the function.
-        let event = unsafe { pgrx::heap_tuple::PgHeapTuple::from_composite_datum(self.0) };
+        let event = unsafe { PgHeapTuple::from_composite_datum(self.0) };
         event.get_by_name::<pgrx::Uuid>("organization_id").ok().flatten().map(super::from_uuid)
+    }
+}
+
+fn not_made(error: impl std::fmt::Display) -> Error {
+    Error::Internal(format!("an HTTP response was not made: {error}"))
+}
+
+impl HttpAnswer {
+    pub fn new(response: &HttpResponse) -> Result<Self> {
+        let headers: Map<String, Value> =
+            response.headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
+        let headers = Json::from_text("headers", &Value::Object(headers).to_string())?;
+        let mut row = PgHeapTuple::new_composite_type("checkout.http_response").map_err(not_made)?;
+        row.set_by_name("status", i32::from(response.status)).map_err(not_made)?;
+        row.set_by_name("headers", headers).map_err(not_made)?;
+        row.set_by_name("body", JsonString(response.body.clone())).map_err(not_made)?;
+        row.into_composite_datum().map(Self).ok_or_else(|| Error::Internal("an HTTP response has no value".into()))
     }
 }
 

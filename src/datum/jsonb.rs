@@ -1,16 +1,22 @@
 //! A jsonb argument that is stored as it came, without a detour through text.
 
+#![expect(unsafe_code, reason = "walks a jsonb in its binary form")]
+
 use std::ffi::{CStr, CString};
+use std::panic::AssertUnwindSafe;
 
 use pgrx::callconv::{Arg, ArgAbi};
 use pgrx::nullable::Nullable;
 use pgrx::pgrx_sql_entity_graph::metadata::{
     ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
 };
+use pgrx::prelude::{PgSqlErrorCode, PgTryBuilder};
 use pgrx::{FromDatum, IntoDatum, direct_function_call, pg_sys};
 
+use rules::{Error, Result, validate};
+use serde_json::{Map, Value};
+
 use super::text::{argument, check_size};
-use crate::domain::{Error, Result, validate};
 
 /// An argument of type jsonb, as it came: not copied, not even read.
 #[derive(Clone, Copy)]
@@ -111,14 +117,42 @@ impl Json {
         }
     }
 
-    /// Reads JSON text.
-    pub fn from_text(text: &str) -> Result<Self> {
-        let text = CString::new(text).map_err(|_| Error::invalid("metadata", "must not contain NUL characters"))?;
-        // SAFETY: jsonb_in takes a NUL-terminated string and returns a jsonb; what is no JSON is an ordinary error.
-        Ok(Self(unsafe {
-            direct_function_call::<pg_sys::Datum>(pg_sys::jsonb_in, &[Some(pg_sys::Datum::from(text.as_ptr()))])
-                .ok_or_else(|| Error::Internal("a JSON text has no value".into()))?
+    /// Reads the JSON text of an argument. It may be refused although it is JSON: jsonb has no NUL characters, and numbers of
+    /// so many digits only. Within a subtransaction that is rolled back then.
+    pub fn from_text(argument: &'static str, text: &str) -> Result<Self> {
+        let text = CString::new(text).map_err(|_| Error::invalid(argument, "must not contain NUL characters"))?;
+        let json = PgTryBuilder::new(AssertUnwindSafe(|| {
+            // SAFETY: jsonb_in takes a NUL-terminated string and returns a jsonb.
+            Ok(Self(unsafe {
+                direct_function_call::<pg_sys::Datum>(pg_sys::jsonb_in, &[Some(pg_sys::Datum::from(text.as_ptr()))])
+                    .ok_or_else(|| Error::Internal("a JSON text has no value".into()))?
+            }))
         }))
+        .catch_when(PgSqlErrorCode::ERRCODE_UNTRANSLATABLE_CHARACTER, |_| {
+            Err(Error::invalid(argument, "must not contain NUL characters"))
+        })
+        .catch_when(PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE, |_| {
+            Err(Error::invalid(argument, "has a number with too many digits"))
+        })
+        .catch_when(PgSqlErrorCode::ERRCODE_INVALID_TEXT_REPRESENTATION, |_| {
+            Err(Error::invalid(argument, "is not valid JSON"))
+        })
+        .execute()?;
+        json.check_plain(argument)?;
+        Ok(json)
+    }
+
+    /// # Safety
+    /// A jsonb, which outlives the result.
+    pub(super) unsafe fn stored(datum: pg_sys::Datum) -> Self {
+        // SAFETY: the caller's.
+        Self(pg_sys::Datum::from(unsafe { pg_sys::pg_detoast_datum(datum.cast_mut_ptr()) }))
+    }
+
+    /// The members of an object.
+    pub fn object(self) -> Result<Map<String, Value>> {
+        serde_json::from_str(&self.text())
+            .map_err(|error| Error::Internal(format!("a stored object is not what it was: {error}")))
     }
 
     /// Its JSON text. Keys are in the order that jsonb keeps them, so equal objects have equal text.

@@ -1,17 +1,24 @@
-//! Between Postgres' values and the domain's.
+//! Between Postgres' values and those of the rules.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use pgrx::AnyNumeric;
 use pgrx::datum::{Interval, TimestampWithTimeZone};
-use pgrx::{AnyNumeric, pg_sys};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use crate::domain::{Error, Result, money};
+use crate::backend;
 
+use rules::checkout::money;
+use rules::{Error, Result};
+
+mod column;
 mod composite;
 mod jsonb;
 mod rows;
+mod session_view;
 mod text;
+
+pub use column::Column;
 
 pub use composite::{
     ApiKey, Composite, Event, HttpAnswer, Organization, Payment, PublicSession, Session, WebhookAttempt,
@@ -19,7 +26,7 @@ pub use composite::{
 };
 pub use jsonb::{Json, Jsonb, metadata};
 pub use rows::Rows;
-pub use text::{Text, Texts, Uuids, required_text, text, utf8};
+pub use text::{Text, Texts, Uuids, required_text, text};
 
 /// 2000-01-01, where Postgres counts from, in microseconds since 1970.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
@@ -34,9 +41,7 @@ pub fn from_uuid(id: pgrx::Uuid) -> Uuid {
 
 /// The clock, not the transaction's start: what is due must not wait for a transaction's end.
 pub fn now() -> DateTime<Utc> {
-    // SAFETY: reads the clock, nothing else.
-    let now = unsafe { pg_sys::GetCurrentTimestamp() };
-    from_micros(now)
+    from_micros(backend::now())
 }
 
 /// Microseconds since 2000, as Postgres stores a timestamptz.

@@ -4,6 +4,8 @@
 //! then, nobody has checked. Rust, on the other hand, takes for granted that a `&str` is UTF-8, and memory for the asking. So
 //! functions take these types, and get at what is in them only by naming the argument, which checks both.
 
+#![expect(unsafe_code, reason = "reads varlenas without copying them")]
+
 use pgrx::callconv::{Arg, ArgAbi};
 use pgrx::nullable::Nullable;
 use pgrx::pgrx_sql_entity_graph::metadata::{
@@ -12,7 +14,7 @@ use pgrx::pgrx_sql_entity_graph::metadata::{
 use pgrx::{FromDatum, pg_sys, varlena_to_byte_slice};
 use uuid::Uuid;
 
-use crate::domain::{Error, Result};
+use rules::{Error, Result};
 
 /// More than any text has that is stored.
 const TEXT_BYTES: usize = 64 * 1024;

@@ -3,11 +3,13 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::domain::Result;
-use crate::domain::turns::Turns;
+use crate::gucs;
+use crate::shared::uses;
+use crate::store::api_keys;
 use crate::store::maintenance::Work;
 use crate::store::purge::{self, Place};
-use crate::{gucs, worker};
+use rules::Result;
+use rules::maintenance::turns::Turns;
 
 /// How many rows each task has changed.
 pub type Done = [(&'static str, usize); 3];
@@ -24,7 +26,7 @@ pub fn run(batch: i32, now: DateTime<Utc>) -> Result<Done> {
         (rows, more) = purge.delivered(batch, now)?;
         purged += rows;
     }
-    worker::write_uses()?;
+    write_uses()?;
     Ok([("expire", expired), ("remind", reminded), ("purge", purged)])
 }
 
@@ -79,4 +81,9 @@ impl Purge {
 pub fn retention() -> Option<TimeDelta> {
     let minutes = gucs::OUTBOX_RETENTION.get();
     (minutes >= 0).then(|| TimeDelta::minutes(minutes.into()))
+}
+
+/// Writes down which API keys of this database were used, and when.
+pub fn write_uses() -> Result<()> {
+    api_keys::used(&uses::take())
 }

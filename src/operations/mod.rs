@@ -1,3 +1,7 @@
-//! What happens: the functions of `api` and the dialects call down into these, and they call `store`, never each other.
+//! What happens. The functions of `api` and the dialects call down into these, and they call down into `store`.
 
+pub mod credentials;
+pub mod dialects;
 pub mod maintenance;
+pub mod payments;
+pub mod sessions;

@@ -7,9 +7,9 @@ use uuid::Uuid;
 use super::row::Row;
 use super::statement::statement;
 use crate::datum::{self, ApiKey};
-use crate::domain::api_key::{Digest, NewKey};
-use crate::domain::credential::{Kind, Tenant};
-use crate::domain::{Error, Result};
+use rules::access::api_key::{Digest, NewKey};
+use rules::access::credential::{Kind, Tenant};
+use rules::{Error, Result};
 
 /// An API key as it is stored.
 pub struct StoredApiKey {
@@ -151,7 +151,7 @@ pub fn replace(api_key_id: &str, replaced_by: &str, expires_at: DateTime<Utc>) -
 
 statement!(
     LIST,
-    Read,
+    Caller,
     "SELECT checkout_data.api_key_of(k, $2, NULL) FROM checkout_data.api_keys k \
      WHERE $1 IS NULL OR k.organization_id = $1 ORDER BY k.organization_id, k.created_at, k.api_key_id"
 );

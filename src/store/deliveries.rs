@@ -7,10 +7,10 @@ use uuid::Uuid;
 use super::fan_out::fan_out;
 use super::statement::{Access, Argument, Statement, at_most, statement};
 use crate::datum::{self, WebhookDelivery, WebhookDeliveryRequest};
-use crate::domain::Result;
-use crate::domain::delivery::{EndpointChange, Outcome};
-use crate::domain::event::EventId;
-use crate::notify;
+use crate::shared::wake;
+use rules::Result;
+use rules::webhooks::delivery::{EndpointChange, Outcome};
+use rules::webhooks::event::EventId;
 
 /// A delivery is the event, and the endpoint that it goes to.
 pub struct Key {
@@ -21,8 +21,8 @@ pub struct Key {
 impl Key {
     fn arguments(&self) -> [Argument<'static>; 5] {
         [
-            datum::uuid(self.event.organization_id).into(),
-            self.event.environment.into(),
+            datum::uuid(self.event.tenant.organization_id).into(),
+            self.event.tenant.environment.as_str().into(),
             datum::uuid(self.webhook_endpoint_id).into(),
             datum::uuid(self.event.checkout_session_id).into(),
             self.event.sequence.into(),
@@ -371,7 +371,7 @@ pub fn change_endpoint(key: &Key, change: EndpointChange, now: DateTime<Utc>) ->
         EndpointChange::Disabled(reason) => {
             arguments.push(reason.into());
             if DISABLE.with(|statement| statement.count(&arguments))? > 0 {
-                notify::deliveries_due();
+                wake::tell_relays_at_commit();
             }
         }
     }
@@ -392,7 +392,7 @@ pub fn release(key: &Key, lease_token: Uuid, now: DateTime<Utc>) -> Result<bool>
     arguments.extend([datum::timestamp(now).into(), datum::uuid(lease_token).into()]);
     let released = RELEASE.with(|statement| statement.count(&arguments))? > 0;
     if released {
-        notify::deliveries_due();
+        wake::tell_relays_at_commit();
     }
     Ok(released)
 }

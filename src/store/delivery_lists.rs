@@ -5,13 +5,13 @@ use uuid::Uuid;
 
 use super::statement::statement;
 use crate::datum::{self, WebhookAttempt, WebhookDelivery};
-use crate::domain::Result;
-use crate::domain::event::EventId;
 use crate::tenant::Tenant;
+use rules::Result;
+use rules::webhooks::event::EventId;
 
 statement!(
     LIST,
-    Read,
+    Caller,
     "SELECT checkout_data.delivery_of(d, o.event_type, o.endpoint IS NOT NULL, p.disabled_at IS NULL, $4) \
      FROM checkout_data.webhook_deliveries d \
      JOIN checkout_data.webhook_endpoints p \
@@ -53,7 +53,7 @@ pub fn list(tenant: Tenant, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<W
 
 statement!(
     LIST_DEAD,
-    Read,
+    Caller,
     "SELECT dead.* FROM ( \
        (SELECT checkout_data.delivery_of(d, o.event_type, o.endpoint IS NOT NULL, p.disabled_at IS NULL, d.dead_at) AS delivery, \
           d.dead_at, d.checkout_session_id, d.sequence, d.webhook_endpoint_id \
@@ -96,7 +96,7 @@ pub fn list_dead(
 
 statement!(
     ATTEMPTS,
-    Read,
+    Caller,
     "SELECT checkout_data.attempt_of(a) \
      FROM checkout_data.webhook_endpoints p \
      JOIN checkout_data.webhook_attempts a \
@@ -110,8 +110,8 @@ statement!(
 /// The attempts to deliver an event, oldest first.
 pub fn attempts(event: &EventId, webhook_endpoint_id: Option<Uuid>) -> Result<Vec<WebhookAttempt>> {
     let arguments = [
-        datum::uuid(event.organization_id).into(),
-        event.environment.into(),
+        datum::uuid(event.tenant.organization_id).into(),
+        event.tenant.environment.as_str().into(),
         datum::uuid(event.checkout_session_id).into(),
         event.sequence.into(),
         webhook_endpoint_id.map(datum::uuid).into(),

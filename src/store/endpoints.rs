@@ -5,9 +5,10 @@ use uuid::Uuid;
 
 use super::statement::{Argument, statement};
 use crate::datum::{self, WebhookEndpoint};
-use crate::domain::{Error, Result, endpoint};
-use crate::notify;
+use crate::shared::wake;
 use crate::tenant::Tenant;
+use rules::webhooks::endpoint;
+use rules::{Error, Result};
 
 fn key(tenant: Tenant, id: Uuid) -> [Argument<'static>; 3] {
     [datum::uuid(tenant.organization_id).into(), tenant.environment.as_str().into(), datum::uuid(id).into()]
@@ -129,7 +130,7 @@ pub fn update(tenant: Tenant, id: Uuid, changes: &Changes, now: DateTime<Utc>) -
         let [organization_id, environment, id] = key(tenant, id);
         let arguments = [organization_id, environment, id, datum::timestamp(now).into()];
         RESUME.with(|statement| statement.count(&arguments))?;
-        notify::deliveries_due();
+        wake::tell_relays_at_commit();
     }
     Ok(endpoint)
 }
@@ -144,7 +145,7 @@ statement!(
 
 statement!(
     UNDELIVERED,
-    Write,
+    Transaction,
     "SELECT count(*) FROM checkout_data.webhook_deliveries d \
      WHERE d.organization_id = $1 AND d.environment = $2 AND d.webhook_endpoint_id = $3 AND d.delivered_at IS NULL"
 );
@@ -190,7 +191,7 @@ pub fn roll(tenant: Tenant, id: Uuid, secret: &str, overlap: TimeDelta, now: Dat
 
 statement!(
     LIST,
-    Read,
+    Caller,
     "SELECT checkout_data.endpoint_of(p, NULL) FROM checkout_data.webhook_endpoints p \
      WHERE p.organization_id = $1 AND p.environment = $2 AND p.deleted_at IS NULL \
      ORDER BY p.created_at, p.webhook_endpoint_id"
@@ -204,7 +205,7 @@ pub fn list(tenant: Tenant) -> Result<Vec<WebhookEndpoint>> {
 
 statement!(
     EXISTS,
-    Read,
+    Caller,
     "SELECT FROM checkout_data.webhook_endpoints p \
      WHERE p.organization_id = $1 AND p.environment = $2 AND p.webhook_endpoint_id = $3 AND p.deleted_at IS NULL"
 );

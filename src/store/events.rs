@@ -8,15 +8,15 @@ use uuid::Uuid;
 
 use super::statement::{Access, Argument, Statement, at_most, statement};
 use crate::datum::{self, Event};
-use crate::domain::event::EventId;
-use crate::domain::retry::MAXIMUM_DELIVERY_ATTEMPTS;
-use crate::domain::{Error, Result};
 use crate::tenant::Tenant;
+use rules::webhooks::event::EventId;
+use rules::webhooks::retry::MAXIMUM_DELIVERY_ATTEMPTS;
+use rules::{Error, Result};
 
 fn key(event: &EventId) -> [Argument<'static>; 4] {
     [
-        datum::uuid(event.organization_id).into(),
-        event.environment.into(),
+        datum::uuid(event.tenant.organization_id).into(),
+        event.tenant.environment.as_str().into(),
         datum::uuid(event.checkout_session_id).into(),
         event.sequence.into(),
     ]
@@ -178,8 +178,8 @@ statement!(
 /// Marks events as delivered that are leased under this token. How many that were.
 pub fn ack(events: &[EventId], lease_token: Uuid, now: DateTime<Utc>) -> Result<usize> {
     let arguments = [
-        events.iter().map(|e| datum::uuid(e.organization_id)).collect::<Vec<_>>().into(),
-        events.iter().map(|e| e.environment).collect::<Vec<_>>().into(),
+        events.iter().map(|e| datum::uuid(e.tenant.organization_id)).collect::<Vec<_>>().into(),
+        events.iter().map(|e| e.tenant.environment.as_str()).collect::<Vec<_>>().into(),
         events.iter().map(|e| datum::uuid(e.checkout_session_id)).collect::<Vec<_>>().into(),
         events.iter().map(|e| e.sequence).collect::<Vec<_>>().into(),
         datum::uuid(lease_token).into(),
@@ -238,7 +238,7 @@ pub fn nack(
 
 statement!(
     BODY_AS,
-    Read,
+    Caller,
     "SELECT checkout_data.event_body_as($5, $6, o.event_type, o.created_at, checkout_data.event_object(o, s)::text, \
        o.endpoint IS NULL) \
      FROM checkout_data.webhook_outbox o \
@@ -249,15 +249,15 @@ statement!(
 );
 
 /// The body of an event in the words of a dialect.
-pub fn body_as(event: &EventId, event_id: &str, api: &str) -> Result<Option<String>> {
+pub fn body_as(event: &EventId, event_id: &str, dialect: &str) -> Result<Option<String>> {
     let [organization_id, environment, session, sequence] = key(event);
-    let arguments = [organization_id, environment, session, sequence, api.into(), event_id.into()];
+    let arguments = [organization_id, environment, session, sequence, dialect.into(), event_id.into()];
     Ok(BODY_AS.with(|statement| statement.row(&arguments, |row| row.get::<String>(1)))?.flatten())
 }
 
 statement!(
     EXISTS,
-    Read,
+    Caller,
     "SELECT FROM checkout_data.webhook_outbox o \
      WHERE o.organization_id = $1 AND o.environment = $2 AND o.checkout_session_id = $3 AND o.sequence = $4"
 );
@@ -270,11 +270,7 @@ pub fn exists(event: &EventId) -> Result<bool> {
 pub fn cursor(tenant: Tenant, argument: &'static str, event_id: Option<&str>) -> Result<Option<EventId>> {
     let event = event_id.map(|id| EventId::parse(argument, id)).transpose()?;
     match event {
-        Some(event)
-            if event.organization_id != tenant.organization_id || event.environment != tenant.environment.as_str() =>
-        {
-            Err(Error::CursorNotFound { argument, what: "webhook event" })
-        }
+        Some(event) if event.tenant != tenant => Err(Error::CursorNotFound { argument, what: "webhook event" }),
         event => Ok(event),
     }
 }
@@ -305,11 +301,11 @@ macro_rules! list {
         )
     };
 }
-statement!(LIST, Read, list!(""));
+statement!(LIST, Caller, list!(""));
 // Of the events that went to endpoints, few are neither delivered nor skipped: these are found by their deliveries.
 statement!(
     LIST_UNFINISHED,
-    Read,
+    Caller,
     list!(
         "AND (NOT o.fanned_out OR (o.checkout_session_id, o.sequence) IN ( \
            SELECT d.checkout_session_id, d.sequence FROM checkout_data.webhook_endpoints p \

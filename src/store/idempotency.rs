@@ -6,9 +6,9 @@ use uuid::Uuid;
 use super::sessions;
 use super::statement::statement;
 use crate::datum;
-use crate::domain::idempotency::RequestHash;
-use crate::domain::{Error, Result};
 use crate::tenant::Caller;
+use rules::checkout::idempotency::RequestHash;
+use rules::{Error, Result};
 
 statement!(
     CLAIM,
@@ -24,7 +24,7 @@ statement!(
 );
 statement!(
     READ,
-    Write,
+    Transaction,
     "SELECT k.checkout_session_id, k.request_hash = $4, EXISTS ( \
          SELECT FROM checkout_data.checkout_sessions s \
          WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = k.checkout_session_id) \

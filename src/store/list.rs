@@ -3,14 +3,12 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::sessions;
 use super::statement::{Access, Argument, Statement};
 use crate::datum::{self, Session};
-use crate::domain::Result;
-use crate::domain::session::least_session_id;
-use crate::domain::status::Status;
-use crate::domain::view::SessionView;
 use crate::tenant::Tenant;
+use rules::Result;
+use rules::checkout::ids::least_session_id;
+use rules::checkout::status::Status;
 
 /// The filters of a list.
 #[derive(Default)]
@@ -29,25 +27,26 @@ pub struct Filter<'a> {
     pub page_offset: i32,
 }
 
-/// Sessions as the dialects read them, newest first.
-pub fn views(tenant: Tenant, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<SessionView>> {
-    let shown = "row_to_json(checkout_data.session_at(s, $3, false, NULL))::text";
-    let (sql, arguments) = compose(shown, tenant, filter, now);
-    let texts = Statement::composed(Access::Write, sql).texts(&arguments)?;
-    texts.iter().map(|text| sessions::read_view(text)).collect()
+/// Sessions, newest first, to the caller's snapshot.
+pub fn list(tenant: Tenant, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<Session>> {
+    run(Access::Caller, tenant, filter, now)
 }
 
-/// Sessions, newest first.
-pub fn list(tenant: Tenant, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<Session>> {
-    let (sql, arguments) = compose("checkout_data.session_at(s, $3, false, NULL)", tenant, filter, now);
-    let mut sessions = Statement::composed(Access::Read, sql).composites(&arguments)?;
+/// Sessions, newest first, to a caller who may have written since its snapshot.
+pub fn list_again(tenant: Tenant, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<Session>> {
+    run(Access::Transaction, tenant, filter, now)
+}
+
+fn run(access: Access, tenant: Tenant, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<Session>> {
+    let (sql, arguments) = compose(tenant, filter, now);
+    let mut sessions = Statement::composed(access, sql).composites(&arguments)?;
     if filter.ending_before.is_some() {
         sessions.reverse();
     }
     Ok(sessions)
 }
 
-fn compose<'a>(shown: &str, tenant: Tenant, filter: &Filter<'a>, now: DateTime<Utc>) -> (String, Vec<Argument<'a>>) {
+fn compose<'a>(tenant: Tenant, filter: &Filter<'a>, now: DateTime<Utc>) -> (String, Vec<Argument<'a>>) {
     let mut arguments: Vec<Argument<'a>> = vec![
         datum::uuid(tenant.organization_id).into(),
         tenant.environment.as_str().into(),
@@ -100,7 +99,7 @@ fn compose<'a>(shown: &str, tenant: Tenant, filter: &Filter<'a>, now: DateTime<U
     }
     let direction = if filter.ending_before.is_some() { "ASC" } else { "DESC" };
     let sessions = format!(
-        "SELECT {shown} AS session FROM checkout_data.checkout_sessions s \
+        "SELECT checkout_data.session_at(s, $3, false, NULL) AS session FROM checkout_data.checkout_sessions s \
          WHERE s.organization_id = $1 AND s.environment = $2{conditions} ORDER BY s.checkout_session_id {direction}"
     );
     let offset = match filter.page_offset {

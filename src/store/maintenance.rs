@@ -10,8 +10,8 @@ use super::fan_out::{fan_out, has_endpoints, notified};
 use super::purge;
 use super::statement::statement;
 use crate::datum;
-use crate::domain::Result;
-use crate::domain::turns::{Done, Portion};
+use rules::Result;
+use rules::maintenance::turns::{Done, Portion};
 
 /// The rows of a portion, in the order of `$column`: the earliest that are due, of those organizations or of all others.
 macro_rules! portion {
@@ -174,7 +174,7 @@ pub fn next_purge(retention: Option<TimeDelta>) -> Result<Option<DateTime<Utc>>>
 // Of one table only, which the caller has locked so that this does not wait.
 statement!(
     OVERDUE,
-    Read,
+    Caller,
     "SELECT count(*), min(s.deadline), $1 - min(s.deadline), \
        LEAST( \
          (SELECT min(s.deadline) FROM checkout_data.checkout_sessions s WHERE s.status = 'open'), \
@@ -204,7 +204,7 @@ pub fn overdue(now: DateTime<Utc>) -> Result<Overdue> {
 
 statement!(
     TO_BE_READ_ONLY,
-    Read,
+    Caller,
     "SELECT FROM pg_catalog.pg_db_role_setting s, unnest(s.setconfig) AS setting \
      WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())) \
        AND s.setrole IN (0, (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = session_user)) \

@@ -5,11 +5,10 @@ use uuid::Uuid;
 
 use super::statement::{Argument, statement};
 use crate::datum::{self, Organization};
-use crate::domain::policy::Policy;
-use crate::domain::reference::ReferencePolicy;
-use crate::domain::session::Settings;
-use crate::domain::time::Lifetime;
-use crate::domain::{Error, Result};
+use rules::checkout::lifetime::Lifetime;
+use rules::checkout::reference::ReferencePolicy;
+use rules::checkout::settings::Settings;
+use rules::{Error, Result};
 
 statement!(
     SETTINGS,
@@ -47,8 +46,6 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
         return Ok(None);
     };
     Ok(Some(Settings {
-        customer_required: Policy::STANDARD.customer_required,
-        id_prefix: Policy::STANDARD.id_prefix,
         lifetime: Lifetime {
             default: datum::from_interval("default_lifetime", default)?,
             minimum: datum::from_interval("minimum_lifetime", minimum)?,
@@ -128,7 +125,7 @@ pub fn update(organization_id: Uuid, name: &str, settings: &Settings) -> Result<
 
 statement!(
     LIST,
-    Read,
+    Caller,
     "SELECT checkout_data.organization_of(o) FROM checkout_data.organizations o ORDER BY o.created_at, o.organization_id"
 );
 

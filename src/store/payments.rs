@@ -3,17 +3,17 @@
 use chrono::{DateTime, Utc};
 use pgrx::AnyNumeric;
 use pgrx::datum::TimestampWithTimeZone;
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::fan_out::{fan_out, has_endpoints, notified};
 use super::sessions::key;
 use super::statement::statement;
 use crate::datum::{self, Payment};
-use crate::domain::payment::{self, Known, PaymentStatus, Rejection, Settlement};
-use crate::domain::status::Status;
-use crate::domain::{Error, Result};
 use crate::tenant::Tenant;
+use rules::checkout::payment::{Known, PaymentStatus, Rejection, Report, Settlement};
+use rules::checkout::session::Session;
+use rules::checkout::status::Status;
+use rules::{Error, Result};
 
 statement!(
     KNOWN,
@@ -90,7 +90,7 @@ statement!(
 pub fn begin(
     tenant: Tenant,
     id: Uuid,
-    session: &payment::Session,
+    session: &Session,
     payment_id: &str,
     payment_method: Option<&str>,
     lease_expires_at: DateTime<Utc>,
@@ -109,16 +109,6 @@ pub fn begin(
         datum::timestamp(now).into(),
     ];
     BEGIN.with(|statement| statement.composite(&arguments))?.ok_or_else(|| taken(payment_id))
-}
-
-/// Details of a report that do not bear on its decision.
-pub struct Details<'a> {
-    pub payment_id: &'a str,
-    pub amount: Decimal,
-    pub currency_code: &'a str,
-    pub payment_method: Option<&'a str>,
-    pub failure_code: Option<&'a str>,
-    pub failure_message: Option<&'a str>,
 }
 
 statement!(
@@ -169,8 +159,8 @@ statement!(
 pub fn settle(
     tenant: Tenant,
     id: Uuid,
-    session: &payment::Session,
-    details: &Details,
+    session: &Session,
+    report: &Report,
     settlement: &Settlement,
     now: DateTime<Utc>,
 ) -> Result<Payment> {
@@ -181,14 +171,14 @@ pub fn settle(
         organization_id,
         environment,
         id,
-        details.payment_id.into(),
+        report.payment_id.into(),
         settlement.payment.as_str().into(),
         settlement.payment.rejection_reason().into(),
-        datum::numeric(details.amount)?.into(),
-        details.currency_code.into(),
-        details.payment_method.into(),
-        details.failure_code.into(),
-        details.failure_message.into(),
+        datum::numeric(settlement.amount)?.into(),
+        settlement.currency_code.as_str().into(),
+        report.payment_method.into(),
+        report.failure_code.into(),
+        report.failure_message.into(),
         datum::timestamp(now).into(),
         settlement.session.as_str().into(),
         settlement.attempts.into(),
@@ -196,7 +186,7 @@ pub fn settle(
         datum::timestamp(session_updated_at).into(),
         events.into(),
     ];
-    SETTLE.with(|statement| statement.composite(&arguments))?.ok_or_else(|| taken(details.payment_id))
+    SETTLE.with(|statement| statement.composite(&arguments))?.ok_or_else(|| taken(report.payment_id))
 }
 
 /// Two sessions were told of the same payment at once; the other was first.
@@ -206,7 +196,7 @@ fn taken(payment_id: &str) -> Error {
 
 statement!(
     GET,
-    Write,
+    Transaction,
     "SELECT checkout_data.payment_of(p, true) FROM checkout_data.payments p \
      WHERE p.organization_id = $1 AND p.environment = $2 AND p.payment_id = $3"
 );
@@ -220,7 +210,7 @@ pub fn replay(tenant: Tenant, payment_id: &str) -> Result<Payment> {
 
 statement!(
     LIST,
-    Read,
+    Caller,
     "SELECT checkout_data.payment_of(p, false) FROM checkout_data.payments p \
      WHERE p.organization_id = $1 AND p.environment = $2 AND p.checkout_session_id = $3 \
      ORDER BY p.created_at, p.payment_id"

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::statement::{Argument, Statement, statement};
 use crate::datum;
-use crate::domain::Result;
+use rules::Result;
 
 statement!(
     PURGE_KEYS,
@@ -49,7 +49,7 @@ macro_rules! finished {
 // disabled, stays, and each batch would otherwise pass over all of it.
 statement!(
     LAST_OF_STRETCH,
-    Write,
+    Transaction,
     "SELECT o.created_at, o.checkout_session_id, o.sequence::integer FROM checkout_data.webhook_outbox o \
      WHERE o.fanned_out AND o.created_at <= $1 AND (o.created_at, o.checkout_session_id, o.sequence) > ($2, $3, $4) \
      ORDER BY o.created_at, o.checkout_session_id, o.sequence OFFSET $5 - 1 LIMIT 1"

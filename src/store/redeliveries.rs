@@ -8,9 +8,10 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::statement::{Access, Argument, Statement, statement};
-use crate::domain::Result;
-use crate::domain::event::EventId;
-use crate::{datum, notify};
+use crate::datum;
+use crate::shared::wake;
+use rules::Result;
+use rules::webhooks::event::EventId;
 
 /// Which events, whatever is given.
 pub struct Chosen<'a> {
@@ -28,8 +29,8 @@ impl Chosen<'_> {
         let events = self.events.as_deref().unwrap_or_default();
         vec![
             datum::timestamp(now).into(),
-            events.iter().map(|e| datum::uuid(e.organization_id)).collect::<Vec<_>>().into(),
-            events.iter().map(|e| e.environment).collect::<Vec<_>>().into(),
+            events.iter().map(|e| datum::uuid(e.tenant.organization_id)).collect::<Vec<_>>().into(),
+            events.iter().map(|e| e.tenant.environment.as_str()).collect::<Vec<_>>().into(),
             events.iter().map(|e| datum::uuid(e.checkout_session_id)).collect::<Vec<_>>().into(),
             events.iter().map(|e| e.sequence).collect::<Vec<_>>().into(),
             self.created_after.map(datum::timestamp).into(),
@@ -111,7 +112,7 @@ pub fn everywhere(chosen: &Chosen, now: DateTime<Utc>) -> Result<usize> {
 
 statement!(
     ENDPOINT,
-    Write,
+    Transaction,
     "SELECT FROM checkout_data.webhook_endpoints p WHERE p.webhook_endpoint_id = $1 AND p.deleted_at IS NULL"
 );
 
@@ -158,7 +159,7 @@ pub fn to_endpoint(chosen: &Chosen, webhook_endpoint_id: Uuid, now: DateTime<Utc
 
 fn announced(count: usize) -> Result<usize> {
     if count > 0 {
-        notify::deliveries_due();
+        wake::tell_relays_at_commit();
     }
     Ok(count)
 }

@@ -1,24 +1,15 @@
 //! A row that a statement has returned.
 
-use pgrx::datum::{Interval, TimestampWithTimeZone};
-use pgrx::{AnyNumeric, FromDatum, IntoDatum, pg_sys};
+#![expect(unsafe_code, reason = "reads the columns of a tuple")]
 
-use crate::datum::{Composite, Texts, utf8};
-use crate::domain::{Error, Result};
+use pgrx::pg_sys;
+
+use crate::datum::{Column, Composite};
+use rules::{Error, Result};
 
 pub struct Row {
     tuple: pg_sys::HeapTuple,
     descriptor: pg_sys::TupleDesc,
-}
-
-/// What can be read from a column. Texts are checked: a superuser, or a client before there was such a check, may have stored
-/// bytes that are no UTF-8, and to Rust these must not be text.
-pub trait Column: Sized {
-    fn type_oid() -> pg_sys::Oid;
-
-    /// # Safety
-    /// A value of the type, which is not NULL.
-    unsafe fn read(datum: pg_sys::Datum) -> Result<Self>;
 }
 
 impl Row {
@@ -54,45 +45,5 @@ impl Row {
                 C::from_composite(pg_sys::SPI_datumTransfer(pg_sys::Datum::from(plain), false, -1))
             })
         }
-    }
-}
-
-macro_rules! column {
-    ($($type:ty),*) => {$(
-        impl Column for $type {
-            fn type_oid() -> pg_sys::Oid {
-                <$type as IntoDatum>::type_oid()
-            }
-
-            unsafe fn read(datum: pg_sys::Datum) -> Result<Self> {
-                // SAFETY: the caller's.
-                unsafe { <$type as FromDatum>::from_datum(datum, false) }
-                    .ok_or_else(|| Error::Internal("a column has no value".into()))
-            }
-        }
-    )*};
-}
-column!(bool, i32, i64, pgrx::Uuid, TimestampWithTimeZone, Interval, AnyNumeric, Vec<u8>);
-
-impl Column for String {
-    fn type_oid() -> pg_sys::Oid {
-        pg_sys::TEXTOID
-    }
-
-    unsafe fn read(datum: pg_sys::Datum) -> Result<Self> {
-        // SAFETY: the caller's.
-        unsafe { utf8(datum) }.map(str::to_owned).ok_or(Error::StoredTextNotUtf8)
-    }
-}
-
-impl Column for Vec<String> {
-    fn type_oid() -> pg_sys::Oid {
-        pg_sys::TEXTARRAYOID
-    }
-
-    unsafe fn read(datum: pg_sys::Datum) -> Result<Self> {
-        // SAFETY: the caller's.
-        let texts = unsafe { Texts::new(datum) }.elements(|_| Error::StoredTextNotUtf8)?;
-        Ok(texts.into_iter().flatten().collect())
     }
 }

@@ -5,6 +5,8 @@
 //! trigger on the table sends an invalidation message, which every backend receives before its next statement, once the
 //! change is committed.
 
+#![expect(unsafe_code, reason = "is called when a table changes")]
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -13,9 +15,9 @@ use pgrx::prelude::*;
 use uuid::Uuid;
 
 use super::organizations;
-use crate::domain::session::Settings;
-use crate::domain::{self, Error};
 use crate::tenant::Tenant;
+use rules::checkout::settings::Settings;
+use rules::{Error, Result};
 
 thread_local! {
     static KEPT: RefCell<Option<(Uuid, Rc<Settings>)>> = const { RefCell::new(None) };
@@ -25,7 +27,7 @@ thread_local! {
 }
 
 /// The settings of the tenant; a tenant that is no organization is no credential.
-pub fn of(tenant: Tenant) -> domain::Result<Rc<Settings>> {
+pub fn of(tenant: Tenant) -> Result<Rc<Settings>> {
     let kept = KEPT.with_borrow(|kept| {
         kept.as_ref().filter(|(id, _)| *id == tenant.organization_id).map(|(_, settings)| Rc::clone(settings))
     });
@@ -51,15 +53,4 @@ pub fn of(tenant: Tenant) -> domain::Result<Rc<Settings>> {
 unsafe extern "C-unwind" fn forget(_argument: pg_sys::Datum, _relation: pg_sys::Oid) {
     FORGOTTEN.set(FORGOTTEN.get() + 1);
     KEPT.set(None);
-}
-
-/// The trigger, declared in `sql/functions.sql`.
-#[pg_trigger(sql = false)]
-fn organizations_changed<'a>(
-    trigger: &'a pgrx::PgTrigger<'a>,
-) -> Result<Option<PgHeapTuple<'a, AllocatedByPostgres>>, pgrx::PgTriggerError> {
-    let table = trigger.relid()?;
-    // SAFETY: the trigger's table exists and is locked.
-    unsafe { pg_sys::CacheInvalidateRelcacheByRelid(table) };
-    Ok(None)
 }

@@ -1,5 +1,7 @@
 //! A statement whose plan is kept for the life of the backend.
 
+#![expect(unsafe_code, reason = "runs statements through SPI")]
+
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -12,19 +14,21 @@ use pgrx::spi::Spi;
 
 use super::row::Row;
 use crate::datum::Composite;
-use crate::domain::{Error, Result};
+use rules::{Error, Result};
 
 pub type Argument<'a> = DatumWithOid<'a>;
 
-/// Which snapshot a statement runs on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The snapshot that a statement runs on, and whether it may change rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Access {
-    /// The caller's. Changes nothing.
-    Read,
-    /// One that sees all that is committed by now, also in a REPEATABLE READ transaction: for credentials and secrets, which
-    /// end when they are revoked and not when somebody's transaction does. Changes nothing.
+    /// The caller's snapshot. Changes nothing.
+    Caller,
+    /// A snapshot that sees all that is committed by now, also in a REPEATABLE READ transaction: for credentials and secrets,
+    /// which end when they are revoked and not when the caller's transaction does. Changes nothing.
     Latest,
-    /// A new one of the transaction, which also sees what the transaction itself has written. May change rows.
+    /// The transaction's snapshot as of now, which also sees what the transaction itself has written. Changes nothing.
+    Transaction,
+    /// As Transaction, and may change or lock rows.
     Write,
 }
 
@@ -57,23 +61,27 @@ impl Statement {
         Self { sql: Cow::Borrowed(sql), access, plan: Cell::new(std::ptr::null_mut()) }
     }
 
+    /// A statement whose text is put together when it is first run.
+    pub const fn made(access: Access, sql: String) -> Self {
+        Self { sql: Cow::Owned(sql), access, plan: Cell::new(std::ptr::null_mut()) }
+    }
+
     /// A statement whose text was put together at run time, with what it has been planned for before, unless many others have
     /// been run since.
     pub fn composed(access: Access, sql: String) -> Rc<Self> {
         thread_local! {
-            static COMPOSED: RefCell<HashMap<String, (Rc<Statement>, u64)>> = RefCell::default();
+            static COMPOSED: RefCell<Composed> = RefCell::default();
             static CLOCK: Cell<u64> = const { Cell::new(0) };
         }
         let now = CLOCK.get() + 1;
         CLOCK.set(now);
         COMPOSED.with_borrow_mut(|known| {
-            if known.len() >= COMPOSED_AT_MOST && !known.contains_key(&sql) {
+            let key = (access, sql);
+            if known.len() >= COMPOSED_AT_MOST && !known.contains_key(&key) {
                 forget_oldest(known);
             }
-            let make = |sql: &String| {
-                (Rc::new(Self { sql: Cow::Owned(sql.clone()), access, plan: Cell::new(std::ptr::null_mut()) }), now)
-            };
-            let (statement, used) = known.entry(sql).or_insert_with_key(make);
+            let make = |(access, sql): &(Access, String)| (Rc::new(Self::made(*access, sql.clone())), now);
+            let (statement, used) = known.entry(key).or_insert_with_key(make);
             *used = now;
             Rc::clone(statement)
         })
@@ -138,7 +146,7 @@ impl Statement {
             // query forbids.
             let code = unsafe {
                 pg_sys::SPI_tuptable = std::ptr::null_mut();
-                let read_only = self.access != Access::Write;
+                let read_only = matches!(self.access, Access::Caller | Access::Latest);
                 pg_sys::SPI_execute_plan(plan, values.as_mut_ptr(), nulls.as_ptr(), read_only, 0)
             };
             check(code)?;
@@ -172,13 +180,16 @@ impl Statement {
     }
 }
 
+/// Statements by their access and text, and when each was last used.
+type Composed = HashMap<(Access, String), (Rc<Statement>, u64)>;
+
 /// Each has a plan of some 50 kB.
 const COMPOSED_AT_MOST: usize = 100;
 
-fn forget_oldest(known: &mut HashMap<String, (Rc<Statement>, u64)>) {
+fn forget_oldest(known: &mut Composed) {
     // One that is being run is not to lose its plan.
     let idle = known.iter().filter(|(_, (statement, _))| Rc::strong_count(statement) == 1);
-    let Some(oldest) = idle.min_by_key(|(_, (_, used))| *used).map(|(sql, _)| sql.clone()) else { return };
+    let Some(oldest) = idle.min_by_key(|(_, (_, used))| *used).map(|(key, _)| key.clone()) else { return };
     if let Some((statement, _)) = known.remove(&oldest)
         && !statement.plan.get().is_null()
     {
@@ -196,7 +207,7 @@ fn check(code: i32) -> Result<()> {
     Err(Error::Internal(format!("statement failed: {}", name.to_string_lossy())))
 }
 
-/// Has the next statement see all that is committed by now.
+/// Lets the next statement see all that is committed by now.
 ///
 /// # Safety
 /// Within a transaction; to be popped, or the transaction to be aborted.

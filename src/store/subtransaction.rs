@@ -1,11 +1,13 @@
 //! A piece of work that leaves nothing behind if it is refused.
 
+#![expect(unsafe_code, reason = "begins and ends subtransactions")]
+
 use std::panic::AssertUnwindSafe;
 
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use crate::domain::Result;
+use rules::Result;
 
 /// Does `work` in a subtransaction, which is rolled back if it ends with an error of the domain, or of the server; the
 /// latter goes on then. To leave the subtransaction open would be to leave it, and the rights of the function's owner, to a

@@ -3,9 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::datum;
-use crate::domain::Result;
-use crate::domain::turns::{BEGINNING, Turns};
 use crate::store::maintenance::Work;
+use rules::Result;
+use rules::maintenance::turns::{BEGINNING, Turns};
 
 /// When to try rows again that somebody has locked.
 pub const LOCKED_RETRY: TimeDelta = TimeDelta::seconds(1);

@@ -1,5 +1,7 @@
 //! The launcher: sleeps until a database has something due, and starts a worker for it.
 
+#![expect(unsafe_code, reason = "is a process of the server")]
+
 use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
 use std::time::Duration;
@@ -9,8 +11,9 @@ use pgrx::bgworkers::{BackgroundWorker, BackgroundWorkerBuilder, BgWorkerStartTi
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use super::{process, registry, uses};
+use super::process;
 use crate::gucs;
+use crate::shared::{registry, uses};
 
 /// A worker is started so long before it is needed, which is about what starting takes.
 const HEAD_START: TimeDelta = TimeDelta::milliseconds(200);

@@ -10,28 +10,16 @@
 
 mod due;
 mod launcher;
-mod locks;
 mod process;
-mod registry;
 mod resident;
 mod sweeper;
-mod uses;
-mod wake;
 
-use pgrx::pg_sys;
-
-pub use locks::sessions_can_be_read;
-pub use registry::status;
-pub use sweeper::note_fatal;
-pub use uses::{note_use, write_uses};
-pub use wake::{tell_relays_at_commit, wake_at_commit};
+use crate::backend;
+use crate::shared::{registry, uses};
 
 /// Sets up shared memory and the launcher, if the postmaster is loading the library.
 pub fn init() {
-    // SAFETY: both are set before any library is loaded.
-    let (preloading, upgrading) =
-        unsafe { (pg_sys::process_shared_preload_libraries_in_progress, pg_sys::IsBinaryUpgrade) };
-    if preloading && !upgrading {
+    if backend::is_preloading() && !backend::is_upgrading() {
         registry::init();
         uses::init();
         launcher::register();

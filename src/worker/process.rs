@@ -1,5 +1,7 @@
 //! What the launcher and the workers have in common as processes of the server.
 
+#![expect(unsafe_code, reason = "is a process of the server")]
+
 use std::ffi::CStr;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -9,7 +11,8 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::panic::{CaughtError, ErrorReportWithLevel};
 use pgrx::prelude::*;
 
-use super::registry;
+use crate::backend;
+use crate::shared::registry;
 
 // The server's own handler for SIGTERM. pgrx wraps it in a function that cannot be given to the kernel.
 unsafe extern "C-unwind" {
@@ -75,19 +78,8 @@ pub fn is_read_only() -> bool {
 
 /// The commit of this transaction waits neither for the disk nor for a standby.
 pub fn do_not_wait_for_this_commit() {
-    // SAFETY: within a transaction; NUL-terminated texts.
-    unsafe {
-        pg_sys::set_config_option(
-            c"synchronous_commit".as_ptr(),
-            c"off".as_ptr(),
-            pg_sys::GucContext::PGC_SUSET,
-            pg_sys::GucSource::PGC_S_SESSION,
-            pg_sys::GucAction::GUC_ACTION_LOCAL,
-            true,
-            0,
-            false,
-        );
-    }
+    let (context, action) = (pg_sys::GucContext::PGC_SUSET, pg_sys::GucAction::GUC_ACTION_LOCAL);
+    backend::set(c"synchronous_commit", c"off", context, action);
 }
 
 /// What pg_stat_activity shows of this process.

@@ -3,6 +3,8 @@
 //! The server keeps the slot of a worker that it starts by itself while that is being started anew, so that parallel queries
 //! cannot take it. It stays connected when nothing is due, and leaves when somebody drops, renames or copies the database.
 
+#![expect(unsafe_code, reason = "is a process of the server")]
+
 use std::ffi::c_int;
 use std::time::Duration;
 
@@ -10,8 +12,9 @@ use pgrx::bgworkers::{BackgroundWorkerBuilder, BgWorkerStartTime};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use super::{process, registry, sweeper};
+use super::{process, sweeper};
 use crate::gucs;
+use crate::shared::registry;
 
 pub fn register() {
     BackgroundWorkerBuilder::new("checkout_sessions worker")

@@ -1,27 +1,30 @@
 //! The worker of one database: expires what is due, and exits when nothing is due soon.
 
-use std::ffi::CStr;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+#![expect(unsafe_code, reason = "is a process of the server")]
+
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use pgrx::PgLogLevel;
 use pgrx::bgworkers::BackgroundWorker;
-use pgrx::pg_sys;
 use pgrx::prelude::*;
+use pgrx::{IntoDatum, direct_function_call_as_datum, pg_sys};
+use rules::Result;
+use rules::maintenance::turns::Turns;
 
 use super::due::{Due, LOCKED_RETRY};
-use super::locks::{self, Locked};
-use super::registry::{self, span};
-use super::{process, uses};
-use crate::domain::Result;
-use crate::domain::turns::Turns;
-use crate::operations::maintenance::{Purge, retention};
+use super::process;
+use crate::operations::maintenance::{self, Purge, retention};
 use crate::role::as_worker_role;
-use crate::store::maintenance::{self, Work};
-use crate::{datum, gucs, notify, report};
+use crate::shared::failure;
+use crate::shared::registry::{self, span};
+use crate::store::locks::{self, Locked};
+use crate::store::maintenance::{Work, is_to_be_read_only, next_purge};
+use crate::{datum, gucs, report};
 
+/// The channel that relays listen to.
+const CHANNEL: &str = "checkout_sessions_webhooks";
 /// A worker stays for what is due within this time. DROP DATABASE waits for up to five seconds.
 const STAY: TimeDelta = TimeDelta::seconds(2);
 /// When to come back to a database that somebody drops, renames or copies.
@@ -45,9 +48,6 @@ const BUSY: [PgSqlErrorCode; 4] = [
     PgSqlErrorCode::ERRCODE_QUERY_CANCELED,
 ];
 
-/// The database whose worker this process is; 0: it is none.
-static DATABASE: AtomicU32 = AtomicU32::new(0);
-static CONNECTED: AtomicBool = AtomicBool::new(false);
 /// Whether the worker ends because it is done.
 static DONE: AtomicBool = AtomicBool::new(false);
 
@@ -83,11 +83,11 @@ pub fn serve(database: pg_sys::Oid, stays: bool) {
     if !registry::attach_worker(database) {
         return;
     }
-    DATABASE.store(database.to_u32(), Ordering::Relaxed);
+    failure::works_in(database);
     // SAFETY: the callback has the right signature.
     unsafe { pg_sys::before_shmem_exit(Some(at_exit), pg_sys::Datum::from(database)) };
     BackgroundWorker::connect_worker_to_spi_by_oid(Some(database), None);
-    CONNECTED.store(true, Ordering::Relaxed);
+    failure::connected();
     process::set(c"application_name", c"checkout_sessions worker");
     process::set(c"search_path", c"pg_catalog, pg_temp");
     process::set(c"lock_timeout", c"2s");
@@ -142,7 +142,8 @@ fn tell_relays(database: pg_sys::Oid) -> bool {
         let free = locks::database_is_free(database) && !process::is_read_only();
         if free {
             process::do_not_wait_for_this_commit();
-            notify::relays();
+            // SAFETY: within a transaction; two texts.
+            unsafe { direct_function_call_as_datum(pg_sys::pg_notify, &[CHANNEL.into_datum(), "".into_datum()]) };
         }
         free
     });
@@ -195,20 +196,6 @@ fn sweep(database: pg_sys::Oid, sweeps: &mut Sweeps) -> bool {
         Sweep::Until(next) => registry::end_sweep(database, next, false),
     }
     !matches!(sweep, Sweep::Absent | Sweep::Claimed | Sweep::ReadOnly | Sweep::Outdated)
-}
-
-/// Called with whatever the server is about to log: of an error that ends the worker of a database, for example because it
-/// cannot connect to it, `worker_status()` there is to know.
-pub fn note_fatal(error: &pg_sys::ErrorData) {
-    let database = DATABASE.load(Ordering::Relaxed);
-    // SAFETY: a NUL-terminated text.
-    unsafe {
-        let ends = if CONNECTED.load(Ordering::Relaxed) { PgLogLevel::FATAL } else { PgLogLevel::ERROR };
-        let ends = error.elevel >= ends as i32;
-        if database != 0 && ends && !error.message.is_null() {
-            registry::note_error(pg_sys::Oid::from(database), &CStr::from_ptr(error.message).to_string_lossy());
-        }
-    }
 }
 
 #[pg_guard]
@@ -264,12 +251,12 @@ impl Sweeps {
         let [Some(deadline), Some(reminder)] = self.0.each_ref().map(Due::next) else {
             return Ok(Sweep::More);
         };
-        uses::write_uses()?;
+        maintenance::write_uses()?;
         let purged_at = datum::from_micros(registry::last_purge_at(database));
         if purged_at + PURGE_EVERY <= now {
             return Ok(Sweep::PurgeDue);
         }
-        let purge = maintenance::next_purge(retention())?.map(|purge| purge.max(purged_at + PURGE_EVERY));
+        let purge = next_purge(retention())?.map(|purge| purge.max(purged_at + PURGE_EVERY));
         let next = deadline.min(reminder).min(purge.unwrap_or(DateTime::<Utc>::MAX_UTC));
         Ok(Sweep::Until(if next == DateTime::<Utc>::MAX_UTC { registry::NEVER } else { datum::micros(next) }))
     }
@@ -286,7 +273,7 @@ fn is_outdated(now: DateTime<Utc>) -> Result<bool> {
         return Ok(false);
     }
     READ_ONLY_LOOK.store(now, Ordering::Relaxed);
-    Ok(looked_at != 0 && maintenance::is_to_be_read_only()?)
+    Ok(looked_at != 0 && is_to_be_read_only()?)
 }
 
 /// How far this process has come. Where it ends before it is through, the next begins anew.

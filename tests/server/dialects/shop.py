@@ -117,7 +117,7 @@ class Shop:
         arguments.append(None if body is None else body if isinstance(body, str) else json.dumps(body))
         row = self.market.web(
             """SELECT status, headers, body::text AS text
-               FROM checkout.handle_request(%s, %s, %s, %s::jsonb, %s::jsonb, %s::jsonb)""",
+               FROM checkout.handle_request(%s, %s, %s, %s::jsonb, %s::jsonb, %s)""",
             self.dialect, method, path, *arguments,
         )[0]
         return Answer(row["status"], row["headers"], row["text"])

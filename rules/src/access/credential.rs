@@ -1,0 +1,125 @@
+//! The credential of a transaction: on whose behalf a caller acts, and what it may do.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::Error;
+
+/// Test sessions and live ones never see each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Environment {
+    Live,
+    Test,
+}
+
+impl Environment {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Test => "test",
+        }
+    }
+}
+
+impl FromStr for Environment {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text {
+            "live" => Ok(Self::Live),
+            "test" => Ok(Self::Test),
+            _ => Err(Error::invalid("environment", "must be live or test")),
+        }
+    }
+}
+
+/// What a credential lets its holder do: everything of one organization, or only what a browser may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    Secret,
+    Publishable,
+}
+
+impl Kind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Secret => "secret",
+            Self::Publishable => "publishable",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Kind {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text {
+            "secret" => Ok(Self::Secret),
+            "publishable" => Ok(Self::Publishable),
+            _ => Err(Error::invalid("kind", "must be secret or publishable")),
+        }
+    }
+}
+
+/// A tenant: one organization, in one environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Tenant {
+    pub organization_id: Uuid,
+    pub environment: Environment,
+}
+
+/// The credential that was presented in this transaction: an API key, or the claims of a token that PostgREST has verified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credential {
+    pub tenant: Tenant,
+    pub kind: Kind,
+    /// The id of the API key, or the token's subject: what new sessions are marked with.
+    pub name: Option<String>,
+    /// Of sessions whose create names none, where the API key says so.
+    pub payment_methods: Option<Vec<String>>,
+    /// Whether it came with an HTTP request, so that errors choose their SQLSTATE for it.
+    pub http: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for environment in [Environment::Live, Environment::Test] {
+            assert_eq!(environment.as_str().parse(), Ok(environment));
+        }
+        for kind in [Kind::Secret, Kind::Publishable] {
+            assert_eq!(kind.to_string().parse(), Ok(kind));
+        }
+        for text in ["", "Live", "LIVE", "live ", "sandbox"] {
+            assert!(text.parse::<Environment>().is_err(), "{text}");
+            assert!(text.parse::<Kind>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_credential_survives_being_kept_as_text() {
+        let credential = Credential {
+            tenant: Tenant { organization_id: Uuid::from_bytes([7; 16]), environment: Environment::Test },
+            kind: Kind::Publishable,
+            name: Some("pk_test_\" \u{1F511}".into()),
+            payment_methods: Some(vec!["card".into()]),
+            http: true,
+        };
+        let text = serde_json::to_string(&credential).expect("serializable");
+        assert_eq!(serde_json::from_str::<Credential>(&text).expect("as written"), credential);
+    }
+}

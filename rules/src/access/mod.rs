@@ -1,0 +1,7 @@
+//! Who is calling: API keys, tokens, the buyer's secret, and how all of them are kept out of the log.
+
+pub mod api_key;
+pub mod client_secret;
+pub mod credential;
+pub mod http_credential;
+pub mod redact;

@@ -1,0 +1,15 @@
+//! A session: what it is asked for, what it may become, and what a payment does to it.
+
+pub mod idempotency;
+pub mod ids;
+pub mod lifetime;
+pub mod money;
+pub mod order;
+pub mod payment;
+pub mod policy;
+pub mod reference;
+pub mod session;
+pub mod settings;
+pub mod status;
+pub mod terms;
+pub mod view;

@@ -1,0 +1,235 @@
+//! Amounts and currencies.
+//!
+//! An amount is an exact decimal in major units of its currency. It may not be finer than the currency's smallest unit
+//! (ISO 4217), or than 0.0001 where the organization allows amounts below that unit.
+
+use std::str::FromStr;
+
+use iso_currency::Currency as IsoCurrency;
+use rust_decimal::Decimal;
+
+use crate::{Error, Result};
+
+/// Amounts are below this: a thousand million million.
+const AMOUNT_LIMIT: i64 = 1_000_000_000_000_000;
+/// The finest amount where amounts below the currency's smallest unit are allowed.
+const SUB_MINOR_DIGITS: u32 = 4;
+
+/// Codes that the dialects accept but that the ISO 4217 crate no longer has: withdrawn, or never in ISO 4217
+/// (Flutterwave's `POST /checkout/sessions`). With the number of decimals that they had.
+const WITHDRAWN: [(&str, u32); 18] = [
+    ("ANG", 2),
+    ("AQD", 2),
+    ("BYR", 0),
+    ("CYP", 2),
+    ("ECS", 2),
+    ("EEK", 2),
+    ("GGP", 2),
+    ("HRK", 2),
+    ("LTL", 2),
+    ("LVL", 2),
+    ("MRO", 2),
+    ("MTL", 2),
+    ("SKK", 2),
+    ("SLL", 2),
+    ("STD", 2),
+    ("VEF", 2),
+    ("ZMK", 2),
+    ("ZWD", 2),
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Currency {
+    code: [u8; 3],
+    /// How many decimals the smallest unit has.
+    digits: u32,
+}
+
+impl Currency {
+    /// Reads an ISO 4217 code. Upper case, as the standard writes it.
+    pub fn parse(argument: &'static str, text: &str) -> Result<Self> {
+        let unsupported = || Error::invalid(argument, "is not a supported ISO 4217 currency code");
+        let code: [u8; 3] = text.as_bytes().try_into().map_err(|_| unsupported())?;
+        let digits = match WITHDRAWN.iter().find(|(withdrawn, _)| *withdrawn == text) {
+            Some((_, digits)) => Some(*digits),
+            // Codes without a smallest unit (gold, test codes) are no money to pay with.
+            None => IsoCurrency::from_code(text).and_then(|c| c.exponent()).map(u32::from),
+        };
+        Ok(Self { code, digits: digits.ok_or_else(unsupported)? })
+    }
+
+    pub fn code(&self) -> &str {
+        std::str::from_utf8(&self.code).unwrap_or_default()
+    }
+}
+
+/// Reads a decimal as Postgres writes a numeric.
+pub fn parse_amount(argument: &'static str, text: &str) -> Result<Decimal> {
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    if matches!(text, "NaN" | "Infinity" | "-Infinity") {
+        return Err(Error::invalid(argument, "must be a finite number"));
+    }
+    if text.starts_with('-') {
+        return Err(Error::invalid(argument, "must not be negative"));
+    }
+    // Zeros at the end of the fraction say nothing, but might be more than a Decimal holds.
+    let significant = if text.contains('.') { text.trim_end_matches('0') } else { text };
+    Decimal::from_str_exact(significant.trim_end_matches('.')).map_err(|_| match digits {
+        0 => Error::invalid(argument, "must be a number"),
+        _ if text.split('.').next().is_some_and(|whole| whole.len() > 16) => too_large(argument),
+        _ => Error::invalid(argument, "has too many decimal places"),
+    })
+}
+
+/// Checks an amount and gives it the currency's number of decimals: 12.5 USD is 12.50, 10000.0 XOF is 10000.
+pub fn check_amount(argument: &'static str, amount: Decimal, currency: Currency, sub_minor: bool) -> Result<Decimal> {
+    if amount <= Decimal::ZERO {
+        return Err(Error::invalid(argument, "must be greater than zero"));
+    }
+    if amount >= Decimal::from(AMOUNT_LIMIT) {
+        return Err(too_large(argument));
+    }
+    let exact = amount.normalize();
+    let allowed = if sub_minor { currency.digits.max(SUB_MINOR_DIGITS) } else { currency.digits };
+    if exact.scale() > allowed {
+        return Err(Error::invalid(
+            argument,
+            format!("has more decimal places than {} allows ({allowed})", currency.code()),
+        ));
+    }
+    Ok(with_digits(exact, currency))
+}
+
+/// The same amount, written with at least the currency's number of decimals.
+pub fn with_digits(mut amount: Decimal, currency: Currency) -> Decimal {
+    if amount.scale() < currency.digits {
+        amount.rescale(currency.digits);
+    }
+    amount
+}
+
+/// An amount that is given in the currency's smallest units.
+pub fn from_minor_units(argument: &'static str, units: Decimal, currency: Currency) -> Result<Decimal> {
+    let mut amount = units.normalize();
+    if amount.scale() != 0 {
+        return Err(Error::invalid(argument, "must be an integer"));
+    }
+    amount.set_scale(currency.digits).map_err(|_| too_large(argument))?;
+    Ok(amount)
+}
+
+/// An amount in the currency's smallest units; not whole where it is finer than these.
+pub fn to_minor_units(amount: Decimal, currency_code: &str) -> Decimal {
+    let digits = Currency::parse("currency_code", currency_code).map_or(2, |currency| currency.digits);
+    (amount * Decimal::from(10_u64.pow(digits))).normalize()
+}
+
+fn too_large(argument: &'static str) -> Error {
+    Error::OutOfRange { argument, fault: format!("must be less than {AMOUNT_LIMIT}") }
+}
+
+impl FromStr for Currency {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::parse("currency_code", text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(amount: &str, currency: &str, sub_minor: bool) -> std::result::Result<String, &'static str> {
+        let currency = currency.parse()?;
+        parse_amount("amount", amount)
+            .and_then(|amount| check_amount("amount", amount, currency, sub_minor))
+            .map(|amount| amount.to_string())
+            .map_err(|e| e.sqlstate())
+    }
+
+    impl From<Error> for &'static str {
+        fn from(error: Error) -> Self {
+            error.sqlstate()
+        }
+    }
+
+    #[test]
+    fn amounts_are_exact_at_the_currency_s_smallest_unit() {
+        for (amount, currency, stored) in [
+            ("12.34", "USD", "12.34"),
+            ("12.5", "USD", "12.50"),
+            ("12.340000000000000000000000000000000000", "USD", "12.34"),
+            ("10000.0", "XOF", "10000"),
+            ("0.01", "NGN", "0.01"),
+            ("1", "JPY", "1"),
+            ("1.234", "KWD", "1.234"),
+            ("1.2345", "CLF", "1.2345"),
+            ("999999999999999", "JPY", "999999999999999"),
+            ("999999999999999.99", "EUR", "999999999999999.99"),
+        ] {
+            assert_eq!(check(amount, currency, false), Ok(stored.to_owned()), "{amount} {currency}");
+        }
+        for (amount, currency) in
+            [("12.345", "USD"), ("0.5", "XOF"), ("0.001", "JPY"), ("1.2345", "KWD"), ("1.00000000001", "EUR")]
+        {
+            assert_eq!(check(amount, currency, false), Err("22023"), "{amount} {currency}");
+        }
+    }
+
+    #[test]
+    fn sub_minor_amounts_go_to_four_decimals_where_allowed() {
+        assert_eq!(check("23.5676", "USD", true), Ok("23.5676".to_owned()));
+        assert_eq!(check("23.5", "USD", true), Ok("23.50".to_owned()));
+        assert_eq!(check("0.0001", "JPY", true), Ok("0.0001".to_owned()));
+        assert_eq!(check("23.56761", "USD", true), Err("22023"));
+    }
+
+    #[test]
+    fn what_is_no_amount_is_refused() {
+        for (amount, sqlstate) in [
+            ("0", "22023"),
+            ("0.00", "22023"),
+            ("-1", "22023"),
+            ("NaN", "22023"),
+            ("Infinity", "22023"),
+            ("-Infinity", "22023"),
+            ("1000000000000000", "22003"),
+            ("99999999999999999999999999999999999999", "22003"),
+            ("1.00000000000000000000000000000000000001", "22023"),
+        ] {
+            assert_eq!(check(amount, "USD", true), Err(sqlstate), "{amount}");
+        }
+    }
+
+    #[test]
+    fn every_currency_of_the_documents_is_known_with_its_exponent() {
+        const FLUTTERWAVE: &str = "AED AFN ALL AMD ANG AOA AQD ARS AUD AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD \
+            BWP BYR BZD CAD CDF CHF CLP CNY COP CRC CUP CVE CYP CZK DJF DKK DOP DZD ECS EEK EGP ETB EUR FJD FKP GBP GEL \
+            GGP GHS GIP GMD GNF GTQ GYD HKD HNL HRK HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW \
+            KWD KYD KZT LAK LBP LKR LRD LSL LTL LVL LYD MAD MDL MGA MKD MMK MNT MOP MRO MTL MUR MVR MWK MXN MYR MZN NAD \
+            NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SKK SLL SOS \
+            SRD STD SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VEF VND VUV XAF XCD XOF XPF YER \
+            ZAR ZMK ZWD ZMW";
+        let none = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF BYR";
+        let three = "BHD IQD JOD KWD LYD OMR TND";
+        let codes: Vec<_> = FLUTTERWAVE.split_whitespace().collect();
+        assert_eq!(codes.len(), 160);
+        for code in codes {
+            let expected = match code {
+                code if none.contains(code) => 0,
+                code if three.contains(code) => 3,
+                _ => 2,
+            };
+            assert_eq!(code.parse::<Currency>().map(|c| c.digits), Ok(expected), "{code}");
+            assert_eq!(code.parse::<Currency>().map(|c| c.code().to_owned()), Ok(code.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_is_no_currency_is_refused() {
+        for text in ["", "US", "USDT", "usd", "XXX", "XTS", "XAU", "ZZZ", "U$D", "€€€", "UЅD"] {
+            assert_eq!(text.parse::<Currency>().map_err(|e| e.sqlstate()), Err("22023"), "{text}");
+        }
+    }
+}

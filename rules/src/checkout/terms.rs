@@ -1,0 +1,95 @@
+//! The terms of a new session: the organization's settings, as the dialect and the caller change them.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::lifetime::Lifetime;
+use super::policy::Policy;
+use super::reference::ReferencePolicy;
+use super::settings::Settings;
+use crate::access::credential::Kind;
+
+/// Worked out once for each call, and then only read.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// Either customer_id or customer_email must be given.
+    pub customer_required: bool,
+    /// The beginning of the id in URLs where a dialect does not write it as a UUID.
+    pub id_prefix: Option<&'static str>,
+    pub lifetime: Lifetime,
+    pub max_retry_attempts: i32,
+    pub reference_policy: ReferencePolicy,
+    pub sub_minor_amounts: bool,
+    pub payment_methods: &'a [String],
+    base_url: Option<&'a str>,
+    expiring_notice: Option<TimeDelta>,
+}
+
+impl<'a> Terms<'a> {
+    /// `payment_methods` are those of the caller's API key, and `base_url` is the server's: the first comes before the
+    /// organization's, the second after.
+    pub fn new(
+        settings: &'a Settings,
+        policy: &Policy,
+        kind: Kind,
+        payment_methods: Option<&'a [String]>,
+        base_url: Option<&'a str>,
+    ) -> Self {
+        Self {
+            customer_required: policy.customer_required,
+            id_prefix: policy.id_prefix,
+            lifetime: policy.lifetime.unwrap_or(settings.lifetime),
+            max_retry_attempts: policy.max_retry_attempts.unwrap_or(settings.max_retry_attempts),
+            // References can be guessed: a browser must neither get a server's session for its own, nor keep a server from
+            // using a reference.
+            reference_policy: match kind {
+                Kind::Secret => policy.reference_policy.unwrap_or(settings.reference_policy),
+                Kind::Publishable => ReferencePolicy::None,
+            },
+            sub_minor_amounts: policy.sub_minor_amounts.unwrap_or(settings.sub_minor_amounts),
+            payment_methods: payment_methods.unwrap_or(&settings.payment_methods),
+            base_url: settings.base_url.as_deref().or(base_url),
+            expiring_notice: settings.expiring_notice,
+        }
+    }
+
+    /// A reminder is due so long before the deadline, unless the session is shorter than that.
+    pub fn expiring_notice_at(&self, now: DateTime<Utc>, expires_at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.expiring_notice.map(|notice| expires_at - notice).filter(|at| *at > now)
+    }
+
+    /// The hosted payment page of a session.
+    pub fn session_url(&self, checkout_session_id: Uuid) -> Option<String> {
+        let base = self.base_url?;
+        Some(format!("{}/{checkout_session_id}", base.trim_end_matches('/')))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkout::reference::WhenOpen;
+
+    #[test]
+    fn the_dialect_comes_before_the_organization_and_a_browser_has_no_reference_policy() {
+        let settings = Settings { reference_policy: ReferencePolicy::OneOpen(WhenOpen::Error), ..Settings::default() };
+        let policy = Policy { reference_policy: Some(ReferencePolicy::Unique), ..Policy::STANDARD };
+        let terms = |policy, kind| Terms::new(&settings, policy, kind, None, None).reference_policy;
+        assert_eq!(terms(&Policy::STANDARD, Kind::Secret), ReferencePolicy::OneOpen(WhenOpen::Error));
+        assert_eq!(terms(&policy, Kind::Secret), ReferencePolicy::Unique);
+        assert_eq!(terms(&policy, Kind::Publishable), ReferencePolicy::None);
+    }
+
+    #[test]
+    fn the_key_comes_before_the_organization_and_the_server_after() {
+        let settings = Settings { base_url: Some("https://shop.example/".into()), ..Settings::default() };
+        let none = Settings::default();
+        let card = ["card".to_owned()];
+        let terms = Terms::new(&settings, &Policy::STANDARD, Kind::Secret, Some(&card), Some("https://server.example"));
+        assert_eq!(terms.payment_methods, card);
+        assert_eq!(terms.session_url(Uuid::nil()), Some(format!("https://shop.example/{}", Uuid::nil())));
+        let terms = Terms::new(&none, &Policy::STANDARD, Kind::Secret, None, Some("https://server.example"));
+        assert_eq!(terms.payment_methods, none.payment_methods);
+        assert_eq!(terms.session_url(Uuid::nil()), Some(format!("https://server.example/{}", Uuid::nil())));
+    }
+}

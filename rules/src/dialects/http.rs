@@ -1,0 +1,81 @@
+//! An HTTP exchange, as a gateway forwards it.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use crate::{Error, Result};
+
+/// The status that answers an error: what PostgREST makes of its SQLSTATE, but for 401 where there is no credential.
+pub(super) fn status(error: &Error) -> u16 {
+    match error.sqlstate() {
+        "28000" => 401,
+        "42501" => 403,
+        "PT404" => 404,
+        "PT409" | "23505" => 409,
+        "PT429" => 429,
+        "XX000" | "F0000" => 500,
+        _ => 400,
+    }
+}
+
+/// Reads the body of a request; an empty one is none.
+pub fn read_body(text: &str) -> Result<Value> {
+    if text.trim().is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_str(text).map_err(|error| match error.to_string().starts_with("recursion limit") {
+        true => Error::invalid("body", "is nested too deeply"),
+        false => Error::invalid("body", "is not valid JSON"),
+    })
+}
+
+pub struct HttpRequest<'a> {
+    /// The values of the path's `:names`, in order, decoded.
+    pub parameters: Vec<Cow<'a, str>>,
+    /// Names in lower case.
+    pub headers: &'a Map<String, Value>,
+    pub query: &'a Map<String, Value>,
+    /// `Null` where there is none.
+    pub body: &'a Value,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpResponse {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    /// JSON text.
+    pub body: String,
+}
+
+impl HttpResponse {
+    /// An answer whose fields have the order of the struct that they come from.
+    pub fn json(status: u16, body: &impl serde::Serialize) -> Self {
+        Self { status, headers: Vec::new(), body: super::write::to_text(body) }
+    }
+}
+
+impl<'a> HttpRequest<'a> {
+    pub fn parameter(&'a self, at: usize) -> &'a str {
+        self.parameters.get(at).map_or("", AsRef::as_ref)
+    }
+
+    pub fn header(&self, name: &str) -> Option<&'a str> {
+        self.headers.get(name).and_then(Value::as_str)
+    }
+
+    /// A header whose length has bounds.
+    pub fn bounded_header(&self, name: &'static str, least: usize, most: usize) -> Result<Option<&'a str>> {
+        match self.header(&name.to_ascii_lowercase()) {
+            Some(text) if !(least..=most).contains(&text.chars().count()) => {
+                Err(Error::invalid(name, format!("must have between {least} and {most} characters")))
+            }
+            text => Ok(text),
+        }
+    }
+
+    /// The body's members.
+    pub fn body(&self) -> Result<&'a Map<String, Value>> {
+        self.body.as_object().ok_or_else(|| Error::invalid("body", "must be a JSON object"))
+    }
+}

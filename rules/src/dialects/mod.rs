@@ -1,0 +1,96 @@
+//! The dialects: the checkout-session APIs that five payment companies document, served as they are documented.
+//!
+//! Each file is one dialect: how its requests are read, and how its answers are written. They are pure mappings between an
+//! HTTP exchange and the words of `checkout`.
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::checkout::order::Order;
+use crate::checkout::policy::Policy;
+use crate::checkout::status::Status;
+pub use crate::checkout::view::SessionView;
+use crate::{Error, Result};
+
+mod flutterwave;
+mod http;
+mod kobo;
+mod lomi;
+mod paygate;
+mod read;
+mod router;
+mod scenario;
+#[cfg(test)]
+mod testing;
+mod write;
+mod yuno;
+
+pub use http::{HttpRequest, HttpResponse, read_body};
+pub use router::{find, route};
+pub use scenario::Scenario;
+pub use write::{event, to_text};
+
+pub struct Dialect {
+    pub name: &'static str,
+    pub policy: Policy,
+    pub routes: &'static [Route],
+    /// How it writes a session's id.
+    pub id: fn(Uuid) -> String,
+    /// The arguments that errors name, and the dialect's own names for them.
+    pub arguments: &'static [(&'static str, &'static str)],
+    /// A session as JSON text, as the dialect's answers and events have it.
+    pub session: fn(&SessionView) -> String,
+    /// The body of an error: its status and a message.
+    pub error: fn(u16, &str) -> String,
+    /// The dialect's own sentence for an error, where its document fixes one.
+    pub sentence: fn(&Error) -> Option<String>,
+}
+
+/// A method, a path whose `:names` are parameters, and what they stand for.
+pub struct Route {
+    pub method: &'static str,
+    pub path: &'static str,
+    pub operation: Operation,
+    /// Publishable keys may use it, too.
+    pub publishable: bool,
+}
+
+type Read<T> = for<'a> fn(&'a HttpRequest<'a>) -> Result<T>;
+type Answer = fn(&SessionView) -> HttpResponse;
+
+/// What is done: how its request is read, and how the dialect answers it.
+pub enum Operation {
+    Create { read: for<'a> fn(&'a HttpRequest<'a>) -> Result<Create<'a>>, answer: Answer },
+    Get { read: for<'a> fn(&'a HttpRequest<'a>) -> Result<Lookup<'a>>, answer: Answer },
+    List { read: for<'a> fn(&'a HttpRequest<'a>) -> Result<List<'a>>, answer: AnswerList },
+    Expire { read: Read<Uuid>, answer: Answer },
+}
+
+/// The sessions of a page, and whether there are more behind it.
+type AnswerList = fn(&[SessionView], bool) -> HttpResponse;
+
+pub struct Create<'a> {
+    pub order: Order<'a>,
+    pub metadata: Option<Map<String, Value>>,
+    pub idempotency_key: Option<&'a str>,
+    pub scenario: Option<Scenario>,
+}
+
+/// How a session is found.
+pub enum Lookup<'a> {
+    Id(Uuid),
+    /// By its id, where the text is that of a session; else by its reference. In this order, because anybody with a
+    /// publishable key can choose a reference, and nobody an id.
+    IdOrReference(&'a str),
+}
+
+#[derive(Default)]
+pub struct List<'a> {
+    /// Any of these; every status where there is none.
+    pub status: &'static [Status],
+    pub customer_id: Option<&'a str>,
+    pub payment_id: Option<&'a str>,
+    pub starting_after: Option<Uuid>,
+    pub page_size: i32,
+    pub page_offset: i32,
+}

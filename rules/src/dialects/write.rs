@@ -1,0 +1,54 @@
+//! Writes what the answers of all APIs are made of.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use rust_decimal::Decimal;
+use serde::Serialize;
+use serde_json::Number;
+use serde_json::value::RawValue;
+
+use crate::checkout::money;
+use crate::checkout::view::SessionView;
+
+/// JSON text; the members of a struct are in its order.
+pub fn to_text(body: &impl Serialize) -> String {
+    // Strings, numbers and maps of them always have a text.
+    serde_json::to_string(body).unwrap_or_else(|_| "null".into())
+}
+
+/// A decimal as a JSON number, exactly.
+pub fn number(amount: Decimal) -> Number {
+    let Ok(number) = amount.normalize().to_string().parse() else { unreachable!("a decimal is a JSON number") };
+    number
+}
+
+/// The amount of a session in its currency's smallest units.
+pub fn minor_units(session: &SessionView) -> Number {
+    number(money::to_minor_units(session.amount, &session.currency_code))
+}
+
+/// The body of a webhook event about an object, a session for the most part, which is given as JSON text.
+pub fn event(id: &str, event_type: &str, timestamp: DateTime<Utc>, object: String) -> String {
+    #[derive(Serialize)]
+    struct Event<'e> {
+        id: &'e str,
+        r#type: &'e str,
+        timestamp: String,
+        data: Data,
+    }
+    #[derive(Serialize)]
+    struct Data {
+        object: Option<Box<RawValue>>,
+    }
+    let object = RawValue::from_string(object).ok();
+    to_text(&Event { id, r#type: event_type, timestamp: microseconds(timestamp), data: Data { object } })
+}
+
+/// 2024-01-15T10:30:00Z
+pub fn seconds(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// 2022-05-09T20:46:54.786342Z
+pub fn microseconds(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Micros, true)
+}

@@ -1,0 +1,204 @@
+//! Every error that a caller can get, and its SQLSTATE.
+//!
+//! `PTxyz` is PostgREST's way to say HTTP status xyz. Messages name the argument and its fault, and never repeat a value that
+//! may be personal.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use uuid::Uuid;
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    #[error("argument \"{argument}\" must not be null")]
+    NullArgument { argument: &'static str },
+
+    #[error("argument \"{argument}\" {fault}")]
+    InvalidArgument { argument: &'static str, fault: String },
+
+    #[error("argument \"{argument}\" {fault}")]
+    OutOfRange { argument: &'static str, fault: String },
+
+    #[error("argument \"{argument}\" {fault}")]
+    Malformed { argument: &'static str, fault: String },
+
+    /// The server does not check all texts.
+    #[error("{what} \"{name}\" is not valid UTF-8")]
+    NotUtf8 { what: &'static str, name: &'static str },
+
+    #[error("setting \"{setting}\" must have at most {most}")]
+    SettingTooLong { setting: &'static str, most: &'static str },
+
+    #[error("a stored text is not valid UTF-8")]
+    StoredTextNotUtf8,
+
+    #[error("customer_id or customer_email must be given")]
+    CustomerRequired,
+
+    #[error("{reason}")]
+    NotAuthenticated { reason: &'static str },
+
+    /// Unknown, wrong, revoked and expired are the same.
+    #[error("invalid API key")]
+    InvalidApiKey,
+
+    /// An HTTP request came with something that is no credential.
+    #[error("{reason}")]
+    Unauthorized { reason: String },
+
+    #[error("a publishable API key may not call this function")]
+    NotAllowed,
+
+    #[error("API key \"{api_key_id}\" not found")]
+    ApiKeyNotFound { api_key_id: String },
+
+    #[error("API key \"{api_key_id}\" is {status}")]
+    ApiKeyNotActive { api_key_id: String, status: &'static str },
+
+    /// Unknown and another tenant's are the same.
+    #[error("checkout session {checkout_session_id} not found or access denied")]
+    SessionNotFound { checkout_session_id: Uuid },
+
+    /// As SessionNotFound, for what is not even an id.
+    #[error("checkout session {id} not found or access denied")]
+    NoSuchSession { id: String },
+
+    /// A wrong secret and an unknown session are the same.
+    #[error("checkout session not found, or client_secret is wrong")]
+    PublicSessionNotFound,
+
+    #[error("argument \"{argument}\" does not name a {what}, or access is denied")]
+    CursorNotFound { argument: &'static str, what: &'static str },
+
+    #[error("organization {organization_id} not found")]
+    OrganizationNotFound { organization_id: Uuid },
+
+    #[error("webhook event \"{event_id}\" not found")]
+    EventNotFound { event_id: String },
+
+    #[error("webhook endpoint {webhook_endpoint_id} not found or access denied")]
+    EndpointNotFound { webhook_endpoint_id: Uuid },
+
+    #[error("webhook event \"{event_id}\" has no delivery to endpoint {webhook_endpoint_id}")]
+    DeliveryNotFound { event_id: String, webhook_endpoint_id: Uuid },
+
+    #[error("webhook endpoint {webhook_endpoint_id} still has undelivered events: {undelivered}")]
+    EndpointHasUndelivered { webhook_endpoint_id: Uuid, undelivered: i64 },
+
+    #[error("an organization can have {limit} webhook endpoints in an environment")]
+    TooManyEndpoints { limit: i32 },
+
+    #[error("checkout session is {status}")]
+    SessionNotOpen { status: &'static str },
+
+    #[error("only an expired checkout session can be recovered; this one is {status}")]
+    SessionNotExpired { status: &'static str },
+
+    #[error("the publishable API key has {limit} open checkout sessions, which is the limit")]
+    TooManySessions { limit: i32 },
+
+    #[error("another payment is in progress")]
+    PaymentInProgress { until: DateTime<Utc> },
+
+    #[error("payment \"{payment_id}\" {conflict}")]
+    PaymentConflict { payment_id: String, conflict: &'static str },
+
+    #[error("idempotency key was used with a different request")]
+    IdempotencyConflict,
+
+    #[error("{fault}")]
+    ReferenceTaken { fault: &'static str },
+
+    #[error("the lease of webhook event \"{event_id}\" is no longer held")]
+    LeaseLost { event_id: String },
+
+    #[error("the setting {setting} is wrong: {fault}")]
+    Misconfigured { setting: &'static str, fault: String },
+
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl Error {
+    pub fn invalid(argument: &'static str, fault: impl Into<String>) -> Self {
+        Self::InvalidArgument { argument, fault: fault.into() }
+    }
+
+    /// An argument that is not valid UTF-8.
+    pub fn not_utf8(argument: &'static str) -> Self {
+        Self::NotUtf8 { what: "argument", name: argument }
+    }
+
+    pub fn unauthorized(reason: impl Into<String>) -> Self {
+        Self::Unauthorized { reason: reason.into() }
+    }
+
+    /// Five characters, as SQL clients see them.
+    pub fn sqlstate(&self) -> &'static str {
+        match self {
+            Self::NullArgument { .. } => "22004",
+            Self::InvalidArgument { .. } | Self::SettingTooLong { .. } | Self::CustomerRequired => "22023",
+            Self::OutOfRange { .. } => "22003",
+            Self::Malformed { .. } => "22P02",
+            Self::NotUtf8 { .. } | Self::StoredTextNotUtf8 => "22021",
+            Self::NotAuthenticated { .. } | Self::InvalidApiKey | Self::Unauthorized { .. } => "28000",
+            Self::NotAllowed => "42501",
+            Self::SessionNotFound { .. }
+            | Self::NoSuchSession { .. }
+            | Self::PublicSessionNotFound
+            | Self::ApiKeyNotFound { .. }
+            | Self::CursorNotFound { .. }
+            | Self::OrganizationNotFound { .. }
+            | Self::EventNotFound { .. }
+            | Self::EndpointNotFound { .. }
+            | Self::DeliveryNotFound { .. } => "PT404",
+            Self::SessionNotOpen { .. }
+            | Self::SessionNotExpired { .. }
+            | Self::PaymentInProgress { .. }
+            | Self::PaymentConflict { .. }
+            | Self::IdempotencyConflict
+            | Self::ApiKeyNotActive { .. }
+            | Self::TooManyEndpoints { .. }
+            | Self::EndpointHasUndelivered { .. }
+            | Self::LeaseLost { .. } => "PT409",
+            Self::TooManySessions { .. } => "PT429",
+            Self::ReferenceTaken { .. } => "23505",
+            Self::Misconfigured { .. } => "F0000",
+            Self::Internal(_) => "XX000",
+        }
+    }
+
+    pub fn detail(&self) -> Option<String> {
+        match self {
+            Self::PaymentInProgress { until } => {
+                Some(format!("Its lease ends at {}.", until.to_rfc3339_opts(SecondsFormat::Micros, true)))
+            }
+            _ => None,
+        }
+    }
+
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NotAuthenticated { .. } => Some(
+                "Call checkout.authenticate() in the same transaction, or use a role that has checkout_sessions.organization_id set.",
+            ),
+            Self::NotAllowed => Some("Use a secret API key, from a server."),
+            Self::SessionNotOpen { .. } => Some("Create a new checkout session."),
+            Self::IdempotencyConflict => Some("Use another idempotency key for another request."),
+            Self::ReferenceTaken { .. } => {
+                Some("The organization's reference_policy decides how often a reference may be used.")
+            }
+            Self::EndpointHasUndelivered { .. } => Some(
+                "Change its url with update_webhook_endpoint, and they go there; or set discard_undelivered to true, and they are lost.",
+            ),
+            Self::TooManyEndpoints { .. } => {
+                Some("Delete one that is no longer used, or let one receive more event types.")
+            }
+            Self::TooManySessions { .. } => Some(
+                "Expire some, or wait until they expire; the setting checkout_sessions.publishable_session_limit is the limit.",
+            ),
+            Self::LeaseLost { .. } => Some("The event has been claimed again, or is finished."),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The events that are sent as webhooks: their types, and their ids.
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use crate::access::credential::{Environment, Tenant};
+use crate::{Error, Result};
+
+/// The id of an event: the same in every delivery, and unique over all organizations. It is made of the event's key, so that
+/// nothing has to be looked up to find it. Opaque to consumers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EventId {
+    pub tenant: Tenant,
+    pub checkout_session_id: Uuid,
+    pub sequence: i32,
+}
+
+/// The longest that a consumer of the outbox may hold events.
+const MAXIMUM_LEASE: TimeDelta = TimeDelta::hours(12);
+
+/// How long a claim holds its events.
+pub fn lease(lease: TimeDelta) -> Result<TimeDelta> {
+    if lease < TimeDelta::seconds(1) || lease > MAXIMUM_LEASE {
+        return Err(Error::invalid("lease", "must be between 1 second and 12 hours"));
+    }
+    Ok(lease)
+}
+
+const PREFIX: &str = "evt_";
+/// `checkout_data.event_id()` writes the same: session, organization, sequence, environment.
+const LENGTH: usize = 16 + 16 + 4 + 1;
+
+impl EventId {
+    pub fn parse(argument: &'static str, text: &str) -> Result<Self> {
+        Self::decode(text).ok_or_else(|| Error::Malformed { argument, fault: "is not an event id".into() })
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
+        let bytes: [u8; LENGTH] = bytes.try_into().ok()?;
+        Some(Self {
+            tenant: Tenant {
+                organization_id: Uuid::from_slice(&bytes[16..32]).ok()?,
+                environment: match bytes[36] {
+                    b'l' => Environment::Live,
+                    b't' => Environment::Test,
+                    _ => return None,
+                },
+            },
+            checkout_session_id: Uuid::from_slice(&bytes[..16]).ok()?,
+            sequence: i32::from_be_bytes(bytes[32..36].try_into().ok()?),
+        })
+    }
+}
+
+/// The events of the outbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EventType {
+    Completed,
+    Expired,
+    Failed,
+    PaymentFailed,
+    PaymentRejected,
+    Expiring,
+    EndpointDisabled,
+}
+
+impl EventType {
+    pub const ALL: [Self; 7] = [
+        Self::Completed,
+        Self::Expired,
+        Self::Failed,
+        Self::PaymentFailed,
+        Self::PaymentRejected,
+        Self::Expiring,
+        Self::EndpointDisabled,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "checkout.session.completed",
+            Self::Expired => "checkout.session.expired",
+            Self::Failed => "checkout.session.failed",
+            Self::PaymentFailed => "checkout.session.payment_failed",
+            Self::PaymentRejected => "checkout.session.payment_rejected",
+            Self::Expiring => "checkout.session.expiring",
+            Self::EndpointDisabled => "webhook_endpoint.disabled",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_hold_the_key_of_their_event() {
+        let mut bytes = vec![1; 16];
+        bytes.extend([2; 16]);
+        bytes.extend(7_i32.to_be_bytes());
+        bytes.push(b't');
+        let text = format!("evt_{}", BASE64_URL_SAFE_NO_PAD.encode(bytes));
+        assert_eq!(
+            EventId::parse("event_id", &text),
+            Ok(EventId {
+                tenant: Tenant { organization_id: Uuid::from_bytes([2; 16]), environment: Environment::Test },
+                checkout_session_id: Uuid::from_bytes([1; 16]),
+                sequence: 7,
+            })
+        );
+    }
+
+    #[test]
+    fn what_is_no_id_is_refused() {
+        for text in ["", "evt_", "evt_AAAA", "018f", "evt_!!!!", &format!("evt_{}", "A".repeat(50))] {
+            let error = EventId::parse("event_ids", text).expect_err(text);
+            assert_eq!(error.sqlstate(), "22P02", "{text}");
+        }
+    }
+
+    #[test]
+    fn event_types_have_distinct_names() {
+        let names: std::collections::HashSet<_> = EventType::ALL.map(EventType::as_str).into();
+        assert_eq!(names.len(), EventType::ALL.len());
+        // Standard Webhooks: words of letters, digits and underscores, with dots between them.
+        assert!(
+            names
+                .iter()
+                .all(|name| name.split('.').all(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '_')))
+        );
+    }
+
+    #[test]
+    fn leases_are_bounded() {
+        assert!(lease(TimeDelta::hours(12)).is_ok());
+        assert!(lease(TimeDelta::hours(13)).is_err());
+        assert!(lease(TimeDelta::milliseconds(999)).is_err());
+    }
+}

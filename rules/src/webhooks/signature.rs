@@ -1,0 +1,271 @@
+//! Signatures of webhooks, by which a receiver knows who has sent them and that nobody has changed them.
+//!
+//! Sources: Standard Webhooks 1.0.0, by its reference library; and, for receivers that have Stripe's `constructEvent`,
+//! "Resolve webhook signature verification errors" of Stripe: `t=<seconds>,v1=<hex>`, over the time, a dot and the body, with
+//! the secret as it stands.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use chrono::{DateTime, TimeDelta, Utc};
+use hmac::{Hmac, KeyInit, Mac};
+use http::{HeaderMap, HeaderValue};
+use serde_json::{Map, Value};
+use sha2::Sha256;
+use standardwebhooks::{HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP, Webhook};
+
+use crate::{Error, Result};
+
+/// How far the time in a signature may be from now, either way.
+const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
+/// Standard Webhooks: "between 24 bytes and 64 bytes".
+const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
+
+const STRIPE_SIGNATURE: &str = "stripe-signature";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    Standard,
+    Stripe,
+}
+
+impl FromStr for Scheme {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "standard" => Ok(Self::Standard),
+            "stripe" => Ok(Self::Stripe),
+            _ => Err(Error::invalid("scheme", "must be standard or stripe")),
+        }
+    }
+}
+
+/// A webhook as it is signed.
+pub struct Message<'a> {
+    pub id: &'a str,
+    pub timestamp: DateTime<Utc>,
+    pub body: &'a str,
+}
+
+/// The signature of a message: the value of its `webhook-signature` header, or of `stripe-signature`.
+pub fn sign(scheme: Scheme, secret: &str, message: &Message) -> Result<String> {
+    check_secret(secret)?;
+    let seconds = message.timestamp.timestamp();
+    match scheme {
+        Scheme::Standard => {
+            if message.id.is_empty() || message.id.contains('.') {
+                return Err(Error::invalid("webhook_id", "must not be empty or contain a dot"));
+            }
+            standard(secret)?.sign(message.id, seconds, message.body.as_bytes()).map_err(|_| bad_secret())
+        }
+        Scheme::Stripe => {
+            let mac = stripe(secret, seconds, message.body).finalize().into_bytes();
+            Ok(format!("t={seconds},v1={}", hex::encode(mac)))
+        }
+    }
+}
+
+/// The headers of a message that is signed with each of these secrets.
+pub fn headers(scheme: Scheme, secrets: &[&str], message: &Message) -> Result<BTreeMap<&'static str, String>> {
+    let signatures = secrets.iter().map(|secret| sign(scheme, secret, message)).collect::<Result<Vec<_>>>()?;
+    let mut headers =
+        BTreeMap::from([("content-type", "application/json".to_owned()), (HEADER_WEBHOOK_ID, message.id.to_owned())]);
+    match scheme {
+        Scheme::Standard => {
+            headers.insert(HEADER_WEBHOOK_TIMESTAMP, message.timestamp.timestamp().to_string());
+            headers.insert(HEADER_WEBHOOK_SIGNATURE, signatures.join(" "));
+        }
+        Scheme::Stripe => {
+            // One time, and as many v1.
+            let mut parts = signatures.iter().map(String::as_str);
+            let first = parts.next().unwrap_or_default();
+            let more = parts.filter_map(|signature| signature.split_once(',')).map(|(_, v1)| v1);
+            headers.insert(STRIPE_SIGNATURE, std::iter::once(first).chain(more).collect::<Vec<_>>().join(","));
+        }
+    }
+    Ok(headers)
+}
+
+/// Whether the headers that a webhook came with, names in lower case, have a signature of its body under the secret, made
+/// within five minutes of `now`.
+pub fn verify(
+    scheme: Scheme,
+    secret: &str,
+    headers: &Map<String, Value>,
+    body: &str,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    check_secret(secret)?;
+    let header = |name: &str| headers.get(name).and_then(Value::as_str);
+    Ok(match scheme {
+        Scheme::Standard => {
+            let mut shown = HeaderMap::new();
+            for name in [HEADER_WEBHOOK_ID, HEADER_WEBHOOK_TIMESTAMP, HEADER_WEBHOOK_SIGNATURE] {
+                let Some(Ok(value)) = header(name).map(HeaderValue::from_str) else { return Ok(false) };
+                shown.insert(name, value);
+            }
+            standard(secret)?.verify(body.as_bytes(), &shown).is_ok()
+        }
+        Scheme::Stripe => {
+            let mut seconds = None;
+            let mut signatures = Vec::new();
+            for element in header(STRIPE_SIGNATURE).unwrap_or_default().split(',') {
+                match element.trim().split_once('=') {
+                    Some(("t", text)) => seconds = text.parse::<i64>().ok(),
+                    Some(("v1", text)) => signatures.push(text),
+                    _ => {}
+                }
+            }
+            let Some(seconds) = seconds else { return Ok(false) };
+            let recent = (now.timestamp() - seconds).abs() <= TOLERANCE.num_seconds();
+            // Each is compared in a time that does not depend on where it differs.
+            recent
+                && signatures
+                    .iter()
+                    .filter_map(|text| hex::decode(text).ok())
+                    .any(|signature| stripe(secret, seconds, body).verify_slice(&signature).is_ok())
+        }
+    })
+}
+
+fn standard(secret: &str) -> Result<Webhook> {
+    Webhook::new(secret).map_err(|_| bad_secret())
+}
+
+fn stripe(secret: &str, seconds: i64, body: &str) -> Hmac<Sha256> {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else {
+        unreachable!("HMAC takes keys of any length")
+    };
+    mac.update(format!("{seconds}.").as_bytes());
+    mac.update(body.as_bytes());
+    mac
+}
+
+/// `whsec_` and 24 to 64 bytes in base64.
+fn check_secret(secret: &str) -> Result<()> {
+    let bytes = secret.strip_prefix("whsec_").and_then(|text| BASE64_STANDARD.decode(text).ok());
+    match bytes {
+        Some(bytes) if SECRET_BYTES.contains(&bytes.len()) => Ok(()),
+        _ => Err(bad_secret()),
+    }
+}
+
+fn bad_secret() -> Error {
+    Error::invalid("secret", "must be whsec_ and 24 to 64 bytes in base64")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+    const BODY: &str = r#"{"email":"test@example.com","username":"test_user"}"#;
+
+    /// The reference library asks the clock itself.
+    fn now() -> DateTime<Utc> {
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or_else(
+            |_| unreachable!("it is later than 1970"),
+            |since| DateTime::UNIX_EPOCH + TimeDelta::seconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX)),
+        )
+    }
+
+    fn message(timestamp: DateTime<Utc>) -> Message<'static> {
+        Message { id: "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk", timestamp, body: BODY }
+    }
+
+    fn headers(scheme: Scheme, signed: &Message, signature: &str) -> Map<String, Value> {
+        let headers = match scheme {
+            Scheme::Standard => json!({
+                "webhook-id": signed.id, "webhook-timestamp": signed.timestamp.timestamp().to_string(),
+                "webhook-signature": signature
+            }),
+            Scheme::Stripe => json!({"stripe-signature": signature}),
+        };
+        headers.as_object().cloned().expect("an object")
+    }
+
+    /// The vector of the reference libraries.
+    #[test]
+    fn the_published_vector_has_its_signature() {
+        let at = DateTime::from_timestamp(1_649_367_553, 0).expect("in range");
+        let signature = "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=";
+        assert_eq!(sign(Scheme::Standard, SECRET, &message(at)), Ok(signature.to_owned()));
+    }
+
+    #[test]
+    fn what_is_signed_verifies_and_what_is_changed_does_not() {
+        let now = now();
+        for scheme in [Scheme::Standard, Scheme::Stripe] {
+            let signed = message(now);
+            let signature = sign(scheme, SECRET, &signed).expect("signed");
+            let shown = headers(scheme, &signed, &signature);
+            let verify = |headers: &_, secret, body| verify(scheme, secret, headers, body, now).expect("a secret");
+            assert!(verify(&shown, SECRET, BODY), "{scheme:?}");
+            assert!(!verify(&shown, SECRET, r#"{"email":"test@example.com","username":"test_uses"}"#));
+            assert!(!verify(&shown, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", BODY));
+            assert!(!verify(&Map::new(), SECRET, BODY));
+            for at in 0..signature.len() {
+                let mut changed = signature.clone().into_bytes();
+                changed[at] = if changed[at] == b'0' { b'1' } else { b'0' };
+                let changed = String::from_utf8(changed).expect("ASCII");
+                assert!(!verify(&headers(scheme, &signed, &changed), SECRET, BODY), "{changed}");
+            }
+            // While a secret is rolled, a message is signed with both.
+            let both = match scheme {
+                Scheme::Standard => format!("v1,AAAA {signature} v2,x"),
+                Scheme::Stripe => format!("{signature},v1=00,v0=ff"),
+            };
+            assert!(verify(&headers(scheme, &signed, &both), SECRET, BODY));
+        }
+    }
+
+    #[test]
+    fn headers_verify_with_the_new_secret_and_with_the_old_one() {
+        let now = now();
+        let old = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        for scheme in [Scheme::Standard, Scheme::Stripe] {
+            let headers = super::headers(scheme, &[SECRET, old], &message(now)).expect("signed");
+            assert_eq!(headers["content-type"], "application/json");
+            assert_eq!(headers["webhook-id"], message(now).id);
+            let shown = headers.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+            for secret in [SECRET, old] {
+                assert_eq!(verify(scheme, secret, &shown, BODY, now), Ok(true), "{scheme:?}");
+            }
+            let other = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+            assert_eq!(verify(scheme, other, &shown, BODY, now), Ok(false));
+        }
+    }
+
+    #[test]
+    fn a_signature_is_good_for_five_minutes() {
+        let now = now();
+        for scheme in [Scheme::Standard, Scheme::Stripe] {
+            for (seconds, good) in [(0, true), (-290, true), (290, true), (-310, false), (310, false)] {
+                let signed = message(now + TimeDelta::seconds(seconds));
+                let signature = sign(scheme, SECRET, &signed).expect("signed");
+                let shown = headers(scheme, &signed, &signature);
+                assert_eq!(verify(scheme, SECRET, &shown, BODY, now), Ok(good), "{scheme:?} {seconds}");
+            }
+        }
+    }
+
+    #[test]
+    fn secrets_have_24_to_64_bytes() {
+        let secret = |bytes: usize| format!("whsec_{}", BASE64_STANDARD.encode(vec![1; bytes]));
+        let now = now();
+        for bytes in [24, 32, 64] {
+            assert!(sign(Scheme::Standard, &secret(bytes), &message(now)).is_ok());
+        }
+        for secret in
+            [secret(23), secret(65), String::new(), "whsec_".into(), SECRET.replace("whsec_", ""), "whsec_!".into()]
+        {
+            let error = sign(Scheme::Stripe, &secret, &message(now)).expect_err("refused");
+            assert_eq!(error, bad_secret(), "does not repeat it");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+-- Credentials: how a caller presents one, and which organization and environment it acts for.
+
+CREATE FUNCTION checkout.authenticate(
+    api_key text
+) RETURNS TABLE (
+    organization_id uuid,
+    environment text,
+    kind text,
+    api_key_id text
+)
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'authenticate_wrapper';
+COMMENT ON FUNCTION checkout.authenticate IS
+$$Presents an API key for the rest of the transaction, and returns its organization, environment and kind.
+
+Until the transaction ends, functions act for the organization and environment of the key and allow what its kind
+allows. A rollback to an earlier savepoint takes the credential back. Works in READ ONLY transactions and on a
+standby.
+
+Pass the key as a parameter of the statement, so that it does not appear in the statement's text. Unknown, mistyped,
+revoked and expired keys all give the same error.
+
+Errors:
+- 22004: api_key is missing.
+- 28000: the key is not valid, or belongs to another tenant than the credential that is already set.$$;
+
+CREATE FUNCTION checkout.pre_request() RETURNS void
+    LANGUAGE c STRICT SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'pre_request_wrapper';
+COMMENT ON FUNCTION checkout.pre_request IS
+$$Presents the credential of an HTTP request. For PostgREST's setting db-pre-request.
+
+The credential is an API key in the header x-api-key or in Authorization: Bearer, or a token. The claims of a token
+name the organization (at checkout_sessions.jwt_organization_claim), the environment (default: the setting
+checkout_sessions.environment) and the kind (default: secret). They are believed if the session user has authenticator
+access. A request without credential is anonymous, and may only call public_checkout_session.
+
+Errors:
+- PT401 (HTTP status 401): a credential is not valid, or two credentials contradict each other.$$;
+
+-- These two have no search path of their own: they look up no names, and policies call them in every statement.
+
+CREATE FUNCTION checkout.current_organization_id() RETURNS uuid
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'current_organization_id_wrapper';
+COMMENT ON FUNCTION checkout.current_organization_id IS
+$$Returns the organization that the caller acts for.
+
+That is the organization of the credential presented in this transaction, or else the setting
+checkout_sessions.organization_id. The policies call this function.
+
+Errors:
+- 28000: no organization is set, the setting is not a UUID, or it contradicts the credential.$$;
+
+CREATE FUNCTION checkout.current_environment() RETURNS text
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'current_environment_wrapper';
+COMMENT ON FUNCTION checkout.current_environment IS
+$$Returns the environment that the caller acts in, live or test.
+
+That is the environment of the credential presented in this transaction, or else the setting
+checkout_sessions.environment.
+
+Errors:
+- 28000: no organization is set.$$;
+
+CREATE FUNCTION checkout_data.secret_organization_id() RETURNS uuid
+    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'secret_organization_id_wrapper';
+COMMENT ON FUNCTION checkout_data.secret_organization_id IS
+    'Returns the organization that the caller acts for. Error 42501 if its credential is publishable.';

@@ -1,0 +1,73 @@
+-- Dialects: requests and events in the format of other HTTP APIs (kobo, lomi, paygate, flutterwave, yuno).
+
+CREATE TYPE checkout.http_response AS (
+    status integer,
+    headers jsonb,
+    body json
+);
+COMMENT ON TYPE checkout.http_response IS 'The answer to an HTTP request.';
+COMMENT ON COLUMN checkout.http_response.body IS 'json and not jsonb: the members are in the documented order.';
+
+CREATE FUNCTION checkout.handle_request(
+    api text,
+    method text,
+    path text,
+    headers jsonb DEFAULT '{}',
+    query jsonb DEFAULT '{}',
+    body text DEFAULT NULL
+) RETURNS checkout.http_response
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    SET timezone TO 'UTC'
+    AS 'MODULE_PATHNAME', 'handle_request_wrapper';
+COMMENT ON FUNCTION checkout.handle_request IS
+$$Answers an HTTP request in the way of a dialect. For a gateway that forwards requests and answers.
+
+Returns the status, the headers, and the body with its fields in the documented order. A refused request also gets an
+answer in the format of the dialect, and leaves no changes behind.
+
+The API key is in the headers, as the dialect documents it (x-api-key, or Authorization: Bearer), and applies to this
+call only. Without one the credential of the caller applies.
+
+In the test environment the header X-Scenario-Key decides how a new session ends: complete, fail or expire; or
+error:400 to error:599 for an answer with that status.
+
+- api: kobo, lomi, paygate, flutterwave or yuno.
+- path: without scheme and host.
+- headers, query: JSON objects whose values are texts.
+- body: the body as it came. One that is not JSON is refused in the format of the dialect.
+
+Errors:
+- 22004, 22023: an argument of the function is missing or wrong.$$;
+
+CREATE FUNCTION checkout_data.event_body_as(
+    dialect text,
+    event_id text,
+    event_type text,
+    created_at timestamptz,
+    object text,
+    about_session boolean
+) RETURNS text
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'event_body_as_wrapper';
+COMMENT ON FUNCTION checkout_data.event_body_as IS
+    'Returns the body of an event in the format of a dialect. NULL if the event cannot be written in it.';
+
+CREATE FUNCTION checkout.render_webhook_event(
+    event_id text,
+    api text
+) RETURNS text
+    LANGUAGE c STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO pg_catalog, pg_temp
+    SET timezone TO 'UTC'
+    AS 'MODULE_PATHNAME', 'render_webhook_event_wrapper';
+COMMENT ON FUNCTION checkout.render_webhook_event IS
+$$Returns the body of a webhook event in the format of a dialect.
+
+The session in it has the same format as in the answers of the dialect.
+
+- api: kobo, lomi, paygate, flutterwave or yuno.
+
+Errors:
+- 22004, 22023, 22P02: an argument is missing or wrong.
+- PT404: the event does not exist.$$;

@@ -1,0 +1,163 @@
+-- Organizations: the tenants and their settings.
+
+CREATE DOMAIN checkout_data.retries AS integer CHECK (VALUE BETWEEN 0 AND 10);
+CREATE DOMAIN checkout_data.secret_key AS bytea CHECK (octet_length(VALUE) = 32);
+
+CREATE TABLE checkout_data.organizations (
+    organization_id uuid PRIMARY KEY,
+    name checkout_data.identifier NOT NULL,
+    default_lifetime interval NOT NULL DEFAULT '60 minutes',
+    minimum_lifetime interval NOT NULL DEFAULT '1 second' CHECK (minimum_lifetime >= '1 second'),
+    maximum_lifetime interval NOT NULL DEFAULT '48 hours' CHECK (maximum_lifetime <= '30 days'),
+    max_retry_attempts checkout_data.retries NOT NULL DEFAULT 3,
+    reference_policy text NOT NULL DEFAULT 'none'
+        CHECK (reference_policy IN ('none', 'unique', 'error', 'return_existing', 'expire_previous')),
+    sub_minor_amounts boolean NOT NULL DEFAULT false,
+    payment_methods text[] NOT NULL DEFAULT '{bank_transfer,payid}',
+    base_url text,
+    expiring_notice interval CHECK (expiring_notice BETWEEN '1 second' AND '30 days'),
+    client_secret_key checkout_data.secret_key NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT organizations_lifetime_check CHECK (default_lifetime BETWEEN minimum_lifetime AND maximum_lifetime)
+);
+COMMENT ON TABLE checkout_data.organizations IS 'The tenants and their settings.';
+COMMENT ON COLUMN checkout_data.organizations.default_lifetime IS
+    'How long a session stays open when create_checkout_session is given neither expires_at nor expires_in.';
+COMMENT ON COLUMN checkout_data.organizations.max_retry_attempts IS
+    'How often a failed payment of a session may be retried, unless create_checkout_session is given another number.';
+COMMENT ON COLUMN checkout_data.organizations.reference_policy IS
+    'none: references may repeat. unique: one session per reference, ever. error, return_existing, expire_previous: '
+    'one open session per reference; the value says what create_checkout_session does when there is one.';
+COMMENT ON COLUMN checkout_data.organizations.sub_minor_amounts IS
+    'True allows amounts with up to 4 decimals in every currency.';
+COMMENT ON COLUMN checkout_data.organizations.payment_methods IS
+    'The payment methods of sessions that are created without any.';
+COMMENT ON COLUMN checkout_data.organizations.base_url IS
+    'The address of the hosted payment pages. The url of a session is this, a slash and the session''s id. NULL: the '
+    'setting checkout_sessions.base_url.';
+COMMENT ON COLUMN checkout_data.organizations.expiring_notice IS
+    'How long before the deadline the event checkout.session.expiring is written. NULL: never.';
+COMMENT ON COLUMN checkout_data.organizations.client_secret_key IS
+    '32 random bytes. The client secrets of the organization''s sessions are derived from them.';
+
+CREATE TYPE checkout.organization AS (
+    organization_id uuid,
+    name text,
+    default_lifetime interval,
+    minimum_lifetime interval,
+    maximum_lifetime interval,
+    max_retry_attempts integer,
+    reference_policy text,
+    sub_minor_amounts boolean,
+    payment_methods text[],
+    base_url text,
+    expiring_notice interval,
+    created_at timestamptz,
+    updated_at timestamptz
+);
+COMMENT ON TYPE checkout.organization IS 'A tenant and its settings.';
+
+CREATE FUNCTION checkout_data.organization_of(o checkout_data.organizations) RETURNS checkout.organization
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT ROW(
+        o.organization_id, o.name, o.default_lifetime, o.minimum_lifetime, o.maximum_lifetime, o.max_retry_attempts,
+        o.reference_policy, o.sub_minor_amounts, o.payment_methods, o.base_url, o.expiring_notice, o.created_at,
+        o.updated_at
+    )::checkout.organization
+    $$;
+COMMENT ON FUNCTION checkout_data.organization_of IS 'Returns an organization as administrators see it.';
+
+CREATE FUNCTION checkout_data.organizations_changed() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'organizations_changed_wrapper';
+COMMENT ON FUNCTION checkout_data.organizations_changed IS
+    'Trigger function: makes every backend drop its cached settings when the change is committed.';
+
+CREATE TRIGGER organizations_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON checkout_data.organizations
+    FOR EACH STATEMENT EXECUTE FUNCTION checkout_data.organizations_changed();
+
+-- for administrators ----------------------------------------------------------------------------------------------
+
+CREATE FUNCTION checkout.create_organization(
+    name text,
+    default_lifetime interval DEFAULT NULL,
+    minimum_lifetime interval DEFAULT NULL,
+    maximum_lifetime interval DEFAULT NULL,
+    max_retry_attempts integer DEFAULT NULL,
+    reference_policy text DEFAULT NULL,
+    sub_minor_amounts boolean DEFAULT NULL,
+    payment_methods text[] DEFAULT NULL,
+    base_url text DEFAULT NULL,
+    expiring_notice interval DEFAULT NULL
+) RETURNS uuid
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'create_organization_wrapper';
+COMMENT ON FUNCTION checkout.create_organization IS
+$$Creates an organization and returns its id.
+
+- default_lifetime: how long a session stays open. Default: 60 minutes.
+- minimum_lifetime, maximum_lifetime: the bounds of the lifetime of a session. Defaults: 1 second and 48 hours. The
+  maximum is at most 30 days.
+- max_retry_attempts: how often a failed payment of a session may be retried, 0 to 10. Default: 3.
+- reference_policy: none (references may repeat), unique (one session per reference, ever), or one open session per
+  reference, and create_checkout_session then fails (error), returns that session (return_existing) or expires it
+  (expire_previous). Default: none.
+- sub_minor_amounts: true allows amounts with up to 4 decimals in every currency. Default: false.
+- payment_methods: the payment methods of sessions that are created without any. Default: {bank_transfer,payid}.
+- base_url: the address of the hosted payment pages. Default: the setting checkout_sessions.base_url.
+- expiring_notice: how long before the deadline the event checkout.session.expiring is written. Default: never.
+
+Errors:
+- 22004: name is missing.
+- 22003, 22023: an argument is out of its bounds.$$;
+
+CREATE FUNCTION checkout.update_organization(
+    organization_id uuid,
+    name text DEFAULT NULL,
+    default_lifetime interval DEFAULT NULL,
+    minimum_lifetime interval DEFAULT NULL,
+    maximum_lifetime interval DEFAULT NULL,
+    max_retry_attempts integer DEFAULT NULL,
+    reference_policy text DEFAULT NULL,
+    sub_minor_amounts boolean DEFAULT NULL,
+    payment_methods text[] DEFAULT NULL,
+    base_url text DEFAULT NULL,
+    expiring_notice interval DEFAULT NULL
+) RETURNS checkout.organization
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'update_organization_wrapper';
+COMMENT ON FUNCTION checkout.update_organization IS
+$$Changes settings of an organization and returns it.
+
+The arguments are those of create_organization. A setting whose argument is NULL stays as it is. An empty base_url and
+a zero expiring_notice remove the setting. Existing sessions do not change.
+
+Errors:
+- 22004: organization_id is missing.
+- 22003, 22023: an argument is out of its bounds.
+- PT404: the organization does not exist.$$;
+
+CREATE FUNCTION checkout.list_organizations() RETURNS SETOF checkout.organization
+    LANGUAGE c STABLE STRICT SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'list_organizations_wrapper';
+COMMENT ON FUNCTION checkout.list_organizations IS
+$$Returns all organizations and their settings.$$;
+
+CREATE FUNCTION checkout.rotate_client_secrets(
+    organization_id uuid
+) RETURNS checkout.organization
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'rotate_client_secrets_wrapper';
+COMMENT ON FUNCTION checkout.rotate_client_secrets IS
+$$Makes the client_secret of every session of an organization invalid, and returns the organization.
+
+get_checkout_session then returns new ones.
+
+Errors:
+- 22004: organization_id is missing.
+- PT404: the organization does not exist.$$;

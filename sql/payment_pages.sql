@@ -1,0 +1,87 @@
+-- Payment pages: reading a session with its client secret, and the URLs that buyers return to.
+
+CREATE TYPE checkout.public_checkout_session AS (
+    checkout_session_id uuid,
+    environment text,
+    organization_name text,
+    title text,
+    description text,
+    amount numeric,
+    currency_code text,
+    quantity integer,
+    allow_quantity boolean,
+    allow_coupon_code boolean,
+    require_billing_address boolean,
+    payment_methods text[],
+    status text,
+    payment_status text,
+    expires_at timestamptz,
+    success_url text,
+    cancel_url text
+);
+COMMENT ON TYPE checkout.public_checkout_session IS
+    'The part of a checkout session that a payment page needs. It has no personal data.';
+COMMENT ON COLUMN checkout.public_checkout_session.amount IS
+    'In major units of the currency: 12.34 is 12 dollars and 34 cents.';
+COMMENT ON COLUMN checkout.public_checkout_session.success_url IS
+    'Where to send the buyer once the session is complete; NULL before. {CHECKOUT_SESSION_ID} is filled in.';
+COMMENT ON COLUMN checkout.public_checkout_session.cancel_url IS
+    'Where to send a buyer who does not want to pay. {CHECKOUT_SESSION_ID} is filled in.';
+
+CREATE FUNCTION checkout.redirect_url(url text, checkout_session_id uuid) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT pg_catalog.replace(url, '{CHECKOUT_SESSION_ID}', checkout_session_id::pg_catalog.text) $$;
+COMMENT ON FUNCTION checkout.redirect_url IS
+$$Returns a success_url or cancel_url with {CHECKOUT_SESSION_ID} replaced by the session's id.$$;
+
+CREATE FUNCTION checkout_data.redirect_url_of(s checkout_data.checkout_sessions, url text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT pg_catalog.replace(url, '{CHECKOUT_SESSION_ID}', CASE
+        WHEN s.id_prefix IS NULL THEN s.checkout_session_id::pg_catalog.text
+        ELSE pg_catalog.concat(s.id_prefix, pg_catalog.replace(s.checkout_session_id::pg_catalog.text, '-', '')) END)
+    $$;
+COMMENT ON FUNCTION checkout_data.redirect_url_of IS
+    'Returns a URL of a session with the session''s id filled in, written as in the dialect that created it.';
+
+CREATE FUNCTION checkout_data.public_session_at(
+    s checkout_data.checkout_sessions, organization_name text, at timestamptz
+)
+    RETURNS checkout.public_checkout_session
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT ROW(
+        s.checkout_session_id, s.environment, organization_name, s.title, s.description, s.amount, s.currency_code,
+        s.quantity, s.allow_quantity, s.allow_coupon_code, s.require_billing_address, s.payment_methods,
+        checkout_data.effective_status(s.status, s.deadline, at),
+        checkout_data.effective_payment_status(s.payment_status, s.lease_expires_at, at),
+        s.expires_at,
+        CASE WHEN s.status OPERATOR(pg_catalog.=) 'complete'
+            THEN checkout_data.redirect_url_of(s, s.success_url) END,
+        checkout_data.redirect_url_of(s, s.cancel_url)
+    )::checkout.public_checkout_session
+    $$;
+COMMENT ON FUNCTION checkout_data.public_session_at IS
+    'Returns a session as its buyer sees it at a time: no personal data, and no success_url before it is paid.';
+
+-- for applications ------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION checkout.public_checkout_session(
+    checkout_session_id uuid,
+    client_secret text
+) RETURNS checkout.public_checkout_session
+    LANGUAGE c STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'public_checkout_session_wrapper';
+COMMENT ON FUNCTION checkout.public_checkout_session IS
+$$Returns the part of a checkout session that a payment page needs.
+
+The buyer's page presents the client_secret of the session instead of an API key. The result has no personal data, and
+has the success_url once the session is complete.
+
+- client_secret: as returned by create_checkout_session and get_checkout_session. rotate_client_secrets makes all
+  client secrets of an organization invalid.
+
+Errors:
+- 22004: an argument is missing.
+- PT404: the session does not exist, or the client_secret is wrong.$$;

@@ -1,0 +1,404 @@
+-- Checkout sessions: their table, and the functions that create, read and end them.
+
+CREATE DOMAIN checkout_data.session_status AS text CHECK (VALUE IN ('open', 'complete', 'failed', 'expired'));
+CREATE DOMAIN checkout_data.session_payment_status AS text CHECK (VALUE IN ('unpaid', 'processing', 'paid'));
+CREATE DOMAIN checkout_data.session_amount AS numeric
+    CHECK (VALUE > 0 AND VALUE < 1000000000000000 AND scale(VALUE) <= 4);
+CREATE DOMAIN checkout_data.country_code AS text CHECK (VALUE ~ '^[A-Z]{2}$');
+CREATE DOMAIN checkout_data.reference_constraint AS text CHECK (VALUE IN ('none', 'unique', 'open'));
+CREATE DOMAIN checkout_data.json_object AS jsonb CHECK (jsonb_typeof(VALUE) = 'object');
+
+-- No foreign key to organizations: it would lock the organization's row in every create, and row locks of concurrent
+-- creates pile up in multixacts. Only a superuser can delete an organization; its sessions then have no reader.
+CREATE TABLE checkout_data.checkout_sessions (
+    organization_id uuid NOT NULL,
+    environment checkout_data.environment NOT NULL,
+    checkout_session_id uuid NOT NULL,
+    status checkout_data.session_status NOT NULL DEFAULT 'open',
+    payment_status checkout_data.session_payment_status NOT NULL DEFAULT 'unpaid',
+    amount checkout_data.session_amount NOT NULL,
+    currency_code checkout_data.currency_code NOT NULL,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    lease_expires_at timestamptz,
+    deadline timestamptz NOT NULL GENERATED ALWAYS AS (GREATEST(expires_at, lease_expires_at)) STORED,
+    expiring_notice_at timestamptz,
+    completed_at timestamptz,
+    payment_id text,
+    attempts checkout_data.count NOT NULL DEFAULT 0,
+    max_retry_attempts checkout_data.retries NOT NULL,
+    event_count checkout_data.count NOT NULL DEFAULT 0,
+    quantity checkout_data.positive NOT NULL DEFAULT 1,
+    allow_quantity boolean NOT NULL DEFAULT false,
+    allow_coupon_code boolean NOT NULL DEFAULT false,
+    require_billing_address boolean NOT NULL DEFAULT false,
+    is_spi boolean NOT NULL DEFAULT false,
+    is_pos boolean NOT NULL DEFAULT false,
+    reference text,
+    reference_policy checkout_data.reference_constraint NOT NULL DEFAULT 'none',
+    recovered_from uuid,
+    created_by text,
+    created_with checkout_data.api_key_kind NOT NULL DEFAULT 'secret',
+    id_prefix text,
+    trace_id text,
+    title text,
+    description text,
+    product_id text,
+    price_id text,
+    subscription_id text,
+    payment_link_id text,
+    country checkout_data.country_code,
+    customer_id text,
+    customer_email text,
+    customer_name text,
+    customer_phone text,
+    success_url text,
+    cancel_url text,
+    url text,
+    payment_methods text[],
+    metadata checkout_data.json_object NOT NULL DEFAULT '{}',
+    CONSTRAINT checkout_sessions_pkey PRIMARY KEY (organization_id, environment, checkout_session_id),
+    CONSTRAINT checkout_sessions_expires_at_check CHECK (expires_at > created_at),
+    CONSTRAINT checkout_sessions_paid_check CHECK (
+        (status = 'complete') = (payment_status = 'paid')
+        AND (status = 'complete') = (payment_id IS NOT NULL)
+        AND (status = 'complete') = (completed_at IS NOT NULL)
+    ),
+    CONSTRAINT checkout_sessions_lease_check CHECK (
+        (payment_status = 'processing') = (lease_expires_at IS NOT NULL)
+        AND (status = 'open' OR lease_expires_at IS NULL)
+    )
+);
+COMMENT ON TABLE checkout_data.checkout_sessions IS
+    'One row per checkout session. Only the state of a session changes.';
+COMMENT ON COLUMN checkout_data.checkout_sessions.environment IS
+    'live or test. Part of the key: the two never see each other, and a million test sessions do not slow the live '
+    'list.';
+COMMENT ON COLUMN checkout_data.checkout_sessions.checkout_session_id IS
+    'UUIDv7 of created_at: keys sort in order of creation and serve as the list''s cursor.';
+COMMENT ON COLUMN checkout_data.checkout_sessions.status IS
+    'As last written. For readers, an open row is expired once its deadline has passed: see '
+    'checkout_data.effective_status().';
+COMMENT ON COLUMN checkout_data.checkout_sessions.lease_expires_at IS
+    'Until this time the payment in progress holds the session open.';
+COMMENT ON COLUMN checkout_data.checkout_sessions.deadline IS
+    'When an open session expires: the later of expires_at and lease_expires_at.';
+COMMENT ON COLUMN checkout_data.checkout_sessions.expiring_notice_at IS
+    'When checkout.session.expiring is due. NULL: never, or already written.';
+COMMENT ON COLUMN checkout_data.checkout_sessions.event_count IS
+    'The number of webhook events of the session: the sequence of the last one.';
+COMMENT ON COLUMN checkout_data.checkout_sessions.created_with IS
+    'publishable: a browser created the session and chose its amount. The reference policy does not apply to it, and '
+    'a server that creates a session never gets it as a replay.';
+COMMENT ON COLUMN checkout_data.checkout_sessions.id_prefix IS
+    'In URLs {CHECKOUT_SESSION_ID} becomes this prefix and the id without hyphens. NULL: the id as a UUID.';
+COMMENT ON COLUMN checkout_data.checkout_sessions.reference_policy IS
+    'The uniqueness of the reference that applied when the session was created.';
+
+-- Serves the worker: sessions that are due, in order. A session leaves the index when it ends.
+CREATE INDEX checkout_sessions_deadline_idx ON checkout_data.checkout_sessions (deadline) WHERE status = 'open';
+-- Serves the worker: reminders that are due. Empty unless an organization asks for them.
+CREATE INDEX checkout_sessions_expiring_notice_idx ON checkout_data.checkout_sessions (expiring_notice_at)
+    WHERE expiring_notice_at IS NOT NULL AND status = 'open';
+-- Serves list with status => 'open', which is asked most, while few old sessions are open.
+CREATE INDEX checkout_sessions_open_idx
+    ON checkout_data.checkout_sessions (organization_id, environment, checkout_session_id) WHERE status = 'open';
+-- Serve list by customer and by reference, newest first.
+CREATE INDEX checkout_sessions_customer_email_idx
+    ON checkout_data.checkout_sessions (organization_id, environment, customer_email, checkout_session_id)
+    WHERE customer_email IS NOT NULL;
+CREATE INDEX checkout_sessions_customer_id_idx
+    ON checkout_data.checkout_sessions (organization_id, environment, customer_id, checkout_session_id)
+    WHERE customer_id IS NOT NULL;
+CREATE INDEX checkout_sessions_reference_idx
+    ON checkout_data.checkout_sessions (organization_id, environment, reference, checkout_session_id)
+    WHERE reference IS NOT NULL;
+-- Serves the limit of open sessions of a publishable API key.
+CREATE INDEX checkout_sessions_publishable_idx
+    ON checkout_data.checkout_sessions (organization_id, environment, created_by)
+    WHERE created_with = 'publishable' AND status = 'open';
+-- Enforce the reference policies.
+CREATE UNIQUE INDEX checkout_sessions_reference_unique_idx
+    ON checkout_data.checkout_sessions (organization_id, environment, reference) WHERE reference_policy = 'unique';
+CREATE UNIQUE INDEX checkout_sessions_reference_open_idx
+    ON checkout_data.checkout_sessions (organization_id, environment, reference)
+    WHERE reference_policy = 'open' AND status = 'open';
+
+-- The state of a session at a time, and the session as callers see it. Like all functions that show rows, each is one
+-- expression without a search path of its own, so that the planner inlines it; names and operators are qualified.
+
+CREATE FUNCTION checkout_data.effective_status(status text, deadline timestamptz, at timestamptz) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE WHEN status OPERATOR(pg_catalog.=) 'open' AND deadline OPERATOR(pg_catalog.<=) at
+        THEN 'expired' ELSE status END
+    $$;
+COMMENT ON FUNCTION checkout_data.effective_status IS
+    'Returns the status of a session at a time. The only definition of it in SQL.';
+
+CREATE FUNCTION checkout_data.effective_payment_status(
+    payment_status text,
+    lease_expires_at timestamptz,
+    at timestamptz
+) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE WHEN payment_status OPERATOR(pg_catalog.=) 'processing' AND lease_expires_at OPERATOR(pg_catalog.<=) at
+        THEN 'unpaid' ELSE payment_status END
+    $$;
+COMMENT ON FUNCTION checkout_data.effective_payment_status IS
+    'Returns the payment status of a session at a time: processing ends with the lease.';
+
+CREATE TYPE checkout.checkout_session AS (
+    checkout_session_id uuid,
+    organization_id uuid,
+    environment text,
+    amount numeric,
+    currency_code text,
+    status text,
+    payment_status text,
+    payment_id text,
+    attempts integer,
+    max_retry_attempts integer,
+    title text,
+    description text,
+    reference text,
+    customer_id text,
+    customer_email text,
+    customer_name text,
+    customer_phone text,
+    product_id text,
+    price_id text,
+    subscription_id text,
+    payment_link_id text,
+    quantity integer,
+    allow_quantity boolean,
+    allow_coupon_code boolean,
+    require_billing_address boolean,
+    is_spi boolean,
+    is_pos boolean,
+    country text,
+    success_url text,
+    cancel_url text,
+    url text,
+    client_secret text,
+    payment_methods text[],
+    metadata jsonb,
+    recovered_from uuid,
+    expires_at timestamptz,
+    completed_at timestamptz,
+    created_at timestamptz,
+    created_by text,
+    created_with text,
+    trace_id text,
+    updated_at timestamptz,
+    idempotent_replay boolean
+);
+COMMENT ON TYPE checkout.checkout_session IS 'A checkout session as it is at the moment of the call.';
+COMMENT ON COLUMN checkout.checkout_session.checkout_session_id IS 'UUIDv7: ids sort in order of creation.';
+COMMENT ON COLUMN checkout.checkout_session.environment IS 'live or test.';
+COMMENT ON COLUMN checkout.checkout_session.amount IS
+    'In major units of the currency: 12.34 is 12 dollars and 34 cents.';
+COMMENT ON COLUMN checkout.checkout_session.currency_code IS 'ISO 4217.';
+COMMENT ON COLUMN checkout.checkout_session.status IS
+    'open, complete, failed or expired. The last three are final. A session is expired as soon as its deadline has '
+    'passed, even before the worker has written that.';
+COMMENT ON COLUMN checkout.checkout_session.payment_status IS
+    'unpaid, processing (a payment has begun and its lease has not ended) or paid.';
+COMMENT ON COLUMN checkout.checkout_session.payment_id IS 'The accepted payment, once the session is complete.';
+COMMENT ON COLUMN checkout.checkout_session.attempts IS 'How many payments have failed.';
+COMMENT ON COLUMN checkout.checkout_session.max_retry_attempts IS
+    'How often a failed payment may be retried. With one more failure the session is failed.';
+COMMENT ON COLUMN checkout.checkout_session.reference IS 'The merchant''s order id.';
+COMMENT ON COLUMN checkout.checkout_session.url IS 'The hosted payment page. NULL without a base URL.';
+COMMENT ON COLUMN checkout.checkout_session.client_secret IS
+    'Lets the buyer''s page read this session with public_checkout_session, and nothing else. Returned when one '
+    'session is created or read; NULL in lists and when a session ends.';
+COMMENT ON COLUMN checkout.checkout_session.created_by IS
+    'The id of the API key, the subject of the token, or the role that created the session.';
+COMMENT ON COLUMN checkout.checkout_session.created_with IS
+    'secret or publishable. With publishable a browser chose the amount: compare it with your order''s before you '
+    'deliver.';
+COMMENT ON COLUMN checkout.checkout_session.trace_id IS
+    'The trace id of the request that created the session: argument trace_id, or header X-Trace-Id.';
+COMMENT ON COLUMN checkout.checkout_session.recovered_from IS 'The expired session that this one was created from.';
+COMMENT ON COLUMN checkout.checkout_session.idempotent_replay IS
+    'True if create_checkout_session returned an existing session: its idempotency key was used before, or its '
+    'reference has an open session and the reference_policy is return_existing.';
+
+CREATE FUNCTION checkout_data.session_at(
+    s checkout_data.checkout_sessions, at timestamptz, idempotent_replay boolean, client_secret text
+)
+    RETURNS checkout.checkout_session
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT ROW(
+        s.checkout_session_id, s.organization_id, s.environment, s.amount, s.currency_code,
+        checkout_data.effective_status(s.status, s.deadline, at),
+        checkout_data.effective_payment_status(s.payment_status, s.lease_expires_at, at),
+        s.payment_id, s.attempts, s.max_retry_attempts, s.title, s.description, s.reference,
+        s.customer_id, s.customer_email, s.customer_name, s.customer_phone,
+        s.product_id, s.price_id, s.subscription_id, s.payment_link_id,
+        s.quantity, s.allow_quantity, s.allow_coupon_code, s.require_billing_address, s.is_spi, s.is_pos, s.country,
+        s.success_url, s.cancel_url, s.url, client_secret, s.payment_methods, s.metadata, s.recovered_from,
+        s.expires_at, s.completed_at, s.created_at, s.created_by, s.created_with, s.trace_id,
+        CASE WHEN s.status OPERATOR(pg_catalog.=) 'open' AND s.deadline OPERATOR(pg_catalog.<=) at
+            THEN s.deadline ELSE s.updated_at END,
+        idempotent_replay
+    )::checkout.checkout_session
+    $$;
+COMMENT ON FUNCTION checkout_data.session_at IS 'Returns a session as callers see it at a time.';
+
+-- for applications ------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION checkout.create_checkout_session(
+    amount numeric DEFAULT NULL,
+    currency_code text DEFAULT NULL,
+    title text DEFAULT NULL,
+    description text DEFAULT NULL,
+    reference text DEFAULT NULL,
+    customer_id text DEFAULT NULL,
+    customer_email text DEFAULT NULL,
+    customer_name text DEFAULT NULL,
+    customer_phone text DEFAULT NULL,
+    product_id text DEFAULT NULL,
+    price_id text DEFAULT NULL,
+    subscription_id text DEFAULT NULL,
+    payment_link_id text DEFAULT NULL,
+    quantity integer DEFAULT 1,
+    allow_quantity boolean DEFAULT false,
+    allow_coupon_code boolean DEFAULT false,
+    require_billing_address boolean DEFAULT false,
+    is_spi boolean DEFAULT false,
+    is_pos boolean DEFAULT false,
+    country text DEFAULT NULL,
+    success_url text DEFAULT NULL,
+    cancel_url text DEFAULT NULL,
+    payment_methods text[] DEFAULT NULL,
+    max_retry_attempts integer DEFAULT NULL,
+    metadata jsonb DEFAULT '{}',
+    expires_at timestamptz DEFAULT NULL,
+    expires_in interval DEFAULT NULL,
+    idempotency_key text DEFAULT NULL,
+    trace_id text DEFAULT NULL
+) RETURNS checkout.checkout_session
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'create_checkout_session_wrapper';
+COMMENT ON FUNCTION checkout.create_checkout_session IS
+$$Creates a checkout session and returns it.
+
+- amount: in major units of the currency (12.34 is 12 dollars and 34 cents), with no more decimals than the currency
+  has.
+- currency_code: ISO 4217.
+- customer_id, customer_email: one of the two is required.
+- reference: your order id. The organization's reference_policy decides if it may repeat.
+- success_url, cancel_url: http or https. {CHECKOUT_SESSION_ID} in them is stored as given.
+- payment_methods: default: those of the API key, or else of the organization.
+- max_retry_attempts: how often a failed payment may be retried, 0 to 10. Default: the organization's.
+- metadata: a JSON object of at most 32 kB (4 kB with a publishable API key).
+- expires_at (a time) or expires_in (an interval): the deadline, within the organization's bounds. A time may be past
+  a bound by one second, the time that a request takes. Default: the organization's default_lifetime.
+- trace_id (or the header X-Trace-Id): stored with the session, to find it again.
+- idempotency_key (or the header Idempotency-Key or X-Idempotency-Key): the same key with the same request returns the
+  same session, with idempotent_replay true, for as long as checkout_sessions.idempotency_key_lifetime.
+
+With a publishable API key a browser chooses the amount. Such a session has created_with publishable; the
+reference_policy does not apply to it, and its idempotency keys are separate from those of servers.
+
+Errors:
+- 22003, 22004, 22023: an argument is missing, wrong or out of range.
+- 23505: the reference is taken.
+- 28000: the caller is not authenticated.
+- PT409: the idempotency key was used for a different request.
+- PT429: the publishable API key has reached checkout_sessions.publishable_session_limit.$$;
+
+CREATE FUNCTION checkout.get_checkout_session(
+    checkout_session_id uuid
+) RETURNS checkout.checkout_session
+    LANGUAGE c STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'get_checkout_session_wrapper';
+COMMENT ON FUNCTION checkout.get_checkout_session IS
+$$Returns a checkout session as it is now.
+
+A session is expired as soon as its deadline has passed, even before the worker has written that. Works in READ ONLY
+transactions and on a standby.
+
+Errors:
+- 22004: checkout_session_id is missing.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: the session does not exist in this organization and environment.$$;
+
+CREATE FUNCTION checkout.list_checkout_sessions(
+    status text DEFAULT NULL,
+    customer_id text DEFAULT NULL,
+    customer_email text DEFAULT NULL,
+    reference text DEFAULT NULL,
+    payment_id text DEFAULT NULL,
+    created_after timestamptz DEFAULT NULL,
+    created_before timestamptz DEFAULT NULL,
+    page_size integer DEFAULT 20,
+    starting_after uuid DEFAULT NULL,
+    ending_before uuid DEFAULT NULL,
+    page_offset integer DEFAULT 0
+) RETURNS SETOF checkout.checkout_session
+    LANGUAGE c STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'list_checkout_sessions_wrapper';
+COMMENT ON FUNCTION checkout.list_checkout_sessions IS
+$$Returns checkout sessions, newest first. A session is returned if it matches every argument given.
+
+- status: open, complete, failed or expired, as of now.
+- payment_id: the session that this payment was for.
+- created_after (inclusive), created_before (exclusive): when the session was created.
+- page_size: 1 to 100.
+- starting_after, ending_before: the id of a session; the page after or before it is returned.
+- page_offset: how many sessions to skip. On later pages starting_after is faster.
+
+Errors:
+- 22023: an argument is wrong.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: starting_after or ending_before is not a session of this organization and environment.$$;
+
+CREATE FUNCTION checkout.expire_checkout_session(
+    checkout_session_id uuid
+) RETURNS checkout.checkout_session
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'expire_checkout_session_wrapper';
+COMMENT ON FUNCTION checkout.expire_checkout_session IS
+$$Expires an open checkout session now, and returns it. A session that is already expired does not change.
+
+Errors:
+- 22004: checkout_session_id is missing.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: the session does not exist.
+- PT409: the session is complete or failed, or a payment is in progress.$$;
+
+CREATE FUNCTION checkout.recover_checkout_session(
+    checkout_session_id uuid,
+    expires_at timestamptz DEFAULT NULL,
+    expires_in interval DEFAULT NULL
+) RETURNS checkout.checkout_session
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'recover_checkout_session_wrapper';
+COMMENT ON FUNCTION checkout.recover_checkout_session IS
+$$Creates an open checkout session with the contents of an expired one, and returns it.
+
+The new session has the id of the expired one in recovered_from.
+
+- expires_at, expires_in: as for create_checkout_session.
+
+Errors:
+- 22003, 22004, 22023: an argument is missing or wrong.
+- 23505: the reference is taken.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: the session does not exist.
+- PT409: the session is not expired.$$;

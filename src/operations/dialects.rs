@@ -1,0 +1,213 @@
+//! Answers HTTP requests in the words of a dialect.
+
+use rules::access::credential::{Environment, Kind};
+use rules::access::http_credential;
+use rules::checkout::payment::{Outcome, Report};
+use rules::checkout::status::Status;
+use rules::dialects::{
+    self, Create, Dialect, HttpRequest, HttpResponse, List, Lookup, Operation, Route, Scenario, SessionView,
+};
+use rules::{Error, Result, validate};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::credentials;
+use crate::datum::{self, Json, Text};
+use crate::operations::{payments, sessions};
+use crate::role::as_worker_role;
+use crate::store::list::{self, Filter};
+use crate::store::{self, references, subtransaction};
+use crate::tenant::{self, Caller, Lasting, Tenant};
+
+/// Several times what the dialects allow in the largest request.
+const BODY_BYTES: usize = 256 * 1024;
+
+/// The answer to a request. Everything that is wrong with it is said in the dialect's shape.
+pub fn answer(
+    dialect: &Dialect,
+    method: &str,
+    path: &str,
+    headers: &Map<String, Value>,
+    query: &Map<String, Value>,
+    body: Option<Text>,
+) -> Result<HttpResponse> {
+    let (route, parameters) = match dialects::route(dialect, method, path) {
+        Ok(found) => found,
+        Err(response) => return Ok(response),
+    };
+    let served = subtransaction::undone_if_refused(|| {
+        let caller = caller(headers)?;
+        // Not before it is known who asks.
+        let body = match body.map_or(Ok(Value::Null), read_body) {
+            Ok(body) => body,
+            Err(error) => return Ok(dialect.refuse_reading(&error)),
+        };
+        let request = HttpRequest { parameters, headers, query, body: &body };
+        Exchange { dialect, caller: &caller, request: &request }.serve(route)
+    });
+    match served {
+        Err(error @ Error::Internal(_)) => Err(error),
+        Err(error) => Ok(dialect.refuse_error(&error)),
+        Ok(response) => Ok(response),
+    }
+}
+
+fn read_body(body: Text) -> Result<Value> {
+    dialects::read_body(body.read_up_to("body", BODY_BYTES)?)
+}
+
+/// Who asks: the API key of the request, or who the caller of the function is anyway.
+fn caller(headers: &Map<String, Value>) -> Result<Caller> {
+    if let Some(key) = http_credential::api_key(headers)? {
+        let credential = as_worker_role(|| credentials::of_api_key(key, true))?.ok_or(Error::InvalidApiKey)?;
+        tenant::establish(&credential, Lasting::Subtransaction)?;
+    } else if headers.contains_key("authorization") {
+        return Err(Error::InvalidApiKey);
+    }
+    tenant::caller()
+}
+
+/// A request of a caller who is known.
+struct Exchange<'a> {
+    dialect: &'a Dialect,
+    caller: &'a Caller,
+    request: &'a HttpRequest<'a>,
+}
+
+impl<'a> Exchange<'a> {
+    fn serve(&self, route: &Route) -> Result<HttpResponse> {
+        if self.caller.kind == Kind::Publishable && !route.publishable {
+            return Err(Error::NotAllowed);
+        }
+        let tenant = self.caller.tenant;
+        match &route.operation {
+            Operation::Create { read, answer } => self.having_read(*read, |create| self.create(create, *answer)),
+            Operation::Get { read, answer } => {
+                self.having_read(*read, |lookup| Ok(answer(&view(tenant, find(tenant, &lookup)?)?)))
+            }
+            Operation::List { read, answer } => self.having_read(*read, |asked| {
+                let (sessions, more) = list_page(tenant, &asked)?;
+                Ok(answer(&sessions, more))
+            }),
+            Operation::Expire { read, answer } => {
+                self.having_read(*read, |id| Ok(answer(&sessions::expire(tenant, id)?.view()?)))
+            }
+        }
+    }
+
+    /// Does what a request asks for; one that cannot be read is refused in the words that it was read with.
+    fn having_read<T>(
+        &self,
+        read: impl FnOnce(&'a HttpRequest<'a>) -> Result<T>,
+        serve: impl FnOnce(T) -> Result<HttpResponse>,
+    ) -> Result<HttpResponse> {
+        match read(self.request) {
+            Ok(asked) => serve(asked),
+            Err(error) => Ok(self.dialect.refuse_reading(&error)),
+        }
+    }
+
+    fn create(&self, create: Create, answer: fn(&SessionView) -> HttpResponse) -> Result<HttpResponse> {
+        match create.scenario {
+            // It ends the session, which is for servers.
+            Some(_) if self.caller.kind == Kind::Publishable => return Err(Error::NotAllowed),
+            Some(_) if self.caller.tenant.environment == Environment::Live => {
+                return Err(Error::invalid("X-Scenario-Key", "is for the test environment only"));
+            }
+            Some(Scenario::Error(status)) => return Ok(self.dialect.refuse(status, "Simulated error")),
+            _ => {}
+        }
+        let metadata = create
+            .metadata
+            .map(|metadata| Json::from_text("metadata", &Value::Object(metadata).to_string())?.check_metadata())
+            .transpose()?;
+        let headers = self.request.headers;
+        let idempotency_key = create.idempotency_key.or(http_credential::idempotency_key(headers)?);
+        let mut order = create.order;
+        order.dialect = Some(self.dialect.name);
+        order.scenario = self.request.header("x-scenario-key");
+        order.trace_id = order.trace_id.or(http_credential::trace_id(headers));
+        let (amount, currency_code) = (order.amount, order.currency_code);
+        let created = sessions::create(self.caller, &self.dialect.policy, order, metadata, idempotency_key)?;
+        let session = match create.scenario {
+            Some(scenario) if !created.replayed => {
+                play(self.caller.tenant, created.id, scenario)?;
+                view(self.caller.tenant, created.id)?
+            }
+            _ => created.session.view()?,
+        };
+        // The organization's reference policy has found one; it may be of another dialect, and of another price.
+        if created.replayed && (amount != Some(session.amount) || currency_code != Some(session.currency_code.as_str()))
+        {
+            return Err(Error::ReferenceTaken { fault: "reference has an open checkout session of another amount" });
+        }
+        let mut response = answer(&session);
+        if created.replayed {
+            response.headers.push(("Idempotent-Replayed", "true".to_owned()));
+        }
+        Ok(response)
+    }
+}
+
+fn view(tenant: Tenant, id: Uuid) -> Result<SessionView> {
+    store::sessions::get_again(tenant, id, datum::now(), false, None)?.view()
+}
+
+fn find(tenant: Tenant, lookup: &Lookup) -> Result<Uuid> {
+    match lookup {
+        Lookup::Id(id) => Ok(*id),
+        Lookup::IdOrReference(text) => match Uuid::try_parse(text) {
+            Ok(id) if store::sessions::exists(tenant, id)? => Ok(id),
+            _ => references::find(tenant, text)?.ok_or_else(|| Error::NoSuchSession { id: (*text).to_owned() }),
+        },
+    }
+}
+
+/// Lets a new session end as its creator wants it to.
+fn play(tenant: Tenant, id: Uuid, scenario: Scenario) -> Result<()> {
+    let mut attempt = 0;
+    let mut pay = |outcome| {
+        attempt += 1;
+        let payment_id = format!("scenario_{}_{attempt}", id.simple());
+        payments::record(tenant, id, &Report::new(&payment_id, outcome)).map(|_| ())
+    };
+    match scenario {
+        Scenario::Complete => pay(Outcome::Succeeded),
+        Scenario::Fail => {
+            for _ in 0..=validate::MAXIMUM_RETRY_ATTEMPTS {
+                if view(tenant, id)?.status != Status::Open {
+                    break;
+                }
+                pay(Outcome::Failed)?;
+            }
+            Ok(())
+        }
+        Scenario::Expire => sessions::expire(tenant, id).map(|_| ()),
+        Scenario::Error(_) => Ok(()),
+    }
+}
+
+/// The sessions of a page, and whether there are more behind it.
+fn list_page(tenant: Tenant, asked: &List) -> Result<(Vec<SessionView>, bool)> {
+    if let Some(cursor) = asked.starting_after
+        && !store::sessions::exists(tenant, cursor)?
+    {
+        return Err(Error::CursorNotFound { argument: "starting_after", what: "checkout session" });
+    }
+    let filter = Filter {
+        status: asked.status,
+        customer_id: asked.customer_id,
+        payment_id: asked.payment_id,
+        starting_after: asked.starting_after,
+        // One more than asked for tells whether there are more.
+        page_size: asked.page_size + 1,
+        page_offset: asked.page_offset,
+        ..Filter::default()
+    };
+    let mut sessions = list::list_again(tenant, &filter, datum::now())?;
+    let more = sessions.len() > usize::try_from(asked.page_size).unwrap_or(usize::MAX);
+    if more {
+        sessions.pop();
+    }
+    Ok((sessions.iter().map(|session| session.view()).collect::<Result<_>>()?, more))
+}

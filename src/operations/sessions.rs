@@ -1,0 +1,222 @@
+//! Creates, expires and recovers sessions.
+
+use std::rc::Rc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rules::access::credential::Kind;
+use rules::checkout::idempotency;
+use rules::checkout::ids;
+use rules::checkout::order::Order;
+use rules::checkout::policy::Policy;
+use rules::checkout::reference::{ReferencePolicy, WhenOpen};
+use rules::checkout::settings::Settings;
+use rules::checkout::status::Status;
+use rules::checkout::terms::Terms;
+use rules::{Error, Result, validate};
+use uuid::Uuid;
+
+use crate::datum::{self, Json, Session};
+use crate::shared::wake;
+use crate::store::idempotency::Key;
+use crate::store::new_sessions::{self, Recovery};
+use crate::store::{self, references, sessions};
+use crate::tenant::{Caller, Tenant};
+use crate::{gucs, postgrest};
+
+/// How often a create starts over when others take its reference at the same moment.
+const REFERENCE_TRIES: usize = 10;
+
+/// The session that answers an order.
+pub struct Created {
+    pub id: Uuid,
+    pub session: Session,
+    /// It was there before.
+    pub replayed: bool,
+}
+
+/// Creates a session under a dialect's policy, or finds the one that answers the order already.
+pub fn create(
+    caller: &Caller,
+    policy: &Policy,
+    mut order: Order,
+    metadata: Option<Json>,
+    idempotency_key: Option<&str>,
+) -> Result<Created> {
+    let settings = store::settings::of(caller.tenant)?;
+    let base_url = gucs::base_url()?;
+    let terms = Terms::new(&settings, policy, caller.kind, caller.payment_methods.as_deref(), base_url.as_deref());
+    let creation = Creation { caller, settings: &settings, terms };
+    let Some(text) = idempotency_key else {
+        return creation.store(&order, metadata, None);
+    };
+    order.metadata = Some(metadata.map_or_else(|| "{}".to_owned(), Json::text));
+    let now = datum::now();
+    let key = Key {
+        text: idempotency::check_key(text)?,
+        request_hash: idempotency::request_hash(&order)?,
+        checkout_session_id: ids::session_id(now),
+        created_at: now,
+        expires_at: now + TimeDelta::minutes(gucs::IDEMPOTENCY_KEY_LIFETIME.get().into()),
+    };
+    // Before anything is checked: a replay is answered even if its order would not be accepted any more.
+    if let Some(existing) = store::idempotency::claim(caller, &key)? {
+        return replay(caller.tenant, existing, &settings);
+    }
+    let created = creation.store(&order, metadata, Some(key.checkout_session_id))?;
+    if created.id != key.checkout_session_id {
+        store::idempotency::point(caller, created.id, &key)?;
+    }
+    Ok(created)
+}
+
+/// Who creates a session, and on which terms.
+struct Creation<'a> {
+    caller: &'a Caller,
+    settings: &'a Settings,
+    terms: Terms<'a>,
+}
+
+impl Creation<'_> {
+    /// Stores a session, with the id that was promised for it if it still fits, under its organization's reference policy;
+    /// that may also ask for a session that is there already.
+    fn store(&self, order: &Order, metadata: Option<Json>, promised: Option<Uuid>) -> Result<Created> {
+        let tenant = self.caller.tenant;
+        if self.caller.kind == Kind::Publishable {
+            check_publishable(self.caller, metadata)?;
+        }
+        let policy = self.terms.reference_policy;
+        let reference = order.reference.filter(|_| policy != ReferencePolicy::None);
+        if reference.is_some() {
+            // An order that is wrong is refused, even if it would not lead to a new session.
+            let now = datum::now();
+            order.check(&self.terms, ids::session_id(now), now)?;
+        }
+        for _ in 0..REFERENCE_TRIES {
+            if let Some(reference) = reference
+                && let Some(existing) = make_room(tenant, policy, reference)?
+            {
+                return replay(tenant, existing, self.settings);
+            }
+            // As late as this: what was waited for must not count against the session's lifetime.
+            let now = datum::now();
+            let id = promised.filter(|id| ids::is_of(*id, now)).unwrap_or_else(|| ids::session_id(now));
+            let session = order.check(&self.terms, id, now)?;
+            let secret = self.settings.client_secret(tenant, id);
+            // None when another call was faster to use the reference; then look again.
+            if let Some(stored) =
+                new_sessions::insert(order, metadata, &session, self.caller, &secret, reference.is_some())?
+            {
+                wake::wake_at_commit(session.expiring_notice_at.unwrap_or(session.expires_at));
+                return Ok(Created { id, session: stored, replayed: false });
+            }
+        }
+        Err(Error::ReferenceTaken { fault: "reference is being used by other calls" })
+    }
+}
+
+/// A publishable key is in browsers: whoever has one can make sessions as fast as the database takes them.
+fn check_publishable(caller: &Caller, metadata: Option<Json>) -> Result<()> {
+    if metadata.is_some_and(|metadata| metadata.size() > validate::PUBLISHABLE_METADATA_BYTES) {
+        return Err(Error::invalid("metadata", "must have at most 4 kB with a publishable API key"));
+    }
+    let limit = gucs::PUBLISHABLE_SESSION_LIMIT.get();
+    if limit >= 0 && sessions::count_publishable(caller, limit, datum::now())? >= limit.into() {
+        return Err(Error::TooManySessions { limit });
+    }
+    Ok(())
+}
+
+/// A session that was there before, instead of a new one.
+fn replay(tenant: Tenant, id: Uuid, settings: &Settings) -> Result<Created> {
+    let secret = settings.client_secret(tenant, id);
+    let session = sessions::get_again(tenant, id, datum::now(), true, Some(&secret))?;
+    postgrest::respond("Idempotent-Replayed", "true")?;
+    Ok(Created { id, session, replayed: true })
+}
+
+/// Does what the policy asks about sessions that have the reference. `Some` is one to return instead of a new one.
+fn make_room(tenant: Tenant, policy: ReferencePolicy, reference: &str) -> Result<Option<Uuid>> {
+    let when_open = match policy {
+        ReferencePolicy::None => return Ok(None),
+        ReferencePolicy::Unique => {
+            return match references::newest(tenant, reference)? {
+                Some(_) => Err(Error::ReferenceTaken { fault: "reference was used by another checkout session" }),
+                None => Ok(None),
+            };
+        }
+        ReferencePolicy::OneOpen(when_open) => when_open,
+    };
+    while let Some(id) = references::lock_open(tenant, reference)? {
+        let open = sessions::lock(tenant, id)?.state;
+        let now = datum::now();
+        match when_open {
+            _ if open.overdue(now) => {}
+            WhenOpen::ExpirePrevious => {
+                open.expire(now)?;
+            }
+            WhenOpen::ReturnExisting => return Ok(Some(id)),
+            WhenOpen::Error => {
+                return Err(Error::ReferenceTaken { fault: "reference has an open checkout session" });
+            }
+        }
+        sessions::expire(tenant, id, &open, now)?;
+    }
+    Ok(None)
+}
+
+/// Expires a session that is open.
+pub fn expire(tenant: Tenant, id: Uuid) -> Result<Session> {
+    let session = sessions::lock(tenant, id)?.state;
+    let now = datum::now();
+    match session.expire(now)? {
+        Some(_) => sessions::expire(tenant, id, &session, now),
+        None => sessions::get_again(tenant, id, now, false, None),
+    }
+}
+
+/// Makes a new session with the contents of an expired one.
+pub fn recover(
+    caller: &Caller,
+    id: Uuid,
+    expires_at: Option<DateTime<Utc>>,
+    expires_in: Option<TimeDelta>,
+) -> Result<Session> {
+    let tenant = caller.tenant;
+    let settings: Rc<Settings> = store::settings::of(tenant)?;
+    let base_url = gucs::base_url()?;
+    let terms = Terms::new(&settings, &Policy::STANDARD, caller.kind, None, base_url.as_deref());
+    // Not locked yet: a session that is expired by the clock stays so, and make_room locks in an order of its own.
+    let (status, reference) = sessions::status_and_reference(tenant, id, datum::now())?;
+    if status != Status::Expired {
+        return Err(Error::SessionNotExpired { status: status.as_str() });
+    }
+    let policy = reference.as_ref().map_or(ReferencePolicy::None, |_| terms.reference_policy);
+    for _ in 0..REFERENCE_TRIES {
+        if let Some(reference) = &reference
+            && let Some(existing) = make_room(tenant, policy, reference)?
+        {
+            return Ok(replay(tenant, existing, &settings)?.session);
+        }
+        let expired = sessions::lock(tenant, id)?.state;
+        let now = datum::now();
+        if expired.overdue(now) {
+            sessions::expire(tenant, id, &expired, now)?;
+        }
+        let new_id = ids::session_id(now);
+        let expires_at = terms.lifetime.expires_at(now, expires_at, expires_in)?;
+        let recovery = Recovery {
+            checkout_session_id: new_id,
+            created_at: now,
+            expires_at,
+            expiring_notice_at: terms.expiring_notice_at(now, expires_at),
+            url: terms.session_url(new_id),
+            reference_policy: policy.constraint(),
+            client_secret: settings.client_secret(tenant, new_id),
+        };
+        if let Some(stored) = new_sessions::recover(tenant, id, &recovery, &caller.name)? {
+            wake::wake_at_commit(recovery.expiring_notice_at.unwrap_or(expires_at));
+            return Ok(stored);
+        }
+    }
+    Err(Error::ReferenceTaken { fault: "reference is being used by other calls" })
+}

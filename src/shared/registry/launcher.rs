@@ -1,0 +1,111 @@
+//! The registry, for the launcher.
+
+#![expect(unsafe_code, reason = "reads this process's latch and id")]
+
+use chrono::TimeDelta;
+use pgrx::pg_sys;
+
+use super::{NEVER, REGISTRY, START_TIMEOUT, UNUSED, now, span};
+
+pub fn attach_launcher() {
+    let mut registry = REGISTRY.exclusive();
+    // SAFETY: this process's own, set before its main function is called.
+    unsafe {
+        registry.launcher_pid = pg_sys::MyProcPid;
+        registry.launcher_latch = pg_sys::MyLatch;
+    }
+}
+
+pub fn detach_launcher() {
+    let mut registry = REGISTRY.exclusive();
+    registry.launcher_pid = 0;
+    registry.launcher_latch = std::ptr::null_mut();
+}
+
+/// Has every known database, and each of `found`, looked at now; returns those for which there was no room.
+pub fn look_everywhere(found: &[pg_sys::Oid]) -> Vec<pg_sys::Oid> {
+    let now = now();
+    let mut registry = REGISTRY.exclusive();
+    for database in registry.databases.iter_mut().filter(|database| database.oid != pg_sys::InvalidOid) {
+        database.tell(0, now);
+    }
+    let mut left = Vec::new();
+    for oid in found {
+        match registry.entry(*oid) {
+            Some(database) => database.tell(0, now),
+            None => left.push(*oid),
+        }
+    }
+    left
+}
+
+/// Forgets databases that are no more.
+pub fn keep_only(exists: impl Fn(pg_sys::Oid) -> bool) {
+    for database in REGISTRY.exclusive().databases.iter_mut() {
+        if database.pid == 0 && !exists(database.oid) {
+            *database = UNUSED;
+        }
+    }
+}
+
+/// A database for which a worker is to be started now.
+pub struct Due {
+    pub oid: pg_sys::Oid,
+    /// The last worker there failed: the database may be gone.
+    pub failed: bool,
+}
+
+/// Databases that are due, marked as being started; and when to ask again.
+pub fn due(early: TimeDelta) -> (Vec<Due>, i64) {
+    let now = now();
+    let mut due = Vec::new();
+    let mut next = NEVER;
+    let mut registry = REGISTRY.exclusive();
+    let resident = registry.resident.database;
+    for database in registry.databases.iter_mut() {
+        if database.oid == pg_sys::InvalidOid || database.oid == resident || database.pid != 0 {
+            continue;
+        }
+        if database.starting_since != 0 {
+            let overdue_at = database.starting_since + span(START_TIMEOUT);
+            if now < overdue_at {
+                next = next.min(overdue_at);
+                continue;
+            }
+            database.starting_since = 0;
+            database.note_error("worker did not start", now);
+            database.fail(now);
+        }
+        let needed_at = database.wake_at.saturating_sub(span(early)).min(database.tell_at);
+        if database.wake_at.min(database.tell_at) == NEVER {
+            continue;
+        }
+        let start_at = needed_at.max(database.not_before);
+        if start_at <= now {
+            database.starting_since = now;
+            due.push(Due { oid: database.oid, failed: database.failures > 0 });
+        } else {
+            next = next.min(start_at);
+        }
+    }
+    (due, next)
+}
+
+/// A worker could not be started, because the server has no slot free for it. Tried again whenever the launcher wakes: the
+/// server wakes it when a worker of ours has left its slot.
+pub fn not_started(oid: pg_sys::Oid, message: &str) {
+    let now = now();
+    if let Some(database) = REGISTRY.exclusive().find_mut(oid) {
+        database.starting_since = 0;
+        database.note_error(message, now);
+        database.waiting = true;
+    }
+}
+
+/// Nobody can connect to the database. Looked at again with all others.
+pub fn closed(oid: pg_sys::Oid) {
+    if let Some(database) = REGISTRY.exclusive().find_mut(oid) {
+        database.starting_since = 0;
+        (database.wake_at, database.tell_at) = (NEVER, NEVER);
+    }
+}

@@ -1,0 +1,219 @@
+//! What the launcher, the workers and all backends know of each other, in shared memory.
+
+#![expect(unsafe_code, reason = "shares plain data under a lock")]
+
+mod launcher;
+mod resident;
+mod status;
+mod worker;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use chrono::TimeDelta;
+use pgrx::lwlock::PgLwLock;
+use pgrx::prelude::*;
+use pgrx::shmem::PGRXSharedMemory;
+use pgrx::{pg_shmem_init, pg_sys};
+
+use self::resident::{NOBODY, Resident};
+use crate::datum;
+
+pub use launcher::{Due, attach_launcher, closed, detach_launcher, due, keep_only, look_everywhere, not_started};
+pub use resident::{attach_resident, detach_resident, is_resident, residence, settle};
+pub use status::status;
+pub use worker::*;
+
+/// How many databases with the extension a server can have a worker for.
+const DATABASES: usize = 128;
+const ERROR_LENGTH: usize = 240;
+/// A worker that has not reported within this time could not be started.
+const START_TIMEOUT: TimeDelta = TimeDelta::seconds(30);
+const FIRST_RETRY: TimeDelta = TimeDelta::seconds(1);
+const LAST_RETRY: TimeDelta = TimeDelta::minutes(5);
+
+/// Times are microseconds since 2000, as in Postgres.
+pub const NEVER: i64 = i64::MAX;
+
+#[derive(Clone, Copy)]
+pub struct Database {
+    oid: pg_sys::Oid,
+    /// Of the worker at work; 0 when there is none.
+    pid: i32,
+    latch: *mut pg_sys::Latch,
+    /// Since when a worker is being started; 0 when none is.
+    starting_since: i64,
+    /// When there is next something to do.
+    wake_at: i64,
+    /// Since when something may be due of which the worker does not know yet.
+    news: i64,
+    /// When relays are to be told that deliveries are due; NEVER when there is nothing to tell.
+    tell_at: i64,
+    /// When relays can next be told.
+    tell_not_before: i64,
+    /// Not to be started before, after a failure.
+    not_before: i64,
+    last_sweep_at: i64,
+    last_purge_at: i64,
+    /// No worker could be started because all of the server's slots were taken.
+    waiting: bool,
+    /// The worker has found that the database is not to be written to.
+    read_only: bool,
+    failures: u32,
+    error_at: i64,
+    error_length: usize,
+    error: [u8; ERROR_LENGTH],
+}
+
+const UNUSED: Database = Database {
+    oid: pg_sys::InvalidOid,
+    pid: 0,
+    latch: std::ptr::null_mut(),
+    starting_since: 0,
+    wake_at: NEVER,
+    news: NEVER,
+    tell_at: NEVER,
+    tell_not_before: 0,
+    not_before: 0,
+    last_sweep_at: 0,
+    last_purge_at: 0,
+    waiting: false,
+    read_only: false,
+    failures: 0,
+    error_at: 0,
+    error_length: 0,
+    error: [0; ERROR_LENGTH],
+};
+
+struct Registry {
+    launcher_pid: i32,
+    launcher_latch: *mut pg_sys::Latch,
+    resident: Resident,
+    databases: [Database; DATABASES],
+}
+
+// SAFETY: plain data, read and written under the lock. The latches point to shared memory that lives as long as the
+// server; setting one whose process has gone wakes somebody for nothing, at worst.
+unsafe impl PGRXSharedMemory for Registry {}
+
+// SAFETY: the name is the extension's own.
+static REGISTRY: PgLwLock<Registry> = unsafe { PgLwLock::new(c"checkout_sessions") };
+static AVAILABLE: AtomicBool = AtomicBool::new(false);
+
+pub fn init() {
+    pg_shmem_init!(
+        REGISTRY = Registry {
+            launcher_pid: 0,
+            launcher_latch: std::ptr::null_mut(),
+            resident: NOBODY,
+            databases: [UNUSED; DATABASES],
+        }
+    );
+    AVAILABLE.store(true, Ordering::Relaxed);
+}
+
+/// Whether the library was preloaded, so that there is a launcher.
+pub fn available() -> bool {
+    AVAILABLE.load(Ordering::Relaxed)
+}
+
+pub fn now() -> i64 {
+    datum::micros(datum::now())
+}
+
+/// In microseconds.
+pub fn span(span: TimeDelta) -> i64 {
+    span.num_microseconds().unwrap_or(NEVER)
+}
+
+fn set_latch(latch: *mut pg_sys::Latch) {
+    if !latch.is_null() {
+        // SAFETY: a latch in shared memory: see Registry.
+        unsafe { pg_sys::SetLatch(latch) };
+    }
+}
+
+impl Registry {
+    fn find(&self, oid: pg_sys::Oid) -> Option<&Database> {
+        self.databases.iter().find(|database| database.oid == oid)
+    }
+
+    fn find_mut(&mut self, oid: pg_sys::Oid) -> Option<&mut Database> {
+        self.databases.iter_mut().find(|database| database.oid == oid)
+    }
+
+    /// The entry of a database, made if there is room.
+    fn entry(&mut self, oid: pg_sys::Oid) -> Option<&mut Database> {
+        let at = self
+            .databases
+            .iter()
+            .position(|database| database.oid == oid)
+            .or_else(|| self.databases.iter().position(|database| database.oid == pg_sys::InvalidOid))?;
+        let database = &mut self.databases[at];
+        if database.oid != oid {
+            *database = Database { oid, ..UNUSED };
+        }
+        Some(database)
+    }
+}
+
+impl Database {
+    /// Since `at` something may be due.
+    fn tell(&mut self, at: i64, now: i64) {
+        self.news = self.news.min(at);
+        self.wake_at = self.wake_at.min(at.max(now));
+    }
+
+    fn fail(&mut self, now: i64) {
+        self.failures = self.failures.saturating_add(1);
+        let factor = 1_i32 << (self.failures - 1).min(16);
+        self.not_before = now + span((FIRST_RETRY * factor).min(LAST_RETRY));
+        self.wake_at = self.wake_at.min(now);
+    }
+
+    fn error(&self) -> &[u8] {
+        &self.error[..self.error_length]
+    }
+
+    /// Whether it is another error than the last.
+    fn note_error(&mut self, message: &str, now: i64) -> bool {
+        let mut length = message.len().min(ERROR_LENGTH);
+        while !message.is_char_boundary(length) {
+            length -= 1;
+        }
+        let message = &message.as_bytes()[..length];
+        let another = self.error() != message;
+        self.error[..length].copy_from_slice(message);
+        self.error_length = length;
+        self.error_at = now;
+        another
+    }
+}
+
+/// Tells whoever looks after this database that there is something to do at `at`.
+pub fn wake(oid: pg_sys::Oid, at: i64) {
+    if REGISTRY.share().find(oid).is_none_or(|database| database.wake_at > at) {
+        let now = now();
+        change(oid, |database| database.tell(at, now));
+    }
+}
+
+/// Tells whoever looks after this database that relays are to be told of deliveries.
+pub fn deliveries_due(oid: pg_sys::Oid) {
+    if REGISTRY.share().find(oid).is_none_or(|database| database.tell_at == NEVER) {
+        let now = now();
+        change(oid, |database| database.tell_at = now.max(database.tell_not_before));
+    }
+}
+
+/// Changes the entry of a database, and wakes its worker, or whoever starts one.
+fn change(oid: pg_sys::Oid, change: impl FnOnce(&mut Database)) {
+    let mut registry = REGISTRY.exclusive();
+    let starter = if registry.resident.database == oid { registry.resident.latch } else { registry.launcher_latch };
+    let Some(database) = registry.entry(oid) else {
+        return;
+    };
+    change(database);
+    let latch = if database.pid == 0 { starter } else { database.latch };
+    drop(registry);
+    set_latch(latch);
+}

@@ -1,0 +1,61 @@
+//! The registry, for the worker that stays.
+
+#![expect(unsafe_code, reason = "reads this process's latch")]
+
+use pgrx::pg_sys;
+
+use super::{NEVER, REGISTRY, now, set_latch, span};
+use chrono::TimeDelta;
+
+/// How often to look whether another worker has left the database.
+const LEAVING: TimeDelta = TimeDelta::seconds(1);
+
+#[derive(Clone, Copy)]
+pub struct Resident {
+    /// The database that it looks after; 0 while there is none of the name.
+    pub database: pg_sys::Oid,
+    pub latch: *mut pg_sys::Latch,
+}
+
+pub const NOBODY: Resident = Resident { database: pg_sys::InvalidOid, latch: std::ptr::null_mut() };
+
+pub fn attach_resident() {
+    // SAFETY: this process's own, set before its main function is called.
+    REGISTRY.exclusive().resident.latch = unsafe { pg_sys::MyLatch };
+}
+
+pub fn detach_resident() {
+    REGISTRY.exclusive().resident.latch = std::ptr::null_mut();
+}
+
+/// The launcher has found the database that the worker is to stay in, or that there is none.
+pub fn settle(database: pg_sys::Oid) {
+    if is_resident(database) {
+        return;
+    }
+    let mut registry = REGISTRY.exclusive();
+    registry.resident.database = database;
+    let latch = registry.resident.latch;
+    drop(registry);
+    set_latch(latch);
+}
+
+/// Whether there is a worker that stays in this database: the launcher starts none for it.
+pub fn is_resident(database: pg_sys::Oid) -> bool {
+    REGISTRY.share().resident.database == database
+}
+
+/// The database to stay in, and when to connect to it.
+pub fn residence() -> (pg_sys::Oid, i64) {
+    let now = now();
+    let registry = REGISTRY.share();
+    let oid = registry.resident.database;
+    let at = match registry.find(oid).filter(|_| oid != pg_sys::InvalidOid) {
+        // It has not the extension, for all that is known.
+        None => NEVER,
+        Some(database) if database.pid != 0 => now + span(LEAVING),
+        Some(database) if database.read_only => database.not_before.max(database.wake_at),
+        Some(database) => database.not_before,
+    };
+    (oid, at)
+}

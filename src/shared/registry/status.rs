@@ -1,0 +1,53 @@
+//! What the registry tells of one database.
+
+use chrono::{DateTime, Utc};
+
+use super::{NEVER, REGISTRY, available};
+use crate::{backend, datum};
+
+/// What `worker_status()` reports of a database.
+#[derive(Default)]
+pub struct Status {
+    pub preloaded: bool,
+    pub launcher_pid: Option<i32>,
+    pub pid: Option<i32>,
+    pub starting: bool,
+    pub waiting: bool,
+    pub read_only: bool,
+    pub failing: bool,
+    pub failures: i32,
+    pub last_sweep_at: Option<DateTime<Utc>>,
+    pub next_sweep_at: Option<DateTime<Utc>>,
+    pub last_error: Option<String>,
+    pub last_error_at: Option<DateTime<Utc>>,
+}
+
+pub fn status() -> Status {
+    if !available() {
+        return Status::default();
+    }
+    let oid = backend::database();
+    let registry = REGISTRY.share();
+    let launcher_pid = Some(registry.launcher_pid).filter(|pid| *pid != 0);
+    let Some(database) = registry.find(oid) else {
+        return Status { preloaded: true, launcher_pid, ..Status::default() };
+    };
+    let time = |at: i64| match at {
+        0 | NEVER => None,
+        at => Some(datum::from_micros(at)),
+    };
+    Status {
+        preloaded: true,
+        launcher_pid,
+        pid: Some(database.pid).filter(|pid| *pid != 0),
+        read_only: database.read_only,
+        starting: database.starting_since != 0,
+        waiting: database.waiting,
+        failing: database.failures > 0,
+        failures: i32::try_from(database.failures).unwrap_or(i32::MAX),
+        last_sweep_at: time(database.last_sweep_at),
+        next_sweep_at: time(database.wake_at.max(database.not_before).max(1)),
+        last_error: (database.error_at != 0).then(|| String::from_utf8_lossy(database.error()).into_owned()),
+        last_error_at: time(database.error_at),
+    }
+}
