@@ -9,24 +9,24 @@ PG_MAJOR = $(shell $(PG_CONFIG) --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/'
 FEATURES = $(if $(filter 15,$(PG_MAJOR)),,--no-default-features --features pg$(PG_MAJOR))
 
 .NOTPARALLEL:
-.PHONY: help build relay install demo demo-url demo-stop psql test unit regress isolation server-tests bench lint schema clean
+.PHONY: help build service install demo demo-url demo-stop psql test unit regress isolation server-tests bench lint schema clean
 
 help: ## this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
-build: ## the library, for the Postgres of PG_CONFIG; installs the packages that are missing
+build: ## the library, for the Postgres of PG_CONFIG, and the program; installs the packages that are missing
 	@scripts/setup build
-	cargo build --release $(FEATURES)
+	cargo build --release --workspace $(FEATURES)
 
-relay: ## the relay, which delivers webhooks: target/release/checkout-sessions-relay
+service: ## the program alone: target/release/checkout-sessions
 	@scripts/setup build
-	cargo build --release --package checkout-sessions-relay
+	cargo build --release --package checkout-sessions-service
 
 # With sudo there may be no cargo: then what was built before is installed.
 install: $(if $(shell command -v cargo),build) ## the extension into the Postgres of PG_CONFIG
 	@scripts/install
 
-demo: build relay ## a private server with the extension, and the main job shown step by step
+demo: build ## a private server with the extension, and the main job shown step by step
 	@scripts/demo
 
 demo-url: ## the URI of the demo's server
@@ -42,8 +42,7 @@ test: ## every suite below, and the sum of their tests
 	@scripts/test
 
 unit: build ## tests of the rules in Rust
-	cargo test --release --lib $(FEATURES) -- $(ARGS)
-	cargo test --release --package rules --package checkout-sessions-relay -- $(ARGS)
+	cargo test --release --workspace --lib --bins $(FEATURES) -- $(ARGS)
 
 regress: build ## tests in SQL, compared with their expected output; ARGS: names of tests
 	@tests/regress/run $(ARGS)
@@ -51,18 +50,17 @@ regress: build ## tests in SQL, compared with their expected output; ARGS: names
 isolation: build ## tests of concurrent sessions; ARGS: names of specs
 	@tests/isolation/run $(ARGS)
 
-server-tests: build relay ## tests that start, stop and kill servers; ARGS: for pytest
+server-tests: build ## tests that start, stop and kill servers; ARGS: for pytest
 	@scripts/setup test
 	/usr/bin/python3 -B -m pytest -p no:cacheprovider tests/server $(ARGS)
 
-bench: build relay ## the benchmarks
+bench: build ## the benchmarks
 	@benches/run $(ARGS)
 
 lint: ## formatting, clippy, the committed install script, pgspot, shellcheck
 	@scripts/setup lint
 	cargo fmt --check
-	cargo clippy --release --all-targets $(FEATURES) -- -D warnings
-	cargo clippy --release --all-targets --package rules --package checkout-sessions-relay -- -D warnings
+	cargo clippy --release --workspace --all-targets $(FEATURES) -- -D warnings
 	@scripts/lint
 
 schema: ## generate the install script anew

@@ -28,12 +28,6 @@ COMMENT ON COLUMN checkout.public_checkout_session.success_url IS
 COMMENT ON COLUMN checkout.public_checkout_session.cancel_url IS
     'Where to send a buyer who does not want to pay. {CHECKOUT_SESSION_ID} is filled in.';
 
-CREATE FUNCTION checkout.redirect_url(url text, checkout_session_id uuid) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$ SELECT pg_catalog.replace(url, '{CHECKOUT_SESSION_ID}', checkout_session_id::pg_catalog.text) $$;
-COMMENT ON FUNCTION checkout.redirect_url IS
-$$Returns a success_url or cancel_url with {CHECKOUT_SESSION_ID} replaced by the session's id.$$;
-
 CREATE FUNCTION checkout_data.redirect_url_of(s checkout_data.checkout_sessions, url text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -85,3 +79,19 @@ has the success_url once the session is complete.
 Errors:
 - 22004: an argument is missing.
 - PT404: the session does not exist, or the client_secret is wrong.$$;
+
+CREATE FUNCTION checkout.redirect_url(
+    url text,
+    checkout_session_id uuid
+) RETURNS text
+    LANGUAGE c STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'redirect_url_wrapper';
+COMMENT ON FUNCTION checkout.redirect_url IS
+$$Returns a URL with {CHECKOUT_SESSION_ID} replaced by the id of a checkout session.
+
+The id is written as the dialect that created the session writes it, as in the URLs of public_checkout_session.
+
+Errors:
+- 22004: an argument is missing.
+- PT404: the session does not exist.$$;

@@ -58,8 +58,7 @@ REVOKE EXECUTE ON FUNCTION checkout_data.secret_access(), checkout_data.publisha
     checkout_data.authenticator_access(), checkout_data.request_access(), checkout_data.relay_access(),
     checkout_data.admin_access()
     FROM checkout_sessions_api, checkout_sessions_worker;
-GRANT EXECUTE ON FUNCTION checkout.current_organization_id(), checkout.current_environment(),
-    checkout.redirect_url(text, uuid)
+GRANT EXECUTE ON FUNCTION checkout.current_organization_id(), checkout.current_environment()
     TO checkout_sessions_api, checkout_sessions_worker;
 
 -- Only the state of a session changes: the other columns cannot be updated.

@@ -167,7 +167,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     FROM function f JOIN pg_language l ON l.oid = f.prolang
     WHERE NOT f.prosecdef AND f.proname IN (SELECT a.function_name FROM checkout_data.accesses() a)
             AND f.proname NOT IN
-                ('redirect_url', 'current_organization_id', 'current_environment', 'sign_webhook', 'verify_webhook')
+                ('current_organization_id', 'current_environment', 'sign_webhook', 'verify_webhook')
         OR EXISTS (
             SELECT FROM unnest(f.proconfig) AS setting
             WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC', 'jit=off',
@@ -178,7 +178,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
             'webhook_headers', 'is_utf8', 'deliveries_due'])
         OR l.lanname <> 'c' AND f.pronamespace = (SELECT s.oid FROM schema s WHERE s.nspname = 'checkout')
             AND f.proname <> ALL (ARRAY[
-                'redirect_url', 'session_funnel', 'outbox_status', 'next_webhook_attempt_at', 'grant_access',
+                'session_funnel', 'outbox_status', 'next_webhook_attempt_at', 'grant_access',
                 'revoke_access', 'security_report'])
             AND f.oid IN (
                 SELECT d.objid FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e')

@@ -917,12 +917,6 @@ COMMENT ON COLUMN checkout.public_checkout_session.success_url IS
 COMMENT ON COLUMN checkout.public_checkout_session.cancel_url IS
     'Where to send a buyer who does not want to pay. {CHECKOUT_SESSION_ID} is filled in.';
 
-CREATE FUNCTION checkout.redirect_url(url text, checkout_session_id uuid) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$ SELECT pg_catalog.replace(url, '{CHECKOUT_SESSION_ID}', checkout_session_id::pg_catalog.text) $$;
-COMMENT ON FUNCTION checkout.redirect_url IS
-$$Returns a success_url or cancel_url with {CHECKOUT_SESSION_ID} replaced by the session's id.$$;
-
 CREATE FUNCTION checkout_data.redirect_url_of(s checkout_data.checkout_sessions, url text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -974,6 +968,22 @@ has the success_url once the session is complete.
 Errors:
 - 22004: an argument is missing.
 - PT404: the session does not exist, or the client_secret is wrong.$$;
+
+CREATE FUNCTION checkout.redirect_url(
+    url text,
+    checkout_session_id uuid
+) RETURNS text
+    LANGUAGE c STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'redirect_url_wrapper';
+COMMENT ON FUNCTION checkout.redirect_url IS
+$$Returns a URL with {CHECKOUT_SESSION_ID} replaced by the id of a checkout session.
+
+The id is written as the dialect that created the session writes it, as in the URLs of public_checkout_session.
+
+Errors:
+- 22004: an argument is missing.
+- PT404: the session does not exist.$$;
 
 -- Payments of checkout sessions.
 
@@ -2748,7 +2758,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     FROM function f JOIN pg_language l ON l.oid = f.prolang
     WHERE NOT f.prosecdef AND f.proname IN (SELECT a.function_name FROM checkout_data.accesses() a)
             AND f.proname NOT IN
-                ('redirect_url', 'current_organization_id', 'current_environment', 'sign_webhook', 'verify_webhook')
+                ('current_organization_id', 'current_environment', 'sign_webhook', 'verify_webhook')
         OR EXISTS (
             SELECT FROM unnest(f.proconfig) AS setting
             WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC', 'jit=off',
@@ -2759,7 +2769,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
             'webhook_headers', 'is_utf8', 'deliveries_due'])
         OR l.lanname <> 'c' AND f.pronamespace = (SELECT s.oid FROM schema s WHERE s.nspname = 'checkout')
             AND f.proname <> ALL (ARRAY[
-                'redirect_url', 'session_funnel', 'outbox_status', 'next_webhook_attempt_at', 'grant_access',
+                'session_funnel', 'outbox_status', 'next_webhook_attempt_at', 'grant_access',
                 'revoke_access', 'security_report'])
             AND f.oid IN (
                 SELECT d.objid FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e')
@@ -2957,8 +2967,7 @@ REVOKE EXECUTE ON FUNCTION checkout_data.secret_access(), checkout_data.publisha
     checkout_data.authenticator_access(), checkout_data.request_access(), checkout_data.relay_access(),
     checkout_data.admin_access()
     FROM checkout_sessions_api, checkout_sessions_worker;
-GRANT EXECUTE ON FUNCTION checkout.current_organization_id(), checkout.current_environment(),
-    checkout.redirect_url(text, uuid)
+GRANT EXECUTE ON FUNCTION checkout.current_organization_id(), checkout.current_environment()
     TO checkout_sessions_api, checkout_sessions_worker;
 
 -- Only the state of a session changes: the other columns cannot be updated.

@@ -40,8 +40,10 @@ fn texts(argument: &'static str, value: Option<Jsonb>) -> Result<Map<String, Val
     let Some(value) = value else { return Ok(Map::new()) };
     let value = serde_json::from_str(&value.read(argument, HEADERS_BYTES)?.text())
         .map_err(|_| Error::invalid(argument, "is nested too deeply"))?;
-    let Value::Object(texts) = value else {
-        return Err(Error::invalid(argument, "must be a JSON object"));
+    let texts = match value {
+        Value::Object(texts) => texts,
+        Value::Null => Map::new(),
+        _ => return Err(Error::invalid(argument, "must be a JSON object")),
     };
     let first = |value: Value| match value {
         Value::Array(values) => values.into_iter().next().unwrap_or_default(),

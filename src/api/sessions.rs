@@ -10,7 +10,7 @@ use rules::checkout::status::Status;
 use rules::validate::{self, required};
 use rules::{Error, Result};
 
-use crate::datum::{self, Jsonb, Rows, Session, Text, Texts, text};
+use crate::datum::{self, Jsonb, Rows, Session, Text, Texts, required_text, text};
 use crate::operations::sessions;
 use crate::report::or_raise;
 use crate::store::list::Filter;
@@ -184,5 +184,15 @@ fn recover_checkout_session(
         let expires_at = expires_at.map(|at| datum::from_timestamp("expires_at", at)).transpose()?;
         let expires_in = expires_in.map(|span| datum::from_interval("expires_in", span)).transpose()?;
         sessions::recover(&caller, id, expires_at, expires_in)
+    })())
+}
+
+#[pg_extern(sql = false)]
+fn redirect_url(url: Option<Text>, checkout_session_id: Option<Uuid>) -> String {
+    or_raise((|| {
+        let tenant = tenant::current()?;
+        let url = required_text("url", &url)?;
+        let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
+        store::sessions::redirect_url(tenant, id, url)?.ok_or(Error::SessionNotFound { checkout_session_id: id })
     })())
 }

@@ -63,6 +63,20 @@ pub fn get_public(tenant: Tenant, id: Uuid, now: DateTime<Utc>) -> Result<Option
 }
 
 statement!(
+    REDIRECT_URL,
+    Latest,
+    "SELECT checkout_data.redirect_url_of(s, $4) FROM checkout_data.checkout_sessions s \
+     WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3"
+);
+
+/// A URL with the id of a session filled in; also of one that the same statement has created.
+pub fn redirect_url(tenant: Tenant, id: Uuid, url: &str) -> Result<Option<String>> {
+    let [organization_id, environment, id] = key(tenant, id);
+    let arguments = [organization_id, environment, id, url.into()];
+    Ok(REDIRECT_URL.with(|statement| statement.row(&arguments, |row| row.get::<String>(1)))?.flatten())
+}
+
+statement!(
     STATUS_AND_REFERENCE,
     Transaction,
     "SELECT checkout_data.effective_status(s.status, s.deadline, $4), \

@@ -18,7 +18,7 @@ AS_TYPE = {
     "jsonb": [f"jsonb_build_object('a', {SETTING})", f"jsonb_build_object({SETTING}, 1)", f"jsonb_build_array({SETTING})"],
 }
 # These are SQL, and compare their arguments or give them back.
-IN_SQL = {"redirect_url", "session_funnel", "grant_access", "revoke_access"}
+IN_SQL = {"session_funnel", "grant_access", "revoke_access"}
 # The refusal of a body is an answer, with the status 400.
 ANSWERED = ("handle_request", "body")
 

@@ -4,6 +4,7 @@ What the documents' own examples get is in test_gateway_documents.py.
 """
 
 import itertools
+import json
 import re
 import subprocess
 import threading
@@ -160,19 +161,21 @@ def test_prefix_that_names_no_dialect_is_404(gateway, shop):
 def test_body_that_is_no_json_is_400(gateway, shop, dialect):
     bad = ["{", '{"amount": 1,}', "amount=1", "{'amount': 1}", "NaN", '{"a": 1} {}', '{"amount": "\\ud800"}', "{\0}"]
     for body in [*bad, b'{"amount": "\xff"}']:
-        answer = gateway.call(api, "POST", CREATE[api], body, key=shop.live)
-        assert (answer.status, answer.text) == (400, error(api, 400, "body is not valid JSON")), body
-    answer = gateway.call(api, "POST", CREATE[api], "[" * 100_000 + "]" * 100_000, key=shop.live)
-    assert (answer.status, answer.text) == (400, error(api, 400, "body is nested too deeply"))
+        answer = gateway.call(dialect, "POST", CREATE[dialect], body, key=shop.live)
+        assert (answer.status, answer.text) == (400, error(dialect, 400, "body is not valid JSON")), body
+    answer = gateway.call(dialect, "POST", CREATE[dialect], "[" * 100_000 + "]" * 100_000, key=shop.live)
+    assert (answer.status, answer.text) == (400, error(dialect, 400, "body is nested too deeply"))
     # JSON, but not of a kind that a database can hold.
     for wrong in ({"metadata": {"a": "\0"}}, {"metadata": [{"key": "a", "value": "\0"}]}):
-        if (api == "yuno") == isinstance(wrong["metadata"], list):
-            answer = gateway.create(api, shop.live, **wrong)
-            refused = (400, error(api, 400, "metadata must not contain NUL characters"))
-            assert api == "flutterwave" or (answer.status, answer.text) == refused
-    huge = json.dumps(ORDER[api]).replace(str(ORDER[api]["amount"]), "1e400000", 1) if api != "yuno" else '{"amount": 1e400000}'
-    answer = gateway.call(api, "POST", CREATE[api], huge, key=shop.live)
-    assert answer.status == 400 and answer.text == error(api, 400, re.search(r"[^\"]*amount[^\"]*", answer.text)[0])
+        if (dialect == "yuno") == isinstance(wrong["metadata"], list):
+            answer = gateway.create(dialect, shop.live, **wrong)
+            refused = (400, error(dialect, 400, "metadata must not contain NUL characters"))
+            assert dialect == "flutterwave" or (answer.status, answer.text) == refused
+    huge = '{"amount": 1e400000}'
+    if dialect != "yuno":
+        huge = json.dumps(ORDER[dialect]).replace(str(ORDER[dialect]["amount"]), "1e400000", 1)
+    answer = gateway.call(dialect, "POST", CREATE[dialect], huge, key=shop.live)
+    assert answer.status == 400 and answer.text == error(dialect, 400, re.search(r"[^\"]*amount[^\"]*", answer.text)[0])
     for body in (None, "", "[]", "null", '"text"', "5", "true"):
         answer = gateway.call(dialect, "POST", CREATE[dialect], body, key=shop.live)
         assert (answer.status, answer.text) == (400, error(dialect, 400, "body must be a JSON object")), body

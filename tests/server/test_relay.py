@@ -8,7 +8,7 @@ from contextlib import closing
 
 from conftest import run, wait_until
 from support.metrics import free_port, get
-from support.relay import PROGRAM, Receiver, Relay, attempts, deliveries, genuine, pay, register
+from support.relay import RELAY, Receiver, Relay, attempts, deliveries, genuine, pay, register
 from support.relay import relay_server, shop, start  # noqa: F401
 
 
@@ -236,7 +236,7 @@ def test_logs_say_what_happened_and_keep_secrets(shop, start):
     assert any(receiver.ids()[0] in json.dumps(line) for line in lines)
     for canary in ["_canary", secret, "whsec_", "v1,", "pay_", "customer"]:
         assert canary not in log, canary
-    bad = run_failing(PROGRAM, "--once", "--database-url=postgres://relay:password_canary@[::1/x")
+    bad = run_failing(*RELAY, "--once", "--database-url=postgres://relay:password_canary@[::1/x")
     assert "password_canary" not in bad
 
 

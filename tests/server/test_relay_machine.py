@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from conftest import run, wait_until
-from support.relay import PROGRAM, Receiver, Relay, attempts, deliveries, pay, register
+from support.relay import RELAY, Receiver, Relay, attempts, deliveries, pay, register
 from support.relay import relay_server, shop, start  # noqa: F401
 
 ROOT_IN_NAMESPACE = [] if os.getuid() == 0 else ["--map-root-user"]
@@ -94,6 +94,6 @@ def test_a_receiver_that_alone_cannot_be_reached_fails(shop, start):
 
 def test_without_root_certificates_it_says_so_at_the_start(tmp_path):
     none = {"SSL_CERT_FILE": "/dev/null", "SSL_CERT_DIR": str(tmp_path)}
-    done = subprocess.run([PROGRAM, "--once"], env=os.environ | none, capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run([*RELAY, "--once"], env=os.environ | none, capture_output=True, text=True, check=False, timeout=30)
     assert done.returncode == 2
     assert "no root certificates" in done.stderr and "ca-certificates" in done.stderr

@@ -152,7 +152,7 @@ mod tests {
             json!({"x-api-key": "sk_live_1", "authorization": "Bearer sk_live_2"}),
             json!({"x-api-key": ["sk_live_1"]}),
         ] {
-            assert_eq!(found(contradiction).map_err(|e| e.sqlstate()), Err("PT401"));
+            assert_eq!(found(contradiction).map_err(|e| e.sqlstate()), Err("28000"));
         }
     }
 
@@ -201,13 +201,13 @@ mod tests {
             json!({"organization_id": A, "environment": "test", "app_metadata": {"organization_id": A}}),
         ] {
             let answer = tenant(&object(claims.clone()), PATHS, Environment::Live);
-            assert_eq!(answer.map_err(|e| e.sqlstate()), Err("PT401"), "{claims}");
+            assert_eq!(answer.map_err(|e| e.sqlstate()), Err("28000"), "{claims}");
         }
         let pointer =
             tenant(&object(json!({"https://x.example/org": A})), "/https:~1~1x.example~1org", Environment::Live);
         assert!(pointer.is_ok_and(|claimed| claimed.is_some()));
         let own = tenant(&object(json!({})), "user_metadata.organization_id", Environment::Live);
-        assert_eq!(own.map_err(|e| e.sqlstate()), Err("PT401"));
+        assert_eq!(own.map_err(|e| e.sqlstate()), Err("28000"));
     }
 
     #[test]

@@ -210,7 +210,7 @@ mod tests {
         let cases: Vec<(Order, &str)> = vec![
             (Order { amount: None, ..order() }, "argument \"amount\" must not be null"),
             (Order { currency_code: None, ..order() }, "argument \"currency_code\" must not be null"),
-            (Order { customer_email: None, ..order() }, "Either customer_id or customer_email is required"),
+            (Order { customer_email: None, ..order() }, "customer_id or customer_email must be given"),
             (Order { title: Some(""), ..order() }, "argument \"title\" must not be empty"),
             (Order { quantity: Some(0), ..order() }, "argument \"quantity\" must be at least 1"),
             (

@@ -24,10 +24,38 @@ pub fn read_body(text: &str) -> Result<Value> {
     if text.trim().is_empty() {
         return Ok(Value::Null);
     }
+    if has_reserved_name(text) {
+        return Err(Error::invalid("body", "has a name that is reserved"));
+    }
     serde_json::from_str(text).map_err(|error| match error.to_string().starts_with("recursion limit") {
         true => Error::invalid("body", "is nested too deeply"),
         false => Error::invalid("body", "is not valid JSON"),
     })
+}
+
+/// The beginning of names that serde_json gives to members which stand for a number.
+const RESERVED: &str = "$serde_json::private::";
+
+/// True where a text in JSON would be taken for a number, or for JSON of its own, because of a name in it.
+fn has_reserved_name(text: &str) -> bool {
+    let mut rest = text;
+    while let Some(start) = rest.find('"') {
+        let string = &rest[start..];
+        let mut escaped = false;
+        let end = string[1..].find(|c| {
+            let ends = c == '"' && !escaped;
+            escaped = c == '\\' && !escaped;
+            ends
+        });
+        // One without an end is no JSON.
+        let Some(end) = end else { return false };
+        let (literal, behind) = string.split_at(end + 2);
+        if serde_json::from_str::<String>(literal).is_ok_and(|text| text.starts_with(RESERVED)) {
+            return true;
+        }
+        rest = behind;
+    }
+    false
 }
 
 pub struct HttpRequest<'a> {
@@ -77,5 +105,30 @@ impl<'a> HttpRequest<'a> {
     /// The body's members.
     pub fn body(&self) -> Result<&'a Map<String, Value>> {
         self.body.as_object().ok_or_else(|| Error::invalid("body", "must be a JSON object"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_json_or_nothing() {
+        assert_eq!(read_body(" \n"), Ok(Value::Null));
+        assert_eq!(read_body(r#"{"a": "\"b\\"}"#).map(|body| body["a"].clone()), Ok(r#""b\"#.into()));
+        let refused = |text: &str| read_body(text).expect_err("refused").to_string();
+        for text in ["{", "amount=1", "{\"a\": 1} {}", "\"", "NaN", r#"{"a": "\ud800"}"#] {
+            assert_eq!(refused(text), "argument \"body\" is not valid JSON", "{text}");
+        }
+        assert_eq!(refused(&"[".repeat(1_000)), "argument \"body\" is nested too deeply");
+    }
+
+    #[test]
+    fn no_object_is_taken_for_a_number() {
+        for name in ["$serde_json::private::Number", r"\u0024serde_json::private::RawValue"] {
+            let text = format!(r#"{{"a": "\\", "amount": {{"{name}": "10"}}}}"#);
+            assert_eq!(read_body(&text), Err(Error::invalid("body", "has a name that is reserved")));
+        }
+        assert!(read_body(r#"{"a": "about $serde_json::private::Number"}"#).is_ok());
     }
 }

@@ -329,7 +329,7 @@ mod tests {
         for text in ["cs_abc123def456", "cs_", "abc"] {
             let (status, body) =
                 testing::looked_up(&DIALECT, &format!("/v1/checkout/sessions/{text}")).expect_err(text);
-            let message = format!("Checkout session with ID {text} not found or access denied");
+            let message = format!("checkout session {text} not found or access denied");
             assert_eq!(status, 404);
             assert_eq!(body, format!(r#"{{"error":{{"type":"invalid_request_error","message":"{message}"}}}}"#));
         }

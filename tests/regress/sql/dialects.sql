@@ -21,7 +21,7 @@ CREATE FUNCTION testing.http(
     dialect text, method text, path text, headers jsonb DEFAULT '{}', body jsonb DEFAULT NULL, query jsonb DEFAULT '{}')
 RETURNS text LANGUAGE sql AS $$
     SELECT concat_ws(' ', r.status, nullif(r.headers, '{}'), testing.unkeyed(r.body::text))
-    FROM checkout.handle_request(dialect, method, path, headers, query, body) AS r
+    FROM checkout.handle_request(dialect, method, path, headers, query, body::text) AS r
 $$;
 COMMENT ON FUNCTION testing.http IS 'An answer on one line, without what differs from run to run.';
 CREATE FUNCTION testing.raises(
@@ -120,8 +120,8 @@ SELECT testing.http('lomi', 'POST', '/checkout-sessions', :'test', '{"amount": 1
 :whose
 -- Two organizations in one transaction, each with its own sessions
 SELECT o.body ->> 'organization_id' = :'our_id' AS ours, t.body ->> 'organization_id' = :'their_id' AS theirs
-FROM testing.creations AS c, checkout.handle_request(c.dialect, 'POST', c.path, :'ours', '{}', c.body) AS o,
-    checkout.handle_request(c.dialect, 'POST', c.path, :'theirs', '{}', c.body) AS t
+FROM testing.creations AS c, checkout.handle_request(c.dialect, 'POST', c.path, :'ours', '{}', c.body::text) AS o,
+    checkout.handle_request(c.dialect, 'POST', c.path, :'theirs', '{}', c.body::text) AS t
 WHERE c.dialect = 'lomi';
 COMMIT;
 :whose
@@ -168,7 +168,8 @@ SELECT testing.http('lomi', 'GET', '/checkout-sessions') ~ '^200' AS listed;
 BEGIN READ ONLY;
 SELECT testing.http('lomi', 'GET', '/checkout-sessions', :'ours') ~ '^200' AS listed;
 \set VERBOSITY terse
-SELECT checkout.handle_request('lomi', 'POST', path, :'ours', '{}', body) FROM testing.creations WHERE dialect = 'lomi';
+SELECT checkout.handle_request('lomi', 'POST', path, :'ours', '{}', body::text)
+FROM testing.creations WHERE dialect = 'lomi';
 ROLLBACK;
 \set VERBOSITY default
 -- Caught by a block of the caller's, it undoes that block and no more: the caller is who it was.
@@ -180,7 +181,7 @@ COMMIT;
 SELECT current_user;
 SELECT now() = statement_timestamp() AS nothing_is_open;
 SELECT r.body ->> 'id' AS locked
-FROM testing.creations AS c, checkout.handle_request(c.dialect, 'POST', c.path, '{}', '{}', c.body) AS r
+FROM testing.creations AS c, checkout.handle_request(c.dialect, 'POST', c.path, '{}', '{}', c.body::text) AS r
 WHERE c.dialect = 'paygate' \gset
 \c - postgres
 CREATE EXTENSION dblink SCHEMA testing;
@@ -360,8 +361,9 @@ INSERT INTO theirs
     SELECT coalesce(r.body #>> '{data,id}', r.body ->> 'checkout_session_id', r.body ->> 'checkout_session',
     replace(r.body ->> 'id', 'cs_', '')), 'their-' || c.dialect
 FROM testing.creations AS c, checkout.handle_request(c.dialect, 'POST', c.path, :'theirs'::jsonb, '{}',
-    c.body || jsonb_build_object(
-        'reference', 'their-' || c.dialect, 'merchant_order_id', 'their-' || c.dialect, 'customer', 'cus_their')) AS r;
+    (c.body || jsonb_build_object(
+        'reference', 'their-' || c.dialect, 'merchant_order_id', 'their-' || c.dialect, 'customer', 'cus_their'))::text
+    ) AS r;
 SELECT count(DISTINCT id::uuid) FROM theirs;
 CREATE TEMP TABLE lookups (dialect text, method text, path text, query jsonb DEFAULT '{}');
 INSERT INTO lookups SELECT 'kobo', 'GET', '/v1/checkout/session/verify/' || found

@@ -57,13 +57,18 @@ SELECT count(*) FROM checkout.session_funnel();
 COMMIT;
 
 -- redirect_url puts the session's id where a URL wants it.
-SELECT checkout.redirect_url(url, '01890000-0000-7000-8000-000000000000')
+SELECT testing.new_session() AS redirected \gset
+SELECT replace(checkout.redirect_url(url, :'redirected'), :'redirected', '<id>') AS url
 FROM unnest(ARRAY[
     'https://shop.example/{CHECKOUT_SESSION_ID}',
     'https://shop.example/?a={CHECKOUT_SESSION_ID}&b={CHECKOUT_SESSION_ID}',
-    'https://shop.example/{checkout_session_id}', NULL
+    'https://shop.example/{checkout_session_id}', ''
 ]) AS url;
-SELECT checkout.redirect_url('https://shop.example/{CHECKOUT_SESSION_ID}', NULL);
+SELECT testing.outcome(format('SELECT checkout.redirect_url(%L, %L)', url, id))
+FROM (VALUES
+    (NULL, :'redirected'), ('https://shop.example/', NULL),
+    ('https://shop.example/', '01890000-0000-7000-8000-000000000000')
+) AS arguments (url, id);
 -- The organization and the environment that the caller acts for
 SELECT checkout.current_organization_id() = :'organization' AS organization;
 SELECT checkout.current_environment();

@@ -14,12 +14,9 @@ WHERE p.pronamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace
         OR NOT ('search_path=pg_catalog, pg_temp' = ANY (p.proconfig)));
 -- So have those that run as their caller, where they are written in SQL; the storage schema's are called by the others
 -- only.
--- Not redirect_url, which is put in the place of its call: it names the schema of all that it uses. (hostile tries it.)
 SELECT p.oid::regprocedure AS without_a_search_path FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
 WHERE p.pronamespace = 'checkout'::regnamespace AND NOT p.prosecdef AND l.lanname <> 'c'
-    AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false)
-    AND p.proname <> 'redirect_url';
-SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'checkout'::regnamespace AND proname = 'redirect_url';
+    AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false);
 -- None is leakproof, or marked safe for parallel use when it writes.
 SELECT p.oid::regprocedure AS wrongly_marked FROM pg_proc p
 WHERE p.pronamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace)

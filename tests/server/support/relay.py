@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from conftest import ENVIRONMENT, ROOT, Database, Server
 
-PROGRAM = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "release/checkout-sessions-relay"
+RELAY = [ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "release/checkout-sessions", "relay"]
 ALLOWED = "checkout_sessions.webhook_allowed_ranges=127.0.0.0/8"
 # Short, so that the tests are: a lease is over in three seconds.
 OPTIONS = {"timeout": "2s", "lease": "3s", "log-format": "json"}
@@ -93,7 +93,7 @@ class Relay:
         usual = [f"--{name}={value}" for name, value in OPTIONS.items()
                  if not any(option.startswith(f"--{name}=") for option in options)]
         with open(self.log_file, "wb") as log:
-            self.process = subprocess.Popen([*inside, PROGRAM, *usual, *options], env=environment, cwd="/", stderr=log)
+            self.process = subprocess.Popen([*inside, *RELAY, *usual, *options], env=environment, cwd="/", stderr=log)
 
     def kill(self):
         self.process.kill()

@@ -1,0 +1,93 @@
+//! The programs beside the PostgreSQL extension checkout_sessions: subcommands of one program.
+//!
+//! Up here is what every subcommand uses; what one has for itself is in its folder. Nothing up here uses a folder.
+
+mod back_off;
+mod database;
+mod database_error;
+mod database_url;
+mod health;
+mod logs;
+mod metrics;
+mod monitoring;
+mod options;
+mod relay;
+mod run_error;
+mod runtime;
+mod shutdown;
+mod sqlx;
+mod tls;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The programs beside the PostgreSQL extension checkout_sessions
+///
+/// `checkout-sessions COMMAND --help` tells of a command's options. Each option is an environment variable, too.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Program {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Relay(relay::Options),
+}
+
+/// 0: stopped or done; 1: the database could not be reached, or another failure; 2: wrong arguments.
+fn main() -> ExitCode {
+    let Program { command } = options::parse();
+    let result = match command {
+        Command::Relay(options) => relay::start(options),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            error.exit_code()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn each_option_of_a_subcommand_is_an_environment_variable() {
+        let program = options::with_environment(Program::command());
+        let relay = program.find_subcommand("relay").expect("there");
+        let mut names: Vec<_> = relay.get_arguments().filter_map(|a| a.get_env()?.to_str()).collect();
+        names.sort();
+        let expected = [
+            "CHECKOUT_SESSIONS_RELAY_CA_FILE",
+            "CHECKOUT_SESSIONS_RELAY_CONCURRENCY",
+            "CHECKOUT_SESSIONS_RELAY_CONNECT_TIMEOUT",
+            "CHECKOUT_SESSIONS_RELAY_LEASE",
+            "CHECKOUT_SESSIONS_RELAY_LISTEN",
+            "CHECKOUT_SESSIONS_RELAY_LOG_FORMAT",
+            "CHECKOUT_SESSIONS_RELAY_LOG_LEVEL",
+            "CHECKOUT_SESSIONS_RELAY_ONCE",
+            "CHECKOUT_SESSIONS_RELAY_PER_ENDPOINT",
+            "CHECKOUT_SESSIONS_RELAY_POLL_INTERVAL",
+            "CHECKOUT_SESSIONS_RELAY_SHUTDOWN_TIMEOUT",
+            "CHECKOUT_SESSIONS_RELAY_TIMEOUT",
+            "DATABASE_URL",
+        ];
+        assert_eq!(names, expected);
+        program.debug_assert();
+    }
+
+    #[test]
+    fn help_does_not_show_the_password_of_the_environment() {
+        let program = Program::command();
+        let relay = program.find_subcommand("relay").expect("there");
+        let url = relay.get_arguments().find(|a| a.get_id() == "database_url").expect("there");
+        assert!(url.is_hide_env_values_set());
+    }
+}

@@ -1,0 +1,261 @@
+//! The deliveries, as PostgreSQL has them: one function a statement.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::sqlx::postgres::{PgConnectOptions, PgRow};
+use crate::sqlx::{self, Row, raw_sql};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::database::Connection;
+use crate::database_error::DatabaseError;
+use crate::health::Health;
+use crate::relay::attempt::Attempt;
+use crate::relay::consequence::Consequence;
+use crate::relay::metrics::Metrics;
+use crate::relay::recorder::AttemptStore;
+
+/// The many wait for short transactions, and not for what an operator has left open.
+const GROUP_PATIENCE: &str = "SET lock_timeout = '500ms'";
+/// One is tried again, and keeps others waiting meanwhile.
+const SINGLE_PATIENCE: &str = "SET lock_timeout = '50ms'";
+/// A little longer than the server's own limit, which is the better way to end a statement.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+
+const CLAIM: &str = "SELECT event_id, webhook_endpoint_id, url, headers::text, body, attempt, lease_token
+    FROM checkout.claim_webhook_deliveries($1, make_interval(secs => $2), $3, $4, $5)";
+
+const RECORD: &str = "SELECT r.event_id, r.webhook_endpoint_id, r.status
+    FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::int[], $5::text[], $6::float8[], $7::text[], $8::float8[])
+        AS a (event_id, webhook_endpoint_id, lease_token, status_code, error, duration, response_body, retry_after),
+    LATERAL checkout.record_webhook_attempt(a.event_id, a.webhook_endpoint_id, a.lease_token, a.status_code, a.error,
+        make_interval(secs => a.duration), a.response_body, make_interval(secs => a.retry_after)) AS r";
+
+const RELEASE: &str =
+    "SELECT count(*) FILTER (WHERE checkout.release_webhook_delivery(a.event_id, a.endpoint, a.token))
+    FROM unnest($1::text[], $2::uuid[], $3::uuid[]) AS a (event_id, endpoint, token)";
+
+/// By the server's clock, whatever the relay's is.
+const NEXT: &str = "SELECT (extract(epoch FROM at) - extract(epoch FROM clock_timestamp()))::float8
+    FROM checkout.next_webhook_attempt_at(coalesce(clock_timestamp() - make_interval(secs => $1), '-infinity')) AS at";
+
+const RANGES: &str = "SELECT coalesce(current_setting('checkout_sessions.webhook_allowed_ranges', true), '')";
+
+/// A claimed delivery. No `Debug`: headers, body and URL stay out of logs.
+pub struct Delivery {
+    pub key: DeliveryKey,
+    pub url: String,
+    /// A JSON object of texts.
+    pub headers: String,
+    pub body: String,
+    pub attempt: i32,
+}
+
+/// By this the database knows the lease of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryKey {
+    pub event_id: String,
+    pub webhook_endpoint_id: Uuid,
+    /// Of the claim: others have the same.
+    pub lease_token: Uuid,
+}
+
+pub struct Recorded {
+    pub event_id: String,
+    pub webhook_endpoint_id: Uuid,
+    /// pending, delivered, dead or paused.
+    pub status: String,
+}
+
+/// Which of the relay's connections a store has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    Claims,
+    Records,
+}
+
+impl Purpose {
+    /// By which the health knows the connection.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Claims => "claims",
+            Self::Records => "records",
+        }
+    }
+}
+
+/// Has a connection, which is made again after an error, when it is needed.
+pub struct DeliveryStore {
+    purpose: Purpose,
+    options: PgConnectOptions,
+    connection: Option<Connection>,
+    /// The lock timeout that was set last on this connection.
+    patience: Option<&'static str>,
+    health: Arc<Health>,
+    metrics: Arc<Metrics>,
+}
+
+impl DeliveryStore {
+    pub fn new(purpose: Purpose, options: PgConnectOptions, health: Arc<Health>, metrics: Arc<Metrics>) -> Self {
+        Self { purpose, options, connection: None, patience: None, health, metrics }
+    }
+
+    /// Tells whether the next statement makes a connection first.
+    pub fn is_new(&self) -> bool {
+        self.connection.is_none()
+    }
+
+    pub async fn claim(
+        &mut self,
+        count: usize,
+        lease: Duration,
+        per_endpoint: u32,
+        in_flight: Vec<Uuid>,
+        except_organizations: Vec<Uuid>,
+    ) -> Result<Vec<Delivery>, DatabaseError> {
+        let query = sqlx::query(CLAIM)
+            .bind(i32::try_from(count).unwrap_or(i32::MAX))
+            .bind(lease.as_secs_f64())
+            .bind(i32::try_from(per_endpoint).unwrap_or(i32::MAX))
+            .bind(in_flight)
+            .bind(except_organizations);
+        let mut connection = self.take().await?;
+        let rows = timeout(STATEMENT_TIMEOUT, query.fetch_all(&mut connection.inner)).await;
+        let deliveries = self.settle(connection, rows)?.iter().map(delivery).collect::<Result<Vec<_>, _>>()?;
+        self.health.works(self.purpose.name());
+        self.metrics.claims.inc();
+        self.metrics.claimed.inc_by(deliveries.len() as u64);
+        Ok(deliveries)
+    }
+
+    async fn be_patient(&mut self, patience: &'static str) -> Result<(), DatabaseError> {
+        // A new connection has its own.
+        let mut connection = self.take().await?;
+        if self.patience == Some(patience) {
+            self.connection = Some(connection);
+            return Ok(());
+        }
+        let set = timeout(STATEMENT_TIMEOUT, raw_sql(patience).execute(&mut connection.inner)).await;
+        self.settle(connection, set)?;
+        self.patience = Some(patience);
+        Ok(())
+    }
+
+    /// In how many seconds there is something to do (that was not due `since` ago); fewer than none if it is time; `None`:
+    /// nothing is scheduled.
+    pub async fn next_due(&mut self, since: Option<Duration>) -> Result<Option<f64>, DatabaseError> {
+        let query = sqlx::query_scalar(NEXT).bind(since.map(|since| since.as_secs_f64()));
+        let mut connection = self.take().await?;
+        let next = timeout(STATEMENT_TIMEOUT, query.fetch_one(&mut connection.inner)).await;
+        self.settle(connection, next)
+    }
+
+    /// The setting. A session knows it once it has called a function of the extension.
+    pub async fn allowed_ranges(&mut self) -> Result<String, DatabaseError> {
+        self.next_due(Some(Duration::ZERO)).await?;
+        let mut connection = self.take().await?;
+        let ranges = timeout(STATEMENT_TIMEOUT, sqlx::query_scalar(RANGES).fetch_one(&mut connection.inner)).await;
+        self.settle(connection, ranges)
+    }
+
+    async fn take(&mut self) -> Result<Connection, DatabaseError> {
+        if let Some(mut connection) = self.connection.take()
+            && connection.is_current().await.map_err(|error| self.failed(error))?
+        {
+            return Ok(connection);
+        }
+        self.patience = None;
+        Connection::open(&self.options).await.map_err(|error| self.failed(error))
+    }
+
+    /// Keeps the connection if it is still good: not after an error that another connection may not have.
+    fn settle<T, E>(&mut self, connection: Connection, answer: Result<sqlx::Result<T>, E>) -> Result<T, DatabaseError> {
+        let answer = answer.map_or(Err(DatabaseError::Timeout), |answer| answer.map_err(DatabaseError::from));
+        match answer {
+            Ok(answer) => {
+                self.connection = Some(connection);
+                self.health.answered();
+                Ok(answer)
+            }
+            Err(error) if is_about_a_delivery(&error) => {
+                self.connection = Some(connection);
+                match self.purpose {
+                    Purpose::Claims => Err(self.failed(error)),
+                    // It is about a delivery, so attempts can be recorded.
+                    Purpose::Records => {
+                        self.health.works(self.purpose.name());
+                        Err(error)
+                    }
+                }
+            }
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    fn failed(&self, error: DatabaseError) -> DatabaseError {
+        self.health.failed(self.purpose.name(), &error);
+        self.metrics.database_errors.inc();
+        error
+    }
+}
+
+impl AttemptStore for DeliveryStore {
+    async fn record(&mut self, attempts: &[(&DeliveryKey, &Attempt)]) -> Result<Vec<Recorded>, DatabaseError> {
+        self.be_patient(if attempts.len() > 1 { GROUP_PATIENCE } else { SINGLE_PATIENCE }).await?;
+        let seconds = |duration: Duration| duration.as_secs_f64();
+        let query = sqlx::query(RECORD)
+            .bind(column(attempts, |key, _| key.event_id.clone()))
+            .bind(column(attempts, |key, _| key.webhook_endpoint_id))
+            .bind(column(attempts, |key, _| key.lease_token))
+            .bind(column(attempts, |_, attempt| attempt.status.map(i32::from)))
+            .bind(column(attempts, |_, attempt| attempt.error.clone()))
+            .bind(column(attempts, |_, attempt| seconds(attempt.duration)))
+            .bind(column(attempts, |_, attempt| attempt.response_body.clone()))
+            .bind(column(attempts, |_, attempt| attempt.retry_after.map(seconds)));
+        let mut connection = self.take().await?;
+        let rows = timeout(STATEMENT_TIMEOUT, query.fetch_all(&mut connection.inner)).await;
+        let rows = self.settle(connection, rows)?;
+        self.health.works(self.purpose.name());
+        let recorded = |row: &PgRow| {
+            let [event_id, status] = ["event_id", "status"].map(|name| row.try_get(name));
+            Ok(Recorded {
+                event_id: event_id?,
+                webhook_endpoint_id: row.try_get("webhook_endpoint_id")?,
+                status: status?,
+            })
+        };
+        Ok(rows.iter().map(recorded).collect::<Result<_, sqlx::Error>>()?)
+    }
+
+    async fn release(&mut self, keys: &[DeliveryKey]) -> Result<u64, DatabaseError> {
+        let query = sqlx::query_scalar::<_, i64>(RELEASE)
+            .bind(keys.iter().map(|key| key.event_id.clone()).collect::<Vec<_>>())
+            .bind(keys.iter().map(|key| key.webhook_endpoint_id).collect::<Vec<_>>())
+            .bind(keys.iter().map(|key| key.lease_token).collect::<Vec<_>>());
+        self.be_patient(GROUP_PATIENCE).await?;
+        let mut connection = self.take().await?;
+        let count = timeout(STATEMENT_TIMEOUT, query.fetch_one(&mut connection.inner)).await;
+        let count = self.settle(connection, count)?;
+        self.health.works(self.purpose.name());
+        Ok(count.unsigned_abs())
+    }
+}
+
+fn is_about_a_delivery(error: &DatabaseError) -> bool {
+    matches!(Consequence::from(error), Consequence::Lost | Consequence::Argument | Consequence::Busy)
+}
+
+fn column<T>(attempts: &[(&DeliveryKey, &Attempt)], value: impl Fn(&DeliveryKey, &Attempt) -> T) -> Vec<T> {
+    attempts.iter().map(|(key, attempt)| value(key, attempt)).collect()
+}
+
+fn delivery(row: &PgRow) -> Result<Delivery, sqlx::Error> {
+    let key = DeliveryKey {
+        event_id: row.try_get("event_id")?,
+        webhook_endpoint_id: row.try_get("webhook_endpoint_id")?,
+        lease_token: row.try_get("lease_token")?,
+    };
+    let [url, headers, body] = ["url", "headers", "body"].map(|name| row.try_get(name));
+    Ok(Delivery { key, url: url?, headers: headers?, body: body?, attempt: row.try_get("attempt")? })
+}

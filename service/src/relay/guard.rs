@@ -1,0 +1,259 @@
+//! Where requests may go: names are resolved here, and what is connected to is what was checked.
+//!
+//! The HTTP client asks this resolver and no other, so a name that has another address a moment later (DNS rebinding) is
+//! checked again with it. An address in a URL never gets to a resolver: `check` is for those.
+
+use std::net::{IpAddr, SocketAddr};
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use rules::webhooks::url::{Ranges, is_localhost, permitted};
+use tokio::sync::watch;
+use url::{Host, Url};
+
+use crate::relay::own_machine::{has_way_to, is_out_of_files, machine_ran_out};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TargetError {
+    /// For whoever owns the endpoint: the address is nobody's business.
+    #[error("the URL's host has an address that webhooks must not go to")]
+    Address,
+    #[error("the URL is not an https URL")]
+    Scheme,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LookupError {
+    #[error("DNS: no such host")]
+    NoSuchHost,
+    #[error("DNS: the look-up failed")]
+    Failed,
+    /// It has IPv6 addresses only, and the machine has none, or the other way round.
+    #[error("host unreachable")]
+    NoWay,
+    /// Nothing is known of the name.
+    #[error("DNS: the relay has run out of something")]
+    Local,
+}
+
+/// Shared by whoever sends, and whoever learns of new settings.
+#[derive(Clone)]
+pub struct Guard(watch::Sender<Rules>);
+
+#[derive(Default)]
+struct Rules {
+    allowed: Ranges,
+    /// The machine's own addresses: a public one may lead to what trusts local clients.
+    own: Vec<IpAddr>,
+}
+
+impl Guard {
+    pub fn new() -> Self {
+        let guard = Self(watch::Sender::new(Rules::default()));
+        guard.update(Ranges::default());
+        guard
+    }
+
+    /// Takes the setting `webhook_allowed_ranges`, and looks at the machine's interfaces again. Returns whether the ranges are
+    /// new. A list with a mistake in it allows nothing.
+    pub fn allow(&self, ranges: &str) -> Result<bool, impl std::fmt::Display + use<>> {
+        let ranges = ranges.parse();
+        let changed = self.update(ranges.as_ref().cloned().unwrap_or_default());
+        ranges.map(|_| changed)
+    }
+
+    fn update(&self, allowed: Ranges) -> bool {
+        let own = match if_addrs::get_if_addrs() {
+            Ok(interfaces) => interfaces.into_iter().map(|interface| interface.ip()).collect(),
+            Err(error) => {
+                tracing::warn!(%error, "the machine's own addresses are not known");
+                Vec::new()
+            }
+        };
+        let changed = self.0.borrow().allowed != allowed;
+        self.0.send_replace(Rules { allowed, own });
+        changed
+    }
+
+    fn permits(&self, ip: IpAddr) -> bool {
+        let rules = self.0.borrow();
+        permitted(ip, &rules.allowed) && (!rules.own.contains(&ip) || rules.allowed.contains(ip))
+    }
+
+    /// Checks a URL by itself. It was checked when it was registered; the allowed ranges may be others since.
+    pub fn check(&self, url: &Url) -> Result<(), TargetError> {
+        let host = url.host().ok_or(TargetError::Scheme)?;
+        // Plain HTTP does not leave the machine.
+        if url.scheme() != "https" && !(url.scheme() == "http" && is_this_machine(&host)) {
+            return Err(TargetError::Scheme);
+        }
+        match address_of(&host) {
+            Some(ip) if !self.permits(ip) => {
+                tracing::warn!(address = %ip, "refused: webhooks must not go to this address");
+                Err(TargetError::Address)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The addresses to connect to, of those that a look-up of the name has given.
+    fn choose(&self, name: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, TargetError> {
+        if is_localhost(name) {
+            // No outsider has a say in these, so that one of 127.0.0.1 and ::1 is enough.
+            let local =
+                found.into_iter().filter(|at| at.ip().is_loopback() && self.permits(at.ip())).collect::<Vec<_>>();
+            return if local.is_empty() { Err(TargetError::Address) } else { Ok(local) };
+        }
+        // A name with both a public and a private address is an attack, or a mistake that would hide until it matters.
+        match found.iter().find(|at| !self.permits(at.ip())) {
+            Some(at) => {
+                tracing::warn!(host = name, address = %at.ip(), "refused: webhooks must not go to this address");
+                Err(TargetError::Address)
+            }
+            None => Ok(found),
+        }
+    }
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Resolve for Guard {
+    fn resolve(&self, name: Name) -> Resolving {
+        let guard = self.clone();
+        Box::pin(async move {
+            let name = name.as_str();
+            // The client replaces port 0 by the URL's.
+            let found = tokio::net::lookup_host((name, 0)).await.map_err(|error| lookup_error(&error))?;
+            let found = found.collect::<Vec<_>>();
+            if found.is_empty() {
+                return Err(LookupError::NoSuchHost.into());
+            }
+            let mut chosen = guard.choose(name, found)?;
+            chosen.retain(|at| has_way_to(at.ip()));
+            if chosen.is_empty() {
+                return Err(LookupError::NoWay.into());
+            }
+            Ok(Box::new(chosen.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// The address that stands in a URL; `None`: it has a name, and its addresses are looked at when it is looked up.
+pub fn address_of(host: &Host<&str>) -> Option<IpAddr> {
+    match host {
+        Host::Ipv4(ip) => Some(IpAddr::V4(*ip)),
+        Host::Ipv6(ip) => Some(IpAddr::V6(*ip)),
+        Host::Domain(_) => None,
+    }
+}
+
+/// Tells whether a URL's host is this machine by its very name or address.
+pub fn is_this_machine(host: &Host<&str>) -> bool {
+    match host {
+        Host::Ipv4(ip) => ip.is_loopback(),
+        Host::Ipv6(ip) => ip.is_loopback(),
+        Host::Domain(name) => is_localhost(name),
+    }
+}
+
+/// The standard library has the resolver's words, and not its code: those of glibc, and of musl.
+pub fn lookup_error(error: &std::io::Error) -> LookupError {
+    if machine_ran_out(error) || is_out_of_files() {
+        return LookupError::Local;
+    }
+    let text = error.to_string();
+    let no_such_host =
+        ["Name or service not known", "No address associated", "Name does not resolve", "Name has no usable"];
+    if no_such_host.iter().any(|words| text.contains(words)) { LookupError::NoSuchHost } else { LookupError::Failed }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guard(allowed: &str) -> Guard {
+        let guard = Guard::new();
+        guard.update(allowed.parse().expect("ranges"));
+        guard
+    }
+
+    fn found(addresses: &[&str]) -> Vec<SocketAddr> {
+        addresses.iter().map(|text| SocketAddr::new(text.parse().expect("an address"), 0)).collect()
+    }
+
+    fn check(guard: &Guard, url: &str) -> Result<(), TargetError> {
+        guard.check(&Url::parse(url).expect("a URL"))
+    }
+
+    #[test]
+    fn a_name_s_addresses_are_all_public_or_it_is_refused() {
+        let guard = guard("");
+        let public = found(&["8.8.8.8", "2606:4700::1111"]);
+        assert_eq!(guard.choose("shop.example", public.clone()), Ok(public));
+        for mixed in [["8.8.8.8", "10.0.0.1"], ["127.0.0.1", "8.8.8.8"], ["2606:4700::1111", "::ffff:169.254.169.254"]]
+        {
+            assert_eq!(guard.choose("rebind.example", found(&mixed)), Err(TargetError::Address), "{mixed:?}");
+        }
+    }
+
+    #[test]
+    fn allowed_ranges_open_private_networks() {
+        let guard = guard("10.1.0.0/16");
+        assert!(guard.choose("hooks.corp.example", found(&["10.1.2.3"])).is_ok());
+        assert!(guard.choose("hooks.corp.example", found(&["10.1.2.3", "10.2.0.1"])).is_err());
+        assert_eq!(check(&guard, "https://10.1.2.3/"), Ok(()));
+        assert_eq!(check(&guard, "https://10.2.0.1/"), Err(TargetError::Address));
+        assert!(!guard.update("10.1.0.0/16".parse().expect("ranges")), "the same");
+        assert!(guard.update(Ranges::default()));
+        assert_eq!(check(&guard, "https://10.1.2.3/"), Err(TargetError::Address), "no longer");
+    }
+
+    #[test]
+    fn localhost_is_the_machine_itself_or_nothing() {
+        let closed = guard("");
+        assert!(closed.choose("localhost", found(&["127.0.0.1", "::1"])).is_err());
+        let open = guard("127.0.0.0/8,10.0.0.0/8");
+        assert_eq!(open.choose("localhost", found(&["::1", "127.0.0.1"])), Ok(found(&["127.0.0.1"])));
+        assert!(open.choose("shop.localhost", found(&["10.0.0.1"])).is_err(), "whatever a resolver says");
+    }
+
+    #[test]
+    fn plain_http_does_not_leave_the_machine() {
+        let guard = guard("127.0.0.0/8,10.0.0.0/8");
+        for good in ["http://127.0.0.1:8080/", "http://localhost/", "http://a.localhost/", "https://example.com/"] {
+            assert_eq!(check(&guard, good), Ok(()), "{good}");
+        }
+        for bad in ["http://10.0.0.1/", "http://example.com/", "ftp://localhost/", "http://localhost.example.com/"] {
+            assert_eq!(check(&guard, bad), Err(TargetError::Scheme), "{bad}");
+        }
+        assert_eq!(check(&guard, "http://[::1]/"), Err(TargetError::Address), "not in the allowed ranges");
+    }
+
+    #[test]
+    fn addresses_in_urls_are_checked_however_they_are_spelled() {
+        for host in ["127.1", "0x7f000001", "2130706433", "[::ffff:10.0.0.1]", "[64:ff9b::a9fe:a9fe]", "１０.0.0.1"] {
+            assert_eq!(check(&guard(""), &format!("https://{host}/")), Err(TargetError::Address), "{host}");
+        }
+    }
+
+    #[test]
+    fn the_machine_s_own_public_address_is_refused() {
+        let own: IpAddr = "93.184.215.14".parse().expect("an address");
+        let rules = |allowed: &str| Rules { allowed: allowed.parse().expect("ranges"), own: vec![own] };
+        assert!(!Guard(watch::Sender::new(rules(""))).permits(own));
+        assert!(Guard(watch::Sender::new(rules("93.184.215.14"))).permits(own));
+    }
+
+    #[tokio::test]
+    async fn the_resolver_refuses_what_it_finds() {
+        let localhost = || "localhost".parse::<Name>().expect("a name");
+        let refused = guard("").resolve(localhost()).await.err().expect("refused");
+        assert_eq!(refused.downcast_ref(), Some(&TargetError::Address));
+        assert!(!refused.to_string().contains("127"));
+        let found = guard("127.0.0.0/8").resolve(localhost()).await.expect("found").collect::<Vec<_>>();
+        assert!(found.iter().all(|at| at.ip().is_loopback()));
+    }
+}

@@ -1,0 +1,77 @@
+//! Hears of new deliveries as they are committed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
+
+use crate::back_off::BackOff;
+use crate::database::{CONNECT_TIMEOUT, check_own, with_settings};
+use crate::database_error::DatabaseError;
+use crate::relay::metrics::Metrics;
+
+const CHANNEL: &str = "checkout_sessions_webhooks";
+/// A connection that a firewall has forgotten looks like a quiet one.
+const PING_EVERY: Duration = Duration::from_secs(30);
+
+pub struct NotificationListener {
+    pub options: PgConnectOptions,
+    pub wake: Arc<Notify>,
+    pub metrics: Arc<Metrics>,
+}
+
+impl NotificationListener {
+    /// Runs for ever. Without it the relay still polls.
+    pub async fn run(self) {
+        let mut back_off = BackOff::new();
+        loop {
+            match timeout(CONNECT_TIMEOUT, self.connect()).await {
+                Ok(Ok((listener, mark))) => {
+                    back_off = BackOff::new();
+                    info!("listening for new deliveries");
+                    // Nobody has told of what was committed meanwhile.
+                    self.wake.notify_one();
+                    let why = self.listen(listener, &mark).await;
+                    warn!("not listening any more: {why}");
+                }
+                Ok(Err(error)) => warn!("not listening: {error}"),
+                Err(_) => warn!("not listening: {}", DatabaseError::Timeout),
+            }
+            self.metrics.database_errors.inc();
+            sleep(back_off.next()).await;
+        }
+    }
+
+    async fn connect(&self) -> Result<(PgListener, String), DatabaseError> {
+        let (options, mark) = with_settings(&self.options);
+        let pool = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+        let pool = pool.acquire_timeout(CONNECT_TIMEOUT).connect_lazy_with(options);
+        let mut listener = PgListener::connect_with(&pool).await?;
+        listener.eager_reconnect(false);
+        check_own(&mut listener, &mark).await?;
+        listener.listen(CHANNEL).await?;
+        Ok((listener, mark))
+    }
+
+    /// Returns why it does not any more.
+    async fn listen(&self, mut listener: PgListener, mark: &str) -> String {
+        loop {
+            match timeout(PING_EVERY, listener.try_recv()).await {
+                Ok(Ok(Some(_))) => {
+                    self.metrics.notifications.inc();
+                    self.wake.notify_one();
+                }
+                Ok(Ok(None)) => return "the connection is closed".into(),
+                Ok(Err(error)) => return error.to_string(),
+                Err(_) => match timeout(CONNECT_TIMEOUT, check_own(&mut listener, mark)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => return error.to_string(),
+                    Err(_) => return DatabaseError::Timeout.to_string(),
+                },
+            }
+        }
+    }
+}

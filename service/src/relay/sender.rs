@@ -1,0 +1,151 @@
+//! Sends one request, and reports what came back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{Client, Request, Response, redirect};
+use tokio::time::{Instant, timeout_at};
+use url::Url;
+
+use crate::relay::attempt::{Attempt, Doubt, Outcome, SendError};
+use crate::relay::delivery_store::Delivery;
+use crate::relay::guard::{Guard, address_of};
+use crate::relay::network::Network;
+use crate::relay::own_machine::has_way_to;
+use crate::relay::response::{MAXIMUM_BODY, retry_after, snippet};
+use crate::relay::send_error;
+use crate::tls;
+
+const USER_AGENT: &str = concat!("checkout-sessions-relay/", env!("CARGO_PKG_VERSION"));
+/// Less than the five seconds after which Node.js closes an idle connection: a request that meets the close is a failed
+/// attempt, although nothing is wrong with the receiver.
+const IDLE: Duration = Duration::from_secs(4);
+/// HTTP/2, while a response is awaited.
+const PING_AFTER: Duration = Duration::from_secs(5);
+
+pub struct Settings {
+    pub timeout: Duration,
+    pub connect_timeout: Duration,
+    pub per_endpoint: u32,
+    /// PEM.
+    pub more_roots: Option<Vec<u8>>,
+}
+
+pub struct Sender {
+    client: Client,
+    guard: Guard,
+    network: Network,
+    timeout: Duration,
+    connect_timeout: Duration,
+}
+
+impl Sender {
+    pub fn new(settings: &Settings, guard: Guard) -> Result<Self, String> {
+        let client = Client::builder()
+            .tls_certs_merge(tls::more_roots(settings.more_roots.as_deref())?)
+            .dns_resolver(Arc::new(guard.clone()))
+            .connect_timeout(settings.connect_timeout)
+            // A redirect would lead around the check of addresses, and send what is signed for one URL to another.
+            .redirect(redirect::Policy::none())
+            // A proxy would resolve names itself.
+            .no_proxy()
+            .referer(false)
+            .user_agent(USER_AGENT)
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(usize::try_from(settings.per_endpoint).unwrap_or(usize::MAX))
+            // A connection that no longer answers would fail every request that shares it; one that is only busy may take
+            // as long as an attempt.
+            .http2_keep_alive_interval(PING_AFTER)
+            .http2_keep_alive_timeout(settings.timeout)
+            // The client would send again by itself what the receiver may have had, and nobody would know.
+            .retry(reqwest::retry::never())
+            .build()
+            .map_err(|error| format!("the HTTP client cannot be made: {error:?}"))?;
+        let Settings { timeout, connect_timeout, .. } = *settings;
+        Ok(Self { client, guard, network: Network::default(), timeout, connect_timeout })
+    }
+
+    pub async fn send(&self, delivery: &Delivery) -> Attempt {
+        let started = Instant::now();
+        let result = match self.request(delivery) {
+            Ok(request) => self.exchange(request, started + self.timeout).await,
+            Err(error) => Err(error),
+        };
+        let duration = started.elapsed();
+        let attempt = match result {
+            Ok(attempt) => {
+                self.network.reached(&delivery.url);
+                attempt
+            }
+            Err(error) => self.network.judge(error, &delivery.url, self.connect_timeout).await.into(),
+        };
+        Attempt { duration, ..attempt }
+    }
+
+    fn request(&self, delivery: &Delivery) -> Result<Request, SendError> {
+        let invalid = |what: &str| SendError::new(Outcome::Invalid, format!("{what} cannot be sent"));
+        let url = Url::parse(&delivery.url).map_err(|_| invalid("the URL"))?;
+        self.guard.check(&url).map_err(send_error::of_target)?;
+        let address = url.host().as_ref().and_then(address_of);
+        if address.is_some_and(|ip| !has_way_to(ip)) {
+            return Err(send_error::unreachable_host());
+        }
+        let headers = headers(&delivery.headers).ok_or_else(|| invalid("a header"))?;
+        let body = Bytes::from(delivery.body.clone());
+        self.client.post(url).headers(headers).body(body).build().map_err(|_| invalid("the request"))
+    }
+
+    async fn exchange(&self, request: Request, deadline: Instant) -> Result<Attempt, SendError> {
+        match timeout_at(deadline, self.client.execute(request)).await {
+            Ok(Ok(response)) => Ok(self.read(response, deadline).await),
+            Ok(Err(error)) => Err(send_error::of(&error, self.connect_timeout)),
+            Err(_) => {
+                let connected = self.connect_timeout < self.timeout;
+                let doubt = if connected { Doubt::Interrupted } else { Doubt::NoAnswer };
+                Err(SendError::timeout(self.timeout).in_doubt(doubt))
+            }
+        }
+    }
+
+    /// Once there is a status it counts, whatever becomes of the body.
+    async fn read(&self, mut response: Response, deadline: Instant) -> Attempt {
+        let status = response.status().as_u16();
+        let header = response.headers().get(RETRY_AFTER);
+        let retry_after = header.and_then(|value| retry_after(value.as_bytes(), SystemTime::now()));
+        let mut body = Vec::new();
+        let mut error = None;
+        while body.len() < MAXIMUM_BODY {
+            match timeout_at(deadline, response.chunk()).await {
+                Ok(Ok(Some(chunk))) => body.extend_from_slice(&chunk[..chunk.len().min(MAXIMUM_BODY - body.len())]),
+                Ok(Ok(None)) => break,
+                Ok(Err(cause)) => error = Some(send_error::of(&cause, self.connect_timeout).text),
+                Err(_) => error = Some(SendError::timeout(self.timeout).text),
+            }
+            if error.is_some() {
+                break;
+            }
+        }
+        // HTTP has three digits for a status, and the database what is defined of them.
+        let known = (100..600).contains(&status);
+        Attempt {
+            outcome: Outcome::of_status(status),
+            status: known.then_some(status),
+            error: if known { error } else { Some(format!("the response has the status {status}")) },
+            duration: Duration::ZERO,
+            response_body: snippet(&body),
+            retry_after,
+        }
+    }
+}
+
+/// The headers, as the database has them: an object of texts.
+fn headers(json: &str) -> Option<HeaderMap> {
+    let texts: BTreeMap<String, String> = serde_json::from_str(json).ok()?;
+    let header = |(name, value): (&String, &String)| {
+        Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
+    };
+    texts.iter().map(header).collect()
+}
