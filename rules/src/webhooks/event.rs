@@ -1,5 +1,7 @@
 //! The events that are sent as webhooks: their types, and their ids.
 
+use std::fmt;
+
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
@@ -9,7 +11,8 @@ use crate::access::credential::{Environment, Tenant};
 use crate::{Error, Result};
 
 /// The id of an event: the same in every delivery, and unique over all organizations. It is made of the event's key, so that
-/// nothing has to be looked up to find it. Opaque to consumers.
+/// nothing has to be looked up to find it. Opaque to consumers. Ids compare in the order in which the database locks events:
+/// whoever locks in another order may wait in a circle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EventId {
     pub tenant: Tenant,
@@ -34,10 +37,11 @@ const LENGTH: usize = 16 + 16 + 4 + 1;
 
 impl EventId {
     pub fn parse(argument: &'static str, text: &str) -> Result<Self> {
-        Self::decode(text).ok_or_else(|| Error::Malformed { argument, fault: "is not an event id".into() })
+        Self::read(text).ok_or_else(|| Error::Malformed { argument, fault: "is not an event id".into() })
     }
 
-    fn decode(text: &str) -> Option<Self> {
+    /// `None` for a text that is no id of this version.
+    pub fn read(text: &str) -> Option<Self> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
         let bytes: [u8; LENGTH] = bytes.try_into().ok()?;
         Some(Self {
@@ -91,25 +95,40 @@ impl EventType {
     }
 }
 
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut bytes = Vec::with_capacity(LENGTH);
+        bytes.extend(self.checkout_session_id.as_bytes());
+        bytes.extend(self.tenant.organization_id.as_bytes());
+        bytes.extend(self.sequence.to_be_bytes());
+        bytes.push(self.tenant.environment.as_str().as_bytes()[0]);
+        write!(f, "{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(bytes))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn id(organization: u128, environment: Environment, session: u128, sequence: i32) -> EventId {
+        let tenant = Tenant { organization_id: Uuid::from_u128(organization), environment };
+        EventId { tenant, checkout_session_id: Uuid::from_u128(session), sequence }
+    }
+
     #[test]
-    fn ids_hold_the_key_of_their_event() {
-        let mut bytes = vec![1; 16];
-        bytes.extend([2; 16]);
-        bytes.extend(7_i32.to_be_bytes());
-        bytes.push(b't');
-        let text = format!("evt_{}", BASE64_URL_SAFE_NO_PAD.encode(bytes));
-        assert_eq!(
-            EventId::parse("event_id", &text),
-            Ok(EventId {
-                tenant: Tenant { organization_id: Uuid::from_bytes([2; 16]), environment: Environment::Test },
-                checkout_session_id: Uuid::from_bytes([1; 16]),
-                sequence: 7,
-            })
-        );
+    fn an_id_holds_the_key_of_its_event() {
+        // SELECT checkout_data.event_id('00000000-0000-0000-0000-00000000000f', 'test', 'ffffffff-...-ffffffffffff', 7)
+        let text = "evt______________________wAAAAAAAAAAAAAAAAAAAA8AAAAHdA";
+        let event = id(15, Environment::Test, u128::MAX, 7);
+        assert_eq!(event.to_string(), text);
+        assert_eq!(EventId::parse("event_id", text), Ok(event));
+    }
+
+    #[test]
+    fn ids_are_in_the_order_of_locks() {
+        use Environment::{Live, Test};
+        let ids = [id(1, Live, 9, 9), id(1, Test, 1, 2), id(1, Test, 1, 10), id(1, Test, 2, 1), id(2, Live, 1, 1)];
+        assert!(ids.is_sorted());
     }
 
     #[test]

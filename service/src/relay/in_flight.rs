@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
 use crate::relay::delivery_store::DeliveryKey;
-use crate::relay::event_id::EventKey;
 use crate::relay::metrics::Metrics;
+use rules::webhooks::event::EventId;
 
 #[derive(Clone)]
 pub struct InFlight {
@@ -37,7 +37,7 @@ impl InFlight {
 
     pub fn open(&self, key: &DeliveryKey) -> Slot {
         let endpoint = key.webhook_endpoint_id;
-        let organization = EventKey::of(&key.event_id).map(|event| event.organization_id);
+        let organization = EventId::read(&key.event_id).map(|event| event.tenant.organization_id);
         let mut open = self.lock();
         *open.of_endpoint.entry(endpoint).or_default() += 1;
         if let Some(organization) = organization {
@@ -95,7 +95,8 @@ fn forget(counts: &mut HashMap<Uuid, usize>, one: &Uuid) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::relay::event_id::tests::event_id;
+    use crate::relay::testing::event_id;
+    use rules::access::credential::Environment;
 
     fn key(event_id: impl Into<String>, endpoint: u128) -> DeliveryKey {
         let webhook_endpoint_id = Uuid::from_u128(endpoint);
@@ -118,7 +119,8 @@ mod tests {
     #[test]
     fn an_organization_has_enough_for_as_long_as_it_has_so_many() {
         let in_flight = InFlight::new(Arc::default());
-        let open = |organization, endpoint| in_flight.open(&key(event_id(organization, b't', 1, 1), endpoint));
+        let open =
+            |organization, endpoint| in_flight.open(&key(event_id(organization, Environment::Test, 1, 1), endpoint));
         let mut slots = vec![open(7, 1), open(8, 2), open(7, 3), in_flight.open(&key("evt_?", 4))];
         assert_eq!(in_flight.organizations_with(2), [Uuid::from_u128(7)]);
         assert!(in_flight.organizations_with(3).is_empty());

@@ -7,7 +7,6 @@ mod claimer;
 mod consequence;
 mod delivery_store;
 mod delivery_tasks;
-mod event_id;
 mod guard;
 mod in_flight;
 mod metrics;
@@ -26,6 +25,8 @@ mod sender;
 mod sender_http2_tests;
 #[cfg(test)]
 mod sender_tests;
+#[cfg(test)]
+mod testing;
 mod trouble;
 
 pub use options::Options;

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rules::webhooks::event::EventId;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -14,7 +15,6 @@ use crate::database_error::DatabaseError;
 use crate::relay::attempt::Attempt;
 use crate::relay::consequence::Consequence;
 use crate::relay::delivery_store::{DeliveryKey, Recorded};
-use crate::relay::event_id::EventKey;
 use crate::relay::in_flight::Slot;
 use crate::relay::metrics::Metrics;
 
@@ -89,7 +89,7 @@ impl<S: AttemptStore> Recorder<S> {
     async fn settle(&mut self, mut group: Vec<Finished>) {
         // Those who lock in the same order never wait in a circle.
         group.sort_by_cached_key(|f| {
-            let event = EventKey::of(&f.key.event_id);
+            let event = EventId::read(&f.key.event_id);
             (event.is_none(), event, f.key.webhook_endpoint_id)
         });
         let (sent, unsent): (Vec<_>, Vec<_>) = group.into_iter().partition(|f| f.attempt.is_some());

@@ -17,11 +17,12 @@ use uuid::Uuid;
 
 use super::attempt::{Attempt, Outcome, SendError};
 use super::delivery_store::{DeliveryKey, Recorded};
-use super::event_id::tests::event_id;
 use super::in_flight::InFlight;
 use super::metrics::Metrics;
 use super::recorder::{AttemptStore, Finished, Recorder};
 use crate::database_error::DatabaseError;
+use crate::relay::testing::event_id;
+use rules::access::credential::Environment;
 
 #[derive(Debug)]
 struct Refused(&'static str);
@@ -223,7 +224,11 @@ async fn a_lost_lease_and_a_bad_text_concern_only_themselves() {
 #[tokio::test(start_paused = true)]
 async fn a_group_is_in_the_order_of_the_databases_locks() {
     let story = Story::new(&[]);
-    let [first, second, third] = [event_id(1, b'l', 9, 1), event_id(1, b't', 3, 2), event_id(2, b'l', 1, 1)];
+    let [first, second, third] = [
+        event_id(1, Environment::Live, 9, 1),
+        event_id(1, Environment::Test, 3, 2),
+        event_id(2, Environment::Live, 1, 1),
+    ];
     story.sent(&["evt_?", &third, &second, &first]);
     moments(1).await;
     assert_eq!(story.recorded(), [&first, &second, &third, "evt_?"]);

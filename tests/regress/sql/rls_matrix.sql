@@ -59,7 +59,7 @@ INSERT INTO testing.calls (function, arguments) VALUES
     ('begin_payment', format('%L, ''matrix-2''', :'open')),
     ('record_payment', format('%L, ''matrix-2'', ''succeeded''', :'open')),
     ('list_payments', quote_literal(:'paid')), ('list_webhook_events', ''), ('session_funnel', ''),
-    ('redirect_url', ''''', NULL'),
+    ('redirect_url', format('''https://shop.example'', %L', :'open')),
     ('current_organization_id', ''), ('current_environment', ''),
     ('claim_webhook_events', format('organization_id => %L', :'a')),
     ('ack_webhook_events', format('''{%s}'', gen_random_uuid()', :'event')),
