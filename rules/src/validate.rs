@@ -60,7 +60,7 @@ pub fn optional_text<'a>(argument: &'static str, value: Option<&'a str>, limit: 
 pub fn email<'a>(argument: &'static str, value: &'a str) -> Result<&'a str> {
     text(argument, value, SHORT_TEXT)?;
     match EmailAddress::from_str(value) {
-        // The crate accepts "Jane <jane@example.com>", but this is not to be stored.
+        // The crate accepts "Jane <jane@example.com>", but this must not be stored.
         Ok(address) if address.display_part().is_empty() => Ok(value),
         _ => Err(Error::invalid(argument, "is not a valid email address")),
     }

@@ -109,7 +109,7 @@ pub enum Work {
 }
 
 impl Work {
-    /// Does a portion of what is due at `now`.
+    /// Does a portion of the work that is due at `now`.
     pub fn run(self, portion: &Portion, now: DateTime<Utc>) -> Result<Done> {
         let statement = match self {
             Self::Expire => &EXPIRE,

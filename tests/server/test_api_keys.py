@@ -176,7 +176,7 @@ def test_rolled_key_works_beside_its_successor_for_the_overlap(db, web):
     assert in_transaction(db, successor)
 
 
-# what a copy is worth --------------------------------------------------------------------------------------------
+# copies of the database ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("form", ["plain", "custom"])

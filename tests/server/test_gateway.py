@@ -31,7 +31,7 @@ def unknown_id(dialect):
     return "cs_" + UNKNOWN.replace("-", "") if dialect == "paygate" else UNKNOWN
 
 
-# -- who is calling ----------------------------------------------------------------------------------------------------
+# -- credentials -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dialect, method, path", ROUTES)
@@ -125,7 +125,7 @@ def test_parallel_requests_of_two_organizations_never_mix(gateway, shop, other):
         assert len(rows) == 20 and {row["title"] for row in rows} == {owner.id}
 
 
-# -- what is not there, and what cannot be read ------------------------------------------------------------------------
+# -- unknown paths, and unreadable requests ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -170,7 +170,7 @@ def test_message_cannot_add_a_header(world, postgrest, create):
     assert answer.headers["content-type"].startswith("application/json")
 
 
-# -- who is calling ----------------------------------------------------------------------------------------------------
+# -- credentials -------------------------------------------------------------------------------------------------------
 
 
 def test_bad_key_is_refused_and_is_not_nobody(world, postgrest):
@@ -306,7 +306,7 @@ def test_tables_are_not_there(world, postgrest):
     assert other_schema.status == 406
 
 
-# -- headers, and what is said of the functions ------------------------------------------------------------------------
+# -- headers, and the description of the functions ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("header", ["idempotency_key", "x_idempotency_key"])
@@ -353,7 +353,7 @@ def test_openapi_shows_what_the_role_may_call_in_our_words(world, postgrest):
     assert (parameters["amount"]["type"], parameters["quantity"]["format"]) == ("number", "integer")
 
 
-# -- what is left behind -----------------------------------------------------------------------------------------------
+# -- traces on the connections -----------------------------------------------------------------------------------------
 
 
 def test_security_report_finds_nothing_in_the_roles_of_the_example(world):

@@ -71,7 +71,7 @@ impl Options {
         self.shutdown_timeout.unwrap_or(self.timeout)
     }
 
-    /// Says what is wrong with the options as a whole.
+    /// Returns an error if the options do not fit together.
     pub fn check(&self) -> Result<(), String> {
         // Checked before any computation: the longest durations that can be written are too long for one.
         for (name, value, shortest, longest) in [

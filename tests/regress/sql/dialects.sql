@@ -407,7 +407,7 @@ WHERE dialect = 'lomi' ORDER BY name;
 
 \c - dialect_web
 \set order '{"amount": 10, "currency_code": "XOF", "customer_email": "a@b.co"}'
--- what would be many times larger as text, or unreadable
+-- bodies that are many times larger as text, or unreadable
 -- ---------------------------------------------------------------
 SELECT what, left(testing.http('lomi', 'POST', '/checkout-sessions', :'ours', :'order'::jsonb || body), 100) AS answer
 FROM (VALUES ('a number with 131,072 digits', '{"metadata": {"a": [1e131071]}}'::jsonb),
