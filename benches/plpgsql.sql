@@ -1,5 +1,6 @@
--- What one would write without the library: the same functions on the same tables in PL/pgSQL, as well as they can be
--- written. Same arguments, checks, rights (a definer without rights of its own, under row-level security), answer.
+-- The implementation without the library, for comparison: the same functions on the same tables in PL/pgSQL, as good as
+-- possible. They have the same arguments, checks, rights (a definer without rights of its own, under row-level
+-- security) and answers.
 \set ON_ERROR_STOP on
 SET client_min_messages TO warning;
 
@@ -118,8 +119,8 @@ CREATE FUNCTION bench.get_checkout_session(checkout_session_id uuid) RETURNS che
     END
     $$;
 
--- The two ways through the list that are measured; with every filter it would have to be EXECUTE, and slower. The plan is
--- kept: left to itself the planner takes a parameter of LIMIT for a tenth of the table, and plans anew in every call.
+-- The two measured ways through the list. With every filter it would need EXECUTE, and be slower. The plan is kept:
+-- left to itself, the planner takes a parameter of LIMIT for a tenth of the table, and plans anew in every call.
 CREATE FUNCTION bench.list_checkout_sessions(page_size integer DEFAULT 20, starting_after uuid DEFAULT NULL)
     RETURNS SETOF checkout.checkout_session
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -183,7 +184,7 @@ ALTER FUNCTION bench.get_checkout_session OWNER TO checkout_sessions_api;
 ALTER FUNCTION bench.list_checkout_sessions OWNER TO checkout_sessions_api;
 ALTER FUNCTION bench.expire_due_checkout_sessions OWNER TO checkout_sessions_worker;
 
--- A queue as pgmq has it, with read and archive: the message is stored when it is sent, and moved when it is done with.
+-- A queue like pgmq's, with read and archive: a message is stored when it is sent, and moved when it is done.
 CREATE TABLE bench.queue (
     message_id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     read_count integer NOT NULL DEFAULT 0,

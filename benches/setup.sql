@@ -4,30 +4,30 @@ SET client_min_messages TO warning;
 CREATE EXTENSION checkout_sessions;
 CREATE SCHEMA bench;
 
--- Sessions live long, so that none comes due before the end.
+-- Sessions live long, so that none becomes due before the end.
 SELECT checkout.create_organization(name => 'Bench', default_lifetime => '48 hours') AS tenant,
     checkout.create_organization(name => 'Due') AS due \gset
 
--- One role does it all: it may call our functions and the PL/pgSQL ones, and as a member of the functions' own role it has
--- the same rights on the tables, under the same row-level security, for the bare statements.
+-- One role for everything. It may call our functions and the PL/pgSQL ones. As a member of the functions' own role it
+-- has the same rights on the tables, under the same row-level security, for the bare statements.
 CREATE ROLE bench_app LOGIN;
 ALTER ROLE bench_app SET checkout_sessions.organization_id TO :'tenant';
 SELECT checkout.grant_access('bench_app', 'secret');
 GRANT checkout_sessions_api TO bench_app;
 
--- The same for what acts on all tenants: the sweep and the outbox.
+-- The same for functions on all tenants: the sweep and the outbox.
 CREATE ROLE bench_worker LOGIN;
 SELECT checkout.grant_access('bench_worker', 'admin'), checkout.grant_access('bench_worker', 'relay');
 GRANT checkout_sessions_worker TO bench_worker;
 GRANT USAGE ON SCHEMA bench TO bench_app, bench_worker, checkout_sessions_api, checkout_sessions_worker;
 
--- UUIDv7 as SQL of PostgreSQL 15 makes it best: the milliseconds, written over the first six bytes of a random uuid.
+-- The fastest UUIDv7 in SQL of PostgreSQL 15: the milliseconds, written over the first six bytes of a random uuid.
 CREATE FUNCTION bench.uuidv7(at timestamptz) RETURNS uuid LANGUAGE sql VOLATILE PARALLEL SAFE AS $$
     SELECT encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
         PLACING substring(int8send((extract(epoch FROM at) * 1000)::bigint) FROM 3) FROM 1 FOR 6), 52, 1), 53, 1), 'hex')::uuid
 $$;
 
--- The last :rows sessions of a tenant that has one every 10 ms: nearly all are over, one in a hundred is open.
+-- The last :rows sessions of a tenant that creates one every 10 ms: nearly all are over, one in a hundred is open.
 CREATE PROCEDURE bench.load(tenant uuid, number bigint) LANGUAGE sql AS $$
     INSERT INTO checkout_data.checkout_sessions (organization_id, environment, checkout_session_id, status, payment_status,
         payment_id, completed_at, amount, currency_code, created_at, updated_at, expires_at, max_retry_attempts, created_by,
@@ -44,8 +44,8 @@ CREATE PROCEDURE bench.load(tenant uuid, number bigint) LANGUAGE sql AS $$
 $$;
 CALL bench.load(:'tenant', :rows);
 
--- Sessions of another tenant that were all due at the same second; away with those of before, and their events.
--- As a replica, because the foreign keys would be looked at row by row.
+-- Sessions of another tenant, all due at the same second. Those of earlier runs are deleted, with their events.
+-- As a replica, because the foreign keys would be checked row by row.
 CREATE PROCEDURE bench.make_due(number bigint) LANGUAGE plpgsql SET session_replication_role TO replica AS $$
 DECLARE
     deadline CONSTANT timestamptz := date_trunc('second', clock_timestamp());

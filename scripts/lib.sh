@@ -1,14 +1,14 @@
 # shellcheck shell=bash disable=SC2034 # the variables are for the scripts that source this
-# What the scripts share. Sourcing it moves to the root of the repository.
+# Shared by the scripts. Sourcing it moves to the root of the repository.
 
 set -euo pipefail
 umask 022 # whatever the caller's: the servers' user has to read what is made here
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# Which Postgres to build for, to copy and to install into.
+# The Postgres to build for, to copy and to install into.
 export PG_CONFIG=${PG_CONFIG:-/usr/lib/postgresql/15/bin/pg_config}
 
-# Connections are described in full; what the caller's environment says about others would interfere.
+# Connections are described in full; other settings in the caller's environment would interfere.
 unset PGHOST PGHOSTADDR PGPORT PGUSER PGPASSWORD PGDATABASE PGSERVICE PGOPTIONS PGDATA PGCLIENTENCODING
 
 # Private copies and servers live here, a folder for each clone of this repository. Not in the clone: root's home is
@@ -19,7 +19,7 @@ library=${CARGO_TARGET_DIR:-target}/release/libcheckout_sessions.so
 version=$(sed -n '/^version = /{s/.*"\(.*\)".*/\1/p;q}' Cargo.toml)
 install_script=sql/install/checkout_sessions--$version.sql
 
-# Postgres refuses to run as root: root's servers run as this user, anybody else's as themselves.
+# Postgres refuses to run as root. Root's servers run as this user, those of any other user as that user.
 server_user=$(id -un)
 [ "$server_user" != root ] || server_user=postgres
 
@@ -44,7 +44,7 @@ make_major_dir() {
     local dir
     dir=$run_dir/$(pg_major)
     mkdir -p "$run_dir"
-    # Anybody could have put something of this name into /var/tmp.
+    # Any user could have put something of this name into /var/tmp.
     if [ -L "$run_dir" ] || [ ! -O "$run_dir" ]; then die "$run_dir is not a folder of user $(id -un)"; fi
     mkdir -p "$dir"
     as_server_user test -x "$dir" || die "user $server_user cannot enter $dir; set CHECKOUT_SESSIONS_RUN_DIR"

@@ -18,7 +18,7 @@ pub fn now() -> i64 {
     unsafe { pg_sys::GetCurrentTimestamp() }
 }
 
-/// True while the postmaster loads what `shared_preload_libraries` names.
+/// True while the postmaster loads the libraries of `shared_preload_libraries`.
 pub fn is_preloading() -> bool {
     // SAFETY: set before any library is loaded.
     unsafe { pg_sys::process_shared_preload_libraries_in_progress }

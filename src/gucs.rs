@@ -25,7 +25,7 @@ pub fn environment() -> Environment {
     }
 }
 
-/// The value of a setting; `None` where it is not set, or empty. Nobody has checked what a client gives at its start.
+/// The value of a setting; `None` if it is not set, or empty. A value that a client gives at its start is unchecked.
 fn text(setting: &GucSetting<Option<CString>>, name: &'static str) -> Result<Option<String>> {
     match setting.get().map(CString::into_string) {
         None => Ok(None),
@@ -73,8 +73,8 @@ const MONTH_IN_MINUTES: i32 = 30 * 24 * 60;
 const YEAR_IN_MINUTES: i32 = 365 * 24 * 60;
 
 pub fn init() {
-    // The tenant: ordinary roles cannot set these two. PGC_SUSET also discards values that were given before the library
-    // was loaded.
+    // The tenant: ordinary roles cannot set these two. PGC_SUSET also discards values that were given before the
+    // library was loaded.
     GucRegistry::define_string_guc(
         c"checkout_sessions.organization_id",
         c"Sets the organization on whose behalf the functions act.",
@@ -91,8 +91,8 @@ pub fn init() {
         GucContext::Suset,
         GucFlags::default(),
     );
-    // What authenticate() and pre_request() have found. A setting, so that it ends with the transaction and is rolled back
-    // with a savepoint; internal, so that nobody can set it, not even a superuser.
+    // The result of authenticate() and pre_request(). It is a setting, so that it ends with the transaction and is
+    // rolled back with a savepoint. It is internal, so that not even a superuser can set it.
     GucRegistry::define_string_guc(
         c"checkout_sessions.credential",
         c"Shows the credential of the current transaction.",
@@ -103,16 +103,16 @@ pub fn init() {
     );
     GucRegistry::define_string_guc(
         c"checkout_sessions.jwt_organization_claim",
-        c"Sets where a token's claims name the organization.",
-        c"Paths of members joined by dots, or JSON Pointers, separated by commas. Believed only where the session user has authenticator access.",
+        c"Sets which claims of a token name the organization.",
+        c"Paths of members joined by dots, or JSON Pointers, separated by commas. Claims count only if the session user has authenticator access.",
         &JWT_ORGANIZATION_CLAIM,
         GucContext::Suset,
         GucFlags::default(),
     );
     GucRegistry::define_string_guc(
         c"checkout_sessions.base_url",
-        c"Sets where the hosted payment pages of organizations without a base_url of their own live.",
-        c"A session's url is this, a slash and its id. Empty: such sessions have no url.",
+        c"Sets the base URL of the hosted payment pages of organizations without their own base_url.",
+        c"A session's url is this, a slash and its id. If empty, such sessions have no url.",
         &BASE_URL,
         GucContext::Suset,
         GucFlags::default(),
@@ -130,7 +130,7 @@ pub fn init() {
     GucRegistry::define_int_guc(
         c"checkout_sessions.publishable_session_limit",
         c"Sets how many open sessions a publishable API key can have.",
-        c"Of one organization and environment; -1 sets no limit. The key is in browsers, where anybody can use it.",
+        c"Counted per organization and environment; -1 sets no limit. The key is in browsers, where anyone can use it.",
         &PUBLISHABLE_SESSION_LIMIT,
         -1,
         i32::MAX,
@@ -150,7 +150,7 @@ pub fn init() {
     GucRegistry::define_bool_guc(
         c"checkout_sessions.webhook_notify",
         c"Sets whether the background worker notifies relays of webhook events.",
-        c"Off, relays look as often as they are told to.",
+        c"If off, relays look for deliveries only at their own poll interval.",
         &WEBHOOK_NOTIFY,
         GucContext::Sighup,
         GucFlags::default(),
@@ -158,7 +158,7 @@ pub fn init() {
     GucRegistry::define_string_guc(
         c"checkout_sessions.webhook_allowed_ranges",
         c"Sets the private addresses that webhooks may be sent to.",
-        c"Addresses and CIDR ranges, separated by commas. Empty: public addresses only.",
+        c"Addresses and CIDR ranges, separated by commas. If empty, webhooks go to public addresses only.",
         &WEBHOOK_ALLOWED_RANGES,
         GucContext::Suset,
         GucFlags::default(),
@@ -166,7 +166,7 @@ pub fn init() {
     GucRegistry::define_bool_guc(
         c"checkout_sessions.worker_enabled",
         c"Sets whether the background worker expires sessions.",
-        c"Off, overdue sessions still are expired for every reader and payment, but no event tells of it.",
+        c"If off, overdue sessions still count as expired for every reader and payment, but no event reports it.",
         &WORKER_ENABLED,
         GucContext::Sighup,
         GucFlags::default(),
@@ -181,12 +181,12 @@ pub fn init() {
         GucContext::Sighup,
         GucFlags::default(),
     );
-    // The server has such settings only of libraries that are preloaded.
+    // The server accepts such settings only from preloaded libraries.
     if backend::is_preloading() {
         GucRegistry::define_string_guc(
             c"checkout_sessions.worker_database",
             c"Sets the database in which a background worker stays.",
-            c"So that parallel queries cannot take its slot. Other databases have a worker while they have something due.",
+            c"Parallel queries cannot take the slot of this worker. Other databases have a worker only while work is due.",
             &WORKER_DATABASE,
             GucContext::Postmaster,
             GucFlags::default(),

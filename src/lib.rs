@@ -1,9 +1,10 @@
 //! Checkout sessions inside PostgreSQL. The rules are a crate of their own, without Postgres: `rules`.
 //!
-//! From top to bottom, each uses only those below: `api` is what SQL calls, and `worker` what happens on its own; `operations`
-//! is what they do; `store` is the SQL that this runs; `shared` is the memory that all processes share. At the bottom, `tenant`
-//! is who is calling, `postgrest` the HTTP request that a call came with, `datum` the values of SQL, `gucs` the settings.
-//! `report` raises errors, `log` keeps secrets out of the server's log. Tables, functions and rights are in `sql/`.
+//! The modules from top to bottom; each uses only those below it. `api` has the functions that SQL calls, and `worker`
+//! the background work; `operations` does the work of both; `store` has the SQL that this runs; `shared` is the memory
+//! that all processes share. At the bottom, `tenant` says who is calling, `postgrest` reads the HTTP request of a call,
+//! `datum` converts the values of SQL, and `gucs` has the settings. `report` raises errors, `log` keeps secrets out of
+//! the server's log. Tables, functions and rights are in `sql/`.
 
 #[cfg(not(panic = "unwind"))]
 compile_error!("build with panic = \"unwind\": an abort would restart the whole server");
@@ -26,12 +27,12 @@ mod worker;
 
 pgrx::pg_module_magic!(name, version);
 
-/// Called when a backend, or the postmaster by `shared_preload_libraries`, loads the library.
+/// Called when a backend loads the library, or the postmaster by `shared_preload_libraries`.
 #[expect(unsafe_code, reason = "removes environment variables before there are threads")]
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     // pgrx would put backtraces into the DETAIL of errors, for every client to see.
-    // SAFETY: a backend has one thread, and the postmaster has.
+    // SAFETY: a backend and the postmaster each have one thread.
     unsafe {
         std::env::remove_var("RUST_BACKTRACE");
         std::env::remove_var("RUST_LIB_BACKTRACE");

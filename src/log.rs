@@ -1,5 +1,5 @@
-//! Keeps secrets out of the server's log: statements, their parameters, errors. What is masked there, the client sees
-//! masked, too: the server writes the same report to both.
+//! Keeps secrets out of the server's log: out of statements, their parameters and errors. The client sees the same
+//! masked text, because the server writes one report to both.
 
 #![expect(unsafe_code, reason = "installs and serves emit_log_hook")]
 
@@ -16,9 +16,9 @@ thread_local! {
     static PREVIOUS: Cell<pg_sys::emit_log_hook_type> = const { Cell::new(None) };
 }
 
-/// Called once, when the library is loaded. Preloaded, it is in time for the first statement of every connection.
+/// Called once, when the library is loaded. If it is preloaded, that is before the first statement of every connection.
 pub fn init() {
-    // SAFETY: the server's own way to be called before it logs; one thread.
+    // SAFETY: the server's hook that is called before it logs; one thread.
     unsafe {
         PREVIOUS.set(pg_sys::emit_log_hook);
         pg_sys::emit_log_hook = Some(hide_secrets);
@@ -27,8 +27,8 @@ pub fn init() {
 
 #[pg_guard]
 unsafe extern "C-unwind" fn hide_secrets(error: *mut pg_sys::ErrorData) {
-    // SAFETY: the server's report, which lives until the hook returns; its texts are copies made for it, NULL or
-    // NUL-terminated, and so is the statement. Nothing is allocated: the error may be that there is no memory.
+    // SAFETY: the server's report lives until the hook returns. Its texts are copies made for it, NULL or
+    // NUL-terminated, and so is the statement. Nothing is allocated, because the error may be a lack of memory.
     unsafe {
         let error = &mut *error;
         failure::note_fatal(error);
@@ -40,7 +40,7 @@ unsafe extern "C-unwind" fn hide_secrets(error: *mut pg_sys::ErrorData) {
                 }
             }
         }
-        // The statement that an error is logged with cannot be changed, only be left out.
+        // The statement of a logged error cannot be changed, only left out.
         let statement = pg_sys::debug_query_string;
         if !statement.is_null() && has_secret(CStr::from_ptr(statement).to_bytes()) {
             error.hide_stmt = true;

@@ -1,4 +1,4 @@
-//! The HTTP request that a call came with, which PostgREST puts into settings of the transaction.
+//! The HTTP request of a call, which PostgREST puts into settings of the transaction.
 
 #![expect(unsafe_code, reason = "reads settings by name")]
 
@@ -12,7 +12,7 @@ use rules::{Error, Result};
 
 use crate::backend;
 
-/// The headers of the request; `None` where there is no request.
+/// The headers of the request; `None` if there is no request.
 pub fn headers() -> Result<Option<Map<String, Value>>> {
     object(c"request.headers", "the request's headers are not a JSON object")
 }
@@ -22,7 +22,7 @@ pub fn claims() -> Result<Option<Map<String, Value>>> {
     object(c"request.jwt.claims", "the token's claims are not a JSON object")
 }
 
-/// Adds a header to the response, where there is a request.
+/// Adds a header to the response, if there is a request.
 pub fn respond(name: &str, value: &str) -> Result<()> {
     if setting(c"request.headers")?.is_none() {
         return Ok(());
@@ -38,10 +38,10 @@ pub fn respond(name: &str, value: &str) -> Result<()> {
 /// More than any server in front of PostgREST lets through.
 const BYTES: usize = 64 * 1024;
 
-/// The value of a setting that the client may have set itself, to whatever it wanted. PostgREST leaves an empty text behind on
-/// its connections, where there was a value before.
+/// The value of a setting that the client may have set itself, to any value. Where a setting had a value before,
+/// PostgREST leaves an empty text on its connections.
 fn setting(name: &'static CStr) -> Result<Option<String>> {
-    // SAFETY: a NUL-terminated name; missing_ok. The value is copied before anything can change it.
+    // SAFETY: a NUL-terminated name; missing_ok. The value is copied before it can change.
     let value = unsafe {
         let value = pg_sys::GetConfigOption(name.as_ptr(), true, false);
         if value.is_null() { &[] } else { CStr::from_ptr(value).to_bytes() }

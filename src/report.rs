@@ -12,7 +12,7 @@ use rules::{Error, Result};
 
 use crate::tenant;
 
-// What sets the SQLSTATE of the error that is being reported. pgrx keeps it to itself, because it may be called only then.
+// Sets the SQLSTATE of the error that is being reported. pgrx does not export it, because it may be called only then.
 unsafe extern "C-unwind" {
     fn errcode(sqlstate: c_int) -> c_int;
 }
@@ -26,7 +26,8 @@ pub fn or_raise<T>(result: Result<T>) -> T {
 }
 
 fn raise(error: &Error) -> ! {
-    // PostgREST puts the message of a PTxyz error into the status line of its response: a line break would begin a header.
+    // PostgREST puts the message of a PTxyz error into the status line of its response, where a line break would begin
+    // a header.
     let message = error.to_string().replace(char::is_control, " ");
     let mut report = ErrorReport::new(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, message, "");
     if let Some(detail) = error.detail() {
@@ -35,9 +36,10 @@ fn raise(error: &Error) -> ! {
     if let Some(hint) = error.hint() {
         report = report.set_hint(hint);
     }
-    // pgrx knows a closed list of codes, without PT404 and PT409, so the code is set while the server makes the error.
-    // SAFETY: the callback is called when pgrx hands the error to the server, after Rust's frames are gone; its memory is
-    // the calling function's, which lives until the error has been handled. The handler takes it off the stack.
+    // pgrx knows a fixed list of codes, without PT404 and PT409, so the code is set while the server makes the error.
+    // SAFETY: pgrx hands the error to the server after Rust's frames are gone, and then the server calls the callback.
+    // Its memory is the calling function's, which lives until the error has been handled. The handler takes it off the
+    // stack.
     unsafe {
         let context = pg_sys::palloc0(size_of::<pg_sys::ErrorContextCallback>()).cast::<pg_sys::ErrorContextCallback>();
         (*context).previous = pg_sys::error_context_stack;
@@ -49,8 +51,8 @@ fn raise(error: &Error) -> ! {
     unreachable!("an ERROR was reported and did not raise")
 }
 
-/// The SQLSTATE of an error. PostgREST would make 403 of 28000, and 401 of 42501 where there is no token; who calls by HTTP is
-/// to get the statuses that say so.
+/// The SQLSTATE of an error. PostgREST would turn 28000 into 403, and 42501 into 401 if there is no token. HTTP callers
+/// must get the statuses that state the fault.
 fn sqlstate(error: &Error) -> &'static str {
     match error {
         Error::Unauthorized { .. } => "PT401",

@@ -6,12 +6,12 @@ use pgrx::pg_sys;
 
 use rules::{Error, Result};
 
-/// Runs `work` as the role that owns the maintenance functions: the worker, which is not to be the bootstrap superuser (a
-/// trigger that somebody put on a table runs with these rights, too), and whoever has yet to learn the tenant.
+/// Runs `work` as the role that owns the maintenance functions. The worker does so because it must not be the bootstrap
+/// superuser: a trigger on a table runs with these rights, too. Callers whose tenant is not known yet do so as well.
 pub fn as_worker_role<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
     let mut user = pg_sys::InvalidOid;
     let mut context = 0;
-    // SAFETY: within a transaction. Should `work` raise an error, the abort restores the user.
+    // SAFETY: within a transaction. If `work` raises an error, the abort restores the user.
     unsafe {
         let role = pg_sys::get_role_oid(c"checkout_sessions_worker".as_ptr(), true);
         if role == pg_sys::InvalidOid {

@@ -1,9 +1,9 @@
-//! Who is calling, on whose behalf, and what that lets them do: the one place that decides it.
+//! Who is calling, for which organization, and with which rights. This is the one place that decides it.
 //!
-//! The tenant is two settings that an ordinary role cannot change. Policies and functions read them through here and
-//! nowhere else: calling one of these functions loads the library, and loading it discards values that were smuggled in
-//! before. They come from a credential that was presented in this transaction, and then nothing else may contradict it; or
-//! from the role, and then its access says what it may do.
+//! The tenant is two settings that an ordinary role cannot change. Policies and functions read them only through this
+//! module: a call of one of these functions loads the library, and loading it discards values that were smuggled in
+//! before. The tenant comes from a credential presented in this transaction, and then nothing else may contradict it;
+//! or from the role, and then the role's access says what it may do.
 
 #![expect(unsafe_code, reason = "looks up roles and rights")]
 
@@ -17,24 +17,25 @@ pub use rules::access::credential::Tenant;
 use rules::access::credential::{Credential, Kind};
 use rules::{Error, Result};
 
-/// Who creates a session.
+/// The caller who creates a session.
 pub struct Caller {
     pub tenant: Tenant,
     pub kind: Kind,
-    /// What its sessions are marked with: the API key, the token's subject, or the role.
+    /// The mark on its sessions: the API key, the token's subject, or the role.
     pub name: String,
-    /// Of sessions whose create names none, where the caller's API key says so.
+    /// The payment methods of sessions whose create names none, if the caller's API key sets them.
     pub payment_methods: Option<Vec<String>>,
-    /// Whether it calls by an HTTP request.
+    /// True if the call came with an HTTP request.
     pub http: bool,
 }
 
-/// The tenant of this call, or 28000.
+/// Returns the tenant of this call. Without one: 28000.
 pub fn current() -> Result<Tenant> {
     tenant_of(presented()?.as_ref())
 }
 
-/// The tenant of a call that takes a secret credential, or 28000, or 42501.
+/// Returns the tenant of a call that requires a secret credential. Without a tenant: 28000; without a secret
+/// credential: 42501.
 pub fn secret() -> Result<Tenant> {
     let credential = presented()?;
     let tenant = tenant_of(credential.as_ref())?;
@@ -44,7 +45,7 @@ pub fn secret() -> Result<Tenant> {
     }
 }
 
-/// Who creates a session, which any credential may, or 28000.
+/// Returns the caller who creates a session. Any credential may; without one: 28000.
 pub fn caller() -> Result<Caller> {
     let credential = presented()?;
     let tenant = tenant_of(credential.as_ref())?;
@@ -57,18 +58,18 @@ pub fn caller() -> Result<Caller> {
 /// How long a credential lasts.
 #[derive(Clone, Copy)]
 pub enum Lasting {
-    /// Until the transaction ends or is rolled back to a savepoint before this.
+    /// Until the transaction ends, or is rolled back to an earlier savepoint.
     Transaction,
     /// Until the current subtransaction ends.
     Subtransaction,
 }
 
-/// True where the credential of this transaction came with an HTTP request.
+/// Returns true if the credential of this transaction came with an HTTP request.
 pub fn calls_by_http() -> bool {
     presented().is_ok_and(|credential| credential.is_some_and(|credential| credential.http))
 }
 
-/// Makes a credential that of the current transaction.
+/// Makes a credential the current transaction's.
 pub fn establish(credential: &Credential, lasting: Lasting) -> Result<()> {
     if setting()?.is_some_and(|tenant| tenant != credential.tenant) {
         return Err(contradiction(credential.http));
@@ -83,7 +84,7 @@ pub fn establish(credential: &Credential, lasting: Lasting) -> Result<()> {
     Ok(())
 }
 
-/// Whether claims that come with a request are to be believed: those who connect as this role verify them.
+/// Returns true if the claims of a request can be trusted: the roles that connect so verify them.
 pub fn trusts_claims() -> Result<bool> {
     // SAFETY: reads a variable of this backend.
     has_access(c"authenticator_access", unsafe { pg_sys::GetSessionUserId() })
@@ -94,8 +95,8 @@ fn contradiction(http: bool) -> Error {
     if http { Error::unauthorized(reason) } else { Error::NotAuthenticated { reason } }
 }
 
-/// The credential that was presented in this transaction. Not in parallel workers, which do not get internal settings: what is
-/// called there, the policies' functions, does without.
+/// The credential that was presented in this transaction. Parallel workers do not get internal settings, so it is
+/// absent there; the functions of policies, which run there, do without it.
 fn presented() -> Result<Option<Credential>> {
     let Some(text) = gucs::credential()? else { return Ok(None) };
     serde_json::from_str(&text)
@@ -115,7 +116,7 @@ fn tenant_of(credential: Option<&Credential>) -> Result<Tenant> {
     match (setting()?, credential) {
         (Some(tenant), None) => Ok(tenant),
         (Some(tenant), Some(credential)) if tenant == credential.tenant => Ok(tenant),
-        // Somebody has changed the settings since, by RESET ALL for example.
+        // The settings were changed since, for example by RESET ALL.
         (_, Some(credential)) => Err(contradiction(credential.http)),
         (None, None) => Err(Error::NotAuthenticated { reason: "no organization is set" }),
     }
@@ -125,7 +126,8 @@ fn kind_of(credential: Option<&Credential>) -> Result<Kind> {
     if let Some(credential) = credential {
         return Ok(credential.kind);
     }
-    // SAFETY: reads a variable of this backend. The role that the client has taken, not the owner of this function.
+    // SAFETY: reads a variable of this backend. It is the role that the client has taken, not the owner of this
+    // function.
     let role = unsafe { pg_sys::GetOuterUserId() };
     if has_access(c"secret_access", role)? {
         Ok(Kind::Secret)
@@ -138,7 +140,7 @@ fn kind_of(credential: Option<&Credential>) -> Result<Kind> {
     }
 }
 
-/// Whether a role has an access: whether it may execute the function of `checkout_data` that stands for it.
+/// Returns true if a role has an access: if it may execute the function of `checkout_data` that stands for it.
 fn has_access(marker: &CStr, role: pg_sys::Oid) -> Result<bool> {
     // SAFETY: look-ups in the catalog, within a transaction; a function that is not there has no OID.
     unsafe {

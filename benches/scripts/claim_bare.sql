@@ -1,4 +1,4 @@
--- The least that a queue can do: no archive.
+-- The smallest possible queue: no archive.
 WITH claimed AS (
     UPDATE bench.queue q SET visible_at = clock_timestamp() + '1 minute', read_count = q.read_count + 1
     WHERE q.ctid = ANY (ARRAY(

@@ -1,5 +1,5 @@
--- The same row. Its values are the client's, but for the id, of which a client of pgbench can make none: it is a UUIDv7
--- made in SQL, because ours is one, and because random ids would give the key's index more to do.
+-- The same row. The client gives its values, except for the id, because pgbench cannot make a UUIDv7. SQL makes it,
+-- because ours is one, and because random ids would give the key's index more work.
 \set n random(1, 1000000)
 INSERT INTO checkout_data.checkout_sessions (organization_id, environment, checkout_session_id, amount, currency_code,
     created_at, updated_at, expires_at, max_retry_attempts, created_by, title, customer_email, success_url, cancel_url,

@@ -1,6 +1,7 @@
-// Puts the five dialects on the wire: forwards each request to checkout.handle_request, and its answer.
-// In the environment: PORT (8080; 0: any that is free), HOST (127.0.0.1), DATABASE_URL or libpq's PGHOST, PGUSER, ...,
-// and API: kobo, lomi, paygate, flutterwave or yuno, to serve it alone at its documented paths; else all, below /NAME.
+// Serves the five dialects over HTTP: forwards each request to checkout.handle_request, and returns its answer.
+// In the environment: PORT (8080; 0: any free port), HOST (127.0.0.1), DATABASE_URL or libpq's PGHOST, PGUSER, ..., and
+// API: kobo, lomi, paygate, flutterwave or yuno, to serve one dialect at its documented paths; otherwise all, below
+// /NAME.
 
 import Fastify from 'fastify';
 import pg from 'pg';
@@ -10,18 +11,18 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 const { API, DATABASE_URL, HOST = '127.0.0.1', PORT = '8080' } = process.env;
 if (API && !DIALECTS.includes(API)) throw new Error(`API must be one of ${DIALECTS.join(', ')}`);
 
-// Keys are cut down to their names in what is logged, wherever they stand: a client may have put one into a URL.
+// In the log, keys are cut down to their names, wherever they are: a client may have put one into a URL.
 const masked = (line) => line.replace(/([sp]k_(?:live|test)_\w{12}|cs_secret_)[\w-]+/g, '$1***');
 const app = Fastify({
     logger: { stream: { write: (line) => process.stdout.write(masked(line)) } },
-    // What is not percent-encoded well, for example.
+    // A wrong percent-encoding, for example.
     frameworkErrors: (error, request, reply) => refuse(error, request, reply),
 });
 
 const pool = new pg.Pool({ connectionString: DATABASE_URL, connectionTimeoutMillis: 5000 });
-// A connection may break while it is idle, as when the server restarts: the pool makes another.
+// A connection may break while it is idle, for example when the server restarts: the pool makes another.
 pool.on('error', (error) => app.log.warn(error));
-// The body is sent as it is written: parsed, its numbers could change.
+// The body is sent as it was written: if it were parsed, its numbers could change.
 const FORWARD = `SELECT status, headers, body::text AS body
     FROM checkout.handle_request(api => $1, method => $2, path => $3, headers => $4, query => $5, body => $6)`;
 
@@ -37,7 +38,7 @@ async function forward(request, reply) {
     const { api, path } = target(request);
     if (!api) return reply.code(404).send({ message: `Cannot ${request.method} ${request.raw.url.split('?', 1)[0]}` });
     const { method, headers, query, body } = request;
-    // One statement, so one transaction: when its promise is kept, it is committed.
+    // One statement, so one transaction: when its promise is fulfilled, it is committed.
     const { rows: [answer] } = await pool.query(FORWARD,
         [api, method, path, JSON.stringify(headers), JSON.stringify(query), body || null]);
     return reply.code(answer.status).headers(answer.headers).type(JSON_TYPE).send(answer.body);
@@ -51,8 +52,8 @@ function refuse(error, request, reply) {
     return reply.code(status).type(JSON_TYPE).send(JSON.stringify({ message }));
 }
 
-// Any body is taken for JSON, whatever its type, and forwarded as the text that it is. Bytes that are no text are no JSON
-// either: what stands for them makes the dialect say so.
+// Every body counts as JSON, whatever its type, and is forwarded as text. Bytes that are not text are not JSON either:
+// their replacement characters make the dialect say so.
 const NO_TEXT = '\ufffd';
 app.removeAllContentTypeParsers();
 app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, bytes, done) => {
@@ -68,6 +69,6 @@ app.setNotFoundHandler(forward); // methods that Fastify does not know
 app.setErrorHandler(refuse);
 
 app.addHook('onClose', () => pool.end());
-// Answers what has been asked, then ends.
+// Answers the open requests, then ends.
 for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => app.close());
 await app.listen({ host: HOST, port: Number(PORT) });

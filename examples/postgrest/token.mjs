@@ -1,4 +1,4 @@
-// Makes a token (JWT, HS256) such as PostgREST accepts. Yours come from whoever signs your users in.
+// Makes a token (JWT, HS256) that PostgREST accepts. In production, the service that signs your users in makes them.
 // usage: JWT_SECRET=... node token.mjs '{"role": "member", "organization_id": "..."}'
 
 import { createHmac } from 'node:crypto';

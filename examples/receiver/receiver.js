@@ -1,6 +1,7 @@
-// Receives the webhooks of checkout_sessions, and acts on those that are genuine, once each.
-// In the environment: SECRET (the endpoint's, whsec_...; or two with a space between, of which either will do), SCHEME
-// (its signature_scheme: standard, or stripe), PORT (8080; 0: any that is free). The first line it prints is its URL.
+// Receives the webhooks of checkout_sessions, and acts once on each genuine one.
+// In the environment: SECRET (the endpoint's, whsec_...; or two, separated by a space, of which either is accepted),
+// SCHEME (its signature_scheme: standard, or stripe), PORT (8080; 0: any free port). The first line of its output is
+// its URL.
 
 import { createServer } from 'node:http';
 import { Webhook } from 'standardwebhooks';
@@ -10,7 +11,7 @@ const { SECRET = '', SCHEME = 'standard', PORT = '8080' } = process.env;
 const LIMIT = 256 * 1024;
 const REMEMBERED = 10_000;
 
-// Each returns the event, or throws: the signature is not the secret's, or is older than five minutes.
+// Each returns the event, or throws if the signature does not match the secret, or is older than five minutes.
 const verifiers = {
     standard: (secret) => {
         const webhook = new Webhook(secret);
@@ -48,8 +49,8 @@ async function rawBody(request) {
     return Buffer.concat(chunks);
 }
 
-// The ids of the events that have come. Here they go with the process. A real shop has a table of them, and inserts
-// the id in the transaction that fulfils the order: both are done, or neither is, however often an event comes.
+// The ids of the received events. Here they are lost with the process. A real shop has a table of them, and inserts the
+// id in the transaction that fulfils the order: both are done, or neither is, however often an event comes.
 const seen = new Set();
 
 /** What a shop does about an event. If it takes long, store the event before it is answered: it will not come again. */
@@ -66,7 +67,8 @@ async function receive(request, response) {
     const event = verify(body, request.headers);
     if (!event) return answer(400);
     answer(204);
-    // The same as the header webhook-id, which a signature of the scheme stripe does not cover: this one is signed.
+    // The same as the header webhook-id. A signature of the scheme stripe does not cover that header, but it covers
+    // this id.
     if (seen.has(event.id)) return;
     seen.add(event.id);
     if (seen.size > REMEMBERED) seen.delete(seen.values().next().value);

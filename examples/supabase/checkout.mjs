@@ -1,5 +1,5 @@
 // Checkout sessions through Supabase's client: create, pay, list, the buyer's page, webhook events.
-// In the environment: SUPABASE_URL, SUPABASE_ANON_KEY, and what says for which organization: SECRET_KEY, an API key,
+// In the environment: SUPABASE_URL, SUPABASE_ANON_KEY, and the credentials of an organization: SECRET_KEY, an API key,
 // and USER_TOKEN, the token of a user whose app_metadata names an organization.
 
 import { createClient } from '@supabase/supabase-js';
@@ -19,10 +19,10 @@ const connect = (options = {}) =>
 const shop = connect({ global: { headers: { 'x-api-key': SECRET_KEY } } });
 // A user who has signed in. In a browser the client knows the token itself.
 const user = connect({ accessToken: async () => USER_TOKEN });
-// Anybody.
+// A client without a credential.
 const anybody = connect();
 
-// Calls a function, and prints what it answers.
+// Calls a function, and prints its answer.
 async function call(who, client, name, parameters, select) {
     const request = client.rpc(name, parameters);
     const { data, error, status } = await (select ? request.select(select) : request);

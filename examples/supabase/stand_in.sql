@@ -1,4 +1,4 @@
--- The roles that Supabase has, for a server that is not Supabase's. Run again, it changes nothing.
+-- Supabase's roles, for a server that is not Supabase's. Run again, it changes nothing.
 SELECT format('CREATE ROLE %I %s', role, attributes)
 FROM (VALUES ('anon', 'NOLOGIN'), ('authenticated', 'NOLOGIN'), ('service_role', 'NOLOGIN BYPASSRLS'),
         ('authenticator', 'LOGIN NOINHERIT'))

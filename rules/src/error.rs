@@ -1,7 +1,7 @@
 //! Every error that a caller can get, and its SQLSTATE.
 //!
-//! `PTxyz` is PostgREST's way to say HTTP status xyz. Messages name the argument and its fault, and never repeat a value that
-//! may be personal.
+//! `PTxyz` is PostgREST's way to set the HTTP status xyz. Messages name the argument and its fault. They never repeat a
+//! value that may be personal.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use uuid::Uuid;
@@ -22,7 +22,7 @@ pub enum Error {
     #[error("argument \"{argument}\" {fault}")]
     Malformed { argument: &'static str, fault: String },
 
-    /// The server does not check all texts.
+    /// The server does not check every text.
     #[error("{what} \"{name}\" is not valid UTF-8")]
     NotUtf8 { what: &'static str, name: &'static str },
 
@@ -38,11 +38,11 @@ pub enum Error {
     #[error("{reason}")]
     NotAuthenticated { reason: &'static str },
 
-    /// Unknown, wrong, revoked and expired are the same.
+    /// Unknown, wrong, revoked and expired keys get the same error.
     #[error("invalid API key")]
     InvalidApiKey,
 
-    /// An HTTP request came with something that is no credential.
+    /// An HTTP request came with something that is not a credential.
     #[error("{reason}")]
     Unauthorized { reason: String },
 
@@ -55,15 +55,15 @@ pub enum Error {
     #[error("API key \"{api_key_id}\" is {status}")]
     ApiKeyNotActive { api_key_id: String, status: &'static str },
 
-    /// Unknown and another tenant's are the same.
+    /// Unknown sessions and those of another tenant get the same error.
     #[error("checkout session {checkout_session_id} not found or access denied")]
     SessionNotFound { checkout_session_id: Uuid },
 
-    /// As SessionNotFound, for what is not even an id.
+    /// As SessionNotFound, for a text that is not even an id.
     #[error("checkout session {id} not found or access denied")]
     NoSuchSession { id: String },
 
-    /// A wrong secret and an unknown session are the same.
+    /// A wrong secret and an unknown session get the same error.
     #[error("checkout session not found, or client_secret is wrong")]
     PublicSessionNotFound,
 

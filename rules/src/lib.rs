@@ -1,8 +1,9 @@
-//! The rules of checkout sessions, by subject. No Postgres in here: no SQL, no types of pgrx, nothing to mock.
+//! The rules of checkout sessions, by subject, without Postgres: no SQL, no types of pgrx, nothing to mock.
 //!
-//! `access` says who is calling, `checkout` what a session and its payments may become, `webhooks` what is sent where and
-//! when, `maintenance` in which order overdue work is done, and `dialects` how five payment companies' APIs put all this.
-//! The dialects use the other subjects; `checkout` and `webhooks` use `access`; nobody uses the dialects.
+//! `access` says who is calling. `checkout` has the states of sessions and payments. `webhooks` decides which events
+//! are sent, where and when. `maintenance` puts overdue work in order. `dialects` has the APIs of five payment
+//! companies. The dialects use the other subjects; `checkout` and `webhooks` use `access`; no subject uses the
+//! dialects.
 
 pub mod access;
 pub mod checkout;

@@ -1,4 +1,5 @@
-//! One small check for each kind of text. Limits are the widest of the five dialects, or Stripe's where none has one.
+//! One small check for each kind of text. Limits are the widest of the five dialects, or Stripe's if no dialect has
+//! one.
 
 use std::str::FromStr;
 
@@ -16,21 +17,21 @@ pub const URL: usize = 2_048;
 pub const PAYMENT_METHOD: usize = 64;
 pub const PAYMENT_METHODS: usize = 50;
 pub const FAILURE_MESSAGE: usize = 1_000;
-/// Bytes of metadata, as its binary form takes in the database.
+/// The most bytes of metadata, in the database's binary form.
 pub const METADATA_BYTES: usize = 32 * 1024;
-/// Of what a browser may store.
+/// The most bytes of metadata that a browser may store.
 pub const PUBLISHABLE_METADATA_BYTES: usize = 4 * 1024;
 pub const MAXIMUM_RETRY_ATTEMPTS: i32 = 10;
 pub const PAGE_SIZE: i32 = 100;
 pub const DEFAULT_PAGE_SIZE: i32 = 20;
 pub const CLAIM_SIZE: i32 = 1_000;
 
-/// Refuses NULL where a value is needed.
+/// Refuses NULL for a required value.
 pub fn required<T>(argument: &'static str, value: Option<T>) -> Result<T> {
     value.ok_or(Error::NullArgument { argument })
 }
 
-/// Text that is not empty, has at most `limit` characters, all on one line, and no control characters.
+/// Text on one line, not empty, of at most `limit` characters, without control characters.
 pub fn text<'a>(argument: &'static str, value: &'a str, limit: usize) -> Result<&'a str> {
     if value.contains(['\n', '\r', '\t']) {
         return Err(Error::invalid(argument, "must not contain control characters"));
@@ -59,7 +60,7 @@ pub fn optional_text<'a>(argument: &'static str, value: Option<&'a str>, limit: 
 pub fn email<'a>(argument: &'static str, value: &'a str) -> Result<&'a str> {
     text(argument, value, SHORT_TEXT)?;
     match EmailAddress::from_str(value) {
-        // "Jane <jane@example.com>" is an address to the crate, but not one to store.
+        // The crate accepts "Jane <jane@example.com>", but this must not be stored.
         Ok(address) if address.display_part().is_empty() => Ok(value),
         _ => Err(Error::invalid(argument, "is not a valid email address")),
     }
@@ -93,7 +94,7 @@ pub fn country<'a>(argument: &'static str, value: &'a str) -> Result<&'a str> {
 pub fn http_url<'a>(argument: &'static str, value: &'a str) -> Result<&'a str> {
     text(argument, value, URL)?;
     let fault = match Url::parse(value) {
-        // The parser repairs what browsers repair; a merchant's URL must be right as it stands.
+        // The parser repairs the mistakes that browsers repair; a merchant's URL must be correct as it stands.
         _ if value.chars().any(|c| c.is_whitespace() || c == '\\') => "is not a valid URL",
         Ok(url) if !matches!(url.scheme(), "http" | "https") => "must be an http or https URL",
         Ok(url) if !has_authority(&value[url.scheme().len()..]) => "is not a valid URL",

@@ -10,10 +10,10 @@ use uuid::Uuid;
 use crate::database_error::DatabaseError;
 
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// A claim passes over what is locked, and waits for nobody but whoever changes tables.
+/// A claim passes over locked rows, and waits only for statements that change tables.
 const LOCK_TIMEOUT: &str = "10s";
-/// Whatever the defaults of the role and of the database are. They come with the start of a session and are never set in one:
-/// behind a pooler it may be another client's a moment later.
+/// Independent of the defaults of the role and of the database. These are given when a session starts and never set
+/// later: behind a pooler, a later statement may reach another client's session.
 const SETTINGS: [(&str, &str); 5] = [
     ("search_path", "pg_catalog,pg_temp"),
     ("statement_timeout", "25s"),
@@ -21,10 +21,11 @@ const SETTINGS: [(&str, &str); 5] = [
     ("idle_session_timeout", "0"),
     ("default_transaction_isolation", "read committed"),
 ];
-/// A setting that nobody reads, with another value for each session: whoever finds it is in the session that was asked for.
+/// A setting that no function reads, with another value for each session. It shows whether a session is the requested
+/// one.
 const MARK: &str = "checkout_sessions_service.session";
 const OWN: &str = "SELECT pg_catalog.current_setting('checkout_sessions_service.session', true) AS mark";
-/// Reads the defaults of new sessions, too: they may be others than this session's.
+/// Reads the defaults of new sessions, too: they may differ from this session's.
 const LOOK: &str = "SELECT current_setting('checkout_sessions_service.session', true) AS mark,
         current_setting('transaction_read_only') AS read_only,
         (SELECT array_agg(s.setconfig::text ORDER BY s.setdatabase, s.setrole)::text FROM pg_db_role_setting s
@@ -52,7 +53,7 @@ impl Connection {
         opened.await.unwrap_or(Err(DatabaseError::Timeout))
     }
 
-    /// Tells whether it is as a new one would be. Looks now and then.
+    /// Returns true if it is as a new one would be. Checks now and then.
     pub async fn is_current(&mut self) -> Result<bool, DatabaseError> {
         if self.looked.elapsed() < LOOK_EVERY {
             return Ok(true);
@@ -77,19 +78,19 @@ impl Connection {
 
 async fn connect(options: &PgConnectOptions) -> Result<PgConnection, DatabaseError> {
     PgConnection::connect_with(options).await.map_err(|error| match error.as_database_error() {
-        // pgbouncer, of a setting that it does not pass on.
+        // The error of pgbouncer for a setting that it does not pass on.
         Some(refused) if refused.message().contains("startup parameter") => DatabaseError::Pooler,
         _ => error.into(),
     })
 }
 
-/// How to connect to a session that can be told from others, and by what.
+/// How to connect to a session, and the mark that distinguishes it from others.
 pub fn with_settings(options: &PgConnectOptions) -> (PgConnectOptions, String) {
     let mark = Uuid::new_v4().to_string();
     (options.clone().options(SETTINGS).options([(MARK, &mark)]), mark)
 }
 
-/// Before anything is changed in a session: that it is the one that was asked for.
+/// Checks that a session is the requested one, before anything is changed in it.
 pub async fn check_own<'a>(
     connection: impl Executor<'a, Database = Postgres>,
     mark: &str,

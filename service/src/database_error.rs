@@ -1,4 +1,4 @@
-//! Why there is no answer from the database.
+//! The reasons why the database gives no answer.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ pub enum DatabaseError {
     /// A standby, or `default_transaction_read_only` of the server, the database or the role.
     #[error("the database takes no writes: it is a standby, or default_transaction_read_only is on")]
     ReadOnly,
-    /// Behind a pooler a session's settings and notifications would be another client's.
+    /// Behind a pooler, a session's settings and notifications would be another client's.
     #[error(
         "the connection leads through a pooler, such as pgbouncer, that gives this program no sessions of its own: connect \
          to the server itself"
@@ -24,7 +24,7 @@ pub enum DatabaseError {
 pub const READ_ONLY: &str = "25006";
 
 impl DatabaseError {
-    /// The server's code for the error; `None`: the error is not the server's.
+    /// The server's code for the error; `None` if the error is not the server's.
     pub fn sqlstate(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Sql(sqlx::Error::Database(error)) => error.code(),
@@ -32,7 +32,7 @@ impl DatabaseError {
         }
     }
 
-    /// For whoever asks how the program is: without names.
+    /// The text for the health check: without names.
     pub fn complaint(&self) -> &'static str {
         match self {
             Self::Pooler => "the database is behind a pooler",

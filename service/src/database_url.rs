@@ -1,4 +1,4 @@
-//! Where the database is.
+//! The address of the database.
 
 use crate::sqlx::ConnectOptions;
 use crate::sqlx::postgres::PgConnectOptions;
@@ -15,8 +15,8 @@ pub fn connect_options(url: Option<&str>, application_name: &str) -> Result<PgCo
     Ok(options.application_name(application_name).disable_statement_logging())
 }
 
-/// libpq takes `postgres://user@/database?host=/folder`; the URL standard wants a host after a user. What the query says
-/// about the host comes later, and counts.
+/// libpq accepts `postgres://user@/database?host=/folder`; the URL standard requires a host after a user. A host in the
+/// query comes later, and has precedence.
 fn with_host(url: &str) -> String {
     let authority = url.find("://").map_or(0, |at| at + 3);
     let end = url[authority..].find(['/', '?']).map_or(url.len(), |at| authority + at);

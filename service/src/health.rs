@@ -1,4 +1,4 @@
-//! Tells whether the database answers, and the subcommand can do its work.
+//! Reports whether the database answers, and whether the subcommand can do its work.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,11 +15,11 @@ type Complaint = Box<dyn Fn() -> Option<String> + Send + Sync>;
 
 pub struct Health {
     started: Instant,
-    /// For how long no news is good news.
+    /// How long silence counts as good news.
     patience: Duration,
     /// Milliseconds after the start; 0: never.
     answered: AtomicU64,
-    /// By the names of connections: what is wrong with those that fail.
+    /// The faults of failing connections, by the names of the connections.
     failing: Mutex<BTreeMap<&'static str, &'static str>>,
     more: Complaint,
     pooler: Notify,
@@ -37,13 +37,13 @@ impl Health {
         }
     }
 
-    /// The database has answered some statement: that alone does not say that those which matter work.
+    /// The database has answered some statement. This alone does not show that the important ones work.
     pub fn answered(&self) {
         let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.answered.store(elapsed.max(1), Ordering::Relaxed);
     }
 
-    /// A connection does what it is for.
+    /// A connection does its work.
     pub fn works(&self, connection: &'static str) {
         self.answered();
         self.failing().remove(connection);
@@ -56,12 +56,12 @@ impl Health {
         }
     }
 
-    /// Returns when a connection has led through a pooler: it will again.
+    /// Returns when a connection has led through a pooler: it will do so again.
     pub async fn behind_pooler(&self) {
         self.pooler.notified().await;
     }
 
-    /// Says what is wrong; `None`: all is well.
+    /// Returns the fault; `None` if all is well.
     pub fn complaint(&self) -> Option<String> {
         let answered = self.answered.load(Ordering::Relaxed);
         let recently = self.started.elapsed().saturating_sub(Duration::from_millis(answered)) <= self.patience;

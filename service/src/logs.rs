@@ -12,7 +12,7 @@ use crate::options::{LogFormat, SharedOptions};
 
 pub fn start(options: &SharedOptions) {
     let level = options.log_level;
-    // Of libraries only warnings: HTTP clients log headers and URLs when they are asked for more.
+    // Only warnings of libraries: HTTP clients log headers and URLs at lower levels.
     let others = level.min(LevelFilter::from_level(Level::WARN));
     let filter = Targets::new().with_target(env!("CARGO_CRATE_NAME"), level).with_default(others);
     let layer = fmt::layer().with_writer(std::io::stderr).with_target(false);

@@ -1,6 +1,7 @@
 //! The programs beside the PostgreSQL extension checkout_sessions: subcommands of one program.
 //!
-//! Up here is what every subcommand uses; what one has for itself is in its folder. Nothing up here uses a folder.
+//! The files in this folder are for every subcommand. Those of one subcommand are in its own folder, which the files
+//! here do not use.
 
 mod back_off;
 mod database;

@@ -5,7 +5,7 @@ use prometheus_client::registry::Registry;
 
 pub const TEXT_FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Where a subcommand registers what it counts: as `checkout_sessions_SUBCOMMAND_...`.
+/// Where a subcommand registers its metrics: as `checkout_sessions_SUBCOMMAND_...`.
 pub fn registry(subcommand: &str) -> Registry {
     Registry::with_prefix(format!("checkout_sessions_{subcommand}"))
 }

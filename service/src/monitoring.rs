@@ -22,7 +22,7 @@ struct Shown {
     health: Arc<Health>,
 }
 
-/// Serves them where --listen says, for as long as the program runs.
+/// Serves them at the address of --listen, for as long as the program runs.
 pub async fn start(listen: Option<SocketAddr>, registry: Registry, health: Arc<Health>) -> Result<(), RunError> {
     let Some(address) = listen else { return Ok(()) };
     let listener = TcpListener::bind(address).await.map_err(|error| RunError::Usage(format!("--listen: {error}")))?;

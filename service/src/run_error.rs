@@ -1,4 +1,4 @@
-//! Why a subcommand has ended by itself.
+//! The reasons why a subcommand ends by itself.
 
 use std::process::ExitCode;
 

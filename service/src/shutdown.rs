@@ -8,7 +8,7 @@ use tracing::{info, warn};
 
 use crate::run_error::RunError;
 
-/// The first SIGTERM or SIGINT cancels `stop`, the second ends the process. `what` tells what may still end.
+/// The first SIGTERM or SIGINT cancels `stop`, the second ends the process. `what` names the work that may still end.
 pub fn stop_at_signal(stop: CancellationToken, what: &'static str) -> Result<(), RunError> {
     let listen = |kind| signal(kind).map_err(|error| RunError::Usage(format!("signals: {error}")));
     let mut terminate = listen(SignalKind::terminate())?;

@@ -1,5 +1,5 @@
-//! The parts of sqlx that are used. The crate `sqlx` has the same names, and brings migrations, and with them a second version
-//! of sha2.
+//! The parts of sqlx that are used. The crate `sqlx` has the same names, but adds migrations, and with them a second
+//! version of sha2.
 
 pub use sqlx_core::connection::{ConnectOptions, Connection};
 pub use sqlx_core::error::{Error, Result};

@@ -1,4 +1,4 @@
-//! Which implementation of TLS is used, and whose certificates are trusted.
+//! The implementation of TLS, and the trusted certificates.
 
 use reqwest::Certificate;
 use tracing::warn;
@@ -10,19 +10,19 @@ pub fn install_provider() -> Result<(), RunError> {
     installed.map_err(|_| RunError::Failed("TLS was set up twice".into()))
 }
 
-/// The certificates of --ca-file, to be trusted as well as the system's.
+/// The certificates of --ca-file, trusted in addition to the system's.
 pub fn more_roots(pem: Option<&[u8]>) -> Result<Vec<Certificate>, String> {
     roots(pem, system_roots())
 }
 
-/// How many certificates of authorities the system has.
+/// The number of authorities' certificates that the system has.
 fn system_roots() -> usize {
     let found = rustls_native_certs::load_native_certs();
     found.errors.iter().for_each(|error| warn!("the system's root certificates: {error}"));
     found.certs.len()
 }
 
-/// Refuses to go on where nobody would be trusted, since no server is at fault then.
+/// Returns an error if no authority would be trusted, because no server is at fault then.
 fn roots(pem: Option<&[u8]>, of_system: usize) -> Result<Vec<Certificate>, String> {
     let roots = match pem {
         None => Vec::new(),

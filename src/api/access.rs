@@ -1,5 +1,5 @@
-//! Who calls: API keys and tokens that are presented at the beginning of a transaction; and the buyer, who presents the
-//! secret of a session.
+//! Credentials: API keys and tokens, which a caller presents at the beginning of a transaction; and the secret of a
+//! session, which a buyer presents.
 
 use pgrx::Uuid;
 use pgrx::prelude::*;
@@ -79,7 +79,7 @@ fn public_checkout_session(checkout_session_id: Option<Uuid>, client_secret: Opt
     })())
 }
 
-// No search path of their own: they look nothing up, and policies call them in every statement.
+// No search path of their own: they look up no names, and policies call them in every statement.
 #[pg_extern(sql = false)]
 fn current_organization_id() -> pgrx::Uuid {
     datum::uuid(or_raise(tenant::current()).organization_id)
@@ -90,7 +90,7 @@ fn current_environment() -> &'static str {
     or_raise(tenant::current()).environment.as_str()
 }
 
-/// For functions in SQL: the organization, where the credential is a secret one.
+/// For functions in SQL: the organization of the caller, if its credential is a secret one.
 #[pg_extern(sql = false)]
 fn secret_organization_id() -> pgrx::Uuid {
     datum::uuid(or_raise(tenant::secret()).organization_id)

@@ -15,7 +15,7 @@ use rules::access::credential::{Environment, Kind, Tenant};
 use rules::validate::{self, required};
 use rules::{Error, Result};
 
-/// For how long a key that is rolled goes on being accepted, at most.
+/// The longest time for which a rolled key is still accepted.
 const MAXIMUM_OVERLAP: TimeDelta = TimeDelta::days(30);
 
 #[pg_extern(sql = false)]
@@ -90,7 +90,7 @@ fn roll_api_key(
         if let Some(status) = old.ended_at(now) {
             return Err(Error::ApiKeyNotActive { api_key_id: api_key_id.to_owned(), status });
         }
-        // A key that was made to end has a successor that is made to end: it lives as long, unless told otherwise.
+        // The successor of a key with an end has an end, too. Unless the caller says otherwise, it lives as long.
         let lifetime = old.expires_at.map(|at| at - old.created_at);
         let expires_at = future(expires_at, now)?.or_else(|| now.checked_add_signed(lifetime?).or(old.expires_at));
         let new = api_key::generate(old.kind, old.tenant.environment);
@@ -110,8 +110,8 @@ fn roll_api_key(
     })())
 }
 
-/// Who gives a whole key where its id is asked for means the key of that id. What is neither may be a secret, and is not
-/// repeated in the error.
+/// Reads the id of a key. A caller who gives the whole key means the key with that id. Any other text may be a secret,
+/// so the error does not repeat it.
 fn id_of(text: &str) -> Result<&str> {
     api_key::id_of(text)
         .ok_or_else(|| Error::Malformed { argument: "api_key_id", fault: "is not the id of an API key".into() })

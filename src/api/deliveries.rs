@@ -21,7 +21,7 @@ use rules::webhooks::retry;
 use rules::webhooks::signature::{self, Message};
 use rules::{Error, Result};
 
-/// Of an event: far more than a session can have.
+/// The size limit of an event's body: far more than a session can have.
 const BODY_BYTES: usize = 4 * 1024 * 1024;
 
 #[pg_extern(sql = false)]
@@ -163,7 +163,7 @@ fn list_webhook_attempts(event_id: Option<Text>, webhook_endpoint_id: Option<Uui
     })()))
 }
 
-/// The delivery that arguments name, and the error for one that is not there.
+/// The delivery that the arguments name, or the error if there is none.
 fn key_of(event_id: &Option<Text>, webhook_endpoint_id: Option<Uuid>) -> Result<(Key, impl Fn() -> Error)> {
     let text = required_text("event_id", event_id)?;
     let event = EventId::parse("event_id", text)?;
@@ -172,8 +172,8 @@ fn key_of(event_id: &Option<Text>, webhook_endpoint_id: Option<Uuid>) -> Result<
     Ok((Key { event, webhook_endpoint_id }, unknown))
 }
 
-/// For claims: the body of an event in the words of a dialect; NULL where it cannot be written. `object` is the
-/// session, as checkout_data.event_object() has it, or what else the event is about.
+/// For claims: the body of an event in the format of a dialect; NULL if it cannot be written. `object` is the session,
+/// in the form of checkout_data.event_object(), or the other object that the event is about.
 #[pg_extern(sql = false)]
 fn event_body_as(
     dialect: Text,
@@ -201,7 +201,7 @@ fn read_view(text: &str) -> Result<SessionView> {
     serde_json::from_str(text).map_err(|error| Error::Internal(format!("a session's JSON is not what it was: {error}")))
 }
 
-/// For claims: the headers of a webhook, signed, as a JSON object; NULL where something in it cannot be sent.
+/// For claims: the signed headers of a webhook, as a JSON object; NULL if part of it cannot be sent.
 #[pg_extern(sql = false)]
 fn webhook_headers(
     signature_scheme: Option<Text>,
@@ -227,7 +227,7 @@ fn webhook_headers(
     headers().ok()
 }
 
-/// For claims: whether a text can be sent at all.
+/// For claims: returns true if a text can be sent at all.
 #[pg_extern(sql = false)]
 fn is_utf8(text: Text) -> bool {
     text.read_up_to("text", BODY_BYTES).is_ok()

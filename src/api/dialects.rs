@@ -35,7 +35,8 @@ fn handle_request(
     })())
 }
 
-/// An object of texts, as gateways have headers and queries: names in lower case, the first of several values.
+/// An object of texts, the form in which gateways have headers and queries. Names are in lower case; of several values
+/// the first counts.
 fn texts(argument: &'static str, value: Option<Jsonb>) -> Result<Map<String, Value>> {
     let Some(value) = value else { return Ok(Map::new()) };
     let value = serde_json::from_str(&value.read(argument, HEADERS_BYTES)?.text())

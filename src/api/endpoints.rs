@@ -16,10 +16,10 @@ use rules::webhooks::endpoint;
 use rules::webhooks::signature::Scheme;
 use rules::{Error, Result};
 
-/// For how long a secret that is rolled goes on signing, at most.
+/// The longest time for which a rolled secret still signs.
 const MAXIMUM_OVERLAP: TimeDelta = TimeDelta::days(30);
 
-/// Settings as arguments give them.
+/// The settings of an endpoint, as the arguments give them.
 struct Given<'a> {
     url: Option<&'a str>,
     event_types: Option<Vec<Option<String>>>,
@@ -76,7 +76,7 @@ fn create_webhook_endpoint(
             enabled: None,
         }
         .check(tenant)?;
-        // Random in all its bits: claims start at a random place among the endpoints.
+        // All bits are random, because claims start at a random place among the endpoints.
         let id = uuid::Uuid::new_v4();
         endpoints::insert(tenant, id, &settings, &endpoint::new_secret(), &tenant::caller()?.name, datum::now())
     })())
@@ -139,8 +139,8 @@ fn id_of(webhook_endpoint_id: Option<Uuid>) -> Result<uuid::Uuid> {
     required("webhook_endpoint_id", webhook_endpoint_id).map(datum::from_uuid)
 }
 
-/// For fan-out: whether an event goes to an endpoint with these event types. What is not valid there matches nothing: the
-/// event is of a payment, which must not fail for it.
+/// For fan-out: returns true if an event goes to an endpoint with these event types. An invalid pattern matches
+/// nothing: the event belongs to a payment, which must not fail because of it.
 #[pg_extern(sql = false)]
 fn event_type_matches(event_types: Texts, event_type: Text) -> bool {
     let (Ok(event_types), Ok(event_type)) = (event_types.read("event_types"), event_type.read("event_type")) else {

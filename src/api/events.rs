@@ -1,4 +1,4 @@
-//! The webhook outbox: claim, acknowledge, put off, deliver again, list.
+//! The webhook outbox: claim, acknowledge, put off, redeliver, list.
 
 use chrono::TimeDelta;
 use pgrx::Uuid;

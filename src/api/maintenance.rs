@@ -1,4 +1,4 @@
-//! What the worker does, by hand, and the state of the worker.
+//! The tasks of the worker, run by hand, and the state of the worker.
 
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::prelude::*;
@@ -30,7 +30,7 @@ fn checked(batch: Option<i32>) -> Result<i32> {
     validate::in_range("batch", validate::required("batch", batch)?, 1, 100_000)
 }
 
-/// Called by the install script: at its commit the launcher learns that this database has the extension.
+/// Called by the install script. When it commits, the launcher learns that this database has the extension.
 #[pg_extern(sql = false)]
 fn wake_worker() {
     wake::wake_at_commit(BEGINNING);
@@ -58,7 +58,7 @@ fn worker_status() -> TableIterator<
     let row = or_raise((|| {
         let now = datum::now();
         let status = registry::status();
-        // Whoever asks how the worker is does not want to wait for what the worker may be waiting for.
+        // A caller who asks for the state of the worker must not wait for a lock that the worker may be waiting for.
         let overdue = if locks::sessions_can_be_read() { overdue(now)? } else { Overdue::default() };
         let state = match &status {
             _ if backend::in_recovery() => "standby",
@@ -90,7 +90,7 @@ fn worker_status() -> TableIterator<
     TableIterator::once(row)
 }
 
-/// For fan-out: called by a statement that has made deliveries.
+/// For fan-out: called by a statement that has written deliveries.
 #[pg_extern(sql = false)]
 fn deliveries_due() {
     wake::tell_relays_at_commit();

@@ -1,5 +1,5 @@
-//! The functions that SQL calls, one file a subject. Each reads and checks its arguments, and calls down into `operations`, or
-//! into `store` where there is nothing to decide. Their COMMENTs in `sql/` say what they promise.
+//! The functions that SQL calls, one file for each subject. Each reads and checks its arguments, then calls
+//! `operations`, or `store` if there is nothing to decide. Their COMMENTs in `sql/` say what they promise.
 
 mod access;
 mod api_keys;

@@ -13,7 +13,7 @@ use rules::checkout::settings::Settings;
 use rules::validate::{self, required};
 use rules::{Error, Result};
 
-/// Settings as arguments give them; what is not given stays as it is.
+/// The settings of an organization, as the arguments give them. A setting that is not given stays as it is.
 struct Changes<'a> {
     name: Option<&'a str>,
     default_lifetime: Option<Interval>,
@@ -28,7 +28,7 @@ struct Changes<'a> {
 }
 
 impl Changes<'_> {
-    /// Checks the changes and makes them. An empty base_url and a zero expiring_notice take the setting away.
+    /// Checks the changes and makes them. An empty base_url and a zero expiring_notice remove the setting.
     fn apply(self, settings: Settings) -> Result<Settings> {
         if let Some(name) = self.name {
             validate::text("name", name, validate::SHORT_TEXT)?;

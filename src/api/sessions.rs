@@ -90,7 +90,7 @@ fn create_checkout_session(
     })())
 }
 
-/// An argument that a header of the request may give instead.
+/// Returns an argument, or the header of the request that may stand in for it.
 fn same<'a>(argument: &'static str, given: Option<&'a str>, header: Option<&'a str>) -> Result<Option<&'a str>> {
     match (given, header) {
         (Some(given), Some(header)) if given != header => {

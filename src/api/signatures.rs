@@ -1,4 +1,4 @@
-//! Signatures of webhooks, for senders and receivers in SQL.
+//! Signatures of webhooks, for senders and receivers that use SQL.
 
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::prelude::*;
@@ -10,7 +10,7 @@ use rules::validate::required;
 use rules::webhooks::signature::{self, Message};
 use rules::{Error, Result};
 
-/// Of a webhook from whomever: none that is known sends as much.
+/// The limit for a webhook of any sender: no known sender exceeds it.
 const BODY_BYTES: usize = 32 * 1024 * 1024;
 const HEADERS_BYTES: usize = 64 * 1024;
 

@@ -5,7 +5,7 @@
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-/// Makes every backend forget the settings that it keeps, once the change is committed.
+/// Makes every backend forget the settings that it keeps, as soon as the change is committed.
 #[pg_trigger(sql = false)]
 fn organizations_changed<'a>(
     trigger: &'a pgrx::PgTrigger<'a>,

@@ -1,4 +1,4 @@
-//! Values that are read from the columns of stored rows.
+//! Values of columns of stored rows.
 
 #![expect(unsafe_code, reason = "reads values of the types that were compared")]
 
@@ -9,13 +9,13 @@ use rules::{Error, Result};
 use super::jsonb::Json;
 use super::text::{Texts, utf8};
 
-/// A value that can be read from a column. Texts are checked: a superuser may have stored bytes that are no UTF-8, and to Rust
-/// these must not be text.
+/// A value that can be read from a column. Texts are checked: a superuser may have stored bytes that are not UTF-8, and
+/// in Rust such bytes must not become text.
 pub trait Column: Sized {
     fn type_oid() -> pg_sys::Oid;
 
     /// # Safety
-    /// A value of the type, which is not NULL.
+    /// The value must have the type and must not be NULL.
     unsafe fn read(datum: pg_sys::Datum) -> Result<Self>;
 }
 

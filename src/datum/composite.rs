@@ -1,4 +1,4 @@
-//! The rows that functions return. SQL makes them (`sql/`); Rust only hands them on.
+//! The rows that functions return. SQL makes them (`sql/`); Rust only passes them on.
 
 #![expect(unsafe_code, reason = "hands rows of the server on")]
 
@@ -17,7 +17,7 @@ use super::jsonb::Json;
 
 /// A value of a composite type.
 pub trait Composite {
-    /// How SQL names a set of them.
+    /// The name that SQL has for a set of them.
     const SETOF: &'static str;
 
     /// # Safety
@@ -44,7 +44,7 @@ macro_rules! composite {
             }
         }
 
-        // SAFETY: the datum is of the SQL type that is declared below, and lives in the caller's memory context.
+        // SAFETY: the datum has the SQL type that is declared below, and lives in the caller's memory context.
         unsafe impl BoxRet for $name {
             unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
                 // SAFETY: as above.
@@ -52,7 +52,7 @@ macro_rules! composite {
             }
         }
 
-        // SAFETY: it is this type in SQL, and nothing else.
+        // SAFETY: in SQL it is this type and no other.
         unsafe impl SqlTranslatable for $name {
             const TYPE_IDENT: &'static str = pgrx::pgrx_resolved_type!($name);
             const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;
@@ -64,7 +64,7 @@ macro_rules! composite {
 }
 
 impl Event {
-    /// Whose it is.
+    /// The organization that owns it.
     pub fn organization_id(&self) -> Option<uuid::Uuid> {
         // SAFETY: a value of the type, which lives as long as the call of the function.
         let event = unsafe { PgHeapTuple::from_composite_datum(self.0) };

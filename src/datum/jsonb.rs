@@ -1,4 +1,4 @@
-//! A jsonb argument that is stored as it came, without a detour through text.
+//! A jsonb argument that is stored unchanged, without being turned into text.
 
 #![expect(unsafe_code, reason = "walks a jsonb in its binary form")]
 
@@ -18,13 +18,13 @@ use serde_json::{Map, Value};
 
 use super::text::{argument, check_size};
 
-/// An argument of type jsonb, as it came: not copied, not even read.
+/// An argument of type jsonb, as it came: neither copied nor read.
 #[derive(Clone, Copy)]
 pub struct Jsonb(pg_sys::Datum);
 argument!(Jsonb, "jsonb");
 
 impl Jsonb {
-    /// The value, if it has at most so many bytes in its binary form, and nothing in it is a trap.
+    /// The value, if its binary form has at most `most` bytes and it contains no trap.
     pub fn read(&self, argument: &'static str, most: usize) -> Result<Json> {
         // SAFETY: a jsonb, which lives as long as the call of the function.
         let json = unsafe {
@@ -42,14 +42,14 @@ pub fn metadata(value: &Option<Jsonb>) -> Result<Option<Json>> {
     value.read("metadata", validate::METADATA_BYTES)?.check_metadata().map(Some)
 }
 
-/// A jsonb that was checked, detoasted.
+/// A jsonb that was checked, and detoasted.
 #[derive(Clone, Copy)]
 pub struct Json(pg_sys::Datum);
 
 impl Json {
-    /// Refuses what cannot be the metadata of a session.
+    /// Refuses a value that cannot be the metadata of a session.
     pub fn check_metadata(self) -> Result<Self> {
-        // SAFETY: a varlena with a four-byte header; the word after it tells what the jsonb is (utils/jsonb.h).
+        // SAFETY: a varlena with a four-byte header. The next word says which kind of jsonb it is (utils/jsonb.h).
         let header = unsafe {
             let varlena = self.0.cast_mut_ptr::<pg_sys::varlena>();
             pgrx::vardata_4b(varlena).cast::<u32>().read_unaligned()
@@ -63,22 +63,22 @@ impl Json {
         Ok(self)
     }
 
-    /// How many bytes it has in its binary form.
+    /// Returns the number of bytes of its binary form.
     pub fn size(self) -> usize {
         // SAFETY: a varlena with a four-byte header.
         unsafe { pgrx::varsize(self.0.cast_mut_ptr::<pg_sys::varlena>()) - pg_sys::VARHDRSZ }
     }
 
-    /// Checks that it has nothing that makes it many times larger as text, or that others cannot read: bytes that are no
-    /// UTF-8, numbers with huge exponents (12 bytes here, 131,072 digits there), deep nesting, and names that the JSON library
-    /// keeps for itself.
+    /// Refuses values that become many times larger as text, or that other programs cannot read: bytes that are not
+    /// UTF-8, numbers with huge exponents (12 bytes here, 131,072 digits there), deep nesting, and names that the JSON
+    /// library reserves.
     fn check_plain(self, argument: &'static str) -> Result<()> {
         use pg_sys::JsonbIteratorToken::{
             WJB_BEGIN_ARRAY, WJB_BEGIN_OBJECT, WJB_DONE, WJB_ELEM, WJB_END_ARRAY, WJB_END_OBJECT, WJB_KEY, WJB_VALUE,
         };
         let mut depth = 0;
         let mut value = pg_sys::JsonbValue::default();
-        // SAFETY: what follows the header of a jsonb is its root container (utils/jsonb.h).
+        // SAFETY: the header of a jsonb is followed by its root container (utils/jsonb.h).
         let mut iterator = unsafe {
             let varlena = self.0.cast_mut_ptr::<pg_sys::varlena>();
             pg_sys::JsonbIteratorInit(pgrx::vardata_4b(varlena).cast_mut().cast())
@@ -91,7 +91,7 @@ impl Json {
                 WJB_BEGIN_ARRAY | WJB_BEGIN_OBJECT => depth += 1,
                 WJB_END_ARRAY | WJB_END_OBJECT => depth -= 1,
                 WJB_KEY | WJB_VALUE | WJB_ELEM => {
-                    // SAFETY: the type says which member of the union is there.
+                    // SAFETY: the type says which member of the union is valid.
                     match value.type_ {
                         pg_sys::jbvType::jbvString => {
                             let bytes = unsafe { bytes_of(&value) };
@@ -117,8 +117,8 @@ impl Json {
         }
     }
 
-    /// Reads the JSON text of an argument. It may be refused although it is JSON: jsonb has no NUL characters, and numbers of
-    /// so many digits only. Within a subtransaction that is rolled back then.
+    /// Reads the JSON text of an argument. Postgres may refuse valid JSON: jsonb has no NUL characters, and limits the
+    /// digits of a number. It is read in a subtransaction, which is rolled back then.
     pub fn from_text(argument: &'static str, text: &str) -> Result<Self> {
         let text = CString::new(text).map_err(|_| Error::invalid(argument, "must not contain NUL characters"))?;
         let json = PgTryBuilder::new(AssertUnwindSafe(|| {
@@ -143,7 +143,7 @@ impl Json {
     }
 
     /// # Safety
-    /// A jsonb, which outlives the result.
+    /// The datum must be a jsonb that outlives the result.
     pub(super) unsafe fn stored(datum: pg_sys::Datum) -> Self {
         // SAFETY: the caller's.
         Self(pg_sys::Datum::from(unsafe { pg_sys::pg_detoast_datum(datum.cast_mut_ptr()) }))
@@ -155,7 +155,7 @@ impl Json {
             .map_err(|error| Error::Internal(format!("a stored object is not what it was: {error}")))
     }
 
-    /// Its JSON text. Keys are in the order that jsonb keeps them, so equal objects have equal text.
+    /// Its JSON text. Keys have the order that jsonb gives them, so equal objects have equal text.
     pub fn text(self) -> String {
         // SAFETY: jsonb_out takes a jsonb and returns a NUL-terminated string.
         let text = unsafe { direct_function_call::<&CStr>(pg_sys::jsonb_out, &[Some(self.0)]) };
@@ -163,11 +163,11 @@ impl Json {
     }
 }
 
-/// How deep a JSON value may be.
+/// The greatest depth of a JSON value.
 const DEPTH: usize = 64;
-/// How many digits a number may have before the point, and behind it.
+/// The most digits of a number before the point, and after it.
 const DIGITS: i32 = 40;
-/// What serde_json calls members that are not what they seem.
+/// The prefix of names with which serde_json marks members that stand for something else.
 const RESERVED: &[u8] = b"$serde_json::private::";
 
 /// # Safety
@@ -187,7 +187,8 @@ unsafe fn is_plain(number: pg_sys::Numeric) -> bool {
     // SAFETY: the caller's; functions of the server on numerics. A jsonb has neither NaN nor infinity.
     unsafe {
         let scale: Option<i32> = direct_function_call(pg_sys::numeric_scale, &[Some(number)]);
-        // The logarithm would take as long as to print it; its sign and size are compared with a power of ten instead.
+        // The logarithm would take as long as printing the number; a comparison with a power of ten tells its sign and
+        // size.
         let size = pgrx::direct_function_call_as_datum(pg_sys::numeric_abs, &[Some(number)]);
         let limit = pgrx::direct_function_call_as_datum(
             pg_sys::numeric_in,

@@ -1,4 +1,4 @@
-//! Between Postgres' values and those of the rules.
+//! Conversions between Postgres' values and those of the rules.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use pgrx::AnyNumeric;
@@ -28,7 +28,7 @@ pub use jsonb::{Json, Jsonb, metadata};
 pub use rows::Rows;
 pub use text::{Text, Texts, Uuids, required_text, text};
 
-/// 2000-01-01, where Postgres counts from, in microseconds since 1970.
+/// 2000-01-01, the epoch of Postgres, in microseconds since 1970.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 
 pub fn uuid(id: Uuid) -> pgrx::Uuid {
@@ -39,7 +39,7 @@ pub fn from_uuid(id: pgrx::Uuid) -> Uuid {
     Uuid::from_bytes(*id.as_bytes())
 }
 
-/// The clock, not the transaction's start: what is due must not wait for a transaction's end.
+/// The clock, not the start of the transaction: due work must not wait for the end of a transaction.
 pub fn now() -> DateTime<Utc> {
     from_micros(backend::now())
 }
@@ -65,7 +65,7 @@ pub fn from_timestamp(argument: &'static str, at: TimestampWithTimeZone) -> Resu
         .ok_or_else(|| Error::invalid(argument, "must be a finite time"))
 }
 
-/// Months count 30 days and days 24 hours, as where Postgres compares intervals.
+/// A month counts as 30 days and a day as 24 hours, as in Postgres' comparison of intervals.
 pub fn from_interval(argument: &'static str, interval: Interval) -> Result<TimeDelta> {
     let days = i128::from(interval.months()) * 30 + i128::from(interval.days());
     let micros = days * 86_400_000_000 + i128::from(interval.micros());

@@ -1,7 +1,7 @@
 //! A set of rows, returned all at once.
 //!
-//! pgrx returns a set row by row, and each is a call of the function, with its switch of the user and of the search path:
-//! for twenty rows that is a fifth of what a list costs. The server's other way to return a set takes one call.
+//! pgrx returns a set row by row. Each row is a call of the function, which switches the user and the search path: for
+//! twenty rows that takes a fifth of the time of a list. The server's other way to return a set takes one call.
 
 #![expect(unsafe_code, reason = "fills the tuple store of a set-returning function")]
 
@@ -18,12 +18,12 @@ pub struct Rows<T>(pub Vec<T>);
 
 impl<T: Composite> Rows<T> {
     /// # Safety
-    /// To be called with the call info of the function that returns the rows.
+    /// The caller must pass the call info of the function that returns the rows.
     unsafe fn store(self, fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
         let row = self.0.first().map(Composite::datum);
-        // SAFETY: a set-returning function is called with a ReturnSetInfo, and every caller takes a tuple store. What
-        // it is given lives in the query's memory context. The datums are of T's composite type, and detoasted: SQL made
-        // them just now.
+        // SAFETY: the server calls a set-returning function with a ReturnSetInfo, and every caller accepts a tuple
+        // store. The tuple store lives in the query's memory context. The datums have T's composite type and are
+        // detoasted: SQL has just made them.
         unsafe {
             let info = (*fcinfo).resultinfo.cast::<pg_sys::ReturnSetInfo>();
             (*info).returnMode = pg_sys::SetFunctionReturnMode::SFRM_Materialize;
@@ -57,7 +57,7 @@ impl<T: Composite> Rows<T> {
     }
 }
 
-// SAFETY: fills in the ReturnSetInfo, as the protocol of set-returning functions asks (utils/fmgr/README).
+// SAFETY: fills in the ReturnSetInfo, as required of set-returning functions (utils/fmgr/README).
 unsafe impl<T: Composite> RetAbi for Rows<T> {
     type Item = Self;
     type Ret = Self;
@@ -92,11 +92,11 @@ unsafe impl<T: Composite> RetAbi for Rows<T> {
     unsafe fn finish_call_fcinfo(_fcinfo: pg_sys::FunctionCallInfo) {}
 }
 
-// SAFETY: a set of what T is in SQL.
+// SAFETY: a set of the SQL type of T.
 unsafe impl<T: Composite + SqlTranslatable> SqlTranslatable for Rows<T> {
     const TYPE_IDENT: &'static str = T::TYPE_IDENT;
     const TYPE_ORIGIN: TypeOrigin = T::TYPE_ORIGIN;
     const ARGUMENT_SQL: Result<SqlMappingRef, ArgumentError> = Err(ArgumentError::SetOf);
-    // Not ReturnsRef::SetOf, which the generator takes from pgrx's own iterators only.
+    // Not ReturnsRef::SetOf: the generator accepts that only from pgrx's own iterators.
     const RETURN_SQL: Result<ReturnsRef, ReturnsError> = Ok(ReturnsRef::One(SqlMappingRef::literal(T::SETOF)));
 }

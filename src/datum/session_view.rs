@@ -1,4 +1,4 @@
-//! A session as the dialects read it, from the row that SQL makes of it.
+//! A session in the form that the dialects read, from the row that SQL makes of it.
 
 #![expect(unsafe_code, reason = "takes a row apart")]
 
@@ -127,8 +127,8 @@ impl Attributes {
             nulls: [true; ATTRIBUTES.len()],
             types: [pg_sys::InvalidOid; ATTRIBUTES.len()],
         };
-        // SAFETY: a row of a composite type, which says which; the arrays have as many elements as it has attributes, which is
-        // checked first.
+        // SAFETY: a row of a composite type, and it says which. The arrays have as many elements as the type has
+        // attributes, which is checked first.
         unsafe {
             let header = session.datum().cast_mut_ptr::<pg_sys::HeapTupleHeaderData>();
             let r#type = (*header).t_choice.t_datum;
@@ -160,7 +160,7 @@ impl Attributes {
         if self.types[at] != T::type_oid() {
             return Err(Error::Internal(format!("attribute {} of a session is of another type", ATTRIBUTES[at])));
         }
-        // SAFETY: of this type, as was just compared.
+        // SAFETY: it has this type, as was just compared.
         if self.nulls[at] { Ok(None) } else { unsafe { T::read(self.values[at]) }.map(Some) }
     }
 
@@ -187,16 +187,16 @@ const fn at(name: &str) -> usize {
     unreachable!()
 }
 
-/// True where a type has the attributes that it is expected to have.
+/// Returns true if a type has the expected attributes.
 ///
 /// # Safety
-/// The description of a type.
+/// The pointer must be to the description of a type.
 unsafe fn is_known(descriptor: pg_sys::TupleDesc) -> bool {
     thread_local! {
-        /// The type that was looked at last, and had them.
+        /// The type that was checked last, and had them.
         static KNOWN: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::InvalidOid) };
     }
-    // SAFETY: the caller's; as many attributes as the description says.
+    // SAFETY: the caller's. There are as many attributes as the description says.
     unsafe {
         let r#type = (*descriptor).tdtypeid;
         if KNOWN.get() == r#type && (*descriptor).natts == ATTRIBUTES.len() as i32 {

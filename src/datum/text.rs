@@ -1,8 +1,9 @@
-//! Texts and arrays as they come from SQL: not copied, not even read.
+//! Texts and arrays from SQL: neither copied nor read at first.
 //!
-//! The server does not promise that a text is valid: what a client gives at its start, and what `current_setting()` returns
-//! then, nobody has checked. Rust, on the other hand, takes for granted that a `&str` is UTF-8, and memory for the asking. So
-//! functions take these types, and get at what is in them only by naming the argument, which checks both.
+//! The server does not promise that a text is valid: it does not check the settings that a client gives at its start,
+//! and `current_setting()` returns them. Rust, on the other hand, relies on every `&str` being UTF-8, and allocates
+//! whatever size it is asked for. So functions take these types, and must name the argument to read the text. Reading
+//! checks both.
 
 #![expect(unsafe_code, reason = "reads varlenas without copying them")]
 
@@ -16,25 +17,25 @@ use uuid::Uuid;
 
 use rules::{Error, Result};
 
-/// More than any text has that is stored.
+/// More than the length of any stored text.
 const TEXT_BYTES: usize = 64 * 1024;
-/// More than any array has that a function takes.
+/// More than the length of any array that a function takes.
 const ARRAY_BYTES: usize = 1024 * 1024;
 const ARRAY_ELEMENTS: usize = 10_000;
 
-/// How many bytes a value has, uncompressed, without reading it.
+/// Returns the uncompressed size of a value in bytes, without reading it.
 ///
 /// # Safety
-/// A varlena.
+/// The datum must be a varlena.
 pub(super) unsafe fn size(datum: pg_sys::Datum) -> usize {
     // SAFETY: the caller's.
     unsafe { pg_sys::toast_raw_datum_size(datum) }
 }
 
-/// Refuses a value that is larger than it can be, before it is copied.
+/// Refuses a value that is too large, before it is copied.
 ///
 /// # Safety
-/// A varlena.
+/// The datum must be a varlena.
 pub(super) unsafe fn check_size(datum: pg_sys::Datum, argument: &'static str, most: usize) -> Result<()> {
     // SAFETY: the caller's.
     if unsafe { size(datum) } <= most + pg_sys::VARHDRSZ {
@@ -47,7 +48,7 @@ pub(super) unsafe fn check_size(datum: pg_sys::Datum, argument: &'static str, mo
 /// The text, if it is valid.
 ///
 /// # Safety
-/// A text, which outlives the result.
+/// The datum must be a text that outlives the result.
 pub unsafe fn utf8<'a>(datum: pg_sys::Datum) -> Option<&'a str> {
     // SAFETY: the caller's.
     let bytes = unsafe { varlena_to_byte_slice(pg_sys::pg_detoast_datum_packed(datum.cast_mut_ptr())) };
@@ -64,7 +65,7 @@ impl Text {
         self.read_up_to(argument, TEXT_BYTES)
     }
 
-    /// The text, if it is valid UTF-8 and of at most so many bytes.
+    /// The text, if it is valid UTF-8 and has at most `most` bytes.
     pub fn read_up_to(&self, argument: &'static str, most: usize) -> Result<&str> {
         // SAFETY: a text, which lives as long as the call of the function.
         unsafe {
@@ -75,7 +76,7 @@ impl Text {
 
     /// Its first characters, however long it is.
     pub fn beginning(&self, argument: &'static str, characters: usize) -> Result<String> {
-        // A character has four bytes at the most.
+        // A character has at most four bytes.
         let most = characters.saturating_mul(4);
         // SAFETY: a text, which lives as long as the call of the function.
         let bytes = unsafe {
@@ -85,7 +86,7 @@ impl Text {
         };
         let text = match std::str::from_utf8(bytes) {
             Ok(text) => text,
-            // Cut within a character, which is not among the first.
+            // The cut is within a character, which is not among the first ones.
             Err(error) if error.error_len().is_none() && bytes.len() == most => {
                 std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default()
             }
@@ -95,12 +96,12 @@ impl Text {
     }
 }
 
-/// The text of an argument that may be left out.
+/// The text of an optional argument.
 pub fn text<'a>(argument: &'static str, value: &'a Option<Text>) -> Result<Option<&'a str>> {
     value.as_ref().map(|text| text.read(argument)).transpose()
 }
 
-/// The text of an argument that must be given.
+/// The text of a required argument.
 pub fn required_text<'a>(argument: &'static str, value: &'a Option<Text>) -> Result<&'a str> {
     text(argument, value)?.ok_or(Error::NullArgument { argument })
 }
@@ -111,7 +112,7 @@ pub struct Texts(pg_sys::Datum);
 
 impl Texts {
     /// # Safety
-    /// A text[], which outlives the result.
+    /// The datum must be a text[] that outlives the result.
     pub unsafe fn new(datum: pg_sys::Datum) -> Self {
         Self(datum)
     }
@@ -126,7 +127,7 @@ impl Texts {
         })
     }
 
-    /// The texts, or what `refusal` makes of what is wrong with them.
+    /// The texts, or the error that `refusal` makes of their fault.
     pub fn elements(&self, refusal: impl Fn(Fault) -> Error) -> Result<Vec<Option<String>>> {
         // SAFETY: a text[], which lives as long as the call of the function.
         unsafe {
@@ -143,7 +144,7 @@ impl Texts {
 pub struct Uuids(pg_sys::Datum);
 
 impl Uuids {
-    /// The ids, if there are not far more than any function takes, and none is NULL.
+    /// The ids, if none is NULL and there are not far more than any function takes.
     pub fn read(&self, argument: &'static str) -> Result<Vec<Uuid>> {
         // SAFETY: a uuid[], which lives as long as the call of the function.
         let ids = unsafe {
@@ -157,7 +158,7 @@ impl Uuids {
     }
 }
 
-/// What may be wrong with an array.
+/// The possible faults of an array.
 pub enum Fault {
     Count,
     Encoding,
@@ -168,7 +169,7 @@ fn too_many(argument: &'static str) -> Error {
 }
 
 /// # Safety
-/// An array whose elements are of this type.
+/// The datum must be an array with elements of this type.
 unsafe fn elements<T>(
     array: pg_sys::Datum,
     oid: pg_sys::Oid,

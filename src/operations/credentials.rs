@@ -8,14 +8,14 @@ use crate::shared::api_key_uses;
 use crate::store::{api_keys, organizations};
 use crate::{datum, gucs, postgrest, tenant};
 
-/// The credential that an API key is; `None` for one that is unknown, wrong, revoked or expired.
+/// The credential of an API key; `None` if the key is unknown, wrong, revoked or expired.
 pub fn of_api_key(text: &str, http: bool) -> Result<Option<Credential>> {
     let Some(presented) = api_key::parse(text) else {
         return Ok(None);
     };
     let now = datum::now();
     let stored = api_keys::find(presented.api_key_id)?;
-    // The digests are compared in any case, so that a key that does not exist takes as long as a wrong one.
+    // The digests are compared in any case, so that an unknown key takes as long as a wrong one.
     let known = api_key::matches(&presented.digest, stored.as_ref().map(|key| &key.digest));
     let Some(key) = stored.filter(|key| known && key.active_at(now)) else {
         return Ok(None);
@@ -30,7 +30,7 @@ pub fn of_api_key(text: &str, http: bool) -> Result<Option<Credential>> {
     }))
 }
 
-/// The credential that the claims of the request's token are, if they name an organization.
+/// The credential in the claims of the request's token, if they name an organization.
 pub fn of_token() -> Result<Option<Credential>> {
     let Some(claims) = postgrest::claims()? else {
         return Ok(None);

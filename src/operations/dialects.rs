@@ -1,4 +1,4 @@
-//! Answers HTTP requests in the words of a dialect.
+//! Answers HTTP requests in the format of a dialect.
 
 use rules::access::credential::{Environment, Kind};
 use rules::access::http_credential;
@@ -19,10 +19,10 @@ use crate::store::list::{self, Filter};
 use crate::store::{self, references, subtransaction};
 use crate::tenant::{self, Caller, Lasting, Tenant};
 
-/// Several times what the dialects allow in the largest request.
+/// Several times the size of the largest request that the dialects allow.
 const BODY_BYTES: usize = 256 * 1024;
 
-/// The answer to a request. Everything that is wrong with it is said in the dialect's shape.
+/// The answer to a request. Every error has the dialect's shape.
 pub fn answer(
     dialect: &Dialect,
     method: &str,
@@ -37,7 +37,7 @@ pub fn answer(
     };
     let served = subtransaction::undone_if_refused(|| {
         let caller = caller(headers)?;
-        // Not before it is known who asks.
+        // Only after the caller is known.
         let body = match body.map_or(Ok(Value::Null), read_body) {
             Ok(body) => body,
             Err(error) => return Ok(dialect.refuse_reading(&error)),
@@ -56,7 +56,7 @@ fn read_body(body: Text) -> Result<Value> {
     dialects::read_body(body.read_up_to("body", BODY_BYTES)?)
 }
 
-/// Who asks: the API key of the request, or who the caller of the function is anyway.
+/// The caller: the holder of the request's API key, or else the caller of the function.
 fn caller(headers: &Map<String, Value>) -> Result<Caller> {
     if let Some(key) = http_credential::api_key(headers)? {
         let credential = as_worker_role(|| credentials::of_api_key(key, true))?.ok_or(Error::InvalidApiKey)?;
@@ -67,7 +67,7 @@ fn caller(headers: &Map<String, Value>) -> Result<Caller> {
     tenant::caller()
 }
 
-/// A request of a caller who is known.
+/// A request of a known caller.
 struct Exchange<'a> {
     dialect: &'a Dialect,
     caller: &'a Caller,
@@ -95,7 +95,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// Does what a request asks for; one that cannot be read is refused in the words that it was read with.
+    /// Does what a request asks for. A request that cannot be read is refused in its dialect's words.
     fn having_read<T>(
         &self,
         read: impl FnOnce(&'a HttpRequest<'a>) -> Result<T>,
@@ -109,7 +109,7 @@ impl<'a> Exchange<'a> {
 
     fn create(&self, create: Create, answer: fn(&SessionView) -> HttpResponse) -> Result<HttpResponse> {
         match create.scenario {
-            // It ends the session, which is for servers.
+            // It ends the session, and only servers may do that.
             Some(_) if self.caller.kind == Kind::Publishable => return Err(Error::NotAllowed),
             Some(_) if self.caller.tenant.environment == Environment::Live => {
                 return Err(Error::invalid("X-Scenario-Key", "is for the test environment only"));
@@ -136,7 +136,8 @@ impl<'a> Exchange<'a> {
             }
             _ => created.session.view()?,
         };
-        // The organization's reference policy has found one; it may be of another dialect, and of another price.
+        // The organization's reference policy has found the session. It may come from another dialect, or have another
+        // price.
         if created.replayed && (amount != Some(session.amount) || currency_code != Some(session.currency_code.as_str()))
         {
             return Err(Error::ReferenceTaken { fault: "reference has an open checkout session of another amount" });
@@ -163,7 +164,7 @@ fn find(tenant: Tenant, lookup: &Lookup) -> Result<Uuid> {
     }
 }
 
-/// Lets a new session end as its creator wants it to.
+/// Ends a new session as its creator asked.
 fn play(tenant: Tenant, id: Uuid, scenario: Scenario) -> Result<()> {
     let mut attempt = 0;
     let mut pay = |outcome| {
@@ -187,7 +188,7 @@ fn play(tenant: Tenant, id: Uuid, scenario: Scenario) -> Result<()> {
     }
 }
 
-/// The sessions of a page, and whether there are more behind it.
+/// The sessions of a page, and whether more follow.
 fn list_page(tenant: Tenant, asked: &List) -> Result<(Vec<SessionView>, bool)> {
     if let Some(cursor) = asked.starting_after
         && !store::sessions::exists(tenant, cursor)?
@@ -199,7 +200,7 @@ fn list_page(tenant: Tenant, asked: &List) -> Result<(Vec<SessionView>, bool)> {
         customer_id: asked.customer_id,
         payment_id: asked.payment_id,
         starting_after: asked.starting_after,
-        // One more than asked for tells whether there are more.
+        // One more than the page holds, to learn whether more follow.
         page_size: asked.page_size + 1,
         page_offset: asked.page_offset,
         ..Filter::default()

@@ -1,5 +1,5 @@
-//! The work that is due without anybody asking for it. The worker does it in portions, with `Due` and `Purge`; SQL does it
-//! all in one call, where there is no worker.
+//! The work that is due without a request. The worker does it in portions, with `Due` and `Purge`. Without a worker, a
+//! function in SQL does all of it in one call.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -11,10 +11,10 @@ use crate::store::purge::{self, Place};
 use rules::Result;
 use rules::maintenance::turns::Turns;
 
-/// How many rows each task has changed.
+/// The number of rows that each task has changed.
 pub type Done = [(&'static str, usize); 3];
 
-/// Does at most `batch` of each task, and returns what it has done.
+/// Does at most `batch` rows of each task, and returns the numbers.
 pub fn run(batch: i32, now: DateTime<Utc>) -> Result<Done> {
     let expired = expire(batch, now)?;
     let reminded = in_turns(Work::Remind, batch, now)?;
@@ -30,7 +30,7 @@ pub fn run(batch: i32, now: DateTime<Utc>) -> Result<Done> {
     Ok([("expire", expired), ("remind", reminded), ("purge", purged)])
 }
 
-/// Expires at most `batch` sessions whose deadline has passed, and returns how many.
+/// Expires at most `batch` sessions whose deadline has passed, and returns their number.
 pub fn expire(batch: i32, now: DateTime<Utc>) -> Result<usize> {
     in_turns(Work::Expire, batch, now)
 }
@@ -51,7 +51,7 @@ fn in_turns(work: Work, batch: i32, now: DateTime<Utc>) -> Result<usize> {
     Ok(batch - left)
 }
 
-/// Removes what is old. It goes through the events that went to endpoints from the oldest on, and keeps its place.
+/// Removes old rows. It goes through the events that went to endpoints, from the oldest on, and keeps its place.
 pub struct Purge {
     place: Place,
 }
@@ -61,15 +61,15 @@ impl Purge {
         Self { place: Place::FIRST }
     }
 
-    /// Removes at most `batch` rows of each other kind. Returns how many it was of all kinds, and whether more are left.
+    /// Removes at most `batch` rows of each other kind. Returns the total number, and whether more are left.
     pub fn old(&self, batch: i32, now: DateTime<Utc>) -> Result<(usize, bool)> {
         let removed = purge::purge(batch, retention(), now)?;
         let full = removed.iter().any(|rows| *rows >= usize::try_from(batch).unwrap_or(usize::MAX));
         Ok((removed.iter().sum(), full))
     }
 
-    /// Looks at the next `batch` events that went to endpoints, and removes those that all of them have had. Returns how
-    /// many it was, and whether there are more to look at.
+    /// Looks at the next `batch` events that went to endpoints, and removes those that all endpoints have received.
+    /// Returns the number removed, and whether there are more to look at.
     pub fn delivered(&mut self, batch: i32, now: DateTime<Utc>) -> Result<(usize, bool)> {
         let (removed, next) = purge::purge_fanned_out(self.place, batch, retention(), now)?;
         self.place = next.unwrap_or(Place::FIRST);
@@ -77,13 +77,13 @@ impl Purge {
     }
 }
 
-/// How long delivered events are kept; `None` for ever.
+/// How long delivered events are kept; `None`: for ever.
 pub fn retention() -> Option<TimeDelta> {
     let minutes = gucs::OUTBOX_RETENTION.get();
     (minutes >= 0).then(|| TimeDelta::minutes(minutes.into()))
 }
 
-/// Writes down which API keys of this database were used, and when.
+/// Stores which API keys of this database were used, and when.
 pub fn write_uses() -> Result<()> {
     api_keys::used(&api_key_uses::take())
 }

@@ -1,4 +1,4 @@
-//! What happens. The functions of `api` and the dialects call down into these, and they call down into `store`.
+//! The operations. The functions of `api` and the dialects call these, and these call `store`.
 
 pub mod credentials;
 pub mod dialects;

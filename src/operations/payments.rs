@@ -32,11 +32,11 @@ pub fn begin(
     payments::begin(tenant, id, &session.state, payment_id, payment_method, now + lease, now)
 }
 
-/// Records how a payment ended.
+/// Records the end of a payment.
 pub fn record(tenant: Tenant, id: Uuid, report: &Report) -> Result<Payment> {
     let session = sessions::lock(tenant, id)?.state;
     let known = payments::known(tenant, id, report.payment_id)?;
-    // Under the lock, so that what was waited for counts against the deadline.
+    // Read under the lock, so that time spent waiting counts against the deadline.
     let now = datum::now();
     let settlement = match payment::record(&session, known.as_ref(), report, now)? {
         Decision::Replay => return payments::replay(tenant, report.payment_id),

@@ -23,18 +23,18 @@ use crate::store::{self, references, sessions};
 use crate::tenant::{Caller, Tenant};
 use crate::{gucs, postgrest};
 
-/// How often a create starts over when others take its reference at the same moment.
+/// How often a create starts over when other calls take its reference at the same moment.
 const REFERENCE_TRIES: usize = 10;
 
-/// The session that answers an order.
+/// The session that a create returns.
 pub struct Created {
     pub id: Uuid,
     pub session: Session,
-    /// It was there before.
+    /// True if the session existed before.
     pub replayed: bool,
 }
 
-/// Creates a session under a dialect's policy, or finds the one that answers the order already.
+/// Creates a session under a dialect's policy, or finds the one that already answers the order.
 pub fn create(
     caller: &Caller,
     policy: &Policy,
@@ -58,7 +58,7 @@ pub fn create(
         created_at: now,
         expires_at: now + TimeDelta::minutes(gucs::IDEMPOTENCY_KEY_LIFETIME.get().into()),
     };
-    // Before anything is checked: a replay is answered even if its order would not be accepted any more.
+    // Before all checks: a replay is answered even if its order would be refused by now.
     if let Some(existing) = store::idempotency::claim(caller, &key)? {
         return replay(caller.tenant, existing, &settings);
     }
@@ -69,7 +69,7 @@ pub fn create(
     Ok(created)
 }
 
-/// Who creates a session, and on which terms.
+/// The caller who creates a session, and the terms.
 struct Creation<'a> {
     caller: &'a Caller,
     settings: &'a Settings,
@@ -77,8 +77,8 @@ struct Creation<'a> {
 }
 
 impl Creation<'_> {
-    /// Stores a session, with the id that was promised for it if it still fits, under its organization's reference policy;
-    /// that may also ask for a session that is there already.
+    /// Stores a session under its organization's reference policy, with the promised id if that still fits. The policy
+    /// may also return an existing session.
     fn store(&self, order: &Order, metadata: Option<Json>, promised: Option<Uuid>) -> Result<Created> {
         let tenant = self.caller.tenant;
         if self.caller.kind == Kind::Publishable {
@@ -87,7 +87,7 @@ impl Creation<'_> {
         let policy = self.terms.reference_policy;
         let reference = order.reference.filter(|_| policy != ReferencePolicy::None);
         if reference.is_some() {
-            // An order that is wrong is refused, even if it would not lead to a new session.
+            // A wrong order is refused, even if it would not lead to a new session.
             let now = datum::now();
             order.check(&self.terms, ids::session_id(now), now)?;
         }
@@ -97,12 +97,12 @@ impl Creation<'_> {
             {
                 return replay(tenant, existing, self.settings);
             }
-            // As late as this: what was waited for must not count against the session's lifetime.
+            // Read this late, so that time spent waiting does not count against the session's lifetime.
             let now = datum::now();
             let id = promised.filter(|id| ids::is_of(*id, now)).unwrap_or_else(|| ids::session_id(now));
             let session = order.check(&self.terms, id, now)?;
             let secret = self.settings.client_secret(tenant, id);
-            // None when another call was faster to use the reference; then look again.
+            // `None` if another call took the reference first; then look again.
             if let Some(stored) =
                 new_sessions::insert(order, metadata, &session, self.caller, &secret, reference.is_some())?
             {
@@ -114,7 +114,7 @@ impl Creation<'_> {
     }
 }
 
-/// A publishable key is in browsers: whoever has one can make sessions as fast as the database takes them.
+/// A publishable key is in browsers: anyone who has one can create sessions as fast as the database stores them.
 fn check_publishable(caller: &Caller, metadata: Option<Json>) -> Result<()> {
     if metadata.is_some_and(|metadata| metadata.size() > validate::PUBLISHABLE_METADATA_BYTES) {
         return Err(Error::invalid("metadata", "must have at most 4 kB with a publishable API key"));
@@ -126,7 +126,7 @@ fn check_publishable(caller: &Caller, metadata: Option<Json>) -> Result<()> {
     Ok(())
 }
 
-/// A session that was there before, instead of a new one.
+/// An existing session, returned instead of a new one.
 fn replay(tenant: Tenant, id: Uuid, settings: &Settings) -> Result<Created> {
     let secret = settings.client_secret(tenant, id);
     let session = sessions::get_again(tenant, id, datum::now(), true, Some(&secret))?;
@@ -134,7 +134,8 @@ fn replay(tenant: Tenant, id: Uuid, settings: &Settings) -> Result<Created> {
     Ok(Created { id, session, replayed: true })
 }
 
-/// Does what the policy asks about sessions that have the reference. `Some` is one to return instead of a new one.
+/// Does what the policy requires of sessions with the same reference. `Some` is a session to return instead of a new
+/// one.
 fn make_room(tenant: Tenant, policy: ReferencePolicy, reference: &str) -> Result<Option<Uuid>> {
     let when_open = match policy {
         ReferencePolicy::None => return Ok(None),
@@ -164,7 +165,7 @@ fn make_room(tenant: Tenant, policy: ReferencePolicy, reference: &str) -> Result
     Ok(None)
 }
 
-/// Expires a session that is open.
+/// Expires an open session.
 pub fn expire(tenant: Tenant, id: Uuid) -> Result<Session> {
     let session = sessions::lock(tenant, id)?.state;
     let now = datum::now();
@@ -185,7 +186,7 @@ pub fn recover(
     let settings: Rc<Settings> = store::settings::of(tenant)?;
     let base_url = gucs::base_url()?;
     let terms = Terms::new(&settings, &Policy::STANDARD, caller.kind, None, base_url.as_deref());
-    // Not locked yet: a session that is expired by the clock stays so, and make_room locks in an order of its own.
+    // Not locked yet: a session that is expired by the clock stays expired, and make_room locks in its own order.
     let (status, reference) = sessions::status_and_reference(tenant, id, datum::now())?;
     if status != Status::Expired {
         return Err(Error::SessionNotExpired { status: status.as_str() });

@@ -1,7 +1,7 @@
 //! When API keys were last used: noted in shared memory, and written to the table by the worker about a minute later.
 //!
-//! To write it where a key is used would make every request wait for the others of its key, and fail in READ ONLY
-//! transactions. What is lost in a crash, or finds no room, is a minute's worth of times.
+//! If the call that uses a key wrote the time, every request would wait for the others with its key, and would fail in
+//! READ ONLY transactions. A crash, or a lack of room, loses at most a minute's worth of times.
 
 #![expect(unsafe_code, reason = "shares plain data under a lock")]
 
@@ -18,13 +18,13 @@ use super::registry;
 use crate::{backend, datum};
 use rules::access::api_key::NAME;
 
-/// Keys that can be used within a minute and all be noted.
+/// The number of keys whose use can be noted within a minute.
 const ROOM: usize = 2_048;
 /// How often a backend notes the use of one key.
 const NOTE_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// How long uses are gathered before they are written.
 const WRITE_AFTER: TimeDelta = TimeDelta::minutes(1);
-/// How many keys a backend remembers having noted.
+/// The number of keys that a backend remembers having noted.
 const REMEMBERED: usize = 1_000;
 
 type Name = [u8; NAME];
@@ -58,7 +58,7 @@ pub fn init() {
     pg_shmem_init!(USES = Uses { count: 0, noted: [UNUSED; ROOM] });
 }
 
-/// Notes that a key was used. Without a worker nobody would write it down.
+/// Notes the use of a key. Without a worker the note would never be written.
 pub fn note_use(api_key_id: &str, now: DateTime<Utc>) {
     let Ok(api_key_id) = Name::try_from(api_key_id.as_bytes()) else { return };
     if !registry::available() || backend::in_recovery() || !is_news(api_key_id, now) {
@@ -97,7 +97,7 @@ impl Uses {
         }
     }
 
-    /// Takes out what was noted in the databases that are chosen.
+    /// Takes out the notes of the chosen databases.
     fn take(&mut self, chosen: impl Fn(pg_sys::Oid) -> bool) -> Vec<Use> {
         let mut taken = Vec::new();
         let mut at = 0;
@@ -114,12 +114,12 @@ impl Uses {
     }
 }
 
-/// Forgets what was noted in databases that are no more.
+/// Forgets the notes of databases that no longer exist.
 pub fn keep_only(exists: impl Fn(pg_sys::Oid) -> bool) {
     USES.exclusive().take(|database| !exists(database));
 }
 
-/// Takes out what was noted in this database: the keys, and when they were used.
+/// Takes out the notes of this database: the keys, and when they were used.
 pub fn take() -> Vec<(String, DateTime<Utc>)> {
     if !registry::available() || USES.share().count == 0 {
         return Vec::new();

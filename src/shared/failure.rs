@@ -9,11 +9,11 @@ use pgrx::{PgLogLevel, pg_sys};
 
 use super::registry;
 
-/// The database whose worker this process is; 0: it is none.
+/// The database whose worker this process is; 0 if it is no worker.
 static DATABASE: AtomicU32 = AtomicU32::new(0);
 static CONNECTED: AtomicBool = AtomicBool::new(false);
 
-/// This process is the worker of a database, and is about to connect to it.
+/// Notes that this process is the worker of a database, and is about to connect to it.
 pub fn works_in(database: pg_sys::Oid) {
     DATABASE.store(database.to_u32(), Ordering::Relaxed);
 }
@@ -22,8 +22,8 @@ pub fn connected() {
     CONNECTED.store(true, Ordering::Relaxed);
 }
 
-/// Called with everything that the server is about to log. Notes the errors that end the worker of a database, for example
-/// because it cannot connect to it.
+/// Called with every message that the server is about to log. Notes the errors that end the worker of a database, for
+/// example if it cannot connect.
 pub fn note_fatal(error: &pg_sys::ErrorData) {
     let database = DATABASE.load(Ordering::Relaxed);
     // SAFETY: a NUL-terminated text.

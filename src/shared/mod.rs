@@ -1,5 +1,5 @@
-//! What all processes of the server know of each other, in shared memory: what is due in which database, and which API keys
-//! were used. Backends write it when they commit; the launcher and the workers read it.
+//! Shared memory: which database has due work, and which API keys were used. Backends write it when they commit; the
+//! launcher and the workers read it.
 
 pub mod api_key_uses;
 pub mod failure;

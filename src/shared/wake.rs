@@ -1,4 +1,4 @@
-//! Telling the worker what a transaction has made for it to do, once that has committed.
+//! Tells the worker, after a transaction has committed, what work it has made.
 
 #![expect(unsafe_code, reason = "is called at the end of transactions")]
 
@@ -14,32 +14,34 @@ use crate::{backend, datum, gucs};
 thread_local! {
     /// The earliest deadline that the current transaction has made.
     static DEADLINE: Cell<i64> = const { Cell::new(NEVER) };
-    /// Whether it has made deliveries due.
+    /// True if it has made deliveries due.
     static DELIVERIES: Cell<bool> = const { Cell::new(false) };
     static REGISTERED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// At commit, makes sure that a worker looks at this database at `at`.
+/// Makes sure, at commit, that a worker looks at this database at `at`.
 ///
-/// The comparison with what the worker plans is made only then, when the rows can be seen: see `registry::begin_sweep`.
-/// A transaction that is prepared for two-phase commit tells nobody; the launcher's look once a minute finds it.
+/// The comparison with the worker's plan is made only then, when the worker can see the rows: see
+/// `registry::begin_sweep`. A transaction prepared for two-phase commit tells no worker; the launcher, which looks once
+/// a minute, finds its rows.
 pub fn wake_at_commit(at: DateTime<Utc>) {
     if registered() {
         DEADLINE.set(DEADLINE.get().min(datum::micros(at)));
     }
 }
 
-/// At commit, lets the worker tell relays that deliveries are due. Those of a transaction that is prepared are not told.
+/// Makes the worker tell relays, at commit, that deliveries are due. For a prepared transaction it does not.
 ///
-/// Not by NOTIFY in the transaction itself: it fails at commit where a listener has let the server's queue of notifications
-/// fill, and a payment with it; its commits wait for one another; and it cannot be prepared.
+/// Not by NOTIFY in the transaction itself. NOTIFY would fail at commit, and the payment with it, if a listener has let
+/// the server's queue of notifications fill up. Its commits wait for one another, and a transaction with it cannot be
+/// prepared.
 pub fn tell_relays_at_commit() {
     if gucs::WEBHOOK_NOTIFY.get() && registered() {
         DELIVERIES.set(true);
     }
 }
 
-/// False where there is no launcher to tell; otherwise what was noted is told at commit.
+/// Registers the callback that tells the launcher at commit. Returns false if there is no launcher.
 fn registered() -> bool {
     if !registry::available() {
         return false;
@@ -51,7 +53,7 @@ fn registered() -> bool {
     true
 }
 
-/// Must not fail: an error after commit takes the server down. It takes locks of shared memory and sets latches.
+/// Must not fail: an error after commit stops the server. It takes locks of shared memory and sets latches.
 #[pg_guard]
 unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *mut std::ffi::c_void) {
     use pg_sys::XactEvent::{XACT_EVENT_ABORT, XACT_EVENT_COMMIT, XACT_EVENT_PREPARE};

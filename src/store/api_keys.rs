@@ -29,7 +29,7 @@ impl StoredApiKey {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|at| at > now)
     }
 
-    /// What the key is instead of one that can be rolled.
+    /// Why the key cannot be rolled; `None` if it can.
     pub fn ended_at(&self, now: DateTime<Utc>) -> Option<&'static str> {
         if self.revoked_at.is_some() {
             Some("revoked")
@@ -56,12 +56,12 @@ macro_rules! select {
 statement!(FIND, Latest, select!(""));
 statement!(LOCK, Write, select!(" FOR NO KEY UPDATE"));
 
-/// The key of a name, as of now: a key that was revoked must not be accepted by an old snapshot.
+/// The key with this name, as of now: an old snapshot must not accept a revoked key.
 pub fn find(api_key_id: &str) -> Result<Option<StoredApiKey>> {
     FIND.with(|statement| statement.row(&[api_key_id.into()], read))
 }
 
-/// The key of a name, which nobody else can change until the transaction ends.
+/// The key with this name, locked until the transaction ends.
 pub fn lock(api_key_id: &str) -> Result<Option<StoredApiKey>> {
     LOCK.with(|statement| statement.row(&[api_key_id.into()], read))
 }
@@ -105,7 +105,7 @@ statement!(
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING checkout_data.api_key_of(k, $8, $11)"
 );
 
-/// Stores a key, and returns it with its text, for the only time.
+/// Stores a key, and returns it with its text. The text is returned only here.
 pub fn insert(new: &NewApiKey) -> Result<ApiKey> {
     let arguments = [
         new.key.api_key_id().into(),
@@ -132,7 +132,7 @@ statement!(
      WHERE k.api_key_id = $1 RETURNING checkout_data.api_key_of(k, $2, NULL)"
 );
 
-/// Makes a key invalid, if it is not already.
+/// Makes a key invalid, unless it already is.
 pub fn revoke(api_key_id: &str, now: DateTime<Utc>) -> Result<Option<ApiKey>> {
     REVOKE.with(|statement| statement.composite(&[api_key_id.into(), datum::timestamp(now).into()]))
 }
@@ -172,7 +172,7 @@ statement!(
      WHERE k.api_key_id = u.api_key_id AND (k.last_used_at IS NULL OR k.last_used_at < u.at)"
 );
 
-/// Notes when keys were last used. A key that somebody is changing is passed over.
+/// Notes when keys were last used. Passes over keys that another transaction is changing.
 pub fn used(uses: &[(String, DateTime<Utc>)]) -> Result<()> {
     if uses.is_empty() {
         return Ok(());

@@ -12,7 +12,7 @@ use rules::Result;
 use rules::webhooks::delivery::{EndpointChange, Outcome};
 use rules::webhooks::event::EventId;
 
-/// A delivery is the event, and the endpoint that it goes to.
+/// A delivery: an event, and the endpoint that it goes to.
 pub struct Key {
     pub event: EventId,
     pub webhook_endpoint_id: Uuid,
@@ -30,11 +30,11 @@ impl Key {
     }
 }
 
-/// A claim that takes longer than this, and is not full, has met many deliveries that are blocked.
+/// A claim that takes longer than this, and is not full, has met many blocked deliveries.
 const WADING: TimeDelta = TimeDelta::milliseconds(20);
 
-/// The nearest delivery before `c` to the same endpoint, of the same session, that is neither delivered nor dead. Looked for
-/// from the near end: all those far behind are finished.
+/// The nearest earlier delivery before `c` to the same endpoint, of the same session, that is neither delivered nor
+/// dead. The search starts at the near end, because all deliveries far behind are finished.
 macro_rules! unfinished_before_c {
     ($result:literal) => {
         concat!(
@@ -49,8 +49,8 @@ macro_rules! unfinished_before_c {
     };
 }
 
-/// Leases deliveries that are due, of each endpoint the oldest first, in order within a session; and returns the requests to
-/// send. `in_flight` has the endpoint of each delivery that the caller has open.
+/// Leases due deliveries: of each endpoint the oldest first, in order within a session. Returns the requests to send.
+/// `in_flight` has the endpoint of each delivery that the caller has open.
 pub fn claim(
     batch_size: i32,
     lease: TimeDelta,
@@ -63,7 +63,7 @@ pub fn claim(
         datum::timestamp(now).into(),
         datum::timestamp(now + lease).into(),
         datum::uuid(Uuid::new_v4()).into(),
-        // Where to begin among the endpoints, so that each is first at times.
+        // The place among the endpoints where to begin, so that each is first at times.
         datum::uuid(Uuid::new_v4()).into(),
         per_endpoint.into(),
         in_flight.iter().copied().map(datum::uuid).collect::<Vec<_>>().into(),
@@ -138,7 +138,7 @@ pub fn claim(
     );
     let (requests, unsendable) = Statement::composed(Access::Write, sql).composites_or_texts(&arguments)?;
     bury(unsendable, now)?;
-    // It has passed over many that it could not give out.
+    // It has passed over many deliveries that it could not give out.
     if requests.len() < usize::try_from(batch_size).unwrap_or(0) && datum::now() - now > WADING {
         DEFER.with(|statement| statement.count(&[datum::timestamp(now).into()]))?;
     }
@@ -153,7 +153,8 @@ statement!(
      FROM unnest($2::tid[], $3) AS x (place, reason) WHERE d.ctid = x.place"
 );
 
-/// What cannot be sent dies alone, with its reason: who claims would else have it again and again, or get nothing at all.
+/// A delivery that cannot be sent dies alone, with its reason. Otherwise every claim would return it again, or nothing
+/// at all.
 fn bury([places, reasons]: [Vec<String>; 2], now: DateTime<Utc>) -> Result<()> {
     if places.is_empty() {
         return Ok(());
@@ -162,9 +163,9 @@ fn bury([places, reasons]: [Vec<String>; 2], now: DateTime<Utc>) -> Result<()> {
     BURY.with(|statement| statement.count(&arguments)).map(|_| ())
 }
 
-// What is due, but behind one that waits for its next attempt, is put off until then: during an outage there may be many, and
-// every claim would have to pass over them. The one before is locked, so that it cannot be finished meanwhile; when it is,
-// RECORD has the next one due at once.
+// A due delivery behind one that waits for its next attempt is put off until then. During an outage there may be many,
+// and every claim would have to pass over them. The one before is locked, so that it cannot be finished meanwhile; when
+// it is finished, RECORD makes the next one due at once.
 statement!(
     DEFER,
     Write,
@@ -216,11 +217,11 @@ statement!(
      FOR NO KEY UPDATE OF d"
 );
 
-/// A delivery that nobody else can change until the transaction ends.
+/// A delivery, locked until the transaction ends.
 pub struct Locked {
-    /// Since it was written or redelivered.
+    /// The attempts since it was written or redelivered.
     pub attempts: i32,
-    /// Of the claim that holds it, or has held it last.
+    /// The token of the claim that holds it, or held it last.
     pub lease_token: Option<Uuid>,
     pub failing_since: Option<DateTime<Utc>>,
 }
@@ -241,7 +242,7 @@ pub fn lock(key: &Key) -> Result<Option<Locked>> {
     .transpose()
 }
 
-/// What a relay reports of an attempt.
+/// A relay's report of an attempt.
 pub struct Attempt<'a> {
     pub status_code: Option<i32>,
     pub error: Option<&'a str>,
@@ -286,7 +287,7 @@ statement!(
        ON o.organization_id = $1 AND o.environment = $2 AND o.checkout_session_id = $4 AND o.sequence = $5"
 );
 
-/// Writes what became of an attempt at a locked delivery.
+/// Writes the outcome of an attempt at a locked delivery.
 pub fn record(key: &Key, attempt: &Attempt, outcome: Outcome, now: DateTime<Utc>) -> Result<Option<WebhookDelivery>> {
     let next_attempt_at = match outcome {
         Outcome::Retry(delay) => Some(now + delay),
@@ -305,8 +306,8 @@ pub fn record(key: &Key, attempt: &Attempt, outcome: Outcome, now: DateTime<Utc>
     RECORD.with(|statement| statement.composite(&arguments))
 }
 
-// Each passes over an endpoint that somebody else is changing: two relays that each record for both of two endpoints would
-// otherwise wait for one another. The next attempt does what this one left.
+// Each passes over an endpoint that another transaction is changing. Otherwise two relays that each record for the same
+// two endpoints would wait for one another. The next attempt does the work that this one left.
 macro_rules! endpoint_unless_locked {
     ($condition:literal) => {
         concat!(
@@ -341,7 +342,7 @@ statement!(
            UPDATE checkout_data.webhook_endpoints p \
            SET disabled_at = $4, disabled_reason = $5, failing_since = COALESCE(p.failing_since, $4), updated_at = $4, \
              event_count = p.event_count + 1 ",
-        // Of success it may not know: see above. To look for it takes long, but is rare.
+        // The endpoint's row may miss a success: see above. The search for one takes long, but is rare.
         endpoint_unless_locked!(
             "x.disabled_at IS NULL AND x.deleted_at IS NULL AND ($5 = 'gone' OR NOT EXISTS ( \
                SELECT FROM checkout_data.webhook_deliveries d \
@@ -360,7 +361,7 @@ statement!(
     )
 );
 
-/// Writes what an attempt means for the endpoint; where it is disabled, with the event that tells of it.
+/// Writes the effect of an attempt on the endpoint. If this disables the endpoint, writes an event about it, too.
 pub fn change_endpoint(key: &Key, change: EndpointChange, now: DateTime<Utc>) -> Result<()> {
     let [organization_id, environment, endpoint, ..] = key.arguments();
     let mut arguments = vec![organization_id, environment, endpoint, datum::timestamp(now).into()];
@@ -386,7 +387,7 @@ statement!(
        AND d.checkout_session_id = $4 AND d.sequence = $5 AND d.lease_token = $7"
 );
 
-/// Gives a lease back. Whether it was still held.
+/// Gives a lease back. Returns true if it was still held.
 pub fn release(key: &Key, lease_token: Uuid, now: DateTime<Utc>) -> Result<bool> {
     let mut arguments = Vec::from(key.arguments());
     arguments.extend([datum::timestamp(now).into(), datum::uuid(lease_token).into()]);

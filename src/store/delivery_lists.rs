@@ -34,7 +34,7 @@ pub struct Filter<'a> {
     pub page_size: i32,
 }
 
-/// Deliveries to an endpoint: of events of the newest session first.
+/// Deliveries to an endpoint. Those of events of the newest session come first.
 pub fn list(tenant: Tenant, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<WebhookDelivery>> {
     let arguments = [
         datum::uuid(tenant.organization_id).into(),
@@ -75,8 +75,8 @@ statement!(
      ORDER BY 2 DESC, 3, 4, 5 OFFSET $3 LIMIT $4"
 );
 
-/// Dead deliveries of all organizations, or of one; to all endpoints and the consumers of claims, or to one. The last to die
-/// first.
+/// Dead deliveries of one organization, or of all; to one endpoint, or to all endpoints and the consumers of claims.
+/// The last to die comes first.
 pub fn list_dead(
     organization_id: Option<Uuid>,
     webhook_endpoint_id: Option<Uuid>,

@@ -18,18 +18,19 @@ fn unknown(webhook_endpoint_id: Uuid) -> Error {
     Error::EndpointNotFound { webhook_endpoint_id }
 }
 
-/// Settings of an endpoint; what is not given stays as it is.
+/// Settings of an endpoint. A setting that is not given stays as it is.
 pub struct Changes<'a> {
     pub url: Option<&'a str>,
     pub event_types: Option<Vec<String>>,
     pub body_format: Option<&'a str>,
     pub signature_scheme: Option<&'a str>,
-    /// `Some(None)`: none any more.
+    /// `Some(None)` removes it.
     pub description: Option<Option<&'a str>>,
     pub enabled: Option<bool>,
 }
 
-// The lowest number that is free: who registers an endpoint at the same moment waits for the other, and then takes the next.
+// The lowest free number. Of two calls that register an endpoint at the same moment, the second waits for the first and
+// then takes the next number.
 statement!(
     INSERT,
     Write,
@@ -44,7 +45,7 @@ statement!(
      RETURNING checkout_data.endpoint_of(p, $9)"
 );
 
-/// Stores an endpoint, and returns it with its secret; or refuses it where there are as many as there may be.
+/// Stores an endpoint, and returns it with its secret; refuses it if the limit is reached.
 pub fn insert(
     tenant: Tenant,
     id: Uuid,
@@ -68,7 +69,7 @@ pub fn insert(
         created_by.into(),
         endpoint::MAXIMUM_ENDPOINTS.into(),
     ];
-    // Each time that somebody else has been faster, there is one free less.
+    // Each call that was faster has taken one of the free numbers.
     for _ in 0..endpoint::MAXIMUM_ENDPOINTS {
         if let Some(stored) = INSERT.with(|statement| statement.composite(&arguments))? {
             return Ok(stored);
@@ -95,7 +96,7 @@ statement!(
 statement!(
     RESUME,
     Write,
-    // Locked in the order of redeliveries.
+    // Locked in the same order as in redeliveries.
     "WITH waiting AS ( \
        SELECT d.organization_id, d.environment, d.checkout_session_id, d.sequence, d.webhook_endpoint_id \
        FROM checkout_data.webhook_deliveries d \
@@ -109,7 +110,7 @@ statement!(
        AND d.sequence = w.sequence"
 );
 
-/// Changes an endpoint. One that is enabled has its waiting deliveries due at once.
+/// Changes an endpoint. If it becomes enabled, its waiting deliveries are due at once.
 pub fn update(tenant: Tenant, id: Uuid, changes: &Changes, now: DateTime<Utc>) -> Result<WebhookEndpoint> {
     let [organization_id, environment, endpoint] = key(tenant, id);
     let arguments = [
@@ -150,8 +151,8 @@ statement!(
      WHERE d.organization_id = $1 AND d.environment = $2 AND d.webhook_endpoint_id = $3 AND d.delivered_at IS NULL"
 );
 
-/// Marks an endpoint as deleted: nothing sees it any more but the worker, which removes it. Unless told to discard them, not
-/// while there are events that it has not had.
+/// Marks an endpoint as deleted. From then on only the worker sees it, which removes it. While events wait for the
+/// endpoint, the call is refused, unless it is told to discard them.
 pub fn delete(tenant: Tenant, id: Uuid, discard: bool, now: DateTime<Utc>) -> Result<WebhookEndpoint> {
     let [organization_id, environment, endpoint] = key(tenant, id);
     let arguments = [organization_id, environment, endpoint, datum::timestamp(now).into()];
@@ -175,7 +176,7 @@ statement!(
      RETURNING checkout_data.endpoint_of(p, $4)"
 );
 
-/// Gives an endpoint a new secret, and returns it with that. The old one signs, too, for `overlap`.
+/// Gives an endpoint a new secret, and returns both. The old secret signs, too, for `overlap`.
 pub fn roll(tenant: Tenant, id: Uuid, secret: &str, overlap: TimeDelta, now: DateTime<Utc>) -> Result<WebhookEndpoint> {
     let [organization_id, environment, endpoint] = key(tenant, id);
     let arguments = [

@@ -22,24 +22,26 @@ fn key(event: &EventId) -> [Argument<'static>; 4] {
     ]
 }
 
-/// Who fills claims, and when others are to be looked for.
+/// The organizations that fill claims, and when to look for others.
 struct Heavy {
     organizations: Vec<Uuid>,
     look_at: DateTime<Utc>,
 }
 
 thread_local! {
-    /// Of this backend's last full claim.
+    /// From this backend's last full claim.
     static HEAVY: RefCell<Option<Heavy>> = const { RefCell::new(None) };
 }
 
-/// Who has one in so many events of a full claim is passed over at times.
+/// An organization with one in `SHARE` events of a full claim is passed over at times.
 const SHARE: usize = 4;
-/// To look for others goes through all events of these that are due, and takes at most one in so many of the time.
+/// The search for others goes through all due events of these organizations. It takes at most one part in `LOOK_SHARE`
+/// of the time.
 const LOOK_SHARE: i32 = 20;
 
-/// Leases events that are due, in order within a session: the oldest first, and from time to time those of others than who
-/// has the most, so that nobody waits for all of them. Those whose attempts are used up die instead.
+/// Leases due events, in order within a session: the oldest first. From time to time it leases those of organizations
+/// other than those with most events, so that the others need not wait for all of these. Events whose attempts are used
+/// up die instead.
 pub fn claim(
     batch_size: i32,
     lease: TimeDelta,
@@ -72,7 +74,7 @@ pub fn claim(
     Ok(events)
 }
 
-/// The organizations that have many of these events.
+/// The organizations with many of these events.
 fn with_share(events: &[Event]) -> Vec<Uuid> {
     let mut counts: HashMap<Uuid, usize> = HashMap::new();
     for id in events.iter().filter_map(Event::organization_id) {
@@ -148,7 +150,7 @@ fn claim_some(
     Ok(events)
 }
 
-// What cannot be sent dies alone, with its reason.
+// An event that cannot be sent dies alone, with its reason.
 statement!(
     BURY,
     Write,
@@ -160,7 +162,7 @@ statement!(
 statement!(
     ACK,
     Write,
-    // Locked in the order of redeliveries.
+    // Locked in the same order as in redeliveries.
     "WITH held AS ( \
        SELECT o.organization_id, o.environment, o.checkout_session_id, o.sequence \
        FROM unnest($1, $2, $3, $4) AS e (organization_id, environment, checkout_session_id, sequence) \
@@ -175,7 +177,7 @@ statement!(
        AND o.checkout_session_id = h.checkout_session_id AND o.sequence = h.sequence AND o.lease_token = $5"
 );
 
-/// Marks events as delivered that are leased under this token. How many that were.
+/// Marks events as delivered that are leased under this token. Returns their number.
 pub fn ack(events: &[EventId], lease_token: Uuid, now: DateTime<Utc>) -> Result<usize> {
     let arguments = [
         events.iter().map(|e| datum::uuid(e.tenant.organization_id)).collect::<Vec<_>>().into(),
@@ -195,7 +197,7 @@ statement!(
      WHERE o.organization_id = $1 AND o.environment = $2 AND o.checkout_session_id = $3 AND o.sequence = $4 FOR NO KEY UPDATE"
 );
 
-/// How often an event was given out, and under which token it is leased. Locks it.
+/// The number of attempts of an event, and the token of its lease. Locks the event.
 pub fn lock(event: &EventId) -> Result<Option<(i32, Option<Uuid>)>> {
     let row =
         LOCK.with(|statement| statement.row(&key(event), |row| Ok((row.get::<i32>(1)?, row.get::<pgrx::Uuid>(2)?))))?;
@@ -248,7 +250,7 @@ statement!(
      WHERE o.organization_id = $1 AND o.environment = $2 AND o.checkout_session_id = $3 AND o.sequence = $4"
 );
 
-/// The body of an event in the words of a dialect.
+/// The body of an event in the format of a dialect.
 pub fn body_as(event: &EventId, event_id: &str, dialect: &str) -> Result<Option<String>> {
     let [organization_id, environment, session, sequence] = key(event);
     let arguments = [organization_id, environment, session, sequence, dialect.into(), event_id.into()];
@@ -266,7 +268,7 @@ pub fn exists(event: &EventId) -> Result<bool> {
     Ok(EXISTS.with(|statement| statement.count(&key(event)))? > 0)
 }
 
-/// The event that a list goes on after: one of the tenant's.
+/// The event that a list continues after: one of the tenant's.
 pub fn cursor(tenant: Tenant, argument: &'static str, event_id: Option<&str>) -> Result<Option<EventId>> {
     let event = event_id.map(|id| EventId::parse(argument, id)).transpose()?;
     match event {
@@ -302,7 +304,7 @@ macro_rules! list {
     };
 }
 statement!(LIST, Caller, list!(""));
-// Of the events that went to endpoints, few are neither delivered nor skipped: these are found by their deliveries.
+// Few of the events that went to endpoints are neither delivered nor skipped. These are found by their deliveries.
 statement!(
     LIST_UNFINISHED,
     Caller,
@@ -319,7 +321,7 @@ statement!(
     )
 );
 
-/// A tenant's events: those of the newest session first, the last of each session first.
+/// A tenant's events. Those of the newest session come first, and of each session the last.
 pub fn list(tenant: Tenant, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<Event>> {
     let arguments = [
         datum::uuid(tenant.organization_id).into(),

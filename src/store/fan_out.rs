@@ -1,6 +1,6 @@
-//! Fan-out: the part of every statement that writes events which makes them deliveries to webhook endpoints.
+//! Fan-out: every statement that writes events has this part, which makes them deliveries to webhook endpoints.
 
-/// Whether the organization of `$row` has endpoints: then its events are theirs.
+/// True if the organization of `$row` has endpoints: then its events go to them.
 macro_rules! has_endpoints {
     ($row:literal) => {
         concat!(
@@ -15,7 +15,8 @@ macro_rules! has_endpoints {
 }
 pub(super) use has_endpoints;
 
-/// The end of a `WITH event AS (INSERT INTO checkout_data.webhook_outbox ...`. An event about an endpoint does not go there.
+/// The end of a `WITH event AS (INSERT INTO checkout_data.webhook_outbox ...`. An event about an endpoint does not go
+/// to that endpoint.
 macro_rules! fan_out {
     () => {
         " RETURNING organization_id, environment, checkout_session_id, sequence, event_type, created_at, fanned_out), \
@@ -33,7 +34,7 @@ macro_rules! fan_out {
 }
 pub(super) use fan_out;
 
-/// A column of the statement: tells relays, if it has made deliveries.
+/// A column of the statement. It tells relays if the statement has made deliveries.
 macro_rules! notified {
     () => {
         "(SELECT checkout_data.deliveries_due() FROM delivery LIMIT 1)"

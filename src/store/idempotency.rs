@@ -31,7 +31,7 @@ statement!(
      FROM checkout_data.idempotency_keys k \
      WHERE k.organization_id = $1 AND k.environment = $2 AND k.idempotency_key = $3 AND k.created_with = $5"
 );
-// Of a session that an administrator has deleted.
+// Frees the key of a session that an administrator has deleted.
 statement!(
     FREE,
     Write,
@@ -55,8 +55,8 @@ pub struct Key<'a> {
     pub expires_at: DateTime<Utc>,
 }
 
-/// Takes a key for its session, which is about to be stored. A second caller waits here for the first to commit.
-/// `Some` is the session that has the key already.
+/// Takes a key for a session that is about to be stored. A second caller waits here for the first to commit. `Some` is
+/// the session that already has the key.
 pub fn claim(caller: &Caller, key: &Key) -> Result<Option<Uuid>> {
     let tenant = caller.tenant;
     let [organization_id, environment, id] = sessions::key(tenant, key.checkout_session_id);
@@ -77,7 +77,7 @@ pub fn claim(caller: &Caller, key: &Key) -> Result<Option<Uuid>> {
         key.request_hash.as_slice().into(),
         caller.kind.as_str().into(),
     ];
-    // Again, in case the worker purges the key in between, or its session is gone.
+    // Try again, in case the worker purges the key in between, or its session is gone.
     for _ in 0..3 {
         if CLAIM.with(|statement| statement.count(&arguments))? > 0 {
             return Ok(None);
@@ -97,7 +97,7 @@ pub fn claim(caller: &Caller, key: &Key) -> Result<Option<Uuid>> {
     Err(Error::Internal("an idempotency key is neither free nor taken".into()))
 }
 
-/// Has a key expire that stands for a session.
+/// Makes a key expire that stands for a session.
 fn free(caller: &Caller, id: Uuid, key: &Key) -> Result<()> {
     let [organization_id, environment, id] = sessions::key(caller.tenant, id);
     let now = datum::timestamp(key.created_at).into();

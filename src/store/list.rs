@@ -1,4 +1,4 @@
-//! The list of sessions: one statement for each combination of filters that is asked for.
+//! The list of sessions: one statement for each combination of filters in use.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use rules::checkout::status::Status;
 /// The filters of a list.
 #[derive(Default)]
 pub struct Filter<'a> {
-    /// Any of these; every status where there is none.
+    /// Sessions in any of these statuses; in every status if it is empty.
     pub status: &'a [Status],
     pub customer_id: Option<&'a str>,
     pub customer_email: Option<&'a str>,
@@ -27,12 +27,12 @@ pub struct Filter<'a> {
     pub page_offset: i32,
 }
 
-/// Sessions, newest first, to the caller's snapshot.
+/// Sessions, newest first, as the caller's snapshot sees them.
 pub fn list(tenant: Tenant, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<Session>> {
     run(Access::Caller, tenant, filter, now)
 }
 
-/// Sessions, newest first, to a caller who may have written since its snapshot.
+/// Sessions, newest first, for a caller that may have written since its snapshot.
 pub fn list_again(tenant: Tenant, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<Session>> {
     run(Access::Transaction, tenant, filter, now)
 }
@@ -90,7 +90,7 @@ fn compose<'a>(tenant: Tenant, filter: &Filter<'a>, now: DateTime<Utc>) -> (Stri
     }
     match filter.status {
         [] => {}
-        // Also in the words of the partial index.
+        // Repeated in the words of the partial index.
         [Status::Open] => conditions.push_str(" AND s.status = 'open' AND s.deadline > $3"),
         some => add(
             "checkout_data.effective_status(s.status, s.deadline, $3) = ANY (?)",
@@ -109,8 +109,8 @@ fn compose<'a>(tenant: Tenant, filter: &Filter<'a>, now: DateTime<Utc>) -> (Stri
             format!(" OFFSET ${}", arguments.len())
         }
     };
-    // To the planner a parameter of LIMIT is a tenth of all rows, so it is given a bound; and any page size as a bound of its
-    // own would be a plan kept for each.
+    // The planner takes a parameter of LIMIT for a tenth of all rows, so the statement has a bound. If every page size
+    // were a bound, each would have a plan of its own.
     let sql = match filter.page_size {
         size @ (20 | 21 | 100 | 101) => format!("{sessions} LIMIT {size}{offset}"),
         size => {
@@ -121,12 +121,12 @@ fn compose<'a>(tenant: Tenant, filter: &Filter<'a>, now: DateTime<Utc>) -> (Stri
     (sql, arguments)
 }
 
-/// The range of ids that a period and a cursor leave: the id holds the milliseconds of created_at. From the first one on, and
-/// before the second.
+/// The range of ids that a period and a cursor leave: an id holds the milliseconds of created_at. It includes the first
+/// id, and excludes the second.
 fn keys(filter: &Filter) -> (Option<Uuid>, Option<Uuid>) {
     let after = filter.ending_before.map(|id| Uuid::from_u128(id.as_u128().saturating_add(1)));
     let from = filter.created_after.and_then(least_session_id).max(after);
-    // Up to the next millisecond: of this one, some may still be before.
+    // Up to the next millisecond: some ids of this one may still be before the end.
     let end = filter.created_before.and_then(|at| at.checked_add_signed(TimeDelta::milliseconds(1)));
     let ends = [end.and_then(least_session_id), filter.starting_after];
     (from, ends.into_iter().flatten().min())

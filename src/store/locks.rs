@@ -1,10 +1,11 @@
-//! Locks that are not waited for.
+//! Locks that are taken without waiting.
 
 #![expect(unsafe_code, reason = "takes the server's locks")]
 
 use pgrx::pg_sys;
 
-/// Whether nobody is dropping, renaming or copying the database: they hold a lock on it and wait for us to leave.
+/// Returns true unless another process is dropping, renaming or copying the database. Such a process holds a lock on
+/// the database and waits for us to leave.
 pub fn database_is_free(database: pg_sys::Oid) -> bool {
     let tag = pg_sys::LOCKTAG {
         // The lock of a shared object (storage/lock.h, SET_LOCKTAG_OBJECT).
@@ -15,7 +16,8 @@ pub fn database_is_free(database: pg_sys::Oid) -> bool {
         locktag_type: pg_sys::LockTagType::LOCKTAG_OBJECT as u8,
         locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
     };
-    // SAFETY: does not wait. The session's, so that there need not be a transaction. Released at once: DROP DATABASE ... WITH (FORCE) would wait for the lock before it ends us.
+    // SAFETY: does not wait. The lock is the session's, so that no transaction is needed. It is released at once: DROP
+    // DATABASE ... WITH (FORCE) would wait for the lock before it ends us.
     unsafe {
         let mode = pg_sys::RowExclusiveLock as i32;
         let free = pg_sys::LockAcquire(&tag, mode, true, true) != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL;
@@ -32,7 +34,7 @@ pub enum Locked {
     Yes,
 }
 
-/// Makes DROP EXTENSION wait for the end of this transaction, or finds that it cannot.
+/// Makes DROP EXTENSION wait for the end of this transaction, or reports that it cannot.
 pub fn lock_extension() -> Locked {
     // SAFETY: look-ups in catalogs and a lock, within a transaction.
     unsafe {
@@ -44,7 +46,7 @@ pub fn lock_extension() -> Locked {
         if !pg_sys::ConditionalLockRelationOid(oid, pg_sys::RowExclusiveLock as i32) {
             return Locked::Busy;
         }
-        // To take the lock is to learn of what was committed before.
+        // Taking the lock makes earlier commits visible.
         if exists() && sessions() == oid { Locked::Yes } else { Locked::Absent }
     }
 }
@@ -58,8 +60,8 @@ fn sessions() -> pg_sys::Oid {
     }
 }
 
-/// Whether sessions can be read, for the rest of this transaction, without waiting for somebody who has locked the table or
-/// one of its indexes.
+/// Returns true if sessions can be read, for the rest of this transaction, without waiting for a lock on the table or
+/// on one of its indexes.
 pub fn sessions_can_be_read() -> bool {
     let lock = |oid| {
         // SAFETY: does not wait; released at the end of the transaction.
@@ -74,7 +76,7 @@ pub fn sessions_can_be_read() -> bool {
         let table = pg_sys::table_open(oid, pg_sys::NoLock as i32);
         let indexes = pg_sys::RelationGetIndexList(table);
         pg_sys::table_close(table, pg_sys::NoLock as i32);
-        // An empty list is NULL.
+        // In Postgres an empty list is NULL.
         let count = indexes.as_ref().map_or(0, |list| usize::try_from(list.length).unwrap_or(0));
         (0..count).all(|at| lock((*(*indexes).elements.add(at)).oid_value))
     }

@@ -1,7 +1,7 @@
-//! Statements over all tenants: what the worker, or anybody in its stead, runs.
+//! Statements over all tenants. The worker runs them, or a function that does its work.
 //!
-//! Rows are picked by `ctid = ANY (ARRAY(... LIMIT ... SKIP LOCKED))`: the inner query runs once, the outer
-//! one goes straight to the rows, and a row that somebody holds is passed over, not waited for.
+//! Rows are picked by `ctid = ANY (ARRAY(... LIMIT ... SKIP LOCKED))`. The inner query runs once, the outer one goes
+//! straight to the rows. Locked rows are passed over, not waited for.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use pgrx::datum::{Interval, TimestampWithTimeZone};
@@ -13,7 +13,8 @@ use crate::datum;
 use rules::Result;
 use rules::maintenance::turns::{Done, Portion};
 
-/// The rows of a portion, in the order of `$column`: the earliest that are due, of those organizations or of all others.
+/// The rows of a portion, in the order of `$column`: the earliest due ones, either of those organizations or of all
+/// others.
 macro_rules! portion {
     ($column:literal, $condition:literal) => {
         concat!(
@@ -32,7 +33,7 @@ macro_rules! portion {
         )
     };
 }
-/// What has been done of it: all, and who had most.
+/// The report of a portion: the number of rows, and which organization had most.
 macro_rules! done {
     () => {
         concat!(
@@ -53,7 +54,7 @@ statement!(
            SET status = 'expired', payment_status = 'unpaid', lease_expires_at = NULL, updated_at = s.deadline, \
              event_count = s.event_count + 1",
         portion!("deadline", ""),
-        // As it was: the new row has no lease.
+        // `updated_at` is the deadline: the new row has no lease.
         "  s.updated_at AS due_at), \
          event AS ( \
            INSERT INTO checkout_data.webhook_outbox (organization_id, environment, checkout_session_id, sequence, event_type, \
@@ -72,7 +73,7 @@ statement!(
            UPDATE checkout_data.checkout_sessions s \
            SET expiring_notice_at = NULL, event_count = s.event_count + 1",
         portion!("expiring_notice_at", "AND d.deadline > $1"),
-        // When it was due, the row no longer says: whoever has fallen behind begins anew.
+        // The row no longer says when it was due, so an organization that has fallen behind begins anew.
         "  $3 AS due_at), \
          event AS ( \
            INSERT INTO checkout_data.webhook_outbox (organization_id, environment, checkout_session_id, sequence, event_type, \
@@ -98,17 +99,17 @@ statement!(
          WHERE s.expiring_notice_at BETWEEN $1 AND $2 AND s.status = 'open' AND s.deadline > $2)"
 );
 
-/// What the worker does to sessions when their time has come.
+/// The worker's tasks on sessions whose time has come.
 #[derive(Clone, Copy)]
 pub enum Work {
-    /// Makes sessions expired whose deadline has passed, with their events.
+    /// Expires sessions whose deadline has passed, and writes their events.
     Expire,
     /// Writes the reminders that are due.
     Remind,
 }
 
 impl Work {
-    /// Does a portion of what is due at `now`.
+    /// Does a portion of the work that is due at `now`.
     pub fn run(self, portion: &Portion, now: DateTime<Utc>) -> Result<Done> {
         let statement = match self {
             Self::Expire => &EXPIRE,
@@ -138,7 +139,8 @@ impl Work {
         Ok(done.unwrap_or_default())
     }
 
-    /// What comes due next after `to`; and whether anything is left that has been due since `from`: somebody has locked it.
+    /// When the next work after `to` is due; and whether work is left that has been due since `from`: its rows are
+    /// locked.
     pub fn next(self, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<(Option<DateTime<Utc>>, bool)> {
         let statement = match self {
             Self::Expire => &NEXT_DEADLINE,
@@ -164,14 +166,14 @@ statement!(
        (SELECT min(p.deleted_at) + $2 FROM checkout_data.webhook_endpoints p))"
 );
 
-/// When there is next a row that can be purged.
+/// When the next row can be purged.
 pub fn next_purge(retention: Option<TimeDelta>) -> Result<Option<DateTime<Utc>>> {
     let arguments = [retention.map(datum::interval).into(), datum::interval(purge::KEEP_DELETED).into()];
     let next = NEXT_PURGE.with(|statement| statement.row(&arguments, |row| row.get::<TimestampWithTimeZone>(1)))?;
     next.flatten().map(|at| datum::from_timestamp("deadline", at)).transpose()
 }
 
-// Of one table only, which the caller has locked so that this does not wait.
+// Reads one table only. The caller has locked it, so this does not wait.
 statement!(
     OVERDUE,
     Caller,
@@ -183,13 +185,13 @@ statement!(
      FROM checkout_data.checkout_sessions s WHERE s.status = 'open' AND s.deadline <= $1"
 );
 
-/// The sessions whose deadline has passed without their being expired.
+/// The sessions whose deadline has passed and that are still stored as open.
 #[derive(Default)]
 pub struct Overdue {
     pub count: Option<i64>,
     pub oldest_at: Option<TimestampWithTimeZone>,
     pub lag: Option<Interval>,
-    /// When the next session is due, or reminder, overdue ones included.
+    /// When the next session or reminder is due, overdue ones included.
     pub next_deadline: Option<TimestampWithTimeZone>,
 }
 
@@ -211,7 +213,7 @@ statement!(
        AND setting ^@ 'default_transaction_read_only=' AND split_part(setting, '=', 2)::boolean"
 );
 
-/// Whether new sessions are to be read only, unless something says otherwise that only they can tell.
+/// Returns true if new sessions will be read only, unless a setting that only they can see overrides it.
 pub fn is_to_be_read_only() -> Result<bool> {
     Ok(TO_BE_READ_ONLY.with(|statement| statement.count(&[]))? > 0)
 }

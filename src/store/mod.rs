@@ -1,4 +1,5 @@
-//! The only place with SQL that Rust runs: one constant and one function a statement, names fully qualified, plans kept.
+//! The only place with SQL that Rust runs. Each statement has one constant and one function, its names are fully
+//! qualified, and its plan is kept.
 
 pub mod api_keys;
 pub mod deliveries;

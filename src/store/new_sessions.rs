@@ -10,7 +10,7 @@ use super::statement::{Access, Statement};
 use crate::datum::{self, Json, Session};
 use crate::tenant::{Caller, Tenant};
 
-/// The columns of a session that belong to it alone: its key, its times, its page, and where it came from.
+/// The columns of a session that are its own: its key, its times, its page, and its origin.
 const OWN: [&str; 14] = [
     "organization_id",
     "environment",
@@ -28,7 +28,7 @@ const OWN: [&str; 14] = [
     "recovered_from",
 ];
 
-/// The columns that say what was ordered: a recovery copies them.
+/// The columns of the order: a recovery copies them.
 const ORDERED: [&str; 25] = [
     "amount",
     "currency_code",
@@ -57,8 +57,8 @@ const ORDERED: [&str; 25] = [
     "metadata",
 ];
 
-/// `rows` has the values of these columns, in this order. A reference that is taken is an error, unless the caller looks
-/// again.
+/// `rows` has the values of these columns, in this order. A reference that is taken is an error, unless the caller
+/// looks again.
 fn insert_statement(rows: &str, unless_taken: bool) -> Statement {
     let (own, ordered) = (OWN.join(", "), ORDERED.join(", "));
     let on_conflict = if unless_taken { "ON CONFLICT DO NOTHING" } else { "" };
@@ -86,7 +86,7 @@ thread_local! {
     static INSERT_UNLESS_TAKEN: Statement = insert_order(true);
 }
 
-/// Stores a new session. `None` when `unless_taken` and its reference has been taken meanwhile.
+/// Stores a new session. Returns `None` if `unless_taken` is set and its reference has been taken meanwhile.
 pub fn insert(
     order: &Order,
     metadata: Option<Json>,
@@ -110,7 +110,7 @@ pub fn insert(
         caller.kind.as_str().into(),
         session.id_prefix.into(),
         order.trace_id.into(),
-        // As in ORDERED.
+        // In the order of ORDERED.
         datum::numeric(session.amount)?.into(),
         order.currency_code.into(),
         session.max_retry_attempts.into(),
@@ -156,7 +156,7 @@ thread_local! {
     };
 }
 
-/// What a recovered session does not take from the one that it recovers.
+/// The values that a recovered session does not take from its original.
 pub struct Recovery {
     pub checkout_session_id: Uuid,
     pub created_at: DateTime<Utc>,
@@ -167,7 +167,7 @@ pub struct Recovery {
     pub client_secret: String,
 }
 
-/// Stores a copy of an expired session. `None` when its reference is taken.
+/// Stores a copy of an expired session. Returns `None` if its reference is taken.
 pub fn recover(tenant: Tenant, expired: Uuid, recovery: &Recovery, created_by: &str) -> Result<Option<Session>> {
     let [organization_id, environment, id] = key(tenant, recovery.checkout_session_id);
     RECOVER.with(|statement| {

@@ -18,7 +18,7 @@ statement!(
      FROM checkout_data.organizations o WHERE o.organization_id = $1"
 );
 
-/// The settings of an organization, as of now: a secret that was rotated must not be accepted by an old snapshot.
+/// The settings of an organization, as of now: an old snapshot must not accept a rotated secret.
 pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
     let row = SETTINGS.with(|statement| {
         statement.row(&[datum::uuid(organization_id).into()], |row| {
@@ -101,7 +101,7 @@ statement!(
     "SELECT o.name::text FROM checkout_data.organizations o WHERE o.organization_id = $1 FOR NO KEY UPDATE"
 );
 
-/// The name of an organization that nobody else can change until the transaction ends.
+/// The name of an organization, which is locked until the transaction ends.
 pub fn lock(organization_id: Uuid) -> Result<Option<String>> {
     let name =
         LOCK.with(|statement| statement.row(&[datum::uuid(organization_id).into()], |row| row.get::<String>(1)))?;

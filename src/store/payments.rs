@@ -24,7 +24,7 @@ statement!(
      WHERE p.organization_id = $1 AND p.environment = $2 AND p.payment_id = $3 FOR NO KEY UPDATE"
 );
 
-/// What is known of a payment. To be called under the lock of its session.
+/// The stored state of a payment. Called under the lock of its session.
 pub fn known(tenant: Tenant, session: Uuid, payment_id: &str) -> Result<Option<Known>> {
     let arguments = [datum::uuid(tenant.organization_id).into(), tenant.environment.as_str().into(), payment_id.into()];
     let row = KNOWN.with(|statement| {
@@ -86,7 +86,7 @@ statement!(
      SELECT checkout_data.payment_of(p.payment, false) FROM payment p"
 );
 
-/// Stores that a payment has begun, and its lease on the locked session.
+/// Stores the beginning of a payment, and its lease on the locked session.
 pub fn begin(
     tenant: Tenant,
     id: Uuid,
@@ -189,7 +189,7 @@ pub fn settle(
     SETTLE.with(|statement| statement.composite(&arguments))?.ok_or_else(|| taken(report.payment_id))
 }
 
-/// Two sessions were told of the same payment at once; the other was first.
+/// Two sessions were told of the same payment at once, and the other was first.
 fn taken(payment_id: &str) -> Error {
     Error::PaymentConflict { payment_id: payment_id.to_owned(), conflict: "belongs to another checkout session" }
 }

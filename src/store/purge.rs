@@ -1,4 +1,4 @@
-//! Statements that remove what is old: of all tenants, and by whoever maintains.
+//! Statements that remove old rows of all tenants.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use pgrx::datum::TimestampWithTimeZone;
@@ -23,8 +23,8 @@ statement!(
        ORDER BY d.delivered_at LIMIT $2 FOR UPDATE SKIP LOCKED))"
 );
 
-// An event that went to endpoints is finished when those that are still there have had it for so long. Its deliveries are
-// looked at once more, on a new snapshot, when it is locked: somebody may have redelivered it since.
+// An event that went to endpoints is finished when all remaining endpoints have had it for `retention`. Its deliveries
+// are read again on a new snapshot after it is locked, because it may have been redelivered since.
 macro_rules! finished {
     ($event:literal) => {
         concat!(
@@ -45,8 +45,8 @@ macro_rules! finished {
         )
     };
 }
-// Looks at so many events, the oldest after a place, and at those only: what is dead, or waits for an endpoint that is
-// disabled, stays, and each batch would otherwise pass over all of it.
+// Looks at a limited number of events, the oldest after a place, and at no others: dead events, and events that wait
+// for a disabled endpoint, stay. Otherwise each batch would pass over all of them.
 statement!(
     LAST_OF_STRETCH,
     Transaction,
@@ -107,7 +107,7 @@ statement!(
        FOR UPDATE OF p SKIP LOCKED))"
 );
 
-/// For how long a deleted endpoint is kept, because somebody may be writing an event who still sees it.
+/// How long a deleted endpoint is kept: a transaction that still sees it may be writing an event.
 pub const KEEP_DELETED: TimeDelta = TimeDelta::hours(1);
 
 /// A place among the events that went to endpoints, in the order in which they were written.
@@ -127,8 +127,8 @@ impl Place {
     }
 }
 
-/// Removes idempotency keys that have lived, events that a consumer acknowledged `retention` ago, and what endpoints that
-/// were deleted have left. How many rows of each kind.
+/// Removes expired idempotency keys, events that a consumer acknowledged `retention` ago, and the remains of deleted
+/// endpoints. Returns the number of rows of each kind.
 pub fn purge(batch: i32, retention: Option<TimeDelta>, now: DateTime<Utc>) -> Result<[usize; 4]> {
     let before = |statement: &Statement, at| statement.count(&[datum::timestamp(at).into(), batch.into()]);
     let keys = PURGE_KEYS.with(|statement| before(statement, now))?;
@@ -142,8 +142,8 @@ pub fn purge(batch: i32, retention: Option<TimeDelta>, now: DateTime<Utc>) -> Re
     Ok([keys, events, deliveries, endpoints])
 }
 
-/// Looks at a stretch of the events that went to endpoints, from a place on, and removes those that all of them have had
-/// `retention` ago. How many it was, and where to go on; `None` at the end.
+/// Looks at a stretch of the events that went to endpoints, from a place on, and removes those that all endpoints
+/// received `retention` ago. Returns their number, and where to continue; `None` at the end.
 pub fn purge_fanned_out(
     from: Place,
     stretch: i32,

@@ -1,8 +1,8 @@
 //! Statements that make events due again.
 //!
-//! Rows are locked in the order of their keys, so that nobody waits in a circle, and changed by their keys: whoever waited for
-//! a lock has an old snapshot, in which the row is not where it is now. The events are locked with their deliveries, because
-//! a purge that finds an event locked passes over it.
+//! Rows are locked in the order of their keys, so that no two calls wait in a circle. They are changed by their keys,
+//! because a call that waited for a lock has an old snapshot, in which the row is not where it is now. The events are
+//! locked with their deliveries, because a purge that finds an event locked passes over it.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -13,14 +13,14 @@ use crate::shared::wake;
 use rules::Result;
 use rules::webhooks::event::EventId;
 
-/// Which events, whatever is given.
+/// The choice of events; every field narrows it.
 pub struct Chosen<'a> {
     pub events: Option<Vec<EventId>>,
     /// Inclusive.
     pub created_after: Option<DateTime<Utc>>,
     /// Exclusive.
     pub created_before: Option<DateTime<Utc>>,
-    /// Of the delivery.
+    /// The status of the delivery.
     pub status: Option<&'a str>,
 }
 
@@ -39,7 +39,7 @@ impl Chosen<'_> {
         ]
     }
 
-    /// The events by their ids, where those are given, and else by their times: one text for both would be planned for
+    /// The events by their ids, if they are given, or else by their times. One text for both would be planned for
     /// neither.
     fn source(&self) -> &'static str {
         if self.events.is_some() {
@@ -94,7 +94,7 @@ fn deliveries_again(chosen: &Chosen, endpoints: &str) -> String {
     )
 }
 
-/// Makes events due again wherever they went. How many deliveries that are.
+/// Makes events due again wherever they went. Returns the number of deliveries.
 pub fn everywhere(chosen: &Chosen, now: DateTime<Utc>) -> Result<usize> {
     let (source, same_event) = (chosen.source(), same_key("u", "x"));
     let events = format!(
@@ -116,7 +116,7 @@ statement!(
     "SELECT FROM checkout_data.webhook_endpoints p WHERE p.webhook_endpoint_id = $1 AND p.deleted_at IS NULL"
 );
 
-/// Makes events due at one endpoint, those that were written before it was there included. `None`: there is no such
+/// Makes events due at one endpoint, including those written before the endpoint existed. `None`: there is no such
 /// endpoint.
 pub fn to_endpoint(chosen: &Chosen, webhook_endpoint_id: Uuid, now: DateTime<Utc>) -> Result<Option<usize>> {
     let endpoint: Argument = datum::uuid(webhook_endpoint_id).into();
@@ -126,7 +126,7 @@ pub fn to_endpoint(chosen: &Chosen, webhook_endpoint_id: Uuid, now: DateTime<Utc
     let mut arguments = chosen.arguments(now);
     arguments.push(endpoint);
     if chosen.status.is_some() {
-        // What has a status is there already: no event but those of such deliveries needs to be locked.
+        // A delivery with a status exists already, so only the events of such deliveries need to be locked.
         let text = deliveries_again(chosen, "p.webhook_endpoint_id = $9");
         return Statement::composed(Access::Write, text).count(&arguments).and_then(announced).map(Some);
     }

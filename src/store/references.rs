@@ -30,17 +30,18 @@ statement!(
      ORDER BY s.created_with = 'secret' DESC, s.checkout_session_id DESC LIMIT 1"
 );
 
-/// The newest session that a server made with a reference.
+/// The newest session that a server created with a reference.
 pub fn newest(tenant: Tenant, reference: &str) -> Result<Option<Uuid>> {
     NEWEST.with(|statement| id(statement, tenant, reference))
 }
 
-/// Locks the newest session that a server made with a reference and that is stored as open.
+/// Locks the newest session that a server created with a reference and that is stored as open.
 pub fn lock_open(tenant: Tenant, reference: &str) -> Result<Option<Uuid>> {
     LOCK_OPEN.with(|statement| id(statement, tenant, reference))
 }
 
-/// The newest session with a reference. One that a browser made comes last: it may have guessed the reference.
+/// The newest session with a reference. A session that a browser created comes last: the browser may have guessed the
+/// reference.
 pub fn find(tenant: Tenant, reference: &str) -> Result<Option<Uuid>> {
     FIND.with(|statement| id(statement, tenant, reference))
 }

@@ -14,12 +14,12 @@ pub struct Row {
 
 impl Row {
     /// # Safety
-    /// A tuple and its description, which outlive the row.
+    /// The tuple and its description must outlive the row.
     pub(super) unsafe fn new(tuple: pg_sys::HeapTuple, descriptor: pg_sys::TupleDesc) -> Self {
         Self { tuple, descriptor }
     }
 
-    /// The value of a column, counted from 1; `None` where it is NULL.
+    /// The value of a column, counted from 1; `None` if it is NULL.
     pub fn get<T: Column>(&self, number: i32) -> Result<Option<T>> {
         let mut is_null = false;
         // SAFETY: see `new`; the type is compared before the value is read.
@@ -33,11 +33,11 @@ impl Row {
         }
     }
 
-    /// The value of a column that is of the composite type that `C` stands for, where it outlives SPI.
+    /// The value of a column that has the composite type of `C`, copied so that it outlives SPI.
     pub fn composite<C: Composite>(&self, number: i32) -> Option<C> {
         let mut is_null = false;
-        // SAFETY: see `new`. A composite value that went through a sort may be packed, and is unpacked; SPI_datumTransfer
-        // copies it to the memory context of SPI's caller.
+        // SAFETY: see `new`. A composite value that went through a sort may be packed, and is unpacked;
+        // SPI_datumTransfer copies it to the memory context of SPI's caller.
         unsafe {
             let datum = pg_sys::SPI_getbinval(self.tuple, self.descriptor, number, &mut is_null);
             (!is_null).then(|| {

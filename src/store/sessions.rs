@@ -15,7 +15,7 @@ use rules::checkout::session;
 use rules::checkout::status::Status;
 use rules::{Error, Result};
 
-/// The names of a tenant's session, as every statement's first parameters.
+/// The key of a tenant's session: the first parameters of every statement.
 pub fn key(tenant: Tenant, id: Uuid) -> [Argument<'static>; 3] {
     [datum::uuid(tenant.organization_id).into(), tenant.environment.as_str().into(), datum::uuid(id).into()]
 }
@@ -25,7 +25,7 @@ const GET: &str = "SELECT checkout_data.session_at(s, $4, $5, $6) FROM checkout_
 statement!(GET_FOR_CALLER, Caller, GET);
 statement!(GET_AGAIN, Transaction, GET);
 
-/// A session as it is at `now`, to the caller's snapshot.
+/// A session as it is at `now`, in the caller's snapshot.
 pub fn get(tenant: Tenant, id: Uuid, now: DateTime<Utc>, client_secret: &str) -> Result<Option<Session>> {
     let [organization_id, environment, id] = key(tenant, id);
     let arguments =
@@ -33,7 +33,7 @@ pub fn get(tenant: Tenant, id: Uuid, now: DateTime<Utc>, client_secret: &str) ->
     GET_FOR_CALLER.with(|statement| statement.composite(&arguments))
 }
 
-/// A session as it is at `now`, to whoever has written or waited for it: the caller's snapshot is from before.
+/// A session as it is at `now`, for a caller that has written it or waited for it: the caller's snapshot is older.
 pub fn get_again(
     tenant: Tenant,
     id: Uuid,
@@ -69,7 +69,7 @@ statement!(
      WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3"
 );
 
-/// A URL with the id of a session filled in; also of one that the same statement has created.
+/// A URL with the id of a session filled in. The same statement may have created the session.
 pub fn redirect_url(tenant: Tenant, id: Uuid, url: &str) -> Result<Option<String>> {
     let [organization_id, environment, id] = key(tenant, id);
     let arguments = [organization_id, environment, id, url.into()];
@@ -85,7 +85,7 @@ statement!(
      WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3"
 );
 
-/// The status of a session at `now`, and its reference, if that is under the organization's policy; or PT404.
+/// The status of a session at `now`, and its reference if the organization's policy applies to it; or PT404.
 pub fn status_and_reference(tenant: Tenant, id: Uuid, now: DateTime<Utc>) -> Result<(Status, Option<String>)> {
     let [organization_id, environment, key] = key(tenant, id);
     let arguments = [organization_id, environment, key, datum::timestamp(now).into()];
@@ -117,7 +117,7 @@ statement!(
          AND s.status = 'open' AND s.deadline > $4 LIMIT $5) AS open"
 );
 
-/// How many open sessions a publishable credential has; it is not counted further than `most`.
+/// The number of open sessions of a publishable credential. It counts up to `most` only.
 pub fn count_publishable(caller: &Caller, most: i32, now: DateTime<Utc>) -> Result<i64> {
     let arguments = [
         datum::uuid(caller.tenant.organization_id).into(),
@@ -140,7 +140,7 @@ statement!(
      WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3 FOR NO KEY UPDATE"
 );
 
-/// A session that nobody else can change until the transaction ends.
+/// A session, locked until the transaction ends.
 pub struct Locked {
     pub state: session::Session,
     pub payment_methods: Option<Vec<String>>,
@@ -204,7 +204,7 @@ statement!(
     )
 );
 
-/// Makes a locked session expired, and tells the outbox. A deadline that has passed is when it happened.
+/// Makes a locked session expired, and writes its event. If the deadline has passed, that is the time of expiry.
 pub fn expire(tenant: Tenant, id: Uuid, session: &session::Session, now: DateTime<Utc>) -> Result<Session> {
     let [organization_id, environment, key] = key(tenant, id);
     let happened_at = if session.overdue(now) { session.deadline() } else { now };

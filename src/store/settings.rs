@@ -1,9 +1,9 @@
-//! The settings of the organization that this backend served last, kept from one create to the next: to read them is a
-//! tenth of what a create costs.
+//! The settings of the organization that this backend served last, kept from one create to the next. Reading them takes
+//! a tenth of the time of a create.
 //!
-//! They are forgotten when the table changes, in the same way as the server forgets what it keeps of its own catalogs: a
-//! trigger on the table sends an invalidation message, which every backend receives before its next statement, once the
-//! change is committed.
+//! They are forgotten when the table changes, in the way in which the server forgets cached catalog entries: a trigger
+//! on the table sends an invalidation message, and every backend receives it before its next statement, once the change
+//! is committed.
 
 #![expect(unsafe_code, reason = "is called when a table changes")]
 
@@ -21,12 +21,12 @@ use rules::{Error, Result};
 
 thread_local! {
     static KEPT: RefCell<Option<(Uuid, Rc<Settings>)>> = const { RefCell::new(None) };
-    /// How often something was forgotten: what was read before must not be kept after.
+    /// The number of times that something was forgotten: settings read before must not be kept after.
     static FORGOTTEN: Cell<u64> = const { Cell::new(0) };
     static REGISTERED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The settings of the tenant; a tenant that is no organization is no credential.
+/// The settings of the tenant. A tenant without an organization is refused as a missing credential.
 pub fn of(tenant: Tenant) -> Result<Rc<Settings>> {
     let kept = KEPT.with_borrow(|kept| {
         kept.as_ref().filter(|(id, _)| *id == tenant.organization_id).map(|(_, settings)| Rc::clone(settings))
@@ -48,7 +48,7 @@ pub fn of(tenant: Tenant) -> Result<Rc<Settings>> {
     Ok(settings)
 }
 
-/// Some table has changed its shape, or organizations its rows. Which of them does not matter: reading again is cheap.
+/// A table has changed its shape, or organizations its rows. Which one does not matter: reading again is cheap.
 #[pg_guard]
 unsafe extern "C-unwind" fn forget(_argument: pg_sys::Datum, _relation: pg_sys::Oid) {
     FORGOTTEN.set(FORGOTTEN.get() + 1);

@@ -18,15 +18,15 @@ use rules::{Error, Result};
 
 pub type Argument<'a> = DatumWithOid<'a>;
 
-/// The snapshot that a statement runs on, and whether it may change rows.
+/// The snapshot of a statement, and whether it may change rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Access {
     /// The caller's snapshot. Changes nothing.
     Caller,
-    /// A snapshot that sees all that is committed by now, also in a REPEATABLE READ transaction: for credentials and secrets,
-    /// which end when they are revoked and not when the caller's transaction does. Changes nothing.
+    /// A snapshot that sees all that is committed by now, also in a REPEATABLE READ transaction. It is for credentials
+    /// and secrets, which end when they are revoked and not when the caller's transaction ends. Changes nothing.
     Latest,
-    /// The transaction's snapshot as of now, which also sees what the transaction itself has written. Changes nothing.
+    /// The transaction's snapshot as of now, which also sees the transaction's own changes. Changes nothing.
     Transaction,
     /// As Transaction, and may change or lock rows.
     Write,
@@ -35,11 +35,11 @@ pub enum Access {
 pub struct Statement {
     sql: Cow<'static, str>,
     access: Access,
-    /// Not freed when it is dropped, for the thread's locals are torn down when the server is gone.
+    /// Never freed: the thread's locals are torn down after the server is gone.
     plan: Cell<pg_sys::SPIPlanPtr>,
 }
 
-/// Declares a statement; it is planned when it is first run.
+/// Declares a statement. It is planned when it first runs.
 macro_rules! statement {
     ($name:ident, $access:ident, $sql:expr) => {
         thread_local! {
@@ -50,8 +50,8 @@ macro_rules! statement {
 }
 pub(super) use statement;
 
-/// A bound for a `LIMIT` within that of a parameter: to the planner, a parameter is a tenth of all rows. Few different ones,
-/// for each is a plan of its own.
+/// Rounds a `LIMIT` up to a bound for the planner, which takes a parameter of LIMIT for a tenth of all rows. There are
+/// few bounds, because each has a plan of its own.
 pub(super) fn at_most(limit: i32) -> i32 {
     [1, 10, 100].into_iter().find(|bound| limit <= *bound).unwrap_or(1_000)
 }
@@ -61,13 +61,13 @@ impl Statement {
         Self { sql: Cow::Borrowed(sql), access, plan: Cell::new(std::ptr::null_mut()) }
     }
 
-    /// A statement whose text is put together when it is first run.
+    /// A statement whose text is put together when it first runs.
     pub const fn made(access: Access, sql: String) -> Self {
         Self { sql: Cow::Owned(sql), access, plan: Cell::new(std::ptr::null_mut()) }
     }
 
-    /// A statement whose text was put together at run time, with what it has been planned for before, unless many others have
-    /// been run since.
+    /// A statement whose text was put together at run time. It keeps its plan from the last time, unless many others
+    /// have run since.
     pub fn composed(access: Access, sql: String) -> Rc<Self> {
         thread_local! {
             static COMPOSED: RefCell<Composed> = RefCell::default();
@@ -87,12 +87,12 @@ impl Statement {
         })
     }
 
-    /// The first column of every row, which must be of the composite type that `C` stands for.
+    /// The first column of every row, which must have the composite type of `C`.
     pub fn composites<C: Composite>(&self, arguments: &[Argument]) -> Result<Vec<C>> {
         self.run(arguments, |rows| rows.filter_map(|row| row.composite(1)).collect())
     }
 
-    /// Composite values in the first column; and where that is NULL, the texts in the two columns behind it.
+    /// The composite values in the first column; for a row where it is NULL, the texts in the two columns after it.
     pub fn composites_or_texts<C: Composite>(&self, arguments: &[Argument]) -> Result<(Vec<C>, [Vec<String>; 2])> {
         self.run(arguments, |rows| {
             let (mut values, mut texts) = (Vec::with_capacity(rows.len()), [Vec::new(), Vec::new()]);
@@ -124,13 +124,13 @@ impl Statement {
         self.run(arguments, |mut rows| rows.next().map(|row| read(&row)).transpose())?
     }
 
-    /// How many rows were changed, or returned.
+    /// Returns the number of rows changed, or returned.
     pub fn count(&self, arguments: &[Argument]) -> Result<usize> {
         self.run(arguments, |rows| rows.len())
     }
 
     fn run<R>(&self, arguments: &[Argument], read: impl FnOnce(Rows) -> R) -> Result<R> {
-        // SAFETY: within a transaction. Should the statement raise an error, the abort pops the snapshot.
+        // SAFETY: within a transaction. If the statement raises an error, the abort pops the snapshot.
         let pushed = self.access == Access::Latest && unsafe { push_latest_snapshot() };
         let result = Spi::connect(|_| {
             let mut values = Vec::with_capacity(arguments.len());
@@ -141,9 +141,9 @@ impl Statement {
                 values.push(value.map_or(pg_sys::Datum::null(), |value| value.sans_lifetime()));
             }
             let plan = self.plan(arguments)?;
-            // SAFETY: the plan has been kept, and was made for arguments of these types. What is not to write is told so: SPI
-            // would else take a new snapshot instead of the one that is asked for, and start a command, which a parallel
-            // query forbids.
+            // SAFETY: the plan has been kept, and was made for arguments of these types. A statement that does not
+            // write runs as read only: otherwise SPI would take a new snapshot instead of the requested one, and start
+            // a command, which a parallel query forbids.
             let code = unsafe {
                 pg_sys::SPI_tuptable = std::ptr::null_mut();
                 let read_only = matches!(self.access, Access::Caller | Access::Latest);
@@ -154,7 +154,7 @@ impl Statement {
             Ok(read(unsafe { Rows::of_statement() }))
         });
         if pushed {
-            // SAFETY: the one that was pushed.
+            // SAFETY: the snapshot that was pushed above.
             unsafe { pg_sys::PopActiveSnapshot() };
         }
         result
@@ -183,17 +183,17 @@ impl Statement {
 /// Statements by their access and text, and when each was last used.
 type Composed = HashMap<(Access, String), (Rc<Statement>, u64)>;
 
-/// Each has a plan of some 50 kB.
+/// The number of statements kept. Each has a plan of some 50 kB.
 const COMPOSED_AT_MOST: usize = 100;
 
 fn forget_oldest(known: &mut Composed) {
-    // One that is being run is not to lose its plan.
+    // A statement that is running must not lose its plan.
     let idle = known.iter().filter(|(_, (statement, _))| Rc::strong_count(statement) == 1);
     let Some(oldest) = idle.min_by_key(|(_, (_, used))| *used).map(|(key, _)| key.clone()) else { return };
     if let Some((statement, _)) = known.remove(&oldest)
         && !statement.plan.get().is_null()
     {
-        // SAFETY: a plan that was kept, and that nobody else knows.
+        // SAFETY: a plan that was kept, and that has no other user.
         unsafe { pg_sys::SPI_freeplan(statement.plan.get()) };
     }
 }
@@ -210,11 +210,11 @@ fn check(code: i32) -> Result<()> {
 /// Lets the next statement see all that is committed by now.
 ///
 /// # Safety
-/// Within a transaction; to be popped, or the transaction to be aborted.
+/// Must be called within a transaction. The snapshot must be popped, or the transaction aborted.
 unsafe fn push_latest_snapshot() -> bool {
-    // SAFETY: the caller's. Within a parallel query the server gives no new snapshot of the transaction, for its workers have
-    // those of its beginning. It gives one for catalogs, of which each process takes its own; of no table in particular, it
-    // is as of now.
+    // SAFETY: the caller's. Within a parallel query the server gives no new snapshot of the transaction, because its
+    // workers have the one from its beginning. It does give a catalog snapshot, which each process takes for itself.
+    // Taken for no table in particular, it is as of now.
     unsafe {
         let snapshot = if pg_sys::IsInParallelMode() {
             pg_sys::GetCatalogSnapshot(pg_sys::InvalidOid)
@@ -235,7 +235,7 @@ struct Rows {
 
 impl Rows {
     /// # Safety
-    /// After a statement has run, and before SPI is left or runs another.
+    /// Must be called after a statement has run, and used before SPI is left or runs another.
     unsafe fn of_statement() -> Self {
         // SAFETY: the caller's.
         unsafe {

@@ -1,4 +1,4 @@
-//! A piece of work that leaves nothing behind if it is refused.
+//! Work that leaves nothing behind if it is refused.
 
 #![expect(unsafe_code, reason = "begins and ends subtransactions")]
 
@@ -9,9 +9,9 @@ use pgrx::prelude::*;
 
 use rules::Result;
 
-/// Does `work` in a subtransaction, which is rolled back if it ends with an error of the domain, or of the server; the
-/// latter goes on then. To leave the subtransaction open would be to leave it, and the rights of the function's owner, to a
-/// caller who catches the error.
+/// Does `work` in a subtransaction, which is rolled back if it ends with an error of the domain or of the server; a
+/// server error is raised again. Without the rollback, a caller that catches the error would keep the open
+/// subtransaction, and the rights of the function's owner.
 pub fn undone_if_refused<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     // SAFETY: as PL/pgSQL does it for a block with EXCEPTION: the memory context and the resource owner are put back.
     let (context, owner) = unsafe {

@@ -1,4 +1,4 @@
-//! How far the worker of a database has come with what is due of one kind.
+//! How far the worker of a database has come with one kind of due work.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -7,20 +7,20 @@ use crate::store::maintenance::Work;
 use rules::Result;
 use rules::maintenance::turns::{BEGINNING, Turns};
 
-/// When to try rows again that somebody has locked.
+/// When to try locked rows again.
 pub const LOCKED_RETRY: TimeDelta = TimeDelta::seconds(1);
-/// To try them takes at most one in so many of the worker's time.
+/// Trying locked rows takes at most one part in `LOCKED_SHARE` of the worker's time.
 const LOCKED_SHARE: i32 = 20;
 const NEVER: DateTime<Utc> = DateTime::<Utc>::MAX_UTC;
 
 pub struct Due {
     work: Work,
     turns: Turns,
-    /// Since when something may have become due that was not there when it was done.
+    /// Since when new work may have become due, after that time was done.
     news: DateTime<Utc>,
-    /// When something is next due.
+    /// When the next work is due.
     next: DateTime<Utc>,
-    /// When to look again at what was locked, or was left behind.
+    /// When to look again at locked rows, and at rows left behind.
     again: DateTime<Utc>,
 }
 
@@ -29,7 +29,7 @@ impl Due {
         Self { work, turns, news: NEVER, next: NEVER, again: NEVER }
     }
 
-    /// Does a portion of what is due at `now`.
+    /// Does a portion of the work that is due at `now`.
     pub fn sweep(&mut self, news: Option<DateTime<Utc>>, batch: usize, now: DateTime<Utc>) -> Result<()> {
         self.news = self.news.min(news.unwrap_or(NEVER));
         let again = self.again <= now;
@@ -54,7 +54,7 @@ impl Due {
         Ok(())
     }
 
-    /// When to go on; `None`: at once.
+    /// When to continue; `None`: at once.
     pub fn next(&self) -> Option<DateTime<Utc>> {
         (!self.turns.more()).then(|| self.next.min(self.again))
     }

@@ -1,4 +1,4 @@
-//! The launcher: sleeps until a database has something due, and starts a worker for it.
+//! The launcher: sleeps until a database has due work, and starts a worker for it.
 
 #![expect(unsafe_code, reason = "is a process of the server")]
 
@@ -15,13 +15,14 @@ use super::process;
 use crate::gucs;
 use crate::shared::{api_key_uses, registry};
 
-/// A worker is started so long before it is needed, which is about what starting takes.
+/// How long before its work is due a worker is started: about the time that starting takes.
 const HEAD_START: TimeDelta = TimeDelta::milliseconds(200);
-/// How often to look for what nobody told of: databases made from a template, restored rows, prepared transactions.
+/// How often to look for work that no backend reported: in databases made from a template, restored rows, prepared
+/// transactions.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
-/// When to try again where all background worker slots are taken, in microseconds.
+/// When to try again if all background worker slots are taken, in microseconds.
 const SLOT_RETRY: i64 = 1_000_000;
-/// When to go on with databases that there was no room for.
+/// When to continue with databases that found no room.
 const LOOK_ON_AFTER: Duration = Duration::from_secs(1);
 
 pub fn register() {
@@ -30,7 +31,7 @@ pub fn register() {
         .set_function("checkout_sessions_launcher_main")
         .set_restart_time(Some(Duration::from_secs(1)))
         .enable_spi_access()
-        // On a standby it starts when that is promoted.
+        // On a standby it starts when the standby is promoted.
         .set_start_time(BgWorkerStartTime::RecoveryFinished)
         .load();
 }
@@ -39,7 +40,7 @@ pub fn register() {
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn checkout_sessions_launcher_main(_argument: pg_sys::Datum) {
     process::start();
-    // No database: catalogs that all databases share, and no database held up.
+    // Connects to no database: it reads catalogs that all databases share, and blocks no database.
     BackgroundWorker::connect_worker_to_spi(None, None);
     registry::attach_launcher();
     // SAFETY: the callback has the right signature.
@@ -52,7 +53,8 @@ pub extern "C-unwind" fn checkout_sessions_launcher_main(_argument: pg_sys::Datu
         if gucs::WORKER_ENABLED.get() {
             let now = registry::now();
             if now >= next_look {
-                // Where no transaction has written since the last look, there is nothing to find: an idle server stays idle.
+                // If no transaction has written since the last look, there is nothing to find: an idle server stays
+                // idle.
                 // SAFETY: reads a counter in shared memory.
                 let latest = unsafe { pg_sys::ReadNextFullTransactionId().value };
                 let complete = transactions == Some(latest) || look(&mut seen);
@@ -74,8 +76,8 @@ unsafe extern "C-unwind" fn at_exit(_code: std::ffi::c_int, _argument: pg_sys::D
     registry::detach_launcher();
 }
 
-/// Has all databases looked at that have the extension, or that have not been looked at yet. False when there are more
-/// than there is room for: most will turn out not to have the extension, and make room.
+/// Makes workers look at all databases that have the extension, or that have not been looked at yet. Returns false if
+/// there are more than there is room for. Most turn out not to have the extension, and make room.
 fn look(seen: &mut HashSet<pg_sys::Oid>) -> bool {
     let existing = databases();
     let is_open = |oid: &pg_sys::Oid| existing.get(oid).is_some_and(|database| database.open);
@@ -91,9 +93,9 @@ fn look(seen: &mut HashSet<pg_sys::Oid>) -> bool {
 }
 
 struct Existing {
-    /// Whether one can connect to it, and it is no template.
+    /// True if it accepts connections and is no template.
     open: bool,
-    /// Whether a worker is to stay in it.
+    /// True if a worker stays in it.
     of_resident: bool,
 }
 
@@ -125,9 +127,10 @@ fn databases() -> HashMap<pg_sys::Oid, Existing> {
     found
 }
 
-/// False when the server has no slot for one of them; they may be others' slots, so it is tried again before long.
+/// Returns false if the server has no slot for one of them. Others may hold the slots, so the launcher soon tries
+/// again.
 fn start_workers(due: &[registry::Due]) -> bool {
-    // Where the last worker failed, the database may have been dropped, or closed.
+    // After a failed worker, the database may have been dropped, or closed.
     let existing = due.iter().any(|due| due.failed).then(databases);
     if let Some(existing) = &existing {
         registry::keep_only(|oid| existing.contains_key(&oid));
@@ -149,7 +152,7 @@ fn start_worker(oid: pg_sys::Oid) -> bool {
         .set_library("checkout_sessions")
         .set_function("checkout_sessions_worker_main")
         .set_argument(Some(pg_sys::Datum::from(oid)))
-        // SAFETY: this process's own, set before its main function is called.
+        // SAFETY: the process's own latch, set before its main function is called.
         .set_notify_pid(unsafe { pg_sys::MyProcPid })
         .enable_spi_access()
         .load_dynamic();

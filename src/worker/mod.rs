@@ -1,12 +1,12 @@
-//! What happens on its own: sessions expire on time, reminders are written, relays are told of deliveries, the last uses of
+//! The background work: sessions expire on time, reminders are written, relays are told of deliveries, the last uses of
 //! API keys are noted, old keys and events are purged.
 //!
-//! As with autovacuum, there is a launcher, which connects to no database, and a worker for a database while it has
-//! something to do there. A worker whose database has nothing due within seconds exits, so that nothing holds up DROP
-//! DATABASE, ALTER DATABASE ... RENAME or CREATE DATABASE ... TEMPLATE.
+//! As with autovacuum, there is a launcher, which connects to no database, and a worker for each database with due
+//! work. A worker exits if nothing is due within seconds, so that it does not block DROP DATABASE, ALTER DATABASE ...
+//! RENAME or CREATE DATABASE ... TEMPLATE.
 //!
-//! Nothing depends on any of it for being right: what is overdue is expired for every reader. The worker only makes it
-//! durable and announces it.
+//! Correctness does not depend on any of it: every reader sees overdue sessions as expired. The worker only stores that
+//! and announces it.
 
 mod due;
 mod launcher;
@@ -17,7 +17,7 @@ mod sweeper;
 use crate::backend;
 use crate::shared::{api_key_uses, registry};
 
-/// Sets up shared memory and the launcher, if the postmaster is loading the library.
+/// Sets up shared memory and the launcher, if the postmaster loads the library.
 pub fn init() {
     if backend::is_preloading() && !backend::is_upgrading() {
         registry::init();

@@ -1,7 +1,7 @@
-//! A worker that keeps its slot: for the database that `checkout_sessions.worker_database` names.
+//! The resident worker, which keeps its slot: for the database of `checkout_sessions.worker_database`.
 //!
-//! The server keeps the slot of a worker that it starts by itself while that is being started anew, so that parallel queries
-//! cannot take it. It stays connected when nothing is due, and leaves when somebody drops, renames or copies the database.
+//! The server keeps the slot of a worker that it restarts by itself, so parallel queries cannot take it. The worker
+//! stays connected when nothing is due, and leaves when another process drops, renames or copies the database.
 
 #![expect(unsafe_code, reason = "is a process of the server")]
 
@@ -38,7 +38,7 @@ pub extern "C-unwind" fn checkout_sessions_resident_main(_argument: pg_sys::Datu
     unsafe { pg_sys::proc_exit(1) };
 }
 
-/// Waits, connected to none, until there is a database to look after.
+/// Waits, connected to no database, until there is one to look after.
 fn await_database() -> pg_sys::Oid {
     loop {
         pgrx::check_for_interrupts!();

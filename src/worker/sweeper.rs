@@ -1,4 +1,4 @@
-//! The worker of one database: expires what is due, and exits when nothing is due soon.
+//! The worker of one database: does the due work, and exits when nothing is due soon.
 
 #![expect(unsafe_code, reason = "is a process of the server")]
 
@@ -25,22 +25,23 @@ use crate::{datum, gucs, report};
 
 /// The channel that relays listen to.
 const CHANNEL: &str = "checkout_sessions_webhooks";
-/// A worker stays for what is due within this time. DROP DATABASE waits for up to five seconds.
+/// A worker stays if more work is due within this time. DROP DATABASE waits for up to five seconds.
 const STAY: TimeDelta = TimeDelta::seconds(2);
-/// When to come back to a database that somebody drops, renames or copies.
+/// When to come back to a database that is being dropped, renamed or copied.
 const CLAIMED_RETRY: TimeDelta = TimeDelta::seconds(6);
-/// When to look whether a database is to be written to again that was not, unless somebody has something done before.
+/// When to check whether a read-only database can be written to again, unless new work is noted before.
 const READ_ONLY_RETRY: TimeDelta = TimeDelta::minutes(1);
-/// How often to look whether a database is still to be written to. A session does not learn of it by itself.
+/// How often to check whether a database can still be written to. A running session does not learn of a changed default
+/// by itself.
 const READ_ONLY_LOOK_EVERY: TimeDelta = TimeDelta::seconds(10);
 /// Purging waits until there is this much time's worth of it.
 const PURGE_EVERY: TimeDelta = TimeDelta::minutes(10);
 
-/// Relays are told so often at most.
+/// The shortest time between two notifications of relays.
 const TELL_EVERY: TimeDelta = TimeDelta::milliseconds(10);
-/// When to tell relays again where that has failed. They look on their own meanwhile.
+/// When to tell relays again after a failure. They look on their own meanwhile.
 const TELL_RETRY: TimeDelta = TimeDelta::seconds(10);
-/// What says that somebody was in the way, or wanted it to stop: no fault, and no reason to come later each time.
+/// Errors of a statement that was blocked or cancelled: no fault, so the next try need not come later each time.
 const BUSY: [PgSqlErrorCode; 4] = [
     PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
     PgSqlErrorCode::ERRCODE_T_R_DEADLOCK_DETECTED,
@@ -48,23 +49,23 @@ const BUSY: [PgSqlErrorCode; 4] = [
     PgSqlErrorCode::ERRCODE_QUERY_CANCELED,
 ];
 
-/// Whether the worker ends because it is done.
+/// True if the worker ends because its work is done.
 static DONE: AtomicBool = AtomicBool::new(false);
 
 enum Sweep {
     /// The extension is not in this database.
     Absent,
-    /// Somebody drops, renames or copies the database.
+    /// Another process is dropping, renaming or copying the database.
     Claimed,
-    /// Somebody holds a lock that stands in the way.
+    /// Another transaction holds a lock that blocks the work.
     Busy,
-    /// The database is not to be written to, as where a disk is full.
+    /// The database must not be written to, for example because a disk is full.
     ReadOnly,
     /// A session that begins now would have other settings.
     Outdated,
     /// More may be due than was done.
     More,
-    /// Nothing more is due, and it is time to purge.
+    /// No more work is due, and it is time to purge.
     PurgeDue,
     Purged,
     /// Nothing is due before this time.
@@ -78,7 +79,8 @@ pub extern "C-unwind" fn checkout_sessions_worker_main(argument: pg_sys::Datum) 
     serve(pg_sys::Oid::from(argument.value() as u32), false);
 }
 
-/// Connects to a database, unless another worker is there, and does what is due in it. `stays`: even while nothing is.
+/// Connects to a database, unless another worker is there, and does its due work. With `stays` it stays when nothing is
+/// due.
 pub fn serve(database: pg_sys::Oid, stays: bool) {
     if !registry::attach_worker(database) {
         return;
@@ -91,7 +93,7 @@ pub fn serve(database: pg_sys::Oid, stays: bool) {
     process::set(c"application_name", c"checkout_sessions worker");
     process::set(c"search_path", c"pg_catalog, pg_temp");
     process::set(c"lock_timeout", c"2s");
-    // Whatever the database's own defaults are.
+    // Independent of the database's own defaults.
     process::set(c"default_transaction_isolation", c"read committed");
     process::set(c"row_security", c"on");
 
@@ -99,7 +101,7 @@ pub fn serve(database: pg_sys::Oid, stays: bool) {
     DONE.store(true, Ordering::Relaxed);
 }
 
-/// Until nothing is due soon, or somebody else is to look after the database.
+/// Works until nothing is due soon, or until another worker has to look after the database.
 fn work(database: pg_sys::Oid, stays: bool) {
     let (mut looked, mut stay_until, mut sweeps) = (false, 0, Sweeps::new());
     while gucs::WORKER_ENABLED.get() && registry::is_resident(database) == stays {
@@ -135,8 +137,8 @@ fn work(database: pg_sys::Oid, stays: bool) {
     }
 }
 
-/// Tells relays that deliveries are due, in a transaction of its own: nothing else suffers where that fails. Whether the
-/// worker can stay.
+/// Tells relays that deliveries are due, in a transaction of its own, so that a failure affects nothing else. Returns
+/// true if the worker can stay.
 fn tell_relays(database: pg_sys::Oid) -> bool {
     let told = process::transaction(|| {
         let free = locks::database_is_free(database) && !process::is_read_only();
@@ -165,7 +167,7 @@ fn tell_relays(database: pg_sys::Oid) -> bool {
     }
 }
 
-/// Does what is due, as much as goes into a transaction. Whether the worker can stay.
+/// Does as much due work as fits into a transaction. Returns true if the worker can stay.
 fn sweep(database: pg_sys::Oid, sweeps: &mut Sweeps) -> bool {
     let news = registry::begin_sweep(database);
     let news = (news != registry::NEVER).then(|| datum::from_micros(news));
@@ -173,14 +175,14 @@ fn sweep(database: pg_sys::Oid, sweeps: &mut Sweeps) -> bool {
     let now = registry::now();
     let mut sweep = in_transaction(database, || sweeps.expire(database, news));
     if matches!(sweep, Sweep::Busy) {
-        // What it has noted has not been done.
+        // The work that it has noted has not been done.
         *sweeps = Sweeps::new();
     }
     if matches!(sweep, Sweep::PurgeDue) {
-        // Apart, so that nobody waits for it who pays a session that was about to expire.
+        // In a transaction of its own, so that payments of sessions that are about to expire do not wait for it.
         sweep = in_transaction(database, purge);
         if matches!(sweep, Sweep::Busy) {
-            // It can wait until the next time, and sessions cannot.
+            // This work can wait until the next time; sessions cannot.
             sweep = Sweep::Purged;
         }
     }
@@ -191,7 +193,7 @@ fn sweep(database: pg_sys::Oid, sweeps: &mut Sweeps) -> bool {
         Sweep::ReadOnly => registry::read_only(database, READ_ONLY_RETRY),
         Sweep::Outdated => registry::wake(database, now),
         Sweep::More | Sweep::PurgeDue => registry::end_sweep(database, now, false),
-        // Sessions may have come due meanwhile.
+        // Meanwhile more sessions may have come due.
         Sweep::Purged => registry::end_sweep(database, now, true),
         Sweep::Until(next) => registry::end_sweep(database, next, false),
     }
@@ -203,8 +205,8 @@ unsafe extern "C-unwind" fn at_exit(_code: std::ffi::c_int, argument: pg_sys::Da
     registry::detach_worker(pg_sys::Oid::from(argument.value() as u32), !DONE.load(Ordering::Relaxed));
 }
 
-/// One transaction's worth of work. An error, of the commit too, is noted for `worker_status()`. Unless it says that somebody
-/// was in the way, it ends the process: the launcher starts another, later each time.
+/// Does one transaction's worth of work. An error, also one of the commit, is noted for `worker_status()`. Unless the
+/// work was only blocked, the error ends the process: the launcher starts another, later each time.
 fn in_transaction(database: pg_sys::Oid, work: impl FnOnce() -> Result<Sweep>) -> Sweep {
     process::transaction(|| report::or_raise(if_free(database, work))).unwrap_or_else(|error| {
         let report = process::report(&error);
@@ -227,12 +229,12 @@ fn if_free(database: pg_sys::Oid, work: impl FnOnce() -> Result<Sweep>) -> Resul
     }
 }
 
-/// How many rows are as many as may be changed at once.
+/// The number of rows at which a batch is full.
 fn full() -> usize {
     usize::try_from(gucs::WORKER_BATCH_SIZE.get()).unwrap_or(1)
 }
 
-/// What is due: deadlines and reminders.
+/// The due work: deadlines and reminders.
 struct Sweeps([Due; 2]);
 
 impl Sweeps {
@@ -262,10 +264,10 @@ impl Sweeps {
     }
 }
 
-/// When this process has last looked whether the database is still to be written to. At first its session had just begun.
+/// When this process last checked whether the database can still be written to. At first its session had just begun.
 static READ_ONLY_LOOK: AtomicI64 = AtomicI64::new(0);
 
-/// Whether the database has been set to read only since the session began.
+/// Returns true if the database has been set to read only since the session began.
 fn is_outdated(now: DateTime<Utc>) -> Result<bool> {
     let now = datum::micros(now);
     let looked_at = READ_ONLY_LOOK.load(Ordering::Relaxed);
@@ -276,7 +278,7 @@ fn is_outdated(now: DateTime<Utc>) -> Result<bool> {
     Ok(looked_at != 0 && is_to_be_read_only()?)
 }
 
-/// How far this process has come. Where it ends before it is through, the next begins anew.
+/// How far this process has come with purging. If it ends before it is done, the next process begins anew.
 static PURGE: Mutex<Purge> = Mutex::new(Purge::new());
 
 fn purge() -> Result<Sweep> {

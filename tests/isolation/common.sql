@@ -1,4 +1,4 @@
--- Every spec finds this in its database: an organization for which every connection acts, and something to look with.
+-- Every spec has this in its database: an organization for which every connection acts, and helpers to look at rows.
 
 CREATE EXTENSION checkout_sessions;
 
@@ -7,10 +7,10 @@ VALUES ('00000000-0000-4000-8000-000000000001', 'Shop', sha256('Shop'));
 SELECT format('ALTER DATABASE %I SET checkout_sessions.organization_id = %L', current_database(), o.organization_id)
 FROM checkout_data.organizations o \gexec
 
--- The sessions that a spec has set up. Every session, these and those created by steps, has its name as customer_id.
+-- The sessions that a spec has set up. Every session has its name as customer_id, also those that steps create.
 CREATE TABLE session (name text PRIMARY KEY, id uuid NOT NULL);
 
--- An API key or a client secret that a spec has set up, as somebody else knows it. Both are random.
+-- An API key or a client secret that a spec has set up, for use by another connection. Both are random.
 CREATE TABLE secret (value text NOT NULL);
 
 -- A role that presents a credential in each transaction.
@@ -18,7 +18,7 @@ CREATE ROLE visitor;
 SELECT checkout.grant_access('visitor', 'request');
 GRANT SELECT ON session, secret TO visitor;
 
--- All that is stored. Ids and times differ from run to run and are left out.
+-- Everything stored. Ids and times differ from run to run and are left out.
 CREATE VIEW stored AS
 SELECT s.customer_id AS name, s.status, s.payment_status, s.payment_id, s.attempts,
     (SELECT string_agg(concat_ws(' ', p.payment_id, p.status, p.rejection_reason), ', ' ORDER BY p.payment_id)
@@ -38,7 +38,7 @@ SELECT s.customer_id AS name, o.sequence, replace(o.event_type, 'checkout.sessio
     CASE WHEN COALESCE(d.delivered_at, o.delivered_at) IS NOT NULL THEN 'delivered'
         WHEN COALESCE(d.dead_at, o.dead_at) IS NOT NULL THEN 'dead'
         WHEN COALESCE(d.lease_token, o.lease_token) IS NOT NULL THEN 'leased'
-        -- The claims decide if it is put off for that long.
+        -- The claims decide whether it is put off for that long.
         WHEN EXISTS (
             SELECT FROM checkout_data.webhook_deliveries e
             WHERE e.webhook_endpoint_id = d.webhook_endpoint_id AND e.checkout_session_id = d.checkout_session_id
@@ -56,7 +56,7 @@ ORDER BY 1, 2, 4;
 CREATE FUNCTION endpoint(name text) RETURNS uuid LANGUAGE sql STABLE
     AS $$ SELECT webhook_endpoint_id FROM checkout_data.webhook_endpoints WHERE description = name $$;
 
--- Records an attempt, and says what the delivery is then, or why it is refused: messages have ids in them.
+-- Records an attempt. Returns the new state of the delivery, or why it is refused: messages have ids in them.
 CREATE FUNCTION attempt(event_id text, webhook_endpoint_id uuid, lease_token uuid, status_code integer)
 RETURNS text LANGUAGE plpgsql
     AS $$
@@ -67,7 +67,7 @@ RETURNS text LANGUAGE plpgsql
     END
     $$;
 
--- Deletes an endpoint, or says why that is refused.
+-- Deletes an endpoint, or returns why that is refused.
 CREATE FUNCTION delete_idle(id uuid) RETURNS text LANGUAGE plpgsql
     AS $$
     BEGIN
@@ -77,7 +77,7 @@ CREATE FUNCTION delete_idle(id uuid) RETURNS text LANGUAGE plpgsql
     END
     $$;
 
--- Lets the deadline of a session pass without the wait; a lease goes on.
+-- Makes the deadline of a session pass without the wait; its lease continues.
 CREATE PROCEDURE let_deadline_pass(name text) LANGUAGE sql
     AS $$
     UPDATE checkout_data.checkout_sessions s

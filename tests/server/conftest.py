@@ -1,8 +1,8 @@
 """Private servers for the tests, on Unix sockets in folders of their own; see scripts/server.
 
 A test takes `db` (a new database with the extension, on a server that all tests share), `server` (that server), or
-`new_server` (makes a server that the test may stop, break and configure). After each test every database that has the
-extension is checked with invariants.sql, and every log for what must never be in it.
+`new_server` (makes a server that the test may stop, break and configure). After each test, invariants.sql checks every
+database that has the extension, and every log is searched for texts that must never be in it.
 """
 
 import itertools
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 INVARIANTS = Path(__file__).with_name("invariants.sql").read_text()
 # Postgres is not run as root.
 AS_SERVER_USER = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
-# No test takes the machine's power away.
+# No test cuts the machine's power.
 SETTINGS = ["fsync=off"]
 NEVER_IN_A_LOG = re.compile(r"PANIC:|panicked|XX000|terminated by signal (?!9)|ERRORDATA_STACK_SIZE|unexpected state")
 # With RUST_BACKTRACE in a server's environment every error would have a backtrace, whose words look like a panic.
@@ -31,7 +31,7 @@ numbers = itertools.count(1)
 
 
 def wait_until(condition, within=5.0):
-    """Polls until `condition` returns something true, and returns that."""
+    """Polls until `condition` returns a true value, and returns that."""
     deadline = time.monotonic() + within
     while True:
         result = condition()
@@ -56,7 +56,7 @@ def run(*command, **options):
 
 
 def install_packages(folder):
-    """The npm packages of a folder's lock file, unless they are there."""
+    """Installs the npm packages of a folder's lock file, unless they are there."""
     locked, installed = folder / "package-lock.json", folder / "node_modules/.package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < locked.stat().st_mtime:
         run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder)
@@ -82,7 +82,7 @@ class Server:
         run(*AS_SERVER_USER, self.bin / "pg_ctl", f"--pgdata={self.data}", "--silent", *arguments, cwd="/")
 
     def stop(self, mode="fast"):
-        """Stops it; returns how many seconds that took."""
+        """Stops it. Returns the number of seconds that it took."""
         before = time.monotonic()
         self.pg_ctl("stop", f"--mode={mode}", "--timeout=30")
         return time.monotonic() - before
@@ -105,11 +105,13 @@ class Server:
         return Database(self, name)
 
     def at(self):
-        """Where Postgres's programs find it, as their options."""
+        """The options with which Postgres's programs find it."""
         return [f"--host={self.dir}", "--port=54321", "--username=postgres"]
 
     def configure(self, **settings):
-        """ALTER SYSTEM SET checkout_sessions..., and a reload: no restart. Without settings: as it was started."""
+        """Sets settings by ALTER SYSTEM and a reload, without a restart. Without arguments, restores those of the
+        start.
+        """
         admin = self.database()
         for name, value in settings.items():
             admin.sql(f"ALTER SYSTEM SET checkout_sessions.{name} = %s", value)
@@ -118,7 +120,7 @@ class Server:
         admin.sql("SELECT pg_reload_conf()")
 
     def create_database(self, **organization):
-        """A new database with the extension, an organization and a role that acts for it."""
+        """Creates a database with the extension, an organization and a role that acts for it."""
         db = self.database(f"shop_{next(numbers)}")
         self.database().sql(f"CREATE DATABASE {db.name}")
         db.install(**organization)
@@ -134,7 +136,7 @@ class Server:
                 self.database().sql(f"DROP DATABASE {db.name} WITH (FORCE)")
 
     def check(self):
-        """The invariants hold, and the log has nothing that must not be there."""
+        """Checks that the invariants hold, and that the log has no forbidden text."""
         if not self.running():
             self.start()
         violations = []
@@ -150,7 +152,7 @@ class Server:
 
 @contextmanager
 def private_server(name, *settings):
-    """A server for several tests. In the end it is checked and removed."""
+    """A server for several tests. It is checked and removed at the end."""
     server = Server(name)
     server.remove()
     try:
@@ -186,7 +188,7 @@ class Database:
         return value
 
     def psql(self, *arguments, user="postgres", **options):
-        """Runs psql up to the first error, and returns what it wrote."""
+        """Runs psql up to the first error. Returns its output."""
         uri = f"host={self.server.dir} port=54321 dbname={self.name} user={user}"
         return run(self.server.bin / "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", *arguments, uri, **options)
 
@@ -200,29 +202,31 @@ class Database:
         self.sql(f"ALTER ROLE {self.shop} SET checkout_sessions.organization_id = %s", self.organization_id)
 
     def call(self, function, **arguments):
-        """Calls a function as the shop, which is an ordinary role; the rows of its answer."""
+        """Calls a function as the shop, which is an ordinary role. Returns the rows."""
         named = ", ".join(f"{name} => %s" for name in arguments)
         return self.sql(f"SELECT * FROM checkout.{function}({named})", *arguments.values(), user=self.shop)
 
     def create(self, expires_in="1 hour", **arguments):
-        """Creates a checkout session as the shop; its id."""
+        """Creates a checkout session as the shop. Returns its id."""
         arguments = {"amount": 10, "currency_code": "USD", "customer_id": "c1", "expires_in": expires_in, **arguments}
         return self.call("create_checkout_session", **arguments)[0]["checkout_session_id"]
 
     def create_api_key(self, kind="secret", environment="live", **arguments):
-        """Creates an API key of the shop's organization; the key."""
+        """Creates an API key of the shop's organization. Returns the key."""
         named = "".join(f", {name} => %s" for name in arguments)
         return self.value(f"SELECT api_key FROM checkout.create_api_key(%s, %s, %s{named})",
                           self.organization_id, kind, environment, *arguments.values())
 
     def create_web_role(self):
-        """A role of clients that have nothing but their API key; its name."""
+        """Creates a role for clients that have only their API key. Returns its name."""
         self.sql(f"CREATE ROLE {self.web} LOGIN")
         self.sql("SELECT checkout.grant_access(%s, 'request')", self.web)
         return self.web
 
     def insert_sessions(self, count, every="0 s"):
-        """Stores open sessions past the functions: the first is due now, each further one `every` later. Wakes nobody."""
+        """Stores open sessions without the functions: the first is due now, each further one `every` later. The worker
+        is not woken.
+        """
         self.sql(
             f"""INSERT INTO checkout_data.checkout_sessions (organization_id, environment, checkout_session_id, amount,
                     currency_code, created_at, updated_at, expires_at, max_retry_attempts, customer_id)
@@ -236,7 +240,7 @@ class Database:
         self.sql("SELECT checkout_data.wake_worker()")
 
     def keep_worker_busy(self, seconds=20):
-        """Gives the worker something to do ten times a second; returns its pid."""
+        """Gives the worker work ten times a second. Returns its pid."""
         self.insert_sessions(seconds * 10, every="100 ms")
         self.wake_worker()
         return wait_until(lambda: self.worker()["pid"])
@@ -245,7 +249,7 @@ class Database:
         return self.sql("SELECT * FROM checkout.worker_status()")[0]
 
     def row(self, session):
-        """A session as it is stored, whatever the time."""
+        """A session as it is stored, independent of the time."""
         return self.sql("SELECT * FROM checkout_data.checkout_sessions WHERE checkout_session_id = %s", session)[0]
 
     def stored_status(self, session):
@@ -265,11 +269,11 @@ class Database:
         return self.value("SELECT count(*) FROM checkout_data.checkout_sessions WHERE status = 'expired'")
 
     def expires_on_time(self, within=5.0):
-        """A new session that lives for a second is expired by the worker."""
+        """Checks that the worker expires a new session that lives for a second."""
         self.wait_for(self.create("1 second"), within=within)
 
     def overdue_session(self):
-        """A session whose time has run out, on a server whose worker is disabled."""
+        """Creates a session whose deadline has passed, on a server whose worker is disabled."""
         session = self.create("1 second")
         wait_until(lambda: self.value("SELECT now() > %s", self.row(session)["deadline"]))
         return session
@@ -298,7 +302,7 @@ def db(server):
 
 @pytest.fixture
 def world(db):
-    """An organization in which every function has something to work on."""
+    """An organization with data for every function."""
     world = World(db)
     assert not world.missing()
     return world
@@ -325,7 +329,7 @@ def new_server():
 
 @pytest.fixture
 def pair(new_server):
-    """A primary whose worker is disabled, so that what is overdue stays, its standby, and a database on both."""
+    """A primary whose worker is disabled, so that overdue sessions stay; its standby; and a database on both."""
     primary = new_server("checkout_sessions.worker_enabled=off")
     db = primary.create_database()
     standby = new_server(start=False)
@@ -340,7 +344,7 @@ def pair(new_server):
 
 @pytest.fixture(scope="session")
 def minute():
-    """Three databases with a session that is due, and that the launcher has not heard of; and one where a key was used."""
+    """Three databases with a due session of which the launcher was not told; and one where a key was used."""
     with private_server("py-minute", "max_prepared_transactions=1") as server:
         source, prepared = server.create_database(), server.create_database()
         wait_until(lambda: source.worker()["state"] == prepared.worker()["state"] == "sleeping")
@@ -362,6 +366,6 @@ def minute():
 
 @pytest.fixture(scope="session", autouse=True)
 def start_of_the_minute(request):
-    """If a test is among those to be run that waits for the minute, it begins before the first."""
+    """If one of the chosen tests waits for the minute, the minute begins before the first test."""
     if any("minute" in item.fixturenames for item in request.session.items):
         request.getfixturevalue("minute")

@@ -1,6 +1,6 @@
--- The invariants, which hold at any time. There is a row for each violation, so none.
+-- The invariants, which hold at any time. There is a row for each violation, so there should be none.
 -- To be run by a superuser, who sees every tenant. Events that were delivered outbox_retention ago may be purged: only
--- sessions that changed since then have to have all of theirs.
+-- sessions that changed since then must have all of their events.
 WITH retention (minutes) AS (
     SELECT COALESCE((SELECT setting::integer FROM pg_settings WHERE name = 'checkout_sessions.outbox_retention'),
         30 * 24 * 60)
@@ -113,7 +113,7 @@ WITH retention (minutes) AS (
     WHERE COALESCE(last, 0) > event_count
         OR has_all_events AND (COALESCE(count, 0), COALESCE(last, 0)) <> (event_count, event_count)
 
-    -- webhooks: what is about an endpoint has its id in the place of a session's
+    -- webhooks: an event about an endpoint has the endpoint's id in place of a session's
     UNION ALL
     SELECT 'event that is with the endpoints and with the consumer, or with neither', organization_id, environment,
         checkout_session_id
@@ -156,7 +156,7 @@ WITH retention (minutes) AS (
     FROM delivery
     WHERE next_attempt_at IS NULL AND (attempts = 0 OR last_attempt_at IS DISTINCT FROM COALESCE(delivered_at, dead_at)
         OR (delivered_at IS NOT NULL) <> (COALESCE(last_status_code, 0) BETWEEN 200 AND 299))
-        -- But for what could not be sent, of which it says why.
+        -- Except for deliveries that could not be sent, which say why.
         AND (dead_at IS NOT NULL AND last_error ~ '^its (session|body)') IS NOT TRUE
     UNION ALL
     SELECT 'delivery that is tried more than ten times', organization_id, environment, checkout_session_id
@@ -190,7 +190,7 @@ WITH retention (minutes) AS (
     FROM checkout_data.idempotency_keys k LEFT JOIN session s USING (organization_id, environment, checkout_session_id)
     WHERE s.status IS NULL
     UNION ALL
-    -- The tests note the key in the metadata, for a session does not know it.
+    -- The tests note the key in the metadata, because a session does not contain it.
     SELECT 'two sessions for one idempotency key', s.organization_id, s.environment, s.checkout_session_id
     FROM session s JOIN session other USING (organization_id, environment, created_with)
     WHERE s.metadata ? 'idempotency_key' AND s.metadata ->> 'idempotency_key' = other.metadata ->> 'idempotency_key'

@@ -1,4 +1,5 @@
-"""API keys: where they work, when they stop, when they were last used, and what a copy of them is worth."""
+"""API keys: where they work, when they end, when they were last used, and what a copy of the database reveals of them.
+"""
 
 from contextlib import closing
 
@@ -17,7 +18,7 @@ def web(db):
 
 
 def in_transaction(db, key, *statements, begin="BEGIN"):
-    """Presents a key and runs statements, in one transaction; the last one's rows."""
+    """Presents a key and runs statements in one transaction. Returns the rows of the last one."""
     with closing(db.connect(db.web)) as connection, connection.cursor() as cursor:
         cursor.execute(begin)
         cursor.execute("SELECT environment, kind, api_key_id FROM checkout.authenticate(%s)", [key])
@@ -40,7 +41,7 @@ def test_worker_writes_down_when_a_key_was_last_used(db, web):
     before = db.value("SELECT clock_timestamp()")
     in_transaction(db, key)
     assert last_used(db, key) is None, "not where the key is used: that would be a write in each request"
-    # The worker would come for it within a minute; a session that is due brings it here now.
+    # The worker would come within a minute; a due session makes it come now.
     db.create("1 second")
     wait_until(lambda: last_used(db, key))
     assert before < last_used(db, key) < db.value("SELECT clock_timestamp()")
@@ -117,7 +118,7 @@ def test_key_works_on_a_standby_until_it_is_revoked(pair):
     assert copy.value(public, session, stored["client_secret"], user=web) == "open"
     create = "SELECT checkout.create_checkout_session(10, 'USD', customer_id => 'c1')"
     assert refusal(in_transaction, copy, publishable, create) == "25006"
-    # Nobody could write it down there.
+    # A use cannot be written down there.
     assert last_used(copy, key) is None
     db.sql(REVOKED, key[:20])
     wait_until(
@@ -151,7 +152,7 @@ def test_revoked_key_is_refused_by_the_next_statement_of_every_connection(db, we
     connections = [db.connect(web) for _ in beginnings]
     cursors = [connection.cursor() for connection in connections]
     for cursor, begin in zip(cursors, beginnings):
-        # A plan, and a snapshot from before.
+        # A plan, and a snapshot from before the change.
         cursor.execute("PREPARE presented AS SELECT environment FROM checkout.authenticate($1)")
         if begin:
             cursor.execute(begin)
@@ -175,7 +176,7 @@ def test_rolled_key_works_beside_its_successor_for_the_overlap(db, web):
     assert in_transaction(db, successor)
 
 
-# what a copy is worth --------------------------------------------------------------------------------------------
+# copies of the database ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("form", ["plain", "custom"])
@@ -201,7 +202,7 @@ def test_keys_accesses_and_client_secrets_are_restored_into_another_database(ser
     assert refusal(in_transaction, restored, revoked) == "28000"
     public = "SELECT status FROM checkout.public_checkout_session(%s, %s)"
     assert restored.value(public, session["checkout_session_id"], session["client_secret"], user=web) == "open"
-    # Roles may what they might, and no more.
+    # Roles keep their rights, and get no others.
     assert restored.sql("SELECT * FROM checkout.claim_webhook_events()", user=hook) == []
     for role, statement in [
         (hook, "SELECT checkout.list_organizations()"),

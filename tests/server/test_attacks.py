@@ -1,4 +1,4 @@
-"""An auditor finds no way in: hundreds of attacks by those who have little, on what others have."""
+"""An auditor finds no way in: hundreds of attacks by intruders with few rights on the data of others."""
 
 import hashlib
 from contextlib import closing
@@ -16,7 +16,7 @@ ATTACKS = [attack for kind in KINDS for attack in kind.attacks()]
 
 @pytest.fixture(scope="module")
 def lab():
-    # Without a worker, so that nothing changes but by the attacks.
+    # Without a worker, so that only the attacks change anything.
     with private_server("py-attacks", "checkout_sessions.worker_enabled=off") as server:
         yield Lab(server)
 
@@ -40,7 +40,7 @@ def test_what_intruders_want_is_there_to_be_had(lab):
         owner.raw("BEGIN")
         assert owner.raw(statement, *parameters), statement
         owner.raw("ROLLBACK")
-        # Figures, new sessions, new payments and new endpoints have no text of the tenant's.
+        # Figures, new sessions, new payments and new endpoints contain no text of the tenant's.
         if not any(
             name in statement
             for name in ("session_funnel", "create_checkout", "begin_payment", "record_payment", "create_webhook")
@@ -70,7 +70,7 @@ def test_what_intruders_change_is_noticed(lab):
     lab.db.sql("REVOKE CREATE ON SCHEMA checkout FROM plain")
 
 
-# A hole, how it is closed again, and the attacks that must find it.
+# A hole, the way to close it again, and the attacks that must find it.
 HOLES = {
     "the tenant can be set": (
         "GRANT SET ON PARAMETER checkout_sessions.organization_id TO shop_b",
@@ -162,7 +162,7 @@ def test_a_hole_would_be_found(lab, hole):
             breaches, _ = lab.run(attacks)
         finally:
             cursor.execute(closed, values)
-            # Who came through has deleted it, and has another secret.
+            # The successful attack has deleted it, and has another secret.
             cursor.execute("UPDATE checkout_data.webhook_endpoints SET deleted_at = NULL")
             lab.secrets = {tenant: lab.secrets_of(tenant) for tenant in lab.targets}
     assert {name for name, *_ in breaches} == set(finders)
@@ -172,7 +172,7 @@ def test_a_hole_would_be_found(lab, hole):
 def test_no_attack_comes_through(lab, library, capsys):
     attacks = ATTACKS
     if library != "preloaded":
-        # Settings can be given before anybody knows what they are.
+        # Settings can be given before the server knows them.
         lab.server.restart("checkout_sessions.worker_enabled=off", "shared_preload_libraries=")
         attacks = list(settings.attacks())
     breaches, blunders = lab.run(attacks)

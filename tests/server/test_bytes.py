@@ -1,4 +1,6 @@
-"""Postgres does not check what a client gives at its start, nor how much it gives: no function may trust either."""
+"""Postgres checks neither the bytes nor the size of values that a client gives at its start: no function may trust
+them.
+"""
 
 import os
 import re
@@ -8,24 +10,24 @@ import psycopg2
 import pytest
 from support.outcomes import outcome
 
-# What a setting is that nobody has checked: the beginning of a character, one cut in the middle, one that none is.
+# Unchecked values of a setting: the beginning of a character, one cut in the middle, and bytes that begin none.
 BAD = {"cut": b"\xf0", "cut, and more": b"\xf0abc", "overlong": b"\xc0\x80", "surrogate": b"\xed\xa0\x80", "alone": b"a\xffb"}
 SETTING = "current_setting('my.x')"
-# As which SQL the setting becomes an argument of a type.
+# The SQL that turns the setting into an argument of each type.
 AS_TYPE = {
     "text": [SETTING],
     "text[]": [f"ARRAY[{SETTING}]", f"ARRAY['a', NULL, {SETTING}]"],
     "jsonb": [f"jsonb_build_object('a', {SETTING})", f"jsonb_build_object({SETTING}, 1)", f"jsonb_build_array({SETTING})"],
 }
-# These are SQL, and compare their arguments or give them back.
+# These are in SQL, and compare their arguments or return them.
 IN_SQL = {"session_funnel", "grant_access", "revoke_access"}
-# The refusal of a body is an answer, with the status 400.
+# The refusal of a body is an answer with the status 400.
 ANSWERED = ("handle_request", "body")
 
 
 @contextmanager
 def connected(db, user, value=b"x", **options):
-    """A connection with a setting of its own, as a client may have it."""
+    """A connection with a setting of its own, as a client may set it."""
     os.environb[b"PGOPTIONS"] = b"-c my.x=" + value
     try:
         connection = psycopg2.connect(host=str(db.server.dir), port=54321, dbname=db.name, user=user, **options)
@@ -62,7 +64,7 @@ def test_a_body_of_bytes_that_are_no_text_is_answered(world):
     assert (status, "is not valid UTF-8" in body) == (400, True)
 
 
-# A setting that a client can give, what it gives besides, and who reads it.
+# A setting that a client can give, its other settings, and the functions that read it.
 SETTINGS = [
     ("web", "request.headers", "", "pre_request"),
     ("web", "request.jwt.claims", "", "pre_request"),
@@ -127,7 +129,7 @@ def poison(db, table, column, where):
 
 
 def expired(db, bad=False):
-    """A session that has expired; a bad one has a title that cannot be sent."""
+    """An expired session; a bad one has a title that cannot be sent."""
     session = db.create()
     db.call("expire_checkout_session", checkout_session_id=session)
     if bad:
@@ -147,7 +149,7 @@ def test_a_delivery_that_cannot_be_rendered_dies_alone_with_its_reason(world):
         str(good): True,
     }
     assert db.sql(DEAD, user=relay) == [{"checkout_session_id": bad, "last_error": "its body or its URL is not valid"}]
-    # In a dialect, too.
+    # The same in a dialect.
     db.call("update_webhook_endpoint", webhook_endpoint_id=world.endpoint, body_format="lomi")
     in_format = expired(db, bad=True)
     assert not db.sql("SELECT * FROM checkout.claim_webhook_deliveries()", user=relay)

@@ -1,4 +1,4 @@
-"""Change data capture: the inserts of the outbox alone tell the whole story, as docs/webhooks.md promises."""
+"""Change data capture: the inserts of the outbox contain the whole story, as docs/webhooks.md promises."""
 
 import json
 import os
@@ -19,7 +19,7 @@ def source(new_server):
     shutil.copy(plugin, server.dir)
     server.restart("wal_level=logical", f"dynamic_library_path=$libdir:{server.dir}")
     db = server.database()
-    # Recent minor releases ask for it.
+    # Recent minor releases require it.
     if db.sql("SELECT 1 FROM pg_settings WHERE name = 'output_plugin_libraries'"):
         db.sql("ALTER SYSTEM SET output_plugin_libraries = pgoutput, wal2json")
         db.sql("SELECT pg_reload_conf()")
@@ -28,7 +28,7 @@ def source(new_server):
 
 
 def tell(db):
-    """A story whose claims update the events, too; its session."""
+    """Makes a story whose claims also update the events. Returns its session."""
     session = db.create()
     db.call("record_payment", checkout_session_id=session, payment_id="pay_1", outcome="failed")
     db.call("record_payment", checkout_session_id=session, payment_id="pay_2", outcome="succeeded")
@@ -40,7 +40,7 @@ def tell(db):
 
 
 def check(events, session):
-    """`events` are the rows that a consumer has, in no particular order."""
+    """`events` are the rows that a consumer receives, in no particular order."""
     events.sort(key=lambda event: event["sequence"])
     assert [event["sequence"] for event in events] == [1, 2, 3]
     assert [event["event_type"] for event in events] == STORY
@@ -63,7 +63,7 @@ def test_wal2json_has_every_event(source):
 
 
 def test_a_subscription_has_every_event(source):
-    """A database without the extension, by pgoutput, as Debezium reads it, too."""
+    """A database without the extension, by pgoutput, which Debezium reads, too."""
     source.sql("CREATE PUBLICATION checkout_events FOR TABLE checkout_data.webhook_outbox WITH (publish = 'insert')")
     source.sql("CREATE DATABASE warehouse")
     warehouse = source.server.database("warehouse")
@@ -74,7 +74,7 @@ def test_a_subscription_has_every_event(source):
     warehouse.sql("CREATE SCHEMA checkout_data")
     warehouse.sql("CREATE TABLE checkout_data.webhook_outbox ("
                   + ", ".join(f"{column['name']} {column['type']}" for column in columns) + ")")
-    # Of the same cluster, so that the slot has to be made first.
+    # In the same cluster, so the slot must be created first.
     source.sql("SELECT pg_create_logical_replication_slot('warehouse', 'pgoutput')")
     warehouse.sql(f"CREATE SUBSCRIPTION warehouse CONNECTION 'host={source.server.dir} port=54321 dbname={source.name}"
                   " user=postgres' PUBLICATION checkout_events WITH (create_slot = false, slot_name = 'warehouse')")

@@ -1,4 +1,4 @@
-"""A function does the same wherever SQL lets it be called."""
+"""A function does the same wherever SQL can call it."""
 
 from contextlib import closing
 
@@ -6,7 +6,7 @@ import psycopg2
 import pytest
 
 PLPGSQL = "CREATE FUNCTION public.f() RETURNS text LANGUAGE plpgsql {0} AS $body$ {1} $body$; SELECT public.f()"
-# %s is a query with one column and one row: what the function returns, as text. Each context gives that text.
+# %s is a query with one column and one row: the result of the function, as text. Each context returns that text.
 CONTEXTS = {
     "a query": "{0}",
     "a common table expression": "WITH c AS MATERIALIZED ({0}) SELECT * FROM c",
@@ -96,7 +96,7 @@ def test_every_function_in_every_context(world):
 
 
 def test_a_table_of_many_sessions_is_made_in_parallel(world):
-    """As it was found: 300,000 orders, each with the status of its session."""
+    """A typical case: 300,000 orders, each with the status of its session."""
     with closing(world.db.connect(world.db.shop)) as connection, connection.cursor() as cursor:
         connection.autocommit = False
         cursor.execute(PARALLEL)

@@ -1,4 +1,4 @@
-"""CREATE, DROP, ALTER and copy what the worker is at work on: neither waits long for the other."""
+"""CREATE, DROP, ALTER and copy a database while the worker is at work on it: neither waits long for the other."""
 
 import threading
 import time
@@ -7,13 +7,13 @@ from contextlib import closing
 import psycopg2
 from conftest import wait_until
 
-# What a caller may be told whose extension is dropped and made anew meanwhile: no such schema, function, table, column,
-# organization; a constraint of what is gone; the canceled loser of a deadlock.
+# The possible errors of a caller while its extension is dropped and created again: no such schema, function, table,
+# column, organization; a constraint of a dropped table; the cancelled loser of a deadlock.
 GONE = {"3F000", "42883", "42P01", "28000", "40P01", "42501"}
 
 
 class Customers(threading.Thread):
-    """Creates sessions that live for a second, ten times a second, and remembers what went wrong."""
+    """Creates sessions that live for a second, ten times a second, and remembers its errors."""
 
     def __init__(self, db):
         super().__init__()
@@ -25,8 +25,8 @@ class Customers(threading.Thread):
     def run(self):
         while not self.closing_time.wait(0.1):
             try:
-                # Not in FROM: the server would look the row type up while it reads the statement, and ends with an internal
-                # error of its own where that has just been dropped.
+                # Not in FROM: the server would look up the row type while it reads the statement, and fail with an
+                # internal error of its own if the type has just been dropped.
                 create = "SELECT checkout.create_checkout_session(10, 'USD', customer_id => 'c', expires_in => '1 second') IS NULL"
                 self.db.sql(create, user=self.db.shop)
                 self.created += 1
@@ -110,7 +110,7 @@ def test_table_locked_for_a_while_delays_its_sessions_and_no_more(new_server):
 
 
 def test_worker_is_back_as_soon_as_a_lock_is_that_held_it_up_for_long(db):
-    """To be held up is no failure, after which it would come later each time."""
+    """Being blocked is no failure, after which it would come later each time."""
     with closing(db.connect()) as connection, connection.cursor() as cursor:
         session = db.create("1 second")
         connection.autocommit = False
@@ -130,7 +130,7 @@ def test_database_is_dropped_while_the_worker_is_at_work(server, db):
 def test_dropped_database_is_forgotten(new_server):
     server = new_server()
     db = server.create_database()
-    db.value("SELECT pg_terminate_backend(%s)", db.keep_worker_busy())  # another is to be started after a second
+    db.value("SELECT pg_terminate_backend(%s)", db.keep_worker_busy())  # the next start would be after a second
     server.database().sql(f"DROP DATABASE {db.name} WITH (FORCE)")
     time.sleep(4)
     assert server.log().count("FATAL:  database") <= 1
@@ -161,7 +161,7 @@ def test_database_is_dropped_by_force_while_a_commit_waits_for_a_standby(new_ser
     waiting = "SELECT 1 FROM pg_stat_activity WHERE backend_type = 'checkout_sessions worker' AND wait_event = 'SyncRep'"
     wait_until(lambda: server.database().sql(waiting))
     with closing(server.database().connect()) as connection, connection.cursor() as cursor:
-        cursor.execute("SET synchronous_commit = local")  # this one waits for no standby
+        cursor.execute("SET synchronous_commit = local")  # this one does not wait for a standby
         cursor.execute("SET lock_timeout = '3 s'")
         cursor.execute(f"DROP DATABASE {db.name} WITH (FORCE)")
     server.configure()
@@ -201,7 +201,7 @@ def test_database_that_is_closed_to_connections_fills_no_log(new_server):
 
 
 def test_database_that_is_read_only_by_default_is_not_written_to(server, db):
-    """As hosting providers do it when a disk is full. Sessions that are there already do not notice; nor would the worker."""
+    """As hosting providers do it when a disk is full. Existing connections do not notice it; nor would the worker."""
     db.keep_worker_busy(seconds=40)
     create = "SELECT checkout.create_checkout_session(10, 'USD', customer_id => 'c1', expires_in => '1 second')"
     with closing(db.connect(db.shop)) as connection, connection.cursor() as cursor:
@@ -212,6 +212,6 @@ def test_database_that_is_read_only_by_default_is_not_written_to(server, db):
         time.sleep(2.5)
         assert (db.expired_count(), db.worker()["state"]) == (expired, "read only")
         server.database().sql(f"ALTER DATABASE {db.name} RESET default_transaction_read_only")
-        cursor.execute(create)  # else it would look after a minute
+        cursor.execute(create)  # otherwise it would look after a minute
         wait_until(lambda: db.expired_count() > expired, within=3)
     assert db.worker()["state"] == "working"

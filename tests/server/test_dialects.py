@@ -1,4 +1,4 @@
-"""The five dialects are served as they are documented: one test for each line of docs/dialects/conformance.md.
+"""The five dialects are served as documented: one test for each line of docs/dialects/conformance.md.
 
 The lines and their checks are in dialects/, one or two modules for each dialect.
 """
@@ -19,7 +19,7 @@ TESTS = rows.tests()
 def market(shared_server):
     market = Market(shared_server.create_database())
     yield market
-    # Time was let pass without the worker's knowledge.
+    # The tests make time pass without telling the worker.
     market.admin("SELECT checkout.expire_due_checkout_sessions()")
     market.close()
     try:

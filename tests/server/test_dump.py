@@ -1,4 +1,4 @@
-"""What was dumped and restored, or upgraded, has every row and goes on working."""
+"""A database that was dumped and restored, or upgraded, has every row and works as before."""
 
 import pytest
 from conftest import AS_SERVER_USER, run
@@ -9,7 +9,9 @@ TABLES = ["organizations", "api_keys", "checkout_sessions", "idempotency_keys", 
 
 
 def fill(db):
-    """A session in every state, with idempotency keys, payments, API keys, and events that are pending, leased, delivered and dead."""
+    """Creates sessions in every state, with idempotency keys, payments, API keys, and events that are pending, leased,
+    delivered and dead.
+    """
     db.create("1 hour", idempotency_key="k1", reference="r1", metadata='{"a": [1, "two", null]}', customer_name="Zoë")
     db.sql("SELECT checkout.roll_api_key(%s)", db.create_api_key(name="Zoë", payment_methods=["card"])[:20])
     db.sql("SELECT checkout.revoke_api_key(%s)", db.create_api_key("publishable", "test")[:20])
@@ -34,8 +36,9 @@ def fill(db):
 
 
 def fill_webhooks(db):
-    """In the test environment, an endpoint with two secrets and one that is off; deliveries that are delivered, due later, dead,
-    leased and waiting, with their attempts."""
+    """Creates in the test environment an endpoint with two secrets and a disabled one; deliveries that are delivered,
+    due later, dead, leased and waiting, with their attempts.
+    """
     db.sql(f"ALTER ROLE {db.shop} SET checkout_sessions.environment = 'test'")
     try:
         url = "http://localhost:3000/hooks"
@@ -69,7 +72,7 @@ def contents(db):
 
 
 def goes_on(db, due):
-    """The worker expires what is due, pending events can be claimed, and the application's role has its rights."""
+    """The worker expires due sessions, pending events can be claimed, and the application's role has its rights."""
     db.server.configure(worker_enabled="on")
     db.wait_for(due)
     assert db.event_types(due) == ["expired"]
@@ -84,12 +87,14 @@ def goes_on(db, due):
 
 
 def webhooks_go_on(db):
-    """Endpoints sign with the secrets that they had, and each delivery is where it was: none was written by the restore."""
+    """Endpoints sign with their earlier secrets, and each delivery is in its earlier state: the restore has written
+    none.
+    """
     states = db.sql("""SELECT pending, leased, delivered, dead, enabled FROM checkout.outbox_status()
                        WHERE webhook_endpoint_id IS NOT NULL ORDER BY enabled""")
     assert [tuple(row.values()) for row in states] == [(5, 0, 0, 0, False), (2, 1, 1, 1, True)]
     db.sql("UPDATE checkout_data.webhook_deliveries SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
-    # While an endpoint fails, it is given one delivery at a time.
+    # A failing endpoint gets one delivery at a time.
     db.sql("UPDATE checkout_data.webhook_endpoints SET failing_since = NULL")
     claimed = db.sql("""
         SELECT c.body, checkout.verify_webhook(c.headers, c.body, p.secret) AS new, checkout.verify_webhook(c.headers, c.body, p.previous_secret) AS old
@@ -100,7 +105,7 @@ def webhooks_go_on(db):
 
 @pytest.fixture
 def old(new_server):
-    """A server whose worker waits, so that nothing changes while it is copied."""
+    """A server whose worker is disabled, so that nothing changes during the copy."""
     return new_server("checkout_sessions.worker_enabled=off")
 
 

@@ -1,4 +1,4 @@
-"""A worker whose statements fail: it says so, does not flood the log, gives nothing away, and recovers."""
+"""A worker whose statements fail: it reports the error, does not flood the log, reveals nothing, and recovers."""
 
 import time
 from contextlib import closing
@@ -49,7 +49,7 @@ def test_new_session_is_not_forgotten_while_the_worker_backs_off(db):
     db.wait_for(session, within=10)
 
 
-# What somebody might try who may put a trigger on a table that the worker writes.
+# Attempts by a role that may put a trigger on a table that the worker writes.
 AMBITIOUS_TRIGGER = """
     CREATE TABLE public.found_out (who text, tried text, answer text);
     GRANT INSERT ON public.found_out TO PUBLIC;
@@ -112,7 +112,7 @@ def test_defaults_of_the_database_do_not_concern_the_worker(server, db):
         db.wake_worker()
         waiting = "SELECT 1 FROM pg_stat_activity WHERE backend_type = 'checkout_sessions worker' AND wait_event_type = 'Lock'"
         wait_until(lambda: db.sql(waiting))
-        db.sql("UPDATE checkout_data.checkout_sessions SET title = 'changed'")  # a conflict to repeatable read
+        db.sql("UPDATE checkout_data.checkout_sessions SET title = 'changed'")  # a conflict under repeatable read
         holder.rollback()
     wait_until(lambda: db.expired_count() == 1)
     assert db.worker()["last_error"] is None

@@ -1,4 +1,4 @@
-"""The worker makes durable, on time and once, what has expired by the clock."""
+"""The worker stores, on time and once, that a session has expired by the clock."""
 
 import threading
 from contextlib import closing
@@ -8,7 +8,7 @@ from conftest import wait_until
 
 
 def lateness(db, session):
-    """How many seconds after its deadline, which is its updated_at then, a session was expired."""
+    """The number of seconds between the deadline of an expired session, which its updated_at has, and its expiry."""
     (event,) = [e for e in db.events(session) if e["event_type"] == "checkout.session.expired"]
     return (event["created_at"] - db.row(session)["updated_at"]).total_seconds()
 
@@ -190,7 +190,7 @@ def test_a_locked_reminder_does_not_make_others_late(server):
 
 
 def test_what_one_has_due_does_not_make_others_late(db):
-    """Forty thousand sessions with 16 endpoints each are 680,000 rows to write."""
+    """Forty thousand sessions with 16 endpoints each make 680,000 rows."""
     for number in range(16):
         db.call("create_webhook_endpoint", url=f"https://shop.example/hooks/{number}")
     other = db.value("SELECT checkout.create_organization('Other')")
@@ -261,19 +261,19 @@ def test_worker_tells_pg_stat_activity_what_it_does(db):
 
 
 def test_what_comes_due_one_after_another_is_expired_at_once(db):
-    """The worker has been there a moment ago, and what has come due since then is not taken for locked by somebody."""
+    """The worker came a moment ago, and does not take sessions that have become due since then for locked ones."""
     db.insert_sessions(2000, every="0.7 ms")
     db.wake_worker()
     wait_until(lambda: db.expired_count() == 2000)
     late = [row["late"] for row in db.sql(
         "SELECT o.created_at - s.deadline AS late FROM checkout_data.webhook_outbox o"
         " JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id) ORDER BY 1")]
-    # A second would be the pause before it looks again at what is locked. How fast it is: benches/.
+    # The pause before it looks again at locked rows would be a second. For its speed see benches/.
     assert late[len(late) // 2].total_seconds() < 0.25
 
 
 def test_a_consumer_is_given_the_events_of_all_organizations_in_turns(server):
-    """One has 20,000 events waiting, another one; whoever claims has it soon."""
+    """One organization has 20,000 waiting events, another has one. A consumer gets that one soon."""
     server.configure(worker_enabled="off")
     db = server.create_database()
     db.insert_sessions(20_000)

@@ -1,6 +1,6 @@
-"""The five dialects on the wire: the gateway of examples/gateway, real HTTP, and how it treats what is wrong.
+"""The five dialects over the network: the gateway of examples/gateway, real HTTP, and its handling of bad requests.
 
-What the documents' own examples get is in test_gateway_documents.py.
+The documents' own examples are in test_gateway_documents.py.
 """
 
 import itertools
@@ -32,7 +32,7 @@ def unknown_id(dialect):
     return "cs_" + UNKNOWN.replace("-", "") if dialect == "paygate" else UNKNOWN
 
 
-# -- who is calling ----------------------------------------------------------------------------------------------------
+# -- credentials -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dialect, method, path", ROUTES)
@@ -84,7 +84,7 @@ def test_session_is_found_by_its_own_organization_and_environment_only(gateway, 
     for key in (other.live, shop.test, other.test):
         answer = gateway.get(dialect, key, session)
         assert (answer.status, answer.text) == (404, error(dialect, 404, message))
-    # Word for word what an id gets that nobody has.
+    # The same words as for an unknown id.
     answer = gateway.get(dialect, shop.live, unknown_id(dialect))
     assert (answer.status, answer.text) == (404, error(dialect, 404, message.replace(session, unknown_id(dialect))))
 
@@ -108,7 +108,7 @@ def test_nobody_expires_the_session_of_another(gateway, shop, other):
 
 
 def test_parallel_requests_of_two_organizations_never_mix(gateway, shop, other):
-    """40 at once, on the pool's ten connections; then one without a key, on each connection's trail."""
+    """40 at once, on the pool's ten connections; then one without a key, on each used connection."""
     start = threading.Barrier(40)
 
     def create(number):
@@ -127,7 +127,7 @@ def test_parallel_requests_of_two_organizations_never_mix(gateway, shop, other):
         assert len(rows) == 20 and {row["title"] for row in rows} == {owner.id}
 
 
-# -- what is not there, and what cannot be read ------------------------------------------------------------------------
+# -- unknown paths, and unreadable requests ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -166,7 +166,7 @@ def test_body_that_is_no_json_is_400(gateway, shop, dialect):
         assert (answer.status, answer.text) == (400, error(dialect, 400, "body is not valid JSON")), body
     answer = gateway.call(dialect, "POST", CREATE[dialect], "[" * 100_000 + "]" * 100_000, key=shop.live)
     assert (answer.status, answer.text) == (400, error(dialect, 400, "body is nested too deeply"))
-    # JSON, but not of a kind that a database can hold.
+    # JSON of a kind that a database cannot store.
     for wrong in ({"metadata": {"a": "\0"}}, {"metadata": [{"key": "a", "value": "\0"}]}):
         # Flutterwave has no metadata.
         if dialect != "flutterwave" and (dialect == "yuno") == isinstance(wrong["metadata"], list):
@@ -196,7 +196,7 @@ def test_expire_takes_no_body_but_not_a_broken_one(gateway, shop):
 
 
 def test_body_is_forwarded_as_it_is_written(gateway, shop):
-    """Numbers that JavaScript cannot hold come back as they were, whatever the Content-Type; so do letters."""
+    """Numbers that JavaScript cannot represent come back unchanged, whatever the Content-Type; so do letters."""
     body = """{"amount": 10000.50, "currency_code": "USD", "customer_id": "c", "title": "Crème ☕",
         "metadata": {"n": 9007199254740993}}"""
     for kind in ("application/json", "text/plain", "application/x-www-form-urlencoded"):
@@ -207,7 +207,7 @@ def test_body_is_forwarded_as_it_is_written(gateway, shop):
 
 
 def test_reference_in_a_path_may_need_to_be_encoded(gateway, shop):
-    """A reference is any text; in an URL it is percent-encoded."""
+    """A reference is any text; in a URL it is percent-encoded."""
     gateway.create("kobo", shop.live, reference="ORD 45/21 é")
     answer = gateway.call("kobo", "GET", "/v1/checkout/session/verify/ORD%2045%2F21%20%C3%A9", key=shop.live)
     assert answer.status == 200, answer.text

@@ -1,7 +1,8 @@
-"""What the five documents show, done on the wire: their curl lines, their clients in Python and JavaScript, their shop.
+"""The examples of the five documents, over the network: their curl lines, their clients in Python and JavaScript, their
+shop.
 
-Their requests and answers are in clients/dialects/documented, as they stand there. What a request determines has to be as
-documented, in the documented order; of ids, times and addresses, which differ, the form.
+Their requests and answers are in clients/dialects/documented, unchanged. Values that a request determines must be as
+documented, in the documented order; ids, times and addresses, which differ, must have the documented form.
 """
 
 import json
@@ -22,7 +23,7 @@ from support.gateway_world import gateway, make_shop, other, shop, world  # noqa
 LOMI = {"checkout_session_id": UUID, "created_by": r"sk_live_\w{12}"} | dict.fromkeys(
     ("expires_at", "created_at", "updated_at"), SECONDS)
 PAYGATE = {"id": r"cs_[0-9a-f]{32}", "expires_at": SECONDS, "created_at": SECONDS}
-# What lomi's documented session has where the request says nothing.
+# The values of lomi's documented session that the request leaves out.
 LOMI_DEFAULTS = {"allow_quantity": False, "quantity": 1, "allow_coupon_code": False, "require_billing_address": False,
                  "metadata": {}}
 
@@ -32,7 +33,7 @@ def lifetime(session):
 
 
 def lomi_answer(name, shop, request, **members):
-    """A documented answer of lomi's, to this request, with what else is known."""
+    """A documented answer of lomi's to this request, with other known values."""
     answer = documented("lomi", name)
     answer = answer[0] if isinstance(answer, list) else answer
     for field in documented("lomi", "create.request") | {"customer_id": None, "customer_email": None}:
@@ -120,7 +121,7 @@ def test_lomi_documented_errors(gateway, shop, other):
     assert shop.count() == 0
 
 
-# What both of lomi's example clients ask for.
+# The request of both of lomi's example clients.
 LOMI_CLIENT = {
     "amount": 10000, "currency_code": "XOF", "title": "Premium Plan", "customer_email": "customer@example.com",
     "success_url": "https://example.com/success", "cancel_url": "https://example.com/cancel",
@@ -161,12 +162,12 @@ def test_lomi_example_in_javascript(gateway, shop):
 
 @pytest.fixture
 def paygate_shop(world):
-    """Whose payment pages are where the document has them."""
+    """A shop whose payment pages have the documented address."""
     return make_shop(world, base_url="https://paygate.44.200.142.19.nip.io/checkout")
 
 
 def paygate_object(**members):
-    """The documented object, and its forms: of the address, the page is the document's, and the id ours."""
+    """The documented object, and its forms: the address of the page is the document's, the id is ours."""
     wanted = {**documented("paygate", "object"), **members}
     return wanted, {**PAYGATE, "url": wanted["url"].replace("cs_abc123def456", UUID)}
 
@@ -198,7 +199,7 @@ def paygate_curl_lines(gateway, shop):
     wanted, forms = paygate_object(status="complete", payment="pay_1", payment_status="paid")
     assert (listed.status, [row["id"] for row in listed.body["data"]]) == (200, [paid])
     assert differences([wanted], listed.body["data"], forms) == []
-    # The document does not show what is around the list.
+    # The document does not show the members around the list.
     assert listed.text.startswith('{"object":"list","data":[{')
     assert listed.text.endswith('}],"has_more":false,"url":"/v1/checkout/sessions"}')
 
@@ -263,12 +264,12 @@ def test_flutterwave_curl_line(gateway, shop):
     wanted["data"].update(values)
     forms = {"message": ".+", "id": UUID, "checkout_url": f"https://pay.example/{UUID}", "created_datetime": SECONDS}
     assert (answer.status, differences(wanted, answer.body, forms)) == (200, [])
-    # The reference is used up, in this environment.
+    # The reference has been used, in this environment.
     again = curl(gateway, "flutterwave", line, shop.test, **values)
     assert (again.status, list(again.body), again.body["status"], again.body["data"]) == (
         409, ["status", "message", "data"], "failed", None)
     assert curl(gateway, "flutterwave", line, shop.live, **values).status == 200
-    # As it stands, its placeholders are no values.
+    # Unchanged, its placeholders are not valid values.
     message = "reference must have letters, digits and hyphens only"
     answer = curl(gateway, "flutterwave", line, shop.test)
     assert (answer.status, answer.text) == (400, error("flutterwave", 400, message))

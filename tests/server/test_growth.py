@@ -1,4 +1,4 @@
-"""No input of whatever size, and no number of calls, takes a backend's time or memory without bound."""
+"""No input of any size, and no number of calls, takes a backend's time or memory without bound."""
 
 import itertools
 from contextlib import closing
@@ -9,7 +9,7 @@ from support.all_functions import World
 from support.outcomes import outcome
 
 SIZES = {"1 kB": 1_000, "100 kB": 100_000, "10 MB": 10_000_000}
-# Arguments of about so many bytes: what is plain, and what has made something slow.
+# Arguments of about so many bytes: plain ones, and ones that have made something slow.
 LARGE = {
     "text": ["repeat('x', {0})", "repeat('eyJ-', {0} / 4)", "repeat(E'\\u00e9%%3D/', {0} / 6)"],
     "text[]": ["array_fill('x'::text, ARRAY[{0} / 8])", "ARRAY[repeat('x', {0})]"],
@@ -21,7 +21,7 @@ LARGE = {
         "(repeat('[', least({0} / 2, 5000)) || repeat(']', least({0} / 2, 5000)))::jsonb",
     ],
 }
-# Refusals that are the server's, or that are none: too long, too large, no memory, internal errors.
+# SQLSTATEs that no call may have, because the server itself fails: too long, too large, no memory, internal errors.
 NEVER = ("57014", "54", "53", "XX", "58")
 CALLS = 100
 
@@ -58,7 +58,7 @@ def test_no_setting_of_whatever_size_takes_long(world, setting):
 
 @pytest.mark.parametrize("text", ["eyJ-", "sk_live_", "eyJ-.", "whsec_/"])
 def test_a_message_of_whatever_length_is_logged_at_once(world, text):
-    # Nothing can interrupt what is done to a message: were it quadratic, this would take an hour.
+    # The processing of a message cannot be interrupted: if it were quadratic, this would take an hour.
     with closing(world.db.connect(world.users["web"])) as connection:
         connection.autocommit = False
         assert outcome(connection, f"CAST(repeat('{text}', 2000000) AS uuid)") == "22P02"
@@ -66,7 +66,7 @@ def test_a_message_of_whatever_length_is_logged_at_once(world, text):
 
 
 def test_where_memory_is_short_nothing_aborts(new_server):
-    """As under vm.overcommit_memory = 2: what Postgres itself survives with an error, the functions survive, too."""
+    """As under vm.overcommit_memory = 2: where Postgres itself survives with an error, the functions survive, too."""
     server = new_server("shared_buffers=32MB")
     world = World(server.create_database())
     postmaster = (server.data / "postmaster.pid").read_text().split()[0]
@@ -79,13 +79,13 @@ def test_where_memory_is_short_nothing_aborts(new_server):
                 for argument, of_type in types.get(call.function, {}).items():
                     for value in LARGE.get(of_type, []):
                         codes.add(outcome(connection, call.sql(**{argument: value.format(20_000_000)}), call.arguments))
-    # The server has said so where it had no memory for the argument itself.
+    # The server reports this itself if it has no memory for the argument.
     assert None not in codes
     assert postmaster == (server.data / "postmaster.pid").read_text().split()[0]
 
 
 def memory(cursor):
-    """What the memory contexts of the backend have, and what the process has beside shared memory: bytes."""
+    """The bytes in the backend's memory contexts, and those of the process besides shared memory."""
     cursor.execute("SELECT sum(total_bytes)::bigint AS bytes, pg_backend_pid() AS pid FROM pg_backend_memory_contexts")
     row = cursor.fetchone()
     cursor.connection.rollback()
@@ -136,7 +136,7 @@ def test_lists_of_all_kinds_keep_few_plans(world):
                     arguments = ", ".join([f"page_size => {size}", *filters])
                     cursor.execute(f"SELECT count(*) FROM checkout.list_checkout_sessions({arguments})")
             grown.append(memory(cursor))
-    # A plan has some 50 kB, and there would be more than a thousand.
+    # A plan takes some 50 kB, and there would be more than a thousand.
     assert grown[1][0] < 30_000_000
     assert grown[1][0] - grown[0][0] < 1_000_000
     assert grown[1][1] - grown[0][1] < 3_000_000

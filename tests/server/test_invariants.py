@@ -1,4 +1,4 @@
-"""invariants.sql finds each fault that it looks for: a check that cannot fail is none."""
+"""invariants.sql finds each fault that it looks for: a check that cannot fail proves nothing."""
 
 from contextlib import closing
 
@@ -10,8 +10,9 @@ SESSIONS, PAYMENTS, EVENTS, KEYS, API_KEYS, ENDPOINTS, DELIVERIES, ATTEMPTS = (
         "checkout_sessions", "payments", "webhook_outbox", "idempotency_keys", "api_keys", "webhook_endpoints",
         "webhook_deliveries", "webhook_attempts"))
 NONE_OF_ITS_KIND = "event about neither a session nor an endpoint, or about both"
-# What is found, and what is done to the row whose session has the title of the second word, or to the API key; "sent" has
-# been delivered to an endpoint, "tried" not yet; "gone" is an endpoint that has been disabled, with an event that "other" has.
+# The fault to find, and the statement that makes it, in the row whose session has the title of the second word, or in
+# the API key. "sent" has been delivered to an endpoint, "tried" not yet; "gone" is a disabled endpoint, with an event
+# that "other" has.
 FAULTS = [
     ("complete without exactly one succeeded payment", "paid", f"DELETE FROM {PAYMENTS}"),
     ("payment succeeded, and its session does not say so", "paid", f"UPDATE {PAYMENTS} SET amount = 11"),
@@ -74,7 +75,7 @@ FAULTS = [
 
 @pytest.fixture(scope="module")
 def whole(shared_server):
-    """A database with sessions of several kinds, none at fault."""
+    """A database with sessions of several kinds, all without faults."""
     db = shared_server.create_database()
     sessions = {title: db.create("1 hour", title=title) for title in ("paid", "late", "begun")}
     sessions["open"] = db.create("1 hour", title="open", idempotency_key="k1", metadata='{"idempotency_key": "k1"}')

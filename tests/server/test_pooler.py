@@ -1,4 +1,4 @@
-"""Many clients on a few connections, behind pgbouncer in transaction mode: nobody meets another's tenant."""
+"""Many clients on a few connections, behind pgbouncer in transaction mode: none gets another's tenant."""
 
 import random
 import threading
@@ -22,7 +22,7 @@ def pool(db):
 
 @pytest.fixture
 def keys(db):
-    """The API keys of two organizations in both environments; each has sessions that say whose they are."""
+    """The API keys of two organizations in both environments; each has sessions that name their owner."""
     db.sql("CREATE ROLE web LOGIN; CREATE ROLE backend LOGIN")
     db.sql("SELECT checkout.grant_access('web', 'request'), checkout.grant_access('backend', 'secret')")
     db.sql("GRANT SET ON PARAMETER checkout_sessions.organization_id TO backend")
@@ -45,7 +45,7 @@ def keys(db):
 
 
 class Client(threading.Thread):
-    """One of many, whose transactions are for one tenant or another, or for none."""
+    """One of many clients, whose transactions are for one tenant or another, or for none."""
 
     def __init__(self, pooler, keys, seed):
         super().__init__()
@@ -61,7 +61,7 @@ class Client(threading.Thread):
                     weights=[5, 2, 1, 2, 4, 2],
                 )[0]()
                 self.count += 1
-        except Exception as error:  # what a thread raises is nobody's else
+        except Exception as error:  # otherwise an exception in a thread is lost
             self.wrong.append(repr(error))
         self.connection.close()
 
@@ -104,20 +104,20 @@ class Client(threading.Thread):
         self.do(self.random.choice(["COMMIT", "ROLLBACK"]))
 
     def fails(self):
-        """A transaction that ends by an error."""
+        """A transaction that ends with an error."""
         self.sees_only(self.begin())
         with pytest.raises(psycopg2.errors.DivisionByZero):
             self.do("SELECT 1/0")
         self.do("ROLLBACK")
 
     def leaves(self):
-        """A client that is gone in the middle of its transaction."""
+        """A client that disconnects within its transaction."""
         self.sees_only(self.begin())
         self.connection.close()
         self.connection = self.pooler.connect()
 
     def rolls_back(self):
-        """To before the key was presented: then another tenant's may be."""
+        """Rolls back to before the key was presented: then a key of another tenant may be presented."""
         self.do("BEGIN")
         for _ in range(2):
             tenant = self.random.choice(list(self.keys))
@@ -131,7 +131,7 @@ class Client(threading.Thread):
         self.sees_nothing()
 
     def sets(self):
-        """What one leaves behind on the connection does not concern the next."""
+        """Settings that one client leaves behind on the connection do not affect the next."""
         statement = self.random.choice(
             [
                 "SET checkout_sessions.organization_id = '{}'",
@@ -167,7 +167,8 @@ def test_no_tenant_meets_another_on_a_pooled_connection(db, keys, pool):
     for client in clients:
         for backend, tenants in client.served.items():
             served[backend] |= tenants
-    # The pooler closes a connection whose client is gone in a transaction, and opens another: more than eight in all.
+    # When a client disconnects in a transaction, the pooler closes its connection and opens another: more than eight in
+    # all.
     assert len(served) >= CONNECTIONS
     assert (
         sum(len(tenants) == len(keys) for tenants in served.values()) >= CONNECTIONS
@@ -175,7 +176,7 @@ def test_no_tenant_meets_another_on_a_pooled_connection(db, keys, pool):
 
 
 def test_tenant_set_for_a_session_does_meet_the_next_client_as_the_readme_warns(db, keys, pool):
-    """What the test above would see if authenticate() did not end with the transaction."""
+    """The test above would see this if authenticate() did not end with the transaction."""
     pooler = pool(1)
     with closing(pooler.connect("backend")) as one, closing(pooler.connect("backend")) as next_one:
         with one.cursor() as cursor:

@@ -1,6 +1,6 @@
-"""PostgREST as it is, before a server of ours: with its own client (clients/postgrest), and looked at as raw HTTP.
+"""A real PostgREST in front of a server of ours: with its own client (clients/postgrest), and as raw HTTP.
 
-PostgREST has two connections to the database, so that every request follows somebody else's.
+PostgREST has two connections to the database, so that every request follows another caller's.
 """
 
 import json
@@ -43,7 +43,7 @@ def postgrest(world):
 
 @pytest.fixture
 def create(world):
-    """Creates a session of organization A; its id."""
+    """Creates a session of organization A. Returns its id."""
     def create(key="secret", **arguments):
         answer = world.postgrest.call("create_checkout_session", **{**ORDER, **arguments}, key=world.keys[key])
         assert answer.status == 200, answer
@@ -91,7 +91,7 @@ def test_client_has_called_every_stable_function_by_get(world, client_results):
 # -- errors ------------------------------------------------------------------------------------------------------------
 
 ERRORS = [
-    # who, function, arguments, HTTP status, code, message
+    # the caller, function, arguments, HTTP status, code, message
     ("secret", "create_checkout_session", {**ORDER, "amount": None}, 400, "22004",
         'argument "amount" must not be null'),
     ("secret", "create_checkout_session", {**ORDER, "amount": -1}, 400, "22023", "amount"),
@@ -111,10 +111,10 @@ ERRORS = [
     ("anybody", "create_checkout_session", ORDER, 403, "28000", "no organization is set"),
     ("publishable", "list_checkout_sessions", {}, 403, "PT403", "publishable"),
     ("member", "create_organization", {"name": "Mine"}, 403, "42501", "permission denied"),
-    # To PostgREST who shows no token is nobody, and nobody's 42501 is 401.
+    # For PostgREST a request without a token is anonymous, and its 42501 becomes 401.
     ("secret", "create_organization", {"name": "Mine"}, 401, "42501", "permission denied"),
     ("anybody", "create_organization", {"name": "Mine"}, 401, "42501", "permission denied"),
-    # PostgREST itself: no function takes these arguments.
+    # PostgREST's own error: no function takes these arguments.
     ("secret", "get_checkout_session", {}, 404, "PGRST202", "get_checkout_session"),
     ("secret", "create_checkout_session", {**ORDER, "nonsense": 1}, 404, "PGRST202", "nonsense"),
 ]
@@ -161,7 +161,7 @@ def test_get_changes_nothing(world, postgrest, create, function):
 
 
 def test_message_cannot_add_a_header(world, postgrest, create):
-    """PostgREST puts the message of a PTxyz error into the status line as it is."""
+    """PostgREST copies the message of a PTxyz error into the status line."""
     payment = {"payment_id": "p\r\nSet-Cookie: session=mallory", "outcome": "failed", "key": world.keys["secret"]}
     postgrest.call("record_payment", checkout_session_id=create(), **payment)
     answer = postgrest.call("record_payment", checkout_session_id=create(), **payment)
@@ -170,7 +170,7 @@ def test_message_cannot_add_a_header(world, postgrest, create):
     assert answer.headers["content-type"].startswith("application/json")
 
 
-# -- who is calling ----------------------------------------------------------------------------------------------------
+# -- credentials -------------------------------------------------------------------------------------------------------
 
 
 def test_bad_key_is_refused_and_is_not_nobody(world, postgrest):
@@ -184,7 +184,7 @@ def test_bad_key_is_refused_and_is_not_nobody(world, postgrest):
     typo = good[:30] + ("a" if good[30] != "a" else "b") + good[31:]
     revoked = key["api_key"]
     for bad in (revoked, expired, typo, good[:-1], good + "x", good[:20], good.upper(), "nonsense", "sk_live_", ""):
-        # What anybody may call is refused, too.
+        # Functions that every role may call are refused, too.
         for path in ("/rpc/list_checkout_sessions", f"/rpc/redirect_url?url=x&checkout_session_id={UNKNOWN}"):
             answer = postgrest.request("GET", path, key=bad)
             assert answer[:2] == (401, "PT401"), (bad, answer)
@@ -259,10 +259,10 @@ def test_key_and_token_have_to_agree(world, postgrest):
     member = lambda **claims: token(role="member", **claims)
     agreed = {"token": member(organization_id=world.a), "key": world.keys["secret"]}
     assert postgrest.call("current_organization_id", **agreed).body == world.a
-    # The key says what is allowed.
+    # The key decides the rights.
     less = {"token": member(organization_id=world.a), "key": world.keys["publishable"]}
     assert postgrest.call("list_checkout_sessions", **less)[:2] == (403, "PT403")
-    # A token without an organization takes nothing away, as Supabase's anonymous key.
+    # A token without an organization, such as Supabase's anonymous key, removes no rights.
     assert postgrest.call("current_organization_id", token=member(), key=world.keys["secret"]).body == world.a
     for claims in ({"organization_id": world.b}, {"organization_id": world.a, "environment": "test"}):
         answer = postgrest.call("list_checkout_sessions", token=member(**claims), key=world.keys["secret"])
@@ -306,7 +306,7 @@ def test_tables_are_not_there(world, postgrest):
     assert other_schema.status == 406
 
 
-# -- headers, and what is said of the functions ------------------------------------------------------------------------
+# -- headers, and the description of the functions ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("header", ["idempotency_key", "x_idempotency_key"])
@@ -353,7 +353,7 @@ def test_openapi_shows_what_the_role_may_call_in_our_words(world, postgrest):
     assert (parameters["amount"]["type"], parameters["quantity"]["format"]) == ("number", "integer")
 
 
-# -- what is left behind -----------------------------------------------------------------------------------------------
+# -- traces on the connections -----------------------------------------------------------------------------------------
 
 
 def test_security_report_finds_nothing_in_the_roles_of_the_example(world):

@@ -1,4 +1,4 @@
-"""The examples with PostgREST and Supabase's client run, print what they promise, and let in nobody else."""
+"""The examples with PostgREST and Supabase's client run, print the promised output, and let no other caller in."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ ROLES = dict.fromkeys(REQUEST_ROLES, "request") | {"authenticator": "authenticat
 
 @pytest.fixture(scope="module")
 def server():
-    """Where the examples run, instead of the demo's server; they start it themselves."""
+    """The server on which the examples run, instead of the demo's server. They start it themselves."""
     server = Server("py-examples")
     server.remove()
     yield server
@@ -30,13 +30,13 @@ def run_example(server, *command):
 
 
 def left_behind(server):
-    """What the examples have started and not stopped, but for the server."""
+    """The processes that the examples have started and not stopped, except for the server."""
     programs = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             command, environment = (process / "cmdline").read_bytes(), (process / "environ").read_bytes()
         except OSError:
-            continue  # gone, or somebody else's
+            continue  # gone, or another user's
         if f"SERVER={server.name}\0".encode() in environment and re.search(rb"examples/(postgrest|supabase)/", command):
             programs.append(command)
     return programs

@@ -1,4 +1,4 @@
-"""What happens to the launcher and the workers when they are killed, cancelled, reconfigured, or cannot start."""
+"""The launcher and the workers when they are killed, cancelled, reconfigured, or cannot start."""
 
 import os
 import signal
@@ -26,7 +26,8 @@ def test_terminated_worker_comes_back(db):
 
 
 def test_cancelled_worker_goes_on(db):
-    """Within a transaction it tries again; while it waits for the next, it ends, and the launcher starts another."""
+    """Within a transaction it tries again. While it waits for the next one, it ends, and the launcher starts another.
+    """
     pid = db.keep_worker_busy()
     for _ in range(20):
         db.value("SELECT pg_cancel_backend(%s)", pid)
@@ -107,11 +108,11 @@ def test_batch_size_changes_without_a_restart(server, db):
 
 
 def test_without_a_free_slot_status_says_so_and_a_restart_with_one_helps(new_server):
-    server = new_server("max_worker_processes=1", "max_logical_replication_workers=0")  # the launcher takes it
+    server = new_server("max_worker_processes=1", "max_logical_replication_workers=0")  # the launcher accepts it
     db = server.create_database()
     session = db.create("1 second")
     wait_until(lambda: db.worker()["state"] == "no worker slot")
-    assert {db.worker()["state"] for _ in range(100)} == {"no worker slot"}  # and not, at times, starting
+    assert {db.worker()["state"] for _ in range(100)} == {"no worker slot"}  # and never "starting" in between
     assert "max_worker_processes" in db.worker()["last_error"]
     server.restart("max_worker_processes=2", "max_logical_replication_workers=0")
     db.wait_for(session)
@@ -151,7 +152,7 @@ def test_without_preloading_a_tenant_cannot_be_set_before_the_library_is_loaded(
     db.sql("SELECT checkout.grant_access('stranger', 'secret')")
     for statement in forged:
         with closing(db.connect("stranger")) as connection, connection.cursor() as cursor:
-            cursor.execute(statement)  # the server does not know the setting yet, and takes it for anybody's
+            cursor.execute(statement)  # the server does not know the setting yet, and lets every role set it
             assert refusal(cursor.execute, "SELECT * FROM checkout.list_checkout_sessions()") == "28000"
 
 
@@ -177,7 +178,7 @@ def test_idle_server_does_nothing(new_server):
             "SELECT sum(xact_commit + xact_rollback) FROM pg_stat_database WHERE datname IS DISTINCT FROM 'postgres'")
         return int(switches), transactions
 
-    admin.sql("SELECT pg_sleep(1.5)")  # the statistics of what came before arrive
+    admin.sql("SELECT pg_sleep(1.5)")  # the statistics of earlier statements arrive
     switches, transactions = activity()
     admin.sql("SELECT pg_sleep(3)")
     switches_later, transactions_later = activity()
@@ -215,7 +216,7 @@ def test_status_says_why_the_worker_cannot_connect(server, db):
             return cursor.fetchone()
 
         wait_until(lambda: status()["failures"] == 1)
-        time.sleep(2)  # it has been tried again, or rather not
+        time.sleep(2)  # in this time it would be tried again
         assert status()["last_error"] == f'database "{db.name}" is not currently accepting connections'
         assert status()["state"] == "failing"
         server.database().sql(f"ALTER DATABASE {db.name} ALLOW_CONNECTIONS true")

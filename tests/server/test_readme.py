@@ -15,10 +15,10 @@ def test_every_example_runs(new_server):
     answers = ""
     for role, sql in examples:
         answer = server.database().psql("--tuples-only", user=role or "postgres", input=sql)
-        # The signature that it makes is the one that it verifies.
+        # The signature that it makes is also the one that it verifies.
         assert "AS genuine" not in sql or answer == "t"
         answers += answer
-    # What the twelve lines promise.
+    # The promises of the twelve lines.
     assert re.search(r"open\b.*succeeded\b.*complete +\| paid\b.*checkout\.session\.completed", answers, re.DOTALL)
 
 

@@ -16,7 +16,7 @@ def test_a_paid_session_arrives_signed_within_a_second(shop, start):
     receiver = start(Receiver)
     endpoint, secret = register(shop, receiver)
     start(Relay, shop)
-    time.sleep(1)  # It sleeps: what wakes it is the notification.
+    time.sleep(1)  # The relay sleeps: the notification wakes it.
     (session,) = pay(shop)
     wait_until(lambda: receiver.requests, 2)
     (request,) = receiver.requests
@@ -32,7 +32,7 @@ def test_a_paid_session_arrives_signed_within_a_second(shop, start):
 
 
 def test_without_notifications_it_looks_every_second(shop, start):
-    """And finds what was committed long after it was written, too."""
+    """It also finds an event that is committed long after it was written."""
     shop.server.configure(webhook_notify="off")
     receiver = start(Receiver)
     register(shop, receiver)
@@ -62,7 +62,7 @@ def test_receivers_that_know_stripe_or_a_dialect(shop, start):
 
 
 def test_what_a_receiver_answers_is_what_counts(shop, start):
-    """Success, failures of each kind, and what the merchant sees of them."""
+    """Success, failures of each kind, and the merchant's view of them."""
     elsewhere = start(Receiver)
     kinds = {
         "created": (lambda request: (201, {}, b"thanks"), (201, None, "thanks")),
@@ -73,7 +73,7 @@ def test_what_a_receiver_answers_is_what_counts(shop, start):
     }
     receivers = {name: start(Receiver, answer) for name, (answer, _) in kinds.items()}
     endpoints = {name: register(shop, receiver)[0] for name, receiver in receivers.items()}
-    # Nobody listens there.
+    # No program listens there.
     (refusing,) = shop.call("create_webhook_endpoint", url=f"http://127.0.0.1:{free_port()}/")
     start(Relay, shop)
     pay(shop)
@@ -101,7 +101,7 @@ def test_an_endpoint_that_is_gone_is_disabled_and_the_others_are_told(shop, star
     pay(shop, 3)
     time.sleep(1)
     assert len(gone.requests) == 1
-    # It is there again, and misses nothing.
+    # It is back, and has missed nothing.
     gone.answer = lambda request: 204
     shop.call("update_webhook_endpoint", webhook_endpoint_id=endpoint, enabled=True)
     wait_until(lambda: len(set(gone.ids())) == 4)
@@ -130,7 +130,7 @@ def test_a_failure_is_tried_again_on_time_with_the_same_id(shop, start):
 
 
 def test_events_of_a_session_arrive_in_order(shop, start):
-    """Even when the first attempts fail."""
+    """Even if the first attempts fail."""
     answers = iter([500])
     receiver = start(Receiver, lambda request: next(answers, 204))
     register(shop, receiver)
@@ -180,7 +180,7 @@ def test_metrics_and_health(shop, start):
 
 
 def test_a_relay_that_waits_does_not_spin(shop, start):
-    """It waits for a delivery that is due in a minute, and for nothing else."""
+    """It waits for a delivery that is due in a minute, and does nothing else."""
     receiver = start(Receiver, lambda request: (503, {"retry-after": "60"}, b""))
     endpoint, _ = register(shop, receiver)
     port = free_port()
@@ -196,13 +196,13 @@ def test_a_relay_that_waits_does_not_spin(shop, start):
     before = claims()
     time.sleep(3)
     assert claims() <= before + 1
-    # And it is awake at once.
+    # It wakes at once.
     pay(shop)
     wait_until(lambda: claims() > before + 1)
 
 
 def test_https_is_verified(shop, start, tmp_path):
-    """Against the system's authorities and those of --ca-file; a certificate of neither is refused."""
+    """Against the system's authorities and those of --ca-file; a certificate of any other is refused."""
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1",
         "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE",

@@ -1,6 +1,6 @@
 """Hostile URLs: the relay connects to no address that webhooks must not go to, however a URL or a name leads there.
 
-In a network of its own where every address answers: see support/address_lab.py.
+In a private network in which every address answers: see support/address_lab.py.
 """
 
 import ipaddress
@@ -15,7 +15,7 @@ from support.relay import Relay, pay, prepare
 
 LAB = Path(__file__).parent / "support/address_lab.py"
 REFUSED = "the URL's host has an address that webhooks must not go to"
-# First, last and another address of each range that is denied.
+# The first, the last and another address of each denied range.
 DENIED_V4 = """
     0.0.0.0 0.1.2.3 0.255.255.255 10.0.0.0 10.0.0.1 10.255.255.255 100.64.0.0 100.100.100.200 100.127.255.255
     127.0.0.0 127.0.0.1 127.255.255.255 169.254.0.0 169.254.169.254 169.254.255.255 172.16.0.0 172.17.0.1 172.31.255.255
@@ -48,7 +48,7 @@ def name_of(*addresses, word="-and-"):
 def hostile_urls():
     hosts = [f"[{address}]" if ":" in address else address for address in DENIED_V4 + DENIED_V6] + SPELLINGS
     names = [name_of(address) for address in DENIED_V4 + DENIED_V6]
-    # One good address does not make up for a bad one.
+    # One good address does not excuse a bad one.
     names += [name_of("93.184.216.34", address) for address in DENIED_V4[::4]]
     names += [name_of(address, "93.184.216.34") for address in DENIED_V4[1::4]]
     urls = [f"https://{host}/" for host in hosts + names]
@@ -70,7 +70,8 @@ def lab(new_server):
 
 
 def insert_endpoints(db, urls):
-    """Past the checks of create_webhook_endpoint: a name's address may have been another then. And more than there can be."""
+    """Without the checks of create_webhook_endpoint: a name may have had another address then. And more than the limit.
+    """
     db.sql("ALTER TABLE checkout_data.webhook_endpoints DROP CONSTRAINT IF EXISTS webhook_endpoints_slot_check")
     db.sql(
         "INSERT INTO checkout_data.webhook_endpoints (organization_id, environment, webhook_endpoint_id, url, event_types,"
@@ -81,7 +82,7 @@ def insert_endpoints(db, urls):
 
 
 def results(db):
-    """What was recorded for each URL."""
+    """The recorded result of each URL."""
     return {row["url"]: row["last_error"] for row in db.sql(
         "SELECT p.url, d.last_error FROM checkout_data.webhook_endpoints p JOIN checkout_data.webhook_deliveries d"
         " USING (organization_id, environment, webhook_endpoint_id) WHERE d.last_attempt_at IS NOT NULL")}
@@ -97,12 +98,12 @@ def test_no_hostile_url_reaches_a_denied_address(lab):
     insert_endpoints(db, hostile + public)
     pay(db)
     wait_until(lambda: len(results(db)) == len(hostile + public), 60)
-    # The lab notices connections: these are the public ones, the private one that is allowed, and no other.
+    # The lab notices connections: these are the public ones, and the allowed private one, and no others.
     assert seen("connected") == set(reachable)
     assert len(seen("asked")) >= 70
     recorded = results(db)
     refused = {url for url in hostile if recorded[url] == REFUSED}
-    # The rest is no URL, or no name, to begin with.
+    # All others are not URLs, or not names.
     for url in set(hostile) - refused:
         assert recorded[url] and not any(address in recorded[url] for address in DENIED_V4[5:]), url
     assert len(refused) >= 180
@@ -110,7 +111,7 @@ def test_no_hostile_url_reaches_a_denied_address(lab):
 
 
 def test_a_name_that_changes_its_address_gains_nothing(lab):
-    """DNS rebinding: public when it is looked at, private a moment later."""
+    """DNS rebinding: public during the check, private a moment later."""
     db, seen = lab
     names = [name_of("93.184.216.34", address, word="-then-") for address in ("127.0.0.1", "169.254.169.254", "10.0.0.1")]
     insert_endpoints(db, [f"https://{name}/" for name in names])
@@ -125,7 +126,7 @@ def test_a_name_that_changes_its_address_gains_nothing(lab):
 
 
 def test_what_can_be_known_is_refused_at_registration(db):
-    """Every hostile URL but those whose name has to be resolved."""
+    """Every hostile URL except those whose name must be resolved."""
     prepare(db)
     db.sql(f"ALTER ROLE {db.shop} SET checkout_sessions.environment = 'live'")
     for url in hostile_urls():

@@ -1,5 +1,6 @@
-"""The relay's sessions are its own, and it writes where it may: not through a pooler that shares them, not into a database that
-is to be read only."""
+"""The relay's sessions are its own, and it writes only where it may: not through a pooler that shares them, and not
+into a database that is set to read only.
+"""
 
 import re
 import time
@@ -23,7 +24,9 @@ def pool(shop):
 
 
 def left_behind(pooler):
-    """What the next client finds on the pooler's only connection, but for what pgbouncer sets for each."""
+    """The settings that the next client finds on the pooler's only connection, except those that pgbouncer sets for
+    each client.
+    """
     with closing(pooler.connect("relay")) as next_one, next_one.cursor() as cursor:
         cursor.execute("SELECT name, setting FROM pg_settings WHERE (source = 'session' OR name ~ 'timeout|path|isolation')"
                        " AND name NOT IN ('TimeZone', 'DateStyle', 'application_name', 'client_encoding')")
@@ -50,7 +53,7 @@ def test_a_pooler_in_transaction_mode_is_refused_and_left_as_it_was(shop, start,
 
 @pytest.mark.parametrize("lost", ["application_name = 'checkout-sessions-relay'", "query ~ 'record_webhook_attempt'"])
 def test_a_pooler_that_takes_the_server_s_place_is_refused(shop, start, pool, tmp_path, lost):
-    """At the next connection, whether the relay has lost all of them, or the one that records."""
+    """At the next connection, whether the relay has lost all of them or only the one that records."""
     receiver = start(Receiver)
     endpoint, _ = register(shop, receiver)
     socket = tmp_path / ".s.PGSQL.54321"
@@ -72,7 +75,8 @@ def test_a_pooler_that_takes_the_server_s_place_is_refused(shop, start, pool, tm
 
 @pytest.fixture
 def read_only(shop):
-    """Makes new sessions read only, as hosting providers do when a disk is full; but for the shop's, which go on."""
+    """Makes new sessions read only, as hosting providers do when a disk is full; except for the shop's, which continue.
+    """
     shop.sql(f"ALTER ROLE {shop.shop} SET default_transaction_read_only = off")
     admin = shop.server.database()
     yield lambda on: admin.sql(f"ALTER DATABASE {shop.name} SET default_transaction_read_only = {'on' if on else 'off'}")
@@ -110,7 +114,7 @@ def test_at_the_start_too(shop, start, read_only):
 
 
 def test_what_was_sent_before_is_recorded_after(shop, start, read_only):
-    """Once, for as long as its lease lasts."""
+    """Once, if its lease lasts long enough."""
     receiver = start(Receiver, lambda request: time.sleep(1.5) or 204)
     endpoint, _ = register(shop, receiver)
     relay = start(Relay, shop, "--lease=1min")
@@ -124,7 +128,7 @@ def test_what_was_sent_before_is_recorded_after(shop, start, read_only):
 
 
 def test_no_session_of_the_relay_holds_a_transaction_open(shop, start):
-    """It would keep the server from forgetting notifications, and rows."""
+    """It would prevent the server from removing notifications, and rows."""
     register(shop, start(Receiver))
     start(Relay, shop)
     pay(shop)

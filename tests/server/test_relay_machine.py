@@ -1,4 +1,4 @@
-"""What the relay's own machine lacks is nobody else's fault: no attempt counts, and no endpoint fails."""
+"""A lack of resources on the relay's own machine: no attempt counts, and no endpoint fails."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 
 
 def alone(setup=":"):
-    """Has a program run in a network of its own, in which there is nothing but what `setup` makes."""
+    """Runs a program in a network of its own, which contains only what `setup` makes."""
     return ["unshare", "--net", *ROOT_IN_NAMESPACE, "sh", "-ec", f'{setup}; exec "$@"', "sh"]
 
 
@@ -45,7 +45,7 @@ def failing(shop):
 
 
 def test_a_relay_without_a_network_waits_for_it_and_blames_nobody(shop, start, processes):
-    here = start(Receiver)  # Not there, where the relay is; but soon one at the same address.
+    here = start(Receiver)  # Not in the relay's network, where one will soon have the same address.
     near, _ = register(shop, here)
     far = [shop.call("create_webhook_endpoint", url=url)[0]["webhook_endpoint_id"] for url in PUBLIC]
     pay(shop)

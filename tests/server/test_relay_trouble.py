@@ -1,4 +1,4 @@
-"""Many relays, slow receivers, locks, and things that die: every event arrives, and what is in trouble holds up itself only."""
+"""Many relays, slow receivers, locks, and crashes: every event arrives, and a blocked delivery blocks no other."""
 
 import time
 from contextlib import closing
@@ -9,7 +9,7 @@ from support.relay import relay_server, shop, start  # noqa: F401
 
 
 def test_relays_share_the_work(shop, start):
-    """Each event is sent once, whichever of them sends it."""
+    """Each event is sent once, by one of them."""
     receiver = start(Receiver, lambda request: time.sleep(0.02) or 204)
     endpoint, _ = register(shop, receiver)
     relays = [start(Relay, shop) for _ in range(3)]
@@ -43,7 +43,7 @@ def test_an_organization_with_many_slow_endpoints_holds_up_only_itself(shop, sta
     pay(other, 20)
     wait_until(lambda: len(fast.requests) == 20, 5)
     assert len(slow.requests) < 32
-    # Each slot that it gets back is used at once.
+    # Each slot that becomes free is used at once.
     wait_until(lambda: len(slow.requests) == 32, 20)
 
 

@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 from conftest import numbers, private_server, run, wait_until
 
-# Whatever a server can be told to log.
+# All logging that a server can be told to do.
 TALKATIVE = [
     "logging_collector=on",
     "log_destination=stderr,csvlog,jsonlog",
@@ -36,7 +36,7 @@ TALKATIVE = [
     "restart_after_crash=on",
 ]
 PRELOADED = "shared_preload_libraries=checkout_sessions,pg_stat_statements,auto_explain"
-# In a statement {secret} is sent where it stands, {call} is a call that takes it, {parameter} the same with $1 for it.
+# {secret} stands for the secret itself, {call} for a call that takes it, {parameter} for the same with $1 for it.
 WAYS = {
     "a literal": "SELECT {call}",
     "a literal in a longer statement": "WITH a AS (SELECT 1) SELECT r FROM a, LATERAL (SELECT {call} AS r) AS b",
@@ -72,8 +72,8 @@ WAYS = {
     "a line by itself": "SELECT\n{call}\n;",
     "a timeout": "SET statement_timeout = 20; SELECT pg_sleep(1), '{secret}'",
 }
-# What Postgres 15 keeps in pg_stat_statements as it was sent: comments, and statements that are not planned themselves.
-# Statements that fail are not kept at all. Later majors keep fewer.
+# Texts that Postgres 15 keeps in pg_stat_statements as they were sent: comments, and statements that are not planned
+# themselves. It does not keep statements that fail. Later majors keep fewer texts.
 KEPT_AS_SENT = {
     "a comment",
     "a DO block",
@@ -101,7 +101,7 @@ class Wire:
         self.answer()
 
     def run(self, statement, *parameters):
-        """Runs it; the answer's messages as (type, content)."""
+        """Runs it. Returns the answer's messages as (type, content)."""
         bind = b"".join(struct.pack("!i", len(text.encode())) + text.encode() for text in parameters)
         self.send(b"P", b"\0" + statement.encode() + b"\0" + struct.pack("!h", 0))
         self.send(b"B", b"\0\0" + struct.pack("!hh", 0, len(parameters)) + bind + struct.pack("!h", 0))
@@ -141,7 +141,7 @@ def with_statistics(db):
 
 
 def logged(db):
-    """Everything that the server has written so far, by form."""
+    """Everything that the server has written so far, by format."""
     end = f"read up to here {next(numbers)}"
     db.sql(f"SELECT '{end}'")
 
@@ -167,7 +167,7 @@ def told_to_client(error):
 
 
 def sent_in_every_way(db, secrets, calls):
-    """Sends a secret of its own in each of the ways, for a call of its own."""
+    """Sends a new secret in each of the ways, each for its own call."""
     with closing(db.connect(db.web)) as connection:
         for way, statement in WAYS.items():
             secret, call = secrets[way], calls[way]
@@ -201,7 +201,7 @@ def kept(db, secret):
 
 
 def assert_hidden(db, secrets):
-    """Not one of these texts is in a log, not even its beginning."""
+    """Checks that none of these texts is in a log, not even its beginning."""
     for name, log in logged(db).items():
         assert [way for way, secret in secrets.items() if secret[:12] in log] == [], f"in {name}"
 
@@ -336,7 +336,7 @@ def test_what_a_killed_process_was_running_is_masked(db):
 
 
 def accepts_connections(db):
-    """Again, after the crash."""
+    """Waits until the server accepts connections again, after the crash."""
     try:
         return "Failed process" in "".join(logged(db).values())
     except psycopg2.OperationalError:
@@ -354,7 +354,7 @@ def test_dump_has_no_key_and_no_client_secret(db):
 
 
 def test_without_the_library_preloaded_a_key_in_a_statement_is_logged(new_server):
-    """Which is why it is to be preloaded; and the tests above would have seen it."""
+    """This is why the library must be preloaded. It also proves that the tests above would notice."""
     db = with_statistics(
         new_server(*TALKATIVE, "shared_preload_libraries=pg_stat_statements,auto_explain").create_database()
     )

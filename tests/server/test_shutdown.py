@@ -54,7 +54,7 @@ def test_fast_stop_in_the_middle_of_a_large_sweep(new_server):
     server = new_server("checkout_sessions.worker_batch_size=100000")
     db = server.create_database()
     db.insert_sessions(60_000)
-    server.database().sql("CHECKPOINT")  # what the insertion left to write is not the worker's
+    server.database().sql("CHECKPOINT")  # the worker does not have to write what the insertion left
     db.wake_worker()
     wait_until(lambda: server.database().sql(IN_SWEEP))
     assert server.stop() < 2
@@ -75,7 +75,7 @@ def test_session_due_while_the_server_is_down_is_expired_when_it_is_back(new_ser
 
 
 class Customer(threading.Thread):
-    """Creates and pays, over one connection, until the server is gone; knows what it was told."""
+    """Creates and pays, over one connection, until the server is gone. Remembers the acknowledgements."""
 
     def __init__(self, db):
         super().__init__()
@@ -117,7 +117,7 @@ class Customer(threading.Thread):
 
 
 def retry_everything(db, customer):
-    """Sends every request again, as one does who does not know what became of it."""
+    """Sends every request again, like a client that does not know the outcome."""
     with closing(db.connect(db.shop)) as connection, connection.cursor() as cursor:
         for key in customer.requests:
             expires_in = "1 second" if key in customer.expiring else "1 hour"

@@ -1,4 +1,4 @@
-"""What is revoked is revoked at once, in every isolation level, whatever the transaction has done before."""
+"""A revoked credential is refused at once, in every isolation level, whatever the transaction has done before."""
 
 from contextlib import closing, contextmanager
 
@@ -17,7 +17,7 @@ STATES = {
 
 @contextmanager
 def transaction(world, who, level, state):
-    """A transaction that has begun, and got as far as that."""
+    """A transaction that has begun, and has run the statements of `state`."""
     with closing(world.db.connect(world.users[who])) as connection, connection.cursor() as cursor:
         cursor.execute(f"BEGIN ISOLATION LEVEL {level}")
         for statement in STATES[state]:
@@ -61,7 +61,7 @@ def test_a_rotated_client_secret_opens_nothing_within_a_parallel_query(world):
 def test_new_settings_hold_at_once_and_old_ones_are_not_kept(world):
     for at, (level, state) in enumerate(TRANSACTIONS):
         with transaction(world, "shop", level, state) as cursor:
-            # The backend knows the settings already.
+            # The backend already has the settings.
             assert answer(cursor, "SELECT checkout.get_checkout_session(%s)", world.open)
             world.db.sql("SELECT checkout.rotate_client_secrets(%s)", world.db.organization_id)
             methods = [f"method_{at}"]
@@ -77,13 +77,14 @@ def test_new_settings_hold_at_once_and_old_ones_are_not_kept(world):
 
 
 def test_whoever_was_late_sees_what_has_happened(world):
-    """An expiry that somebody else was faster with."""
+    """An expiry that another caller made first."""
     for level, state in TRANSACTIONS:
         session = world.db.create()
         with transaction(world, "shop", level, state) as cursor:
             world.db.call("expire_checkout_session", checkout_session_id=session)
             got = answer(cursor, "SELECT status FROM checkout.expire_checkout_session(%s)", session)
-            # A snapshot from before may not change what has changed since: the server says so, and the caller tries again.
+            # An earlier snapshot must not change rows that have changed since: the server says so, and the caller tries
+            # again.
             old = level != "READ COMMITTED" and state != "nothing done yet"
             assert got == ("40001" if old else [{"status": "expired"}]), (level, state)
 
@@ -101,7 +102,7 @@ def test_a_read_is_of_the_snapshot_of_its_caller(world):
 
 
 def test_every_function_in_every_kind_of_transaction(world):
-    """None fails for the isolation level, for a transaction id, or for what others have changed meanwhile."""
+    """None fails because of the isolation level, a transaction id, or changes of others."""
     wrong = []
     for level, state in TRANSACTIONS:
         for call in world.calls():

@@ -1,4 +1,4 @@
-"""A standby: idle, readable and right; and at work when it is promoted."""
+"""A standby is idle, readable and correct; and at work once it is promoted."""
 
 from conftest import when_there
 from support.outcomes import refusal

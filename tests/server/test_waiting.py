@@ -1,8 +1,8 @@
-"""Who waits for whom: every function, while another has been called in a transaction that stays open."""
+"""Which calls wait for which: every function, while another has been called in a transaction that stays open."""
 
 import psycopg2
 
-# Each group works on one thing of one organization, and who is second waits for the first. Nobody else waits for anybody.
+# Each group works on one object of one organization, and its second call waits for the first. No other call waits.
 ONE_SESSION = {"begin_payment", "expire_checkout_session", "record_payment"}
 ONE_EVENT = {"ack_webhook_events", "nack_webhook_event", "redeliver_webhook_events"}
 ONE_DELIVERY = {"record_webhook_attempt", "release_webhook_delivery"}

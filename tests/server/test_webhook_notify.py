@@ -1,5 +1,6 @@
-"""Whoever listens is told that there are deliveries: by the worker, after the transactions that made them due have committed.
-No such transaction notifies by itself, so that nothing that becomes of a notification becomes of a payment."""
+"""Listeners are told that there are deliveries: by the worker, after the transactions that made them due have
+committed. No such transaction notifies by itself, so a failed notification cannot make a payment fail.
+"""
 
 import select
 import time
@@ -18,7 +19,7 @@ class Listener:
         self.connection.cursor().execute(f"LISTEN {CHANNEL}")
 
     def told(self, within=3.0):
-        """How often it has been told since it was last asked, at least once or after so long."""
+        """The number of notifications since the last call. Waits for one, up to the given time."""
         deadline = time.monotonic() + within
         while not self.connection.notifies and (left := deadline - time.monotonic()) > 0:
             select.select([self.connection], [], [], left)
@@ -123,11 +124,13 @@ def test_off_nobody_is_told(server, shop, listener):
 
 
 def test_a_queue_that_takes_no_more_harms_nobody_but_relays_that_listen(new_server):
-    """As when somebody listens and stays in a transaction until the queue is full, only sooner: it cannot be written to disk."""
+    """As if a listener stayed in a transaction until the queue is full, only sooner: the queue cannot be written to
+    disk.
+    """
     server = new_server()
     db = server.create_database()
     db.call("create_webhook_endpoint", url="https://shop.example/hooks")
-    # Events flow all the time, so that the worker is there.
+    # Events come all the time, so that the worker is there.
     expire(db)
     with closing(db.connect()) as idle, idle.cursor() as cursor:
         cursor.execute("LISTEN junk")

@@ -1,4 +1,4 @@
-"""What sign_webhook signs, the reference libraries verify, and what they sign, verify_webhook does."""
+"""The reference libraries verify the signatures of sign_webhook, and verify_webhook verifies theirs."""
 
 import base64
 import json
@@ -32,7 +32,7 @@ def python():
 
 
 def ask(reference, messages):
-    """What a reference library answers to each message."""
+    """The answers of a reference library to the messages."""
     lines = "".join(json.dumps(message) + "\n" for message in messages)
     done = subprocess.run(reference, input=lines, capture_output=True, text=True, env=ENVIRONMENT, check=True)
     answers = [json.loads(line) for line in done.stdout.splitlines()]
@@ -79,7 +79,7 @@ def verified(db, messages):
 
 
 def tampered(messages):
-    """Each message with one thing changed."""
+    """Each message with one change."""
     dice = random.Random(2)
     for message in messages:
         changed = json.loads(json.dumps(message))
@@ -94,7 +94,7 @@ def tampered(messages):
             # Any character of an id, and any of a signature itself.
             text = message["headers"][name]
             first = {"webhook-id": 0, "webhook-signature": 3, "stripe-signature": text.find("v1=") + 3}[name]
-            # Of the last character before a base64's padding, some bits say nothing.
+            # Some bits of the last character before the padding of base64 have no meaning.
             at = dice.randrange(first, len(text) - 2 * (name == "webhook-signature"))
             changed["headers"][name] = text[:at] + ("0" if text[at] != "0" else "1") + text[at + 1:]
         yield changed

@@ -1,4 +1,6 @@
-"""What nobody tells the launcher of, it finds when it looks around, once a minute. The minute runs from the first test on."""
+"""Work that the launcher was not told of: it finds it when it looks, once a minute. The minute runs from the first test
+on.
+"""
 
 from conftest import wait_until
 

@@ -1,9 +1,9 @@
-//! API keys: how they look, and how one is told from another.
+//! API keys: their form, and how they are compared.
 //!
 //! `sk_live_` (or `sk_test_`, `pk_live_`, `pk_test_`: as in the dialects), 12 characters of id, 43 of secret (256
-//! random bits), 6 of checksum. The prefix and the id together are the key's name; the whole is known to its holder only,
-//! since no more than its SHA-256 is stored. That is enough for 256 random bits: there is nothing to guess.
-//! Only letters and digits follow the prefix, so that scanners for secrets find it and a double click selects it.
+//! random bits), 6 of checksum. The prefix and the id together are the key's name. Only the holder knows the whole key:
+//! the database stores its SHA-256. For 256 random bits a plain hash is enough, since they cannot be guessed. Only
+//! letters and digits follow the prefix, so that scanners for secrets find it and a double click selects it.
 
 use rand::Rng;
 use rand::distr::{Alphanumeric, SampleString};
@@ -18,16 +18,16 @@ use super::credential::{Environment, Kind};
 pub type Digest = [u8; 32];
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/// Of the prefix.
+/// The length of the prefix.
 pub const PREFIX: usize = 8;
 const ID: usize = 12;
 const SECRET: usize = 43;
 const CHECKSUM: usize = 6;
-/// Of the name of a key.
+/// The length of a key's name.
 pub const NAME: usize = PREFIX + ID;
 const LENGTH: usize = NAME + SECRET + CHECKSUM;
 
-/// A key just made. Its text is shown once.
+/// A key just made. This is the only time that its text is returned.
 pub struct NewKey {
     pub text: String,
     pub digest: Digest,
@@ -39,7 +39,7 @@ impl NewKey {
     }
 }
 
-/// What can be told of a key without looking it up.
+/// The parts of a key that are known without looking it up.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Presented<'a> {
     pub api_key_id: &'a str,
@@ -72,7 +72,7 @@ pub fn generate(kind: Kind, environment: Environment) -> NewKey {
     NewKey { digest: Sha256::digest(&text).into(), text }
 }
 
-/// Reads a key: its shape and its checksum, so that a typo costs no look-up.
+/// Reads a key: its shape and its checksum. So a typo costs no look-up.
 pub fn parse(text: &str) -> Option<Presented<'_>> {
     let shaped = text.len() == LENGTH
         && PREFIXES.iter().any(|prefix| text.starts_with(prefix))
@@ -83,20 +83,20 @@ pub fn parse(text: &str) -> Option<Presented<'_>> {
     Some(Presented { api_key_id: &text[..NAME], digest: Sha256::digest(text).into() })
 }
 
-/// The id in a text that is one, or is a whole key.
+/// The id in a text that is an id or a whole key.
 pub fn id_of(text: &str) -> Option<&str> {
     let shaped = PREFIXES.iter().any(|prefix| text.starts_with(prefix))
         && text.as_bytes()[PREFIX..].iter().all(u8::is_ascii_alphanumeric);
     (shaped && (text.len() == NAME || parse(text).is_some())).then(|| &text[..NAME])
 }
 
-/// Whether a text is meant to be a key.
+/// Returns true if a text is meant to be a key.
 pub fn looks_like(text: &str) -> bool {
     PREFIXES.iter().any(|prefix| text.starts_with(prefix))
 }
 
-/// Compares in a time that does not depend on where they differ. `None`, for a key that does not exist, equals nothing
-/// and takes as long.
+/// Compares in a time that does not depend on where they differ. `None` stands for an unknown key: it equals nothing,
+/// and the comparison takes as long.
 pub fn matches(presented: &Digest, stored: Option<&Digest>) -> bool {
     let equal = presented.ct_eq(stored.unwrap_or(&[0; 32]));
     bool::from(equal) && stored.is_some()
@@ -141,7 +141,7 @@ mod tests {
         for character in ALPHABET {
             let count =
                 keys.iter().flat_map(|key| key[PREFIX..NAME + SECRET].bytes()).filter(|c| c == character).count();
-            // 27,500 characters: 443 of each, give or take 21; ten times that is out of the question.
+            // 27,500 characters: 443 of each, give or take 21; a count ten times that far off is out of the question.
             assert!((233..653).contains(&count), "{character}: {count}");
         }
     }
@@ -188,7 +188,7 @@ mod tests {
         }
     }
 
-    /// The check value of CRC-32/ISO-HDLC, so that others can compute the checksum: cbf43926, in base 62.
+    /// The check value of CRC-32/ISO-HDLC, so that other programs can compute the checksum: cbf43926, in base 62.
     #[test]
     fn the_checksum_is_crc_32() {
         let digits = checksum("123456789");

@@ -1,8 +1,8 @@
-//! The secret with which a buyer's page reads one session.
+//! The client secret, with which a buyer's page reads one session.
 //!
-//! It is not stored: it is the HMAC-SHA256 of the session's key under a secret of the organization, together with the
-//! organization's id and environment, so that it can be checked before any session is looked up. To change the
-//! organization's secret is to end them all.
+//! It is not stored. It is the HMAC-SHA256 of the session's key under a secret of the organization, together with the
+//! organization's id and environment, so that it can be checked before any session is looked up. A new secret of the
+//! organization ends all of its client secrets.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -49,7 +49,7 @@ impl ClientSecret {
         })
     }
 
-    /// Whether it is the session's, found out in a time that does not depend on where it differs.
+    /// Returns true if it is the session's. The time does not depend on where it differs.
     pub fn opens(&self, key: &Key, checkout_session_id: Uuid) -> bool {
         mac(key, self.tenant, checkout_session_id).verify_slice(&self.mac).is_ok()
     }

@@ -1,4 +1,4 @@
-//! The credential of a transaction: on whose behalf a caller acts, and what it may do.
+//! The credential of a transaction: the organization for which a caller acts, and the caller's rights.
 
 use std::fmt;
 use std::str::FromStr;
@@ -37,7 +37,7 @@ impl FromStr for Environment {
     }
 }
 
-/// What a credential lets its holder do: everything of one organization, or only what a browser may.
+/// The rights of a credential's holder: everything of one organization, or only what a browser may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -79,16 +79,17 @@ pub struct Tenant {
     pub environment: Environment,
 }
 
-/// The credential that was presented in this transaction: an API key, or the claims of a token that PostgREST has verified.
+/// The credential that was presented in this transaction: an API key, or the claims of a token, which PostgREST has
+/// verified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credential {
     pub tenant: Tenant,
     pub kind: Kind,
-    /// The id of the API key, or the token's subject: what new sessions are marked with.
+    /// The id of the API key, or the token's subject: the mark on new sessions.
     pub name: Option<String>,
-    /// Of sessions whose create names none, where the API key says so.
+    /// The payment methods of sessions whose create names none, if the API key sets them.
     pub payment_methods: Option<Vec<String>>,
-    /// Whether it came with an HTTP request, so that errors choose their SQLSTATE for it.
+    /// True if it came with an HTTP request: then errors have other SQLSTATEs.
     pub http: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What an HTTP request says of who makes it: its headers, and the claims of its token.
+//! The credential in an HTTP request: in its headers, or in the claims of its token.
 //!
 //! Source: PostgREST 12, "Transaction-scoped settings": headers and claims are JSON objects; names of headers are in lower
 //! case.
@@ -15,7 +15,7 @@ use crate::{Error, Result};
 
 type Object = Map<String, Value>;
 
-/// The API key of a request: `x-api-key`, or a bearer token that is one. Any other token is the gateway's affair.
+/// The API key of a request: `x-api-key`, or a bearer token that is an API key. Other tokens are not read here.
 pub fn api_key(headers: &Object) -> Result<Option<&str>> {
     let header = text(headers, "x-api-key")?;
     let bearer = text(headers, "authorization")?
@@ -41,7 +41,7 @@ pub fn idempotency_key(headers: &Object) -> Result<Option<&str>> {
     }
 }
 
-/// What the caller calls the request, to find it again. Proxies add it: one that cannot be kept is passed over.
+/// The caller's name for the request, to find it again. Proxies add it, so an unsuitable one is ignored.
 pub fn trace_id(headers: &Object) -> Option<&str> {
     let text = headers.get("x-trace-id").and_then(Value::as_str)?;
     let fits = validate::text("trace_id", text, validate::SHORT_TEXT).is_ok() && !text.contains(char::is_control);
@@ -56,9 +56,9 @@ fn text<'a>(headers: &'a Object, name: &str) -> Result<Option<&'a str>> {
     }
 }
 
-/// The tenant that a token's claims name, and what the token lets its holder do there. `paths`, separated by commas, say
-/// where: names of members joined by dots, or a JSON Pointer. More than one may be there, if they agree. `environment` and `kind` are what is
-/// called so beside the organization.
+/// The tenant that a token's claims name, and the rights of the token's holder there. `paths`, separated by commas, say
+/// where the organization is: names of members joined by dots, or a JSON Pointer. Several may be present if they agree.
+/// `environment` and `kind` are claims of these names beside the organization.
 pub fn tenant(claims: &Object, paths: &str, default_environment: Environment) -> Result<Option<(Tenant, Kind)>> {
     let mut found = None;
     for path in paths.split(',').map(str::trim).filter(|path| !path.is_empty()) {
@@ -92,7 +92,7 @@ pub fn tenant(claims: &Object, paths: &str, default_environment: Environment) ->
     Ok(found)
 }
 
-/// The names in a path: joined by dots, or a JSON Pointer (RFC 6901) for names that have dots themselves.
+/// The names in a path: joined by dots, or a JSON Pointer (RFC 6901) for names that contain dots.
 fn names(path: &str) -> Vec<String> {
     match path.strip_prefix('/') {
         Some(pointer) => pointer.split('/').map(|name| name.replace("~1", "/").replace("~0", "~")).collect(),
@@ -100,7 +100,7 @@ fn names(path: &str) -> Vec<String> {
     }
 }
 
-/// A claim beside the organization, which may be left out; `None` where it is not one of its words.
+/// An optional claim beside the organization; `None` if it is not one of the known words.
 fn beside<T: FromStr>(holder: Option<&Object>, name: &str, default: T) -> Option<T> {
     match holder?.get(name) {
         None | Some(Value::Null) => Some(default),
@@ -113,7 +113,7 @@ pub fn subject(claims: &Object) -> Option<&str> {
     claims.get("sub").and_then(Value::as_str).filter(|subject| !subject.is_empty())
 }
 
-/// The response headers with one more: PostgREST's form, a list of objects with one member each.
+/// Adds a header to the response headers, in PostgREST's form: a list of objects with one member each.
 pub fn with_header(headers: &str, name: &str, value: &str) -> String {
     let mut list: Vec<Value> = serde_json::from_str(headers).unwrap_or_default();
     list.push(Value::Object(Map::from_iter([(name.to_owned(), Value::from(value))])));

@@ -1,4 +1,4 @@
-//! Who is calling: API keys, tokens, the buyer's secret, and how all of them are kept out of the log.
+//! Callers: API keys, tokens and client secrets, and how all of them are kept out of the log.
 
 pub mod api_key;
 pub mod client_secret;

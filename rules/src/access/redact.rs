@@ -1,6 +1,6 @@
-//! Takes secrets out of a text that is about to be written to a log.
+//! Takes secrets out of a text before it is written to a log.
 //!
-//! Works on bytes: a log is in the encoding of its database, whatever that is.
+//! Works on bytes: a log has the encoding of its database, which may be any.
 
 use super::{api_key, client_secret};
 
@@ -8,23 +8,23 @@ const STARS: usize = 3;
 /// Standard Webhooks: 24 bytes or more in base64.
 const WEBHOOK_SECRET: &[u8] = b"whsec_";
 const WEBHOOK_SECRET_LENGTH: usize = 32;
-/// What `{"` is in base64.
+/// `{"` in base64.
 const TOKEN: &[u8] = b"eyJ";
-/// A name may begin with the prefix of a client secret, too; it has not as many characters.
+/// A name may begin with the prefix of a client secret, too, but it has fewer characters.
 const CLIENT_SECRET_LENGTH: usize = 40;
 
-/// Masks what is secret in a text: of an API key all but its id, of client secrets, webhook secrets and tokens all but their
-/// first characters. `Some` is how many bytes are left; `None`: there was nothing to mask. What begins like an API key and is
-/// longer than its id is taken for one, so that a mistyped key is not shown either.
+/// Masks the secrets in a text. Of an API key it keeps the id; of client secrets, webhook secrets and tokens it keeps
+/// the first characters. `Some` is the number of bytes left; `None`: there was nothing to mask. A text that begins like
+/// an API key and is longer than its id counts as one, so that a mistyped key is masked, too.
 ///
-/// In place and in one pass, for this is done to every error, of whatever size, and when there is no memory left.
+/// Works in place and in one pass, because it runs for every error, of whatever size, and when there is no memory left.
 pub fn mask(text: &mut [u8]) -> Option<usize> {
     let mut search = Search::default();
     let (mut read, mut written) = (0, 0);
     while let Some((start, end)) = search.next(text, read) {
         text.copy_within(read..start, written);
         written += start - read;
-        // Never more than what they stand for, or there would not be room.
+        // Never more stars than bytes they replace, because there would be no room.
         let stars = STARS.min(end - start);
         text[written..written + stars].fill(b'*');
         written += stars;
@@ -37,7 +37,7 @@ pub fn mask(text: &mut [u8]) -> Option<usize> {
     Some(written + text.len() - read)
 }
 
-/// Whether there is something to mask.
+/// Returns true if there is something to mask.
 pub fn has_secret(text: &[u8]) -> bool {
     Search::default().next(text, 0).is_some()
 }
@@ -45,12 +45,12 @@ pub fn has_secret(text: &[u8]) -> bool {
 /// Goes through a text once.
 #[derive(Default)]
 struct Search {
-    /// No token begins before this: each would end where one has been looked for.
+    /// No token begins before this: an earlier search has gone through the text up to here.
     no_token_before: usize,
 }
 
 impl Search {
-    /// The next secret: where its part that is not shown starts, and where it ends.
+    /// The next secret: the start of its masked part, and its end.
     fn next(&mut self, text: &[u8], from: usize) -> Option<(usize, usize)> {
         (from..text.len()).find_map(|start| {
             let within_a_word = start > 0 && is_word(text[start - 1]) && !ends_with_escape(&text[..start]);
@@ -77,7 +77,8 @@ impl Search {
     }
 }
 
-/// Whether it ends as `%3D` does, a character of an URL, whose digits are no part of the word that follows.
+/// Returns true if the text ends like `%3D`, an escaped character in a URL. Its digits do not belong to the word that
+/// follows.
 fn ends_with_escape(text: &[u8]) -> bool {
     matches!(text, [.., b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
 }
@@ -86,13 +87,13 @@ fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// Where what belongs together ends that starts at `from`.
+/// The end of the run of bytes from `from` that belong together.
 fn end_of(text: &[u8], from: usize, belongs: impl Fn(u8) -> bool) -> usize {
     from + text[from..].iter().take_while(|c| belongs(**c)).count()
 }
 
-/// Where the part that is not shown starts of the secret that the text begins with, and where it ends. What looks like the
-/// beginning of one and is too short is shorter than one, so that no text is gone through twice.
+/// The start of the masked part of the secret at the beginning of the text, and its end. The match of a prefix that
+/// turns out too short ends before a secret could, so no text is gone through twice.
 fn secret_in(text: &[u8]) -> Option<(usize, usize)> {
     if api_key::PREFIXES.iter().any(|prefix| text.starts_with(prefix.as_bytes())) {
         let end = end_of(text, api_key::PREFIX, |c| c.is_ascii_alphanumeric());
@@ -129,7 +130,7 @@ mod tests {
 
     #[test]
     fn no_text_takes_more_than_one_pass() {
-        // Each of these was, or would be, gone through once for every few bytes: 8 MB would take an hour.
+        // A search that goes through each of these once for every few bytes would take an hour for 8 MB.
         for part in ["eyJ-", "eyJ.", "eyJ-.", "sk_live_", "cs_secret_-", "whsec_/", "%3Dsk_live_0123456789a-", "s-"] {
             let text = part.repeat(8_000_000 / part.len());
             assert!(masked(text.as_bytes()).is_none_or(|masked| masked.len() <= text.len()), "{part}");

@@ -1,4 +1,4 @@
-//! Idempotency keys: the same key with the same request is the same session.
+//! Idempotency keys: the same key with the same request leads to the same session.
 //!
 //! Source: Stripe, "Idempotent requests": keys of up to 255 characters, kept for at least 24 hours, another request under
 //! the same key is an error.

@@ -12,13 +12,13 @@ pub fn session_id(created_at: DateTime<Utc>) -> Uuid {
     CONTEXT.with(|context| Uuid::new_v7(Timestamp::from_unix(context, seconds, created_at.timestamp_subsec_nanos())))
 }
 
-/// True for the id of a session that was created in this millisecond.
+/// Returns true if the id belongs to a session that was created in this millisecond.
 pub fn is_of(id: Uuid, created_at: DateTime<Utc>) -> bool {
     least_session_id(created_at).is_some_and(|least| id.as_bytes()[..6] == least.as_bytes()[..6])
 }
 
-/// The least id of a session created in this millisecond or later, so that a search by time can use the key. `None` after
-/// the year 10889, when the 48 bits of milliseconds are used up.
+/// The smallest id of a session created in this millisecond or later, so that a search by time can use the key. `None`
+/// after the year 10889, when the 48 bits of milliseconds are used up.
 pub fn least_session_id(at: DateTime<Utc>) -> Option<Uuid> {
     let milliseconds = u64::try_from(at.timestamp_millis()).unwrap_or(0).to_be_bytes();
     if milliseconds[..2] != [0, 0] {

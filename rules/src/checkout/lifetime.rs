@@ -1,4 +1,4 @@
-//! How long a session lives.
+//! The lifetime of a session.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -17,7 +17,7 @@ pub struct Lifetime {
 }
 
 impl Lifetime {
-    /// Whether the bounds make sense, for an organization's settings.
+    /// Checks the bounds of an organization's settings: they must be in order and enclose the default.
     pub fn check(self) -> Result<Self> {
         if self.minimum < MINIMUM_LIFETIME {
             return Err(Error::invalid("minimum_lifetime", "must be at least 1 second"));
@@ -34,11 +34,10 @@ impl Lifetime {
         Ok(self)
     }
 
-    /// When a session created at `now` expires.
-    ///
-    /// An absolute `expires_at` is measured from the same clock reading as the bounds, and may be up to the smallest
-    /// lifetime early or late at either bound, so that a client that computed exactly the bound is not refused for the
-    /// milliseconds its request took. It must lie in the future in any case.
+    /// Returns when a session created at `now` expires.
+    /// An absolute `expires_at` is measured from the same clock reading as the bounds. At either bound it may be early
+    /// or late by up to the smallest lifetime. So a client that computes exactly the bound is not refused for the
+    /// milliseconds that its request takes. It must lie in the future in any case.
     pub fn expires_at(
         self,
         now: DateTime<Utc>,

@@ -1,4 +1,4 @@
-//! A session: what it is asked for, what it may become, and what a payment does to it.
+//! Sessions: their orders, their states, and the effect of a payment on its session.
 
 pub mod idempotency;
 pub mod ids;

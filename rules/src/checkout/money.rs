@@ -1,7 +1,7 @@
 //! Amounts and currencies.
 //!
-//! An amount is an exact decimal in major units of its currency. It may not be finer than the currency's smallest unit
-//! (ISO 4217), or than 0.0001 where the organization allows amounts below that unit.
+//! An amount is an exact decimal in major units of its currency. It must not be finer than the currency's smallest unit
+//! (ISO 4217), or than 0.0001 if the organization allows amounts below that unit.
 
 use std::str::FromStr;
 
@@ -12,11 +12,11 @@ use crate::{Error, Result};
 
 /// Amounts are below this: a thousand million million.
 const AMOUNT_LIMIT: i64 = 1_000_000_000_000_000;
-/// The finest amount where amounts below the currency's smallest unit are allowed.
+/// The finest amount if amounts below the currency's smallest unit are allowed.
 const SUB_MINOR_DIGITS: u32 = 4;
 
-/// Codes that the dialects accept but that the ISO 4217 crate no longer has: withdrawn, or never in ISO 4217
-/// (Flutterwave's `POST /checkout/sessions`). With the number of decimals that they had.
+/// Codes that the dialects accept but the ISO 4217 crate does not have: withdrawn, or never in ISO 4217 (Flutterwave's
+/// `POST /checkout/sessions`); with their number of decimals.
 const WITHDRAWN: [(&str, u32); 18] = [
     ("ANG", 2),
     ("AQD", 2),
@@ -41,7 +41,7 @@ const WITHDRAWN: [(&str, u32); 18] = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Currency {
     code: [u8; 3],
-    /// How many decimals the smallest unit has.
+    /// The number of decimals of the smallest unit.
     digits: u32,
 }
 
@@ -72,7 +72,7 @@ pub fn parse_amount(argument: &'static str, text: &str) -> Result<Decimal> {
     if text.starts_with('-') {
         return Err(Error::invalid(argument, "must not be negative"));
     }
-    // Zeros at the end of the fraction say nothing, but might be more than a Decimal holds.
+    // Zeros at the end of the fraction have no meaning, but may be more digits than a Decimal holds.
     let significant = if text.contains('.') { text.trim_end_matches('0') } else { text };
     Decimal::from_str_exact(significant.trim_end_matches('.')).map_err(|_| match digits {
         0 => Error::invalid(argument, "must be a number"),
@@ -108,7 +108,7 @@ pub fn with_digits(mut amount: Decimal, currency: Currency) -> Decimal {
     amount
 }
 
-/// An amount that is given in the currency's smallest units.
+/// Converts an amount in the currency's smallest units.
 pub fn from_minor_units(argument: &'static str, units: Decimal, currency: Currency) -> Result<Decimal> {
     let mut amount = units.normalize();
     if amount.scale() != 0 {
@@ -118,7 +118,7 @@ pub fn from_minor_units(argument: &'static str, units: Decimal, currency: Curren
     Ok(amount)
 }
 
-/// An amount in the currency's smallest units; not whole where it is finer than these.
+/// Returns an amount in the currency's smallest units; not whole if it is finer than these.
 pub fn to_minor_units(amount: Decimal, currency_code: &str) -> Decimal {
     let digits = Currency::parse("currency_code", currency_code).map_or(2, |currency| currency.digits);
     (amount * Decimal::from(10_u64.pow(digits))).normalize()

@@ -1,4 +1,4 @@
-//! What a caller asks of `create_checkout_session`, and the session that comes of it.
+//! The arguments of `create_checkout_session`, and the session that they make.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
@@ -11,7 +11,7 @@ use super::terms::Terms;
 use crate::validate as check;
 use crate::{Error, Result};
 
-/// The arguments of `create_checkout_session`, as given. Its JSON is what an idempotency key stands for.
+/// The arguments of `create_checkout_session`, as given. An idempotency key stands for this as JSON.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Order<'a> {
     #[serde(serialize_with = "normalized")]
@@ -44,15 +44,15 @@ pub struct Order<'a> {
     pub expires_at: Option<DateTime<Utc>>,
     #[serde(serialize_with = "span")]
     pub expires_in: Option<TimeDelta>,
-    /// The dialect that it came through, and its scenario: with others it is another order.
+    /// The dialect that it came through, and its scenario. With others it is another order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dialect: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scenario: Option<&'a str>,
-    /// Not part of what is asked for: a repetition may have another.
+    /// Not part of the order: a repetition may have another.
     #[serde(skip)]
     pub trace_id: Option<&'a str>,
-    /// Set only when the order is hashed: the text of its metadata.
+    /// Set only while the order is hashed: the text of its metadata.
     pub metadata: Option<String>,
 }
 
@@ -72,7 +72,7 @@ fn span<S: serde::Serializer>(span: &Option<TimeDelta>, serializer: S) -> std::r
     span.map(|span| span.num_microseconds()).serialize(serializer)
 }
 
-/// What is computed for a new session; everything else is stored as it was ordered.
+/// The computed values of a new session; all others are stored as they were ordered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewSession {
     pub checkout_session_id: Uuid,
@@ -89,7 +89,7 @@ pub struct NewSession {
 }
 
 impl Order<'_> {
-    /// Checks the order, and works out the session that it makes with this id, as of `now`.
+    /// Checks the order, and computes the session that it makes with this id, as of `now`.
     pub fn check(&self, terms: &Terms, checkout_session_id: Uuid, now: DateTime<Utc>) -> Result<NewSession> {
         let currency_code = check::required("currency_code", self.currency_code)?;
         let currency = Currency::parse("currency_code", currency_code)?;

@@ -1,5 +1,5 @@
-//! What a payment does to its session. Money that was taken is never lost: what a session cannot accept is rejected, with
-//! the reason, and that is an answer, not an error.
+//! The effect of a payment on its session. Money that was taken is never lost: if a session cannot accept a payment,
+//! the payment is rejected with the reason, and that is an answer, not an error.
 
 use std::str::FromStr;
 
@@ -72,7 +72,7 @@ impl PaymentStatus {
     }
 }
 
-/// A payment of that session that is known already.
+/// A payment of that session that was recorded or begun before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
     pub same_session: bool,
@@ -82,7 +82,7 @@ pub struct Known {
     pub lease_expires_at: Option<DateTime<Utc>>,
 }
 
-/// How a payment ended, as it is reported; what is not said is as the session has it.
+/// A report of how a payment ended. What it leaves out is taken from the session.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report<'a> {
     pub payment_id: &'a str,
@@ -95,7 +95,7 @@ pub struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    /// Of the session's amount, without details.
+    /// A report with the session's amount, without details.
     pub fn new(payment_id: &'a str, outcome: Outcome) -> Self {
         Self {
             payment_id,
@@ -109,7 +109,7 @@ impl<'a> Report<'a> {
     }
 }
 
-/// What to write.
+/// The rows to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// Nothing: the payment was recorded before.
@@ -125,11 +125,11 @@ pub struct Settlement {
     pub session: Status,
     pub attempts: i32,
     pub lease_expires_at: Option<DateTime<Utc>>,
-    /// In order; at most two: an overdue session is expired before its late payment is rejected.
+    /// In order, at most two: an overdue session is expired before its late payment is rejected.
     pub events: Vec<EventType>,
 }
 
-/// Decides what a reported payment does, at `now`, under the session's row lock.
+/// Decides the effect of a reported payment at `now`, under the session's row lock.
 pub fn record(session: &Session, known: Option<&Known>, report: &Report, now: DateTime<Utc>) -> Result<Decision> {
     let currency_code = report.currency_code.unwrap_or(&session.currency_code);
     let currency = Currency::parse("currency_code", currency_code)?;
@@ -145,7 +145,7 @@ pub fn record(session: &Session, known: Option<&Known>, report: &Report, now: Da
         {
             return Err(conflict(report.payment_id, "was recorded with another amount or currency"));
         }
-        // A late word of failure does not undo a success. A late success after a failure is money: it goes on below.
+        // A late report of failure does not undo a success. A late success after a failure is money: it goes on below.
         if settled || (known.status == PaymentStatus::Failed && report.outcome == Outcome::Failed) {
             return Ok(Decision::Replay);
         }
@@ -179,7 +179,7 @@ pub fn record(session: &Session, known: Option<&Known>, report: &Report, now: Da
             events.push(EventType::Completed);
             settlement(PaymentStatus::Succeeded, status, session.attempts, None, events)
         }
-        // No money was taken, and the session is over: only the payment is noted.
+        // No money was taken, and the session is over: only the payment is recorded.
         Outcome::Failed if status != Status::Open => {
             settlement(PaymentStatus::Failed, status, session.attempts, None, events)
         }
@@ -199,7 +199,7 @@ pub fn record(session: &Session, known: Option<&Known>, report: &Report, now: Da
     }
 }
 
-/// Why a payment that succeeded cannot be accepted, if so.
+/// The reason why a successful payment cannot be accepted, if any.
 fn rejection(session: &Session, status: Status, amount: Decimal, currency_code: &str) -> Option<Rejection> {
     match status {
         Status::Complete => Some(Rejection::AlreadyPaid),
@@ -217,7 +217,7 @@ fn after(status: Status, trigger: Trigger) -> Result<Status> {
         .ok_or_else(|| Error::Internal(format!("session that is {status} cannot be settled by {trigger:?}")))
 }
 
-/// Whether a payment may begin now: `Replay` when it has begun already and its lease is running.
+/// Checks that a payment may begin now: `Replay` if it has begun already and its lease is running.
 pub fn begin(session: &Session, known: Option<&Known>, payment_id: &str, now: DateTime<Utc>) -> Result<Begin> {
     if let Some(known) = known {
         if !known.same_session {

@@ -1,4 +1,4 @@
-//! What a dialect asks of its sessions, beyond names.
+//! The rules of a dialect for its sessions.
 
 use chrono::TimeDelta;
 
@@ -13,14 +13,14 @@ pub struct Policy {
     pub lifetime: Option<Lifetime>,
     pub max_retry_attempts: Option<i32>,
     pub reference_policy: Option<ReferencePolicy>,
-    /// Whether amounts may be finer than the currency's smallest unit.
+    /// True if amounts may be finer than the currency's smallest unit.
     pub sub_minor_amounts: Option<bool>,
-    /// What ids begin with where they are not written as a UUID.
+    /// The prefix of ids, if they are not written as a UUID.
     pub id_prefix: Option<&'static str>,
 }
 
 impl Policy {
-    /// The SQL functions': the organization's settings as they are.
+    /// The policy of the SQL functions: the organization's settings as they are.
     pub const STANDARD: Self = Self {
         customer_required: true,
         lifetime: None,

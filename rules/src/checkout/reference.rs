@@ -10,7 +10,7 @@ pub enum ReferencePolicy {
     None,
     /// Once, over all sessions of the organization in its environment.
     Unique,
-    /// One open session at a time, and what `create` does when there is one.
+    /// One open session at a time, and the answer of `create` if there is one.
     OneOpen(WhenOpen),
 }
 

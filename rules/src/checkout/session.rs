@@ -23,7 +23,7 @@ impl Session {
         self.lease_expires_at.map_or(self.expires_at, |lease| lease.max(self.expires_at))
     }
 
-    /// True where the session is open in the database but expired by the clock.
+    /// True if the session is open in the database but expired by the clock.
     pub fn overdue(&self, now: DateTime<Utc>) -> bool {
         self.status == Status::Open && self.deadline() <= now
     }
@@ -37,7 +37,7 @@ impl Session {
         self.lease_expires_at.filter(|until| *until > now && self.status == Status::Open)
     }
 
-    /// The status that a request to expire the session leads to: `None` when it is expired already.
+    /// The status after a request to expire the session; `None` if it is expired already.
     pub fn expire(&self, now: DateTime<Utc>) -> Result<Option<Status>> {
         match self.status {
             Status::Expired => Ok(None),

@@ -1,4 +1,4 @@
-//! What an organization has set for its sessions.
+//! The settings of an organization for its sessions.
 
 use chrono::TimeDelta;
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use super::reference::ReferencePolicy;
 use crate::access::client_secret;
 use crate::access::credential::Tenant;
 
-/// An organization's settings, as far as they bear on its sessions.
+/// The settings of an organization that affect its sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     pub lifetime: Lifetime,
@@ -18,7 +18,7 @@ pub struct Settings {
     pub payment_methods: Vec<String>,
     pub base_url: Option<String>,
     pub expiring_notice: Option<TimeDelta>,
-    /// What the client secrets of its sessions are derived from.
+    /// The secret from which the client secrets of its sessions are derived.
     pub client_secret_key: client_secret::Key,
 }
 
@@ -29,7 +29,7 @@ impl Settings {
     }
 }
 
-/// The settings of a new organization; its key has yet to be made.
+/// The settings of a new organization, before its key is made.
 impl Default for Settings {
     fn default() -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! The states of a checkout session and what leads from one to another.
+//! The states of a checkout session, and the triggers that lead from one to another.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,12 +14,12 @@ pub enum Status {
     Expired,
 }
 
-/// What can happen to a session.
+/// The triggers: the things that can happen to a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Trigger {
     /// The deadline has passed.
     DeadlinePassed,
-    /// Somebody asked for it to be expired.
+    /// A request to expire the session.
     ExpireRequested,
     /// A payment begins.
     PaymentBegan,
@@ -27,7 +27,7 @@ pub enum Trigger {
     PaymentSucceeded,
     /// A payment failed and may be tried again.
     PaymentFailed,
-    /// A payment failed and it was the last that was allowed.
+    /// A payment failed, and it was the last allowed attempt.
     RetriesExhausted,
 }
 

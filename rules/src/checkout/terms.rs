@@ -9,12 +9,12 @@ use super::reference::ReferencePolicy;
 use super::settings::Settings;
 use crate::access::credential::Kind;
 
-/// Worked out once for each call, and then only read.
+/// Computed once for each call, and then only read.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms<'a> {
     /// Either customer_id or customer_email must be given.
     pub customer_required: bool,
-    /// The beginning of the id in URLs where a dialect does not write it as a UUID.
+    /// The prefix of the id in URLs, if a dialect does not write it as a UUID.
     pub id_prefix: Option<&'static str>,
     pub lifetime: Lifetime,
     pub max_retry_attempts: i32,
@@ -26,8 +26,8 @@ pub struct Terms<'a> {
 }
 
 impl<'a> Terms<'a> {
-    /// `payment_methods` are those of the caller's API key, and `base_url` is the server's: the first comes before the
-    /// organization's, the second after.
+    /// `payment_methods` are those of the caller's API key, and have precedence over the organization's. `base_url` is
+    /// the server's, and applies if the organization has none.
     pub fn new(
         settings: &'a Settings,
         policy: &Policy,
@@ -40,8 +40,8 @@ impl<'a> Terms<'a> {
             id_prefix: policy.id_prefix,
             lifetime: policy.lifetime.unwrap_or(settings.lifetime),
             max_retry_attempts: policy.max_retry_attempts.unwrap_or(settings.max_retry_attempts),
-            // References can be guessed: a browser must neither get a server's session for its own, nor keep a server from
-            // using a reference.
+            // References can be guessed. A browser must neither get a server's session as its own, nor prevent a server
+            // from using a reference.
             reference_policy: match kind {
                 Kind::Secret => policy.reference_policy.unwrap_or(settings.reference_policy),
                 Kind::Publishable => ReferencePolicy::None,
@@ -53,7 +53,7 @@ impl<'a> Terms<'a> {
         }
     }
 
-    /// A reminder is due so long before the deadline, unless the session is shorter than that.
+    /// A reminder is due this long before the deadline, unless the session is shorter.
     pub fn expiring_notice_at(&self, now: DateTime<Utc>, expires_at: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.expiring_notice.map(|notice| expires_at - notice).filter(|at| *at > now)
     }

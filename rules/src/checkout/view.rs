@@ -1,4 +1,4 @@
-//! A session as callers see it: what `checkout.checkout_session` shows, read from its JSON.
+//! A session as callers see it: the members of `checkout.checkout_session`, read from its JSON.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -54,7 +54,7 @@ pub struct SessionView {
     pub updated_at: DateTime<Utc>,
 }
 
-/// Without a detour through floating point.
+/// Converted without floating point.
 fn exact<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
     let number = Number::deserialize(deserializer)?;
     Decimal::from_str_exact(number.as_str()).map_err(serde::de::Error::custom)
@@ -66,7 +66,7 @@ fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Status, D::Error
 
 #[cfg(test)]
 impl SessionView {
-    /// An open session, with what `members` say.
+    /// An open session with these `members`.
     pub fn with(members: Value) -> Self {
         let mut session = serde_json::json!({
             "checkout_session_id": "987e6543-e89b-12d3-a456-426614174000",

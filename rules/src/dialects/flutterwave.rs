@@ -1,7 +1,8 @@
 //! Flutterwave's API: an envelope, decimals, references that are used once, minutes.
 //!
 //! Source: Flutterwave v4, `POST /checkout/sessions`. It has this operation only, and documents one form of errors: the
-//! envelope with the status `failed`. A session lives for an hour unless it says otherwise, which is not documented.
+//! envelope with the status `failed`. A session without a lifetime of its own lives for an hour, which is not
+//! documented.
 
 use chrono::TimeDelta;
 use rust_decimal::Decimal;
@@ -51,7 +52,7 @@ pub const DIALECT: Dialect = Dialect {
     sentence: |_| None,
 };
 
-/// Minutes.
+/// The bounds of a duration, in minutes.
 const LEAST_DURATION: i32 = 5;
 const MOST_DURATION: i32 = 2_880;
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::{Error, Result};
 
-/// The status that answers an error: what PostgREST makes of its SQLSTATE, but for 401 where there is no credential.
+/// The status for an error: PostgREST's for its SQLSTATE, except 401 if there is no credential.
 pub(super) fn status(error: &Error) -> u16 {
     match error.sqlstate() {
         "28000" => 401,
@@ -19,7 +19,7 @@ pub(super) fn status(error: &Error) -> u16 {
     }
 }
 
-/// Reads the body of a request; an empty one is none.
+/// Reads the body of a request; an empty one counts as absent.
 pub fn read_body(text: &str) -> Result<Value> {
     if text.trim().is_empty() {
         return Ok(Value::Null);
@@ -33,10 +33,10 @@ pub fn read_body(text: &str) -> Result<Value> {
     })
 }
 
-/// The beginning of names that serde_json gives to members which stand for a number.
+/// The prefix of names that serde_json gives to members which stand for a number.
 const RESERVED: &str = "$serde_json::private::";
 
-/// True where a text in JSON would be taken for a number, or for JSON of its own, because of a name in it.
+/// Returns true if a name in a JSON text would make serde_json take the text for a number, or for raw JSON.
 fn has_reserved_name(text: &str) -> bool {
     let mut rest = text;
     while let Some(start) = rest.find('"') {
@@ -47,7 +47,7 @@ fn has_reserved_name(text: &str) -> bool {
             escaped = c == '\\' && !escaped;
             ends
         });
-        // One without an end is no JSON.
+        // A string without an end is not JSON.
         let Some(end) = end else { return false };
         let (literal, behind) = string.split_at(end + 2);
         if serde_json::from_str::<String>(literal).is_ok_and(|text| text.starts_with(RESERVED)) {
@@ -64,7 +64,7 @@ pub struct HttpRequest<'a> {
     /// Names in lower case.
     pub headers: &'a Map<String, Value>,
     pub query: &'a Map<String, Value>,
-    /// `Null` where there is none.
+    /// `Null` if there is none.
     pub body: &'a Value,
 }
 
@@ -77,7 +77,7 @@ pub struct HttpResponse {
 }
 
 impl HttpResponse {
-    /// An answer whose fields have the order of the struct that they come from.
+    /// An answer whose fields have the order of their struct.
     pub fn json(status: u16, body: &impl serde::Serialize) -> Self {
         Self { status, headers: Vec::new(), body: super::write::to_text(body) }
     }
@@ -92,7 +92,7 @@ impl<'a> HttpRequest<'a> {
         self.headers.get(name).and_then(Value::as_str)
     }
 
-    /// A header whose length has bounds.
+    /// A header with bounds for its length.
     pub fn bounded_header(&self, name: &'static str, least: usize, most: usize) -> Result<Option<&'a str>> {
         match self.header(&name.to_ascii_lowercase()) {
             Some(text) if !(least..=most).contains(&text.chars().count()) => {

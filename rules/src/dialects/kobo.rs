@@ -1,8 +1,8 @@
 //! The kobo API: whole kobo, secret and public keys, one attempt, 30 minutes.
 //!
-//! Source: "Checkout Sessions" of the kobo gateway. It documents no answers and no errors; they have the envelope
-//! `{status, message, data}` that gateways with an `initialize` and a `verify` operation use. Verify is documented without a
-//! path: it is beside initialize, and takes a reference or an id.
+//! Source: "Checkout Sessions" of kobo. It documents no answers and no errors. They have the envelope
+//! `{status, message, data}` of APIs with an `initialize` and a `verify` operation. Verify is documented without a
+//! path: here it is beside initialize, and takes a reference or an id.
 
 use chrono::TimeDelta;
 use rust_decimal::Decimal;

@@ -1,7 +1,7 @@
 //! The lomi API: `x-api-key`, decimals in major units, errors as `{statusCode, message}`.
 //!
-//! Source: "Checkout Sessions API" of lomi.africa. Sessions live 60 minutes, which cannot be changed; there is no update
-//! and no delete.
+//! Source: "Checkout Sessions API" of lomi.africa. Sessions live 60 minutes, which cannot be changed. There is no
+//! update and no delete.
 
 use std::fmt::Display;
 
@@ -114,7 +114,7 @@ struct Session<'s> {
     allow_coupon_code: bool,
     require_billing_address: bool,
     payment_link_id: Option<&'s str>,
-    /// In the answer to get only.
+    /// Only in the answer to get.
     #[serde(skip_serializing_if = "Option::is_none")]
     is_spi: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -215,7 +215,7 @@ fn listed(sessions: &[SessionView], _more: bool) -> HttpResponse {
     HttpResponse::json(200, &sessions.iter().map(Listed::new).collect::<Vec<_>>())
 }
 
-/// The sentences that the document has.
+/// The documented sentences.
 fn sentence(error: &Error) -> Option<String> {
     match error {
         Error::CustomerRequired => Some("Either customer_id or customer_email is required".to_owned()),
@@ -246,7 +246,7 @@ mod tests {
     use super::*;
     use crate::dialects::testing;
 
-    /// The documented request, and what it becomes.
+    /// The documented request, and the order that it becomes.
     #[test]
     fn the_documented_request_is_read() {
         let body = json!({

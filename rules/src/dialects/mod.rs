@@ -1,7 +1,7 @@
-//! The dialects: the checkout-session APIs that five payment companies document, served as they are documented.
+//! The dialects: the checkout-session APIs of five payment companies, served as they are documented.
 //!
-//! Each file is one dialect: how its requests are read, and how its answers are written. They are pure mappings between an
-//! HTTP exchange and the words of `checkout`.
+//! Each file is one dialect: it reads its requests and writes its answers. It only maps between an HTTP exchange and
+//! the words of `checkout`.
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -34,19 +34,19 @@ pub struct Dialect {
     pub name: &'static str,
     pub policy: Policy,
     pub routes: &'static [Route],
-    /// How it writes a session's id.
+    /// Writes a session's id.
     pub id: fn(Uuid) -> String,
     /// The arguments that errors name, and the dialect's own names for them.
     pub arguments: &'static [(&'static str, &'static str)],
-    /// A session as JSON text, as the dialect's answers and events have it.
+    /// A session as JSON text, in the form of the dialect's answers and events.
     pub session: fn(&SessionView) -> String,
     /// The body of an error: its status and a message.
     pub error: fn(u16, &str) -> String,
-    /// The dialect's own sentence for an error, where its document fixes one.
+    /// The dialect's own sentence for an error, if its document fixes one.
     pub sentence: fn(&Error) -> Option<String>,
 }
 
-/// A method, a path whose `:names` are parameters, and what they stand for.
+/// A method, a path with parameters as `:names`, and the operation.
 pub struct Route {
     pub method: &'static str,
     pub path: &'static str,
@@ -58,7 +58,7 @@ pub struct Route {
 type Read<T> = for<'a> fn(&'a HttpRequest<'a>) -> Result<T>;
 type Answer = fn(&SessionView) -> HttpResponse;
 
-/// What is done: how its request is read, and how the dialect answers it.
+/// An operation: how its request is read, and how the dialect answers it.
 pub enum Operation {
     Create { read: for<'a> fn(&'a HttpRequest<'a>) -> Result<Create<'a>>, answer: Answer },
     Get { read: for<'a> fn(&'a HttpRequest<'a>) -> Result<Lookup<'a>>, answer: Answer },
@@ -66,7 +66,7 @@ pub enum Operation {
     Expire { read: Read<Uuid>, answer: Answer },
 }
 
-/// The sessions of a page, and whether there are more behind it.
+/// The sessions of a page, and whether more follow.
 type AnswerList = fn(&[SessionView], bool) -> HttpResponse;
 
 pub struct Create<'a> {
@@ -76,17 +76,17 @@ pub struct Create<'a> {
     pub scenario: Option<Scenario>,
 }
 
-/// How a session is found.
+/// How to look up a session.
 pub enum Lookup<'a> {
     Id(Uuid),
-    /// By its id, where the text is that of a session; else by its reference. In this order, because anybody with a
-    /// publishable key can choose a reference, and nobody an id.
+    /// By its id if the text is the id of a session, else by its reference. In this order, because anyone with a
+    /// publishable key can choose a reference, but no caller can choose an id.
     IdOrReference(&'a str),
 }
 
 #[derive(Default)]
 pub struct List<'a> {
-    /// Any of these; every status where there is none.
+    /// Sessions in any of these statuses; in every status if it is empty.
     pub status: &'static [Status],
     pub customer_id: Option<&'a str>,
     pub payment_id: Option<&'a str>,

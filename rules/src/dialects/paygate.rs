@@ -1,7 +1,7 @@
 //! The PayGate API: Stripe's shape, whole pesewas, ids `cs_...`.
 //!
-//! Source: "Checkout Sessions API" of PayGate. It documents no errors and no list; they have Stripe's shapes, which its
-//! objects have: `{error: {type, message}}` and `{object: "list", data, has_more, url}`.
+//! Source: "Checkout Sessions API" of PayGate. It documents no errors and no list. They have Stripe's shapes, because
+//! its objects do: `{error: {type, message}}` and `{object: "list", data, has_more, url}`.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
@@ -128,7 +128,7 @@ fn id(id: Uuid) -> String {
     format!("{ID_PREFIX}{}", id.simple())
 }
 
-/// `cs_...`; or a UUID, as sessions that were not made through this API have it in their URLs.
+/// `cs_...`; or a UUID, because sessions that were not made through this API have one in their URLs.
 fn session_id(text: &str) -> Result<Uuid> {
     read::session_id(text.strip_prefix(ID_PREFIX).unwrap_or(text))
         .map_err(|_| Error::NoSuchSession { id: text.to_owned() })
@@ -258,7 +258,7 @@ mod tests {
         });
     }
 
-    /// The documented object, but for its id, which is longer here.
+    /// The documented object, except for its id, which is longer here.
     #[test]
     fn the_documented_object_has_its_fields_in_their_order() {
         let session = SessionView::with(json!({

@@ -10,8 +10,8 @@ use crate::{Error, Result, validate};
 
 pub type Object = Map<String, Value>;
 
-/// A member that is neither missing nor null. In errors it has the names of those around it, as `amount.value`; it is
-/// looked up by the last.
+/// A member that is neither missing nor null. Errors use its full path, such as `amount.value`; it is looked up by the
+/// last name.
 fn member<'a>(body: &'a Object, name: &str) -> Option<&'a Value> {
     let name = name.rsplit('.').next().unwrap_or(name);
     body.get(name).filter(|value| !value.is_null())
@@ -25,7 +25,7 @@ pub fn text<'a>(body: &'a Object, name: &'static str) -> Result<Option<&'a str>>
     member(body, name).map(|value| value.as_str().ok_or_else(|| Error::invalid(name, "must be a string"))).transpose()
 }
 
-/// A text whose length has bounds.
+/// A text with bounds for its length.
 pub fn bounded_text<'a>(body: &'a Object, name: &'static str, least: usize, most: usize) -> Result<Option<&'a str>> {
     let text = text(body, name)?;
     if text.is_some_and(|text| !(least..=most).contains(&text.chars().count())) {
@@ -39,7 +39,7 @@ pub fn boolean(body: &Object, name: &'static str) -> Result<Option<bool>> {
     member(body, name).map(|value| value.as_bool().ok_or_else(|| Error::invalid(name, "must be a boolean"))).transpose()
 }
 
-/// The amount of what is sold. There is no catalog to look a product's up in yet.
+/// The total amount. There is no catalog yet in which to look up a product's price.
 pub fn amount_without_catalog(body: &Object, name: &'static str, catalog: &[&'static str]) -> Result<Option<Decimal>> {
     let amount = decimal(body, name)?;
     match catalog.iter().find(|product| member(body, product).is_some()) {
@@ -109,7 +109,7 @@ pub fn object<'a>(body: &'a Object, name: &'static str) -> Result<Option<&'a Obj
         .transpose()
 }
 
-/// A session's id, as the API writes it; what is none is the id of no session.
+/// A session's id, as the API writes it. A text that is no id counts as the id of no session.
 pub fn session_id(text: &str) -> Result<Uuid> {
     Uuid::try_parse(text).map_err(|_| Error::NoSuchSession { id: text.to_owned() })
 }

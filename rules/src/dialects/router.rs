@@ -17,7 +17,7 @@ pub fn find(name: &str) -> Result<&'static Dialect> {
         .ok_or_else(|| Error::invalid("api", "must be kobo, lomi, paygate, flutterwave or yuno"))
 }
 
-/// The route of a request and the values of its path's parameters; or the answer where there is none.
+/// The route of a request and the values of its path's parameters; or the answer if there is none.
 pub fn route<'p>(
     dialect: &Dialect,
     method: &str,
@@ -40,7 +40,7 @@ pub fn route<'p>(
     Err(response)
 }
 
-/// The values of a pattern's `:names`, if the path is of that pattern. A slash at the end does not matter.
+/// The values of a pattern's `:names`, if the path matches the pattern. A slash at the end is ignored.
 fn parameters<'p>(pattern: &str, path: &'p str) -> Option<Vec<Cow<'p, str>>> {
     let mut values = Vec::new();
     let mut names = pattern.split('/');
@@ -50,7 +50,7 @@ fn parameters<'p>(pattern: &str, path: &'p str) -> Option<Vec<Cow<'p, str>>> {
             (None, None) => return Some(values),
             (Some(name), Some(part)) if name.starts_with(':') && !part.is_empty() => {
                 let decoded = percent_decode_str(part).decode_utf8_lossy();
-                // What no id and no reference has stays as it came.
+                // A value that no id and no reference can have stays as it came.
                 values.push(if decoded.contains(char::is_control) { part.into() } else { decoded });
             }
             (Some(name), Some(part)) if name == part => {}
@@ -65,7 +65,7 @@ impl Dialect {
         HttpResponse { status, headers: Vec::new(), body: (self.error)(status, message) }
     }
 
-    /// An error that was found while the request was read: it is in the dialect's words already.
+    /// An error found while reading the request: it already has the dialect's words.
     pub fn refuse_reading(&self, error: &Error) -> HttpResponse {
         self.refuse(http::status(error), &self.message(error, |argument| argument))
     }

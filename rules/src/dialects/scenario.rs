@@ -1,4 +1,4 @@
-//! `X-Scenario-Key`: in the test environment, has a session end as its creator wants it to.
+//! `X-Scenario-Key`: in the test environment, ends a session as its creator asks.
 //!
 //! Source: Flutterwave, `POST /checkout/sessions`: 1 to 1000 characters, "to simulate specific behaviors". The keys are ours.
 
@@ -9,7 +9,7 @@ use crate::{Error, Result};
 pub enum Scenario {
     /// The session is paid.
     Complete,
-    /// Its payments fail until it has failed.
+    /// Its payments fail until the session has failed.
     Fail,
     Expire,
     /// The request is answered with this status, and nothing happens.
@@ -19,7 +19,7 @@ pub enum Scenario {
 pub const HEADER: &str = "X-Scenario-Key";
 
 impl Scenario {
-    /// The scenario that a request asks for.
+    /// The scenario of a request.
     pub fn of(request: &HttpRequest) -> Result<Option<Self>> {
         let Some(key) = request.bounded_header(HEADER, 1, 1_000)? else { return Ok(None) };
         let unknown = || Error::invalid(HEADER, "must be complete, fail, expire or error:<status>");

@@ -1,4 +1,4 @@
-//! What the tests of the dialects have in common.
+//! Helpers for the tests of the dialects.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use crate::Result;
 
 type Refused = (u16, String);
 
-/// Reads a request as `using` has it read by the operation of its route.
+/// Reads a request with `using`, which gets the operation of its route.
 fn read<R>(
     dialect: &Dialect,
     method: &str,
@@ -27,7 +27,7 @@ fn empty() -> Value {
     Value::Object(Default::default())
 }
 
-/// Reads a request that creates a session, and looks at what it asks for.
+/// Reads a request that creates a session, and passes the result to `look`.
 pub fn created(dialect: &Dialect, path: &str, headers: Value, body: Value, look: impl FnOnce(Create)) {
     let result = read(dialect, "POST", path, [&headers, &empty(), &body], |operation, request| match operation {
         Operation::Create { read, .. } => read(request).map(look),
@@ -36,7 +36,7 @@ pub fn created(dialect: &Dialect, path: &str, headers: Value, body: Value, look:
     assert_eq!(result, Ok(()));
 }
 
-/// The answer to a request that is refused as it stands.
+/// Returns the answer to a request that is refused.
 pub fn refused(dialect: &Dialect, method: &str, path: &str, headers: Value, body: Value) -> Refused {
     read(dialect, method, path, [&headers, &empty(), &body], |operation, request| match operation {
         Operation::Create { read, .. } => read(request).map(|_| ()),
@@ -47,7 +47,7 @@ pub fn refused(dialect: &Dialect, method: &str, path: &str, headers: Value, body
     .expect_err("refused")
 }
 
-/// What a request for a list asks for: statuses, how many, after how many.
+/// Reads a request for a list: statuses, page size, offset.
 pub fn listed(dialect: &Dialect, path: &str, query: Value) -> std::result::Result<(Vec<Status>, i32, i32), Refused> {
     read(dialect, "GET", path, [&empty(), &query, &Value::Null], |operation, request| match operation {
         Operation::List { read, .. } => {

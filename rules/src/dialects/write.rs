@@ -1,4 +1,4 @@
-//! Writes what the answers of all APIs are made of.
+//! Writes the values of which the answers of all APIs consist.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use rust_decimal::Decimal;
@@ -10,9 +10,9 @@ use crate::checkout::money;
 use crate::checkout::status::Status;
 use crate::checkout::view::SessionView;
 
-/// JSON text; the members of a struct are in its order.
+/// JSON text. The members of a struct keep its order.
 pub fn to_text(body: &impl Serialize) -> String {
-    // Strings, numbers and maps of them always have a text.
+    // Strings, numbers and maps of them can always be written.
     serde_json::to_string(body).unwrap_or_else(|_| "null".into())
 }
 
@@ -36,7 +36,7 @@ pub fn minor_units(session: &SessionView) -> Number {
     number(money::to_minor_units(session.amount, &session.currency_code))
 }
 
-/// The body of a webhook event about an object, a session for the most part, which is given as JSON text.
+/// The body of a webhook event about an object, usually a session, given as JSON text.
 pub fn event(id: &str, event_type: &str, timestamp: DateTime<Utc>, object: String) -> String {
     #[derive(Serialize)]
     struct Event<'e> {

@@ -1,7 +1,7 @@
 //! Yuno's API: `{currency, value}` in multiples of 0.0001, metadata as a list of keys and values, two hours, one payment.
 //!
-//! Source: "The Checkout Session Object" of Yuno, with the paths of its public reference. It documents the object only;
-//! errors are `{code, messages}`, as in Yuno's other operations.
+//! Source: "The Checkout Session Object" of Yuno, with the paths of its public reference. It documents the object only.
+//! Errors are `{code, messages}`, as in Yuno's other operations.
 
 use chrono::TimeDelta;
 use serde::Serialize;
@@ -16,7 +16,7 @@ use crate::checkout::policy::Policy;
 use crate::checkout::view::SessionView;
 use crate::{Error, Result};
 
-/// Of metadata.
+/// The most entries of metadata.
 const MOST_ENTRIES: usize = 50;
 
 pub const DIALECT: Dialect = Dialect {

@@ -1,3 +1,3 @@
-//! In which order the work is done that nobody waits for.
+//! The order of background work.
 
 pub mod turns;

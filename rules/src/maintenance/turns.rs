@@ -1,30 +1,31 @@
-//! In whose turn what is due is done, so that nobody waits for more than about one batch of another.
+//! The turns of organizations with due work: none waits for more than about one batch of another's.
 //!
-//! What is due is done in its order, a portion at a time. Where a portion is not enough, the organization with most of it has
-//! fallen behind: the others go on without it, and it has its own portions, in turns with them and with any other that has
-//! fallen behind. Each goes on from where it was, so that no portion passes over what others have passed over.
+//! Due work is done in order of time, a portion at a time. If a portion is not enough, the organization with most of it
+//! has fallen behind. The others go on without it, and it gets portions of its own, in turns with them and with any
+//! other that has fallen behind. Each continues from its own place, so that no portion passes over rows that others
+//! have passed over.
 
 use std::collections::VecDeque;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-/// How much is done before it is known who has much, and how much there is to write for each.
+/// The size of a portion before it is known which organization has many rows, and how many rows each session writes.
 const FIRST_PORTION: usize = 100;
-/// Who has one in so many of a portion has fallen behind when the portion is not enough.
+/// An organization with one in `SHARE` rows of a portion has fallen behind if the portion was not enough.
 const SHARE: usize = 20;
 
 pub const BEGINNING: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
 #[derive(Debug)]
 pub struct Turns {
-    /// What was due until then is done, except by those that have fallen behind; and except what was locked.
+    /// All work that was due until then is done, except for locked rows and for organizations that have fallen behind.
     done_to: DateTime<Utc>,
     portion: usize,
     behind: VecDeque<Behind>,
-    /// Whether it is the turn of those that have fallen behind.
+    /// True if it is the turn of the organizations that have fallen behind.
     their_turn: bool,
-    /// Whether the last portion was not enough.
+    /// True if the last portion was not enough.
     full: bool,
 }
 
@@ -35,22 +36,22 @@ struct Behind {
     portion: usize,
 }
 
-/// What to do next: what has been due since `from`, in that order.
+/// The next work: that which has been due since `from`, in order of time.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Portion {
     pub from: DateTime<Utc>,
     pub limit: usize,
-    /// Whose alone, or of all but whom.
+    /// The organizations that the portion consists of, or that it leaves out.
     pub organizations: Vec<Uuid>,
     pub theirs_alone: bool,
 }
 
-/// What has been done.
+/// The work that was done.
 #[derive(Debug, Default)]
 pub struct Done {
     pub sessions: usize,
     pub deliveries: usize,
-    /// Who had most, how many, and until when they were due.
+    /// The organization with most of it, how many rows, and the latest time at which these were due.
     pub most: Option<(Uuid, usize, DateTime<Utc>)>,
 }
 
@@ -61,8 +62,8 @@ impl Default for Turns {
 }
 
 impl Turns {
-    /// The next portion, in which at most `batch` rows are to be written. `news` is since when something may have become due
-    /// that was not there when it was done.
+    /// The next portion, in which at most `batch` rows are to be written. `news` is the earliest time at which new work
+    /// may have become due, after that time was done.
     pub fn next(&self, news: DateTime<Utc>, batch: usize) -> Portion {
         match self.behind.front() {
             Some(behind) if self.their_turn => Portion {
@@ -80,7 +81,7 @@ impl Turns {
         }
     }
 
-    /// Notes what has been done of a portion, that had what was due at `now`.
+    /// Notes the result of a portion of the work that was due at `now`.
     pub fn note(&mut self, portion: &Portion, done: &Done, batch: usize, now: DateTime<Utc>) {
         self.full = done.sessions >= portion.limit;
         let (sessions, rows) = (done.sessions.max(1), (done.sessions + done.deliveries).max(1));
@@ -106,7 +107,7 @@ impl Turns {
         self.behind.extend(fallen_behind);
     }
 
-    /// Whether more is known to be due.
+    /// Returns true if more work is known to be due.
     pub fn more(&self) -> bool {
         self.full || !self.behind.is_empty()
     }
@@ -128,7 +129,7 @@ mod tests {
         DateTime::from_timestamp(second, 0).unwrap_or_default()
     }
 
-    /// Does one portion of `due`; returns whose sessions it were.
+    /// Does one portion of `due`. Returns the organizations of its sessions.
     fn step(turns: &mut Turns, due: &mut Vec<(Uuid, i64)>, deliveries: usize, batch: usize, now: i64) -> Vec<Uuid> {
         due.sort_by_key(|(_, second)| *second);
         let portion = turns.next(at(now), batch);

@@ -1,19 +1,19 @@
-//! What an attempt to deliver a webhook means for the delivery, and for its endpoint.
+//! The effect of a delivery attempt on the delivery, and on its endpoint.
 //!
-//! Source: Standard Webhooks 1.0.0, "Deliverability and reliability": 2xx is success and nothing else is, redirects
-//! included; 410 means that the endpoint is gone; 429 and 503 may say when to come back; an endpoint that fails for long is
-//! disabled, and somebody is told.
+//! Source: Standard Webhooks 1.0.0, "Deliverability and reliability". Only 2xx is success, so a redirect is not. 410
+//! means that the endpoint is gone. 429 and 503 may say when to come back. An endpoint that fails for long is disabled,
+//! and its owner is told.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::retry;
 
-/// For how long an endpoint may fail before it is disabled.
+/// How long an endpoint may fail before it is disabled.
 const PATIENCE: TimeDelta = TimeDelta::days(5);
-/// The longest that a receiver can put an attempt off.
+/// The longest time by which a receiver can put off an attempt.
 const LONGEST_RETRY_AFTER: TimeDelta = TimeDelta::days(1);
 
-/// What becomes of a delivery.
+/// The next state of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Delivered,
@@ -21,7 +21,7 @@ pub enum Outcome {
     Dead,
 }
 
-/// What becomes of an endpoint.
+/// The change of an endpoint's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndpointChange {
     None,
@@ -29,17 +29,17 @@ pub enum EndpointChange {
     Recovered,
     /// It has begun to fail.
     Failing,
-    /// For this reason.
+    /// With the reason.
     Disabled(&'static str),
 }
 
-/// `attempt` is the number of the attempt that ended so, from 1. `status_code` is `None` where there was no response.
+/// `attempt` is the number of the ended attempt, from 1. `status_code` is `None` if there was no response.
 pub fn outcome(attempt: i32, status_code: Option<i32>, retry_after: Option<TimeDelta>, chance: f64) -> Outcome {
     if succeeded(status_code) {
         return Outcome::Delivered;
     }
     let Some(delay) = retry::delay_after(attempt, chance) else { return Outcome::Dead };
-    // Not before the time that the receiver asks for; and not before the schedule, for ten attempts in ten seconds would
+    // Neither before the time that the receiver asks for, nor before the schedule: ten attempts in ten seconds would
     // make the event dead.
     let asked = retry_after.filter(|_| matches!(status_code, Some(429 | 503))).unwrap_or_default();
     Outcome::Retry(delay.max(asked.min(LONGEST_RETRY_AFTER)))

@@ -1,4 +1,4 @@
-//! Webhook endpoints: what may be registered, and which events go there.
+//! Webhook endpoints: which URLs may be registered, and which events go to them.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -9,7 +9,7 @@ use crate::access::api_key;
 use crate::access::credential::Environment;
 use crate::{Error, Result, validate};
 
-/// Checks where webhooks are to be sent. `allowed_ranges` is the setting that lets them go to private addresses.
+/// Checks the URL of an endpoint. `allowed_ranges` is the setting that allows private addresses.
 pub fn check_url(text: &str, environment: Environment, allowed_ranges: &str) -> Result<()> {
     let allowed = allowed_ranges.parse().map_err(|fault| Error::Misconfigured {
         setting: "checkout_sessions.webhook_allowed_ranges",
@@ -18,12 +18,12 @@ pub fn check_url(text: &str, environment: Environment, allowed_ranges: &str) -> 
     url::parse(text, environment, &allowed).map(|_| ()).map_err(|fault| Error::invalid("url", fault.to_string()))
 }
 
-/// Of one organization and environment, as at Stripe.
+/// The limit for one organization and environment, as at Stripe.
 pub const MAXIMUM_ENDPOINTS: i32 = 16;
 
 const ARGUMENT: &str = "event_types";
 
-/// Which events an endpoint gets: names of events, or beginnings of names with a `*` behind them, each once.
+/// Checks the event types of an endpoint: names of events, or prefixes of names followed by `*`, each once.
 pub fn event_types(patterns: &[Option<String>]) -> Result<Vec<String>> {
     if patterns.is_empty() {
         return Err(Error::invalid(ARGUMENT, "must not be empty; * stands for every event"));
@@ -45,14 +45,14 @@ pub fn event_types(patterns: &[Option<String>]) -> Result<Vec<String>> {
     Ok(checked)
 }
 
-/// Whether an event goes to an endpoint with these patterns.
+/// Returns true if an event goes to an endpoint with these patterns.
 pub fn matches<'p>(patterns: impl IntoIterator<Item = &'p str>, event_type: &str) -> bool {
     patterns.into_iter().any(|pattern| matches_one(pattern, event_type))
 }
 
 fn matches_one(pattern: &str, event_type: &str) -> bool {
     match pattern.strip_suffix('*') {
-        // What stands before the * ends with a dot, or is empty: `checkout.session.payment*` is half a word.
+        // The part before the * ends with a dot, or is empty: `checkout.session.payment*` would end within a word.
         Some(beginning) if beginning.is_empty() || beginning.ends_with('.') => event_type.starts_with(beginning),
         Some(_) => false,
         None => event_type == pattern,
@@ -64,7 +64,7 @@ pub fn new_secret() -> String {
     format!("whsec_{}", BASE64_STANDARD.encode(api_key::random()))
 }
 
-/// What it is for, in the words of its organization.
+/// The endpoint's purpose, in the words of its organization.
 pub fn description(text: &str) -> Result<Option<&str>> {
     if text.is_empty() { Ok(None) } else { validate::text("description", text, validate::SHORT_TEXT).map(Some) }
 }

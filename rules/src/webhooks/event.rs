@@ -1,4 +1,4 @@
-//! The events that are sent as webhooks: their types, and their ids.
+//! The events that are sent as webhooks: their types and their ids.
 
 use std::fmt;
 
@@ -10,9 +10,9 @@ use uuid::Uuid;
 use crate::access::credential::{Environment, Tenant};
 use crate::{Error, Result};
 
-/// The id of an event: the same in every delivery, and unique over all organizations. It is made of the event's key, so that
-/// nothing has to be looked up to find it. Opaque to consumers. Ids compare in the order in which the database locks events:
-/// whoever locks in another order may wait in a circle.
+/// The id of an event: the same in every delivery, and unique over all organizations. It consists of the event's key,
+/// so no look-up is needed to find the event. Opaque to consumers. Ids compare in the order in which the database locks
+/// events: a caller that locks in another order may wait in a circle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EventId {
     pub tenant: Tenant,
@@ -20,7 +20,7 @@ pub struct EventId {
     pub sequence: i32,
 }
 
-/// The longest that a consumer of the outbox may hold events.
+/// The longest time for which a consumer of the outbox may hold events.
 const MAXIMUM_LEASE: TimeDelta = TimeDelta::hours(12);
 
 /// How long a claim holds its events.
@@ -40,7 +40,7 @@ impl EventId {
         Self::read(text).ok_or_else(|| Error::Malformed { argument, fault: "is not an event id".into() })
     }
 
-    /// `None` for a text that is no id of this version.
+    /// Reads an id; `None` if the text is no id of this version.
     pub fn read(text: &str) -> Option<Self> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
         let bytes: [u8; LENGTH] = bytes.try_into().ok()?;

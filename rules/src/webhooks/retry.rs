@@ -1,10 +1,10 @@
-//! When an undelivered event is tried again.
+//! The times at which an undelivered event is tried again.
 //!
 //! Source: Standard Webhooks 1.0.0, "Deliverability and reliability": the delays of its suggested schedule, with jitter.
 
 use chrono::TimeDelta;
 
-/// How often an event is given to a consumer before it is dead.
+/// The number of attempts that a consumer gets before the event is dead.
 pub const MAXIMUM_DELIVERY_ATTEMPTS: i32 = 10;
 
 /// Seconds from a failed attempt to the next.
@@ -12,8 +12,8 @@ const DELAYS: [i64; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 
 
 /// The delay after the failed attempt with this number (from 1), or `None` when it was the last.
 ///
-/// `chance` is in 0..1 and moves the delay by up to a fifth either way, so that what failed together is not retried
-/// together.
+/// `chance` is in 0..1 and moves the delay by up to a fifth either way, so that events that failed together are not
+/// retried together.
 pub fn delay_after(attempt: i32, chance: f64) -> Option<TimeDelta> {
     if attempt >= MAXIMUM_DELIVERY_ATTEMPTS {
         return None;
@@ -23,7 +23,7 @@ pub fn delay_after(attempt: i32, chance: f64) -> Option<TimeDelta> {
     Some(TimeDelta::milliseconds(milliseconds as i64))
 }
 
-/// In 0..1.
+/// A random number in 0..1.
 pub fn chance() -> f64 {
     f64::from(uuid::Uuid::new_v4().as_fields().0) / f64::from(u32::MAX)
 }

@@ -1,8 +1,8 @@
-//! Signatures of webhooks, by which a receiver knows who has sent them and that nobody has changed them.
+//! Signatures of webhooks. They prove to a receiver who sent a webhook, and that it was not changed.
 //!
-//! Sources: Standard Webhooks 1.0.0, by its reference library; and, for receivers that have Stripe's `constructEvent`,
-//! "Resolve webhook signature verification errors" of Stripe: `t=<seconds>,v1=<hex>`, over the time, a dot and the body, with
-//! the secret as it stands.
+//! Sources: Standard Webhooks 1.0.0, by its reference library; and, for receivers with Stripe's `constructEvent`,
+//! "Resolve webhook signature verification errors" of Stripe: `t=<seconds>,v1=<hex>`, over the time, a dot and the
+//! body, with the secret as it stands.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -18,7 +18,7 @@ use standardwebhooks::{HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHO
 
 use crate::{Error, Result};
 
-/// How far the time in a signature may be from now, either way.
+/// How far the time in a signature may differ from now, either way.
 const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 /// Standard Webhooks: "between 24 bytes and 64 bytes".
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
@@ -43,7 +43,7 @@ impl FromStr for Scheme {
     }
 }
 
-/// A webhook as it is signed.
+/// The signed parts of a webhook.
 pub struct Message<'a> {
     pub id: &'a str,
     pub timestamp: DateTime<Utc>,
@@ -79,7 +79,7 @@ pub fn headers(scheme: Scheme, secrets: &[&str], message: &Message) -> Result<BT
             headers.insert(HEADER_WEBHOOK_SIGNATURE, signatures.join(" "));
         }
         Scheme::Stripe => {
-            // One time, and as many v1.
+            // One `t`, and one `v1` for each secret.
             let mut parts = signatures.iter().map(String::as_str);
             let first = parts.next().unwrap_or_default();
             let more = parts.filter_map(|signature| signature.split_once(',')).map(|(_, v1)| v1);
@@ -89,7 +89,7 @@ pub fn headers(scheme: Scheme, secrets: &[&str], message: &Message) -> Result<BT
     Ok(headers)
 }
 
-/// Whether the headers that a webhook came with, names in lower case, have a signature of its body under the secret, made
+/// Returns true if the headers of a webhook, names in lower case, have a signature of its body under the secret, made
 /// within five minutes of `now`.
 pub fn verify(
     scheme: Scheme,
@@ -121,7 +121,7 @@ pub fn verify(
             }
             let Some(seconds) = seconds else { return Ok(false) };
             let recent = (now.timestamp() - seconds).abs() <= TOLERANCE.num_seconds();
-            // Each is compared in a time that does not depend on where it differs.
+            // Each comparison takes a time that does not depend on where the values differ.
             recent
                 && signatures
                     .iter()
@@ -166,7 +166,7 @@ mod tests {
     const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
     const BODY: &str = r#"{"email":"test@example.com","username":"test_user"}"#;
 
-    /// The reference library asks the clock itself.
+    /// The reference library reads the clock itself.
     fn now() -> DateTime<Utc> {
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or_else(
             |_| unreachable!("it is later than 1970"),
@@ -215,7 +215,7 @@ mod tests {
                 let changed = String::from_utf8(changed).expect("ASCII");
                 assert!(!verify(&headers(scheme, &signed, &changed), SECRET, BODY), "{changed}");
             }
-            // While a secret is rolled, a message is signed with both.
+            // While a secret is being rolled, a message is signed with both.
             let both = match scheme {
                 Scheme::Standard => format!("v1,AAAA {signature} v2,x"),
                 Scheme::Stripe => format!("{signature},v1=00,v0=ff"),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Metrics count attempts by these; the database decides what each means for the delivery.
+/// Metrics count attempts by these outcomes; the database decides what each means for the delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Success,
@@ -19,9 +19,9 @@ pub enum Outcome {
     Refused,
     /// The database has given a URL or headers that cannot be sent.
     Invalid,
-    /// The relay's machine has run out of something: nobody else's fault, and not recorded.
+    /// The relay's machine has run out of a resource. No endpoint is at fault, so this is not recorded.
     Local,
-    /// The relay reaches nobody: the same.
+    /// The relay reaches no host. This is not recorded either.
     Offline,
 }
 
@@ -72,31 +72,31 @@ impl Outcome {
         }
     }
 
-    /// Tells whether it says anything about the endpoint.
+    /// Returns true if it says anything about the endpoint.
     pub fn counts(self) -> bool {
         !matches!(self, Self::Local | Self::Offline)
     }
 }
 
-/// Why there was no response, or no complete one: for the endpoint's owner to read, so without addresses and URLs.
+/// The reason for a missing or incomplete response. The endpoint's owner reads it, so it has no addresses and URLs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SendError {
     pub outcome: Outcome,
     pub text: String,
-    /// Set if it may be the relay that reaches nobody.
+    /// Set if the relay may be unable to reach any host.
     pub doubt: Option<Doubt>,
 }
 
-/// A sign that either the receiver or the relay's network is not there.
+/// A sign that the receiver or the relay's network is down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doubt {
     /// No route leads there.
     NoWay,
     /// The resolver has failed, or could not be asked.
     LookUp,
-    /// No connection within its time.
+    /// No connection within the time for connecting.
     NoAnswer,
-    /// The time was over after there was a connection.
+    /// The time was over after the connection was made.
     Interrupted,
 }
 
@@ -120,7 +120,7 @@ pub struct Attempt {
     pub status: Option<u16>,
     pub error: Option<String>,
     pub duration: Duration,
-    /// The beginning of it.
+    /// The beginning of the body.
     pub response_body: Option<String>,
     pub retry_after: Option<Duration>,
 }

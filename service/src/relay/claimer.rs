@@ -1,4 +1,4 @@
-//! Claims what is due whenever there are free slots, and has a task started for each delivery.
+//! Claims due deliveries whenever there are free slots, and starts a task for each.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -20,14 +20,14 @@ use crate::relay::own_machine::has_network;
 use crate::relay::recorder::Finished;
 use crate::run_error::RunError;
 
-/// One claim's worth: the first are on their way before the last are claimed.
+/// The size of one claim: the first deliveries are sent before the last are claimed.
 const BATCH: usize = 100;
-/// From a claim that left nothing to the next: a burst of notifications, or of finished deliveries, is one reason to
+/// The pause after a claim that left nothing: a burst of notifications, or of finished deliveries, is one reason to
 /// look again, not many.
 const GAP: Duration = Duration::from_millis(5);
-/// A delivery that is due and was not claimed is another relay's, or waits for an open one, whose end wakes this relay.
+/// A due delivery that was not claimed is another relay's, or waits for an open one, whose end wakes this relay.
 const SHORTEST_NAP: Duration = Duration::from_millis(200);
-/// By so much the clocks that a claim and a look ahead go by may differ, and more.
+/// More than the possible difference between the clocks of a claim and of a look ahead.
 const OVERLAP: Duration = Duration::from_millis(50);
 const REFRESH: Duration = Duration::from_secs(60);
 
@@ -40,8 +40,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// An organization that has so many open is given no more, however many endpoints it has. The last claim before that may
-    /// bring as many again: so less than half of all.
+    /// An organization with this many open deliveries gets no more, however many endpoints it has. The last claim
+    /// before that may bring as many again, so this is less than half of all slots.
     fn per_organization(&self) -> usize {
         (self.concurrency / 4).max(usize::try_from(self.per_endpoint).unwrap_or(usize::MAX))
     }
@@ -54,21 +54,21 @@ pub struct Claimer {
     pub in_flight: InFlight,
     pub wake: Arc<Notify>,
     pub tasks: DeliveryTasks,
-    /// When to claim no more.
+    /// When to stop claiming.
     pub stop: CancellationToken,
 }
 
-/// Says how to go on after a claim.
+/// How to continue after a claim.
 enum Turn {
     More,
-    /// Nothing, in a run of one pass.
+    /// Stop, in a run of one pass: nothing is left to do.
     Done,
-    /// Nothing, in a run of one pass: this keeps the relay from sending anything.
+    /// Stop, in a run of one pass: this keeps the relay from sending anything.
     Trouble(String),
 }
 
 impl Claimer {
-    /// Returns when it is told to stop; in a run of one pass, when there is nothing left to do, or the database is lost.
+    /// Returns when it is told to stop; in a run of one pass, when nothing is left to do or the database is lost.
     pub async fn run(mut self) -> Result<(), RunError> {
         let mut back_off = BackOff::new();
         let mut refreshed: Option<Instant> = None;
@@ -88,7 +88,7 @@ impl Claimer {
         Ok(())
     }
 
-    /// Claims once, and waits if nothing more is to be expected.
+    /// Claims once, and waits if no more deliveries are expected.
     async fn turn(&mut self, refreshed: &mut Option<Instant>) -> Result<Turn, DatabaseError> {
         let wake = self.wake.clone();
         let mut woken = pin!(wake.notified());
@@ -97,7 +97,7 @@ impl Claimer {
             Some(_) if self.settings.once => {
                 return Ok(Turn::Trouble(self.tasks.trouble.what().unwrap_or_default()));
             }
-            // One after the other, until one shows that it is over.
+            // One after the other, until one shows that the trouble is over.
             Some(rest) => {
                 self.pause(rest).await;
                 1
@@ -112,7 +112,7 @@ impl Claimer {
             }
             return Ok(Turn::More);
         }
-        // The claim that follows answers whoever has woken this relay so far.
+        // The following claim answers all notifications so far.
         woken.as_mut().enable();
         woken.set(wake.notified());
         if self.store.is_new() || refreshed.is_none_or(|at| at.elapsed() >= REFRESH) {
@@ -129,7 +129,7 @@ impl Claimer {
             return Ok(Turn::More);
         }
         if count + open == 0 && has_network() {
-            // There is nothing that it keeps from being sent.
+            // There is no delivery that it keeps from being sent.
             self.tasks.trouble.over();
         }
         if self.settings.once && count == 0 && open == 0 {
@@ -139,7 +139,7 @@ impl Claimer {
         if woken.as_mut().enable() {
             return Ok(Turn::More);
         }
-        // From a while ago on: what has become due after the claim has looked would else be seen by neither.
+        // From a little earlier on. Otherwise neither would see a delivery that became due after the claim looked.
         let mut due = self.store.next_due(Some(sent.elapsed() + OVERLAP)).await?;
         loop {
             let nap = nap(due, self.settings.poll_interval.min(REFRESH));
@@ -151,7 +151,8 @@ impl Claimer {
             if over || is_within(due, nap) {
                 return Ok(Turn::More);
             }
-            // To look is cheaper than to claim. All of it: what is committed late was due before.
+            // A look is cheaper than a claim. It covers all deliveries, because one that is committed late was due
+            // before.
             due = self.store.next_due(None).await?;
             if is_within(due, Duration::ZERO) {
                 return Ok(Turn::More);
@@ -159,7 +160,7 @@ impl Claimer {
         }
     }
 
-    /// Learns of the allowed ranges. A list with a mistake in it allows nothing.
+    /// Reads the allowed ranges. A list with a mistake in it allows nothing.
     async fn refresh(&mut self) -> Result<(), DatabaseError> {
         let text = self.store.allowed_ranges().await?;
         match self.guard.allow(&text) {
@@ -174,7 +175,7 @@ impl Claimer {
         let Settings { lease, per_endpoint, .. } = self.settings;
         let enough = self.in_flight.organizations_with(self.settings.per_organization());
         let claim = self.store.claim(count, lease, per_endpoint, self.in_flight.endpoints(), enough);
-        // To leave a claim would be to leave its leases, too: not before there is no time left.
+        // Abandoning a claim would abandon its leases, too. So this waits until no time is left.
         tokio::select! {
             claimed = claim => claimed,
             () = self.tasks.abort.cancelled() => Ok(Vec::new()),
@@ -208,7 +209,8 @@ fn nap(due: Option<f64>, longest: Duration) -> Duration {
     if seconds <= 0.0 {
         return shortest;
     }
-    // A millisecond more: to come a little early would be to come twice. What is too long for a Duration is long.
+    // One millisecond more, because coming a little early would mean coming twice. A time that is too long for a
+    // Duration becomes a long one.
     Duration::try_from_secs_f64(seconds + 0.001).unwrap_or(longest).min(longest)
 }
 

@@ -5,17 +5,17 @@ use crate::sqlx;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Consequence {
-    /// There is no database, or none that takes anything: all statements wait until it is back.
+    /// There is no database, or it accepts nothing: all statements wait until it is back.
     Absent,
-    /// The relay may not do this any more: as with `Absent`, somebody has to do something.
+    /// The relay is not allowed to do this any more. As with `Absent`, an operator has to act.
     Denied,
-    /// The lease is another's, or the endpoint is gone: to ask again would not help.
+    /// Another claim has the lease, or the endpoint is gone: asking again would not help.
     Lost,
-    /// The arguments are at fault, such as text that the database's encoding does not have.
+    /// The arguments are at fault, such as text that the database's encoding cannot represent.
     Argument,
-    /// Somebody else is at the same rows: it may work a little later.
+    /// Another transaction is at the same rows: it may work a little later.
     Busy,
-    /// An error of these rows, for all that is known here: others may be without it.
+    /// As far as is known here, an error of these rows: others may be free of it.
     Other,
 }
 
@@ -31,12 +31,13 @@ impl From<&DatabaseError> for Consequence {
 fn of(sqlstate: &str) -> Consequence {
     match sqlstate {
         "PT409" | "PT404" => Consequence::Lost,
-        // A statement that is cancelled, or takes too long, is one of those whose class says that the server goes.
+        // A statement that is cancelled, or takes too long, has a code of the class in which the server goes away.
         "55P03" | "40P01" | "40001" | "57014" => Consequence::Busy,
         "42501" => Consequence::Denied,
         READ_ONLY => Consequence::Absent,
         _ => match &sqlstate[..sqlstate.floor_char_boundary(2)] {
-            // Connections; the server stops or starts; no memory, no space, no connections; the role is not let in.
+            // Classes: connections; the server stops or starts; no memory, no space, no connections; the role is not
+            // let in.
             "08" | "57" | "53" | "28" | "3D" => Consequence::Absent,
             "22" => Consequence::Argument,
             _ => Consequence::Other,

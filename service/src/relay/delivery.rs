@@ -1,4 +1,4 @@
-//! A delivery, as the database gives it out and takes it back.
+//! A delivery, in the form in which the database gives it out and takes it back.
 
 use uuid::Uuid;
 
@@ -12,12 +12,12 @@ pub struct Delivery {
     pub attempt: i32,
 }
 
-/// By this the database knows the lease of a delivery.
+/// The key by which the database knows the lease of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryKey {
     pub event_id: String,
     pub webhook_endpoint_id: Uuid,
-    /// Of the claim: others have the same.
+    /// The token of the claim: other deliveries have the same.
     pub lease_token: Uuid,
 }
 

@@ -1,4 +1,4 @@
-//! The deliveries, as PostgreSQL has them: one function a statement.
+//! The deliveries in PostgreSQL: one function for each statement.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,9 +17,9 @@ use crate::relay::delivery::{Delivery, DeliveryKey, Recorded};
 use crate::relay::metrics::Metrics;
 use crate::relay::recorder::AttemptStore;
 
-/// The many wait for short transactions, and not for what an operator has left open.
+/// The time limit for many rows: enough for short transactions, but not for one that an operator has left open.
 const GROUP_PATIENCE: &str = "SET lock_timeout = '500ms'";
-/// One is tried again, and keeps others waiting meanwhile.
+/// The time limit for one row: it is tried again, and keeps others waiting meanwhile.
 const SINGLE_PATIENCE: &str = "SET lock_timeout = '50ms'";
 /// A little longer than the server's own limit, which is the better way to end a statement.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -37,13 +37,13 @@ const RELEASE: &str =
     "SELECT count(*) FILTER (WHERE checkout.release_webhook_delivery(a.event_id, a.endpoint, a.token))
     FROM unnest($1::text[], $2::uuid[], $3::uuid[]) AS a (event_id, endpoint, token)";
 
-/// By the server's clock, whatever the relay's is.
+/// By the server's clock, so the relay's does not matter.
 const NEXT: &str = "SELECT (extract(epoch FROM at) - extract(epoch FROM clock_timestamp()))::float8
     FROM checkout.next_webhook_attempt_at(coalesce(clock_timestamp() - make_interval(secs => $1), '-infinity')) AS at";
 
 const RANGES: &str = "SELECT coalesce(current_setting('checkout_sessions.webhook_allowed_ranges', true), '')";
 
-/// Which of the relay's connections a store has.
+/// The role of a store's connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     Claims,
@@ -51,7 +51,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// By which the health knows the connection.
+    /// The name by which the health check knows the connection.
     fn name(self) -> &'static str {
         match self {
             Self::Claims => "claims",
@@ -60,7 +60,7 @@ impl Purpose {
     }
 }
 
-/// Has a connection, which is made again after an error, when it is needed.
+/// Holds a connection. After an error it makes a new one when it is needed.
 pub struct DeliveryStore {
     purpose: Purpose,
     options: PgConnectOptions,
@@ -76,7 +76,7 @@ impl DeliveryStore {
         Self { purpose, options, connection: None, patience: None, health, metrics }
     }
 
-    /// Tells whether the next statement makes a connection first.
+    /// Returns true if the next statement makes a connection first.
     pub fn is_new(&self) -> bool {
         self.connection.is_none()
     }
@@ -105,7 +105,7 @@ impl DeliveryStore {
     }
 
     async fn be_patient(&mut self, patience: &'static str) -> Result<(), DatabaseError> {
-        // A new connection has its own.
+        // A new connection has the server's.
         let mut connection = self.take().await?;
         if self.patience == Some(patience) {
             self.connection = Some(connection);
@@ -117,8 +117,8 @@ impl DeliveryStore {
         Ok(())
     }
 
-    /// In how many seconds there is something to do (that was not due `since` ago); fewer than none if it is time; `None`:
-    /// nothing is scheduled.
+    /// Returns in how many seconds the next work is due (that was not due `since` ago). A negative number means now;
+    /// `None`: nothing is scheduled.
     pub async fn next_due(&mut self, since: Option<Duration>) -> Result<Option<f64>, DatabaseError> {
         let query = sqlx::query_scalar(NEXT).bind(since.map(|since| since.as_secs_f64()));
         let mut connection = self.take().await?;
@@ -126,7 +126,7 @@ impl DeliveryStore {
         self.settle(connection, next)
     }
 
-    /// The setting. A session knows it once it has called a function of the extension.
+    /// Returns the setting. A session knows it only after calling a function of the extension.
     pub async fn allowed_ranges(&mut self) -> Result<String, DatabaseError> {
         self.next_due(Some(Duration::ZERO)).await?;
         let mut connection = self.take().await?;
@@ -144,7 +144,7 @@ impl DeliveryStore {
         Connection::open(&self.options).await.map_err(|error| self.failed(error))
     }
 
-    /// Keeps the connection if it is still good: not after an error that another connection may not have.
+    /// Keeps the connection if it is still good. After an error that another connection may not have, it is closed.
     fn settle<T, E>(&mut self, connection: Connection, answer: Result<sqlx::Result<T>, E>) -> Result<T, DatabaseError> {
         let answer = answer.map_or(Err(DatabaseError::Timeout), |answer| answer.map_err(DatabaseError::from));
         match answer {
@@ -157,7 +157,7 @@ impl DeliveryStore {
                 self.connection = Some(connection);
                 match self.purpose {
                     Purpose::Claims => Err(self.failed(error)),
-                    // It is about a delivery, so attempts can be recorded.
+                    // The error is about a delivery, so attempts can be recorded.
                     Purpose::Records => {
                         self.health.works(self.purpose.name());
                         Err(error)

@@ -1,4 +1,4 @@
-//! A task for each delivery: it has the request sent, and hands on what came of it.
+//! A task for each delivery: it sends the request, and passes on the outcome.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub struct DeliveryTasks {
     pub metrics: Arc<Metrics>,
     pub trouble: Arc<Trouble>,
     pub tasks: TaskTracker,
-    /// When to give up what is still being sent.
+    /// When to give up deliveries that are still being sent.
     pub abort: CancellationToken,
 }
 
@@ -48,14 +48,14 @@ impl DeliveryTasks {
             log(&delivery, attempt);
             match attempt.outcome {
                 Outcome::Offline => self.trouble.met(attempt.error.as_deref().unwrap_or_default()),
-                // Those were not even tried.
+                // These were not even tried.
                 Outcome::Local | Outcome::Refused | Outcome::Invalid => {}
                 _ => self.trouble.over(),
             }
         }
         let attempt = attempt.filter(|attempt| attempt.outcome.counts());
         if attempt.is_none() {
-            // It is given back and may be claimed at once, and what has run out does not come back at once.
+            // It is given back and can be claimed at once, but the missing resource does not come back at once.
             tokio::select! {
                 () = sleep(LOCAL_PAUSE) => {}
                 () = self.abort.cancelled() => {}
@@ -65,12 +65,12 @@ impl DeliveryTasks {
     }
 
     pub fn finish(&self, finished: Finished) {
-        // The recorder outlives its senders, unless the process is at its end.
+        // The recorder outlives its senders, unless the process is ending.
         let _ = self.finished.send(finished);
     }
 }
 
-/// Of the URL only the host: its path and query may have tokens.
+/// The host of the URL only: its path and query may contain tokens.
 fn log(delivery: &Delivery, attempt: &Attempt) {
     let url = Url::parse(&delivery.url).ok();
     macro_rules! log {

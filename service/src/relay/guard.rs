@@ -1,7 +1,7 @@
-//! Where requests may go: names are resolved here, and what is connected to is what was checked.
+//! Decides where requests may go. It resolves names, and the client connects to the addresses that were checked.
 //!
-//! The HTTP client asks this resolver and no other, so a name that has another address a moment later (DNS rebinding) is
-//! checked again with it. An address in a URL never gets to a resolver: `check` is for those.
+//! The HTTP client asks this resolver and no other, so a name that has another address a moment later (DNS rebinding)
+//! is checked again. An address in a URL never gets to a resolver: `check` is for those.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -14,7 +14,7 @@ use crate::relay::own_machine::{has_way_to, is_out_of_files, machine_ran_out};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
-    /// For whoever owns the endpoint: the address is nobody's business.
+    /// The owner of the endpoint reads this, so it does not name the address.
     #[error("the URL's host has an address that webhooks must not go to")]
     Address,
     #[error("the URL is not an https URL")]
@@ -27,22 +27,22 @@ pub enum LookupError {
     NoSuchHost,
     #[error("DNS: the look-up failed")]
     Failed,
-    /// It has IPv6 addresses only, and the machine has none, or the other way round.
+    /// It has IPv6 addresses only, and the machine has none, or the reverse.
     #[error("host unreachable")]
     NoWay,
-    /// Nothing is known of the name.
+    /// The name is unknown.
     #[error("DNS: the relay has run out of something")]
     Local,
 }
 
-/// Shared by whoever sends, and whoever learns of new settings.
+/// Shared by the senders, and by the claimer, which reads new settings.
 #[derive(Clone)]
 pub struct Guard(watch::Sender<Rules>);
 
 #[derive(Default)]
 struct Rules {
     allowed: Ranges,
-    /// The machine's own addresses: a public one may lead to what trusts local clients.
+    /// The machine's own addresses: through a public one, a request may reach a service that trusts local clients.
     own: Vec<IpAddr>,
 }
 
@@ -53,8 +53,8 @@ impl Guard {
         guard
     }
 
-    /// Takes the setting `webhook_allowed_ranges`, and looks at the machine's interfaces again. Returns whether the ranges are
-    /// new. A list with a mistake in it allows nothing.
+    /// Takes the setting `webhook_allowed_ranges`, and reads the machine's interfaces again. Returns whether the ranges
+    /// are new. A list with a mistake in it allows nothing.
     pub fn allow(&self, ranges: &str) -> Result<bool, impl std::fmt::Display + use<>> {
         let ranges = ranges.parse();
         let changed = self.update(ranges.as_ref().cloned().unwrap_or_default());
@@ -79,7 +79,7 @@ impl Guard {
         permitted(ip, &rules.allowed) && (!rules.own.contains(&ip) || rules.allowed.contains(ip))
     }
 
-    /// Checks a URL by itself. It was checked when it was registered; the allowed ranges may be others since.
+    /// Checks a URL by itself. It was checked when it was registered, but the allowed ranges may have changed since.
     pub fn check(&self, url: &Url) -> Result<(), TargetError> {
         let host = url.host().ok_or(TargetError::Scheme)?;
         // Plain HTTP does not leave the machine.
@@ -95,15 +95,16 @@ impl Guard {
         }
     }
 
-    /// The addresses to connect to, of those that a look-up of the name has given.
+    /// Chooses the addresses to connect to, from those that a look-up of the name has returned.
     fn choose(&self, name: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, TargetError> {
         if is_localhost(name) {
-            // No outsider has a say in these, so that one of 127.0.0.1 and ::1 is enough.
+            // No outsider controls these, so one of 127.0.0.1 and ::1 is enough.
             let local =
                 found.into_iter().filter(|at| at.ip().is_loopback() && self.permits(at.ip())).collect::<Vec<_>>();
             return if local.is_empty() { Err(TargetError::Address) } else { Ok(local) };
         }
-        // A name with both a public and a private address is an attack, or a mistake that would hide until it matters.
+        // A name with both a public and a private address is an attack, or a mistake that would stay hidden until it
+        // matters.
         match found.iter().find(|at| !self.permits(at.ip())) {
             Some(at) => {
                 tracing::warn!(host = name, address = %at.ip(), "refused: webhooks must not go to this address");
@@ -125,7 +126,7 @@ impl Resolve for Guard {
         let guard = self.clone();
         Box::pin(async move {
             let name = name.as_str();
-            // The client replaces port 0 by the URL's.
+            // The client replaces port 0 by the port of the URL.
             let found = tokio::net::lookup_host((name, 0)).await.map_err(|error| lookup_error(&error))?;
             let found = found.collect::<Vec<_>>();
             if found.is_empty() {
@@ -141,7 +142,7 @@ impl Resolve for Guard {
     }
 }
 
-/// The address that stands in a URL; `None`: it has a name, and its addresses are looked at when it is looked up.
+/// The address in a URL; `None` if it has a name, whose addresses are checked when it is looked up.
 pub fn address_of(host: &Host<&str>) -> Option<IpAddr> {
     match host {
         Host::Ipv4(ip) => Some(IpAddr::V4(*ip)),
@@ -150,7 +151,7 @@ pub fn address_of(host: &Host<&str>) -> Option<IpAddr> {
     }
 }
 
-/// Tells whether a URL's host is this machine by its very name or address.
+/// Returns true if a URL's host is this machine by its name or address.
 pub fn is_this_machine(host: &Host<&str>) -> bool {
     match host {
         Host::Ipv4(ip) => ip.is_loopback(),
@@ -159,7 +160,7 @@ pub fn is_this_machine(host: &Host<&str>) -> bool {
     }
 }
 
-/// The standard library has the resolver's words, and not its code: those of glibc, and of musl.
+/// The standard library passes on the resolver's text, not its code: the texts of glibc and of musl.
 pub fn lookup_error(error: &std::io::Error) -> LookupError {
     if machine_ran_out(error) || is_out_of_files() {
         return LookupError::Local;

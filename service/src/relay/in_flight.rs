@@ -1,4 +1,4 @@
-//! Which deliveries are open: claimed, and their attempt not recorded yet.
+//! The open deliveries: claimed, and their attempts not recorded yet.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,17 +15,17 @@ pub struct InFlight {
     metrics: Arc<Metrics>,
 }
 
-/// How many are open.
+/// The number of open deliveries.
 #[derive(Default)]
 struct Open {
     of_endpoint: HashMap<Uuid, usize>,
     of_organization: HashMap<Uuid, usize>,
 }
 
-/// One that is open, until this is dropped: also when a task ends in another way than it should.
+/// An open delivery, until this is dropped. This also covers tasks that end unexpectedly.
 pub struct Slot {
     endpoint: Uuid,
-    /// `None`: the id of its event does not tell.
+    /// `None` if the id of its event does not say.
     organization: Option<Uuid>,
     of: InFlight,
 }
@@ -51,13 +51,13 @@ impl InFlight {
         self.lock().of_endpoint.values().sum()
     }
 
-    /// The endpoint of each.
+    /// The endpoint of each open delivery.
     pub fn endpoints(&self) -> Vec<Uuid> {
         let open = self.lock();
         open.of_endpoint.iter().flat_map(|(endpoint, count)| std::iter::repeat_n(*endpoint, *count)).collect()
     }
 
-    /// The organizations that have so many or more.
+    /// The organizations that have at least so many.
     pub fn organizations_with(&self, least: usize) -> Vec<Uuid> {
         let open = self.lock();
         open.of_organization

@@ -43,7 +43,7 @@ impl Metrics {
             database_errors: Counter::default(),
             notifications: Counter::default(),
         };
-        // All from the start: a rate needs a first value.
+        // All from the start, because a rate needs a first value.
         for outcome in Outcome::ALL {
             drop(metrics.attempts.get_or_create(&[("outcome", outcome.name())]));
         }
@@ -86,7 +86,7 @@ impl Metrics {
     }
 }
 
-/// For tests, which show them to nobody.
+/// For tests, which do not publish them.
 #[cfg(test)]
 impl Default for Metrics {
     fn default() -> Self {

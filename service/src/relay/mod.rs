@@ -1,6 +1,6 @@
-//! The webhook relay: the database decides what is sent when, and signs it; this sends it.
+//! The webhook relay. The database decides what is sent when, and signs it; the relay sends it.
 //!
-//! `claimer` claims and starts, `sender` sends, `recorder` reports; `guard` is asked wherever a connection may go.
+//! `claimer` claims and starts, `sender` sends, `recorder` reports; `guard` decides where connections may go.
 
 mod attempt;
 mod claimer;

@@ -1,4 +1,4 @@
-//! Tells a receiver that cannot be reached from a relay that reaches nobody.
+//! Distinguishes a receiver that cannot be reached from a relay that reaches no host.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,39 +13,40 @@ use crate::relay::attempt::{Doubt, Outcome, SendError};
 use crate::relay::guard::{LookupError, is_this_machine, lookup_error};
 use crate::relay::own_machine::{has_network, has_way_out};
 
-/// A name that nobody has (RFC 6761), with a dot at the end so that no domain is searched for it: a resolver says so.
+/// A name that does not exist (RFC 6761), so that a resolver says so. The dot at the end prevents a search in other
+/// domains.
 const NOBODY: (&str, u16) = ("checkout-sessions-relay.invalid.", 0);
-/// How long a resolver's answer to that holds.
+/// How long the resolver's answer to that is valid.
 const FRESH: Duration = Duration::from_secs(1);
-/// So many hosts, all reached lately, that cannot be reached while no other is: that is no coincidence.
+/// If so many hosts, all reached lately, cannot be reached while no other is, that is no coincidence.
 const ALIKE: usize = 3;
 const LATELY: Duration = Duration::from_secs(60 * 60);
-/// Then those that were reached before `LATELY` are forgotten.
+/// Above this number, hosts that were last reached before `LATELY` are forgotten.
 const MANY: usize = 10_000;
 
 #[derive(Default)]
 pub struct Network {
     hosts: Mutex<Hosts>,
-    /// When the resolver was asked last, and whether it has answered.
+    /// When the resolver was last asked, and whether it answered.
     resolver: sync::Mutex<Option<(Instant, bool)>>,
 }
 
 #[derive(Default)]
 struct Hosts {
     reached: HashMap<String, Instant>,
-    /// Which of them could not be reached since any was.
+    /// Those of them that failed since any host was last reached.
     silent: HashSet<String>,
 }
 
 impl Network {
-    /// Somebody has answered.
+    /// Notes that a host has answered.
     pub fn reached(&self, url: &str) {
         if let Some(host) = Url::parse(url).as_ref().ok().and_then(distant) {
             self.hosts().reached(host);
         }
     }
 
-    /// An error as it is, or what the relay's own machine lacks instead.
+    /// Returns an error as it is, or instead the resource that the relay's own machine lacks.
     pub async fn judge(&self, error: SendError, url: &str, patience: Duration) -> SendError {
         let Ok(parsed) = Url::parse(url) else { return error };
         let Some(doubt) = error.doubt else {
@@ -76,7 +77,7 @@ impl Network {
         alike.then_some("the relay's machine reaches none of the hosts that it has reached lately")
     }
 
-    /// Tells whether the resolver answers anything. One look-up is enough for all that wait for it.
+    /// Returns true if the resolver answers at all. One look-up serves all tasks that wait for it.
     async fn can_look_up(&self, patience: Duration) -> bool {
         let mut asked = self.resolver.lock().await;
         if let Some((at, answered)) = *asked
@@ -119,7 +120,7 @@ impl Hosts {
     }
 }
 
-/// The host, unless it is this machine: that is there without a network, and tells nothing of it.
+/// The host, unless it is this machine, which is reached without a network and tells nothing about it.
 fn distant(url: &Url) -> Option<&str> {
     if is_this_machine(&url.host()?) { None } else { url.host_str() }
 }

@@ -1,4 +1,4 @@
-//! Hears of new deliveries as they are committed.
+//! Listens for new deliveries, which are notified when they are committed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::database_error::DatabaseError;
 use crate::relay::metrics::Metrics;
 
 const CHANNEL: &str = "checkout_sessions_webhooks";
-/// A connection that a firewall has forgotten looks like a quiet one.
+/// A connection that a firewall has dropped looks like a quiet one.
 const PING_EVERY: Duration = Duration::from_secs(30);
 
 pub struct NotificationListener {
@@ -24,7 +24,7 @@ pub struct NotificationListener {
 }
 
 impl NotificationListener {
-    /// Runs for ever. Without it the relay still polls.
+    /// Runs for ever. Without notifications the relay still polls.
     pub async fn run(self) {
         let mut back_off = BackOff::new();
         loop {
@@ -32,7 +32,7 @@ impl NotificationListener {
                 Ok(Ok((listener, mark))) => {
                     back_off = BackOff::new();
                     info!("listening for new deliveries");
-                    // Nobody has told of what was committed meanwhile.
+                    // Deliveries committed meanwhile were not notified.
                     self.wake.notify_one();
                     let why = self.listen(listener, &mark).await;
                     warn!("not listening any more: {why}");
@@ -56,7 +56,7 @@ impl NotificationListener {
         Ok((listener, mark))
     }
 
-    /// Returns why it does not any more.
+    /// Listens until it fails, and returns why.
     async fn listen(&self, mut listener: PgListener, mark: &str) -> String {
         loop {
             match timeout(PING_EVERY, listener.try_recv()).await {

@@ -18,7 +18,7 @@ const LONGEST_LEASE: Duration = Duration::from_secs(12 * 60 * 60);
 /// Sends webhooks: claims deliveries from PostgreSQL, sends them, records what came back
 ///
 /// Connects as a role with relay access: SELECT checkout.grant_access('relay', 'relay'). Runs until SIGTERM or SIGINT, or with
-/// --once until nothing is due. Any number of relays may run. Exit status: 0 stopped or done; 1 the database, or anybody else,
+/// --once until nothing is due. Any number of relays may run. Exit status: 0 stopped or done; 1 the database, or any network,
 /// could not be reached; 2 wrong arguments.
 #[derive(Clone, Args)]
 pub struct Options {
@@ -71,11 +71,11 @@ impl Options {
         self.shutdown_timeout.unwrap_or(self.timeout)
     }
 
-    /// Says what is wrong with the options as a whole.
+    /// Returns an error if the options do not fit together.
     pub fn check(&self) -> Result<(), String> {
-        // Before anything is reckoned with them: the longest durations that can be written are too long for that.
+        // Checked before any computation: the longest durations that can be written are too long for one.
         for (name, value, shortest, longest) in [
-            // With more a receiver that never answers would keep its slots for hours.
+            // With a longer timeout, a receiver that never answers would keep its slots for hours.
             ("--timeout", self.timeout, SHORTEST, HOUR),
             ("--connect-timeout", self.connect_timeout, SHORTEST, HOUR),
             ("--poll-interval", self.poll_interval, SHORTEST, DAY),
@@ -85,7 +85,7 @@ impl Options {
         }
         within("--lease", self.lease(), Duration::from_secs(1), LONGEST_LEASE)?;
         if self.lease() <= self.timeout {
-            // Else another relay would send again what this one is still sending.
+            // Otherwise another relay would send again a delivery that this one is still sending.
             return Err(format!("--lease must be longer than --timeout, which is {}", format_duration(self.timeout)));
         }
         Ok(())

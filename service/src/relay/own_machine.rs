@@ -1,48 +1,49 @@
-//! The machine that the relay runs on: what it runs out of, and where it leads.
+//! The machine that the relay runs on: its limits and its network.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
 use tracing::{info, warn};
 
-/// Files for the log, the database, the server of metrics, look-ups of names, and what the runtime has.
+/// Files for the log, the database, the server of metrics, look-ups of names, and the runtime.
 const OTHER_FILES: u64 = 50;
 
-/// Tells whether something has failed because this machine, or this process, had no more of what it takes.
+/// Returns true if the error means that this machine, or this process, has run out of a resource.
 pub fn machine_ran_out(error: &io::Error) -> bool {
     // EADDRNOTAVAIL: no port is left to connect from.
     let codes = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EADDRNOTAVAIL];
     error.raw_os_error().is_some_and(|code| codes.contains(&code))
 }
 
-/// Tells whether no file can be opened now. What a look-up says then is not to be believed: it could not read its configuration.
+/// Returns true if no file can be opened now. Then a look-up's answer is not reliable: it could not read its
+/// configuration.
 pub fn is_out_of_files() -> bool {
     UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).is_err_and(|error| machine_ran_out(&error))
 }
 
-/// Tells whether this machine has an address to connect from. Without IPv6 a connection to an IPv6 address fails as if there were no
-/// ports left; which addresses an endpoint has is not this machine's fault. Sends nothing.
+/// Returns true if this machine has an address to connect from. Without IPv6 a connection to an IPv6 address fails as
+/// if no ports were left; the addresses of an endpoint are not this machine's fault. Sends nothing.
 pub fn has_way_to(ip: IpAddr) -> bool {
     let any = if ip.is_ipv4() { IpAddr::from(Ipv4Addr::UNSPECIFIED) } else { Ipv6Addr::UNSPECIFIED.into() };
     let Err(error) = UdpSocket::bind((any, 0)).and_then(|socket| socket.connect((ip, 443))) else { return true };
     !matches!(error.raw_os_error(), Some(libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT | libc::ENETUNREACH))
 }
 
-/// Tells whether a route leads out of this machine and its own networks. Sends nothing, whoever has these addresses.
+/// Returns true if a route leads out of this machine and its own networks. Sends nothing to these addresses.
 pub fn has_way_out() -> bool {
     has_way_to(Ipv4Addr::new(9, 9, 9, 9).into()) || has_way_to(Ipv6Addr::new(0x2620, 0xfe, 0, 0, 0, 0, 0, 0xfe).into())
 }
 
-/// Tells whether this machine is connected to anything but itself.
+/// Returns true if this machine is connected to any other.
 pub fn has_network() -> bool {
-    // If that is not known, it is not this machine's fault.
+    // If the answer is not known, it is not this machine's fault.
     let interfaces = if_addrs::get_if_addrs();
     has_way_out()
         || interfaces.is_err()
         || interfaces.is_ok_and(|all| all.iter().any(|at| !at.is_loopback() && !at.is_link_local()))
 }
 
-/// Allows as many open files as may be had, and says if they are not enough: each open delivery has one.
+/// Raises the limit of open files as far as possible, and logs if it is too low: each open delivery has one.
 pub fn raise_file_limit(concurrency: u32) {
     let needed = u64::from(concurrency) + OTHER_FILES;
     match rlimit::increase_nofile_limit(rlimit::INFINITY) {

@@ -1,4 +1,4 @@
-//! Records attempts: what has come meanwhile goes into one statement, and what somebody else has locked is put off.
+//! Records attempts. Those that arrive together go into one statement; those whose rows are locked are put off.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,23 +19,23 @@ use crate::relay::in_flight::Slot;
 use crate::relay::metrics::Metrics;
 
 const GROUP: usize = 100;
-/// After which one that is put off is tried again.
+/// The delay after which a deferred attempt is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// A delivery that is to be recorded, or given back.
+/// A delivery to be recorded, or given back.
 pub struct Finished {
     pub key: DeliveryKey,
-    /// `None`: it was not sent, or not to the end.
+    /// `None`: it was not sent, or not completely.
     pub attempt: Option<Attempt>,
-    /// Until then no other relay is given it.
+    /// Until then no other relay gets it.
     pub leased_until: Instant,
-    /// Free when this is dropped.
+    /// The slot, which is free when this is dropped.
     pub _slot: Slot,
 }
 
 /// Where attempts are recorded: the database.
 pub trait AttemptStore: Send {
-    /// All or none; returns of each what became of the delivery.
+    /// Records all or none. Returns the new state of each delivery.
     fn record(
         &mut self,
         attempts: &[(&DeliveryKey, &Attempt)],
@@ -48,7 +48,7 @@ pub trait AttemptStore: Send {
 pub struct Recorder<S> {
     store: S,
     finished: mpsc::UnboundedReceiver<Finished>,
-    /// Attempts whose rows somebody else has locked, each with when to try again: the first first.
+    /// The attempts whose rows are locked, each with the time of the next try, in order of time.
     later: VecDeque<(Instant, Finished)>,
     freed: Arc<Notify>,
     metrics: Arc<Metrics>,
@@ -56,8 +56,8 @@ pub struct Recorder<S> {
 }
 
 impl<S: AttemptStore> Recorder<S> {
-    /// `finished` has at most as many as there are slots, and is not bounded itself; `freed` tells the claimer of free
-    /// slots; after `abort` nothing is put off any more.
+    /// `finished` has at most one entry for each slot, and is not bounded itself. `freed` tells the claimer of free
+    /// slots. After `abort` no attempt is put off any more.
     pub fn new(
         store: S,
         finished: mpsc::UnboundedReceiver<Finished>,
@@ -68,7 +68,7 @@ impl<S: AttemptStore> Recorder<S> {
         Self { store, finished, later: VecDeque::new(), freed, metrics, abort }
     }
 
-    /// Runs until nobody can finish anything any more, and nothing is put off.
+    /// Runs until no task can finish any more, and no attempt is put off.
     pub async fn run(mut self) {
         let mut group = Vec::with_capacity(GROUP);
         let mut more = true;
@@ -87,7 +87,7 @@ impl<S: AttemptStore> Recorder<S> {
     }
 
     async fn settle(&mut self, mut group: Vec<Finished>) {
-        // Those who lock in the same order never wait in a circle.
+        // Statements that lock in the same order never wait in a circle.
         group.sort_by_cached_key(|f| {
             let event = EventId::read(&f.key.event_id);
             (event.is_none(), event, f.key.webhook_endpoint_id)
@@ -102,7 +102,7 @@ impl<S: AttemptStore> Recorder<S> {
         self.release(&unsent).await;
     }
 
-    /// Those whose time has come, for as long as nothing new comes: each may take a while.
+    /// Records those whose time has come, as long as no new ones arrive: each may take a while.
     async fn try_again(&mut self) {
         while let Some((_, finished)) = self.later.pop_front_if(|(at, _)| *at <= Instant::now()) {
             self.record_alone(finished, false).await;
@@ -113,7 +113,7 @@ impl<S: AttemptStore> Recorder<S> {
         }
     }
 
-    /// Returns false if they are to be recorded one by one: what is wrong with one is not to concern the others.
+    /// Returns false if they must be recorded one by one, so that the fault of one does not affect the others.
     async fn record_together(&mut self, sent: &[Finished]) -> bool {
         let attempts: Vec<_> = sent.iter().filter_map(|f| Some((&f.key, f.attempt.as_ref()?))).collect();
         if attempts.len() < 2 {
@@ -135,7 +135,7 @@ impl<S: AttemptStore> Recorder<S> {
         }
     }
 
-    /// Says so if it is `new` that one is put off.
+    /// Logs if it is `new` that one is put off.
     async fn record_alone(&mut self, mut finished: Finished, new: bool) {
         let mut back_off = BackOff::new();
         let mut bare = false;
@@ -149,7 +149,7 @@ impl<S: AttemptStore> Recorder<S> {
                 Consequence::Argument if !bare => {
                     let DeliveryKey { event_id, webhook_endpoint_id, .. } = &finished.key;
                     error!(event_id, %webhook_endpoint_id, "not recorded as it is: {failed}");
-                    // Text that the database's encoding does not have must not keep the fact from being recorded.
+                    // Text that the database's encoding cannot represent must not keep the attempt from being recorded.
                     let error = attempt.error.as_ref().map(|_| "failed".into());
                     finished.attempt = Some(Attempt { error, response_body: None, ..attempt.clone() });
                     bare = true;
@@ -186,7 +186,7 @@ impl<S: AttemptStore> Recorder<S> {
     async fn release(&mut self, unsent: &[Finished]) {
         let keys: Vec<_> = unsent.iter().map(|finished| finished.key.clone()).collect();
         let mut back_off = BackOff::new();
-        // First all together, then, if that does not work, one by one.
+        // First all together; if that fails, one by one.
         let mut parts = vec![&keys[..]];
         while let Some(part) = parts.pop().filter(|part| !part.is_empty()) {
             match self.store.release(part).await {

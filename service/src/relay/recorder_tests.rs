@@ -1,4 +1,4 @@
-//! Against a database that is made up, in a time that is made up.
+//! Tests with a fake database and a fake clock.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -56,11 +56,11 @@ impl sqlx_core::error::DatabaseError for Refused {
 
 #[derive(Default)]
 struct Pages {
-    /// The SQLSTATE that a delivery's attempt fails with.
+    /// The SQLSTATE with which a delivery's attempt fails.
     errors: HashMap<String, &'static str>,
     recorded: Vec<String>,
     released: Vec<String>,
-    /// How many each statement had.
+    /// The number of attempts in each statement.
     statements: Vec<usize>,
 }
 
@@ -142,7 +142,7 @@ impl Story {
         self.fake.with(|pages| std::mem::take(&mut pages.recorded))
     }
 
-    /// How many slots are taken, and how many attempts were lost.
+    /// The number of slots taken, and of attempts lost.
     fn open_and_lost(&self) -> (usize, u64) {
         (self.in_flight.count(), self.metrics.lost.get())
     }

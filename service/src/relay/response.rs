@@ -2,26 +2,27 @@
 
 use std::time::{Duration, SystemTime};
 
-/// The database keeps so much of a body.
+/// The number of bytes of a body that the database keeps.
 const SNIPPET_CHARACTERS: usize = 1000;
-/// As far as a body is read: enough for the snippet, and for most bodies to end, so that the connection can be used again.
+/// How much of a body is read: enough for the snippet, and for most bodies to end, so that the connection can be used
+/// again.
 pub const MAXIMUM_BODY: usize = 16 * 1024;
-/// Beyond any wait that the database grants.
+/// Longer than any wait that the database grants.
 const LONGEST_WAIT: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
-/// The beginning of a body, as text that Postgres takes.
+/// The beginning of a body, as text that Postgres accepts.
 pub fn snippet(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
     let snippet: String = text.chars().filter(|c| *c != '\0').take(SNIPPET_CHARACTERS).collect();
     (!snippet.is_empty()).then_some(snippet)
 }
 
-/// How long a `Retry-After` header asks to wait: seconds, or until a date (RFC 9110).
+/// The time that a `Retry-After` header asks to wait: seconds, or until a date (RFC 9110).
 pub fn retry_after(value: &[u8], now: SystemTime) -> Option<Duration> {
     let text = std::str::from_utf8(value).ok()?.trim();
     let digits = text.strip_prefix('-').unwrap_or(text);
     let wait = if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) {
-        // More digits than fit are a long time all the same.
+        // More digits than fit still mean a long time.
         let seconds = if text.starts_with('-') { 0 } else { digits.parse().unwrap_or(u64::MAX) };
         Duration::from_secs(seconds)
     } else {

@@ -1,4 +1,4 @@
-//! Puts the parts together, and takes them apart in the right order.
+//! Starts the parts of the relay, and stops them in the right order.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,14 +29,14 @@ use crate::run_error::RunError;
 use crate::shutdown::stop_at_signal;
 use crate::{logs, metrics, monitoring, runtime};
 
-/// For the last attempts to be recorded, after a stop: at least so long, and at least until those still being sent are given
-/// up, since then what somebody else has locked is given up, too.
+/// The time for recording the last attempts after a stop. It lasts at least until the open requests are given up,
+/// because until then attempts with locked rows are tried again, too.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(10);
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 const NOT_RECORDED: &str = "attempts can no longer be recorded: a fault of the relay, which the log tells of";
 
-/// Runs until a signal comes, or everything is done that one pass finds.
+/// Runs until a signal comes; with one pass, until everything that it finds is done.
 pub fn start(options: Options) -> Result<(), RunError> {
     options.check().map_err(RunError::Usage)?;
     logs::start(&options.shared);
@@ -107,7 +107,8 @@ async fn run(options: Options) -> Result<(), RunError> {
     info!(version = env!("CARGO_PKG_VERSION"), "started");
     let result = while_recorded(claimer.run(), &mut recorder, health.behind_pooler()).await;
 
-    // No claims any more. What is open ends, or is aborted when its time is over; then it is recorded, or given back.
+    // No claims any more. Open deliveries end, or are aborted when their time is over; then they are recorded, or given
+    // back.
     stop.cancel();
     let Some(result) = result else {
         error!("{NOT_RECORDED}");
@@ -130,13 +131,13 @@ async fn run(options: Options) -> Result<(), RunError> {
     if matches!(recorded, Some(Err(_))) { Err(RunError::Failed(NOT_RECORDED.into())) } else { result }
 }
 
-/// An idle relay asks the database once a poll interval; a busy one waits for its deliveries, which take no longer than
-/// `timeout`.
+/// An idle relay asks the database once per poll interval; a busy one waits for its deliveries, which take no longer
+/// than `timeout`.
 fn patience(poll_interval: Duration, timeout: Duration) -> Duration {
     2 * poll_interval.max(timeout).max(Duration::from_secs(30))
 }
 
-/// Without a recorder, or with one that is behind a pooler, every delivery would be sent, and sent again. The recorder outlives
+/// Without a recorder, or with one behind a pooler, every delivery would be sent again and again. The recorder outlives
 /// the claimer, unless it has panicked: then this returns `None`.
 async fn while_recorded(
     claiming: impl Future<Output = Result<(), RunError>>,

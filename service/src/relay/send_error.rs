@@ -1,6 +1,6 @@
 //! Puts the HTTP client's errors into words for the owner of an endpoint.
 //!
-//! The client's own words are not used: they have URLs, whose queries may have tokens, and addresses.
+//! The client's own texts are not used: they contain addresses, and URLs whose queries may have tokens.
 
 use std::error::Error;
 use std::io;
@@ -20,7 +20,7 @@ pub fn of(error: &reqwest::Error, connect_timeout: Duration) -> SendError {
     if let Some(error) = find::<TargetError>(error) {
         return of_target(*error);
     }
-    // First of all, since it is the cause of whatever else went wrong.
+    // First of all, because it is the cause of all other failures.
     if causes(error).filter_map(|error| error.downcast_ref()).any(machine_ran_out) {
         return SendError::new(Outcome::Local, LOCAL);
     }
@@ -39,7 +39,7 @@ pub fn of(error: &reqwest::Error, connect_timeout: Duration) -> SendError {
         let text = format!("no connection within {} s", connect_timeout.as_secs_f64());
         return SendError::new(Outcome::Connect, text).in_doubt(Doubt::NoAnswer);
     }
-    // To the kernel's probes of a connection, or to HTTP/2's.
+    // No answer to the kernel's probes of a connection, or to HTTP/2's.
     if error.is_timeout() {
         return SendError::new(Outcome::Closed, "the server no longer answered");
     }
@@ -81,7 +81,7 @@ fn of_io(kind: io::ErrorKind, connecting: bool) -> SendError {
 
 fn of_http2(error: &h2::Error) -> &'static str {
     if error.is_library() {
-        // Which of them, the library does not tell.
+        // The library does not say which of them.
         "the response is not HTTP/2, or has too large headers"
     } else if error.is_reset() {
         "the server gave the request up (HTTP/2 RST_STREAM)"
@@ -118,7 +118,7 @@ fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |error| {
         let error: &'a (dyn Error + 'static) = *error;
-        // The cause of an I/O error that wraps another is the other's cause.
+        // The cause of an I/O error that wraps another is the cause of that other error.
         match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
             Some(wrapped) => Some(wrapped),
             None => error.source(),

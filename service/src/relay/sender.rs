@@ -1,4 +1,4 @@
-//! Sends one request, and reports what came back.
+//! Sends one request, and reports the response.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,9 +21,9 @@ use crate::tls;
 
 const USER_AGENT: &str = concat!("checkout-sessions-relay/", env!("CARGO_PKG_VERSION"));
 /// Less than the five seconds after which Node.js closes an idle connection: a request that meets the close is a failed
-/// attempt, although nothing is wrong with the receiver.
+/// attempt, although the receiver has no fault.
 const IDLE: Duration = Duration::from_secs(4);
-/// HTTP/2, while a response is awaited.
+/// Of HTTP/2, while a response is awaited.
 const PING_AFTER: Duration = Duration::from_secs(5);
 
 pub struct Settings {
@@ -48,7 +48,7 @@ impl Sender {
             .tls_certs_merge(tls::more_roots(settings.more_roots.as_deref())?)
             .dns_resolver(Arc::new(guard.clone()))
             .connect_timeout(settings.connect_timeout)
-            // A redirect would lead around the check of addresses, and send what is signed for one URL to another.
+            // A redirect would bypass the check of addresses, and send a message signed for one URL to another.
             .redirect(redirect::Policy::none())
             // A proxy would resolve names itself.
             .no_proxy()
@@ -56,11 +56,10 @@ impl Sender {
             .user_agent(USER_AGENT)
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(usize::try_from(settings.per_endpoint).unwrap_or(usize::MAX))
-            // A connection that no longer answers would fail every request that shares it; one that is only busy may take
-            // as long as an attempt.
+            // A dead connection would fail every request that shares it. A busy one may take as long as an attempt.
             .http2_keep_alive_interval(PING_AFTER)
             .http2_keep_alive_timeout(settings.timeout)
-            // The client would send again by itself what the receiver may have had, and nobody would know.
+            // The client would silently send again a request that the receiver may have had.
             .retry(reqwest::retry::never())
             .build()
             .map_err(|error| format!("the HTTP client cannot be made: {error:?}"))?;
@@ -110,7 +109,7 @@ impl Sender {
         }
     }
 
-    /// Once there is a status it counts, whatever becomes of the body.
+    /// Once there is a status, it counts, even if the body fails.
     async fn read(&self, mut response: Response, deadline: Instant) -> Attempt {
         let status = response.status().as_u16();
         let header = response.headers().get(RETRY_AFTER);
@@ -128,7 +127,7 @@ impl Sender {
                 break;
             }
         }
-        // HTTP has three digits for a status, and the database what is defined of them.
+        // HTTP has three digits for a status, and the database accepts the defined range.
         let known = (100..600).contains(&status);
         Attempt {
             outcome: Outcome::of_status(status),
@@ -141,7 +140,7 @@ impl Sender {
     }
 }
 
-/// The headers, as the database has them: an object of texts.
+/// Reads the headers, which the database gives as an object of texts.
 fn headers(json: &str) -> Option<HeaderMap> {
     let texts: BTreeMap<String, String> = serde_json::from_str(json).ok()?;
     let header = |(name, value): (&String, &String)| {

@@ -1,4 +1,4 @@
-//! Against receivers that speak HTTP/2, frame by frame.
+//! Tests with receivers that speak HTTP/2, frame by frame.
 
 use std::io;
 use std::sync::Arc;
@@ -25,8 +25,8 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
-/// Sends one request to a receiver that does this when the request has come; returns what came of it, and how many requests
-/// the receiver has seen.
+/// Sends one request to a receiver that runs `answer` when the request has come. Returns the attempt, and the number
+/// of requests that the receiver has seen.
 async fn exchange<F: Future<Output = io::Result<()>> + Send>(
     answer: impl Fn(TlsStream<TcpStream>) -> F + Send + Sync + 'static,
 ) -> (Attempt, usize) {
@@ -74,7 +74,7 @@ async fn what_a_receiver_may_have_had_is_not_sent_again_unnoticed() {
     let closed = "connection closed before the response was complete";
     let gone = "the server closed the connection before the response was complete (HTTP/2 GOAWAY)";
     let refused = "the server gave the request up (HTTP/2 RST_STREAM)";
-    // It says that it will answer, and goes; that it has not looked at it; that it refuses it.
+    // The receiver: says that it will answer, and goes; says that it has not looked at the request; refuses it.
     for (frames, error) in [
         (goaway(1), closed),
         ([goaway(1), goaway(0)].concat(), gone),

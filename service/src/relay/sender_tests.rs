@@ -1,4 +1,4 @@
-//! Against receivers on this machine, that behave and that do not.
+//! Tests with receivers on this machine, with and without faults.
 
 use std::io;
 use std::sync::Once;
@@ -41,7 +41,7 @@ pub fn delivery(url: &str) -> Delivery {
     Delivery { key, url: url.into(), headers: headers.into(), body: r#"{"amount": 1}"#.into(), attempt: 1 }
 }
 
-/// Answers each connection, after what it has sent first has come; returns the port.
+/// Answers each connection, once the request has come. Returns the port.
 async fn receiver<F: Future<Output = io::Result<()>> + Send>(
     answer: impl Fn(TcpStream) -> F + Send + Sync + Clone + 'static,
 ) -> u16 {
@@ -149,7 +149,7 @@ async fn of_a_huge_body_only_the_beginning_is_read() {
     .await;
     let attempt = send_to(port).await;
     assert_eq!((attempt.status, attempt.error, attempt.response_body), (Some(200), None, Some("a".repeat(1000))));
-    // The sockets' buffers take some of it, which nobody reads.
+    // The sockets' buffers take some of it, which is never read.
     let written = written.recv().await.expect("the connection was closed");
     assert!(written < 50_000_000, "{written} bytes");
 }
@@ -236,7 +236,7 @@ async fn nothing_is_sent_to_where_webhooks_must_not_go() {
 #[tokio::test]
 async fn a_host_that_does_not_exist_is_called_so() {
     let attempt = sender("", None).send(&delivery("https://shop.invalid/?token=hunter2")).await;
-    // Without a network the look-up cannot say that.
+    // Without a network the look-up has another error.
     let error = attempt.error.expect("told");
     assert_eq!(attempt.outcome, Outcome::Dns, "{error}");
     assert!(error.starts_with("DNS: "), "{error}");
@@ -258,7 +258,7 @@ async fn what_cannot_be_sent_is_reported() {
     }
 }
 
-/// Takes TLS connections with a certificate of its own making for `name`, which is its own authority.
+/// Accepts TLS connections with a self-made certificate for `name`, which is its own authority.
 pub fn tls_acceptor(name: &str, year: i32, protocols: &[&str]) -> (TlsAcceptor, Vec<u8>) {
     let key = KeyPair::generate().expect("a key");
     let mut parameters = CertificateParams::new(vec![name.to_owned()]).expect("a name");

@@ -1,4 +1,4 @@
-//! Trouble: what keeps this relay from sending anything, and no endpoint is at fault for.
+//! Trouble: a fault that keeps this relay from sending anything, and that is not an endpoint's.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub struct Trouble {
 struct State {
     what: String,
     back_off: BackOff,
-    /// When to try again whether it is over.
+    /// When to check whether it is over.
     again: Instant,
 }
 
@@ -26,7 +26,7 @@ impl Trouble {
         Self { state: Mutex::new(None), metrics }
     }
 
-    /// Waits grow with each try that meets it; those that were under way together are one.
+    /// Waits grow with each try that meets it. Tries that were under way together count as one.
     pub fn met(&self, what: &str) {
         let mut state = self.state();
         if state.is_none() {
@@ -52,7 +52,7 @@ impl Trouble {
         self.state().as_ref().map(|state| state.what.clone())
     }
 
-    /// For how long to leave it; `None`: there is none.
+    /// How long to wait; `None` if there is no trouble.
     pub fn rest(&self) -> Option<Duration> {
         self.state().as_ref().map(|state| state.again.saturating_duration_since(Instant::now()))
     }

@@ -1,4 +1,4 @@
-//! The registry, for the launcher.
+//! The launcher's functions on the registry.
 
 #![expect(unsafe_code, reason = "reads this process's latch and id")]
 
@@ -9,7 +9,7 @@ use super::{NEVER, REGISTRY, START_TIMEOUT, UNUSED, now, span};
 
 pub fn attach_launcher() {
     let mut registry = REGISTRY.exclusive();
-    // SAFETY: this process's own, set before its main function is called.
+    // SAFETY: the process's own latch, set before its main function is called.
     unsafe {
         registry.launcher_pid = pg_sys::MyProcPid;
         registry.launcher_latch = pg_sys::MyLatch;
@@ -22,7 +22,7 @@ pub fn detach_launcher() {
     registry.launcher_latch = std::ptr::null_mut();
 }
 
-/// Has every known database, and each of `found`, looked at now; returns those for which there was no room.
+/// Makes workers look at every known database and at each of `found` now. Returns the databases that found no room.
 pub fn look_everywhere(found: &[pg_sys::Oid]) -> Vec<pg_sys::Oid> {
     let now = now();
     let mut registry = REGISTRY.exclusive();
@@ -39,7 +39,7 @@ pub fn look_everywhere(found: &[pg_sys::Oid]) -> Vec<pg_sys::Oid> {
     left
 }
 
-/// Forgets databases that are no more.
+/// Forgets databases that no longer exist.
 pub fn keep_only(exists: impl Fn(pg_sys::Oid) -> bool) {
     for database in REGISTRY.exclusive().databases.iter_mut() {
         if database.pid == 0 && !exists(database.oid) {
@@ -48,14 +48,14 @@ pub fn keep_only(exists: impl Fn(pg_sys::Oid) -> bool) {
     }
 }
 
-/// A database for which a worker is to be started now.
+/// A database that needs a worker now.
 pub struct Due {
     pub oid: pg_sys::Oid,
     /// The last worker there failed: the database may be gone.
     pub failed: bool,
 }
 
-/// Databases that are due, marked as being started; and when to ask again.
+/// Returns the due databases, marked as being started; and when to ask again.
 pub fn due(early: TimeDelta) -> (Vec<Due>, i64) {
     let now = now();
     let mut due = Vec::new();
@@ -91,8 +91,8 @@ pub fn due(early: TimeDelta) -> (Vec<Due>, i64) {
     (due, next)
 }
 
-/// A worker could not be started, because the server has no slot free for it. Tried again whenever the launcher wakes: the
-/// server wakes it when a worker of ours has left its slot.
+/// Notes that a worker could not be started, because the server has no free slot. The launcher tries again whenever it
+/// wakes: the server wakes it when one of its workers has left its slot.
 pub fn not_started(oid: pg_sys::Oid, message: &str) {
     let now = now();
     if let Some(database) = REGISTRY.exclusive().find_mut(oid) {
@@ -102,7 +102,7 @@ pub fn not_started(oid: pg_sys::Oid, message: &str) {
     }
 }
 
-/// Nobody can connect to the database. Looked at again with all others.
+/// Notes that the database accepts no connections. The launcher looks at it again with all others.
 pub fn closed(oid: pg_sys::Oid) {
     if let Some(database) = REGISTRY.exclusive().find_mut(oid) {
         database.starting_since = 0;

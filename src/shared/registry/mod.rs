@@ -1,4 +1,4 @@
-//! What the launcher, the workers and all backends know of each other, in shared memory.
+//! The state that the launcher, the workers and all backends share about each database.
 
 #![expect(unsafe_code, reason = "shares plain data under a lock")]
 
@@ -23,10 +23,10 @@ pub use resident::{attach_resident, detach_resident, is_resident, residence, set
 pub use status::status;
 pub use worker::*;
 
-/// How many databases with the extension a server can have a worker for.
+/// The number of databases that a server can have a worker for.
 const DATABASES: usize = 128;
 const ERROR_LENGTH: usize = 240;
-/// A worker that has not reported within this time could not be started.
+/// A worker that has not reported within this time counts as failed to start.
 const START_TIMEOUT: TimeDelta = TimeDelta::seconds(30);
 const FIRST_RETRY: TimeDelta = TimeDelta::seconds(1);
 const LAST_RETRY: TimeDelta = TimeDelta::minutes(5);
@@ -37,26 +37,26 @@ pub const NEVER: i64 = i64::MAX;
 #[derive(Clone, Copy)]
 pub struct Database {
     oid: pg_sys::Oid,
-    /// Of the worker at work; 0 when there is none.
+    /// The process id of the worker at work; 0 if there is none.
     pid: i32,
     latch: *mut pg_sys::Latch,
-    /// Since when a worker is being started; 0 when none is.
+    /// Since when a worker is being started; 0 if none is.
     starting_since: i64,
-    /// When there is next something to do.
+    /// When the next work is due.
     wake_at: i64,
-    /// Since when something may be due of which the worker does not know yet.
+    /// Since when work may be due that the worker does not know of yet.
     news: i64,
-    /// When relays are to be told that deliveries are due; NEVER when there is nothing to tell.
+    /// When to tell relays that deliveries are due; NEVER if there is nothing to tell.
     tell_at: i64,
-    /// When relays can next be told.
+    /// The earliest time to tell relays again.
     tell_not_before: i64,
-    /// Not to be started before, after a failure.
+    /// After a failure, the earliest time to start a worker.
     not_before: i64,
     last_sweep_at: i64,
     last_purge_at: i64,
-    /// No worker could be started because all of the server's slots were taken.
+    /// No worker could be started, because all of the server's slots were taken.
     waiting: bool,
-    /// The worker has found that the database is not to be written to.
+    /// The worker has found that it must not write to the database.
     read_only: bool,
     failures: u32,
     error_at: i64,
@@ -92,7 +92,7 @@ struct Registry {
 }
 
 // SAFETY: plain data, read and written under the lock. The latches point to shared memory that lives as long as the
-// server; setting one whose process has gone wakes somebody for nothing, at worst.
+// server. At worst, setting the latch of a process that is gone wakes another one for nothing.
 unsafe impl PGRXSharedMemory for Registry {}
 
 // SAFETY: the name is the extension's own.
@@ -111,7 +111,7 @@ pub fn init() {
     AVAILABLE.store(true, Ordering::Relaxed);
 }
 
-/// Whether the library was preloaded, so that there is a launcher.
+/// Returns true if the library was preloaded, so that there is a launcher.
 pub fn available() -> bool {
     AVAILABLE.load(Ordering::Relaxed)
 }
@@ -141,7 +141,7 @@ impl Registry {
         self.databases.iter_mut().find(|database| database.oid == oid)
     }
 
-    /// The entry of a database, made if there is room.
+    /// The entry of a database. Makes it if there is room.
     fn entry(&mut self, oid: pg_sys::Oid) -> Option<&mut Database> {
         let at = self
             .databases
@@ -157,7 +157,7 @@ impl Registry {
 }
 
 impl Database {
-    /// Since `at` something may be due.
+    /// Notes that work may be due since `at`.
     fn tell(&mut self, at: i64, now: i64) {
         self.news = self.news.min(at);
         self.wake_at = self.wake_at.min(at.max(now));
@@ -174,7 +174,7 @@ impl Database {
         &self.error[..self.error_length]
     }
 
-    /// Whether it is another error than the last.
+    /// Notes an error. Returns true if it differs from the last one.
     fn note_error(&mut self, message: &str, now: i64) -> bool {
         let mut length = message.len().min(ERROR_LENGTH);
         while !message.is_char_boundary(length) {
@@ -189,7 +189,7 @@ impl Database {
     }
 }
 
-/// Tells whoever looks after this database that there is something to do at `at`.
+/// Tells the worker of this database, or the launcher, that work is due at `at`.
 pub fn wake(oid: pg_sys::Oid, at: i64) {
     if REGISTRY.share().find(oid).is_none_or(|database| database.wake_at > at) {
         let now = now();
@@ -197,7 +197,7 @@ pub fn wake(oid: pg_sys::Oid, at: i64) {
     }
 }
 
-/// Tells whoever looks after this database that relays are to be told of deliveries.
+/// Tells the worker of this database, or the launcher, that relays must be told of deliveries.
 pub fn deliveries_due(oid: pg_sys::Oid) {
     if REGISTRY.share().find(oid).is_none_or(|database| database.tell_at == NEVER) {
         let now = now();
@@ -205,7 +205,7 @@ pub fn deliveries_due(oid: pg_sys::Oid) {
     }
 }
 
-/// Changes the entry of a database, and wakes its worker, or whoever starts one.
+/// Changes the entry of a database, and wakes its worker, or else the process that starts one.
 fn change(oid: pg_sys::Oid, change: impl FnOnce(&mut Database)) {
     let mut registry = REGISTRY.exclusive();
     let starter = if registry.resident.database == oid { registry.resident.latch } else { registry.launcher_latch };

@@ -1,4 +1,4 @@
-//! The registry, for the worker that stays.
+//! The resident worker's functions on the registry: of the worker that stays.
 
 #![expect(unsafe_code, reason = "reads this process's latch")]
 
@@ -7,12 +7,12 @@ use pgrx::pg_sys;
 use super::{NEVER, REGISTRY, now, set_latch, span};
 use chrono::TimeDelta;
 
-/// How often to look whether another worker has left the database.
+/// How often to check whether another worker has left the database.
 const LEAVING: TimeDelta = TimeDelta::seconds(1);
 
 #[derive(Clone, Copy)]
 pub struct Resident {
-    /// The database that it looks after; 0 while there is none of the name.
+    /// The database that it looks after; 0 while no database has the name.
     pub database: pg_sys::Oid,
     pub latch: *mut pg_sys::Latch,
 }
@@ -20,7 +20,7 @@ pub struct Resident {
 pub const NOBODY: Resident = Resident { database: pg_sys::InvalidOid, latch: std::ptr::null_mut() };
 
 pub fn attach_resident() {
-    // SAFETY: this process's own, set before its main function is called.
+    // SAFETY: the process's own latch, set before its main function is called.
     REGISTRY.exclusive().resident.latch = unsafe { pg_sys::MyLatch };
 }
 
@@ -28,7 +28,7 @@ pub fn detach_resident() {
     REGISTRY.exclusive().resident.latch = std::ptr::null_mut();
 }
 
-/// The launcher has found the database that the worker is to stay in, or that there is none.
+/// Notes the database that the worker stays in, or that there is none. The launcher calls this.
 pub fn settle(database: pg_sys::Oid) {
     if is_resident(database) {
         return;
@@ -40,7 +40,7 @@ pub fn settle(database: pg_sys::Oid) {
     set_latch(latch);
 }
 
-/// Whether there is a worker that stays in this database: the launcher starts none for it.
+/// Returns true if a worker stays in this database: the launcher starts none for it.
 pub fn is_resident(database: pg_sys::Oid) -> bool {
     REGISTRY.share().resident.database == database
 }
@@ -51,7 +51,7 @@ pub fn residence() -> (pg_sys::Oid, i64) {
     let registry = REGISTRY.share();
     let oid = registry.resident.database;
     let at = match registry.find(oid).filter(|_| oid != pg_sys::InvalidOid) {
-        // It has not the extension, for all that is known.
+        // As far as is known, the database does not have the extension.
         None => NEVER,
         Some(database) if database.pid != 0 => now + span(LEAVING),
         Some(database) if database.read_only => database.not_before.max(database.wake_at),

@@ -1,11 +1,11 @@
-//! What the registry tells of one database.
+//! The registry's data on one database, for reports.
 
 use chrono::{DateTime, Utc};
 
 use super::{NEVER, REGISTRY, available};
 use crate::{backend, datum};
 
-/// What `worker_status()` reports of a database.
+/// The state that `worker_status()` reports of a database.
 #[derive(Default)]
 pub struct Status {
     pub preloaded: bool,

@@ -1,4 +1,4 @@
-//! The registry, for the worker of a database.
+//! The functions of a database's worker on the registry.
 
 #![expect(unsafe_code, reason = "reads this process's latch and id")]
 
@@ -7,7 +7,7 @@ use pgrx::pg_sys;
 
 use super::{FIRST_RETRY, NEVER, REGISTRY, UNUSED, now, set_latch, span};
 
-/// False when another worker is at work on the database already.
+/// Returns false if another worker is at work on the database already.
 pub fn attach_worker(oid: pg_sys::Oid) -> bool {
     let mut registry = REGISTRY.exclusive();
     let Some(database) = registry.entry(oid) else {
@@ -18,7 +18,7 @@ pub fn attach_worker(oid: pg_sys::Oid) -> bool {
     }
     database.starting_since = 0;
     database.waiting = false;
-    // SAFETY: this process's own.
+    // SAFETY: the process's own latch.
     unsafe {
         database.pid = pg_sys::MyProcPid;
         database.latch = pg_sys::MyLatch;
@@ -26,7 +26,7 @@ pub fn attach_worker(oid: pg_sys::Oid) -> bool {
     true
 }
 
-/// The worker of a database ends; `failed` when it was not done.
+/// Notes that the worker of a database ends; `failed` if its work was not done.
 pub fn detach_worker(oid: pg_sys::Oid, failed: bool) {
     let now = now();
     let mut registry = REGISTRY.exclusive();
@@ -42,7 +42,7 @@ pub fn detach_worker(oid: pg_sys::Oid, failed: bool) {
     set_latch(launcher);
 }
 
-/// When a worker has next something to do, both of it known.
+/// When a worker next has known work.
 pub struct Next {
     pub sweep_at: i64,
     pub tell_at: i64,
@@ -55,7 +55,7 @@ pub fn next(oid: pg_sys::Oid) -> Next {
     })
 }
 
-/// Whether relays are to be told now. What is said from here on is news, and is told after `pause`.
+/// Returns true if relays must be told now. Deliveries noted from here on are told after `pause`.
 pub fn take_deliveries_due(oid: pg_sys::Oid, pause: TimeDelta) -> bool {
     let now = now();
     if REGISTRY.share().find(oid).is_none_or(|database| database.tell_at > now) {
@@ -68,7 +68,7 @@ pub fn take_deliveries_due(oid: pg_sys::Oid, pause: TimeDelta) -> bool {
     true
 }
 
-/// Relays could not be told, and are to be after `pause`.
+/// Notes that relays could not be told, and must be told after `pause`.
 pub fn tell_after(oid: pg_sys::Oid, pause: TimeDelta) {
     let at = now() + span(pause);
     if let Some(database) = REGISTRY.exclusive().find_mut(oid) {
@@ -77,8 +77,8 @@ pub fn tell_after(oid: pg_sys::Oid, pause: TimeDelta) {
     }
 }
 
-/// A worker is about to look what is due: until it says when it will look again, everything that is new is news. Returns
-/// since when something may be due that is news to the worker.
+/// A worker is about to look for due work. Until it says when it will look again, all new work counts as news. Returns
+/// since when work may be due that the worker does not know of.
 pub fn begin_sweep(oid: pg_sys::Oid) -> i64 {
     let mut registry = REGISTRY.exclusive();
     let Some(database) = registry.find_mut(oid) else {
@@ -88,7 +88,7 @@ pub fn begin_sweep(oid: pg_sys::Oid) -> i64 {
     std::mem::replace(&mut database.news, NEVER)
 }
 
-/// A worker has looked; `next` is when to look again, unless something sooner was said meanwhile.
+/// A worker has looked. `next` is when to look again, unless earlier work was noted meanwhile.
 pub fn end_sweep(oid: pg_sys::Oid, next: i64, purged: bool) {
     let now = now();
     let mut registry = REGISTRY.exclusive();
@@ -105,7 +105,7 @@ pub fn end_sweep(oid: pg_sys::Oid, next: i64, purged: bool) {
     database.wake_at = database.wake_at.min(next);
 }
 
-/// The database cannot be looked at until `pause` is over: somebody holds a lock.
+/// Puts off the next look at the database until `pause` is over, because another process holds a lock.
 pub fn postpone(oid: pg_sys::Oid, pause: TimeDelta) {
     let at = now() + span(pause);
     if let Some(database) = REGISTRY.exclusive().find_mut(oid) {
@@ -114,7 +114,8 @@ pub fn postpone(oid: pg_sys::Oid, pause: TimeDelta) {
     }
 }
 
-/// The database is not to be written to. Looked at again after `pause`, or, if not at once, when there is news.
+/// Notes that the database must not be written to. The worker looks again after `pause`; or earlier, but not at once,
+/// if there is news.
 pub fn read_only(oid: pg_sys::Oid, pause: TimeDelta) {
     let now = now();
     if let Some(database) = REGISTRY.exclusive().find_mut(oid) {
@@ -124,7 +125,7 @@ pub fn read_only(oid: pg_sys::Oid, pause: TimeDelta) {
     }
 }
 
-/// The extension is not in the database. Forgets it, unless somebody said otherwise since the sweep began.
+/// The extension is not in the database. Forgets the database, unless work was noted since the sweep began.
 pub fn forget(oid: pg_sys::Oid) {
     if let Some(database) = REGISTRY.exclusive().find_mut(oid)
         && database.wake_at == NEVER
@@ -137,7 +138,7 @@ pub fn last_purge_at(oid: pg_sys::Oid) -> i64 {
     REGISTRY.share().find(oid).map_or(0, |database| database.last_purge_at)
 }
 
-/// Whether it is another error than the last.
+/// Notes an error. Returns true if it differs from the last one.
 pub fn note_error(oid: pg_sys::Oid, message: &str) -> bool {
     let now = now();
     REGISTRY.exclusive().find_mut(oid).is_some_and(|database| database.note_error(message, now))

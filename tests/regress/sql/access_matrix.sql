@@ -4,7 +4,7 @@ SELECT testing.key(:'a') AS secret_a, testing.key(:'a', 'secret', 'test') AS sec
     testing.key(:'a', 'publishable') AS publishable_a, testing.key(:'b') AS secret_b,
     testing.key(:'a') AS other_key \gset
 
--- A's live sessions: an open one, an expired one, and a paid one, whose event is leased; none of B's.
+-- A's live sessions: an open one, an expired one, and a paid one, whose event is leased. B has none.
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'secret_a');
 SELECT checkout_session_id AS open, client_secret AS secret FROM checkout.create_checkout_session(1, 'USD', customer_id
@@ -15,7 +15,7 @@ FROM checkout.expire_checkout_session(:'expired') AS s, checkout.record_payment(
 COMMIT;
 SELECT event_id AS event, lease_token AS lease FROM checkout.claim_webhook_events(organization_id => :'a')
 WHERE checkout_session_id = :'paid' \gset
--- One more event, for who claims next.
+-- One more event, for the caller that claims next.
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'secret_a');
 SELECT s.status FROM checkout.create_checkout_session(4, 'USD', customer_id => 'c') AS c,
@@ -69,7 +69,7 @@ INSERT INTO testing.access_calls VALUES
     ('public_checkout_session', format('%L, %L', :'open', :'secret')),
     ('record_payment', format('%L, ''access-2'', ''succeeded''', :'open')),
     ('recover_checkout_session', quote_literal(:'expired')),
-    -- Its refusals are answers.
+    -- A refusal is an answer of the function.
     ('handle_request', format('''lomi'', ''GET'', %L', '/checkout-sessions/' || :'open')),
     ('render_webhook_event', format('%L, ''lomi''', :'event')),
     ('sign_webhook', $$'m', now(), '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'$$),
@@ -103,7 +103,7 @@ WHERE p.pronamespace = 'checkout'::regnamespace
 SELECT c.function AS gone FROM testing.access_calls c
 WHERE NOT EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = 'checkout'::regnamespace AND p.proname = c.function);
 
--- The callers: the role that connects, the role that it takes, the organization that is set for it, and what it
+-- The callers: the role that connects, the role that it takes, its organization's setting, and the credential that it
 -- presents. request access is PostgREST's anonymous role: with a key it is the holder of the key.
 CREATE ROLE access_request NOLOGIN;
 CREATE ROLE access_authenticator LOGIN NOINHERIT;
@@ -131,7 +131,7 @@ INSERT INTO testing.access_callers (caller, session, role, organization, api_key
     ('admin', 'access_admin', 'access_admin', '', '', ''),
     ('plain', 'access_plain', 'access_plain', :'a', '', '');
 
--- The outcome of a call, whose effects are taken back.
+-- The outcome of a call, whose effects are rolled back.
 CREATE FUNCTION testing.access(caller testing.access_callers, call text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     n bigint;
@@ -159,7 +159,7 @@ SELECT p.proname, c.caller, testing.access(c, format('SELECT * FROM checkout.%I(
 FROM pg_proc p LEFT JOIN testing.access_calls a ON a.function = p.proname, testing.access_callers c
 WHERE p.pronamespace = 'checkout'::regnamespace;
 
--- The holders of credentials. PT404 is what there is for whom A's live sessions do not exist.
+-- The holders of credentials. PT404 is the answer to callers for whom A's live sessions do not exist.
 SELECT proname AS function,
     max(outcome) FILTER (WHERE caller = 'anonymous') AS anonymous,
     max(outcome) FILTER (WHERE caller = 'publishable_a') AS publishable_a,
@@ -177,12 +177,12 @@ SELECT proname AS function,
     max(outcome) FILTER (WHERE caller = 'admin') AS admin,
     max(outcome) FILTER (WHERE caller = 'plain') AS plain
 FROM testing.access_matrix GROUP BY proname ORDER BY proname;
--- Every call is right: there is somebody who may make it, or it is the superuser's.
+-- Every call is right: some caller may make it, or the superuser may.
 SELECT m.proname AS for_nobody,
     testing.access(c, format('SELECT * FROM checkout.%I(%s)', m.proname, a.arguments)) AS superuser
 FROM (SELECT proname FROM testing.access_matrix GROUP BY proname HAVING NOT bool_or(outcome = 'allowed')) AS m
     JOIN testing.access_calls a ON a.function = m.proname,
     LATERAL (SELECT ROW(0, 'superuser', 'postgres', 'postgres', :'a', '', '')::testing.access_callers) AS s (c)
 ORDER BY m.proname;
--- The tests that follow have no endpoints.
+-- The following tests have no endpoints.
 CALL testing.forget_endpoints();

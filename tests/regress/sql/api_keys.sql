@@ -1,9 +1,9 @@
--- API keys: an administrator makes them, sees them once, lists, revokes and rolls them.
+-- API keys: an administrator creates them and sees them once, and lists, revokes and rolls them.
 SELECT checkout.create_organization('Keys') AS organization,
     checkout.create_organization('Keys of others') AS other \gset
 CREATE ROLE key_admin LOGIN;
 SELECT checkout.grant_access('key_admin', 'admin');
--- Says if a key is accepted.
+-- Says whether a key is accepted.
 CREATE FUNCTION testing.accepted(key text) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     PERFORM checkout.authenticate(key);
@@ -13,7 +13,7 @@ EXCEPTION WHEN SQLSTATE 'ZZ999' THEN RETURN true;
 END $$;
 \c - key_admin
 
--- A key with everything that can be said of it
+-- A key with every argument
 SELECT api_key AS key, api_key_id AS id,
     to_jsonb(k) - '{api_key,api_key_id,created_at,organization_id}'::text[] AS rest,
     k.organization_id = :'organization' AS of_the_organization,
@@ -22,20 +22,20 @@ FROM checkout.create_api_key(
     :'organization', 'secret', 'live', name => 'Till', payment_methods => '{card,payid}',
     expires_at => '2999-01-01 00:00+00') AS k \gset
 \echo :rest of the organization :of_the_organization, created now :created_now
--- Its shape: prefix, id, 256 random bits, checksum; only letters and digits after the prefix
+-- Its form: prefix, id, 256 random bits, checksum; only letters and digits after the prefix
 SELECT :'key' ~ '^sk_live_[0-9A-Za-z]{61}$' AS shaped;
 SELECT left(:'key', 20) = :'id' AS begins_with_its_id;
 SELECT testing.checksum(left(:'key', 63)) = right(:'key', 6) AS checksum;
 SELECT testing.checksum('123456789') AS checksum_of_the_digits;
--- Of each kind and environment, with nothing else said
+-- One of each kind and environment, with no other arguments
 SELECT left(api_key, 8) AS prefix, k.kind, k.environment, name, payment_methods, status, expires_at, revoked_at,
     replaced_by, last_used_at
 FROM unnest('{secret,publishable}'::text[]) AS kind, unnest('{live,test}'::text[]) AS environment,
     checkout.create_api_key(:'organization', kind, environment) AS k;
--- No two are alike.
+-- No two are equal.
 SELECT count(DISTINCT right(testing.key(:'other'), 61)) AS different FROM generate_series(1, 20);
 
--- The stored digest tells the key from others, and is not the key.
+-- The stored digest identifies the key, and is not the key.
 \c - postgres
 SELECT digest = sha256(:'key'::bytea) AS is_the_digest, k::text LIKE '%' || substr(:'key', 21) || '%' AS has_the_key,
     k::text ~ encode(substr(:'key', 21)::bytea, 'hex') AS has_it_in_hex, payment_methods, created_by
@@ -43,7 +43,7 @@ FROM checkout_data.api_keys AS k WHERE api_key_id = :'id';
 SELECT count(*) AS stored, count(DISTINCT digest) AS digests FROM checkout_data.api_keys WHERE organization_id IN
     (:'organization', :'other');
 
--- A list has the keys of one organization, or of all; never the keys themselves.
+-- A list has the keys of one organization, or of all, but never their texts.
 \c - key_admin
 SELECT left(api_key_id, 8) AS prefix, organization_id = :'organization' AS of_the_organization, kind, environment, name,
     status, created_by, api_key
@@ -54,7 +54,8 @@ SELECT count(*) FILTER (WHERE organization_id = :'organization') AS own,
 FROM checkout.list_api_keys() AS k;
 SELECT count(*) AS of_nobody FROM checkout.list_api_keys('01890000-0000-7000-8000-000000000000');
 
--- Revoked, it is refused from that moment on, also in the transaction that revokes it. Again changes nothing.
+-- A revoked key is refused from that moment on, also in the transaction that revokes it. A second revocation changes
+-- nothing.
 SELECT testing.accepted(:'key');
 BEGIN;
 SELECT api_key_id = :'id' AS same, status, revoked_at BETWEEN now() AND clock_timestamp() AS revoked_now, api_key
@@ -67,10 +68,10 @@ SELECT testing.accepted(:'key');
 SELECT status, revoked_at = :'revoked_at' AS as_before FROM checkout.revoke_api_key(:'id');
 SELECT status, revoked_at = :'revoked_at' AS as_before
 FROM checkout.list_api_keys(:'organization') WHERE api_key_id = :'id';
--- A caller that gives the whole key means the key of that name.
+-- The whole key stands for the key of that name.
 SELECT testing.key(:'organization') AS key \gset
 SELECT api_key_id = left(:'key', 20) AS same, status FROM checkout.revoke_api_key(:'key');
--- Made and revoked at once
+-- Created and revoked at once
 BEGIN;
 SELECT testing.key(:'organization') AS key \gset
 SELECT testing.accepted(:'key');
@@ -78,7 +79,7 @@ SELECT status FROM checkout.revoke_api_key(left(:'key', 20));
 SELECT testing.accepted(:'key');
 COMMIT;
 
--- Rolled, it has a successor of the same kind; for the overlap, a day unless said otherwise, both are accepted.
+-- A rolled key has a successor of the same kind. For the overlap, by default a day, both are accepted.
 SELECT api_key AS key, api_key_id AS id FROM checkout.create_api_key(:'organization', 'publishable', 'test', name =>
     'Web', payment_methods => '{card}') \gset
 SELECT api_key AS successor, api_key_id AS successor_id, to_jsonb(k) -
@@ -91,7 +92,7 @@ SELECT left(:'successor', 20) = :'successor_id' AS named;
 SELECT status, replaced_by = :'successor_id' AS replaced, expires_at - now() BETWEEN '23:59:00' AND '1 day' AS for_a_day
 FROM checkout.list_api_keys(:'organization') WHERE api_key_id = :'id';
 SELECT testing.outcome(format('SELECT checkout.roll_api_key(%L)', :'id')) AS rolled_again;
--- No overlap: the old one ends at once. The successor can be rolled in its turn.
+-- Without an overlap the old one ends at once. The successor can be rolled, too.
 SELECT api_key AS last, api_key_id AS last_id FROM checkout.roll_api_key(:'successor_id', overlap => '0') \gset
 SELECT testing.accepted(:'key') AS first;
 SELECT testing.accepted(:'successor') AS second;
@@ -101,12 +102,12 @@ SELECT testing.outcome(format('SELECT checkout.roll_api_key(%L)', :'successor_id
 SELECT api_key_id <> left(:'last', 20) AS another, status FROM checkout.roll_api_key(:'last', '30 days');
 SELECT replaced_by IS NOT NULL AS replaced, status
 FROM checkout.list_api_keys(:'organization') WHERE api_key_id = :'last_id';
--- To revoke the old one ends the overlap.
+-- Revoking the old one ends the overlap.
 SELECT status FROM checkout.revoke_api_key(:'last_id');
 SELECT testing.accepted(:'last');
 SELECT testing.outcome(format('SELECT checkout.roll_api_key(%L)', :'last_id')) AS rolled_when_revoked;
 
--- A key that was made to end has a successor that lives as long, and an overlap does not make it live longer itself.
+-- The successor of a key with an end lives as long. An overlap does not lengthen the life of the old key.
 SELECT api_key_id AS id, expires_at AS ends FROM checkout.create_api_key(:'organization', 'secret', 'live', expires_at
     => now() + '2 hours') \gset
 SELECT api_key_id AS successor_id, expires_at - created_at BETWEEN '01:59:59' AND '02:00:01' AS as_long
@@ -114,13 +115,13 @@ FROM checkout.roll_api_key(:'id', '1 day') \gset
 SELECT :'as_long' AS as_long, expires_at = :'ends' AS ends_as_before
 FROM checkout.list_api_keys(:'organization') WHERE api_key_id = :'id';
 SELECT expires_at = '2999-01-01' AS as_told FROM checkout.roll_api_key(:'successor_id', expires_at => '2999-01-01');
--- A shorter overlap makes it end earlier.
+-- A shorter overlap makes the old key end earlier.
 SELECT api_key_id AS id FROM checkout.create_api_key(:'organization', 'secret', 'live', expires_at => now() +
     '2 hours') \gset
 SELECT count(*) FROM checkout.roll_api_key(:'id', '1 hour');
 SELECT expires_at - now() BETWEEN '00:59:00' AND '01:00:00' AS earlier FROM checkout.list_api_keys(:'organization')
     WHERE api_key_id = :'id';
--- A key for ever has a successor for ever; one can be told to end.
+-- The successor of a key without an end has none either, unless one is given.
 SELECT api_key_id AS id FROM checkout.create_api_key(:'organization', 'secret', 'live') \gset
 SELECT api_key_id AS next_id, expires_at IS NULL AS for_ever FROM checkout.roll_api_key(:'id') \gset
 \echo :for_ever
@@ -137,7 +138,7 @@ UPDATE checkout_data.api_keys SET created_at = created_at - interval '1 hour', e
 SELECT testing.accepted(:'key');
 SELECT status FROM checkout.list_api_keys(:'organization') WHERE api_key_id = :'id';
 SELECT testing.outcome(format('SELECT checkout.roll_api_key(%L)', :'id')) AS rolled_when_expired;
--- Revoked after that, it says so.
+-- Revoked after that, it is listed as revoked.
 SELECT status FROM checkout.revoke_api_key(:'id');
 
 -- Wrong arguments are refused, by name.
@@ -172,12 +173,12 @@ SELECT function, arguments, testing.outcome(format('SELECT checkout.%s(%s)', fun
     ('roll_api_key', 'ID, expires_at => ''2001-01-01'''), ('roll_api_key', 'ID, expires_at => ''infinity''')) AS calls
         (function, arguments);
 \a
--- None of that has changed it.
+-- None of these calls has changed it.
 SELECT status, expires_at, replaced_by, testing.accepted(:'key')
 FROM checkout.list_api_keys(:'organization') WHERE api_key_id = :'id';
 
--- A whole key where a name belongs is not repeated by an error: one that is mistyped, or that this database does not
--- know.
+-- An error does not repeat a whole key that is given instead of a name, whether it is mistyped or unknown to this
+-- database.
 SELECT left(replace(:'key', left(:'key', 20), 'sk_live_0123456789ab'), 63) AS of_another \gset
 SELECT :'of_another' || testing.checksum(:'of_another') AS of_another \gset
 SELECT what, function, testing.masked(split_part(error, ' / SQL statement', 1)) AS error,

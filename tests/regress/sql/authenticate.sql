@@ -18,7 +18,7 @@ END $$;
 COMMENT ON FUNCTION testing.listing IS 'The titles of the sessions that the caller sees, or why it sees none.';
 \c - visitor
 
--- Nobody, before; nobody, after: a statement of its own is a transaction of its own.
+-- No tenant before, and none after: a statement outside of a transaction block is a transaction of its own.
 SELECT testing.listing();
 SELECT organization_id = :'a' AS of_a, environment, kind, api_key_id = left(:'key_a', 20) AS named
 FROM checkout.authenticate(:'key_a');
@@ -46,14 +46,14 @@ SELECT kind FROM checkout.authenticate(:'key_a');
 SELECT 1 / 0;
 ROLLBACK;
 SELECT testing.listing();
--- The next transaction is the next caller's: it sees its own.
+-- The next transaction belongs to the next caller, which sees its own sessions.
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'key_b');
 SELECT count(*) FROM checkout.create_checkout_session(1, 'USD', title => 'b', customer_id => 'c');
 SELECT testing.listing();
 SELECT testing.outcome(format('SELECT checkout.get_checkout_session(%L)', :'of_a')) AS of_a;
 COMMIT;
--- Test and live do not see each other.
+-- Test and live are separate.
 BEGIN;
 SELECT environment FROM checkout.authenticate(:'key_a_test');
 SELECT count(*) FROM checkout.create_checkout_session(1, 'USD', title => 'a-test', customer_id => 'c');
@@ -65,7 +65,7 @@ SELECT environment FROM checkout.authenticate(:'key_a');
 SELECT testing.listing();
 COMMIT;
 
--- Savepoints: a key that was presented after one is rolled back with it, a key that was presented before stays.
+-- Savepoints: a key presented after a savepoint is rolled back with it; a key presented before stays.
 BEGIN;
 SAVEPOINT before;
 SELECT kind FROM checkout.authenticate(:'key_a');
@@ -84,7 +84,7 @@ RELEASE kept;
 SELECT testing.listing();
 COMMIT;
 SELECT testing.listing();
--- One tenant a transaction. The same tenant again, with another of its keys, is no contradiction.
+-- A transaction has one tenant. Another key of the same tenant is no contradiction.
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'key_a');
 SELECT testing.outcome(format('SELECT checkout.authenticate(%L)', key))
@@ -94,12 +94,12 @@ SELECT kind FROM checkout.authenticate(:'key_a_public');
 SELECT testing.listing();
 SELECT kind FROM checkout.authenticate(:'key_a');
 SELECT testing.listing();
--- A key that is refused changes nothing.
+-- A refused key changes nothing.
 SELECT testing.outcome('SELECT checkout.authenticate(''nonsense'')');
 SELECT testing.listing();
 COMMIT;
 
--- Functions and DO blocks: the transaction's, not the block's.
+-- In functions and DO blocks the key counts for the transaction, not for the block.
 BEGIN;
 SELECT set_config('testing.key_a', :'key_a', true) IS NOT NULL AS told;
 DO $$ BEGIN PERFORM checkout.authenticate(current_setting('testing.key_a')); RAISE NOTICE '%', testing.listing(); END
@@ -126,7 +126,7 @@ SELECT pg_temp.with_a_path(:'key_a');
 SELECT testing.listing();
 COMMIT;
 SELECT testing.listing();
--- Not beyond a COMMIT inside.
+-- It does not outlive a COMMIT in a procedure.
 SELECT set_config('testing.key_a', :'key_a', false) IS NOT NULL AS told;
 DO $$
 BEGIN
@@ -136,7 +136,7 @@ BEGIN
     RAISE NOTICE '%', testing.listing();
 END $$;
 RESET testing.key_a;
--- Prepared statements, and their plans, serve whoever has presented a key.
+-- Prepared statements, and their plans, serve each caller that has presented a key.
 PREPARE show_key(text) AS SELECT kind FROM checkout.authenticate($1);
 PREPARE list AS SELECT title FROM checkout.list_checkout_sessions();
 BEGIN; EXECUTE show_key(:'key_a'); EXECUTE list; COMMIT;
@@ -149,7 +149,7 @@ SELECT testing.listing(), status FROM checkout.get_checkout_session(:'of_a');
 SELECT testing.outcome('SELECT checkout.create_checkout_session(1, ''USD'', customer_id => ''c'')');
 COMMIT;
 
--- A prisoner of its own key: what takes the settings away does not make another tenant, and does not make none of one.
+-- Bound to its own key: removing the settings gives neither another tenant, nor the rights of a role without one.
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'key_a');
 SELECT testing.masked(statement) AS statement, testing.outcome(statement)
@@ -175,13 +175,14 @@ COMMIT;
 DISCARD ALL;
 SELECT testing.listing();
 
--- These are no keys, all the same to a caller: unknown, mistyped, revoked, expired, somebody else's id or secret.
+-- These are not keys, and all get the same answer: unknown, mistyped, revoked, expired, another organization's id or
+-- secret.
 \c - postgres
 SELECT testing.key(:'a') AS revoked, testing.key(:'a') AS expired \gset
 SELECT status FROM checkout.revoke_api_key(:'revoked');
 UPDATE checkout_data.api_keys SET created_at = created_at - interval '1 hour', expires_at = clock_timestamp()
 WHERE api_key_id = left(:'expired', 20);
--- A key of the right shape, with a checksum that is right, and what a database must not know of it
+-- A key of the right form, with a right checksum, but with an id and a secret that do not belong together
 SELECT left(:'key_a', 20) || substr(:'key_b', 21, 43) AS swapped,
     'sk_live_0123456789ab' || substr(:'key_a', 21, 43) AS unknown \gset
 SELECT :'swapped' || testing.checksum(:'swapped') AS swapped,
@@ -203,7 +204,7 @@ SELECT count(*) AS accepted
 FROM refused WHERE testing.whole_error('SELECT checkout.authenticate($1[1])', key) = 'accepted';
 SELECT testing.listing();
 
--- A role with an organization of its own takes no key of another, nor of its other environment.
+-- A role with an organization of its own cannot present a key of another organization, nor of its other environment.
 \c - postgres
 CREATE ROLE bound LOGIN;
 SELECT checkout.grant_access('bound', 'request');
@@ -218,7 +219,7 @@ SELECT kind FROM checkout.authenticate(:'key_a');
 SELECT testing.listing();
 COMMIT;
 SELECT testing.listing();
--- A role that could choose its organization does not choose another than that of its key.
+-- A role that may choose its organization cannot choose another than that of its key.
 \c - postgres
 ALTER ROLE bound RESET checkout_sessions.organization_id;
 GRANT SET ON PARAMETER checkout_sessions.organization_id, checkout_sessions.credential TO bound;
@@ -230,7 +231,8 @@ SELECT testing.listing();
 SELECT testing.outcome('SELECT checkout.current_organization_id()');
 SELECT testing.outcome('SELECT checkout.create_checkout_session(1, ''USD'', customer_id => ''c'')');
 ROLLBACK;
--- With secret access and no key, the setting decides, as ever; a publishable key then gives it no more than its kind.
+-- With secret access and no key, the setting decides, as always. A publishable key then gives only the rights of its
+-- kind.
 \c - postgres
 SELECT checkout.grant_access('bound', 'secret');
 \c - bound
@@ -243,7 +245,7 @@ COMMIT;
 SELECT testing.listing();
 RESET checkout_sessions.organization_id;
 
--- The credential cannot be set by anybody, not by who was granted SET on it, and not by a superuser.
+-- No role can set the credential: neither one that was granted SET on it, nor a superuser.
 \c - postgres
 CREATE FUNCTION testing.forge(organization uuid) RETURNS TABLE (way text, outcome text) LANGUAGE sql AS $$
     SELECT way, testing.outcome(format(way, json_build_object('tenant', json_build_object('organization_id',
@@ -268,19 +270,19 @@ SELECT * FROM testing.forge(:'a');
 SELECT testing.listing();
 SELECT current_setting('checkout_sessions.credential') AS credential;
 \a
--- Nor at connection.
+-- Nor is it possible at connection.
 \setenv CALL '"$BINDIR/psql" -XAtqd regression -c "SELECT testing.listing()" 2>&1 | sed "s/.*FATAL/FATAL/"'
 \! PGUSER=bound PGOPTIONS='-c checkout_sessions.credential={}' sh -c "$CALL"
 \! PGUSER=postgres PGOPTIONS='-c checkout_sessions.credential={}' sh -c "$CALL"
--- The setting shows no secret.
+-- The setting contains no secret.
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'key_a');
 SELECT current_setting('checkout_sessions.credential')::jsonb ->> 'kind' AS kind;
 SELECT current_setting('checkout_sessions.credential') ~ substr(:'key_a', 21, 6) AS secret;
 COMMIT;
 
--- A key that was revoked is refused, and one that is new is accepted, even by a transaction that looks at the
--- database as it was before.
+-- A revoked key is refused, and a new one is accepted, even by a transaction that looks at the database as it was
+-- before.
 \c - postgres
 SELECT testing.key(:'a') AS doomed \gset
 \setenv DOOMED :doomed
@@ -313,14 +315,14 @@ END $$;
 SELECT what, pg_temp.methods(key, '{wallet}') AS of_the_request, pg_temp.methods(key, NULL) AS not_given
 FROM (VALUES ('key without', :'key_b'), ('key with', :'key_methods'), ('publishable', :'key_public'),
     ('organization without', :'key_a')) AS keys (what, key);
--- The next transaction, and the next key, do not inherit them.
+-- They do not pass to the next transaction, nor to the next key.
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'key_methods');
 SELECT payment_methods FROM checkout.create_checkout_session(1, 'USD', customer_id => 'c');
 SELECT kind FROM checkout.authenticate(:'key_b');
 SELECT payment_methods FROM checkout.create_checkout_session(1, 'USD', customer_id => 'c');
 COMMIT;
--- A session that is recovered is marked with the key that recovers it.
+-- A recovered session is marked with the key that recovers it.
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'key_methods');
 SELECT s.checkout_session_id AS id, s.created_by = left(:'key_methods', 20) AS by_the_key

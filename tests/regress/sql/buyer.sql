@@ -1,10 +1,11 @@
--- The buyer's page: who shows the secret of a session sees what a payment page needs of it, and nothing else.
+-- The buyer's page: a caller that presents the client secret of a session reads what a payment page needs, and nothing
+-- else.
 SELECT checkout.create_organization('Buyer''s shop', payment_methods => '{card,payid}') AS organization,
     checkout.create_organization('Buyer, others') AS other \gset
 SELECT testing.login('shop_buyer', :'organization');
 SELECT testing.login('shop_buyer_test', :'organization', 'test');
 SELECT testing.login('shop_buyer_other', :'other');
--- The caller is a role with request access that has presented nothing.
+-- The caller is a role with request access, without a credential.
 \c - shop_buyer_other
 SELECT checkout_session_id AS of_other, client_secret AS secret_of_other FROM checkout.create_checkout_session(1, 'USD',
     customer_id => 'c') \gset
@@ -13,7 +14,7 @@ SELECT checkout_session_id AS of_test, client_secret AS secret_of_test FROM chec
     title => 'A test', customer_id => 'c') \gset
 \c - shop_buyer
 
--- A session in which everything is told that can be; what is personal, or the merchant's, says so.
+-- A session with all possible values. Those that are personal, or the merchant's, say so.
 SELECT checkout_session_id AS id, client_secret AS secret, client_secret ~ '^cs_secret_[A-Za-z0-9_-]{66}$' AS shaped,
     expires_at AS ends
 FROM checkout.create_checkout_session(129.9, 'EUR', title => 'Two chairs', description => 'Oak', reference => 'PRIVATE',
@@ -25,11 +26,11 @@ FROM checkout.create_checkout_session(129.9, 'EUR', title => 'Two chairs', descr
     cancel_url => 'https://shop.example/cart#{CHECKOUT_SESSION_ID}', max_retry_attempts => 7, metadata =>
         '{"PRIVATE": "PRIVATE"}', idempotency_key => 'PRIVATE', trace_id => 'PRIVATE', expires_in => '1 hour') \gset
 \echo :shaped
--- The secret is the session's: get says the same, and another session has another.
+-- The secret belongs to the session: get returns the same one, and another session has another.
 SELECT client_secret = :'secret' AS same FROM checkout.get_checkout_session(:'id');
 SELECT count(DISTINCT client_secret) AS different FROM (SELECT s.client_secret FROM generate_series(1, 10) AS n,
     checkout.create_checkout_session(1, 'USD', customer_id => n::text) AS s) AS many;
--- Also in a replay, and for a session that is recovered; not in a list, nor when it ends.
+-- It is also in a replay, and in a recovered session, but not in a list, and not after the end of the session.
 SELECT checkout_session_id AS of_key, client_secret AS its_secret FROM checkout.create_checkout_session(2, 'USD',
     customer_id => 'c', idempotency_key => 'buyer') \gset
 SELECT checkout_session_id = :'of_key' AS same, client_secret = :'its_secret' AS same_secret, idempotent_replay
@@ -42,12 +43,12 @@ FROM checkout.recover_checkout_session(:'of_key') \gset
 SELECT client_secret = :'new_secret' AS same FROM checkout.get_checkout_session(:'new');
 SELECT count(*) > 10 AS many, count(client_secret) AS secrets FROM checkout.list_checkout_sessions();
 
--- All that the buyer sees
+-- All that the buyer reads
 \c - visitor
 SELECT jsonb_pretty(replace(replace(to_jsonb(p)::text, :'id', '<id>'), to_jsonb(:'ends'::timestamptz) #>> '{}',
     '<ends>')::jsonb) AS page, p::text ~ 'PRIVATE|7946' AS private
 FROM checkout.public_checkout_session(:'id', :'secret') AS p;
--- Everything that get has besides stays behind; what both have is the same.
+-- The other members of get are not shown; the common ones are equal.
 \c - shop_buyer
 SELECT string_agg(g.key, ' ' ORDER BY g.key) FILTER (WHERE p.key IS NULL) AS not_for_the_buyer, string_agg(p.key, ' '
     ORDER BY p.key) FILTER (WHERE g.key IS NULL) AS for_the_buyer_only,
@@ -55,7 +56,7 @@ SELECT string_agg(g.key, ' ' ORDER BY g.key) FILTER (WHERE p.key IS NULL) AS not
 FROM (SELECT e.* FROM checkout.get_checkout_session(:'id') AS s, jsonb_each(to_jsonb(s)) AS e) AS g
 FULL JOIN (SELECT e.* FROM checkout.public_checkout_session(:'id', :'secret') AS s, jsonb_each(to_jsonb(s)) AS e) AS p
     USING (key);
--- In a READ ONLY transaction, in its own environment, and whoever the caller is
+-- It works in a READ ONLY transaction and in the session's own environment, for any caller.
 \c - visitor
 BEGIN READ ONLY;
 SELECT title, environment, success_url, cancel_url FROM checkout.public_checkout_session(:'of_test', :'secret_of_test');
@@ -64,7 +65,7 @@ COMMIT;
 SELECT title, environment FROM checkout.public_checkout_session(:'of_test', :'secret_of_test');
 SELECT testing.outcome(format('SELECT checkout.get_checkout_session(%L)', :'of_test'));
 
--- Its state is that of the clock: a payment begins, its lease ends, another fails, the last one succeeds.
+-- The clock decides its state: a payment begins, its lease ends, another fails, the last one succeeds.
 \c - postgres
 CREATE FUNCTION testing.page(session uuid, secret text) RETURNS TABLE (status text, payment_status text, success_url
     boolean, cancel_url boolean) LANGUAGE sql SECURITY DEFINER
@@ -80,10 +81,10 @@ SELECT status FROM checkout.record_payment(:'id', 'buyer-2', 'failed');
 SELECT * FROM testing.page(:'id', :'secret');
 SELECT status FROM checkout.record_payment(:'id', 'buyer-3', 'succeeded');
 SELECT * FROM testing.page(:'id', :'secret');
--- Now it is told where to go: the placeholders are filled in, each of them.
+-- Now it has the URL to go to, with every placeholder filled in.
 SELECT replace(success_url, :'id', '<id>') AS success_url, replace(cancel_url, :'id', '<id>') AS cancel_url
 FROM checkout.public_checkout_session(:'id', :'secret');
--- Expired by the clock, before any worker has been there; and failed
+-- Expired by the clock, before any worker has stored it; and failed
 SELECT checkout_session_id AS late, client_secret AS late_secret FROM checkout.create_checkout_session(1, 'USD',
     customer_id => 'c', success_url => 'https://shop.example', max_retry_attempts => 0) \gset
 SELECT checkout_session_id AS failed, client_secret AS failed_secret FROM checkout.create_checkout_session(1, 'USD',
@@ -94,7 +95,7 @@ SELECT * FROM testing.page(:'late', :'late_secret') UNION ALL SELECT * FROM test
 \c - postgres
 SELECT status AS stored FROM checkout_data.checkout_sessions WHERE checkout_session_id = :'late';
 
--- All that is wrong is the same answer, to the byte: a session that is not there, and a secret that is not its.
+-- Every fault gets the same answer, to the byte: an unknown session, and a wrong secret.
 SELECT checkout_session_id AS second, client_secret AS second_secret FROM checkout.create_organization('Gone') AS gone,
     LATERAL (SELECT set_config('checkout_sessions.organization_id', gone::text, false)) AS s,
     LATERAL (SELECT * FROM checkout.create_checkout_session(1, 'USD', customer_id => s::text)) AS made \gset gone_
@@ -135,19 +136,19 @@ WHERE testing.whole_error('SELECT checkout.public_checkout_session($1[1]::uuid, 
 SELECT count(*) AS tried, testing.outcome(format('SELECT checkout.public_checkout_session(%L, %L)', :'id', 'x'))
     AS answer
 FROM wrong;
--- There is one way to write a secret: of 64 last characters, one is right.
+-- A secret has only one spelling: of 64 last characters, one is right.
 SELECT count(*) FILTER (WHERE answer = 'accepted') AS accepted, count(*) AS tried
 FROM regexp_split_to_table('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_', '') AS last,
     testing.whole_error('SELECT checkout.public_checkout_session($1[1]::uuid, $1[2])', :'id',
     left(:'secret', 75) || last) AS answer;
 SELECT testing.outcome('SELECT checkout.public_checkout_session(NULL, ''x'')');
 SELECT testing.outcome(format('SELECT checkout.public_checkout_session(%L, NULL)', :'id'));
--- A secret opens the page, and no more.
+-- A secret gives access to the page, and to nothing else.
 SELECT testing.outcome(format('SELECT checkout.get_checkout_session(%L)', :'id'));
 SELECT testing.outcome(format('SELECT checkout.authenticate(%L)', :'secret'));
 
--- When the organization's secret is changed, those given out are wrong like any other, and get gives new ones. Others
--- keep theirs.
+-- When the organization's secret is changed, its client secrets are wrong like any other, and get returns new ones.
+-- Other organizations keep theirs.
 \c - postgres
 SELECT name FROM checkout.rotate_client_secrets(:'organization');
 SELECT testing.outcome('SELECT checkout.rotate_client_secrets(NULL)');
@@ -165,7 +166,7 @@ SELECT client_secret <> :'secret' AS new, p.title FROM checkout.get_checkout_ses
 SELECT checkout_session_id = :'of_key' AS same, client_secret <> :'its_secret' AS new_secret
 FROM checkout.create_checkout_session(2, 'USD', customer_id => 'c', idempotency_key => 'buyer');
 SELECT status FROM checkout.public_checkout_session(:'of_other', :'secret_of_other');
--- A rotation that is rolled back has not been.
+-- A rotation that is rolled back has no effect.
 \c - postgres
 SELECT set_config('checkout_sessions.organization_id', :'organization', false) IS NOT NULL AS set;
 SELECT client_secret AS secret FROM checkout.get_checkout_session(:'id') \gset
@@ -176,7 +177,7 @@ SELECT testing.outcome(format('SELECT checkout.public_checkout_session(%L, %L)',
 ROLLBACK;
 SELECT client_secret = :'secret' AS as_before FROM checkout.get_checkout_session(:'id');
 SELECT title FROM checkout.public_checkout_session(:'id', :'secret');
--- The organization's secret is shown by no function.
+-- No function returns the organization's secret.
 SELECT o::text ~ encode(k.client_secret_key, 'hex') AS shown
 FROM checkout.list_organizations() AS o JOIN checkout_data.organizations AS k USING (organization_id)
 WHERE organization_id = :'organization';

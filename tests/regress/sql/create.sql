@@ -1,4 +1,4 @@
--- Creating checkout sessions: what is asked for is stored and returned.
+-- Creating checkout sessions: the arguments are stored and returned.
 SELECT checkout.create_organization('Create') AS organization \gset
 SELECT testing.login('shop_create', :'organization');
 \c - shop_create
@@ -41,14 +41,14 @@ FROM checkout.create_checkout_session(
 \echo :session
 \echo of the caller :of_the_caller, created now :created_now, never updated :never_updated, lifetime :lifetime
 
--- Get says the same.
+-- Get returns the same.
 SELECT to_jsonb(s) - ARRAY[
         'checkout_session_id', 'organization_id', 'created_at', 'updated_at', 'expires_at', 'client_secret']
     = :'session' AS same,
     s.client_secret = :'client_secret' AS same_secret
 FROM checkout.get_checkout_session(:'id') AS s;
 
--- So does the table, and nothing else was written: a new session is no event, and its secret is not stored.
+-- The table has the same, and nothing else was written: a new session has no event, and its secret is not stored.
 \c - postgres
 SELECT count(*), bool_and(to_jsonb(s) @> (:'session'::jsonb - ARRAY['idempotent_replay'])) AS same,
     bool_or(s::text LIKE '%cs\_secret\_%' OR s::text LIKE '%' || right(:'client_secret', 20) || '%') AS secret_stored
@@ -57,13 +57,13 @@ SELECT count(*) AS events FROM checkout_data.webhook_outbox WHERE organization_i
 SELECT count(*) AS keys FROM checkout_data.idempotency_keys WHERE organization_id = :'organization';
 \c - shop_create
 
--- As little as can be: the rest is the organization's.
+-- The fewest arguments: all other values are the organization's.
 SELECT to_jsonb(s) - ARRAY[
         'checkout_session_id', 'organization_id', 'created_at', 'updated_at', 'expires_at', 'client_secret'] AS session,
     s.expires_at - s.created_at AS lifetime
 FROM checkout.create_checkout_session(10, 'USD', customer_id => 'customer-1') AS s;
 
--- NULL is the same as not given, where there is a default.
+-- NULL is the same as an omitted argument, if there is a default.
 SELECT quantity, allow_quantity, allow_coupon_code, require_billing_address, is_spi, is_pos, payment_methods,
     max_retry_attempts, metadata, expires_at - created_at AS lifetime
 FROM checkout.create_checkout_session(10, 'USD', customer_id => 'customer-1', quantity => NULL, allow_quantity => NULL,
@@ -115,7 +115,7 @@ FROM (VALUES
 ) AS amounts (given, currency),
     checkout.create_checkout_session(amounts.given, amounts.currency, customer_id => 'customer-1') AS s;
 
--- A lifetime, or a deadline
+-- A lifetime, or an expiry time
 SELECT s.expires_at - s.created_at AS lifetime
 FROM unnest('{1 second, 5 minutes, 36 hours, 1 day 12:00:00.000001, 48 hours, 2 days}'::interval[]) AS lifetime,
     checkout.create_checkout_session(10, 'USD', customer_id => 'c', expires_in => lifetime) AS s;
@@ -123,7 +123,7 @@ SELECT s.expires_at = now() + after AS as_asked
 FROM unnest('{10 minutes, 48 hours}'::interval[]) AS after,
     checkout.create_checkout_session(10, 'USD', customer_id => 'c', expires_at => now() + after) AS s;
 
--- Ids are UUIDs of version 7, in order of creation, and say when.
+-- Ids are UUIDs of version 7, in order of creation, and contain its time.
 WITH created AS MATERIALIZED (
     SELECT n, s.*
     FROM generate_series(1, 200) AS n, checkout.create_checkout_session(n, 'USD', customer_id => 'order of ids') AS s
@@ -148,7 +148,7 @@ SELECT url = 'https://other.example/' || checkout_session_id AS settings
 FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c');
 \c - shop_create
 
--- A session commits, or does not, with the rows of its caller.
+-- A session is committed, or rolled back, with the rows of its caller.
 CREATE TEMP TABLE orders (reference text, session uuid);
 BEGIN;
 INSERT INTO orders SELECT 'rolled back', checkout_session_id
@@ -172,7 +172,7 @@ SELECT checkout.create_checkout_session(10, 'USD', customer_id => 'c');
 \echo :LAST_ERROR_SQLSTATE
 ROLLBACK;
 
--- The environments are apart.
+-- The environments are separate.
 \c - postgres
 SELECT testing.login('shop_create_test', :'organization', 'test');
 \c - shop_create_test

@@ -37,7 +37,7 @@ TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VEF VND VUV XAF XCD XOF XPF 
 -- Currencies that it does not list but ISO 4217 does
 SELECT code, testing.creation(jsonb_build_object('currency_code', code)) AS outcome
 FROM unnest('{BYN,MRU,SLE,STN,VES,AWG,BTN,ERN,SHP,SSP,WST,ZWG}'::text[]) AS code;
--- How many decimals they have
+-- The number of their decimals
 SELECT decimals, string_agg(code, ' ' ORDER BY code) AS currencies
 FROM (
     SELECT code, scale(s.amount) AS decimals
@@ -65,7 +65,7 @@ FROM (VALUES (12.3456, 'COP'), (100.0001, 'JPY'), (1.23456, 'USD'), (1.2345, 'KW
 \c - shop_bounds
 SELECT testing.creation('{"amount": "12.3456", "currency_code": "COP"}');
 
--- The kobo dialect: NGN 1.00 at least and a million naira, no name, both payment methods
+-- The kobo dialect: at least NGN 1.00, a million naira, no name, both payment methods
 SELECT amount, customer_name, payment_methods, metadata
 FROM unnest('{1.00,1000000.00}'::numeric[]) AS naira,
     checkout.create_checkout_session(
@@ -81,7 +81,7 @@ FROM checkout.create_checkout_session(5000 / 100.0, 'GHS', customer_id => 'cus_1
         cancel_url => 'https://yoursite.com/cancel',
     expires_in => '24 hours');
 
--- Ours: the longest of everything at once
+-- Ours: the longest of every value at once
 SELECT s.metadata = given.metadata AND length(title) = 255 AND length(description) = 5000
     AND cardinality(payment_methods) = 50
     AND length(success_url) = 2048 AND length(customer_phone) = 50 AND length(customer_email) = 254 AS as_given
@@ -95,7 +95,7 @@ FROM (SELECT jsonb_build_object('k', repeat('x', 32740)) AS metadata) AS given, 
     payment_methods => (SELECT array_agg(rpad('method ' || n || ' ', 64, 'x')) FROM generate_series(1, 50) AS n),
     metadata => given.metadata, idempotency_key => repeat('ü', 255)) AS s;
 
--- Unusual but right
+-- Unusual but valid
 SELECT argument, value, testing.creation(jsonb_build_object(argument, value)) AS outcome
 FROM (VALUES
     ('customer_email', 'o''neill+tag@sub.example.co'), ('customer_email', 'ünï@example.com'),

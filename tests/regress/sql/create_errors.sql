@@ -1,9 +1,9 @@
--- create refuses these, one row a fault, with the message for the caller.
+-- create refuses these. Each row has one fault, and the message for the caller.
 SELECT checkout.create_organization('Create errors') AS organization \gset
 SELECT testing.login('shop_errors', :'organization');
 \c - shop_errors
 \a
--- Nothing, or not enough
+-- Too few arguments
 SELECT testing.outcome('SELECT checkout.create_checkout_session()');
 SELECT testing.outcome($$SELECT checkout.create_checkout_session(amount => 10, customer_id => 'c')$$);
 SELECT testing.outcome($$SELECT checkout.create_checkout_session(currency_code => 'USD', customer_id => 'c')$$);
@@ -100,7 +100,7 @@ FROM (VALUES
     ('metadata', jsonb_build_object('k', repeat('x', 33000))::text)
 ) AS faults (argument, value);
 
--- A message never repeats what may be personal.
+-- A message never repeats a value that may be personal.
 SELECT argument, testing.creation(jsonb_build_object(argument, 'a secret of ' || argument))
     LIKE '%a secret%' AS repeated
 FROM unnest('{customer_email,customer_phone,success_url,cancel_url,country,currency_code}'::text[]) AS argument;
@@ -115,7 +115,7 @@ SELECT checkout.create_checkout_session(
     amount => -5, currency_code => 'XOF', customer_id => 'c', idempotency_key => 'kept?');
 \echo :LAST_ERROR_SQLSTATE
 
--- Nothing of a request that was refused is stored, its key neither.
+-- A refused request stores nothing, not even its key.
 \c - postgres
 SELECT count(*) FILTER (WHERE length(title) = 255 OR length(description) = 5000 OR length(reference) = 255
     OR length(customer_id) = 255

@@ -1,4 +1,4 @@
--- Delivering events: claim, acknowledge, put off, give up, deliver again.
+-- Delivering events: claim, acknowledge, put off, give up, redeliver.
 SELECT checkout.create_organization('Delivery') AS organization \gset
 SELECT checkout.create_organization('Delivery of another') AS other \gset
 SELECT testing.login('shop_delivery', :'organization');
@@ -33,7 +33,7 @@ SELECT lease_token AS token, event_id AS event FROM claimed WHERE checkout_sessi
 SELECT event_id AS second_event FROM claimed WHERE checkout_session_id = :'second' \gset
 SELECT event_id AS third_event FROM claimed WHERE checkout_session_id = :'third' \gset
 
--- Acknowledge: only with the token of the claim; twice is no harm.
+-- Acknowledge: only with the token of the claim. A second time does no harm.
 SELECT checkout.ack_webhook_events(ARRAY[:'event'], gen_random_uuid()) AS wrong_token;
 SELECT checkout.ack_webhook_events(ARRAY[:'event', :'event'], :'token') AS right_token;
 SELECT checkout.ack_webhook_events(ARRAY[:'event'], :'token') AS twice;
@@ -44,15 +44,15 @@ FROM checkout.claim_webhook_events(organization_id => :'organization', lease => 
 SELECT pg_temp.name(body, sequence) AS event, event_type, next_attempt_at > now() + interval '11 hours' AS half_a_day
 FROM next;
 
--- Put off: with the reason, and later with each attempt
+-- Put off: with the reason, and for longer with each attempt
 SELECT event_type, status, delivery_attempts, last_error, lease_token,
     next_attempt_at - now() BETWEEN '3 seconds' AND '6 seconds' AS in_5_seconds
 FROM checkout.nack_webhook_event(:'second_event', :'token', 'HTTP 503');
--- It is nobody's then.
+-- Then no consumer holds it.
 SELECT testing.outcome(format('SELECT checkout.nack_webhook_event(%L, %L)', :'second_event', :'token'));
 SELECT checkout.ack_webhook_events(ARRAY[:'second_event'], :'token') AS not_held;
 SELECT count(*) AS not_yet_due FROM checkout.claim_webhook_events(organization_id => :'organization');
--- As late as the consumer says
+-- Put off for as long as the consumer says
 SELECT next_attempt_at - now() BETWEEN '59 minutes' AND '61 minutes' AS in_an_hour, last_error
 FROM checkout.nack_webhook_event(:'third_event', :'token', repeat('long ', 500), retry_after => '1 hour') \gset
 \echo in an hour :in_an_hour
@@ -91,7 +91,7 @@ SELECT event_type, delivery_attempts, last_error, event_id = :'second_event' AS 
 FROM checkout.claim_webhook_events(organization_id => :'organization') WHERE checkout_session_id = :'second' \gset
 \echo :event_type :delivery_attempts :last_error :same_id
 SELECT checkout.ack_webhook_events(ARRAY[:'second_event'], :'token2');
--- A consumer that never answers: after ten leases the event is dead, too.
+-- If no consumer answers, the event is dead after ten leases, too.
 SELECT checkout.redeliver_webhook_events(ARRAY[:'second_event', :'second_event']) AS redelivered;
 CREATE FUNCTION pg_temp.spend(organization uuid, session uuid) RETURNS integer[] LANGUAGE plpgsql AS $$
 DECLARE
@@ -109,7 +109,7 @@ SELECT pg_temp.spend(:'organization', :'second');
 \c - shop_delivery
 SELECT status, delivery_attempts, last_error FROM checkout.list_webhook_events(:'second');
 
--- A lease that ended: the event is claimed by another, and the first one's token is worth nothing.
+-- After the lease another consumer claims the event, and the first one's token is invalid.
 \c - sender
 SELECT checkout.redeliver_webhook_events(ARRAY[:'third_event']) AS redelivered;
 SELECT lease_token AS token1
@@ -138,7 +138,7 @@ FROM checkout.claim_webhook_events(organization_id => :'organization') WHERE che
 SELECT status, lease_token FROM checkout.list_webhook_events(:'third', status => 'leased');
 \c - sender
 
--- A dead event does not hold up the ones after it.
+-- A dead event does not block later ones.
 \c - shop_delivery
 SELECT testing.new_session(50) AS fourth \gset
 SELECT status FROM checkout.record_payment(:'fourth', 'delivery-5', 'failed');
@@ -158,8 +158,8 @@ SELECT count(*) FROM checkout.claim_webhook_events(organization_id => :'organiza
 SELECT sequence, status, last_error FROM checkout.list_webhook_events(:'fourth');
 \c - sender
 
--- Of all organizations, as many as asked for; what another holds in an open transaction is passed over (isolation
--- tests).
+-- Claims cover all organizations, up to the given number. Events that another transaction has locked are passed over
+-- (isolation tests).
 SELECT testing.make_due(:'other');
 SELECT count(*) FROM checkout.claim_webhook_events(batch_size => 1, organization_id => :'other');
 SELECT testing.make_due(:'organization') + testing.make_due(:'other') > 1 AS due;

@@ -1,4 +1,4 @@
--- The dialects, seen from SQL: what a request leaves behind, whose it is, and what is an error after all.
+-- The dialects in SQL: what a request stores, for which organization, and which faults are still SQL errors.
 -- The tests in tests/server/dialects/ check the documents line by line.
 SELECT checkout.create_organization('Documented') AS our_id, checkout.create_organization('Neighbour') AS their_id \gset
 SELECT api_key AS our_key FROM checkout.create_api_key(:'our_id', 'secret', 'live') \gset
@@ -85,7 +85,7 @@ FROM testing.creations JOIN (VALUES
     ('paygate', '{"expires_at": "2001-01-01T00:00:00Z"}'),
     ('flutterwave', '{"reference": "order-4521"}'), ('yuno', '{"country": "ZZ"}')
 ) AS refusals (dialect, refused) USING (dialect) ORDER BY dialect;
--- Refused by what is stored
+-- Refused because of stored rows
 SELECT testing.http('paygate', 'POST', '/v1/checkout/sessions/cs_00000000000000000000000000000001/expire', :'ours')
     LIKE '404 %' AS not_found;
 INSERT INTO testing.orders VALUES ('after the refusals');
@@ -93,11 +93,11 @@ SELECT testing.row_counts() = :'before' AS nothing_is_left;
 COMMIT;
 SELECT testing.row_counts() = :'before' AS nothing_is_left;
 SELECT note FROM testing.orders;
--- The key is free: the request can be corrected.
+-- The key is free, so the request can be corrected.
 SELECT testing.http('kobo', 'POST', '/v1/checkout/session/initialize',
     :'ours'::jsonb || '{"x-idempotency-key": "claimed-and-refused"}', '{"amount": 100, "email": "jane@example.com"}')
     ~ '^200 \{"status": ?true' AS made;
--- An accepted request goes with the caller's transaction.
+-- An accepted request is committed or rolled back with the caller's transaction.
 SELECT testing.row_counts() AS before \gset
 BEGIN;
 SELECT testing.http('kobo', 'POST', '/v1/checkout/session/initialize', :'ours',
@@ -125,7 +125,7 @@ FROM testing.creations AS c, checkout.handle_request(c.dialect, 'POST', c.path, 
 WHERE c.dialect = 'lomi';
 COMMIT;
 :whose
--- A credential that was presented before stays, and no request may contradict it.
+-- A credential presented before stays, and no request may contradict it.
 BEGIN;
 SELECT environment FROM checkout.authenticate(:'our_key');
 SELECT testing.http('lomi', 'GET', '/checkout-sessions', :'ours') ~ '^200' AS same_tenant;
@@ -135,12 +135,12 @@ SELECT testing.http('lomi', 'GET', '/checkout-sessions', :'test') AS test;
 SELECT checkout.current_organization_id() = :'our_id' AS still_ours;
 SELECT checkout.current_environment();
 ROLLBACK;
--- A publishable key does not make the next request one.
+-- A publishable key does not affect the next request.
 SELECT testing.http('kobo', 'POST', path, :'public', body) ~ '^200' AS made,
     testing.http('lomi', 'GET', '/checkout-sessions', :'public') AS refused,
     testing.http('lomi', 'GET', '/checkout-sessions', :'ours') ~ '^200' AS listed
 FROM testing.creations WHERE dialect = 'kobo';
--- Without any
+-- Without a credential
 SELECT dialect, testing.http(dialect, 'POST', path, '{}', body) FROM testing.creations ORDER BY dialect;
 
 -- A role that acts for an organization needs no key.
@@ -148,7 +148,7 @@ SELECT dialect, testing.http(dialect, 'POST', path, '{}', body) FROM testing.cre
 SELECT dialect, testing.http(dialect, 'POST', path, '{}', body) ~ '^20[01] ' AS made
 FROM testing.creations ORDER BY dialect;
 SELECT testing.http('lomi', 'GET', '/checkout-sessions', :'ours') ~ '^200' AS own_key;
--- A key of somebody else, or one that is none, is not passed over.
+-- A key of another organization, or an invalid one, is not ignored.
 SELECT name, testing.http('lomi', 'GET', '/checkout-sessions', headers) FROM (VALUES
     ('another organization', :'theirs'::jsonb), ('another environment', :'test'),
     ('unknown', '{"x-api-key": "sk_live_0"}'),
@@ -158,7 +158,7 @@ SELECT name, testing.http('lomi', 'GET', '/checkout-sessions', headers) FROM (VA
 ) AS wrong (name, headers);
 SELECT checkout.current_organization_id() = :'our_id' AS still_ours;
 SELECT checkout.current_environment();
--- A publishable key of the organization limits its request, and no other.
+-- A publishable key of the organization limits its own request, and no other.
 SELECT testing.http('lomi', 'GET', '/checkout-sessions', :'public') AS refused;
 SELECT testing.http('lomi', 'GET', '/checkout-sessions') ~ '^200' AS listed;
 
@@ -172,7 +172,7 @@ SELECT checkout.handle_request('lomi', 'POST', path, :'ours', '{}', body::text)
 FROM testing.creations WHERE dialect = 'lomi';
 ROLLBACK;
 \set VERBOSITY default
--- Caught by a block of the caller's, it undoes that block and no more: the caller is who it was.
+-- If the caller catches it, only that block is undone, and the caller stays the same.
 BEGIN READ ONLY;
 SELECT testing.raises('lomi', 'POST', path, '{}', '{}', body::text) FROM testing.creations WHERE dialect = 'lomi';
 SELECT current_user;
@@ -209,7 +209,7 @@ RESET SESSION AUTHORIZATION;
 RESET lock_timeout;
 SELECT testing.dblink_disconnect('holder');
 DROP EXTENSION dblink;
--- A trigger of the administrator's that fails
+-- An administrator's trigger that fails
 CREATE FUNCTION testing.closed()
 RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'closed on Sundays' USING ERRCODE = 'check_violation'; END $$;
 CREATE TRIGGER closed BEFORE INSERT ON checkout_data.checkout_sessions FOR EACH ROW EXECUTE FUNCTION testing.closed();
@@ -246,7 +246,7 @@ COMMIT;
 SELECT testing.http('lomi', 'POST', path, :'ours'::jsonb || '{"idempotency-key": "in-a-savepoint"}', body)
     ~ '^201 \{"Idempotent-Replayed": "true"\}' AS replayed
 FROM testing.creations WHERE dialect = 'lomi';
--- A refusal is an answer, and breaks nothing; what raises undoes its block, and the credential with it.
+-- A refusal is an answer, and breaks nothing. An error undoes its block, and the credential with it.
 DO $$
 DECLARE
     answer text;
@@ -284,7 +284,7 @@ SELECT pg_temp.create_and_raise(:'ours');
 
 -- hostile input
 -- --------------------------------------------------------------------------------------------------------
--- Wrong arguments of handle_request are an SQL error; NULL is nothing, where nothing is possible.
+-- Wrong arguments of handle_request are SQL errors. NULL counts as absent where an argument is optional.
 SELECT testing.raises(dialect, method, path, headers, query) FROM (VALUES
     (NULL, 'GET', '/', '{}', '{}'), ('lomi', NULL, '/', '{}', '{}'), ('lomi', 'GET', NULL, '{}', '{}'),
     ('nobody', 'GET', '/', '{}', '{}'),
@@ -305,7 +305,7 @@ SELECT method, path, testing.http('lomi', method, path, :'ours') FROM (VALUES
     ('😀', '/😀')
 ) AS odd (method, path);
 SELECT length(testing.http('lomi', 'GET', '/checkout-sessions/' || repeat('a', 60000), :'ours')) > 60000 AS answered;
--- Headers: names in any case, the first of several values, and nothing but texts
+-- Headers: names in any case, the first of several values counts, and only texts are allowed
 SELECT headers, testing.http('lomi', 'GET', '/checkout-sessions', headers, NULL, '{"limit": "1", "status": "expired"}')
 FROM (VALUES
     ('{"X-API-KEY": ["wrong", "other"]}'::jsonb), ('{"x-api-key": []}'), ('{"x-api-key": [[]]}'), ('{"x-api-key": 7}'),
@@ -340,13 +340,14 @@ SELECT dialect, count(*) AS bodies,
     array_agg(DISTINCT left(testing.http(dialect, 'POST', path, :'ours', wrong), 3)) AS statuses
 FROM testing.creations, (VALUES (NULL::jsonb), ('null'), ('[]'), ('"text"'), ('7'), ('false'), ('{}')) AS w (wrong)
 GROUP BY dialect ORDER BY dialect;
--- Metadata: as large as it may be, and larger
+-- Metadata: of the largest size, and larger
 SELECT length,
     left(
         testing.http('lomi', 'POST', path, :'ours',
             body || jsonb_build_object('metadata', jsonb_build_object('a', repeat('m', length)))), 80)
 FROM testing.creations, (VALUES (32000), (33000), (1000000)) AS lengths (length) WHERE dialect = 'lomi' ORDER BY length;
--- Deep nesting: 100 is stored as it is; what is too deep to be read is a bad request, as it is the client who sent it.
+-- Deep nesting: a depth of 100 is stored as it is. A body too deep to be read is a bad request, because the client has
+-- sent it.
 SELECT depth,
     left(
         testing.http('lomi', 'POST', path, :'ours',
@@ -355,7 +356,8 @@ FROM testing.creations, (VALUES (100), (1000), (5000)) AS depths (depth) WHERE d
 
 -- never another tenant's session
 -- -----------------------------------------------------------------------------------------
--- Theirs, made in each dialect; looked for with our keys, and with theirs of the other environment, in each.
+-- Another tenant's sessions, made in each dialect; looked up with our keys, and with its keys of the other environment,
+-- in each dialect.
 CREATE TEMP TABLE theirs (id text, reference text);
 INSERT INTO theirs
     SELECT coalesce(r.body #>> '{data,id}', r.body ->> 'checkout_session_id', r.body ->> 'checkout_session',
@@ -380,7 +382,7 @@ SELECT dialect, method, count(*) AS lookups,
     array_agg(DISTINCT left(testing.http(dialect, method, path, headers, NULL, query), 3)) AS statuses
 FROM lookups, (VALUES (:'ours'::jsonb), (:'test'), (:'their_test')) AS h (headers)
 GROUP BY dialect, method ORDER BY dialect, method;
--- The same answer as for what there is not
+-- The answer is the same as for unknown ids.
 SELECT testing.http('lomi', 'GET', '/checkout-sessions/' || id, :'ours')
     = testing.http('lomi', 'GET', '/checkout-sessions/00000000-0000-7000-8000-000000000000', :'ours') AS same
 FROM theirs LIMIT 1;
@@ -389,7 +391,7 @@ SELECT count(*)
 FROM checkout.handle_request('lomi', 'GET', '/checkout-sessions', :'ours', '{"limit": "100"}') AS r,
     json_array_elements(r.body) AS s
 WHERE s ->> 'organization_id' <> :'our_id';
--- Nor may anything be left open to them: theirs are as they were, and their owner finds each.
+-- Nor is any trace left: their sessions are unchanged, and their owner finds each.
 SELECT dialect, method, count(*),
     array_agg(DISTINCT left(testing.http(dialect, method, path, :'theirs', NULL, query), 3)) AS statuses
 FROM lookups WHERE method = 'GET' GROUP BY dialect, method ORDER BY dialect;
@@ -397,7 +399,7 @@ SELECT count(*) FILTER (WHERE s ->> 'status' = 'open') AS open, count(*)
 FROM checkout.handle_request('lomi', 'GET', '/checkout-sessions', :'theirs', '{"limit": "100"}') AS r,
     json_array_elements(r.body) AS s
 WHERE s ->> 'checkout_session_id' IN (SELECT id::uuid::text FROM theirs);
--- Idempotency keys are each organization's and each environment's own.
+-- Each organization and environment has idempotency keys of its own.
 SELECT name, testing.http('lomi', 'POST', path, headers || '{"idempotency-key": "the-same-key"}', body)
     ~ '^201 \{"checkout' AS made
 FROM testing.creations, (VALUES ('ours', :'ours'::jsonb), ('theirs', :'theirs'), ('test', :'test')) AS h (name, headers)
@@ -405,7 +407,7 @@ WHERE dialect = 'lomi' ORDER BY name;
 
 \c - dialect_web
 \set order '{"amount": 10, "currency_code": "XOF", "customer_email": "a@b.co"}'
--- what would be many times larger as text, or unreadable
+-- bodies that are many times larger as text, or unreadable
 -- ---------------------------------------------------------------
 SELECT what, left(testing.http('lomi', 'POST', '/checkout-sessions', :'ours', :'order'::jsonb || body), 100) AS answer
 FROM (VALUES ('a number with 131,072 digits', '{"metadata": {"a": [1e131071]}}'::jsonb),
@@ -415,7 +417,7 @@ FROM (VALUES ('a number with 131,072 digits', '{"metadata": {"a": [1e131071]}}':
     ('nested in 65 arrays', format('{"other": %s%s}', repeat('[', 65), repeat(']', 65))::jsonb),
     ('a name of the JSON library', '{"metadata": {"a": {"$serde_json::private::Number": "x"}}}'),
     ('one as the amount', '{"amount": {"$serde_json::private::Number": "10"}}')) AS bodies (what, body);
--- Without a key nothing is read at all.
+-- Without a key, nothing is read.
 SELECT testing.http('lomi', 'POST', '/checkout-sessions', '{}', '{"a": 1e131071}');
 \c - documented_shop
 SELECT testing.outcome(
@@ -426,7 +428,7 @@ FROM unnest(ARRAY[
 \c - dialect_web
 SELECT testing.http('lomi', 'POST', '/checkout-sessions', :'ours', :'order'::jsonb || '{"quantity": 3000000000}');
 
--- One key, one request: in another dialect, or with another scenario, it is another request.
+-- A key stands for one request: in another dialect, or with another scenario, it is another request.
 SELECT left(
     testing.http('kobo', 'POST', '/v1/checkout/session/initialize',
         :'ours'::jsonb || '{"idempotency-key": "between-dialects"}', '{"amount": 1000, "email": "a@b.co"}'), 3) AS kobo;
@@ -439,7 +441,7 @@ SELECT left(
     testing.http('lomi', 'POST', '/checkout-sessions',
         :'test'::jsonb || '{"idempotency-key": "scenario", "x-scenario-key": "fail"}', :'order'), 3) AS with_one;
 
--- A page deep in a list is not a plan of its own.
+-- A page deep in a list does not need a plan of its own.
 \c - postgres
 SELECT count(testing.http('lomi', 'GET', '/checkout-sessions', :'ours', NULL, jsonb_build_object('offset', n::text)))
 FROM generate_series(1, 10) AS n;
@@ -448,7 +450,7 @@ SELECT count(testing.http('lomi', 'GET', '/checkout-sessions', :'ours', NULL, js
 FROM generate_series(1, 100) AS n;
 SELECT count(*) - :plans < 10 AS few_plans_are_kept FROM pg_backend_memory_contexts WHERE name = 'CachedPlan';
 
--- An open session of the reference answers only who asks for its price.
+-- The open session of a reference only answers a caller that asks for its price.
 \c - postgres
 SELECT name FROM checkout.update_organization(:'our_id', reference_policy => 'return_existing');
 \c - dialect_web
@@ -485,7 +487,7 @@ SELECT checkout.render_webhook_event(:'failed', 'paygate')::json #>> '{data,obje
 SELECT testing.outcome(format('SELECT checkout.render_webhook_event(%L, %L)', event_id, dialect)) FROM (VALUES
     (NULL, 'lomi'), (:'completed', NULL), (:'completed', 'nobody'), ('evt_1', 'lomi'), ('', 'lomi'),
     (overlay(:'completed' PLACING 'AAAA' FROM 5), 'lomi')) AS wrong (event_id, dialect);
--- It is for relays, who see all organizations, and for no one else.
+-- This is for relays, which see all organizations, and for no other role.
 \c - dialect_web
 SELECT testing.outcome(format('SELECT checkout.render_webhook_event(%L, %L)', :'completed', 'lomi'));
 \c - documented_shop

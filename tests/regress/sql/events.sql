@@ -29,7 +29,7 @@ SELECT body::json ->> 'id' = event_id AS id, body::json ->> 'type' AS type,
     body::json ->> 'timestamp' ~ '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00$' AS in_utc,
     string_agg(key, ' ') AS keys, event_id ~ '^evt_[A-Za-z0-9_-]{50}$' AS opaque
 FROM testing.deliveries, json_object_keys(body::json) AS key GROUP BY n, body, event_id;
--- The object is the session as get shows it, but for the zone of its times, and without its client secret.
+-- The object is the session in the form of get, but in UTC, and without its client secret.
 SELECT string_agg(key, ' ' ORDER BY key) FILTER (WHERE o.value <> s.value) AS other_than_get,
     count(*) = (SELECT count(*) - 5 FROM jsonb_object_keys(:'session')) AS as_many
 FROM testing.deliveries, jsonb_each(body::jsonb #> '{data,object}') AS o JOIN jsonb_each(:'session') AS s USING (key)
@@ -43,8 +43,7 @@ SELECT body::jsonb #>> '{data,object,amount}' AS amount,
     body ~ 'cs_secret_|client_secret' AS has_secret FROM testing.deliveries;
 SELECT testing.delivered();
 
--- A body depends on the event alone: not on who asks, and when, and in which zone; nor on what happened to the session
--- since.
+-- A body depends only on the event: not on the caller, the time, or the time zone, nor on later changes of the session.
 \c - shop_events
 SELECT checkout_session_id AS id
 FROM checkout.create_checkout_session(20, 'USD', customer_id => 'c', max_retry_attempts => 3) \gset
@@ -56,8 +55,8 @@ SELECT object ->> 'status' AS status, object ->> 'payment_status' AS payment_sta
     object ->> 'payment_id' AS payment_id, object ->> 'completed_at' AS completed_at,
     object ->> 'updated_at' = body::json ->> 'timestamp' AS updated_then
 FROM testing.deliveries, LATERAL (SELECT body::jsonb #> '{data,object}') AS b (object);
--- Its lease ends unacknowledged; meanwhile the buyer begins again, fails again, and at last pays, with the first
--- payment of all.
+-- Its lease ends without an acknowledgement. Meanwhile the buyer begins again, fails again, and at last pays, with the
+-- very first payment.
 \c - postgres
 UPDATE checkout_data.webhook_outbox SET next_attempt_at = now() - interval '1 second' WHERE checkout_session_id = :'id';
 \c - shop_events
@@ -84,7 +83,7 @@ JOIN (SELECT key, value FROM testing.deliveries,
 AS b USING (key)
 WHERE a.value <> b.value;
 RESET ALL;
--- The rest of the story, each as it was then
+-- The rest of the story, each body with the state of its time
 SELECT testing.delivered();
 SELECT * FROM testing.deliver(:'organization');
 SELECT testing.delivered();
@@ -98,7 +97,7 @@ SELECT DISTINCT sequence, event_type, object ->> 'status' AS status, object ->> 
     object ->> 'payment_id' AS payment_id, object ->> 'completed_at' IS NOT NULL AS completed
 FROM testing.deliveries, LATERAL (SELECT body::jsonb #> '{data,object}') AS b (object) ORDER BY sequence;
 
--- Expired by a payment that came late: two events, both of an expired session
+-- Expired by a late payment: two events, both of an expired session
 \c - shop_events
 SELECT testing.new_session() AS id \gset
 SELECT testing.age(:'id', '2 hours');
@@ -114,7 +113,7 @@ SELECT sequence, event_type, object ->> 'status' AS status, object ->> 'payment_
 FROM testing.deliveries, LATERAL (SELECT body::jsonb #> '{data,object}') AS b (object) ORDER BY sequence;
 SELECT testing.delivered();
 
--- Written in the transaction of what happened, and gone with it
+-- An event is written in the transaction of its cause, and rolled back with it
 \c - shop_events
 SELECT testing.new_session() AS id \gset
 BEGIN;
@@ -123,7 +122,8 @@ SELECT testing.story(:'id');
 ROLLBACK;
 SELECT testing.story(:'id');
 
--- The merchant's own list: newest session first, last event first; filters; no lease token, no event of others
+-- The merchant's own list: newest session first, last event first; filters; no lease token, and no event of another
+-- tenant
 SELECT replace(event_type, 'checkout.session.', '') AS type, sequence, payment_id, status, delivery_attempts,
     lease_token, next_attempt_at, delivered_at IS NOT NULL AS delivered
 FROM checkout.list_webhook_events();

@@ -1,25 +1,25 @@
--- Expiring by hand and by the sweep; taking up an expired session again.
+-- Expiring on request and by the sweep; recovering an expired session.
 SELECT checkout.create_organization('Expire', expiring_notice => '10 minutes', base_url => 'https://pay.example')
     AS organization \gset
 SELECT testing.login('shop_expire', :'organization');
 SELECT testing.login('shop_expire_test', :'organization', 'test');
--- Sessions that other tests left overdue are not to be counted here.
+-- Overdue sessions of other tests must not be counted here.
 SELECT checkout.expire_due_checkout_sessions(100000) >= 0 AS swept;
 \c - shop_expire
 
--- By hand, an open session; a second time changes nothing.
+-- On request, an open session. A second time changes nothing.
 SELECT testing.new_session() AS id \gset
 SELECT status, payment_status, completed_at, expires_at > updated_at AS before_its_deadline
 FROM checkout.expire_checkout_session(:'id');
 SELECT updated_at AS updated FROM checkout.get_checkout_session(:'id') \gset
 SELECT status, updated_at = :'updated' AS untouched FROM checkout.expire_checkout_session(:'id');
 SELECT testing.story(:'id');
--- An overdue one is expired as of its deadline.
+-- An overdue session is expired as of its deadline.
 SELECT testing.new_session() AS id \gset
 SELECT testing.age(:'id', '3 hours');
 SELECT status, updated_at = expires_at AS at_its_deadline FROM checkout.expire_checkout_session(:'id');
 SELECT testing.story(:'id');
--- Not one that has ended otherwise, nor somebody else's
+-- Neither a session that has ended otherwise, nor another tenant's
 SELECT testing.new_session() AS id \gset
 SELECT status FROM checkout.record_payment(:'id', 'expire-1', 'succeeded');
 SELECT testing.outcome(format('SELECT checkout.expire_checkout_session(%L)', :'id'));
@@ -53,12 +53,12 @@ WHERE organization_id = :'organization' AND amount BETWEEN 1 AND 5 GROUP BY 1, 2
 SELECT batch, testing.outcome(format('SELECT checkout.expire_due_checkout_sessions(%L)', batch)) AS expire,
     testing.outcome(format('SELECT checkout.run_maintenance(%L)', batch)) AS maintain
 FROM unnest('{NULL,0,-1,100001,1,100000}'::text[]) AS batch;
--- An ordinary role may not.
+-- An ordinary role may not sweep.
 \c - shop_expire
 SELECT testing.outcome('SELECT checkout.expire_due_checkout_sessions()');
 SELECT testing.outcome('SELECT checkout.run_maintenance()');
 
--- The reminder that the organization asks for: ten minutes before the deadline, once
+-- The reminder that the organization sets: ten minutes before the deadline, once
 SELECT testing.new_session() AS id \gset
 SELECT checkout_session_id AS short
 FROM checkout.create_checkout_session(50, 'USD', customer_id => 'c', expires_in => '9 minutes') \gset
@@ -76,7 +76,7 @@ SELECT testing.age(:'id', '10 minutes');
 SELECT * FROM checkout.run_maintenance() WHERE task <> 'purge';
 \c - shop_expire
 SELECT testing.story(:'id');
--- No reminder for a session that was paid, or is overdue by then
+-- No reminder for a session that is paid, or overdue by then
 SELECT testing.new_session() AS id \gset
 SELECT status FROM checkout.record_payment(:'id', 'expire-3', 'succeeded');
 SELECT testing.new_session() AS other \gset
@@ -115,16 +115,16 @@ WHERE old.value <> new.value
     AND key NOT IN ('checkout_session_id', 'created_at', 'updated_at', 'expires_at', 'url', 'recovered_from',
     'client_secret')
 ORDER BY key;
--- The overdue one became expired by that, and told so.
+-- This made the overdue one expired, with its event.
 SELECT testing.story(:'id');
 SELECT testing.story(:'new') AS none;
--- The recovered one lives as any other, with a lifetime of its own.
+-- The recovered session lives like any other, with a lifetime of its own.
 SELECT status FROM checkout.record_payment(:'new', 'expire-5', 'succeeded');
 SELECT * FROM testing.state(:'new');
 SELECT expires_at - created_at AS lifetime FROM checkout.recover_checkout_session(:'id', expires_in => '36 hours');
 SELECT now() + interval '2 hours' AS at \gset
 SELECT expires_at = :'at' AS as_asked FROM checkout.recover_checkout_session(:'id', expires_at => :'at');
--- Only an expired session can be recovered, within the bounds of every session.
+-- Only an expired session can be recovered, and only within the bounds of every session.
 \a
 SELECT call, testing.outcome(
         format('SELECT checkout.recover_checkout_session(%s)', replace(call, '$', quote_literal(:'id'))))

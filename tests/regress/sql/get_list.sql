@@ -1,4 +1,4 @@
--- Getting and listing: the truth by the clock, pages both ways, filters in any combination.
+-- Getting and listing: states by the clock, pages in both directions, filters in any combination.
 SELECT checkout.create_organization('Lists') AS organization \gset
 SELECT checkout.create_organization('Lists of another') AS other \gset
 SELECT testing.login('shop_lists', :'organization');
@@ -49,7 +49,7 @@ EXCEPTION WHEN OTHERS THEN
     RETURN SQLSTATE || ': ' || SQLERRM;
 END $$;
 
--- All of them, newest first, each as it is by the clock
+-- All of them, newest first, with their states by the clock
 SELECT title, status, payment_status, payment_id, attempts, updated_at = expires_at AS updated_at_deadline
 FROM checkout.list_checkout_sessions();
 -- (A list has no client secrets.)
@@ -74,7 +74,7 @@ SELECT arguments, pg_temp.listed(arguments) FROM unnest(ARRAY[
     'status => ''complete'', payment_id => ''pay-a'', customer_id => ''odd''',
     'status => ''open'', payment_id => ''pay-a''']) AS arguments;
 
--- Periods: from the first bound, up to but without the second
+-- Periods: from the first bound to before the second
 SELECT 'created_after ' || name AS period, pg_temp.listed(format('created_after => %L', created_at)) AS listed,
     pg_temp.listed(format('created_before => %L', created_at)) AS before,
     pg_temp.listed(
@@ -87,7 +87,7 @@ SELECT arguments, pg_temp.listed(arguments) FROM unnest(ARRAY[
     'created_after => ''20000-01-01''', 'created_before => ''262142-12-31 23:59:59.999999+00''',
     'created_after => ''2020-01-01'', created_before => ''2020-01-01''']) AS arguments;
 
--- Pages: forwards and backwards through everything, and with a filter
+-- Pages: forwards and backwards through all sessions, and with a filter
 SELECT page, pg_temp.listed(page) FROM (VALUES
     ('page_size => 5'),
     (format('page_size => 5, starting_after => %L', pg_temp.id('h'))),
@@ -102,13 +102,13 @@ SELECT page, pg_temp.listed(page) FROM (VALUES
     ('page_size => 1, page_offset => 2147483647'), ('status => ''open'', page_size => 2, page_offset => 1'),
     ('page_size => NULL, page_offset => NULL'), ('page_size => 1'), ('page_size => 100')
 ) AS pages (page) \g | sed -E 's/[0-9a-f-]{36}/<uuid>/'
--- The default is 20, the most 100.
+-- The default is 20, the maximum 100.
 SELECT count(s) AS made
 FROM (SELECT checkout.create_checkout_session(n, 'USD', customer_id => 'many') AS s FROM generate_series(1, 110) AS n)
     AS many;
 SELECT (SELECT count(*) FROM checkout.list_checkout_sessions()) AS by_default;
 SELECT (SELECT count(*) FROM checkout.list_checkout_sessions(page_size => 100)) AS most;
--- Every session once, when a reader follows the cursor while others are created
+-- A reader that follows the cursor while others create sessions gets every session once.
 WITH RECURSIVE pages AS (
     SELECT 1 AS page, array_agg(l.checkout_session_id ORDER BY l.checkout_session_id DESC) AS ids
     FROM checkout.list_checkout_sessions(page_size => 7) AS l
@@ -131,7 +131,7 @@ FROM unnest(ARRAY[
     format('starting_after => %L, ending_before => %L', pg_temp.id('a'), pg_temp.id('b')),
     format('starting_after => %L, page_offset => 1', pg_temp.id('a')), 'starting_after => ''not an id'''])
         AS arguments \g | sed -E 's/[0-9a-f-]{36}/<uuid>/g'
--- A cursor that is another organization's, another environment's or nobody's: the same answer
+-- A cursor of another organization or environment, or of no session, gets the same answer.
 SELECT testing.outcome(format('SELECT * FROM checkout.list_checkout_sessions(starting_after => %L)', id))
     AS starting_after,
     testing.outcome(format('SELECT * FROM checkout.list_checkout_sessions(ending_before => %L)', id)) AS ending_before,
@@ -142,7 +142,7 @@ SELECT testing.outcome('SELECT checkout.get_checkout_session(NULL)');
 SELECT checkout.get_checkout_session('01890000-0000-7000-8000-000000000000');
 \echo :LAST_ERROR_SQLSTATE
 
--- Both work in a READ ONLY transaction, also with kept plans and in parallel mode.
+-- Both functions work in a READ ONLY transaction, also with kept plans and in parallel mode.
 BEGIN READ ONLY;
 SELECT status FROM checkout.get_checkout_session(pg_temp.id('d'));
 SELECT count(*) FROM checkout.list_checkout_sessions(status => 'expired');
@@ -157,8 +157,8 @@ WHERE pronamespace = 'checkout'::regnamespace
     AND proname IN ('get_checkout_session', 'list_checkout_sessions', 'list_payments', 'list_webhook_events')
 ORDER BY 1;
 
--- A session that becomes overdue within a transaction is expired at once: the clock decides, not the transaction's
--- start.
+-- A session that becomes overdue within a transaction is expired at once: the clock decides, not the start of the
+-- transaction.
 BEGIN;
 SELECT checkout_session_id AS short
 FROM checkout.create_checkout_session(1, 'USD', customer_id => 'c', expires_in => '1 second') \gset

@@ -1,4 +1,4 @@
--- A caller that puts objects of its own in the way
+-- A caller that creates objects of its own to shadow others
 SELECT checkout.create_organization('Hostile') AS organization, checkout.create_organization('Victim') AS victim \gset
 SELECT testing.login('hostile', :'organization');
 SELECT testing.login('victim', :'victim');
@@ -10,7 +10,7 @@ GRANT INSERT ON testing.traps TO PUBLIC;
 SELECT checkout_session_id AS of_victim FROM checkout.create_checkout_session(1, 'USD', customer_id => 'c') \gset
 \c - hostile
 
--- Functions and operators that say yes to everything, and note who called them
+-- Functions and operators that always return true, and note who called them
 CREATE FUNCTION hostile.trap(what text)
 RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN INSERT INTO testing.traps VALUES (current_user, what); RETURN true; END $$;
 CREATE FUNCTION hostile.yes(uuid, uuid) RETURNS boolean LANGUAGE sql AS $$ SELECT hostile.trap('uuid =') $$;
@@ -44,7 +44,7 @@ CREATE TEMP TABLE numeric (a integer);
 CREATE TYPE pg_temp.checkout_session AS (a integer);
 SET search_path = hostile, pg_temp, pg_catalog;
 
--- All the same, everything is as ever.
+-- Nevertheless everything works as before.
 SELECT checkout_session_id AS id
 FROM checkout.create_checkout_session(
     10, 'USD', customer_id => 'c', reference => 'r', idempotency_key => 'k',
@@ -71,7 +71,7 @@ SELECT status FROM checkout.recover_checkout_session(:'id');
 \set VERBOSITY sqlstate
 SELECT checkout.get_checkout_session(:'of_victim');
 \set VERBOSITY default
--- Also where the caller has every right
+-- Also if the caller has every right
 RESET search_path;
 \c - postgres
 SET search_path = hostile, pg_catalog;
@@ -99,5 +99,5 @@ FROM unnest(ARRAY[
     'COPY checkout_data.checkout_sessions TO STDOUT', 'SELECT checkout_data.wake_worker()',
     'LOCK TABLE checkout_data.payments'
 ]) AS statement;
--- Nor are rows of others in the statistics that it may read.
+-- It cannot see rows of other tenants in the statistics that it may read, either.
 SELECT count(*) FROM pg_stats WHERE schemaname = 'checkout_data';

@@ -3,7 +3,7 @@ SELECT extname, extrelocatable AS relocatable,
     extnamespace::regnamespace <> 'checkout'::regnamespace AS in_no_schema_of_ours
 FROM pg_extension WHERE extname = 'checkout_sessions';
 SELECT superuser, trusted, relocatable, schema FROM pg_available_extension_versions WHERE name = 'checkout_sessions';
--- A dump has the rows of every table, whole.
+-- A dump has all rows of every table.
 SELECT c.relname, c.oid = ANY (e.extconfig) AS dumped, e.extcondition[array_position(e.extconfig, c.oid)] AS condition
 FROM pg_class c, pg_extension e
 WHERE e.extname = 'checkout_sessions' AND c.relnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace)
@@ -12,7 +12,7 @@ ORDER BY 1;
 
 CREATE DATABASE hygiene;
 \c hygiene postgres
--- A schema that somebody made before us is not taken over.
+-- The installation does not adopt an existing schema of another owner.
 CREATE ROLE squatter LOGIN;
 CREATE SCHEMA checkout AUTHORIZATION squatter;
 CREATE EXTENSION checkout_sessions;
@@ -23,7 +23,7 @@ CREATE EXTENSION checkout_sessions;
 \echo :LAST_ERROR_SQLSTATE
 DROP SCHEMA checkout_data;
 SELECT count(*) AS left_behind FROM pg_namespace WHERE nspname LIKE 'checkout%';
--- It goes where it goes, and belongs to no schema that somebody could drop.
+-- Its location is fixed, and it does not depend on a schema that can be dropped.
 CREATE SCHEMA elsewhere;
 CREATE EXTENSION checkout_sessions SCHEMA elsewhere;
 \echo :LAST_ERROR_SQLSTATE
@@ -35,7 +35,7 @@ SELECT nspname FROM pg_namespace WHERE nspname LIKE 'checkout%' ORDER BY 1;
 ALTER EXTENSION checkout_sessions SET SCHEMA public;
 \echo :LAST_ERROR_SQLSTATE
 DROP EXTENSION checkout_sessions;
--- A role of our name that can do more than ours is not used.
+-- An existing role of our name with more rights is refused.
 ALTER ROLE checkout_sessions_api LOGIN;
 CREATE EXTENSION checkout_sessions;
 \echo :LAST_ERROR_SQLSTATE
@@ -49,7 +49,7 @@ CREATE EXTENSION checkout_sessions;
 ALTER ROLE checkout_sessions_worker NOCREATEROLE REPLICATION;
 CREATE EXTENSION checkout_sessions;
 ALTER ROLE checkout_sessions_worker NOREPLICATION;
--- Nor is one as which somebody else can act, or that can act as another.
+-- So is one that another role can act as, or that can act as another.
 GRANT checkout_sessions_worker TO squatter;
 CREATE EXTENSION checkout_sessions;
 REVOKE checkout_sessions_worker FROM squatter;
@@ -57,20 +57,20 @@ GRANT squatter TO checkout_sessions_api;
 CREATE EXTENSION checkout_sessions;
 REVOKE squatter FROM checkout_sessions_api;
 SELECT count(*) AS left_behind FROM pg_namespace WHERE nspname LIKE 'checkout%';
--- Only a superuser installs it, even an owner of the database does not.
+-- Only a superuser can install it; an owner of the database cannot.
 ALTER DATABASE hygiene OWNER TO squatter;
 \c hygiene squatter
 CREATE EXTENSION checkout_sessions;
 \echo :LAST_ERROR_SQLSTATE
 \c hygiene postgres
--- The extension takes back what default privileges give to everybody, and to the roles of PostgREST and Supabase.
+-- The extension revokes what default privileges grant to PUBLIC, and to the roles of PostgREST and Supabase.
 CREATE ROLE anon;
 CREATE ROLE authenticated;
 CREATE ROLE service_role;
 ALTER DEFAULT PRIVILEGES GRANT ALL ON FUNCTIONS TO anon, authenticated, service_role;
 ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO anon, authenticated, service_role, PUBLIC;
 ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO anon, authenticated, service_role;
--- Objects of the installer's search path are not used.
+-- Objects in the installer's search path are not used.
 CREATE SCHEMA trap;
 CREATE FUNCTION trap.now() RETURNS timestamptz LANGUAGE plpgsql AS $$ BEGIN RAISE 'trapped'; END $$;
 CREATE FUNCTION trap.char_length(text) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE 'trapped'; END $$;
@@ -92,11 +92,11 @@ SELECT role, count(*) FILTER (WHERE has_function_privilege(role, p.oid, 'EXECUTE
     has_schema_privilege(role, 'checkout_data', 'USAGE') AS checkout_data
 FROM unnest('{anon,authenticated,service_role,squatter}'::name[]) AS role, pg_proc p
 WHERE p.pronamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) GROUP BY role ORDER BY role;
--- It works at once, here as in the other database.
+-- It works at once, here and in the other database.
 SELECT checkout.create_organization('Hygiene') AS organization \gset
 SET checkout_sessions.organization_id = :'organization';
 SELECT status FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c');
--- Dropped, it leaves nothing but the roles, which are the cluster's; and can be made again.
+-- Dropping it leaves only the roles, which belong to the cluster. It can be created again.
 \c hygiene postgres
 DROP EXTENSION checkout_sessions;
 SELECT count(*) AS left_behind FROM pg_namespace WHERE nspname LIKE 'checkout%';

@@ -1,4 +1,4 @@
--- Idempotency keys: the same request is answered with the same session, however often it is sent.
+-- Idempotency keys: the same request gets the same session, however often it is sent.
 SELECT checkout.create_organization('Idempotency') AS organization \gset
 SELECT checkout.create_organization('Idempotency of another') AS other \gset
 SELECT testing.login('shop_keys', :'organization');
@@ -17,7 +17,7 @@ SELECT checkout_session_id = :'id' AS same_session, created_at = :'created_at' A
 FROM (:request) AS s;
 SELECT count(*) AS sessions FROM checkout.list_checkout_sessions();
 
--- A request that says the same in other words is the same request.
+-- Other spellings of the same request are the same request.
 SELECT words, s.checkout_session_id = :'id' AS same_session
 FROM (VALUES
     ('keys of metadata in another order', '{"metadata": "{\"b\": [2],\"a\":1}"}'::jsonb),
@@ -33,14 +33,14 @@ FROM (VALUES
         payment_methods => (r ->> 'payment_methods')::text[], metadata => (r ->> 'metadata')::jsonb,
         expires_in => (r ->> 'expires_in')::interval, allow_quantity => (r ->> 'allow_quantity')::boolean IS TRUE,
         is_pos => (r ->> 'is_pos')::boolean IS TRUE, idempotency_key => r ->> 'idempotency_key') AS s;
--- An amount is a number, whatever its zeros.
+-- Zeros at the end of an amount do not matter.
 SELECT amount, testing.outcome(
         format(
             'SELECT checkout.create_checkout_session(%s, ''USD'', customer_id => ''c'', idempotency_key => ''zeros'')',
             amount))
 FROM unnest('{10,10.0,10.00}'::numeric[]) AS amount;
 
--- Another request under the key is refused, whatever differs.
+-- A different request under the key is refused, whichever part differs.
 SELECT argument, testing.creation('{"idempotency_key": "one-of-each"}') AS first,
     testing.creation(jsonb_build_object('idempotency_key', 'one-of-each', argument, value)) AS second
 FROM (VALUES
@@ -56,7 +56,7 @@ FROM (VALUES
     ('metadata', '{"x": 1}'),
     ('expires_in', '2 hours'), ('expires_at', (now() + interval '1 hour')::text)
 ) AS others (argument, value);
--- Also one that would be refused by itself
+-- Even one that would be refused by itself
 SELECT testing.creation('{"idempotency_key": "one-of-each", "amount": "-1"}');
 -- The same text in two arguments is not the same request.
 SELECT testing.creation('{"idempotency_key": "shifted", "title": "ab", "description": "c"}');
@@ -70,7 +70,7 @@ SELECT checkout.create_checkout_session(
 SELECT count(DISTINCT checkout_session_id) FROM unnest('{key,KEY,"key ","key"}'::text[]) AS key,
     checkout.create_checkout_session(1, 'USD', customer_id => 'c', idempotency_key => key);
 
--- A replay tells how the session is now, and is answered even if the request would not be accepted any more.
+-- A replay returns the current state of the session. It is answered even if the request would not be accepted any more.
 SELECT now() + interval '1 second' AS soon \gset
 SELECT checkout_session_id AS short
 FROM checkout.create_checkout_session(
@@ -88,7 +88,7 @@ FROM checkout.create_checkout_session(1, 'USD', customer_id => 'c', idempotency_
 ROLLBACK;
 SELECT amount, idempotent_replay
 FROM checkout.create_checkout_session(2, 'USD', customer_id => 'c', idempotency_key => 'rolled back');
--- So is one whose request was refused.
+-- So is the key of a refused request.
 SELECT testing.creation('{"idempotency_key": "refused", "amount": "0"}');
 SELECT testing.creation('{"idempotency_key": "refused"}');
 
@@ -104,7 +104,7 @@ FROM (
     SELECT s.* FROM checkout.create_checkout_session(79, 'USD', customer_id => 'c', idempotency_key => 'order-1002')
     AS s) AS s;
 
--- Keys live for as long as the setting says: 24 hours, unless somebody changes it.
+-- Keys live for as long as the setting says: 24 hours by default.
 \c - postgres
 SELECT expires_at - created_at AS lifetime, count(*)
 FROM checkout_data.idempotency_keys WHERE organization_id = :'organization' GROUP BY 1;
@@ -130,14 +130,14 @@ FROM checkout_data.idempotency_keys
 WHERE organization_id = :'organization' AND idempotency_key IN ('zeros', 'shifted', 'three hours');
 SELECT testing.creation('{"idempotency_key": "shifted", "title": "new"}');
 
--- The same, with the caller's constraints deferred or not
+-- The same, with deferred constraints of the caller or without
 BEGIN;
 SET CONSTRAINTS ALL IMMEDIATE;
 SELECT testing.creation('{"idempotency_key": "immediate"}');
 SELECT testing.creation('{"idempotency_key": "immediate"}');
 COMMIT;
 
--- A key whose session an administrator has deleted is free, for any request.
+-- If an administrator has deleted the session of a key, the key is free for any request.
 SELECT checkout_session_id AS deleted
 FROM checkout.create_checkout_session(1, 'USD', customer_id => 'c', idempotency_key =>
     'orphan') \gset

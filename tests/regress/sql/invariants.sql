@@ -1,12 +1,12 @@
--- After all the stories of the other tests: what must hold of everything that is stored. No query returns a row.
+-- After all other tests: conditions that everything stored must meet. No query returns a row.
 \c - postgres
 SELECT count(*) > 100 AS there_are_sessions FROM checkout_data.checkout_sessions;
 
--- Whose events a test has removed.
+-- The sessions whose events a test has removed.
 CREATE VIEW testing.purged AS SELECT organization_id
 FROM checkout_data.organizations WHERE name IN ('Reports', 'Redeliveries', 'Redeliveries of another');
 
--- A session that has ended has one event of its end, of its kind; an open one has none.
+-- A session that has ended has one event of its end, of the right kind; an open one has none.
 SELECT s.checkout_session_id, s.status, e.ends FROM checkout_data.checkout_sessions s, LATERAL (
     SELECT array_agg(replace(o.event_type, 'checkout.session.', '')) AS ends FROM checkout_data.webhook_outbox o
     WHERE (o.organization_id, o.environment, o.checkout_session_id)
@@ -16,7 +16,7 @@ WHERE e.ends IS DISTINCT FROM CASE s.status WHEN 'complete' THEN '{completed}' W
     WHEN 'expired' THEN '{expired}' END::text[]
     AND NOT (s.status <> 'open' AND e.ends IS NULL
         AND s.organization_id IN (SELECT p.organization_id FROM testing.purged p));
--- Sequences are 1, 2, 3 to the session's count.
+-- Sequences are 1, 2, 3 up to the session's count.
 SELECT s.checkout_session_id
 FROM checkout_data.checkout_sessions s
     JOIN checkout_data.webhook_outbox o USING (organization_id, environment, checkout_session_id)
@@ -43,7 +43,7 @@ WHERE p.status IN ('succeeded', 'rejected')
         WHERE (o.organization_id, o.environment, o.payment_id) = (p.organization_id, p.environment, p.payment_id)
         AND o.event_type = CASE p.status WHEN 'succeeded' THEN 'checkout.session.completed'
             ELSE 'checkout.session.payment_rejected' END);
--- As many failures as attempts, and never more than were allowed
+-- As many failures as attempts, and never more than allowed
 SELECT checkout_session_id
 FROM checkout_data.checkout_sessions
 WHERE attempts > max_retry_attempts + 1 OR (status = 'failed') <> (attempts = max_retry_attempts + 1);
@@ -63,14 +63,15 @@ FROM checkout_data.webhook_outbox o
     LEFT JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
 WHERE (s.checkout_session_id IS NULL) <> (o.event_type = 'webhook_endpoint.disabled')
     OR num_nonnulls(o.next_attempt_at, o.delivered_at, o.dead_at) <> CASE WHEN o.fanned_out THEN 0 ELSE 1 END;
--- A delivery is of an event that is with the endpoints, to an endpoint of its tenant that is not what it is about.
+-- A delivery is of an event that is with the endpoints. It goes to an endpoint of its tenant that is not the event's
+-- subject.
 SELECT count(*) > 50 AS there_are_deliveries FROM checkout_data.webhook_deliveries;
 SELECT d.webhook_endpoint_id, d.checkout_session_id, d.sequence FROM checkout_data.webhook_deliveries d
 LEFT JOIN checkout_data.webhook_outbox o USING (organization_id, environment, checkout_session_id, sequence)
 LEFT JOIN checkout_data.webhook_endpoints p USING (organization_id, environment, webhook_endpoint_id)
 WHERE o.fanned_out IS NOT TRUE OR p.webhook_endpoint_id IS NULL OR d.webhook_endpoint_id = d.checkout_session_id
     OR d.created_at <> o.created_at;
--- Its attempts are numbered 1, 2, 3; of an endpoint the events are, too, to its count.
+-- Its attempts are numbered 1, 2, 3. So are the events about an endpoint, up to its count.
 SELECT d.webhook_endpoint_id, d.checkout_session_id, d.attempts_ever, a.numbers
 FROM checkout_data.webhook_deliveries d, LATERAL (
     SELECT array_agg(a.attempt::integer ORDER BY a.attempt) AS numbers FROM checkout_data.webhook_attempts a
@@ -85,6 +86,6 @@ FROM checkout_data.webhook_endpoints p LEFT JOIN checkout_data.webhook_outbox o
 GROUP BY 1, 2, p.organization_id, p.environment
 HAVING coalesce(array_agg(o.sequence::integer ORDER BY o.sequence) FILTER (WHERE o.sequence IS NOT NULL), '{}')
     <> array(SELECT generate_series(1, p.event_count));
--- Once swept, nothing open is overdue.
+-- After a sweep, no open session is overdue.
 SELECT checkout.expire_due_checkout_sessions(100000) >= 0 AS swept;
 SELECT checkout_session_id FROM checkout_data.checkout_sessions WHERE status = 'open' AND deadline <= now();

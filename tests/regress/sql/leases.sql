@@ -1,9 +1,9 @@
--- A payment that has begun holds its session open until its lease ends, past the deadline too, and no longer.
+-- A payment that has begun holds its session open until its lease ends, past the deadline too, but no longer.
 SELECT checkout.create_organization('Leases') AS organization \gset
 SELECT testing.login('shop_leases', :'organization');
 \c - shop_leases
 
--- While it runs, nobody else may begin, and the session cannot be expired.
+-- While the lease runs, no other payment may begin, and the session cannot be expired.
 SELECT testing.new_session() AS id \gset
 SELECT status, lease_expires_at - updated_at AS lease
 FROM checkout.begin_payment(:'id', 'lease-1', lease => '15 minutes');
@@ -13,17 +13,17 @@ SELECT testing.outcome(format('SELECT checkout.expire_checkout_session(%L)', :'i
 SELECT checkout.expire_checkout_session(:'id');
 \echo :LAST_ERROR_SQLSTATE
 \set VERBOSITY default
--- To begin it again is a replay: the lease stays what it was.
+-- A second begin of the same payment is a replay: the lease stays the same.
 SELECT status, lease_expires_at - created_at AS lease, idempotent_replay
 FROM checkout.begin_payment(:'id', 'lease-1', lease => '1 minute');
 SELECT count(*) FROM checkout.list_payments(:'id');
--- A payment that was not announced is accepted all the same; the one that was is late then.
+-- A payment that was not begun is accepted all the same; the one that was begun is then too late.
 SELECT status FROM checkout.record_payment(:'id', 'lease-3', 'succeeded');
 SELECT * FROM testing.state(:'id');
 SELECT status, rejection_reason, lease_expires_at FROM checkout.record_payment(:'id', 'lease-1', 'succeeded');
 SELECT testing.story(:'id');
 
--- A failure ends the lease of its own payment, not that of another.
+-- A failure ends the lease of its own payment, not of another.
 SELECT testing.new_session() AS id \gset
 SELECT status FROM checkout.begin_payment(:'id', 'own-1');
 SELECT status FROM checkout.record_payment(:'id', 'own-2', 'failed');
@@ -54,7 +54,7 @@ SELECT status FROM checkout.record_payment(:'id', 'held', 'succeeded');
 SELECT status, payment_status, completed_at > expires_at AS late_but_held FROM checkout.get_checkout_session(:'id');
 SELECT testing.story(:'id');
 
--- The lease ends by the clock: then so does the session, without the worker.
+-- The lease ends by the clock, and so does the session, without the worker.
 SELECT checkout_session_id AS id
 FROM checkout.create_checkout_session(50, 'USD', customer_id => 'c', expires_in => '1 second') \gset
 SELECT status FROM checkout.begin_payment(:'id', 'lapsed', lease => '1.1 seconds');
@@ -64,14 +64,14 @@ SELECT count(*) AS listed_as_open
 FROM checkout.list_checkout_sessions(status => 'open') WHERE checkout_session_id = :'id';
 SELECT testing.outcome(format('SELECT checkout.begin_payment(%L, ''lapsed'')', :'id'));
 SELECT testing.outcome(format('SELECT checkout.begin_payment(%L, ''lapsed-2'')', :'id'));
--- The money of the payment that was begun comes too late: recorded, rejected, and both facts are told in order.
+-- The money of the begun payment comes too late: it is recorded and rejected, and the two events are in order.
 SELECT status, rejection_reason, lease_expires_at, idempotent_replay
 FROM checkout.record_payment(:'id', 'lapsed', 'succeeded');
 SELECT status, rejection_reason, idempotent_replay FROM checkout.record_payment(:'id', 'lapsed', 'succeeded');
 SELECT * FROM testing.state(:'id');
 SELECT testing.story(:'id');
 
--- A lease that ended before the deadline leaves the session open for others.
+-- A lease that ends before the deadline leaves the session open for others.
 SELECT testing.new_session() AS id \gset
 SELECT status FROM checkout.begin_payment(:'id', 'first', lease => '1 minute');
 SELECT testing.age(:'id', '2 minutes');
@@ -79,7 +79,7 @@ SELECT * FROM testing.state(:'id');
 SELECT status, idempotent_replay FROM checkout.begin_payment(:'id', 'second', lease => '2 minutes');
 SELECT testing.outcome(format('SELECT checkout.begin_payment(%L, ''first'')', :'id'));
 SELECT testing.age(:'id', '3 minutes');
--- Begun again after its lease ended: a new lease, no replay
+-- A begin after the end of its lease gets a new lease, and is no replay
 SELECT status, idempotent_replay, lease_expires_at > clock_timestamp() AS running
 FROM checkout.begin_payment(:'id', 'first', lease => '3 minutes');
 -- The first payment that succeeds is accepted, the other rejected.
@@ -97,14 +97,14 @@ SELECT status, rejection_reason FROM checkout.record_payment(:'id', 'late-3', 's
 SELECT * FROM testing.state(:'id');
 SELECT testing.story(:'id');
 SELECT updated_at = expires_at AS expired_at_its_deadline FROM checkout.get_checkout_session(:'id');
--- Also when what comes late is a failure: it makes the session expired, and counts as no attempt.
+-- Also if the late payment has failed: it makes the session expired, and does not count as an attempt.
 SELECT testing.new_session() AS id \gset
 SELECT testing.age(:'id', '2 hours');
 SELECT status FROM checkout.record_payment(:'id', 'late-failure', 'failed');
 SELECT * FROM testing.state(:'id');
 SELECT testing.story(:'id');
 
--- In time is decided when the payment is recorded, not when its transaction began.
+-- The time of recording a payment decides whether it is in time, not the start of its transaction.
 SELECT checkout_session_id AS id
 FROM checkout.create_checkout_session(50, 'USD', customer_id => 'c', expires_in => '1 second') \gset
 BEGIN;

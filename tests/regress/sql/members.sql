@@ -1,4 +1,4 @@
--- These are the functions that are promised, all of them. They stay.
+-- All promised functions. They stay.
 \pset format unaligned
 SELECT p.proname || '(' || pg_get_function_arguments(p.oid) || ')' AS function, pg_get_function_result(p.oid) AS result,
     CASE p.provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END AS volatility,
@@ -24,7 +24,7 @@ FROM pg_depend d, pg_identify_object(d.classid, d.objid, d.objsubid) AS o
 WHERE d.deptype = 'e' AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'checkout_sessions')
     AND d.classid IN ('pg_class'::regclass, 'pg_namespace'::regclass)
 ORDER BY o.type COLLATE "C", o.identity COLLATE "C";
--- Nothing of the two schemas is left out, or put elsewhere.
+-- Every object of the two schemas is an extension member, and in its place.
 SELECT p.oid::regprocedure::text AS not_a_member
 FROM pg_proc p WHERE p.pronamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace)
     AND NOT EXISTS (SELECT FROM pg_depend d
@@ -36,7 +36,8 @@ WHERE c.relnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace
     AND NOT EXISTS (SELECT FROM pg_depend d
         WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e');
 
--- Every function and type says what it promises, and so do the tables and the columns of the types that need it.
+-- Every function and type has a comment that says what it promises, and so do the tables and the columns of the types
+-- that need it.
 SELECT p.oid::regprocedure AS without_a_comment FROM pg_proc p
 WHERE p.pronamespace = 'checkout'::regnamespace AND obj_description(p.oid, 'pg_proc') IS NULL;
 SELECT c.relname AS without_a_comment
@@ -46,6 +47,6 @@ WHERE c.relnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace
 SELECT t.typname AS without_a_comment
 FROM pg_type t
 WHERE t.typnamespace = 'checkout'::regnamespace AND t.typtype = 'c' AND obj_description(t.oid, 'pg_type') IS NULL;
--- A function that needs a value raises on NULL; none is silently skipped.
+-- A function raises an error if a required value is NULL; none is silently skipped.
 SELECT p.oid::regprocedure AS strict_with_arguments
 FROM pg_proc p WHERE p.pronamespace = 'checkout'::regnamespace AND p.proisstrict AND p.pronargs > 0;

@@ -1,4 +1,4 @@
--- Organizations: created and changed by those with admin access; their settings are what create falls back to.
+-- Organizations: roles with admin access create and change them; create uses their settings as defaults.
 CREATE ROLE operator LOGIN;
 SELECT checkout.grant_access('operator', 'admin');
 \c - operator
@@ -8,7 +8,7 @@ SELECT checkout.create_organization('Plain') AS plain \gset
 SELECT to_jsonb(o) - ARRAY['organization_id', 'created_at', 'updated_at'] AS settings,
     created_at = updated_at AS never_updated
 FROM checkout.list_organizations() AS o WHERE organization_id = :'plain';
--- All of them given
+-- With all settings
 SELECT checkout.create_organization(
     name => 'Every setting', default_lifetime => '2 hours', minimum_lifetime => '5 minutes',
     maximum_lifetime => '30 days',
@@ -17,7 +17,7 @@ SELECT checkout.create_organization(
     base_url => 'https://pay.example', expiring_notice => '10 minutes') AS every \gset
 SELECT to_jsonb(o) - ARRAY['organization_id', 'created_at', 'updated_at'] AS settings
 FROM checkout.list_organizations() AS o WHERE organization_id = :'every';
--- Changed one by one; what is not named stays.
+-- Changed one by one; a setting that is not named stays.
 SELECT to_jsonb(o) - ARRAY['organization_id', 'created_at', 'updated_at'] AS settings,
     updated_at > created_at AS updated
 FROM checkout.update_organization(:'every', name => 'Renamed') AS o;
@@ -26,12 +26,12 @@ SELECT default_lifetime, maximum_lifetime FROM checkout.update_organization(:'ev
 SELECT sub_minor_amounts, reference_policy
 FROM checkout.update_organization(:'every', sub_minor_amounts => false, reference_policy => 'none');
 SELECT payment_methods FROM checkout.update_organization(:'every', payment_methods => '{a,b}');
--- An empty base_url and a zero notice take the setting away; nothing at all changes nothing.
+-- An empty base_url and a zero notice remove the setting; a call without settings changes nothing.
 SELECT base_url, expiring_notice FROM checkout.update_organization(:'every', base_url => '', expiring_notice => '0');
 SELECT to_jsonb(o) - ARRAY['organization_id', 'created_at', 'updated_at'] AS settings
 FROM checkout.update_organization(:'every') AS o;
 \x
--- Ids are random, not to be guessed from one another.
+-- Ids are random, so that one cannot be guessed from another.
 SELECT substr(:'every', 15, 1) AS version;
 -- All organizations, oldest first
 SELECT name FROM checkout.list_organizations() WHERE organization_id IN (:'plain', :'every');
@@ -55,14 +55,14 @@ SELECT argument, left(value, 40) AS value, pg_temp.try(jsonb_build_object(argume
     ('base_url', 'https://pay.example/' || repeat('x', 2029)),
     ('expiring_notice', '-1 second'), ('expiring_notice', '0.5 seconds'), ('expiring_notice', '31 days')
 ) AS faults (argument, value);
--- The widest
+-- The widest values
 SELECT pg_temp.try(
     jsonb_build_object('name', repeat('ü', 255), 'minimum_lifetime', '1 second', 'maximum_lifetime', '1 month',
         'default_lifetime', '30 days', 'expiring_notice', '30 days')) AS widest;
 SELECT pg_temp.try(
     '{"minimum_lifetime": "1 second", "maximum_lifetime": "1 second", "default_lifetime": "1 second", '
         '"expiring_notice": "1 second"}') AS narrowest;
--- The same for a change, seen with the settings that stay
+-- The same for a change: the new settings are checked together with those that stay
 SELECT arguments, testing.outcome(
         format('SELECT checkout.update_organization(%s)', replace(arguments, '$', quote_literal(:'every'))))
 FROM unnest(ARRAY[
@@ -76,7 +76,7 @@ FROM checkout.list_organizations() WHERE organization_id = :'every';
 SELECT count(*) AS refused_but_stored
 FROM checkout.list_organizations() WHERE name = 'Refused' AND maximum_lifetime <> '1 second';
 
--- Sessions take what they do not say from their organization, at the time they are made.
+-- A session takes omitted values from its organization, when it is created.
 \c - postgres
 SELECT testing.login('shop_every', :'every');
 SELECT default_lifetime

@@ -1,4 +1,4 @@
--- Payments: one is accepted; what cannot be accepted is kept, with the reason.
+-- Payments: one is accepted. A payment that cannot be accepted is stored with the reason.
 SELECT checkout.create_organization('Payments', payment_methods => '{card,bank_transfer}') AS organization \gset
 SELECT testing.login('shop_payments', :'organization');
 SELECT testing.login('shop_payments_test', :'organization', 'test');
@@ -20,34 +20,34 @@ SELECT completed_at = updated_at AS updated_then, completed_at < expires_at AS i
 FROM checkout.get_checkout_session(:'id');
 SELECT testing.story(:'id');
 
--- The provider says it again, and again: the same answer, and nothing happens.
+-- The provider reports it again and again: the answer is the same, and nothing changes.
 SELECT status, idempotent_replay
 FROM checkout.record_payment(:'id', 'pay-1', 'succeeded', amount => 50, currency_code => 'USD');
 SELECT status, idempotent_replay FROM checkout.record_payment(:'id', 'pay-1', 'succeeded');
--- A failure that comes too late does not undo a success.
+-- A late failure does not undo a success.
 SELECT status, failure_code, idempotent_replay
 FROM checkout.record_payment(:'id', 'pay-1', 'failed', failure_code => 'late');
--- But what contradicts it is an error.
+-- But a contradiction is an error.
 SELECT testing.outcome(format('SELECT checkout.record_payment(%L, ''pay-1'', ''succeeded'', amount => 51)', :'id'));
 SELECT testing.outcome(
     format('SELECT checkout.record_payment(%L, ''pay-1'', ''succeeded'', currency_code => ''EUR'')', :'id'));
 SELECT testing.outcome(format('SELECT checkout.begin_payment(%L, ''pay-1'')', :'id'));
 SELECT testing.story(:'id');
 
--- A second payment for the same session is rejected, and kept to be refunded.
+-- A second payment of the same session is rejected, and kept for a refund.
 SELECT status, rejection_reason, amount, idempotent_replay
 FROM checkout.record_payment(:'id', 'pay-2', 'succeeded', amount => 50);
 SELECT status, rejection_reason, amount, idempotent_replay
 FROM checkout.record_payment(:'id', 'pay-2', 'succeeded', amount => 50);
 SELECT testing.outcome(format('SELECT checkout.record_payment(%L, ''pay-2'', ''succeeded'', amount => 49)', :'id'));
 SELECT status, idempotent_replay FROM checkout.record_payment(:'id', 'pay-2', 'failed');
--- One that failed does no harm.
+-- A failed one does no harm.
 SELECT status, rejection_reason
 FROM checkout.record_payment(
     :'id', 'pay-3', 'failed', failure_code => 'card_declined', failure_message => 'Do not honor');
 SELECT * FROM testing.state(:'id');
 SELECT testing.story(:'id');
--- Everything is on record, oldest first.
+-- All of them are stored, oldest first.
 SELECT payment_id, status, rejection_reason, failure_code, failure_message, lease_expires_at, idempotent_replay
 FROM checkout.list_payments(:'id');
 
@@ -63,7 +63,7 @@ SELECT status FROM checkout.record_payment(:'id', 'right', 'succeeded', 50.0, 'U
 SELECT * FROM testing.state(:'id');
 SELECT testing.story(:'id');
 
--- Failures may be retried as often as the session allows, then it is failed.
+-- Failures may be retried as often as the session allows. Then it is failed.
 SELECT testing.new_session(retries => 2) AS id \gset
 SELECT p.status, s.*
 FROM checkout.record_payment(:'id', 'try-1', 'failed', failure_code => 'card_declined') AS p,
@@ -73,20 +73,20 @@ SELECT * FROM testing.state(:'id');
 SELECT status, failure_code, idempotent_replay
 FROM checkout.record_payment(:'id', 'try-1', 'failed', failure_code => 'other');
 SELECT * FROM testing.state(:'id');
--- A begun one counts once.
+-- A payment that has begun counts once.
 SELECT status FROM checkout.begin_payment(:'id', 'try-2');
 SELECT status FROM checkout.record_payment(:'id', 'try-2', 'failed');
 SELECT * FROM testing.state(:'id');
 SELECT status FROM checkout.record_payment(:'id', 'try-3', 'failed');
 SELECT * FROM testing.state(:'id');
--- Money for a failed session is rejected; another failure is only noted.
+-- Money for a failed session is rejected; another failure is only recorded.
 SELECT status, rejection_reason FROM checkout.record_payment(:'id', 'try-4', 'succeeded');
 SELECT status FROM checkout.record_payment(:'id', 'try-5', 'failed');
 SELECT testing.outcome(format('SELECT checkout.begin_payment(%L, ''try-6'')', :'id'));
 SELECT * FROM testing.state(:'id');
 SELECT testing.story(:'id');
 SELECT payment_id, status, failure_code FROM checkout.list_payments(:'id');
--- Without retries the first failure is the last; with ten, the eleventh.
+-- Without retries the first failure is the last; with ten retries, the eleventh is.
 SELECT testing.new_session(retries => 0) AS id \gset
 SELECT status FROM checkout.record_payment(:'id', 'only', 'failed');
 SELECT * FROM testing.state(:'id');
@@ -97,7 +97,7 @@ SELECT * FROM testing.state(:'id');
 SELECT status FROM checkout.record_payment(:'id', 'ten-11', 'failed');
 SELECT * FROM testing.state(:'id');
 
--- A success of a payment that was thought to have failed: money, so it counts.
+-- A success of a payment that was reported as failed: it is money, so it counts.
 SELECT testing.new_session() AS id \gset
 SELECT status
 FROM checkout.record_payment(:'id', 'flaky', 'failed', failure_code => 'timeout', failure_message => 'No answer');
@@ -126,7 +126,7 @@ SELECT environment, status FROM checkout.record_payment(:'test', 'pay-1', 'succe
 SELECT testing.outcome(format('SELECT checkout.record_payment(%L, ''pay-9'', ''succeeded'')', :'id'));
 \c - shop_payments
 
--- A payment commits, or does not, with the merchant's own rows.
+-- A payment is committed, or rolled back, with the merchant's own rows.
 CREATE TEMP TABLE ledger (payment text);
 BEGIN;
 WITH paid AS (SELECT * FROM checkout.record_payment(:'id', 'rolled back', 'succeeded')) INSERT INTO ledger
@@ -168,7 +168,7 @@ FROM unnest(ARRAY[
     'record_payment(''01890000-0000-7000-8000-000000000000'', ''p'', ''failed'')',
     'list_payments(NULL)', 'list_payments(''01890000-0000-7000-8000-000000000000'')']) AS call;
 SELECT count(*) AS payments FROM checkout.list_payments(:'id');
--- The widest is not.
+-- The widest values are accepted.
 SELECT length(payment_id), length(payment_method), length(failure_code), length(failure_message), amount, status
 FROM checkout.record_payment(
     :'id', repeat('ü', 255), 'failed', 0, 'USD', repeat('x', 64), repeat('x', 255), repeat('é', 1000));

@@ -1,5 +1,5 @@
--- An HTTP request, as PostgREST shows it to the database: headers and claims are settings of its transaction, the
--- role is taken with SET LOCAL ROLE, and pre_request() comes first.
+-- An HTTP request, in the form that PostgREST gives the database: headers and claims are settings of its transaction,
+-- the role is taken with SET LOCAL ROLE, and pre_request() comes first.
 SELECT checkout.create_organization('Request A') AS a, checkout.create_organization('Request B') AS b \gset
 SELECT testing.key(:'a') AS key_a, testing.key(:'a', 'secret', 'test') AS key_a_test,
     testing.key(:'a', 'publishable') AS key_a_public, testing.key(:'b') AS key_b, testing.key(:'a') AS revoked \gset
@@ -11,11 +11,11 @@ GRANT web_anonymous, web_user TO web_authenticator;
 SELECT checkout.grant_access('web_anonymous', 'request');
 SELECT checkout.grant_access('web_user', 'request');
 SELECT checkout.grant_access('web_authenticator', 'authenticator');
--- The same without being believed
+-- The same role without authenticator access
 CREATE ROLE web_stranger LOGIN NOINHERIT;
 GRANT web_anonymous TO web_stranger;
 
--- One request: its transaction, to its end, whatever it did. The answer is that of the query, or the error.
+-- One request: its transaction, from beginning to end. Returns the result of the query, or the error.
 CREATE FUNCTION testing.request(headers text, claims text, query text DEFAULT 'SELECT testing.who()',
     OUT answer text, OUT response text)
 LANGUAGE plpgsql AS $$
@@ -29,7 +29,7 @@ BEGIN
 EXCEPTION WHEN SQLSTATE 'ZZ999' THEN answer := testing.masked(answer);
     WHEN OTHERS THEN answer := testing.masked(SQLSTATE || ': ' || SQLERRM);
 END $$;
--- On whose behalf a session would be created: a, b, and what it is marked with.
+-- The organization for which a session would be created, a or b, and the session's mark.
 CREATE TABLE testing.web_organizations AS
 SELECT 'a' AS name, :'a'::uuid AS organization_id UNION ALL SELECT 'b', :'b';
 GRANT SELECT ON testing.web_organizations TO PUBLIC;
@@ -41,7 +41,7 @@ $$;
 \c - web_authenticator
 SET ROLE web_anonymous;
 \a
--- No request, an empty one, and what PostgREST leaves on its connections: anonymous
+-- No request, an empty one, and the settings that PostgREST leaves on its connections: anonymous
 SELECT headers, claims, r.answer, r.response
 FROM (VALUES
     (NULL, NULL),
@@ -52,7 +52,7 @@ FROM (VALUES
     ('{"authorization":"Bearer eyJhbGciOiJIUzI1NiJ9.e30.x"}', '{"sub":"user-1"}')
 ) AS requests (headers, claims), testing.request(headers, claims) AS r;
 
--- An API key, in either header, in both if it is the same
+-- An API key, in either header, or in both if they are equal
 SELECT what, r.answer
 FROM (VALUES
     ('x-api-key', json_build_object('x-api-key', :'key_a')),
@@ -79,12 +79,12 @@ FROM (VALUES
     ('a number', json_build_object('x-api-key', 7)),
     ('a key where a user name goes', json_build_object('authorization', 'Basic ' || :'key_a'))
 ) AS requests (what, headers), testing.request(headers::text, '') AS r;
--- A bad key is an error, not an anonymous call; what is wrong with it is not told.
+-- A bad key is an error, not an anonymous call. The error does not tell its fault.
 SELECT count(DISTINCT r.answer) AS answers
 FROM (VALUES
     (:'revoked'), ('sk_live_' || repeat('a', 61)), ('nonsense'), (''), (left(:'key_a', 20)), (:'key_a' || 'a')
 ) AS keys (key), testing.request(json_build_object('x-api-key', key)::text, '') AS r;
--- Headers that are none
+-- Invalid headers
 SELECT headers, r.answer FROM unnest(ARRAY['[]', '"x"', '7', 'null', '{', 'nonsense', '{"x-api-key":']) AS headers,
     testing.request(headers, '') AS r;
 
@@ -103,12 +103,12 @@ FROM (VALUES
     ('{"sub":"user-1","organization_id":"A","kind":"secret"}'),
     ('{"sub":"user-1","organization_id":"A","kind":null}'),
     ('{"sub":"user-1","app_metadata":{"organization_id":"A","kind":"publishable"},"kind":"secret"}'),
-    -- They do not say it there: users of Supabase can write to user_metadata.
+    -- Claims do not count there: users of Supabase can write to user_metadata.
     ('{"sub":"user-1","user_metadata":{"organization_id":"A"}}'),
     ('{"sub":"user-1","org":"A"}'),
     ('{"sub":"user-1","app_metadata":"A"}'),
     ('{"sub":"user-1","app_metadata":[]}'),
-    -- They say it wrongly.
+    -- The organization's claim is wrong.
     ('{"organization_id":""}'),
     ('{"organization_id":7}'),
     ('{"organization_id":["A"]}'),
@@ -127,7 +127,7 @@ FROM (VALUES
     ('{"organization_id":"A","kind":"publishable","app_metadata":{"organization_id":"A"}}'),
     ('{"organization_id":"A","sub":"' || repeat('s', 255) || '"}'),
     ('{"organization_id":"A","sub":"' || repeat('s', 256) || '"}'),
-    -- They are none.
+    -- These are not claims.
     ('[]'),
     ('"A"'),
     ('null'),
@@ -135,11 +135,11 @@ FROM (VALUES
     ('nonsense')
 ) AS requests (claims), testing.request('', replace(replace(claims, '"A', '"' || :'a'), '"B', '"' || :'b')) AS r
 \g | sed -E 's/s{255}/<255 s>/g'
--- The token's subject does what a secret key may, or, where the token says so, a publishable one.
+-- The token's subject may do everything that a secret key may, or, if the token says so, that a publishable one may.
 SELECT kind, r.answer FROM unnest('{secret,publishable}'::text[]) AS kind,
     testing.request('', json_build_object('organization_id', :'a', 'kind', kind)::text,
         'SELECT count(*) FROM checkout.list_checkout_sessions()') AS r;
--- A key and a token: of the same tenant, and it is the key that counts
+-- A key and a token of the same tenant: the key counts
 SELECT what, r.answer
 FROM (VALUES
     ('same', :'key_a', :'a', 'live'),
@@ -153,13 +153,13 @@ FROM (VALUES
         json_build_object('organization_id', organization, 'environment', environment, 'sub', 'user-1')::text) AS r;
 SELECT r.answer FROM testing.request(json_build_object('x-api-key', :'key_a_public')::text,
     format('{"organization_id":"%s"}', :'a'), 'SELECT count(*) FROM checkout.list_checkout_sessions()') AS r;
--- The role of the request does not matter, but it has to have request access.
+-- The role of the request does not matter, but it needs request access.
 RESET ROLE; SET ROLE web_user;
 SELECT r.answer FROM testing.request('', format('{"organization_id":"%s","sub":"user-1"}', :'a')) AS r;
 RESET ROLE;
 SELECT r.answer FROM testing.request('', format('{"organization_id":"%s","sub":"user-1"}', :'a')) AS r;
 
--- A role that is no authenticator is not believed, however it puts it; its API keys are.
+-- The claims of a role without authenticator access do not count, in any form; its API keys do.
 \c - web_stranger
 SET ROLE web_anonymous;
 SELECT what, r.answer
@@ -173,7 +173,7 @@ FROM (VALUES
 ) AS requests (what, headers, claims), testing.request(headers, claims) AS r;
 \c - visitor
 SELECT r.answer FROM testing.request('', format('{"organization_id":"%s"}', :'a')) AS r;
--- Nor is an authenticator that has been told to go, from its next request on.
+-- Nor do those of a role that has lost authenticator access, from its next request on.
 \c - postgres
 SELECT checkout.revoke_access('web_authenticator', 'authenticator');
 \c - web_authenticator
@@ -182,7 +182,7 @@ SELECT r.answer FROM testing.request('', format('{"organization_id":"%s"}', :'a'
 \c - postgres
 SELECT checkout.grant_access('web_authenticator', 'authenticator');
 
--- A setting says where the organization is claimed; the authenticator cannot change it.
+-- A setting says which claim has the organization; the authenticator cannot change it.
 \c - web_authenticator
 SET ROLE web_anonymous;
 SET checkout_sessions.jwt_organization_claim = 'sub';
@@ -206,8 +206,8 @@ FROM (VALUES
     WHERE s IS NOT NULL;
 RESET checkout_sessions.jwt_organization_claim;
 
--- A function that needs a secret key says 403 to an HTTP request, and nothing that PostgREST would make 401 of. An
--- anonymous request is 403, too (28000).
+-- For a function that needs a secret key an HTTP request gets 403, and no SQLSTATE that PostgREST would turn into 401.
+-- An anonymous request gets 403, too (28000).
 \c - web_authenticator
 SET ROLE web_anonymous;
 SELECT what, r.answer
@@ -216,12 +216,12 @@ FROM (VALUES
     ('secret', json_build_object('x-api-key', :'key_a')::text)
 ) AS requests (what, headers),
     testing.request(headers, '', 'SELECT count(*) > 0 FROM checkout.list_checkout_sessions()') AS r;
--- Presented to authenticate(), the same key says what SQL says.
+-- Presented to authenticate(), the same key gets the SQLSTATE of SQL.
 SELECT testing.outcome(
     format('DO $do$ BEGIN PERFORM checkout.authenticate(%L), checkout.list_checkout_sessions(); END $do$',
     :'key_a_public'));
 
--- Idempotency-Key and X-Idempotency-Key stand for the argument.
+-- Idempotency-Key and X-Idempotency-Key set the argument.
 BEGIN;
 SELECT set_config('request.headers',
     json_build_object('x-api-key', :'key_a', 'idempotency-key', 'request-1', 'x-trace-id', 'trace-1')::text, true)
@@ -254,7 +254,7 @@ FROM (VALUES
                 || CASE WHEN idempotent_replay THEN ', replay' ELSE '' END
             FROM checkout.create_checkout_session(7, 'USD', customer_id => 'c'%s)
         $$, :'id', argument)) AS r;
--- A request that is sent again has a trace of its own, as header or as argument: it is the same request all the same.
+-- A request that is sent again has a new trace id, as header or as argument. It is the same request all the same.
 SELECT what, r.answer, r.response
 FROM (VALUES
     ('another trace', '{"x-trace-id":"trace-9"}', ''),
@@ -267,8 +267,8 @@ FROM (VALUES
             SELECT CASE WHEN checkout_session_id = %L THEN 'same' ELSE 'another' END || ' with ' || trace_id
             FROM checkout.create_checkout_session(7, 'USD', customer_id => 'c'%s)
         $$, :'id', argument)) AS r;
--- X-Trace-Id comes back, and is kept with the session, unless an argument says otherwise. Proxies add it: one that
--- cannot be kept is passed over, an argument is refused.
+-- X-Trace-Id is returned, and stored with the session, unless an argument differs. Proxies add it, so an unsuitable
+-- header is ignored; an unsuitable argument is refused.
 SELECT what, r.answer, r.response
 FROM (VALUES
     ('as header', '{"x-trace-id":"trace-2"}', ''),
@@ -290,7 +290,7 @@ FROM (VALUES
             SELECT 'kept: ' || coalesce(trace_id, 'none')
             FROM checkout.create_checkout_session(8, 'USD', customer_id => 'c'%s)
         $$, argument)) AS r;
--- It comes back for every function, not for create alone; what the response had before stays.
+-- Every function returns it, not only create; earlier response headers stay.
 SELECT r.response FROM testing.request('{"x-trace-id":"trace-4"}', '', 'SELECT NULL') AS r;
 BEGIN;
 SELECT set_config('request.headers', '{"x-trace-id":"trace-5"}', true);
@@ -298,13 +298,13 @@ SELECT set_config('response.headers', '[{"Cache-Control":"no-store"}]', true);
 SELECT checkout.pre_request();
 SELECT current_setting('response.headers') AS response;
 COMMIT;
--- Nothing is left for the next request on the connection, but the empty texts that PostgREST leaves.
+-- Nothing is left for the next request on the connection, except the empty texts that PostgREST leaves.
 SELECT current_setting('request.headers') = '' AS headers_empty;
 SELECT current_setting('response.headers') = '' AS response_empty;
 SELECT testing.outcome('SELECT testing.who()');
 SELECT r.answer FROM testing.request('', '') AS r;
--- Without a request nothing is responded: the connection of an application has no headers. Those of its own are not
--- read, either: they are the authenticator's to say.
+-- Without a request there are no response headers: the connection of an application has none. An application's own
+-- request headers are not read, either: only the authenticator may set them.
 \c - visitor
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'key_a');

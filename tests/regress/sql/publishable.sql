@@ -1,4 +1,4 @@
--- A publishable key is for browsers, where everybody can read it: it creates sessions, and that is all.
+-- A publishable key is for browsers, where everyone can read it: it creates sessions, and can do nothing else.
 SELECT checkout.create_organization('Publishable') AS organization \gset
 SELECT testing.key(:'organization', 'publishable') AS public_key, testing.key(:'organization') AS secret_key,
     testing.key(:'organization', 'publishable', 'test') AS test_key \gset
@@ -13,7 +13,7 @@ SELECT p.status, s.status FROM checkout.record_payment(:'paid', 'publishable-1',
     checkout.expire_checkout_session(:'expired') AS s;
 RESET checkout_sessions.organization_id;
 
--- Runs a statement under a key, and takes it back.
+-- Runs a statement with a key, and rolls it back.
 CREATE FUNCTION testing.with_key(key text, statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     outcome text;
@@ -25,7 +25,7 @@ EXCEPTION WHEN SQLSTATE 'ZZ999' THEN RETURN outcome;
 END $$;
 \c - visitor
 
--- It creates a session, marked with the key, and reads what a buyer may with the secret that it got.
+-- It creates a session, marked with the key, and can read the buyer's page with the client secret.
 BEGIN;
 SELECT kind, environment FROM checkout.authenticate(:'public_key');
 SELECT checkout.current_organization_id() = :'organization' AS for_it;
@@ -38,13 +38,13 @@ FROM checkout.create_checkout_session(10, 'USD', title => 'From a browser', cust
 \echo :status by the key :by_the_key, :created_with, :customer_email :metadata
 COMMIT;
 SELECT title, amount, status FROM checkout.public_checkout_session(:'id', :'secret');
--- In test as in live
+-- In test and in live
 BEGIN;
 SELECT kind, environment FROM checkout.authenticate(:'test_key');
 SELECT environment, created_by = left(:'test_key', 20) AS by_the_key FROM checkout.create_checkout_session(10, 'USD',
     customer_id => 'c');
 COMMIT;
--- Its own request again is answered again, as any is.
+-- Its own request, sent again, is answered again, like any other.
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'public_key');
 SELECT checkout_session_id = :'id' AS same, client_secret = :'secret' AS same_secret, idempotent_replay
@@ -53,7 +53,7 @@ FROM checkout.create_checkout_session(10, 'USD', title => 'From a browser', cust
     success_url => 'https://shop.example/{CHECKOUT_SESSION_ID}');
 COMMIT;
 
--- Everything else is for servers, its own session included; the secret key shows that the calls are right.
+-- All other functions are for servers, even on its own session; the secret key proves that the calls are right.
 \a
 SELECT testing.masked(call) AS call, testing.with_key(:'public_key', 'SELECT * FROM checkout.' || call) AS publishable,
     testing.with_key(:'secret_key', 'SELECT * FROM checkout.' || call) AS secret
@@ -68,7 +68,7 @@ FROM unnest(ARRAY[
     format('public_checkout_session(%L, %L)', :'paid', :'client_secret'), 'pre_request()'
 ]) AS call
 \g | sed -E 's/cs_secret_[A-Za-z0-9_-]+/<client secret>/g'
--- That is said before its arguments are looked at.
+-- The refusal comes before the check of the arguments.
 SELECT call, testing.with_key(:'public_key', 'SELECT * FROM checkout.' || call) AS publishable
 FROM unnest(ARRAY[
     'get_checkout_session(NULL)', 'list_checkout_sessions(status => ''x'')', 'begin_payment(NULL, NULL)',
@@ -76,7 +76,8 @@ FROM unnest(ARRAY[
     'recover_checkout_session(gen_random_uuid())'
 ]) AS call;
 \a
--- Idempotency keys of servers are not its, nor the other way round: what a browser can guess answers nobody else.
+-- It has idempotency keys of its own, apart from those of servers: a key that a browser guesses answers no other
+-- caller.
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'public_key');
 SELECT checkout_session_id <> :'open' AS another, idempotent_replay, created_with
@@ -89,12 +90,12 @@ SELECT checkout_session_id = :'open' AS same, idempotent_replay, created_with FR
 SELECT checkout_session_id <> :'id' AS another, idempotent_replay, created_with FROM checkout.create_checkout_session(1,
     'USD', customer_id => 'c', idempotency_key => 'browser');
 COMMIT;
--- Its own key with another request is an error, as to anybody.
+-- Its own key with another request is an error, as for every caller.
 SELECT testing.with_key(:'public_key',
     'SELECT checkout.create_checkout_session(1, ''USD'', customer_id => ''c'', idempotency_key => ''browser'')');
 
--- References can be guessed, too: its sessions are not under the organization's policy. It gets to see, and to end,
--- none that is there, and is in nobody's way; a server is not in its own.
+-- References can be guessed, too, so its sessions are not under the organization's policy. It can neither read nor end
+-- an existing session, and does not block others; a server does not block itself.
 \c - postgres
 CREATE FUNCTION testing.second_order(first_key text, second_key text, policy text, first text) RETURNS text LANGUAGE
     plpgsql AS $$
@@ -126,7 +127,7 @@ SELECT policy, first, testing.second_order(:'secret_key', :'public_key', policy,
         testing.second_order(:'secret_key', :'secret_key', policy, first) AS server_after_server
 FROM unnest('{none,unique,error,return_existing,expire_previous}'::text[]) AS policy, unnest('{open,overdue}'::text[])
     AS first ORDER BY first, policy;
--- Nor when a server recovers what a browser has made: it stays the browser's.
+-- This holds when a server recovers a browser's session, too: it still counts as the browser's.
 SELECT name FROM checkout.update_organization(:'organization', reference_policy => 'unique');
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'public_key');
@@ -137,18 +138,18 @@ SELECT created_with FROM checkout.create_checkout_session(8, 'USD', customer_id 
 SELECT status, created_with FROM checkout.expire_checkout_session(:'of_browser');
 SELECT reference, amount, created_with, created_by = left(:'secret_key', 20) AS by_the_server
 FROM checkout.recover_checkout_session(:'of_browser');
--- The server sees who has named the amount: in each session and in its list.
+-- The server sees which caller has set the amount: in each session and in its list.
 SELECT amount, created_with FROM checkout.list_checkout_sessions(reference => 'order-2') ORDER BY amount, created_with;
 ROLLBACK;
 SELECT name FROM checkout.update_organization(:'organization', reference_policy => 'none');
 
--- A role with publishable access is the same without a key.
+-- A role with publishable access has the same rights without a key.
 CREATE ROLE window_shop LOGIN;
 SELECT testing.bind('window_shop', :'organization');
 SELECT checkout.grant_access('window_shop', 'publishable');
 CREATE ROLE window_shop_tenantless LOGIN;
 SELECT checkout.grant_access('window_shop_tenantless', 'publishable');
--- Were it granted more by mistake, it would still be publishable.
+-- Grants made by mistake do not make it more than publishable.
 GRANT EXECUTE ON FUNCTION checkout.list_checkout_sessions TO window_shop;
 \c - window_shop
 SELECT checkout_session_id AS id, client_secret AS secret, status, created_by, payment_methods
@@ -167,7 +168,7 @@ FROM unnest(ARRAY['get_checkout_session(NULL)', 'begin_payment(NULL, NULL)', 'ex
 SELECT testing.outcome('SELECT checkout.create_checkout_session(1, ''USD'', customer_id => ''c'')');
 \c - postgres
 REVOKE EXECUTE ON FUNCTION checkout.list_checkout_sessions FROM window_shop;
--- With secret access besides, it is a secret one; with that taken, not any more.
+-- With secret access besides, it is a secret one; after that access is revoked, it is not.
 SELECT checkout.grant_access('window_shop', 'secret');
 \c - window_shop
 SELECT count(*) > 0 AS lists FROM checkout.list_checkout_sessions();
@@ -177,7 +178,7 @@ SELECT checkout.revoke_access('window_shop', 'secret');
 SELECT testing.outcome('SELECT checkout.list_checkout_sessions()');
 SELECT testing.outcome('SELECT checkout.create_checkout_session(1, ''USD'', customer_id => ''c'')');
 
--- Browsers may store only so much: a session's metadata, and the open sessions of a key, have bounds.
+-- Browsers may store only a limited amount: a session's metadata, and the open sessions of a key, have bounds.
 \c - visitor
 SELECT length, testing.with_key(
         :'public_key', format($$SELECT checkout.create_checkout_session(1, 'USD', customer_id => 'c',
@@ -204,7 +205,7 @@ SELECT testing.with_key(:'limited_key', $$SELECT checkout.create_checkout_sessio
     AS a_server;
 SELECT status, body FROM checkout.handle_request('kobo', 'POST', '/v1/checkout/session/initialize',
     jsonb_build_object('x-api-key', :'limited_key'), body => '{"amount": 500000, "email": "a@b.co"}');
--- One that ends makes room.
+-- A session that ends makes room.
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'secret_key');
 SELECT status FROM checkout.expire_checkout_session(:'ends');
@@ -217,7 +218,7 @@ SELECT testing.with_key(:'limited_key',
     'c')$$) AS no_limit;
 RESET checkout_sessions.publishable_session_limit;
 
--- Browsers do not say how a session ends, not in the test environment either.
+-- Browsers cannot choose how a session ends, not even in the test environment.
 SELECT scenario, a.status, a.body
 FROM unnest(ARRAY['complete', 'fail', 'expire', 'error:503']) AS scenario,
     LATERAL checkout.handle_request('kobo', 'POST', '/v1/checkout/session/initialize',

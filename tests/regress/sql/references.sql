@@ -1,4 +1,4 @@
--- The merchant's order id: how often it may be used is the organization's reference_policy.
+-- The merchant's order id: the organization's reference_policy says how often it may be used.
 SELECT checkout.create_organization('References') AS organization \gset
 SELECT testing.login('shop_references', :'organization');
 SELECT testing.login('shop_references_test', :'organization', 'test');
@@ -14,31 +14,31 @@ CREATE FUNCTION testing.ordering(reference text) RETURNS text LANGUAGE sql
 \c - shop_references
 SELECT checkout.current_organization_id() AS organization \gset
 
--- none: as often as wanted
+-- none: any number of times
 SELECT count(made) FROM (SELECT testing.order('free') AS made FROM generate_series(1, 3)) AS orders;
 
--- unique: once, ever. References of before do not count for the index, but they do for create.
+-- unique: once, for ever. The index ignores earlier references, but create does not.
 SELECT testing.policy(:'organization', 'unique');
 SELECT * FROM testing.order('once');
 SELECT testing.ordering('once');
 SELECT testing.ordering('free');
 SELECT testing.ordering('ONCE');
--- Without a reference there is nothing to be unique.
+-- Without a reference there is nothing to compare.
 SELECT count(made) FROM (SELECT testing.order(NULL) AS made FROM generate_series(1, 2)) AS orders;
--- Not after its end, either
+-- It stays used after the end of its session
 SELECT s.status
 FROM checkout.list_checkout_sessions(reference => 'once') AS l,
     checkout.expire_checkout_session(l.checkout_session_id) AS s;
 SELECT testing.ordering('once');
 SELECT testing.outcome(format('SELECT checkout.recover_checkout_session(%L)', checkout_session_id))
 FROM checkout.list_checkout_sessions(reference => 'once');
--- With a key, too: a retry is answered, another request is not.
+-- With a key, too: a retry is answered, another request is refused.
 SELECT checkout_session_id AS id
 FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c', reference => 'keyed', idempotency_key => 'k') \gset
 SELECT checkout_session_id = :'id' AS same, idempotent_replay
 FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c', reference => 'keyed', idempotency_key => 'k');
 SELECT testing.creation('{"reference": "keyed", "idempotency_key": "k2"}');
--- A refused create leaves nothing, its key neither.
+-- A refused create stores nothing, not even its key.
 SELECT testing.creation('{"reference": "keyed-2", "idempotency_key": "k2"}');
 
 -- error: one open session at a time
@@ -47,7 +47,7 @@ SELECT * FROM testing.order('error');
 SELECT testing.ordering('error');
 SELECT checkout.create_checkout_session(11, 'USD', customer_id => 'c', reference => 'error');
 \echo :LAST_ERROR_SQLSTATE
--- Free again once the session is complete, failed or expired
+-- It is free again once the session is complete, failed or expired
 SELECT p.status
 FROM checkout.list_checkout_sessions(reference => 'error') AS l,
     checkout.record_payment(l.checkout_session_id, 'ref-1', 'succeeded') AS p;
@@ -57,7 +57,7 @@ FROM checkout.list_checkout_sessions(reference => 'error', status => 'open') AS 
     checkout.expire_checkout_session(l.checkout_session_id) AS s;
 SELECT * FROM testing.order('error');
 SELECT status, count(*) FROM checkout.list_checkout_sessions(reference => 'error') GROUP BY status ORDER BY status;
--- An overdue session is not in the way, and gets its event, once.
+-- An overdue session does not block the reference, and gets its event, once.
 SELECT testing.age(checkout_session_id, '2 hours')
 FROM checkout.list_checkout_sessions(reference => 'error', status => 'open');
 SELECT * FROM testing.order('error');
@@ -65,7 +65,7 @@ SELECT status, count(*) FROM checkout.list_checkout_sessions(reference => 'error
 SELECT e.event_type, count(*) FROM checkout.list_checkout_sessions(reference => 'error') AS s,
     checkout.list_webhook_events(s.checkout_session_id) AS e GROUP BY 1 ORDER BY 1;
 
--- return_existing: the open session, whatever the request says
+-- return_existing: the open session, whatever the request contains
 SELECT testing.policy(:'organization', 'return_existing');
 SELECT checkout_session_id AS id, idempotent_replay AS replay
 FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c', reference => 'return') \gset
@@ -85,10 +85,10 @@ FROM checkout.create_checkout_session(51, 'USD', customer_id => 'c', reference =
 SELECT testing.age(checkout_session_id, '2 hours')
 FROM checkout.list_checkout_sessions(reference => 'return', status => 'open');
 SELECT * FROM testing.order('return');
--- A bad request is refused all the same.
+-- An invalid request is refused all the same.
 SELECT testing.creation('{"reference": "return", "amount": "0"}');
 
--- expire_previous: the new one takes its place
+-- expire_previous: the new session replaces the old one
 SELECT testing.policy(:'organization', 'expire_previous');
 SELECT checkout_session_id AS id
 FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c', reference => 'previous') \gset
@@ -96,12 +96,12 @@ SELECT amount, status, idempotent_replay
 FROM checkout.create_checkout_session(20, 'USD', customer_id => 'c', reference => 'previous');
 SELECT amount, status FROM checkout.list_checkout_sessions(reference => 'previous');
 SELECT event_type FROM checkout.list_webhook_events(:'id');
--- Not while a payment is in progress
+-- It does not while a payment is in progress
 SELECT checkout_session_id AS id FROM checkout.list_checkout_sessions(reference => 'previous', status => 'open') \gset
 SELECT status FROM checkout.begin_payment(:'id', 'ref-2');
 SELECT testing.ordering('previous');
 SELECT amount, status, payment_status FROM checkout.list_checkout_sessions(reference => 'previous');
--- Sessions of before the policy, several of them open
+-- Sessions from before the policy, several of them open
 SELECT status FROM testing.order('free');
 SELECT status, count(*) FROM checkout.list_checkout_sessions(reference => 'free') GROUP BY status ORDER BY status;
 
@@ -117,7 +117,7 @@ SELECT status, recovered_from = :'id' AS recovered FROM checkout.list_checkout_s
 SELECT testing.policy(:'organization', 'error');
 SELECT testing.outcome(format('SELECT checkout.recover_checkout_session(%L)', :'id'));
 
--- The environments have references of their own.
+-- Each environment has references of its own.
 SELECT testing.policy(:'organization', 'unique');
 \c - shop_references_test
 SELECT * FROM testing.order('once');

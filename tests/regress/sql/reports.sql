@@ -1,4 +1,4 @@
--- Merchants and operators look at the funnel, the outbox and the worker; and the small helpers.
+-- Merchants and operators read the funnel, the outbox and the worker's state; and the small helpers.
 SELECT checkout.create_organization('Reports') AS organization \gset
 SELECT testing.login('shop_reports', :'organization');
 SELECT testing.login('shop_reports_test', :'organization', 'test');
@@ -47,7 +47,7 @@ FROM checkout.session_funnel(
 SELECT * FROM checkout.session_funnel(created_before => '2025-03-02', bucket => 'hour');
 SELECT bucket_start, created FROM checkout.session_funnel(bucket => 'week');
 SELECT * FROM checkout.session_funnel(bucket => 'month');
--- Days begin where the caller is.
+-- Days begin in the caller's time zone.
 SET timezone = 'Asia/Tokyo';
 SELECT bucket_start, created FROM checkout.session_funnel();
 SELECT bucket, testing.outcome(format('SELECT * FROM checkout.session_funnel(bucket => %L)', bucket))
@@ -56,7 +56,7 @@ BEGIN READ ONLY;
 SELECT count(*) FROM checkout.session_funnel();
 COMMIT;
 
--- redirect_url puts the session's id where a URL wants it.
+-- redirect_url puts the session's id into the URL in place of its placeholder.
 SELECT testing.new_session() AS redirected \gset
 SELECT replace(checkout.redirect_url(url, :'redirected'), :'redirected', '<id>') AS url
 FROM unnest(ARRAY[
@@ -69,11 +69,11 @@ FROM (VALUES
     (NULL, :'redirected'), ('https://shop.example/', NULL),
     ('https://shop.example/', '01890000-0000-7000-8000-000000000000')
 ) AS arguments (url, id);
--- The organization and the environment that the caller acts for
+-- The organization and the environment of the caller
 SELECT checkout.current_organization_id() = :'organization' AS organization;
 SELECT checkout.current_environment();
 
--- The outbox of everybody: how many events are where, and how long the oldest has waited
+-- The outbox of all organizations: how many events are in each state, and the age of the oldest
 \c - postgres
 CREATE TEMP TABLE before AS SELECT * FROM checkout.outbox_status();
 SELECT a.pending = b.pending AS same,
@@ -94,7 +94,7 @@ UPDATE checkout_data.webhook_outbox SET next_attempt_at = NULL, lease_token = NU
 SELECT pending, leased, dead, delivered > 0 AS delivered, oldest_pending_at, lag FROM checkout.outbox_status();
 ROLLBACK;
 
--- Delivered events are kept for as long as the setting says; undelivered ones and sessions for ever.
+-- Delivered events are kept for as long as the setting says; undelivered events and sessions for ever.
 UPDATE checkout_data.webhook_outbox SET next_attempt_at = NULL, lease_token = NULL,
     delivered_at = now() - interval '31 days'
 WHERE (organization_id, checkout_session_id, sequence) IN (
@@ -109,7 +109,7 @@ SELECT count(*) AS events, count(delivered_at) AS delivered
 FROM checkout_data.webhook_outbox WHERE organization_id = :'organization';
 SELECT count(*) AS sessions FROM checkout_data.checkout_sessions WHERE organization_id = :'organization';
 
--- The worker, which is off here
+-- The worker, which is disabled here
 SELECT state, launcher_pid IS NOT NULL AS launcher, pid, next_deadline > now() AS next_deadline, overdue, failures,
     last_error
 FROM checkout.worker_status();

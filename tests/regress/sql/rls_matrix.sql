@@ -19,7 +19,7 @@ SELECT count(*) FROM checkout.create_checkout_session(4, 'USD', customer_id => '
 SELECT event_id AS event FROM checkout.list_webhook_events(:'paid') \gset
 SELECT client_secret FROM checkout.get_checkout_session(:'open') \gset
 SELECT api_key_id, api_key FROM checkout.create_api_key(:'a', 'secret', 'live') \gset
--- From now on its events go to an endpoint: one has been tried and is leased, one is due, one is dead.
+-- From now on its events go to an endpoint: one was tried and is leased, one is due, one is dead.
 SELECT webhook_endpoint_id AS endpoint FROM checkout.create_webhook_endpoint('https://shop.example/hooks') \gset
 SELECT testing.new_session(6) AS tried, testing.new_session(7) AS due, testing.new_session(9) AS dead \gset
 SELECT status FROM checkout.expire_checkout_session(:'tried');
@@ -37,7 +37,7 @@ SELECT status FROM checkout.record_payment(testing.new_session(8), 'matrix-1', '
 SELECT event_id AS event_of_b FROM checkout.list_webhook_events() \gset
 RESET checkout_sessions.organization_id;
 
--- Runs a statement as a role, and takes it back whatever it did.
+-- Runs a statement as a role, and always rolls it back.
 CREATE FUNCTION testing.try_as(role name, organization text, statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     n bigint;
@@ -85,13 +85,13 @@ INSERT INTO testing.calls (function, arguments) VALUES
     ('record_webhook_attempt', format('%L, %L, %L, 200', :'tried_event', :'endpoint', :'lease')),
     ('release_webhook_delivery', format('%L, %L, %L', :'tried_event', :'endpoint', :'lease')),
     ('next_webhook_attempt_at', ''), ('list_dead_webhook_deliveries', '');
--- No function is missing.
+-- No function is missing from the matrix.
 SELECT string_agg(p.proname, ' ') AS missing
 FROM pg_proc p
 WHERE p.pronamespace = 'checkout'::regnamespace
     AND NOT EXISTS (SELECT FROM testing.calls c WHERE c.function = p.proname);
 
--- Rows returned, or the SQLSTATE. PT404: as if there were no such session. nack shows a wrong token: PT409.
+-- Rows returned, or the SQLSTATE. PT404: as if the session did not exist. nack gets a wrong token: PT409.
 SELECT c.function,
     testing.try_as('postgres', :'a', call) AS superuser, testing.try_as('matrix_a', :'a', call) AS secret_a,
     testing.try_as('matrix_b', :'b', call) AS secret_b,
@@ -101,7 +101,7 @@ FROM testing.calls c, LATERAL (SELECT format('SELECT * FROM checkout.%I(%s)', c.
 WHERE c.function NOT IN ('list_organizations', 'claim_webhook_events', 'claim_webhook_deliveries',
     'list_dead_webhook_deliveries', 'outbox_status', 'security_report')
 ORDER BY c.n;
--- Those see all organizations.
+-- These functions see all organizations.
 SELECT c.function, testing.try_as('matrix_a', :'a', call) AS secret_a,
     testing.try_as('matrix_relay', '', call) AS relay,
     CASE testing.try_as('matrix_admin', '', call)
@@ -122,7 +122,7 @@ SELECT testing.try_as('matrix_a', :'a', call) AS secret_a, testing.try_as('matri
     testing.try_as('matrix_admin', '', call) = testing.try_as('postgres', '', call) AS admin_as_superuser
 FROM (VALUES ('SELECT * FROM checkout.security_report()')) AS s (call);
 
--- Functions of the storage schema: for nobody but the two roles that own the API; those that stand for an access do
+-- Functions of the storage schema: only the two roles that own the API may call them. Those that stand for an access do
 -- nothing.
 SELECT p.oid::regprocedure AS callable_by_others
 FROM pg_proc p,
@@ -142,7 +142,7 @@ FROM pg_proc p,
 WHERE p.pronamespace = 'checkout_data'::regnamespace AND p.proname ~ '_access$' AND p.pronargs = 0
 GROUP BY 1, 2 ORDER BY 1;
 
--- Tables: the API's own role sees the rows of the tenant, and no others; applications none at all.
+-- Tables: the API's own role sees only the rows of the tenant; applications see none.
 CREATE TABLE testing.rows AS
 SELECT relname AS name, format('%I.%I', nspname, relname) AS relation
 FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
@@ -171,7 +171,7 @@ FROM testing.rows AS t, LATERAL (VALUES
     ('delete', format('DELETE FROM %s WHERE organization_id IN (%L, %L)', relation, :'a', :'b')),
     ('truncate', format('TRUNCATE %s CASCADE', relation))) AS s (right_, statement)
 ORDER BY 1, 2;
--- The API's role cannot write rows of another tenant, nor change what makes a session.
+-- The API's role cannot write rows of another tenant, nor change the fixed columns of a session.
 SELECT what, testing.try_as('checkout_sessions_api', :'a', statement) AS api_for_a FROM (VALUES
     ('session for b',
         format(
@@ -237,7 +237,7 @@ SELECT what, testing.try_as('checkout_sessions_api', :'a', statement) AS api_for
             VALUES (%L, 'live', %L, %L, 1, 2, now(), 200)$$, :'a', :'endpoint', :'tried'))
 ) AS s (what, statement);
 
--- A learns the same of B's session as of one that does not exist, in every function.
+-- In every function, A gets the same answer for B's session as for one that does not exist.
 \c - matrix_a
 SELECT function, testing.outcome(format(call, :'of_b'))
     = testing.outcome(format(call, '01890000-0000-7000-8000-000000000000')) AS same,
@@ -252,7 +252,7 @@ FROM (VALUES ('get', 'SELECT checkout.get_checkout_session(%L)'),
     ('after', 'SELECT checkout.list_checkout_sessions(starting_after => %L)'),
     ('before', 'SELECT checkout.list_checkout_sessions(ending_before => %L)')
 ) AS calls (function, call);
--- Nor of its endpoints and events.
+-- The same holds for B's endpoints and events.
 SELECT function, testing.outcome(format(call, :'endpoint_of_b'))
     = testing.outcome(format(call, '7b1c5f0e-4c1d-4a6c-9d0e-2f6a3b9c8d10')) AS same,
     testing.outcome(format(call, :'endpoint_of_b')) AS outcome
@@ -267,6 +267,6 @@ FROM (VALUES ('attempts', 'SELECT checkout.list_webhook_attempts(%L)'),
     ('events after', 'SELECT checkout.list_webhook_events(starting_after => %L)'),
     ('deliveries after', format('SELECT checkout.list_webhook_deliveries(%L, starting_after => %%L)', :'endpoint')))
     AS calls (function, call);
--- The tests that follow have no endpoints.
+-- The following tests have no endpoints.
 \c - postgres
 CALL testing.forget_endpoints();

@@ -1,10 +1,11 @@
--- The catalogs show the rights and the shape of what is installed.
+-- The catalogs show the rights and the properties of the installed objects.
 -- The two roles can do nothing by themselves.
 SELECT rolname, rolcanlogin, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication,
     (SELECT count(*) FROM pg_auth_members m WHERE m.member = r.oid OR m.roleid = r.oid) AS memberships
 FROM pg_roles r WHERE rolname LIKE 'checkout\_sessions%' ORDER BY 1;
 
--- Functions of the API that run as their owner: owned by those two, with a search path that nobody else can write to
+-- Functions of the API that run as their owner: those two roles own them, and no other role can write to their search
+-- path
 SELECT p.proname, r.rolname AS owner, array_to_string(p.proconfig, '; ') AS settings
 FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner
 WHERE p.pronamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND p.prosecdef ORDER BY 1;
@@ -12,12 +13,12 @@ SELECT p.oid::regprocedure AS definer_with_an_unsafe_path_or_owner FROM pg_proc 
 WHERE p.pronamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND p.prosecdef
     AND (r.rolname NOT IN ('checkout_sessions_api', 'checkout_sessions_worker')
         OR NOT ('search_path=pg_catalog, pg_temp' = ANY (p.proconfig)));
--- So have those that run as their caller, where they are written in SQL; the storage schema's are called by the others
--- only.
+-- So have those that run as their caller, if they are written in SQL; only the other functions call those of the
+-- storage schema.
 SELECT p.oid::regprocedure AS without_a_search_path FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
 WHERE p.pronamespace = 'checkout'::regnamespace AND NOT p.prosecdef AND l.lanname <> 'c'
     AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false);
--- None is leakproof, or marked safe for parallel use when it writes.
+-- None is leakproof; none that writes is marked safe for parallel use.
 SELECT p.oid::regprocedure AS wrongly_marked FROM pg_proc p
 WHERE p.pronamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace)
     AND (p.proleakproof OR p.provolatile = 'v' AND p.proparallel = 's');
@@ -42,7 +43,7 @@ WHERE c.relnamespace = 'checkout_data'::regnamespace GROUP BY 1, 2, 3 ORDER BY 1
 SELECT n.nspname, a.grantee::regrole::text AS role, string_agg(a.privilege_type, ', ') AS rights
 FROM pg_namespace n, aclexplode(n.nspacl) AS a
 WHERE n.nspname = 'checkout_data' AND a.grantee <> n.nspowner GROUP BY 1, 2 ORDER BY 1, 2;
--- Only a superuser has a right to create in the schemas, or owns a table.
+-- Only a superuser may create in the schemas, or owns a table.
 SELECT n.nspname, a.grantee::regrole AS creator FROM pg_namespace n, aclexplode(n.nspacl) AS a
 WHERE n.nspname IN ('checkout', 'checkout_data') AND a.privilege_type = 'CREATE' AND a.grantee <> n.nspowner;
 SELECT relname
@@ -50,7 +51,7 @@ FROM pg_class
 WHERE relnamespace = 'checkout_data'::regnamespace AND relkind = 'r'
     AND relowner::regrole::text LIKE 'checkout\_sessions%';
 
--- Row-level security is on for every table: one permissive policy a role, and no more.
+-- Row-level security is on for every table: one permissive policy for each role, and no more.
 SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity, count(p.polname) AS policies
 FROM pg_class c LEFT JOIN pg_policy p ON p.polrelid = c.oid
 WHERE c.relnamespace = 'checkout_data'::regnamespace AND c.relkind IN ('r', 'p') GROUP BY 1, 2, 3 ORDER BY 1;
@@ -62,8 +63,8 @@ FROM pg_policies WHERE schemaname = 'checkout_data' ORDER BY 1, 2;
 SELECT tablename, role, count(*)
 FROM pg_policies, unnest(roles) AS role WHERE schemaname = 'checkout_data' GROUP BY 1, 2 HAVING count(*) > 1;
 
--- Every unique and foreign key starts with the organization: no constraint tells one tenant of another. Not that of an
--- API key, which is looked up to learn whose it is: its id is random, and no tenant chooses it.
+-- Every unique and foreign key starts with the organization, so no constraint reveals one tenant to another. An API key
+-- is the exception: it is looked up to find its organization, its id is random, and no tenant chooses it.
 SELECT i.indexrelid::regclass AS key_across_organizations
 FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
     JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
@@ -76,7 +77,7 @@ SELECT k.conname AS reference_across_organizations FROM pg_constraint k
     JOIN pg_attribute f ON f.attrelid = k.confrelid AND f.attnum = k.confkey[1]
 WHERE k.connamespace = 'checkout_data'::regnamespace AND k.contype = 'f'
     AND (a.attname <> 'organization_id' OR f.attname <> 'organization_id');
--- Statuses are text, for which comparison is leakproof; no enum, no sequence that counts for all tenants.
+-- Statuses are text, whose comparison is leakproof. There is no enum, and no sequence that counts for all tenants.
 SELECT attrelid::regclass AS "table", attname, coalesce(nullif(t.typbasetype, 0), t.oid)::regtype AS type
 FROM pg_attribute JOIN pg_class c ON c.oid = attrelid JOIN pg_type t ON t.oid = atttypid
 WHERE relnamespace = 'checkout_data'::regnamespace AND relkind = 'r' AND attname LIKE '%status' ORDER BY 1::text, 2;
@@ -92,7 +93,7 @@ WHERE c.relnamespace = 'checkout_data'::regnamespace AND NOT t.tgisinternal
     AND NOT EXISTS (SELECT FROM pg_depend d
         WHERE d.classid = 'pg_proc'::regclass AND d.objid = t.tgfoid AND d.deptype = 'e');
 
--- Rules that the tables keep whoever writes to them
+-- Constraints of the tables, which hold for every writer
 SELECT checkout.create_organization('Security') AS organization \gset
 SET checkout_sessions.organization_id = :'organization';
 SELECT testing.new_session() AS id \gset

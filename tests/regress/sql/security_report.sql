@@ -1,10 +1,10 @@
--- The security report finds nothing until somebody opens a door; then it finds that door.
+-- The security report finds nothing until a right is opened; then it finds that right.
 CREATE DATABASE security_report;
 \c security_report postgres
 CREATE EXTENSION checkout_sessions;
 SELECT * FROM checkout.security_report();
--- Nor with the roles of a usual installation: one tenant's backend, a backend for all, PostgREST's and Supabase's, an
--- operator
+-- It finds nothing with the roles of a usual installation: one tenant's backend, a backend for all, PostgREST's and
+-- Supabase's, an operator
 CREATE ROLE report_shop LOGIN;
 CREATE ROLE report_backend LOGIN;
 CREATE ROLE report_anon;
@@ -32,7 +32,7 @@ SELECT * FROM checkout.security_report();
 SELECT count(*) AS findings FROM checkout.security_report();
 \c - postgres
 
--- Opens a door, looks, and closes it again.
+-- Opens a right, runs the report, and closes the right again.
 CREATE SCHEMA testing;
 CREATE FUNCTION testing.report(opened text) RETURNS TABLE (finding text, object text, role text, advice text) LANGUAGE
     plpgsql AS $$
@@ -50,18 +50,18 @@ CREATE FUNCTION testing.trap() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETU
 CREATE TABLE testing.provoked (n serial, opened text, finding text, object text, role text, advice text);
 CREATE TABLE testing.doors (n serial, opened text);
 INSERT INTO testing.doors (opened) VALUES
-    -- The roles that own the functions can do more than they have to.
+    -- The roles that own the functions have more rights than they need.
     ('ALTER ROLE checkout_sessions_api LOGIN'), ('ALTER ROLE checkout_sessions_api SUPERUSER'),
     ('ALTER ROLE checkout_sessions_worker BYPASSRLS'), ('ALTER ROLE checkout_sessions_worker CREATEROLE'),
     ('ALTER ROLE checkout_sessions_api REPLICATION'),
     ('GRANT checkout_sessions_api TO report_stranger'), ('GRANT pg_read_all_data TO checkout_sessions_worker'),
-    -- An application's role can do more with the server than an application must, or can become one that does.
+    -- An application's role has more rights on the server than it needs, or can become one that has.
     ('ALTER ROLE report_shop SUPERUSER'), ('ALTER ROLE report_backend CREATEROLE'),
     ('ALTER ROLE report_anon CREATEROLE'), ('ALTER ROLE report_sender REPLICATION'),
     ('CREATE ROLE report_root SUPERUSER; GRANT report_root TO report_shop'),
     ('CREATE ROLE report_root CREATEROLE; CREATE ROLE report_group; GRANT report_root TO report_group; '
         'GRANT report_group TO report_sender'),
-    -- A role that row-level security does not hold has a right on a table.
+    -- A role that bypasses row-level security has a right on a table.
     ('ALTER ROLE report_stranger BYPASSRLS; GRANT SELECT ON checkout_data.payments TO report_stranger'),
     ('ALTER ROLE report_stranger BYPASSRLS; GRANT pg_read_all_data TO report_stranger'),
     ('ALTER ROLE report_stranger BYPASSRLS; '
@@ -69,12 +69,12 @@ INSERT INTO testing.doors (opened) VALUES
     ('ALTER ROLE report_stranger BYPASSRLS; GRANT TRUNCATE ON checkout_data.payments TO report_stranger'),
     ('GRANT pg_read_server_files TO report_shop'), ('GRANT pg_execute_server_program TO report_shop'),
     ('GRANT pg_write_server_files TO report_shop'),
-    -- The anonymous role can do something without a credential.
+    -- The anonymous role has rights without a credential.
     ('SELECT checkout.grant_access(''report_anon'', ''secret'')'),
     ('SELECT checkout.grant_access(''report_anon'', ''relay'')'),
     ('SELECT checkout.grant_access(''report_anon'', ''admin'')'),
     ('SELECT checkout.grant_access(''report_anon'', ''authenticator'')'), ('GRANT report_admin TO report_anon'),
-    -- EXECUTE for everybody, for the anonymous role, for a stranger, by single grants and by sweeping ones
+    -- EXECUTE for PUBLIC, for the anonymous role, for a stranger, by single grants and by sweeping ones
     ('GRANT EXECUTE ON FUNCTION checkout.list_checkout_sessions TO PUBLIC'),
     ('GRANT EXECUTE ON FUNCTION checkout.list_api_keys TO report_anon'),
     ('GRANT EXECUTE ON FUNCTION checkout.create_api_key TO report_stranger'),
@@ -105,7 +105,7 @@ INSERT INTO testing.doors (opened) VALUES
     ('GRANT DELETE ON checkout_data.webhook_attempts TO checkout_sessions_worker'),
     ('GRANT USAGE ON SCHEMA checkout_data TO report_shop'), ('GRANT CREATE ON SCHEMA checkout TO report_shop'),
     ('GRANT USAGE ON SCHEMA checkout TO PUBLIC'), ('GRANT CREATE ON SCHEMA checkout TO checkout_sessions_api'),
-    -- Default privileges would open what an update adds.
+    -- Default privileges would open objects that an update adds.
     ('ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO report_anon'),
     ('ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC'),
     ('ALTER DEFAULT PRIVILEGES GRANT USAGE ON SCHEMAS TO report_anon'),
@@ -130,7 +130,7 @@ INSERT INTO testing.doors (opened) VALUES
     ('ALTER FUNCTION checkout.record_payment SET search_path TO public, pg_catalog'),
     ('ALTER FUNCTION checkout.authenticate SET search_path TO pg_catalog'),
     ('ALTER FUNCTION checkout.next_webhook_attempt_at RESET search_path'),
-    -- Functions that are not what was installed
+    -- Functions that differ from the installed ones
     ('ALTER FUNCTION checkout.get_checkout_session SECURITY INVOKER'),
     ('ALTER FUNCTION checkout.get_checkout_session '
         'SET checkout_sessions.organization_id TO ''01890000-0000-7000-8000-000000000000'''),
@@ -149,14 +149,14 @@ INSERT INTO testing.doors (opened) VALUES
     ('CREATE OR REPLACE FUNCTION checkout_data.webhook_headers(signature_scheme text, event_id text, url text, '
         'body text, secret text, previous_secret text, at timestamptz) '
         'RETURNS text LANGUAGE sql AS ''SELECT secret'''),
-    -- Objects that are not ours
+    -- Objects that do not belong to the extension
     ('CREATE FUNCTION checkout.list_everything() RETURNS SETOF checkout_data.checkout_sessions '
         'LANGUAGE sql AS ''TABLE checkout_data.checkout_sessions'''),
     ('CREATE FUNCTION checkout.list_everything() RETURNS SETOF checkout_data.checkout_sessions '
         'LANGUAGE sql SECURITY DEFINER AS ''TABLE checkout_data.checkout_sessions'''),
     ('CREATE VIEW checkout.sessions AS TABLE checkout_data.checkout_sessions'),
     ('CREATE TABLE checkout_data.notes (note text)'), ('CREATE SEQUENCE checkout_data.counter'),
-    -- Objects elsewhere that show what is ours
+    -- Objects elsewhere that expose the extension's
     ('CREATE VIEW testing.sessions AS SELECT customer_email FROM checkout_data.checkout_sessions'),
     ('CREATE MATERIALIZED VIEW testing.sessions AS TABLE checkout_data.api_keys'),
     ('CREATE VIEW testing.sessions AS SELECT s.* FROM (TABLE checkout_data.checkout_sessions) AS s; '
@@ -202,7 +202,7 @@ INSERT INTO testing.doors (opened) VALUES
     ('CREATE OR REPLACE TRIGGER organizations_changed AFTER UPDATE ON checkout_data.organizations '
         'FOR EACH STATEMENT EXECUTE FUNCTION testing.trap()'),
     ('CREATE RULE trap AS ON INSERT TO checkout_data.payments DO ALSO NOTHING'),
-    -- Roles that choose their tenant
+    -- Roles that can choose their tenant
     ('GRANT SET ON PARAMETER checkout_sessions.organization_id TO report_anon'),
     ('GRANT SET ON PARAMETER checkout_sessions.organization_id TO PUBLIC'),
     ('GRANT SET ON PARAMETER checkout_sessions.environment TO report_admin'),
@@ -224,13 +224,13 @@ FROM testing.doors d, LATERAL testing.report(d.opened) AS r ORDER BY d.n;
 SELECT opened, finding, object, role FROM testing.provoked ORDER BY n;
 SELECT opened AS not_noticed
 FROM testing.doors d WHERE NOT EXISTS (SELECT FROM testing.provoked p WHERE p.opened = d.opened) ORDER BY n;
--- A grant that lets nobody in is no finding: BYPASSRLS without a right, as Supabase's service_role has it, also for an
--- authenticator to take; readers of everything whom row-level security holds; defaults that a database has anyway;
--- rights on what others made.
+-- Harmless grants are no findings: BYPASSRLS without a right, like Supabase's service_role, which an authenticator may
+-- also take; roles that read all tables but are under row-level security; defaults that every database has; rights on
+-- objects of others.
 SELECT opened, count(r.finding) AS findings FROM unnest(ARRAY['ALTER ROLE report_shop BYPASSRLS',
     'CREATE ROLE report_service BYPASSRLS; GRANT report_service TO report_authenticator',
     'GRANT pg_read_all_data TO report_stranger',
-    -- Grants on parameters are the cluster's: a backend of another database has them, and nothing here.
+    -- Grants on parameters belong to the cluster: a backend of another database has them, but no rights here.
     'GRANT SET ON PARAMETER checkout_sessions.organization_id, checkout_sessions.base_url TO report_stranger',
     'SELECT checkout.revoke_access(''report_backend'', ''secret'')',
     'ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO PUBLIC',
@@ -244,17 +244,18 @@ SELECT opened, count(r.finding) AS findings FROM unnest(ARRAY['ALTER ROLE report
         AS opened
 LEFT JOIN LATERAL testing.report(opened) AS r ON true GROUP BY 1 ORDER BY 1;
 \a
--- All are closed again.
+-- All rights are closed again.
 SELECT * FROM checkout.security_report();
 
--- Each finding says what to do, and is told once.
+-- Each finding says what to do, and appears once.
 SELECT DISTINCT finding,
     regexp_replace(advice, '(report|checkout_sessions)_[a-z]+|pg_read_all_data', '<role>', 'g') AS advice
 FROM testing.provoked ORDER BY 1, 2;
 SELECT opened, finding, object, role, count(*) AS times
 FROM testing.provoked GROUP BY 1, 2, 3, 4 HAVING count(*) > 1 ORDER BY 1;
 
--- A sweep over a whole schema, as in so many instructions on the web, is a finding for each function that it opens.
+-- A sweeping grant on a schema, which many instructions on the web contain, is a finding for each function that it
+-- opens.
 SELECT d.opened, count(*) > 20 AND count(*) = count(r.object) AS each_is_found
 FROM (VALUES
     ('report_stranger', 'checkout', 'GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA checkout TO report_stranger'),
@@ -274,7 +275,7 @@ JOIN pg_class c ON c.relnamespace = 'checkout_data'::regnamespace AND c.relkind 
 LEFT JOIN LATERAL (SELECT r.object FROM testing.report(d.opened) AS r WHERE r.role = d.grantee) AS r
     ON r.object = 'SELECT on ' || c.oid::regclass
 GROUP BY 1 ORDER BY 1;
--- Default privileges open functions and tables that an update makes later.
+-- Default privileges open functions and tables that an update creates later.
 SELECT r.* FROM testing.report($$
     ALTER DEFAULT PRIVILEGES GRANT ALL ON FUNCTIONS TO report_anon;
     ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO report_anon;
@@ -285,7 +286,7 @@ SELECT r.* FROM testing.report($$
 $$) AS r
 WHERE r.finding = 'unexpected grant';
 
--- An organization for the whole server, in its configuration
+-- An organization set for the whole server, in its configuration
 SELECT bindir.setting AS bindir FROM pg_config AS bindir WHERE name = 'BINDIR' \gset
 \setenv BINDIR :bindir
 \setenv SHOW '"$BINDIR/psql" -XAtqU postgres -d postgres -c "SHOW checkout_sessions.organization_id"'
@@ -302,7 +303,7 @@ SELECT pg_reload_conf();
 \c -
 SELECT * FROM checkout.security_report();
 
--- No finding in the function's source is left unprovoked. Each of its queries begins with what it finds.
+-- The tests provoke every finding in the function's source. Each of its queries begins with the finding's name.
 CREATE TABLE testing.findings AS SELECT literal[1] AS finding, n
 FROM pg_proc p, regexp_split_to_table(substr(prosrc, strpos(prosrc, E'\n\n    SELECT ')), E'\n    UNION ALL\n')
     WITH ORDINALITY AS query (source, n),
@@ -317,7 +318,7 @@ ORDER BY 1;
 SELECT DISTINCT finding AS not_in_the_source
 FROM testing.provoked WHERE finding NOT IN (SELECT finding FROM testing.findings);
 
--- The report works without its owner, and without its owner's rights.
+-- The report works without its owner, and without the owner's rights.
 CREATE ROLE report_heir;
 REASSIGN OWNED BY checkout_sessions_worker TO report_heir;
 SELECT finding, object, role

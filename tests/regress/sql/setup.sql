@@ -1,7 +1,7 @@
--- The other tests use this: no worker that interferes, and a few helpers.
+-- The other tests use this: no worker interferes, and there are a few helpers.
 SELECT extname, extversion <> '' AS has_a_version FROM pg_extension WHERE extname = 'checkout_sessions';
 
--- Sessions become expired when a test says so.
+-- A session becomes expired only when a test says so.
 ALTER SYSTEM SET checkout_sessions.worker_enabled = off;
 SELECT pg_reload_conf();
 SELECT pg_sleep(1);
@@ -84,7 +84,7 @@ END
 $$;
 COMMENT ON FUNCTION testing.login IS 'Makes a role that acts for an organization.';
 
--- Makes a session and its events as old as a test wants it.
+-- Makes a session and its events older, by the time that a test needs.
 CREATE FUNCTION testing.age(session uuid, by interval) RETURNS void LANGUAGE sql SECURITY DEFINER AS $$
     UPDATE checkout_data.checkout_sessions
     SET created_at = created_at - by, updated_at = updated_at - by, expires_at = expires_at - by,
@@ -94,7 +94,7 @@ CREATE FUNCTION testing.age(session uuid, by interval) RETURNS void LANGUAGE sql
 $$;
 COMMENT ON FUNCTION testing.age IS 'Lets time pass for a session.';
 
--- Many stories are made of these.
+-- The usual story of many tests.
 CREATE FUNCTION testing.new_session(amount numeric DEFAULT 50, retries integer DEFAULT NULL)
 RETURNS uuid LANGUAGE sql AS $$
     SELECT checkout_session_id
@@ -138,12 +138,12 @@ END $$;
 -- A role that sends events
 CREATE ROLE sender LOGIN;
 SELECT checkout.grant_access('sender', 'relay');
--- A role that presents a credential in each transaction, or is nobody
+-- A role that presents a credential in each transaction, or none
 CREATE ROLE visitor LOGIN;
 SELECT checkout.grant_access('visitor', 'request');
 
--- Where the deliveries to an organization's endpoints are, without what differs from run to run. Endpoints and sessions
--- are told apart by their descriptions and amounts.
+-- The state of the deliveries to an organization's endpoints, without values that differ between runs. Descriptions and
+-- amounts identify endpoints and sessions.
 CREATE VIEW testing.webhooks AS
 SELECT p.organization_id, p.description AS endpoint, coalesce(s.amount::text, 'endpoint') AS about, d.sequence,
     o.event_type,

@@ -1,4 +1,4 @@
--- The DBA says for which organization a role acts; an ordinary role cannot choose.
+-- The DBA sets the organization of a role; an ordinary role cannot choose.
 SELECT checkout.create_organization('Tenancy A') AS a, checkout.create_organization('Tenancy B') AS b \gset
 SELECT bindir.setting AS bindir FROM pg_config AS bindir WHERE name = 'BINDIR' \gset
 \setenv BINDIR :bindir
@@ -22,7 +22,7 @@ SELECT checkout.current_environment();
 SELECT checkout_session_id AS of_a FROM checkout.create_checkout_session(1, 'USD', customer_id => 'c') \gset
 SELECT count(*) FROM checkout.list_checkout_sessions();
 
--- It cannot change that: not by SET, in any of its forms,
+-- The role cannot change that: not by SET, in any of its forms,
 \set VERBOSITY terse
 SET checkout_sessions.organization_id = :'b';
 SET LOCAL checkout_sessions.organization_id = :'b';
@@ -37,7 +37,7 @@ SELECT set_config('checkout_sessions.organization_id', :'b', false);
 SELECT set_config('checkout_sessions.organization_id', :'b', true);
 SELECT set_config('CHECKOUT_SESSIONS.Organization_Id', :'b', false);
 UPDATE pg_settings SET setting = :'b' WHERE name = 'checkout_sessions.organization_id';
--- not by a function that brings a setting along,
+-- not by a function with a setting of its own,
 CREATE FUNCTION pg_temp.other() RETURNS uuid LANGUAGE sql
 SET checkout_sessions.organization_id = '00000000-0000-0000-0000-000000000001'
 AS 'SELECT checkout.current_organization_id()';
@@ -48,7 +48,7 @@ ALTER ROLE wanderer SET checkout_sessions.organization_id = :'b';
 ALTER DATABASE regression SET checkout_sessions.organization_id = :'b';
 ALTER SYSTEM SET checkout_sessions.organization_id = :'b';
 GRANT SET ON PARAMETER checkout_sessions.organization_id TO wanderer;
--- nor by taking it away: RESET ALL and DISCARD ALL go back to what the DBA said.
+-- nor by removing it: RESET ALL and DISCARD ALL restore the DBA's value.
 RESET ALL;
 SELECT checkout.current_organization_id() = :'a' AS acts_for_a;
 DISCARD ALL;
@@ -64,11 +64,11 @@ SELECT checkout.current_organization_id() = :'a' AS acts_for_a;
 \! PGUSER=tenant_a PGOPTIONS="-c checkout_sessions.environment=test" sh -c "$CALL"
 \setenv URI 'dbname=regression user=wanderer options=''-c checkout_sessions.organization_id='
 \! "$BINDIR/psql" -XAtq "$URI$TENANT_B'" -c 'SELECT checkout.list_checkout_sessions()' 2>&1 | sed 's/.*FATAL/FATAL/'
--- A superuser may.
+-- A superuser may change it.
 \setenv FUNCTION 'count(*) FROM checkout.list_checkout_sessions()'
 \! PGUSER=postgres PGOPTIONS="-c checkout_sessions.organization_id=$TENANT_B" sh -c "$CALL"
 
--- GRANT SET makes a trusted backend that names the organization itself, for a session or a transaction.
+-- GRANT SET makes a trusted backend, which sets the organization itself, for a session or a transaction.
 \c - postgres
 CREATE ROLE backend LOGIN;
 SELECT checkout.grant_access('backend', 'secret');
@@ -88,15 +88,15 @@ ROLLBACK TO s;
 SELECT count(*) AS of_a FROM checkout.list_checkout_sessions();
 COMMIT;
 SELECT count(*) AS of_b FROM checkout.list_checkout_sessions();
--- A plan that was kept for one organization serves the next with its own rows.
+-- A plan kept for one organization serves the next with its own rows.
 PREPARE listed AS SELECT count(*), min(amount) FROM checkout.list_checkout_sessions();
 EXECUTE listed;
 SET checkout_sessions.organization_id = :'a';
 EXECUTE listed;
--- The environment was not granted.
+-- SET on the environment was not granted.
 SELECT testing.outcome('SET checkout_sessions.environment = ''test''');
 
--- No organization, an empty one, one that is none: 28000 and no rows
+-- No organization, an empty one, an invalid one: 28000 and no rows
 \a
 \c - wanderer
 SELECT testing.outcome('SELECT checkout.current_organization_id()');
@@ -121,7 +121,7 @@ FROM unnest(ARRAY[
     'SELECT checkout.list_webhook_events()', 'SELECT * FROM checkout.session_funnel()',
     'SELECT checkout.current_environment()']) AS call
 \g | sed -E 's/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/<uuid>/g'
--- A UUID that no organization has
+-- A UUID that belongs to no organization
 SELECT call, testing.outcome(
         format('SET LOCAL checkout_sessions.organization_id = %L; %s', '01890000-0000-7000-8000-000000000000', call))
     AS outcome
@@ -132,7 +132,7 @@ SET checkout_sessions.organization_id = '01890000-0000-7000-8000-000000000000';
 SELECT count(*) FROM checkout.list_checkout_sessions();
 SELECT count(*) FROM checkout.list_webhook_events();
 
--- SET ROLE does not bring the other role's settings along, nor take one's own away.
+-- SET ROLE neither adds the other role's settings, nor removes one's own.
 \c - postgres
 GRANT tenant_a TO wanderer;
 \c - wanderer
@@ -166,7 +166,7 @@ SELECT testing.outcome('SELECT checkout.redirect_url('''', NULL)');
 SELECT testing.outcome('SELECT checkout.grant_access(''wanderer'', ''secret'')');
 SELECT testing.outcome('SELECT checkout.revoke_access(''backend'', ''secret'')');
 
--- A caller without a tenant hears of that first, and not of the request's faults.
+-- A caller without a tenant gets that error first, before any fault of the request.
 \c - postgres
 SET checkout_sessions.organization_id = '';
 SELECT testing.outcome('SELECT checkout.create_checkout_session(''NaN'', ''USD'', metadata => ''[]'')');

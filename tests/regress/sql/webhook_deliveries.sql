@@ -1,11 +1,12 @@
--- Deliveries to webhook endpoints: which events go where, in which order, and what becomes of them.
+-- Deliveries to webhook endpoints: which events go to which endpoints, in which order, and with which outcome.
 SELECT checkout.create_organization('Deliveries') AS organization,
     checkout.create_organization('Deliveries of one without endpoints') AS other \gset
 SELECT testing.login('shop_deliveries', :'organization');
 SELECT testing.login('shop_deliveries_test', :'organization', 'test');
 SELECT testing.login('shop_deliveries_other', :'other');
 
--- Has the time pass, claims what is due of an endpoint, and records this of the first of it; the rest is given back.
+-- Lets time pass, claims due deliveries of an endpoint, and records this outcome of the first one; the others are given
+-- back.
 CREATE FUNCTION testing.answer(
     endpoint uuid, status_code integer, error text DEFAULT NULL, retry_after interval DEFAULT NULL,
     response_body text DEFAULT NULL, duration interval DEFAULT NULL)
@@ -27,7 +28,8 @@ BEGIN
         first.event_id, endpoint, first.lease_token, status_code, error, duration, response_body, retry_after);
 END $$;
 
--- One endpoint for all events, one for those that end a session, one for payments that went wrong; and one that is off.
+-- One endpoint for all events, one for those that end a session, one for failed or rejected payments; and one that is
+-- disabled.
 \c - shop_deliveries
 SELECT webhook_endpoint_id AS everything
 FROM checkout.create_webhook_endpoint('https://shop.example/everything', description => 'everything') \gset
@@ -44,7 +46,7 @@ SELECT testing.new_session(10) AS first, testing.new_session(20) AS second \gset
 SELECT status FROM checkout.record_payment(:'first', 'deliveries-1', 'failed');
 SELECT status FROM checkout.record_payment(:'first', 'deliveries-2', 'succeeded');
 SELECT status FROM checkout.expire_checkout_session(:'second');
--- The other environment has none of them, and another organization's events go to whoever claims them.
+-- The other environment has none of them. The consumer of the outbox gets the events of another organization.
 \c - shop_deliveries_test
 SELECT status FROM checkout.record_payment(testing.new_session(30), 'deliveries-1', 'succeeded');
 \c - shop_deliveries_other
@@ -64,7 +66,7 @@ SELECT event_type, status, delivery_attempts, next_attempt_at FROM checkout.list
 SELECT event_type, status FROM checkout.list_webhook_deliveries(:'everything');
 SELECT event_type, status FROM checkout.list_webhook_deliveries(:'waiting');
 SELECT event_type, status FROM checkout.list_webhook_deliveries(:'trouble');
--- An event that no endpoint has asked for is skipped: the consumer is not given it either.
+-- An event that no endpoint has asked for is skipped: the consumer does not get it either.
 BEGIN;
 SELECT (checkout.update_webhook_endpoint(webhook_endpoint_id, event_types => '{webhook_endpoint.disabled}')).event_types
 FROM checkout.list_webhook_endpoints();
@@ -75,7 +77,7 @@ SELECT count(*) AS skipped, bool_and(checkout_session_id = :'skipped') AS that
 FROM checkout.list_webhook_events(status => 'skipped');
 ROLLBACK;
 
--- Claim: to each endpoint, of each session the first event. The next waits for it.
+-- Claim: for each endpoint the first event of each session. The next one waits for it.
 \c - sender
 CREATE TEMP TABLE claimed AS SELECT * FROM checkout.claim_webhook_deliveries();
 SELECT url, event_type, attempt, lease_expires_at - now() BETWEEN '50 seconds' AND '61 seconds' AS leased_a_minute,
@@ -83,7 +85,7 @@ SELECT url, event_type, attempt, lease_expires_at - now() BETWEEN '50 seconds' A
 FROM claimed ORDER BY url, event_type;
 SELECT count(DISTINCT lease_token) AS tokens FROM claimed;
 SELECT count(*) AS again FROM checkout.claim_webhook_deliveries();
--- A delivery has the body as it stands, and its headers.
+-- A delivery has the stored body, and its headers.
 SELECT bool_and(headers ->> 'webhook-id' = event_id AND body::jsonb ->> 'id' = event_id
         AND body::jsonb ->> 'type' = event_type AND headers ->> 'content-type' = 'application/json') AS as_the_event,
     bool_and(
@@ -94,18 +96,18 @@ SELECT event_id AS event, lease_token AS lease
 FROM claimed WHERE webhook_endpoint_id = :'everything' AND event_type = 'checkout.session.payment_failed' \gset
 SELECT event_id AS completed, lease_token AS lease
 FROM claimed WHERE webhook_endpoint_id = :'ends' AND event_type = 'checkout.session.completed' \gset
--- Delivered: the next is due, at this endpoint; the other one's is its own business.
+-- Delivered: at this endpoint the next one is due; the other endpoint is not affected.
 SELECT event_type, status, delivery_attempts, next_attempt_at, delivered_at = last_attempt_at AS now, dead_at,
     last_status_code, last_error, checkout_session_id = :'first' AS of_the_session
 FROM checkout.record_webhook_attempt(
     :'event', :'everything', :'lease', 204, duration => '120 ms', response_body => 'thank you');
 SELECT url, event_type, lease_token AS next_lease FROM checkout.claim_webhook_deliveries() \gset
 \echo :url :event_type
--- A receiver that has answered nothing
+-- A receiver that has not answered
 SELECT event_type, status, delivery_attempts,
     next_attempt_at - now() BETWEEN '3 seconds' AND '6 seconds' AS in_5_seconds, last_status_code, last_error
 FROM checkout.record_webhook_attempt(:'completed', :'ends', :'lease', error => 'connection refused');
--- An attempt cannot be recorded again, nor by anybody else.
+-- An attempt cannot be recorded again, nor with another token.
 SELECT testing.outcome(
     format('SELECT checkout.record_webhook_attempt(%L, %L, %L, 200)', :'completed', :'ends', :'lease')) AS twice;
 SELECT testing.outcome(
@@ -114,7 +116,7 @@ SELECT testing.outcome(
     format('SELECT checkout.record_webhook_attempt(%L, %L, gen_random_uuid(), 200)', :'completed', :'everything'))
     AS wrong_token;
 SELECT checkout.release_webhook_delivery(:'completed', :'ends', :'lease') AS released;
--- A lease that ended is given out again; who held it is late.
+-- A delivery is given out again after its lease; the earlier holder is too late.
 SELECT testing.deliveries_due(:'organization');
 \c - shop_deliveries
 SELECT event_type, status FROM checkout.list_webhook_deliveries(:'everything');
@@ -128,7 +130,7 @@ SELECT testing.outcome(
     AS late;
 \c - shop_deliveries
 SELECT event_type, status FROM checkout.list_webhook_deliveries(:'everything', 'leased');
--- A relay that stops gives back what it holds: that counts as nothing.
+-- A relay that stops gives its deliveries back: that does not count as an attempt.
 \c - sender
 SELECT checkout.release_webhook_delivery(:'completed', :'everything', :'new_lease') AS released;
 SELECT checkout.release_webhook_delivery(:'completed', :'everything', :'new_lease') AS twice;
@@ -140,16 +142,16 @@ FROM checkout.claim_webhook_deliveries() WHERE webhook_endpoint_id = :'everythin
 \echo attempt :attempt
 SELECT status FROM checkout.record_webhook_attempt(:'completed', :'everything', :'lease', 200);
 
--- Not more than so many of an endpoint, what the relay still has open included
+-- A limit for each endpoint includes the deliveries that the relay still has open
 \c - shop_deliveries
 SELECT count(checkout.expire_checkout_session(testing.new_session(100 + n))) FROM generate_series(1, 6) AS n;
 \c - sender
 SELECT testing.deliveries_due(:'organization');
--- The organization has enough open.
+-- The organization has enough open deliveries.
 BEGIN;
 SELECT count(*) FROM checkout.claim_webhook_deliveries(except_organizations => ARRAY[:'organization'::uuid]);
 ROLLBACK;
--- Its last attempt has failed: one at a time, until one succeeds.
+-- Its last attempt has failed: it gets one delivery at a time, until one succeeds.
 BEGIN;
 SELECT url, count(*) FROM checkout.claim_webhook_deliveries(per_endpoint => 5) WHERE url LIKE '%/ends' GROUP BY url;
 ROLLBACK;
@@ -159,7 +161,7 @@ UPDATE checkout_data.webhook_endpoints SET failing_since = NULL;
 BEGIN;
 SELECT url, count(*) FROM checkout.claim_webhook_deliveries(per_endpoint => 2) GROUP BY url ORDER BY url;
 ROLLBACK;
--- Three are in flight: two more of this endpoint, and five of that one.
+-- Three are in flight: two more of this endpoint, and five of the other one.
 BEGIN;
 SELECT url, count(*)
 FROM checkout.claim_webhook_deliveries(per_endpoint => 5, in_flight => array_fill(:'everything'::uuid, '{3}'))
@@ -180,8 +182,8 @@ SELECT array_agg((body::jsonb #>> '{data,object,amount}')) AS amounts
 FROM checkout.claim_webhook_deliveries(per_endpoint => 1000) WHERE webhook_endpoint_id = :'ends';
 ROLLBACK;
 
--- Turned on again, an endpoint is sent what has waited, at once and in order; what was in flight when it was turned off
--- is recorded.
+-- An endpoint that is enabled again gets the waiting events, at once and in order. The outcome of deliveries that were
+-- in flight when it was disabled is recorded.
 \c - shop_deliveries
 SELECT enabled FROM checkout.update_webhook_endpoint(:'waiting', enabled => true);
 \c - sender
@@ -202,7 +204,7 @@ SELECT count(*) AS claimed FROM checkout.claim_webhook_deliveries() WHERE webhoo
 \c - shop_deliveries
 SELECT url FROM checkout.delete_webhook_endpoint(:'waiting', true);
 
--- The bodies, in each dialect, are what render_webhook_event says; the canonical one is the event's.
+-- The bodies, in each dialect, are those of render_webhook_event; the canonical one is the event's.
 SELECT webhook_endpoint_id, (checkout.delete_webhook_endpoint(webhook_endpoint_id, true)).url
 FROM checkout.list_webhook_endpoints() \g /dev/null
 SELECT count(
@@ -249,7 +251,7 @@ FROM unnest('{100,199,200,201,299,300,301,304,400,401,404,429,499,500,503,599,NU
             ARRAY[:'event'], status => CASE WHEN code BETWEEN 200 AND 299 THEN 'delivered' ELSE 'pending' END)
         AS again OFFSET 0) AS a
 ORDER BY n;
--- Later, where a 429 or 503 says so; never sooner than the schedule, and a day at most.
+-- The next attempt is later if a 429 or 503 says so, but never sooner than the schedule, and at most a day later.
 SELECT code, after, (d).status,
     round(
         extract(epoch FROM (d).next_attempt_at - clock_timestamp()) / CASE
@@ -284,7 +286,7 @@ SELECT count(*) AS claimed FROM checkout.claim_webhook_deliveries() WHERE webhoo
 SELECT event_type, status, delivery_attempts, next_attempt_at, last_status_code
 FROM checkout.list_webhook_deliveries(:'endpoint', 'dead');
 SELECT event_id = :'event' AS the_event, status FROM checkout.list_webhook_events(:'session');
--- The endpoint is failing, and its organization sees since when, and every attempt.
+-- The endpoint is failing, and its organization sees the time since when, and every attempt.
 SELECT enabled, failing_since > created_at AND failing_since < now() AS failing
 FROM checkout.list_webhook_endpoints() WHERE webhook_endpoint_id = :'endpoint';
 SELECT count(*) AS attempts, max(attempt) AS last, count(DISTINCT attempt) AS numbers,
@@ -293,7 +295,7 @@ FROM checkout.list_webhook_attempts(:'event', :'endpoint');
 SELECT attempt, status_code, error, duration, response_body FROM checkout.list_webhook_attempts(:'event') LIMIT 5;
 SELECT bool_and(later) AS oldest_first
 FROM (SELECT recorded_at > lag(recorded_at) OVER () AS later FROM checkout.list_webhook_attempts(:'event')) AS a;
--- A dead one does not hold up what comes after it. Success ends the failing.
+-- A dead delivery does not block later ones. A success ends the failing.
 SELECT testing.new_session(210) AS next \gset
 SELECT status FROM checkout.record_payment(:'next', 'deliveries-4', 'failed');
 SELECT status FROM checkout.record_payment(:'next', 'deliveries-5', 'succeeded');
@@ -310,14 +312,15 @@ FROM checkout.list_webhook_events(:'next', event_type => 'checkout.session.compl
 SELECT attempt, status_code, length(error) AS error, duration, length(response_body) AS response_body
 FROM checkout.list_webhook_attempts(:'next_event');
 
--- Failing for five days: not on the day before, and then it is off. The event that tells of it goes to the others.
+-- Failing for five days: not disabled on the day before, but then. The event about it goes to the other endpoints.
 \c - postgres
 UPDATE checkout_data.webhook_endpoints SET failing_since = now() - interval '4 days 23 hours'
 WHERE webhook_endpoint_id = :'endpoint';
 \c - sender
 SELECT status FROM testing.answer(:'endpoint', 500);
 SELECT enabled FROM checkout.outbox_status() WHERE webhook_endpoint_id = :'endpoint';
--- Nor after five days, if there was a success that it does not know of: another relay may have had it.
+-- It is not disabled after five days if there was a success that its row does not show: another relay may have recorded
+-- it.
 \c - postgres
 UPDATE checkout_data.webhook_endpoints SET failing_since = now() - interval '5 days'
 WHERE webhook_endpoint_id = :'endpoint';
@@ -351,7 +354,8 @@ FROM checkout.list_webhook_events(event_type => 'webhook_endpoint.disabled');
 SELECT event_type, checkout_session_id, status FROM checkout.list_webhook_deliveries(:'alarm');
 SELECT attempt, status_code FROM checkout.list_webhook_attempts(:'alarm_event');
 SELECT event_type, status FROM checkout.list_webhook_deliveries(:'endpoint', 'paused');
--- Repaired, it is due at once and has five days again. 410 says that it is gone, now and for good.
+-- After the repair, the deliveries are due at once, and the endpoint has five days again. 410 means that it is gone,
+-- now and for good.
 SELECT enabled, disabled_reason, failing_since FROM checkout.update_webhook_endpoint(:'endpoint', enabled => true);
 \c - sender
 SELECT url, attempt, event_type, event_id AS event, lease_token AS lease
@@ -364,7 +368,7 @@ FROM checkout.claim_webhook_deliveries();
 SELECT url, enabled, disabled_reason, failing_since = disabled_at AS failing_since_now
 FROM checkout.list_webhook_endpoints();
 SELECT sequence, event_type FROM checkout.list_webhook_events(event_type => 'webhook_endpoint.disabled');
--- If there is no other endpoint, the event is in the list of events; consumers of the outbox are not given it.
+-- If there is no other endpoint, the event is in the list of events; consumers of the outbox do not get it.
 SELECT url FROM checkout.delete_webhook_endpoint(:'alarm', true);
 SELECT enabled FROM checkout.update_webhook_endpoint(:'endpoint', enabled => true);
 \c - sender
@@ -373,7 +377,7 @@ SELECT count(*) AS claimed FROM checkout.claim_webhook_events(organization_id =>
 \c - shop_deliveries
 SELECT sequence, event_type, status FROM checkout.list_webhook_events(event_type => 'webhook_endpoint.disabled');
 
--- When the relay has to look again
+-- The time at which the relay has to look again
 \c - postgres
 CALL testing.forget_endpoints();
 \c - sender
@@ -421,7 +425,7 @@ FROM unnest(ARRAY[
 ]) AS call;
 \a
 
--- Lists in pages, as many as asked for, the newest session's first
+-- Lists in pages of the given size, those of the newest session first
 \c - shop_deliveries
 SELECT webhook_endpoint_id AS listed
 FROM checkout.create_webhook_endpoint('https://shop.example/listed', '{checkout.*}') \gset
@@ -454,7 +458,7 @@ SELECT * FROM pg_temp.pages(:'listed', 1, 'pending');
 SELECT * FROM pg_temp.pages(:'listed', 2, 'dead');
 SELECT count(*) AS by_default_20 FROM checkout.list_webhook_deliveries(:'listed', page_size => NULL);
 
--- The tables refuse rows that must never be.
+-- The tables refuse rows that must never exist.
 \c - postgres
 SELECT what, split_part(testing.outcome(format('UPDATE checkout_data.%s', change)), ': ', 1) AS outcome FROM (VALUES
     ('due and delivered', 'webhook_deliveries SET delivered_at = now(), next_attempt_at = now()'),

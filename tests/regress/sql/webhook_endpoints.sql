@@ -1,4 +1,4 @@
--- Webhook endpoints: a shop says where its events go, looks at what it said, and changes its mind.
+-- Webhook endpoints: a shop registers the URLs for its events, lists them, and changes them.
 SELECT checkout.create_organization('Endpoints') AS organization,
     checkout.create_organization('Endpoints of another') AS other \gset
 SELECT testing.login('shop_endpoints', :'organization');
@@ -6,7 +6,7 @@ SELECT testing.login('shop_endpoints_test', :'organization', 'test');
 SELECT testing.login('shop_endpoints_other', :'other');
 SELECT testing.key(:'organization') AS secret_key, testing.key(:'organization', 'publishable') AS publishable_key \gset
 
--- A URL is enough. The secret is given this once.
+-- A URL is enough. The secret is returned only this once.
 \c - shop_endpoints
 SELECT * FROM checkout.create_webhook_endpoint('https://shop.example/hooks') \gset
 SELECT :'url' AS url;
@@ -25,16 +25,16 @@ SELECT substr(:'webhook_endpoint_id', 15, 1) AS uuid_version;
 SELECT :'secret' ~ '^whsec_[A-Za-z0-9+/]{43}=$' AS secret_of_32_bytes;
 \set first :webhook_endpoint_id
 \set first_secret :secret
--- With all that can be said
+-- With all arguments
 SELECT webhook_endpoint_id AS second, url, event_types, body_format, signature_scheme, description,
     secret <> :'first_secret' AS secret_of_its_own
 FROM checkout.create_webhook_endpoint('https://shop.example:8443/h?tenant=1',
     '{checkout.session.completed,checkout.session.expired,webhook_endpoint.*}', 'lomi', 'stripe',
         'Bücher & Söhne') \gset
 \echo :url :event_types :body_format :signature_scheme :description :secret_of_its_own
--- Oldest first, and never their secrets
+-- The list: oldest first, and never with secrets
 SELECT url, event_types, enabled, secret FROM checkout.list_webhook_endpoints();
--- By API key, it says which has made it.
+-- An endpoint created with an API key shows that key.
 \c - visitor
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'secret_key');
@@ -44,7 +44,7 @@ SELECT (checkout.delete_webhook_endpoint(:'third')).url;
 SELECT :'by_the_key' AS by_the_key;
 COMMIT;
 
--- Without a credential, and with one for browsers
+-- Without a credential, and with a publishable one
 SELECT function, testing.outcome(call) FROM (VALUES
     ('create', 'SELECT checkout.create_webhook_endpoint(''https://shop.example'')'),
     ('list', 'SELECT checkout.list_webhook_endpoints()'),
@@ -66,7 +66,7 @@ SELECT function, testing.outcome(call) FROM (VALUES
     ('attempts', 'SELECT checkout.list_webhook_attempts(''evt_' || repeat('A', 48) || 'bA'')'))
     AS calls (function, call);
 COMMIT;
--- In an HTTP request it is 403, not 401.
+-- An HTTP request gets 403, not 401.
 BEGIN;
 SELECT set_config('request.headers', format('{"x-api-key": "%s"}', :'publishable_key'), true) IS NOT NULL AS set;
 SELECT checkout.pre_request();
@@ -106,7 +106,7 @@ FROM unnest(ARRAY[
     'list_webhook_deliveries($, starting_after => ''evt_1'')', 'list_webhook_attempts(NULL)',
     'list_webhook_attempts(''1'')', 'list_webhook_attempts(''evt_' || repeat('A', 48) || 'bA'')'
 ]) AS call;
--- URLs: each that is refused is 22023, and its message names the argument and does not repeat it.
+-- URLs: each refused one gets 22023. The message names the argument and does not repeat the URL.
 SELECT url, outcome, outcome
     = testing.outcome(format('SELECT checkout.update_webhook_endpoint(%L, url => %L)', :'first', url)) AS update
 FROM unnest(ARRAY[
@@ -121,9 +121,9 @@ SELECT testing.outcome(
     format('SELECT checkout.create_webhook_endpoint(%L)', 'https://shop.example/' || repeat('x', 2028)))
     AS of_2049_characters;
 \a
--- Nothing of that is left.
+-- Nothing of that is stored.
 SELECT url, event_types, body_format, signature_scheme, description FROM checkout.list_webhook_endpoints();
--- Private addresses, where the server's settings allow them
+-- Private addresses, if the server's settings allow them
 \c - postgres
 SELECT testing.outcome('SELECT checkout.create_webhook_endpoint(''https://10.1.2.3/hooks'')') AS without_a_tenant;
 BEGIN;
@@ -145,7 +145,7 @@ SELECT testing.outcome('SELECT checkout.update_webhook_endpoint(''' || :'first'
     || ''', ''HTTPS://shop.example/hooks'')') AS https;
 SELECT testing.outcome('SELECT checkout.update_webhook_endpoint(''' || :'first'
     || ''', ''https://shop.example/hooks'')');
--- In the test environment a developer's machine will do.
+-- The test environment allows a developer's machine.
 \c - shop_endpoints_test
 SELECT url, testing.outcome(format('SELECT checkout.create_webhook_endpoint(%L)', url))
 FROM unnest('{http://shop.example,http://10.0.0.1,https://10.0.0.1,http://user@localhost}'::text[]) AS url;
@@ -153,7 +153,7 @@ SELECT webhook_endpoint_id AS of_test, url, environment
 FROM checkout.create_webhook_endpoint('http://localhost:3000/hooks') \gset
 \echo :url :environment
 
--- Environments and organizations are apart: what is not there and what is another's are the same.
+-- Environments and organizations are separate: unknown endpoints and those of others get the same answer.
 SELECT url FROM checkout.list_webhook_endpoints();
 SELECT function, testing.outcome(format(call, :'first')) AS of_live,
     testing.outcome(format(call, gen_random_uuid())) = testing.outcome(format(call, :'first')) AS as_unknown
@@ -170,7 +170,7 @@ SELECT function, testing.outcome(format(call, :'first')) AS of_another FROM (VAL
     ('roll', 'SELECT checkout.roll_webhook_secret(%L)'), ('deliveries', 'SELECT checkout.list_webhook_deliveries(%L)'))
     AS calls (function, call);
 
--- Change: what is not given stays.
+-- Change: an argument that is not given stays.
 \c - shop_endpoints
 SELECT url, event_types, body_format, signature_scheme, description, enabled, secret, updated_at > created_at AS later
 FROM checkout.update_webhook_endpoint(:'first', description => 'Orders');
@@ -180,10 +180,10 @@ FROM checkout.update_webhook_endpoint(
     signature_scheme => 'stripe');
 SELECT url, event_types, body_format, signature_scheme, description, enabled
 FROM checkout.update_webhook_endpoint(:'first');
--- An empty description takes it away.
+-- An empty description removes it.
 SELECT description, description IS NULL AS gone FROM checkout.update_webhook_endpoint(:'first', description => '');
 
--- Off and on again. A second time off changes neither the time nor the reason.
+-- Disabled and enabled again. Disabling it twice changes neither the time nor the reason.
 SELECT enabled, disabled_reason, disabled_at = updated_at AS now, disabled_at
 FROM checkout.update_webhook_endpoint(:'second', enabled => false) \gset
 \echo :enabled :disabled_reason :now
@@ -193,7 +193,7 @@ SELECT enabled, disabled_reason FROM checkout.update_webhook_endpoint(:'second',
 SELECT enabled, disabled_reason, disabled_at, failing_since
 FROM checkout.update_webhook_endpoint(:'second', enabled => true);
 
--- Roll its secret: for a day what is sent is signed with both, so that receivers can change over.
+-- Roll its secret: for a day, messages are signed with both secrets, so that receivers can change over.
 SELECT event_types FROM checkout.update_webhook_endpoint(:'second', event_types => '{*}');
 SELECT secret <> :'first_secret' AND secret ~ '^whsec_' AS another, secret AS rolled_secret,
     previous_secret_expires_at - updated_at AS overlap
@@ -225,7 +225,7 @@ SELECT regexp_replace(:'headers'::jsonb ->> 'stripe-signature', '[0-9a-f]{64}|\d
 SELECT checkout.verify_webhook(:'headers', :'body', :'rolled_secret', 'stripe') AS with_the_new;
 SELECT checkout.verify_webhook(:'headers', :'body', :'first_secret', 'stripe') AS with_the_old;
 SELECT checkout.release_webhook_delivery(:'event', :'first', :'lease') AS released;
--- When the overlap has ended, with the new one only
+-- After the overlap, with the new one only
 \c - postgres
 UPDATE checkout_data.webhook_endpoints SET previous_secret_expires_at = clock_timestamp()
 WHERE webhook_endpoint_id = :'first';
@@ -236,7 +236,7 @@ SELECT regexp_replace(:'headers'::jsonb ->> 'stripe-signature', '[0-9a-f]{64}|\d
 SELECT checkout.verify_webhook(:'headers', :'body', :'rolled_secret', 'stripe') AS with_the_new;
 SELECT checkout.verify_webhook(:'headers', :'body', :'first_secret', 'stripe') AS with_the_old;
 SELECT checkout.release_webhook_delivery(:'event', :'first', :'lease') AS released;
--- A leaked one is ended at once. Of two that are rolled in a row only the last before goes on.
+-- A leaked secret is ended at once. If a secret is rolled twice in a row, only the last old one still signs.
 \c - shop_endpoints
 SELECT previous_secret_expires_at IS NULL AS at_once, secret AS rolled_again
 FROM checkout.roll_webhook_secret(:'first', '0') \gset
@@ -251,8 +251,8 @@ SELECT checkout.verify_webhook(:'headers', :'body', :'rolled_last', 'stripe') AS
 SELECT checkout.verify_webhook(:'headers', :'body', :'rolled_again', 'stripe') AS before;
 SELECT checkout.verify_webhook(:'headers', :'body', :'rolled_secret', 'stripe') AS leaked;
 
--- Delete: not with events that it has not had, unless told so. Then it is gone at once, with what it was to be sent,
--- and what is in flight is told so.
+-- Delete: refused while events wait for it, unless told otherwise. Then it is gone at once, with its waiting
+-- deliveries, and relays learn that those in flight are gone.
 \c - shop_endpoints
 SELECT testing.outcome(format('SELECT checkout.delete_webhook_endpoint(%L)', :'first'))
     AS with_an_event_that_it_has_not_had;
@@ -276,7 +276,7 @@ SELECT event_type, status FROM checkout.list_webhook_events(:'session');
 SELECT url FROM checkout.delete_webhook_endpoint(:'second', true);
 SELECT event_type, status FROM checkout.list_webhook_events(:'session');
 
--- Sixteen in an environment; a deleted one does not count.
+-- Sixteen in each environment; deleted ones do not count.
 SELECT count(checkout.create_webhook_endpoint('https://shop.example/' || n)) FROM generate_series(1, 16) AS n;
 SELECT testing.outcome('SELECT checkout.create_webhook_endpoint(''https://shop.example/17'')');
 SELECT count(*), count(DISTINCT webhook_endpoint_id) AS ids FROM checkout.list_webhook_endpoints();
@@ -285,7 +285,7 @@ SELECT testing.outcome('SELECT checkout.create_webhook_endpoint(''https://shop.e
 \c - shop_endpoints_test
 SELECT testing.outcome('SELECT checkout.create_webhook_endpoint(''https://shop.example/2'')')
     AS in_the_other_environment;
--- Only the database has the secrets; and it has no other.
+-- Only the database has the secrets; the endpoint has no other.
 \c - postgres
 SELECT count(*) > 16 AS stored, bool_and(secret ~ '^whsec_') AS secrets, count(DISTINCT secret) = count(*) AS all_differ
 FROM checkout_data.webhook_endpoints WHERE organization_id = :'organization';

@@ -1,11 +1,11 @@
--- Deliver again: what a receiver has lost, what it was never sent, and what waited for a consumer; and what is not
--- kept.
+-- Redelivery: events that a receiver has lost, that it was never sent, or that waited for a consumer; and the end of
+-- retention.
 SELECT checkout.create_organization('Redeliveries') AS organization,
     checkout.create_organization('Redeliveries of another') AS other \gset
 SELECT testing.login('shop_redeliveries', :'organization');
 SELECT testing.login('shop_redeliveries_other', :'other');
 
--- Before it has an endpoint, its events wait for a consumer; one of them has been sent.
+-- Before it has an endpoint, its events wait for a consumer; one of them has been delivered.
 \c - shop_redeliveries
 SELECT testing.new_session(1) AS before_sent, testing.new_session(2) AS before_waiting,
     testing.new_session(3) AS before_both \gset
@@ -18,7 +18,7 @@ CREATE TEMP TABLE consumed AS SELECT * FROM checkout.claim_webhook_events(organi
 SELECT checkout.ack_webhook_events(ARRAY[event_id], lease_token)
 FROM consumed WHERE checkout_session_id = :'before_sent';
 SELECT event_id AS held, lease_token AS held_lease FROM consumed WHERE checkout_session_id = :'before_waiting' \gset
--- Then two endpoints, for all and for payments, and events for both
+-- Then two endpoints, one for all events and one for payments, and events for both
 \c - shop_redeliveries
 SELECT webhook_endpoint_id AS everything
 FROM checkout.create_webhook_endpoint('https://shop.example/everything', description => 'everything') \gset
@@ -44,13 +44,13 @@ SELECT count(
 FROM checkout.claim_webhook_deliveries();
 SELECT endpoint, about, event_type, state, attempts FROM testing.webhooks WHERE organization_id = :'organization';
 
--- An event, wherever it went
+-- An event, at all of its destinations
 SELECT checkout.redeliver_webhook_events(ARRAY[:'paid_event', :'paid_event']);
 SELECT endpoint, about, state, attempts, attempts_ever
 FROM testing.webhooks WHERE organization_id = :'organization' AND about = '10.00';
 SELECT url, attempt, headers ->> 'webhook-id' = :'paid_event' AS same_id
 FROM checkout.claim_webhook_deliveries() ORDER BY url;
--- While it is in flight, too: what comes of that is not recorded.
+-- Also while it is in flight: then the outcome of that attempt is not recorded.
 SELECT testing.deliveries_due(:'organization');
 SELECT lease_token AS lease FROM checkout.claim_webhook_deliveries() WHERE webhook_endpoint_id = :'payments' \gset
 SELECT checkout.redeliver_webhook_events(ARRAY[:'paid_event'], :'payments');
@@ -62,12 +62,12 @@ FROM checkout.claim_webhook_deliveries();
 SELECT testing.deliveries_due(:'organization');
 SELECT count(checkout.record_webhook_attempt(event_id, webhook_endpoint_id, lease_token, 200))
 FROM checkout.claim_webhook_deliveries();
--- The numbers of its attempts go on.
+-- The attempt numbers continue.
 \c - shop_redeliveries
 SELECT webhook_endpoint_id = :'payments' AS to_payments, attempt, status_code
 FROM checkout.list_webhook_attempts(:'paid_event') ORDER BY 1, 2;
 
--- The list of the dead has the last to die first: to an endpoint, of an organization, or for a consumer.
+-- The list of dead deliveries has the last to die first: to an endpoint, of an organization, or for a consumer.
 \c - postgres
 UPDATE checkout_data.webhook_outbox SET dead_at = now() + interval '1 second', delivered_at = NULL,
     last_error = 'nobody home'
@@ -98,7 +98,7 @@ SELECT testing.outcome('SELECT checkout.list_dead_webhook_deliveries(page_offset
 UPDATE checkout_data.webhook_outbox SET delivered_at = dead_at, dead_at = NULL, last_error = NULL
 WHERE checkout_session_id = :'before_sent';
 
--- Deliver them again, after the receiver is repaired.
+-- Redeliver them, after the receiver is repaired.
 \c - sender
 BEGIN;
 SELECT checkout.redeliver_webhook_events(created_after => :'opened', status => 'dead') AS everywhere;
@@ -108,7 +108,7 @@ BEGIN;
 SELECT checkout.redeliver_webhook_events(webhook_endpoint_id => :'payments', status => 'dead') AS to_one;
 SELECT endpoint, about, state, attempts FROM testing.webhooks WHERE organization_id = :'organization' AND state = 'due';
 ROLLBACK;
--- All of a time, to one endpoint and to all
+-- All events of a period, to one endpoint and to all
 BEGIN;
 SELECT checkout.redeliver_webhook_events(created_after => :'opened', webhook_endpoint_id => :'everything')
     AS since_then;
@@ -120,7 +120,7 @@ SELECT checkout.redeliver_webhook_events(created_after => '3000-01-01') AS of_an
 SELECT checkout.redeliver_webhook_events(webhook_endpoint_id => :'payments', created_before => :'opened')
     AS before_there_were_endpoints;
 ROLLBACK;
--- All of these must hold.
+-- An event must meet all of these conditions.
 BEGIN;
 SELECT checkout.redeliver_webhook_events(ARRAY[:'paid_event', :'expired_event'], :'payments') AS of_its_types_only;
 SELECT checkout.redeliver_webhook_events(ARRAY[:'paid_event', :'expired_event'], :'everything', status => 'dead')
@@ -128,15 +128,15 @@ SELECT checkout.redeliver_webhook_events(ARRAY[:'paid_event', :'expired_event'],
 SELECT checkout.redeliver_webhook_events(
     ARRAY[:'paid_event', :'expired_event'], :'everything', created_before => :'opened') AS none_is_older;
 ROLLBACK;
--- Not what another organization has
+-- Not the events of another organization
 \c - shop_redeliveries_other
 SELECT status FROM checkout.expire_checkout_session(testing.new_session(40));
 SELECT webhook_endpoint_id AS of_another FROM checkout.create_webhook_endpoint('https://other.example') \gset
 \c - sender
 SELECT checkout.redeliver_webhook_events(ARRAY[:'paid_event'], :'of_another') AS to_another;
 
--- Events that are older than the endpoint, those that waited for a consumer included: those go there now, and not to
--- the consumer any more, not even if it holds them.
+-- Events that are older than the endpoint, including those that waited for a consumer: these now go to the endpoint,
+-- and no longer to the consumer, even if it holds them.
 BEGIN;
 SELECT checkout.redeliver_webhook_events(webhook_endpoint_id => :'everything', status => 'delivered')
     AS what_it_was_sent_only;
@@ -169,7 +169,7 @@ FROM unnest(ARRAY[
 ]) AS call;
 \a
 
--- Retention: what was delivered a month ago goes; what is dead or has not been delivered stays, and so do sessions.
+-- Retention: events delivered a month ago are removed; dead and undelivered ones stay, and so do sessions.
 SHOW checkout_sessions.outbox_retention;
 SELECT count(checkout.release_webhook_delivery(event_id, webhook_endpoint_id, lease_token))
 FROM checkout.claim_webhook_deliveries() \g /dev/null
@@ -192,7 +192,7 @@ FROM unnest(ARRAY[:'delivered', :'partly', :'dead', :'waiting', :'recent']::uuid
 SELECT count(checkout.record_webhook_attempt(event_id, webhook_endpoint_id, lease_token,
     CASE WHEN amount IN ('70.00', '80.00') OR amount = '60.00' AND webhook_endpoint_id = :'two' THEN 500 ELSE 200 END))
 FROM checkout.claim_webhook_deliveries(), LATERAL (SELECT body::jsonb #>> '{data,object,amount}') AS b (amount);
--- An event for nobody: the other endpoint is gone.
+-- An event without a destination: the other endpoint is gone.
 \c - shop_redeliveries
 SELECT event_types FROM checkout.update_webhook_endpoint(:'one', event_types => '{checkout.session.completed}');
 SELECT status FROM checkout.expire_checkout_session(:'nobodys');
@@ -219,8 +219,8 @@ SELECT s.amount, count(*) AS attempts
 FROM checkout_data.webhook_attempts a
     JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
 WHERE a.organization_id = :'organization' GROUP BY 1 ORDER BY 1;
--- A deleted endpoint is kept for an hour, for those who are writing events; then it goes with all that was to be sent
--- there.
+-- A deleted endpoint is kept for an hour, for transactions that are writing events. Then it is removed with all of its
+-- waiting deliveries.
 \c - shop_redeliveries
 SELECT url FROM checkout.delete_webhook_endpoint(:'two', true);
 \c - postgres
@@ -240,7 +240,7 @@ SELECT count(*) AS endpoints FROM checkout_data.webhook_endpoints WHERE webhook_
 SELECT count(*) AS deliveries FROM checkout_data.webhook_deliveries WHERE webhook_endpoint_id = :'two';
 SELECT count(*) AS attempts FROM checkout_data.webhook_attempts WHERE webhook_endpoint_id = :'two';
 SELECT endpoint, about, state FROM testing.webhooks WHERE organization_id = :'organization';
--- The deliveries to the endpoint that is left have lost what held them.
+-- The deliveries to the remaining endpoint are no longer held.
 SELECT s.amount
 FROM checkout_data.webhook_outbox o
     JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)

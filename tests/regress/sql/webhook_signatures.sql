@@ -6,7 +6,7 @@
 SELECT checkout.sign_webhook('msg_27UH4WbU6Z5A5EzD8u03UvzRbpk', to_timestamp(1649367553), :'body', :'secret')
     = 'v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=' AS as_published;
 
--- The receiver of a webhook gives its headers as they came, and its body.
+-- The receiver of a webhook passes its headers as they came, and its body.
 CREATE TABLE testing.webhook AS
 SELECT 'msg_1' AS id, extract(epoch FROM date_trunc('second', now()))::bigint::text AS seconds,
     checkout.sign_webhook('msg_1', now(), :'body', :'secret') AS standard,
@@ -44,7 +44,7 @@ SELECT age, scheme, checkout.verify_webhook(
 FROM unnest('{4 minutes,-4 minutes,6 minutes,-6 minutes}'::interval[]) AS age,
     unnest('{standard,stripe}'::text[]) AS scheme;
 
--- Each fault of an argument; the secret is not repeated.
+-- Each fault of an argument; the error does not repeat the secret.
 SELECT call, testing.outcome('SELECT checkout.' || call) AS outcome
 FROM unnest(ARRAY[
     $$sign_webhook(NULL, now(), '', 's')$$, $$sign_webhook('m', NULL, '', 's')$$,

@@ -19,7 +19,7 @@ def changed(text, at):
 
 
 def presents(make):
-    """Presents a text that is no key: to authenticate(), and as a header."""
+    """Presents a text that is not a key: to authenticate(), and as a header."""
 
     def action(me):
         text = make(me)
@@ -40,7 +40,7 @@ def key_of(me, tenant="alpha live", kind="secret"):
 
 
 def mixed(one, two, *parts):
-    """Two keys in one: of the first but for the named parts, which are the second's."""
+    """Mixes two keys: the named parts are the second's, all others the first's."""
     bounds = {"prefix": (0, 8), "id": (8, 20), "secret": (20, 63), "half": (20, 42), "checksum": (63, 69)}
     for part in parts:
         start, end = bounds[part]
@@ -69,7 +69,7 @@ def key_attacks():
                     key = mixed(key_of(me), key_of(me, *other_key), *parts)
                     return checksummed(key) if repaired else changed(key, 68) if key == key_of(me) else key
 
-                # What is B's own, or A's publishable, is no attack; with these parts none is.
+                # B's own key and A's publishable one are no attacks; the parts excluded here would make one of them.
                 what = (
                     f"key with {' and '.join(parts)} of {' '.join(other_key)}{', with a checksum' if repaired else ''}"
                 )
@@ -107,7 +107,7 @@ def key_attacks():
     for how, make in changes.items():
         yield Attack(f"key {how}", "anonymous", presents(make))
     for tenant in ("alpha live", "alpha test", "bravo test"):
-        # B's own key, and what it may be thought to say of others.
+        # B's own key, changed so that it seems to be another tenant's.
         yield Attack(
             f"B's key moved to {tenant}",
             "B's secret key",
@@ -133,7 +133,7 @@ def second_key(me):
     for make in (lambda key: changed(key, 30), lambda key: checksummed(changed(key, 30)), lambda key: key[:20]):
         me.present_key(make(key_of(me)))
         me.loot(few=True)
-    # Valid, of A, and all that a browser of A may do is not what B's key may do.
+    # A's publishable key is valid, but a browser of A may do nothing of what the attacks try.
     me.present_key(key_of(me, "alpha live", "publishable"))
     me.loot(few=True)
 

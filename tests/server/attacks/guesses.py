@@ -1,4 +1,5 @@
-"""Attacks by guesses: ids, cursors, keys and references of another tenant, and answers that tell whether they exist."""
+"""Attacks by guesses: ids, cursors, keys and references of another tenant, and answers that reveal whether they exist.
+"""
 
 import base64
 import json
@@ -10,7 +11,7 @@ VICTIMS = ["alpha live", "alpha test", "bravo test"]
 INTRUDERS = ["B's secret key", "B's role", "A's publishable key", "A's browser", "anonymous"]
 CREATE = "SELECT * FROM checkout.create_checkout_session(amount => 10, currency_code => 'USD', {})"
 
-# What takes the id of a session, and in which state the session is that suits it best.
+# The functions that take the id of a session, with the session state that suits each best.
 BY_SESSION = {
     "get_checkout_session(%s)": "complete",
     "expire_checkout_session(%s)": "open",
@@ -29,7 +30,7 @@ BY_SESSION = {
     "list_checkout_sessions(starting_after => %s, page_size => 100)": "failed",
     "public_checkout_session(%s, 'cs_secret_')": "open",
 }
-# What takes the id of a webhook endpoint.
+# The functions that take the id of a webhook endpoint.
 BY_ENDPOINT = [
     "update_webhook_endpoint(%s)",
     "update_webhook_endpoint(%s, url => 'https://thief.example', enabled => true)",
@@ -40,7 +41,7 @@ BY_ENDPOINT = [
     "list_webhook_deliveries(%s)",
     "list_webhook_deliveries(%s, 'pending', 100)",
 ]
-# What takes a text of which only another tenant has one.
+# The functions that take a text that only another tenant has.
 BY_TEXT = {
     "list_checkout_sessions(reference => %s)": "complete_reference",
     "list_checkout_sessions(customer_id => %s)": "open_customer_id",
@@ -51,7 +52,7 @@ BY_TEXT = {
 
 
 def same_answers(me, statement, known, unknown):
-    """What exists elsewhere and what exists nowhere are answered alike, to the byte."""
+    """Existing values of others and values that exist nowhere get the same answer, to the byte."""
     answers = []
     for guess in (known, unknown):
         before = len(me.heard)
@@ -122,7 +123,7 @@ def own_event_to(tenant):
 
 
 def like(session):
-    """An id of the same moment that no session has."""
+    """An id of the same time that belongs to no session."""
     return session[:24] + uuid.uuid4().hex[:12]
 
 
@@ -190,7 +191,7 @@ def own_session_with_payment(tenant):
 
 
 def creates(tenant, argument, suffix):
-    """Creates with what another tenant's session has: the answer is a session of one's own, or a refusal."""
+    """Creates with the values of another tenant's session. The answer is a session of one's own, or a refusal."""
 
     def action(me):
         me.raw("BEGIN")
@@ -221,7 +222,7 @@ def header(tenant):
 
 
 def whole_request(me):
-    """A browser that knows every word of a request that a server has made is given no session, and no client secret."""
+    """A browser that knows the whole request of a server gets no session, and no client secret."""
     word, name = me.victim["word"], "alpha"
     request = {
         "customer_email": f"{word}_open@example.com",

@@ -1,4 +1,4 @@
-"""Who attacks: a connection that listens to everything that comes back, and uses whatever it finds open."""
+"""The attacker: a connection that reads everything that comes back, and uses every opening that it finds."""
 
 import re
 
@@ -6,7 +6,7 @@ import psycopg2
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INERROR
 
 TENANTS = ["alpha live", "alpha test", "bravo live", "bravo test"]
-# Who attacks: the role that it connects as, the API key that it holds, and whose the rows are that it may see.
+# The attacker: the role of its connection, its API key, and the tenant whose rows it may see.
 INTRUDERS = {
     "anonymous": ("web", None, None),
     "B's secret key": ("web", ("bravo live", "secret"), "bravo live"),
@@ -16,10 +16,10 @@ INTRUDERS = {
     "plain": ("plain", None, None),
     "verifier": ("verifier", None, None),
     "authenticator": ("authenticator", None, None),
-    # No intruder, but who gets what the others want: to see that it is there to be had.
+    # Not an intruder, but a caller that can get what the others want: it proves that there is something to get.
     "A's role": ("shop_a", None, None),
 }
-# SQL that was never run as it was meant is no attack: syntax, unknown names and types, a transaction that had failed.
+# SQL that never ran as intended is no attack: syntax errors, unknown names and types, a failed transaction.
 BLUNDERS = set(
     "42601 42703 42883 42P01 42P02 42P18 42704 42804 42846 25P01 25P02 26000 34000 3F000 42P13 3B001".split()
 )
@@ -28,7 +28,7 @@ AS_TEXT = psycopg2.extensions.new_type((1082, 1083, 1114, 1184, 1186), "AS_TEXT"
 
 
 def as_called_here(statement, connection):
-    """A statement with the name that a setting has since 16."""
+    """A statement in which a setting has the name that it has had since 16."""
     if connection.server_version >= 16_00_00:
         return statement.replace("force_parallel_mode", "debug_parallel_query")
     return statement
@@ -46,17 +46,18 @@ class Intruder:
         self.come()
 
     def come(self, **options):
-        """Connects, or connects anew; that may be refused."""
+        """Connects, or connects anew. The server may refuse it."""
         self.leave()
         options = {"dbname": "lab", "user": self.role, **options}
         try:
             self.connection = psycopg2.connect(host=str(self.lab.server.dir), port=54321, **options)
             self.connection.autocommit = True
-            # As the server writes them, in whatever style an attack has chosen.
+            # As the server writes them, in whichever style an attack has chosen.
             psycopg2.extensions.register_type(AS_TEXT, self.connection)
         except psycopg2.Error as refused:
             self.heard.append(str(refused))
-            # A role that does not exist, a password: any refusal will do, and the attack goes on as who it was.
+            # An unknown role, or one with a password: any refusal will do, and the attack continues under its previous
+            # role.
             if options != {"dbname": "lab", "user": self.role}:
                 self.come()
 
@@ -66,7 +67,7 @@ class Intruder:
             self.connection.close()
 
     def fill_in(self, text):
-        """What an attack leaves open: the victim, itself, and what it has of its own."""
+        """Fills in the placeholders of an attack: the victim, the attacker, and the attacker's own data."""
         words = {
             "VICTIM": self.victim["organization_id"],
             "HOME": self.home["organization_id"],
@@ -77,7 +78,7 @@ class Intruder:
         return re.sub(r"\$(VICTIM|HOME|ROLE|OWN|SESSION)\b", lambda match: words[match[1]], text)
 
     def raw(self, statement, *parameters, expected=()):
-        """One statement; its rows, or None for an error."""
+        """Runs one statement. Returns its rows, or None for an error."""
         statement = self.fill_in(statement)
         self.said += [parameter for parameter in parameters if "canary" in str(parameter)]
         with self.connection.cursor() as cursor:
@@ -98,7 +99,7 @@ class Intruder:
         return rows
 
     def write(self, text):
-        """What COPY gives."""
+        """Receives the output of COPY."""
         self.heard.append(text if isinstance(text, str) else text.decode(errors="replace"))
 
     def hear(self, error):
@@ -122,7 +123,7 @@ class Intruder:
             self.found.append(f"a backend broke down: {error}")
 
     def do(self, statement, *parameters, expected=()):
-        """One statement, which does not make the transaction fail that it may be in."""
+        """Runs one statement without making the current transaction fail."""
         if not self.in_transaction() or statement in ("COMMIT", "ROLLBACK"):
             return self.raw(statement, *parameters, expected=expected)
         self.raw("SAVEPOINT before_statement")
@@ -135,13 +136,13 @@ class Intruder:
         return self.connection.info.transaction_status != TRANSACTION_STATUS_IDLE
 
     def present_key(self, key=None):
-        """Presents its API key, in a transaction that goes on."""
+        """Presents its API key, in a transaction that continues."""
         if not self.in_transaction():
             self.raw("BEGIN")
         return self.do("SELECT * FROM checkout.authenticate(%s)", key or self.key)
 
     def request(self, headers=None, claims=None, local=True):
-        """An HTTP request as PostgREST would pass it on, in a transaction that goes on."""
+        """Sends an HTTP request as PostgREST would, in a transaction that continues."""
         if not self.in_transaction():
             self.raw("BEGIN")
         for name, value in [("request.headers", headers), ("request.jwt.claims", claims)]:
@@ -150,7 +151,7 @@ class Intruder:
         self.do("SELECT checkout.pre_request()")
 
     def loot(self, target=None, few=False):
-        """Tries everything that there is to get or to change of a tenant; or a few things only."""
+        """Tries to get or change everything of a tenant; or only a few things."""
         target = target or self.victim
         answer = self.do("SELECT checkout.current_organization_id(), checkout.current_environment()")
         if answer:
@@ -171,13 +172,13 @@ class Intruder:
 
     def breaches(self):
         text = "\n".join(self.heard)
-        # An echo is no secret; the other columns of a row that is found by what was guessed are.
+        # An echo is no secret, but the other columns of a row found by a guessed value are.
         for word in sorted(filter(None, self.said), key=len, reverse=True):
             text = text.replace(str(word), "(said)")
         for tenant in TENANTS:
             if tenant != self.own:
                 for secret in self.lab.secrets[tenant]:
-                    # Its own organization's name and URL are no secret to it.
+                    # The name and URL of its own organization are no secret to it.
                     if secret in text and not any(secret == f"canary_{name}_" for name in self.organizations()):
                         yield f"heard {secret} of {tenant}: ...{text[max(0, text.index(secret) - 60):][:160]}..."
         yield from self.found
@@ -188,7 +189,7 @@ def readable(value):
 
 
 def goals(target):
-    """What there is to get or to change of a tenant: statements and their parameters. None of them says its canary."""
+    """The statements that get or change a tenant's data, with their parameters. None of them contains its canary."""
     yield ("SELECT * FROM checkout.list_checkout_sessions(page_size => 100)",)
     yield "SELECT * FROM checkout.get_checkout_session(%s)", target["open"]
     yield "SELECT * FROM checkout.expire_checkout_session(%s)", target["open"]

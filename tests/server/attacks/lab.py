@@ -1,8 +1,8 @@
-"""Two organizations full of canaries, and those who might want to see, or change, what is not theirs.
+"""Two organizations full of canaries, and intruders who try to see or change the data of others.
 
-Every text and every secret of a tenant is marked with a word of its own, its canary. An attack has come through when
-an intruder hears a foreign canary, in rows, errors or notices; when it acts for a foreign tenant; when anything of a
-foreign tenant has changed; or when a backend has broken down.
+Every text and every secret of a tenant contains the tenant's own marker word, its canary. An attack has succeeded if an
+intruder receives a foreign canary, in rows, errors or notices; if it acts for a foreign tenant; if anything of a
+foreign tenant has changed; or if a backend has crashed.
 """
 
 import zlib
@@ -27,11 +27,11 @@ ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 def time_of(table):
-    """The column that says when a row was written."""
+    """The column with the time at which a row was written."""
     return "recorded_at" if table == "webhook_attempts" else "created_at"
 
 
-# What everybody may do, and for whom.
+# The rights of everyone, in both schemas and on the server.
 RIGHTS = """
     SELECT concat(
         (SELECT md5(string_agg(concat(proname, proacl, proowner, proconfig, prosrc), ',' ORDER BY oid))
@@ -59,7 +59,7 @@ def canary(tenant):
 
 
 def checksummed(key):
-    """The key with the checksum that its other characters call for: who attacks knows how it is made."""
+    """The key with the right checksum for its other characters: the attacker knows how to compute it."""
     rest, digits = zlib.crc32(key[:63].encode()), ""
     for _ in range(6):
         rest, digit = divmod(rest, 62)
@@ -84,7 +84,7 @@ class Lab:
             for name in ("alpha", "bravo")
         }
         for role in ROLES:
-            # Open to everybody, so that nobody's search path leaves it out.
+            # Open to everyone, so that it is in every search path.
             sql(
                 f"CREATE ROLE {role} LOGIN NOINHERIT; CREATE SCHEMA own_{role} AUTHORIZATION {role}; "
                 f"GRANT USAGE ON SCHEMA own_{role} TO PUBLIC"
@@ -128,8 +128,9 @@ class Lab:
         )
 
     def fill(self, tenant):
-        """Sessions in every state, with payments, events and idempotency keys, and a webhook endpoint that answers with
-        errors; each text with the tenant's canary."""
+        """Creates sessions in every state, with payments, events and idempotency keys, and a webhook endpoint that
+        answers with errors; each text contains the tenant's canary.
+        """
         word, (name, environment) = canary(tenant), tenant.split()
         texts = [
             "title",
@@ -216,7 +217,7 @@ class Lab:
         return target
 
     def secrets_of(self, tenant):
-        """What must not be heard of a tenant: its canary, its organization's, and everything secret that it has."""
+        """The texts of a tenant that must not be seen: its canary, its organization's, and all of its secrets."""
         (name, environment), target = tenant.split(), self.targets[tenant]
         stored = self.db.sql(
             """SELECT encode(digest::bytea, 'hex') AS secret FROM checkout_data.api_keys
@@ -236,10 +237,12 @@ class Lab:
         return [canary(tenant), f"canary_{name}_", *(row["secret"] for row in stored), *clients]
 
     def state(self):
-        """Of each tenant a sum over all its rows, and one over those that were there first; and who may what."""
+        """For each tenant a checksum over all its rows, and one over those that existed first; and the rights of all
+        roles.
+        """
         parts = []
         for table in TABLES:
-            # When a key was last used is the only thing that a failed attempt with it would be free to change.
+            # A failed attempt may change only the time at which its key was last used.
             row = "to_jsonb(t) - '{last_used_at}'::text[]"
             environment = "'-'" if table == "organizations" else "t.environment::text"
             parts.append(
@@ -264,7 +267,7 @@ class Lab:
         } | rights
 
     def ask(self, query, *parameters):
-        """As the superuser, on one connection."""
+        """Runs a query as the superuser, on one connection."""
         if self.superuser is None:
             self.superuser = self.db.connect()
         with self.superuser.cursor() as cursor:
@@ -272,7 +275,9 @@ class Lab:
             return cursor.fetchall() if cursor.description else None
 
     def run(self, attacks):
-        """Runs attacks one after the other. What came through, and what was no attack: lists of (name, what)."""
+        """Runs attacks one after the other. Returns those that succeeded, and those that were none: lists of (name,
+        what).
+        """
         self.superuser, breaches, blunders = None, [], []
         before = self.state()
         for attack in attacks:
@@ -287,7 +292,8 @@ class Lab:
             ]
             blunders += [(attack.name, attack.who, what) for what in intruder.blunders]
             if after != before:
-                # Sessions and endpoints of somebody's own: with them the lists would become longer from attack to attack.
+                # Removes the attackers' own sessions and endpoints, because the lists would become longer from attack
+                # to attack.
                 self.ask("DELETE FROM checkout_data.webhook_endpoints WHERE created_at >= %s", self.baseline)
                 for table in ("webhook_deliveries", "webhook_outbox", "idempotency_keys", "payments", "checkout_sessions"):
                     self.ask(
@@ -304,7 +310,7 @@ def changes(who, before, after):
     _, key, own = INTRUDERS[who]
     for tenant in TENANTS:
         (rows, organization), (rows_after, organization_after) = before[tenant], after[tenant]
-        # Who may create sessions for A may add rows, and change none.
+        # An attacker who may create sessions for A may add rows, but not change any.
         may_add = tenant == ("alpha live" if who == "A's browser" else key and key[0])
         unchanged = rows[1] == rows_after[1] if may_add else rows == rows_after
         if tenant != own and not unchanged:

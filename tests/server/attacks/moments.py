@@ -1,4 +1,4 @@
-"""Attacks by moments: what outlives the credential it was begun with, and what runs when somebody else is in."""
+"""Attacks by moments: effects that outlive their credential, and code that runs for another caller."""
 
 from attacks.lab import Attack
 
@@ -8,7 +8,7 @@ EVENTS = "SELECT * FROM checkout.list_webhook_events(page_size => 100)"
 
 
 def now_nobody(me):
-    """Without a key, nothing is left of the one that was presented."""
+    """Without a key, nothing remains of the one that was presented."""
     answer = me.do("SELECT checkout.current_organization_id()")
     if answer:
         me.found.append(f"still acts for {answer}")
@@ -107,7 +107,7 @@ def discarded(statement):
 
 
 def other_key(kind, environment):
-    """The second key of a transaction may not move it to another tenant."""
+    """The second key of a transaction must not move it to another tenant."""
 
     def action(me):
         me.present_key()
@@ -120,13 +120,13 @@ def other_key(kind, environment):
 
 
 def victim_works(me, statements):
-    """On the connection that the intruder has prepared, its pool's next client: A, with A's own key."""
+    """The pool's next client, A, works with its own key on the connection that the intruder has prepared."""
     me.raw("BEGIN")
     me.raw("SELECT checkout.authenticate(%s)", me.lab.keys["alpha live", "secret"])
     heard = len(me.heard)
     for statement in statements:
         me.do(statement)
-    # What A gets is A's. What the intruder hears is what comes after.
+    # A receives its own data. Only what the intruder receives afterwards counts.
     del me.heard[heard:]
     me.connection.notices.clear()
     me.raw("COMMIT")
@@ -210,7 +210,7 @@ POOLED = {
 }
 
 
-# Ways to have a statement run: {s} is the statement as a text, {q} the same within quotes.
+# Ways to make the server run a statement: {s} is the statement as a text, {q} the same within quotes.
 WRAPPERS = {
     "PREPARE": "PREPARE spy AS {s}|EXECUTE spy",
     "a cursor": "DECLARE spy CURSOR FOR {s}|FETCH ALL spy",
@@ -279,7 +279,7 @@ def wrapped(wrapper, statement):
             if keyed and me.key:
                 me.present_key()
             for part in wrapper.replace("{s}", statement).replace("{q}", statement.replace("'", "''")).split("|"):
-                # What could not be made is not there to be used.
+                # Objects that could not be created cannot be used.
                 me.do(part, expected={"26000", "34000", "42P01", "42883"})
             me.raw("ROLLBACK")
 

@@ -1,8 +1,8 @@
-"""Attacks by names: tables, types, functions and operators of the intruder's own, where ours might look theirs up."""
+"""Attacks by names: the intruder's own tables, types, functions and operators, placed where ours might be looked up."""
 
 from attacks.lab import Attack, TABLES
 
-# What the bodies of our functions and policies call, compare with, and cast to.
+# The functions, operators and types that the bodies of our functions and policies use.
 FUNCTIONS = [
     "replace",
     "concat",
@@ -91,7 +91,7 @@ TYPES = [
 ]
 CATALOGS = ["pg_proc", "pg_roles", "pg_namespace", "pg_class"]
 PATHS = ["pg_temp, pg_catalog", "$OWN, pg_temp, pg_catalog", "$OWN, checkout, checkout_data, pg_catalog, pg_temp", "''"]
-# Says on whose behalf it was called, and takes along what it can see.
+# Reports for which tenant it was called, and copies all that it can see.
 SPY = """LANGUAGE plpgsql AS $spy$
 DECLARE
     seen text;
@@ -110,7 +110,7 @@ END $spy$"""
 
 
 def hijacks(*statements, path=PATHS[1], expected=()):
-    """Puts things in the way, and has everything called."""
+    """Creates shadowing objects, and calls everything."""
 
     def action(me):
         me.raw("BEGIN")
@@ -119,7 +119,7 @@ def hijacks(*statements, path=PATHS[1], expected=()):
         me.do(f"SET LOCAL search_path = {path}")
         me.present_key()
         me.loot()
-        # Of its own tenant, so that the bodies are run to their end.
+        # It acts for its own tenant, so that the bodies run to their end.
         me.loot(me.home)
         me.do("SELECT * FROM checkout.public_checkout_session(%s, %s)", me.home["open"], me.home["open secret"])
         if any("captured as checkout_sessions" in notice for notice in me.connection.notices):
@@ -130,7 +130,7 @@ def hijacks(*statements, path=PATHS[1], expected=()):
 
 
 def every_overload(name):
-    """A function of the intruder's own for each of the catalog's of that name, with the same arguments and result."""
+    """A function of the intruder for each of the catalog's of that name, with the same arguments and result."""
     return f"""DO $do$
         DECLARE
             overload record;

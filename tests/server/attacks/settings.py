@@ -1,11 +1,11 @@
-"""Attacks by settings: the tenant forged, taken away or kept; and requests with headers and claims that lie."""
+"""Attacks by settings: the tenant forged, removed or kept; and requests with false headers and claims."""
 
 import json
 from functools import partial
 
 from attacks.lab import Attack
 
-# What forges a setting; | is between statements. {name} and {value} are filled in.
+# Statements that forge a setting; | separates statements. {name} and {value} are filled in.
 FORGERIES = {
     "SET": "SET {name} = '{value}'",
     "SET SESSION": "SET SESSION {name} TO '{value}'",
@@ -67,7 +67,7 @@ OTHER_ROLES = [
 
 def forged(statement):
     def action(me):
-        # Refused in many ways; what could not be made is not there to be called.
+        # They are refused in many ways. Objects that could not be created cannot be called.
         for part in statement.split("|"):
             me.do(part, expected={"42883", "3F000", "42704"})
         me.come() if "ALTER" in statement and "FUNCTION" not in statement else None
@@ -82,7 +82,7 @@ def forged(statement):
 
 
 def after_key(statement):
-    """The same, after a key of its own was presented: the tenant must not change under it."""
+    """The same after presenting a key of its own: the tenant must not change under it."""
 
     def action(me):
         me.present_key()
@@ -131,7 +131,7 @@ def setting_attacks():
         ):
             for who in ("anonymous", "B's role"):
                 yield Attack(f"connection option {form}", who, connects(options=form))
-    # What was found out of a credential is a setting that nobody may set.
+    # The credential that was found is a setting that no role may set.
     credential = json.dumps(
         {
             "tenant": {"organization_id": "$VICTIM", "environment": "live"},
@@ -183,8 +183,7 @@ def becomes(role):
     return action
 
 
-# Claims that name the victim to somebody who might believe them. Whose session user has no authenticator access must not be
-# believed, however they are written.
+# Claims that name the victim. They must not count, in any form, if the session user has no authenticator access.
 def claims_of(organization, environment="live"):
     tenant = {"organization_id": organization, "environment": environment}
     one = json.dumps(tenant)
@@ -211,7 +210,7 @@ def claims_of(organization, environment="live"):
     }.items()
 
 
-# What names no organization, even to an authenticator: each is either no credential or refused.
+# Claims that name no organization, even for an authenticator: each is either no credential or refused.
 def broken_claims(organization, other):
     yield from {
         "empty": "",
@@ -259,7 +258,7 @@ def broken_claims(organization, other):
 
 
 def request(claims, headers=None, role=None, local=True):
-    """`claims`: a text, or what makes one of an organization's id."""
+    """`claims` is a text, or a function that makes one of an organization's id."""
 
     def action(me):
         if role:

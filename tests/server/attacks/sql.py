@@ -1,4 +1,4 @@
-"""Attacks by SQL: tables touched directly, functions of others, and settings that change how a statement runs."""
+"""Attacks by SQL: direct access to tables, functions of other roles, and settings that change how a statement runs."""
 
 from attacks.lab import Attack, TABLES, time_of
 
@@ -105,7 +105,7 @@ WHOLE = {
     "LISTEN": "LISTEN checkout_sessions; SELECT pg_notify('checkout_sessions', 'x')",
     "LISTEN for webhooks": "LISTEN checkout_sessions_webhooks; SELECT pg_notify('checkout_sessions_webhooks', 'x')",
 }
-# What lets a role do more than its access says: functions of the other accesses, and those that nobody calls.
+# Functions that give a role more rights than its access: those of the other accesses, and internal ones.
 FORBIDDEN = [
     "checkout.list_organizations()",
     "checkout.list_api_keys()",
@@ -193,7 +193,7 @@ def runs(statement):
             if part == "BEGIN":
                 me.raw(part) if not me.in_transaction() else None
             else:
-                # What is not there to be attacked, an extension's library for example, is refused all the same.
+                # Missing targets, such as an extension's library, count as refusals.
                 me.do(part, expected={"42P01", "42704", "42883", "34000", "3F000"})
 
     return action

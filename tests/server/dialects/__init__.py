@@ -1,4 +1,5 @@
-"""What the documents of the five dialects say, each line beside the check that shows it.
+"""The statements of the five dialects' documents, each beside the check that proves it.
 
-One or two modules a dialect. rows.py collects the rows, shop.py is who sends the requests, write.py makes the table of the docs.
+One or two modules a dialect. rows.py collects the rows, shop.py sends the requests, write.py makes the table of the
+docs.
 """

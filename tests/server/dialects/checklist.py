@@ -1,4 +1,4 @@
-"""Every name that the five documents have, copied from them: a name without a row would be a gap in the table."""
+"""Every name in the five documents, copied from them: a name without a row would be a gap in the table."""
 
 NAMES = {
     "kobo": {
@@ -45,7 +45,7 @@ NAMES = {
 
 
 def missing(rows):
-    """The names that no row has."""
+    """The names that have no row."""
     there = {(row.dialect, row.kind, row.name) for row in rows}
     kinds = [(dialect, kind, names) for dialect, kinds in NAMES.items() for kind, names in kinds.items()]
     wanted = [(dialect, kind, name) for dialect, kind, names in kinds for name in names.split()]

@@ -1,9 +1,9 @@
-"""What no document says, and what all five do."""
+"""Rows that are in no document, and that hold for all five dialects."""
 
 from dialects import rows
 from dialects.shop import same
 
-# A request that creates a session: the path, and a body that is right.
+# A request that creates a session: the path, and a valid body.
 CREATE = {
     "kobo": ("/v1/checkout/session/initialize", {"amount": 100, "email": "jane@example.com"}),
     "lomi": ("/checkout-sessions", {"amount": 1, "currency_code": "XOF", "customer_id": "c"}),
@@ -15,7 +15,7 @@ CREATE = {
         "merchant_order_id": "1234", "country": "CO", "amount": {"currency": "COP", "value": 1},
     }),
 }
-# What a dialect names the session's id, and its status, if it shows one.
+# The dialect's names of the session's id and of its status, if it has one.
 SHOWN = {
     "kobo": ("id", {"complete": "completed", "failed": "failed", "expired": "expired"}),
     "lomi": ("checkout_session_id", {"complete": "complete", "failed": "expired", "expired": "expired"}),

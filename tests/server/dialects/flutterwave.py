@@ -17,9 +17,9 @@ CURRENCIES = """
     PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SKK SLL SOS SRD STD SVC SYP SZL THB TJS TMT TND TOP TRY
     TTD TWD TZS UAH UGX USD UYU UZS VEF VND VUV XAF XCD XOF XPF YER ZAR ZMK ZWD ZMW
 """.split()
-# Money of today that the document does not list.
+# Current currencies that the document does not list.
 NOT_LISTED = ["BYN", "MRU", "SLE", "STN", "VES", "AWG", "BTN", "ERN", "SHP", "SSP", "WST"]
-# The document's request; what it writes as "<string>" is filled in.
+# The document's request, with its "<string>" values filled in.
 EXAMPLE = {
     "amount": Decimal("12.34"), "currency": "NGN", "customer_id": "cus_4521",
     "redirect_url": "https://shop.example/paid", "reference": "order-4521", "max_retry_attempts": 3,
@@ -143,7 +143,7 @@ def idempotency_key_prevents_duplicates(shop):
     refused(shop, "idempotency key", 409, key, amount=99)
     refused(shop, "idempotency key", 409, key, reference="order-4522")
     assert shop.count() == 1
-    # A request that was refused can be sent again, corrected, with its key.
+    # A refused request can be corrected and sent again, with its key.
     corrected = {"X-Idempotency-Key": "payment-of-order-4523"}
     refused(shop, "amount", headers=corrected, amount=0)
     create(shop, corrected, amount=1)
@@ -154,7 +154,7 @@ def scenario_key_has_1_to_1000_characters(shop):
     for length in (0, 1001):
         headers = {"X-Scenario-Key": "k" * length}
         refused(shop, "X-Scenario-Key must have between 1 and 1000 characters", headers=headers)
-    # Within the bounds, what is no scenario is refused for that.
+    # A text within the bounds that is no scenario is refused.
     for length in (1, 1000):
         headers = {"X-Scenario-Key": "k" * length}
         refused(shop, "X-Scenario-Key must be complete, fail, expire or error", headers=headers)
@@ -281,7 +281,7 @@ def reference_is_used_once(shop):
     shop.let_pass(lapsed["id"], "3 days")
     refused(shop, "reference", 409, reference="order-4522")
     assert shop.count() == 2
-    # "Your" transactions: another organization's are its own, and so are those of the test environment.
+    # "Your" transactions: those of another organization, and of the test environment, are separate.
     assert create(shop.another(), reference="order-4521")["reference"] == "order-4521"
     shop.accepted("POST", PATH, request(reference="order-4521"), environment="test")
 

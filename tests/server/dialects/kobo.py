@@ -255,7 +255,7 @@ def methods_of_the_key_come_second(shop):
 @documented("rule", "payment method priority", "3. default: [\"bank_transfer\", \"payid\"]")
 def methods_by_default(shop):
     assert initialize(shop)["payment_methods"] == ["bank_transfer", "payid"]
-    # The organization's own default stands between the key's and this one.
+    # The organization's own default comes between the key's and this one.
     assert initialize(shop.another(payment_methods=["card"]))["payment_methods"] == ["card"]
 
 

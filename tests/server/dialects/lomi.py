@@ -9,7 +9,7 @@ from dialects.shop import read, same, time
 documented = rows.of("lomi")
 
 PATH = "/checkout-sessions"
-# The document's own request, as it stands.
+# The document's own request, unchanged.
 REQUEST = """{
   "amount": 10000.0,
   "currency_code": "XOF",
@@ -30,7 +30,7 @@ REQUEST = """{
     "order_id": "ORDER-12345"
   }
 }"""
-# The document's own answer to get. The one to create is without the two of ONLY_IN_GET.
+# The document's own answer to get. The one to create lacks the two fields of ONLY_IN_GET.
 RESPONSE = """{
   "checkout_session_id": "987e6543-e89b-12d3-a456-426614174000",
   "organization_id": "789e0123-e89b-12d3-a456-426614174000",
@@ -71,7 +71,7 @@ LISTED = [
     "checkout_session_id", "organization_id", "amount", "currency_code", "status", "title", "description",
     "customer_id", "customer_email", "expires_at", "created_at", "updated_at",
 ]
-# What differs from session to session.
+# The fields that differ from session to session.
 OWN = ("checkout_session_id", "organization_id", "expires_at", "created_at", "created_by", "updated_at")
 
 

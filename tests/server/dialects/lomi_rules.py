@@ -25,7 +25,7 @@ def list_is_filtered_by_status(shop, status):
     sessions = {name: [create(shop)] for name in ("open", "complete", "expired")}
     shop.pay(sessions["complete"][0]["checkout_session_id"])
     shop.let_pass(sessions["expired"][0]["checkout_session_id"], "1 hour")
-    # The dialect has no word for a session whose payments have failed; it is over, which is expired.
+    # The dialect has no word for a session whose payments have failed. It is over, so it is shown as expired.
     sessions["expired"].insert(0, create(shop))
     shop.pay(sessions["expired"][0]["checkout_session_id"], "failed")
     found = listed(shop, status=status)

@@ -8,7 +8,7 @@ from dialects.shop import read, same, time
 documented = rows.of("paygate")
 
 PATH = "/v1/checkout/sessions"
-# The document's own request, as it stands.
+# The document's own request, unchanged.
 REQUEST = """{
 "amount": 5000,
 "currency": "GHS",
@@ -79,7 +79,7 @@ def refused(shop, message, **members):
 
 
 def stored(session):
-    """The id as it is stored."""
+    """The stored form of the id."""
     return session["id"].removeprefix("cs_")
 
 
@@ -246,7 +246,7 @@ def placeholder_is_replaced_on_redirect(shop):
     url = shop.market.admin(query, shop.organization_id, session["success_url"], stored(session))[0]["url"]
     start, _, session_id = url.partition("?session_id=")
     assert start == "https://yoursite.com/success"
-    # What comes back to the shop is the id that this dialect knows the session by.
+    # The shop gets back the id in the form of this dialect.
     assert shop.accepted("GET", f"{PATH}/{session_id}") == session
 
 

@@ -36,7 +36,7 @@ def limit_is_the_number_of_results(shop):
         answer = page(shop, limit=limit)
         assert ids(answer["data"]) == expected[: int(limit)]
         assert answer["has_more"] == (int(limit) < 12)
-    # No default is documented; it is Stripe's.
+    # No default is documented; this is Stripe's.
     answer = page(shop)
     assert ids(answer["data"]) == expected[:10] and answer["has_more"] is True
 
@@ -117,7 +117,7 @@ def session_is_open_and_unpaid_at_first(shop):
     assert (session["status"], session["payment_status"]) == ("open", "unpaid")
     query = "SELECT checkout.authenticate(%s); SELECT status FROM checkout.begin_payment(%s, 'pay_1')"
     assert shop.market.web(query, shop.key(), stored(session))[0]["status"] == "processing"
-    # A payment that has begun is not made yet.
+    # A payment that has begun does not exist for the dialect yet.
     assert retrieve(shop, session)["payment_status"] == "unpaid"
 
 
@@ -136,7 +136,7 @@ def session_expires_unpaid(shop):
     shop.let_pass(stored(session), "1 day")
     found = retrieve(shop, session)
     assert (found["status"], found["payment_status"], found["payment"]) == ("expired", "unpaid", None)
-    # Also where no payment has succeeded: the dialect has no word for that.
+    # Also if no payment has succeeded: the dialect has no word for that.
     shop = shop.another(max_retry_attempts=0)
     session = create(shop)
     shop.pay(stored(session), "failed")

@@ -27,7 +27,7 @@ class Row:
 
     @property
     def test(self):
-        """What pytest calls the test."""
+        """The name of the test in pytest."""
         argument = "".join("-" + re.sub(r"[^\w.-]+", "_", str(argument)) for argument in self.arguments[:1])
         return f"{self.dialect}-{self.check.__name__}{argument}"
 
@@ -36,7 +36,7 @@ ROWS = []
 
 
 def of(dialect):
-    """The decorator of one dialect's rows."""
+    """Makes the decorator of one dialect's rows."""
 
     def documented(kind, name, says, *arguments):
         assert kind in KINDS, kind

@@ -10,7 +10,7 @@ AUTHORIZED_BY = {"lomi": "x-api-key"}
 
 
 def read(text):
-    """JSON as it stands: no member twice, decimals exact."""
+    """Reads JSON strictly: no member twice, decimals exact."""
 
     def members(pairs):
         names = [name for name, _ in pairs]
@@ -32,13 +32,14 @@ class Answer:
 
 
 def time(text):
-    """A time as all five write it: in UTC, with a Z. To the second, unless it says more."""
+    """Reads a time in the format of all five: in UTC, with a Z. To the second, unless it has more digits."""
     form = "%Y-%m-%dT%H:%M:%S.%fZ" if "." in text else "%Y-%m-%dT%H:%M:%SZ"
     return datetime.strptime(text, form)
 
 
 def same(one, other):
-    """Equal values of equal JSON types, with their members in the same order: 1 is 1.0 and not true."""
+    """Returns true for equal values of equal JSON types, with their members in the same order: 1 is 1.0 and not true.
+    """
     if isinstance(one, dict) and isinstance(other, dict):
         return list(one) == list(other) and all(same(one[name], other[name]) for name in one)
     if isinstance(one, list) and isinstance(other, list):
@@ -50,7 +51,7 @@ def same(one, other):
 
 
 class Market:
-    """One database; its shops share the connections of the administrator and of those who send requests."""
+    """One database. Its shops share the connections of the administrator and of the senders of requests."""
 
     def __init__(self, db):
         self.db = db
@@ -106,12 +107,12 @@ class Shop:
         return self.keys[kind, environment]["api_key"]
 
     def credential(self, key):
-        """The header that presents a key, as the dialect's document has it."""
+        """The header that presents a key, in the form of the dialect's document."""
         name = AUTHORIZED_BY.get(self.dialect, "Authorization")
         return {name: key if name == "x-api-key" else f"Bearer {key}"}
 
     def send(self, method, path, body=None, query=None, headers=None, key=None, **credential):
-        """A request with a secret live key, or the one that is given; key=False: with none."""
+        """Sends a request with a secret live key, or with the given key; key=False: without a key."""
         presented = {} if key is False else self.credential(key or self.key(**credential))
         arguments = [json.dumps(value) for value in ({**presented, **(headers or {})}, query or {})]
         arguments.append(None if body is None else body if isinstance(body, str) else json.dumps(body))
@@ -123,29 +124,29 @@ class Shop:
         return Answer(row["status"], row["headers"], row["text"])
 
     def accepted(self, *request, **options):
-        """The body of an answer that is a success."""
+        """Checks that an answer is a success, and returns its body."""
         answer = self.send(*request, **options)
         assert 200 <= answer.status < 300, f"{request}: {answer}"
         return answer.body
 
     def refused(self, status, message, *request, **options):
-        """The request is refused with this status; its message is, or has, this text."""
+        """Checks that the request is refused with this status, and that its message is, or contains, this text."""
         answer = self.send(*request, **options)
         assert answer.status == status, f"{request}: {answer}"
         assert message in answer.text, f"{request}: {answer}"
         return answer.body
 
-    # what happens to a session besides the requests
+    # other changes of a session than by requests
 
     def pay(self, session, outcome="succeeded", payment_id=None, environment="live"):
-        """The provider's report about a payment of a session; our answer to it."""
+        """Sends the provider's report about a payment of a session. Returns our answer to it."""
         reported = """SELECT checkout.authenticate(%s);
             SELECT * FROM checkout.record_payment(%s, %s, %s)"""
         payment_id = payment_id or f"pay_{uuid.uuid4().hex}"
         return self.market.web(reported, self.key(environment=environment), str(session), payment_id, outcome)[0]
 
     def let_pass(self, session, span):
-        """Time passes for a session."""
+        """Makes time pass for a session."""
         columns = ("created_at", "updated_at", "expires_at", "completed_at")
         moved = ", ".join(f"{column} = {column} - %s::interval" for column in columns)
         table = "checkout_data.checkout_sessions"
@@ -163,7 +164,7 @@ class Shop:
         return self.market.admin(query, self.organization_id)[0]["count"]
 
     def event(self, session, event_type, environment="live"):
-        """The body of a session's event in the dialect; None where there is none."""
+        """The body of a session's event in the dialect; None if there is none."""
         rows = self.market.web(
             """SELECT checkout.authenticate(%s);
                SELECT event_id FROM checkout.list_webhook_events(%s, %s)""",
@@ -175,5 +176,5 @@ class Shop:
         return read(self.market.admin(query, rows[0]["event_id"], self.dialect)[0]["body"])
 
     def sweep(self):
-        """What the worker does when sessions are due."""
+        """Does the worker's work on due sessions."""
         self.market.admin("SELECT checkout.expire_due_checkout_sessions()")

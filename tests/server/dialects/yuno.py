@@ -11,7 +11,7 @@ from dialects.shop import same, time
 documented = rows.of("yuno")
 
 PATH = "/v1/checkout/sessions"
-# The object of the document's examples, without what the server gives it.
+# The object of the document's examples, without the values that the server sets.
 EXAMPLE = {
     "customer_id": "9104911d-5df9-429e-8488-ad41abea1a4b", "merchant_order_id": "1234",
     "payment_description": "Purchase in Pepito market", "callback_url": "https://www.company.com/customer_1231324",
@@ -182,7 +182,7 @@ def value_is_a_number(shop):
 
 @documented("rule", "amount.value", "multiple of 0.0001, whatever the currency")
 def value_is_a_multiple_of_a_ten_thousandth(shop):
-    # The organization's own rule, on the currency's smallest unit, is not Yuno's.
+    # The organization's own rule on the currency's smallest unit does not apply to Yuno.
     for currency in ("COP", "JPY", "KWD"):
         for value in ("0.0001", "23.5676", "23.567600", "23", "999999999999.9999"):
             amount = f'{{"currency": "{currency}", "value": {value}}}'

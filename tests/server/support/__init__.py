@@ -1,4 +1,5 @@
-"""What the tests share: programs that they start (gateway, PostgREST, relay, pooler), and what they ask them.
+"""Shared parts of the tests: programs that they start (gateway, PostgREST, relay, pooler), and requests to them.
 
-Fixtures that one kind of test needs are here, and the test modules import them; those that many need are in conftest.py.
+Fixtures that one kind of test needs are here, and the test modules import them; those that many need are in
+conftest.py.
 """

@@ -1,11 +1,12 @@
-"""A network of its own in which every address is this machine: what would reach a denied one is seen, and reaches nobody.
+"""A private network in which every address is this machine: it shows connections to denied addresses, and none leaves
+it.
 
-usage: unshare --net --mount address_lab.py SEEN PROGRAM ARGUMENT...   (with --map-root-user where not root)
-Runs the program there. SEEN gets a line of JSON for each connection, with the address that it was made to, and for each name
-that was asked for.
+usage: unshare --net --mount address_lab.py SEEN PROGRAM ARGUMENT... (with --map-root-user where not root)
+Runs the program there. SEEN gets a line of JSON for each connection, with the address that it was made to, and for each
+name that was looked up.
 
-Names: 10-0-0-1.v4.hostile.example has the address 10.0.0.1, fc00--1.v6.hostile.example has fc00::1; several addresses are
-joined by "-and-"; with "-then-" the first is the answer the first time, and the second ever after.
+Names: 10-0-0-1.v4.hostile.example has the address 10.0.0.1, fc00--1.v6.hostile.example has fc00::1; several addresses
+are joined by "-and-"; with "-then-" the first is the answer the first time, and the second from then on.
 """
 
 import json
@@ -31,7 +32,7 @@ def see(seen, **what):
 
 
 def accept(seen):
-    """Takes every connection, notes for which address it was, and hangs up."""
+    """Accepts every connection, notes the address that it was made to, and hangs up."""
     listening = selectors.DefaultSelector()
     for family, any_address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
         for port in PORTS:
@@ -50,11 +51,11 @@ def accept(seen):
 
 
 def addresses(name):
-    """What a name resolves to, by its own words."""
+    """The addresses that a name stands for."""
     label, kind = name.split(".")[:2]
     if "-then-" in label:
         asked[name] = asked.get(name, 0) + 1
-        # Both kinds of address are asked for each time.
+        # Each look-up asks for both kinds of address.
         label = label.split("-then-")[0 if asked[name] <= 2 else 1]
     separator = "." if kind == "v4" else ":"
     return kind, [part.replace("-", separator) for part in label.split("-and-")]

@@ -1,6 +1,6 @@
-"""Every function of schema checkout, with a call of it that is right, by somebody who may make it.
+"""Every function of schema checkout, with a valid call by a role that may make it.
 
-The suites that try something with all functions go through `World.calls`. A function that is missing there fails them.
+The suites that try all functions go through `World.calls`. A function that is missing there makes them fail.
 """
 
 from typing import NamedTuple
@@ -20,7 +20,7 @@ class Call(NamedTuple):
 
 
 class World:
-    """An organization in which every function has something to work on."""
+    """An organization with data for every function."""
 
     def __init__(self, db):
         self.db = db
@@ -49,7 +49,7 @@ class World:
         return self.db.value(query, *parameters)
 
     def ended(self):
-        """The event of a session that is expired."""
+        """The final event of an expired session."""
         session = self.db.create()
         self.db.call("expire_checkout_session", checkout_session_id=session)
         return self.value(
@@ -59,12 +59,12 @@ class World:
         )
 
     def missing(self):
-        """What is in the database and not here, or the other way round."""
+        """The functions that are only in the database, or only here."""
         functions = self.db.sql("SELECT proname FROM pg_proc WHERE pronamespace = 'checkout'::regnamespace")
         return {row["proname"] for row in functions} ^ {call.function for call in self.calls()}
 
     def argument_types(self):
-        """Of each function its arguments and their types."""
+        """The arguments of each function, and their types."""
         rows = self.db.sql(
             """SELECT p.proname, a.name, format_type(a.type, NULL) AS type FROM pg_proc p,
                    unnest(p.proargnames, COALESCE(p.proallargtypes, p.proargtypes::oid[]), p.proargmodes) AS a (name, type, mode)

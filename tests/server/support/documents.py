@@ -1,4 +1,5 @@
-"""The documents' own examples of requests and answers, and who sends them: curl, and clients in Python and JavaScript."""
+"""The documents' own examples of requests and answers, and their senders: curl, and clients in Python and JavaScript.
+"""
 
 import json
 import re
@@ -30,7 +31,7 @@ def curl_lines(dialect):
 
 
 def curl(gateway, dialect, line, key, session="none", **placeholders):
-    """Runs a documented curl line, with our host, a real key and a real session in the place of its samples."""
+    """Runs a documented curl line, with our host, a real key and a real session in place of its samples."""
     assert HOSTS[dialect] in line
     line = line.replace(HOSTS[dialect], gateway.url if gateway.alone else f"{gateway.url}/{dialect}")
     for sample in ("your-api-key", "sk_test_...", "<token>"):
@@ -41,7 +42,7 @@ def curl(gateway, dialect, line, key, session="none", **placeholders):
         assert f'"{name}": "<string>"' in line
         line = line.replace(f'"{name}": "<string>"', f'"{name}": "{value}"')
     arguments = 'curl() { command curl --silent --show-error --include --max-time 20 "$@"; }\n'
-    # Bytes, for the line ends of headers are part of it.
+    # Bytes, because the line ends of headers matter.
     done = subprocess.run(["bash", "-c", arguments + line], capture_output=True, check=True)
     head, text = done.stdout.decode().split("\r\n\r\n", 1)
     status, *headers = head.split("\r\n")
@@ -50,12 +51,14 @@ def curl(gateway, dialect, line, key, session="none", **placeholders):
 
 
 def differences(wanted, given, forms, name="answer"):
-    """Where an answer is not what the document has: fields, their order, types and values; of some only the form."""
+    """The differences of an answer from the documented one: in fields, their order, types and values; of some fields
+    only in form.
+    """
     if name in forms:
         good = isinstance(given, str) and re.fullmatch(forms[name], given)
         return [] if good else [f"{name}: {given!r} is not of the form {forms[name]}"]
     if isinstance(wanted, dict) and isinstance(given, dict):
-        # metadata is the caller's own, and an object's members have no order.
+        # metadata is the caller's own, and the members of an object have no order.
         same = wanted.keys() == given.keys() if name == "metadata" else list(wanted) == list(given)
         if not same:
             return [f"{name}: {list(given)} instead of {list(wanted)}"]
@@ -68,7 +71,7 @@ def differences(wanted, given, forms, name="answer"):
 
 
 class Requests:
-    """The little of the library requests that lomi's example in Python uses."""
+    """The few parts of the library requests that lomi's example in Python uses."""
 
     def __init__(self, gateway):
         self.gateway = gateway
@@ -87,7 +90,7 @@ class Requests:
 
 @contextmanager
 def express_shop(gateway, shop):
-    """The document's shop, started with its handlers; calls it."""
+    """The document's shop, started with its handlers. Returns a function that calls it."""
     install_packages(CLIENTS)
     node = ["node", CLIENTS / "shop.js", DOCUMENTED / "paygate/example.js", f"{gateway.url}/paygate", shop.test]
     environment = {**ENVIRONMENT, "FRONTEND_URL": "https://shop.example"}

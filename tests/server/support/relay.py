@@ -1,5 +1,6 @@
-"""Relays and receivers for the tests: the real program, and HTTP servers on loopback that write down what they got. The
-fixtures are for the modules that import them."""
+"""Relays and receivers for the tests: the real program, and HTTP servers on loopback that keep the requests that they
+receive. The fixtures are for the modules that import them.
+"""
 
 import json
 import os
@@ -14,7 +15,7 @@ from conftest import ENVIRONMENT, ROOT, Database, Server
 
 RELAY = [ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "release/checkout-sessions", "relay"]
 ALLOWED = "checkout_sessions.webhook_allowed_ranges=127.0.0.0/8"
-# Short, so that the tests are: a lease is over in three seconds.
+# Short, so that the tests are short, too: a lease ends after three seconds.
 OPTIONS = {"timeout": "2s", "lease": "3s", "log-format": "json"}
 
 
@@ -100,7 +101,7 @@ class Relay:
         self.process.wait()
 
     def stop(self, within=10):
-        """Asks it to stop; its exit status."""
+        """Asks it to stop. Returns its exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(within)
 
@@ -109,7 +110,7 @@ class Relay:
 
 
 def prepare(db):
-    """A role for relays, and a shop in the test environment: there, endpoints may be on this machine."""
+    """Creates a role for relays, and a shop in the test environment: there, endpoints may be on this machine."""
     if not db.sql("SELECT 1 FROM pg_roles WHERE rolname = 'relay'"):
         db.sql("CREATE ROLE relay LOGIN")
     db.sql("SELECT checkout.grant_access('relay', 'relay')")
@@ -118,13 +119,13 @@ def prepare(db):
 
 
 def register(db, receiver, **arguments):
-    """An endpoint of the shop at a receiver: its id and its secret."""
+    """Registers an endpoint of the shop at a receiver. Returns its id and its secret."""
     (endpoint,) = db.call("create_webhook_endpoint", url=receiver.url, **arguments)
     return endpoint["webhook_endpoint_id"], endpoint["secret"]
 
 
 def pay(db, number=1):
-    """Has sessions paid, each of which is an event; their ids."""
+    """Pays new sessions, each of which makes an event. Returns their ids."""
     sessions = [db.create() for _ in range(number)]
     for session in sessions:
         db.call("record_payment", checkout_session_id=session, payment_id=f"pay_{session}", outcome="succeeded")
@@ -176,7 +177,7 @@ def attempts(db, endpoint):
 
 
 def another(shop):
-    """A further organization of the same database."""
+    """Another organization in the same database."""
     other = Database(shop.server, shop.name)
     other.shop = f"other_{shop.shop}"
     other.organization_id = other.value("SELECT checkout.create_organization('Other')")

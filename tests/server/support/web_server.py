@@ -21,7 +21,7 @@ class Answer(NamedTuple):
 
 
 def request(port, method, path, body=None, headers=()):
-    """Sends a request. A body that is no text is sent as JSON."""
+    """Sends a request. A body that is not a text is sent as JSON."""
     headers = dict(headers)
     if body is not None:
         headers.setdefault("content-type", "application/json")
@@ -36,7 +36,7 @@ def request(port, method, path, body=None, headers=()):
 
 
 class WebServer:
-    """A program that listens on a port of its own choice, and says in its log which."""
+    """A program that listens on a port of its own choice, and logs it."""
 
     def __init__(self, command, listening, environment):
         self.log_path = Path(run("mktemp"))
@@ -44,7 +44,7 @@ class WebServer:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env={**ENVIRONMENT, **environment})
         started = lambda: re.search(listening, self.log())
         wait_until(lambda: started() or self.process.poll() is not None, within=20)
-        # It may have ended, as some tests have it.
+        # It may have ended, because some tests end it.
         if started():
             self.port = int(started()[1])
             self.url = f"http://127.0.0.1:{self.port}"
@@ -60,7 +60,7 @@ class WebServer:
         return self.log_path.read_text()
 
     def stop(self):
-        """Asks it to end; its exit status."""
+        """Asks it to end. Returns its exit status."""
         self.process.terminate()
         return self.process.wait(20)
 

@@ -1,13 +1,13 @@
 //! Addresses that are not on the public Internet.
 //!
-//! Sources: IANA's special-purpose address registries for IPv4 and IPv6 (RFC 6890), and the lists of two proxies that
-//! exist for this: Stripe's smokescreen, Svix's server. Of IPv6 only 2000::/3 is global unicast: all else is denied.
+//! Sources: IANA's special-purpose address registries for IPv4 and IPv6 (RFC 6890), and the lists of two proxies made
+//! for this purpose: Stripe's smokescreen, Svix's server. Of IPv6 only 2000::/3 is global unicast: all else is denied.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::ranges::Ranges;
 
-/// Network, and how many bits of it count.
+/// The network, and the number of its bits that count.
 const DENIED_V4: [(Ipv4Addr, u32); 16] = [
     (Ipv4Addr::new(0, 0, 0, 0), 8),        // "this network"
     (Ipv4Addr::new(10, 0, 0, 0), 8),       // private
@@ -35,7 +35,7 @@ const DENIED_V6: [(Ipv6Addr, u32); 4] = [
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20), // documentation
 ];
 
-/// Whether webhooks must not go to this address, unless it is in an allowed range.
+/// Returns true if webhooks must not go to this address, unless it is in an allowed range.
 pub fn denied(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => DENIED_V4.iter().any(|&(network, bits)| {
@@ -53,10 +53,9 @@ pub fn denied(ip: IpAddr) -> bool {
     }
 }
 
-/// Whether webhooks may go to this address.
-///
-/// An IPv6 address that leads to an IPv4 address is as good as that one: to allow all of NAT64 does not open what is
-/// private behind it, and to allow 10.0.0.0/8 allows its mapped addresses, too.
+/// Returns true if webhooks may go to this address.
+/// An IPv6 address that leads to an IPv4 address is treated as that one. To allow all of NAT64 does not open the
+/// private addresses behind it, and to allow 10.0.0.0/8 allows its mapped addresses, too.
 pub fn permitted(ip: IpAddr, allowed: &Ranges) -> bool {
     match embedded(ip) {
         Some(inner) => allowed.contains(inner) || (allowed.contains(ip) && !denied(inner)),
@@ -70,13 +69,13 @@ fn embedded(ip: IpAddr) -> Option<IpAddr> {
     let bits = ip.to_bits();
     let last = Ipv4Addr::from_bits((bits & 0xffff_ffff) as u32);
     let inner = match ip.segments() {
-        // Unspecified and loopback are no IPv4-compatible addresses.
+        // Unspecified and loopback are not IPv4-compatible addresses.
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => return None,
         // IPv4-mapped (RFC 4291), IPv4-compatible, and IPv4-translated (RFC 2765).
         [0, 0, 0, 0, 0, 0xffff | 0, ..] | [0, 0, 0, 0, 0xffff, 0, ..] => last,
         // NAT64: RFC 6052, RFC 8215.
         [0x64, 0xff9b, 0, 0, 0, 0, ..] | [0x64, 0xff9b, 1, ..] => last,
-        // Teredo (RFC 4380) turns every bit over.
+        // Teredo (RFC 4380) inverts every bit.
         [0x2001, 0, ..] => Ipv4Addr::from_bits(!last.to_bits()),
         // 6to4 (RFC 3056).
         [0x2002, high, low, ..] => Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)),
@@ -97,7 +96,8 @@ mod tests {
         text.parse().expect("ranges")
     }
 
-    /// Of each range its first and last address, and the neighbours that are public (or `-`: that belong to another).
+    /// The first and last address of each range, and the public neighbours (or `-`: the neighbour belongs to another
+    /// range).
     const BOUNDARIES: [[&str; 4]; 30] = [
         ["-", "0.0.0.0", "0.255.255.255", "1.0.0.0"],
         ["9.255.255.255", "10.0.0.0", "10.255.255.255", "11.0.0.0"],
@@ -215,7 +215,7 @@ mod tests {
             assert!(permitted(ip(good), &allowed), "{good}");
             assert!(!permitted(ip(good), &Ranges::default()), "{good} leads around a firewall's rules");
         }
-        // 80ff:fffe is 127.0.0.1 with every bit turned over.
+        // 80ff:fffe is 127.0.0.1 with every bit inverted.
         for bad in
             ["64:ff9b::10.0.0.1", "::ffff:127.0.0.1", "2002:7f00:1::1", "64:ff9b:1::169.254.169.254", "2001::80ff:fffe"]
         {

@@ -1,7 +1,7 @@
-//! Which URLs and addresses webhooks may go to.
+//! The URLs and addresses that webhooks may go to.
 //!
-//! The extension asks when an endpoint is registered, and the relay when it connects: a name's addresses may be others by
-//! then. What is denied, and why: [`address`]. How URLs are read: [`target`].
+//! The extension checks when an endpoint is registered, and the relay when it connects: by then a name may have other
+//! addresses. Denied addresses, with reasons: [`address`]. How URLs are read: [`target`].
 
 mod address;
 mod ranges;

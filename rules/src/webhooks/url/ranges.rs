@@ -1,11 +1,11 @@
-//! Ranges of addresses, as a setting lists them.
+//! Ranges of addresses, in the form of a setting.
 
 use std::net::IpAddr;
 use std::str::FromStr;
 
 use ipnet::IpNet;
 
-/// Private ranges that webhooks may go to after all; none by default.
+/// Private ranges that webhooks may go to. By default there are none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ranges(Vec<IpNet>);
 
@@ -13,7 +13,7 @@ pub struct Ranges(Vec<IpNet>);
 pub enum RangeFault {
     #[error("\"{0}\" is neither an address nor a CIDR range")]
     NoRange(String),
-    /// Whoever writes 10.1.2.3/8 may mean less than it says.
+    /// The author of 10.1.2.3/8 may mean less than it allows.
     #[error("\"{0}\" has bits to the right of its mask; write {1}")]
     HostBits(String, IpNet),
 }

@@ -10,10 +10,10 @@ use crate::access::credential::Environment;
 
 const MAXIMUM_BYTES: usize = 2048;
 
-/// What a name without a public meaning ends with: RFC 6761, 6762, 8375, 9476, and ICANN's "internal".
+/// The domains of names without a public meaning: RFC 6761, 6762, 8375, 9476, and ICANN's "internal".
 const PRIVATE_DOMAINS: [&str; 5] = ["localhost", "local", "internal", "home.arpa", "alt"];
 
-/// Ports of protocols that might take a request for their own, of the Fetch standard.
+/// Ports of protocols whose servers might accept a request as their own, from the Fetch standard.
 const BAD_PORTS: [u16; 83] = [
     0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109,
     110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530, 531,
@@ -21,7 +21,7 @@ const BAD_PORTS: [u16; 83] = [
     5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
 ];
 
-/// Why a URL is refused: follows `argument "url" `, and never repeats the URL, which may have a token.
+/// Why a URL is refused. The text follows `argument "url" `, and never repeats the URL, which may contain a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     #[error("must have at most {MAXIMUM_BYTES} bytes")]
@@ -46,8 +46,8 @@ pub enum Fault {
     Port,
 }
 
-/// The URL, if webhooks may be registered for it. Where its host leads is for the relay to find out; so that private names
-/// are refused only where no private range is allowed.
+/// The URL, if webhooks may be registered for it. The relay finds out where its host leads, so private names are
+/// refused only if no private range is allowed.
 pub fn parse(text: &str, environment: Environment, allowed: &Ranges) -> Result<Url, Fault> {
     if text.len() > MAXIMUM_BYTES {
         return Err(Fault::TooLong);
@@ -55,7 +55,8 @@ pub fn parse(text: &str, environment: Environment, allowed: &Ranges) -> Result<U
     if text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\') {
         return Err(Fault::Characters);
     }
-    // The standard takes "https:example.com" and "https:////example.com", too; others may read those differently.
+    // The standard accepts "https:example.com" and "https:////example.com", too; other programs may read those
+    // differently.
     let (scheme, rest) = text.split_once("://").ok_or(Fault::NotHttps)?;
     if !["https", "http"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
         return Err(Fault::NotHttps);
@@ -64,7 +65,7 @@ pub fn parse(text: &str, environment: Environment, allowed: &Ranges) -> Result<U
     if authority.is_empty() {
         return Err(Fault::Host);
     }
-    // Of the parsed URL one could not tell "https://@example.com" any more.
+    // Checked here, because the parsed URL no longer shows the @ of "https://@example.com".
     if authority.contains('@') {
         return Err(Fault::UserInformation);
     }
@@ -82,12 +83,12 @@ pub fn parse(text: &str, environment: Environment, allowed: &Ranges) -> Result<U
     Ok(url)
 }
 
-/// Whether a name means the machine itself (RFC 6761), whatever a resolver says.
+/// Returns true if a name means the machine itself (RFC 6761), whatever a resolver says.
 pub fn is_localhost(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
-/// Refuses a host, or tells whether it is the machine itself.
+/// Refuses a host. Returns true if it is the machine itself.
 fn check_host(url: &Url, environment: Environment, allowed: &Ranges) -> Result<bool, Fault> {
     let test = environment == Environment::Test;
     match url.host().ok_or(Fault::Host)? {
@@ -95,7 +96,7 @@ fn check_host(url: &Url, environment: Environment, allowed: &Ranges) -> Result<b
         Host::Ipv6(ip) => check_address(ip.into(), test, allowed),
         Host::Domain(name) => {
             let labels = name.split('.').collect::<Vec<_>>();
-            // An empty last one, too: "example.com." is the same host under a name that a list of hosts may miss.
+            // Also an empty last label: "example.com." is the same host under a name that a list of hosts may miss.
             if name.len() > 253 || labels.iter().any(|label| label.is_empty() || label.len() > 63) {
                 return Err(Fault::Host);
             }

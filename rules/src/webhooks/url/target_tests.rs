@@ -36,7 +36,7 @@ fn ordinary_urls_are_taken_as_they_are() {
     );
 }
 
-/// Each of these is another spelling of an address, or of a name, that webhooks must not go to.
+/// Each of these is another spelling of an address or a name that webhooks must not go to.
 const HOSTILE_HOSTS: [&str; 83] = [
     // Loopback, as inet_aton reads it.
     "127.0.0.1",
@@ -55,7 +55,7 @@ const HOSTILE_HOSTS: [&str; 83] = [
     "00000177.0.0.1",
     "127.0x1",
     "127.65535",
-    // In full-width and other digits, which IDNA maps to ASCII; and percent-encoded.
+    // In full-width and other digits, which IDNA maps to ASCII; also percent-encoded.
     "１２７.０.０.１",
     "①②⑦.0.0.1",
     "127。0。0。1",

@@ -1,5 +1,5 @@
-// The example of lomi's document, as it stands but for its types, with the real axios.
-// usage: node lomi.js EXAMPLE URL KEY SESSION     writes what its three functions return
+// The example of lomi's document, unchanged except for its types, with the real axios.
+// usage: node lomi.js EXAMPLE URL KEY SESSION     writes the results of its three functions
 
 import { readFileSync } from 'node:fs';
 import axios from 'axios';

@@ -1,4 +1,4 @@
-// A shop with the two handlers of PayGate's document, as they stand, in the real Express.
+// A shop with the two handlers of PayGate's document, unchanged, in the real Express.
 // usage: node shop.js EXAMPLE URL KEY     writes its port when it listens
 
 import { readFileSync } from 'node:fs';

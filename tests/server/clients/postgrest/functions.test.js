@@ -1,4 +1,4 @@
-// Every function that an API key or a client secret lets anybody call, by rpc.
+// Every function that callers with an API key or a client secret may call, by rpc.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -230,7 +230,7 @@ test('a key can ask for whom it acts', async () => {
     const presented = await answer(anybody.rpc('authenticate', { api_key: keys.publishable }));
     const { organization_id, environment, kind } = presented[0];
     assert.deepEqual([organization_id, environment, kind], [organizations.a, 'live', 'publishable']);
-    // For that one request only.
+    // Only for that one request.
     await refused(anybody.rpc('current_organization_id'), 403, '28000');
 });
 

@@ -41,7 +41,7 @@ test('X-Trace-Id is kept with the session', async () => {
     const session = await answer(traced.rpc('create_checkout_session', order()));
     assert.equal(session.trace_id, trace_id);
     assert.equal((await answer(shop.rpc('get_checkout_session', id(session)))).trace_id, trace_id);
-    // The argument goes before the header, which a proxy may have added.
+    // The argument has precedence over the header, which a proxy may have added.
     const named = await answer(traced.rpc('create_checkout_session', order({ trace_id: 'another' })));
     assert.equal(named.trace_id, 'another');
 });

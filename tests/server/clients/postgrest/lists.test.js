@@ -1,4 +1,4 @@
-// PostgREST's own select, order, filters, pages and counts, on what our functions return.
+// PostgREST's own select, order, filters, pages and counts, on the results of our functions.
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';

@@ -1,4 +1,4 @@
-// What the tests share. tests/server/test_postgrest.py gives the server's URL and the credentials in the environment.
+// Shared by the tests. tests/server/test_postgrest.py gives the server's URL and the credentials in the environment.
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';

@@ -1,4 +1,4 @@
-// Nobody ever sees another tenant's sessions, however requests follow each other over the same connections.
+// No request ever sees another tenant's sessions, however requests follow each other over the same connections.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -59,7 +59,7 @@ test('40 requests at once, with keys in turn, never mix tenants', async () => {
 test('a connection that has served a key knows nothing of it in the next request', async () => {
     for (let round = 0; round < 10; round += 1) {
         await answer(shop.rpc('current_organization_id'));
-        // One that fails leaves nothing behind either.
+        // A failed request leaves nothing behind either.
         await refused(shop.rpc('list_checkout_sessions', { page_size: 0 }), 400, '22023');
         const nobody = () => refused(anybody.rpc('list_checkout_sessions'), 403, '28000');
         await Promise.all([nobody(), nobody(), nobody(), nobody()]);

@@ -1,5 +1,5 @@
-// The reference libraries, on lines of JSON. With {headers, body, secret, scheme}: do they verify? With {id, body, secret,
-// scheme}: what do they sign?
+// The reference libraries, on lines of JSON. {headers, body, secret, scheme}: do they verify the message? {id, body,
+// secret, scheme}: which signature do they make?
 
 import { createInterface } from 'node:readline';
 import { Webhook } from 'standardwebhooks';

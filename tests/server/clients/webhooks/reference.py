@@ -1,4 +1,4 @@
-"""The reference library for Python, on lines of JSON, as reference.js has it for JavaScript."""
+"""The reference library for Python, on lines of JSON, as in reference.js for JavaScript."""
 
 import json
 import sys
