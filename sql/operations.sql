@@ -86,9 +86,7 @@ CREATE FUNCTION checkout.outbox_status() RETURNS TABLE (
         clock_timestamp() - min(d.created_at) FILTER (WHERE d.status = 'pending')
     FROM checkout_data.webhook_endpoints p
     LEFT JOIN (
-        SELECT d.*, CASE WHEN d.delivered_at IS NOT NULL THEN 'delivered' WHEN d.dead_at IS NOT NULL THEN 'dead'
-            WHEN d.lease_token IS NOT NULL AND d.next_attempt_at > clock_timestamp() THEN 'leased'
-            ELSE 'pending' END AS status
+        SELECT d.*, checkout_data.delivery_status(d, true, clock_timestamp()) AS status
         FROM checkout_data.webhook_deliveries d
     ) d USING (organization_id, environment, webhook_endpoint_id)
     WHERE p.deleted_at IS NULL

@@ -1872,6 +1872,21 @@ COMMENT ON FUNCTION checkout_data.deliveries_status IS
     'Returns the state at a time of an event that goes to endpoints. delivered: all endpoints that asked for it have '
     'received it. skipped: no endpoint asked for it, or those that did were deleted.';
 
+CREATE FUNCTION checkout_data.delivery_status(
+    d checkout_data.webhook_deliveries, endpoint_enabled boolean, at timestamptz
+) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE
+        WHEN d.delivered_at IS NOT NULL THEN 'delivered'
+        WHEN d.dead_at IS NOT NULL THEN 'dead'
+        WHEN d.lease_token IS NOT NULL AND d.next_attempt_at OPERATOR(pg_catalog.>) at THEN 'leased'
+        WHEN endpoint_enabled THEN 'pending'
+        ELSE 'paused'
+    END
+    $$;
+COMMENT ON FUNCTION checkout_data.delivery_status IS 'Returns the state of a delivery at a time.';
+
 CREATE FUNCTION checkout_data.delivery_of(
     d checkout_data.webhook_deliveries,
     event_type text,
@@ -1885,10 +1900,7 @@ CREATE FUNCTION checkout_data.delivery_of(
         checkout_data.event_id(d.organization_id, d.environment, d.checkout_session_id, d.sequence),
         d.webhook_endpoint_id, event_type, d.organization_id, d.environment,
         CASE WHEN about_endpoint THEN NULL ELSE d.checkout_session_id END,
-        CASE WHEN d.delivered_at IS NOT NULL THEN 'delivered'
-            WHEN d.dead_at IS NOT NULL THEN 'dead'
-            WHEN d.lease_token IS NOT NULL AND d.next_attempt_at OPERATOR(pg_catalog.>) at THEN 'leased'
-            WHEN endpoint_enabled THEN 'pending' ELSE 'paused' END,
+        checkout_data.delivery_status(d, endpoint_enabled, at),
         d.attempts, d.next_attempt_at, d.delivered_at, d.dead_at, d.last_attempt_at, d.last_status_code, d.last_error,
         d.created_at
     )::checkout.webhook_delivery
@@ -2168,9 +2180,7 @@ CREATE FUNCTION checkout.outbox_status() RETURNS TABLE (
         clock_timestamp() - min(d.created_at) FILTER (WHERE d.status = 'pending')
     FROM checkout_data.webhook_endpoints p
     LEFT JOIN (
-        SELECT d.*, CASE WHEN d.delivered_at IS NOT NULL THEN 'delivered' WHEN d.dead_at IS NOT NULL THEN 'dead'
-            WHEN d.lease_token IS NOT NULL AND d.next_attempt_at > clock_timestamp() THEN 'leased'
-            ELSE 'pending' END AS status
+        SELECT d.*, checkout_data.delivery_status(d, true, clock_timestamp()) AS status
         FROM checkout_data.webhook_deliveries d
     ) d USING (organization_id, environment, webhook_endpoint_id)
     WHERE p.deleted_at IS NULL

@@ -4,7 +4,7 @@ use rules::access::credential::Credential;
 use rules::access::{api_key, http_credential};
 use rules::{Error, Result, validate};
 
-use crate::shared::uses;
+use crate::shared::api_key_uses;
 use crate::store::{api_keys, organizations};
 use crate::{datum, gucs, postgrest, tenant};
 
@@ -20,7 +20,7 @@ pub fn of_api_key(text: &str, http: bool) -> Result<Option<Credential>> {
     let Some(key) = stored.filter(|key| known && key.active_at(now)) else {
         return Ok(None);
     };
-    uses::note_use(presented.api_key_id, now);
+    api_key_uses::note_use(presented.api_key_id, now);
     Ok(Some(Credential {
         tenant: key.tenant,
         kind: key.kind,

@@ -4,7 +4,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::gucs;
-use crate::shared::uses;
+use crate::shared::api_key_uses;
 use crate::store::api_keys;
 use crate::store::maintenance::Work;
 use crate::store::purge::{self, Place};
@@ -85,5 +85,5 @@ pub fn retention() -> Option<TimeDelta> {
 
 /// Stores which API keys of this database were used, and when.
 pub fn write_uses() -> Result<()> {
-    api_keys::used(&uses::take())
+    api_keys::used(&api_key_uses::take())
 }

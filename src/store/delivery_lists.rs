@@ -21,9 +21,7 @@ statement!(
        ON o.organization_id = d.organization_id AND o.environment = d.environment \
        AND o.checkout_session_id = d.checkout_session_id AND o.sequence = d.sequence \
      WHERE d.organization_id = $1 AND d.environment = $2 AND d.webhook_endpoint_id = $3 \
-       AND ($5 IS NULL OR $5 = CASE WHEN d.delivered_at IS NOT NULL THEN 'delivered' WHEN d.dead_at IS NOT NULL THEN 'dead' \
-         WHEN d.lease_token IS NOT NULL AND d.next_attempt_at > $4 THEN 'leased' \
-         WHEN p.disabled_at IS NULL THEN 'pending' ELSE 'paused' END) \
+       AND ($5 IS NULL OR $5 = checkout_data.delivery_status(d, p.disabled_at IS NULL, $4)) \
        AND ($6 IS NULL OR (d.checkout_session_id, d.sequence) < ($6, $7)) \
      ORDER BY d.checkout_session_id DESC, d.sequence DESC LIMIT $8"
 );

@@ -13,7 +13,7 @@ use pgrx::prelude::*;
 
 use super::process;
 use crate::gucs;
-use crate::shared::{registry, uses};
+use crate::shared::{api_key_uses, registry};
 
 /// How long before its work is due a worker is started: about the time that starting takes.
 const HEAD_START: TimeDelta = TimeDelta::milliseconds(200);
@@ -82,7 +82,7 @@ fn look(seen: &mut HashSet<pg_sys::Oid>) -> bool {
     let existing = databases();
     let is_open = |oid: &pg_sys::Oid| existing.get(oid).is_some_and(|database| database.open);
     registry::keep_only(|oid| existing.contains_key(&oid));
-    uses::keep_only(|oid| existing.contains_key(&oid));
+    api_key_uses::keep_only(|oid| existing.contains_key(&oid));
     seen.retain(is_open);
     let new: Vec<_> = existing.keys().copied().filter(|oid| is_open(oid) && !seen.contains(oid)).collect();
     let left = registry::look_everywhere(&new);

@@ -15,13 +15,13 @@ mod resident;
 mod sweeper;
 
 use crate::backend;
-use crate::shared::{registry, uses};
+use crate::shared::{api_key_uses, registry};
 
 /// Sets up shared memory and the launcher, if the postmaster loads the library.
 pub fn init() {
     if backend::is_preloading() && !backend::is_upgrading() {
         registry::init();
-        uses::init();
+        api_key_uses::init();
         launcher::register();
         if crate::gucs::WORKER_DATABASE.get().is_some_and(|name| !name.is_empty()) {
             resident::register();

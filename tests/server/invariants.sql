@@ -143,14 +143,14 @@ WITH retention (minutes) AS (
     UNION ALL
     SELECT 'delivery to no endpoint of its tenant, or to that which it is about', d.organization_id, d.environment,
         d.checkout_session_id
-    FROM delivery d LEFT JOIN checkout_data.webhook_endpoints p USING (
-        organization_id, environment, webhook_endpoint_id)
+    FROM delivery d
+    LEFT JOIN checkout_data.webhook_endpoints p USING (organization_id, environment, webhook_endpoint_id)
     WHERE p.url IS NULL OR d.webhook_endpoint_id = d.checkout_session_id
     UNION ALL
     SELECT 'delivery in no state, or in more than one', organization_id, environment, checkout_session_id
     FROM delivery
-    WHERE num_nonnulls(next_attempt_at, delivered_at, dead_at) <> 1 OR lease_token IS NOT NULL
-        AND next_attempt_at IS NULL
+    WHERE num_nonnulls(next_attempt_at, delivered_at, dead_at) <> 1
+        OR lease_token IS NOT NULL AND next_attempt_at IS NULL
     UNION ALL
     SELECT 'delivery that ended without an attempt', organization_id, environment, checkout_session_id
     FROM delivery
@@ -167,8 +167,8 @@ WITH retention (minutes) AS (
     UNION ALL
     SELECT 'delivery that went before the one before it', later.organization_id, later.environment,
         later.checkout_session_id
-    FROM delivery later JOIN delivery earlier USING (
-        organization_id, environment, webhook_endpoint_id, checkout_session_id)
+    FROM delivery later
+    JOIN delivery earlier USING (organization_id, environment, webhook_endpoint_id, checkout_session_id)
     JOIN checkout_data.webhook_endpoints p USING (organization_id, environment, webhook_endpoint_id)
     -- An event that is older than its endpoint was redelivered, and may come later.
     WHERE earlier.sequence < later.sequence AND earlier.attempts_ever = 0 AND later.attempts_ever > 0
@@ -177,8 +177,8 @@ WITH retention (minutes) AS (
     SELECT 'endpoint that is disabled without a reason, or for one that it does not have', organization_id, environment,
         webhook_endpoint_id
     FROM checkout_data.webhook_endpoints
-    WHERE (disabled_at IS NULL) <> (disabled_reason IS NULL) OR disabled_reason IN ('gone', 'failing')
-        AND failing_since IS NULL
+    WHERE (disabled_at IS NULL) <> (disabled_reason IS NULL)
+        OR disabled_reason IN ('gone', 'failing') AND failing_since IS NULL
     UNION ALL
     SELECT 'endpoint without an organization', p.organization_id, p.environment, p.webhook_endpoint_id
     FROM checkout_data.webhook_endpoints p LEFT JOIN checkout_data.organizations o USING (organization_id)

@@ -3,30 +3,7 @@
 use chrono::TimeDelta;
 
 use super::*;
-
-fn now() -> DateTime<Utc> {
-    DateTime::from_timestamp(1_800_000_000, 0).expect("in range")
-}
-
-fn open() -> Session {
-    Session {
-        status: Status::Open,
-        amount: Decimal::new(10_000, 2),
-        currency_code: "USD".into(),
-        attempts: 0,
-        max_retry_attempts: 2,
-        expires_at: now() + TimeDelta::minutes(10),
-        lease_expires_at: None,
-    }
-}
-
-fn overdue() -> Session {
-    Session { expires_at: now(), ..open() }
-}
-
-fn leased(until: DateTime<Utc>) -> Session {
-    Session { lease_expires_at: Some(until), ..open() }
-}
+use crate::checkout::session::samples::{leased, now, open, overdue};
 
 fn report(outcome: Outcome) -> Report<'static> {
     Report { amount: Some(Decimal::new(100, 0)), currency_code: Some("USD"), ..Report::new("pay_1", outcome) }

@@ -54,17 +54,18 @@ impl Session {
     }
 }
 
+/// Sessions for tests.
 #[cfg(test)]
-mod tests {
+pub(super) mod samples {
     use chrono::TimeDelta;
 
     use super::*;
 
-    fn now() -> DateTime<Utc> {
+    pub fn now() -> DateTime<Utc> {
         DateTime::from_timestamp(1_800_000_000, 0).expect("in range")
     }
 
-    fn open() -> Session {
+    pub fn open() -> Session {
         Session {
             status: Status::Open,
             amount: Decimal::new(10_000, 2),
@@ -76,13 +77,21 @@ mod tests {
         }
     }
 
-    fn overdue() -> Session {
+    pub fn overdue() -> Session {
         Session { expires_at: now(), ..open() }
     }
 
-    fn leased(until: DateTime<Utc>) -> Session {
+    pub fn leased(until: DateTime<Utc>) -> Session {
         Session { lease_expires_at: Some(until), ..open() }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::samples::*;
+    use super::*;
 
     #[test]
     fn expire_is_for_open_sessions_and_idempotent() {

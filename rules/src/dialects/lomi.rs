@@ -10,11 +10,10 @@ use serde::Serialize;
 use serde_json::{Map, Number, Value};
 use uuid::Uuid;
 
-use super::write::{number, seconds, to_text};
+use super::write::{number, seconds, three_statuses, to_text};
 use super::{Create, Dialect, HttpRequest, HttpResponse, List, Lookup, Operation, Route, Scenario, read};
 use crate::checkout::order::Order;
 use crate::checkout::policy::Policy;
-use crate::checkout::status::Status;
 use crate::checkout::view::SessionView;
 use crate::{Error, Result, validate};
 
@@ -80,20 +79,11 @@ fn create<'a>(request: &'a HttpRequest<'a>) -> Result<Create<'a>> {
 fn list<'a>(request: &'a HttpRequest<'a>) -> Result<List<'a>> {
     let status = read::text(request.query, "status")?;
     Ok(List {
-        status: status.map_or(Ok(&[][..]), read_status)?,
+        status: status.map_or(Ok(&[][..]), read::three_statuses)?,
         page_size: read::query_integer(request.query, "limit", 1, validate::PAGE_SIZE)?.unwrap_or(20),
         page_offset: read::query_integer(request.query, "offset", 0, i32::MAX)?.unwrap_or(0),
         ..List::default()
     })
-}
-
-fn read_status(text: &str) -> Result<&'static [Status]> {
-    match text {
-        "open" => Ok(&[Status::Open]),
-        "complete" => Ok(&[Status::Complete]),
-        "expired" => Ok(&[Status::Expired, Status::Failed]),
-        _ => Err(Error::invalid("status", "must be open, complete or expired")),
-    }
 }
 
 fn get<'a>(request: &'a HttpRequest<'a>) -> Result<Lookup<'a>> {
@@ -161,7 +151,7 @@ impl<'s> Session<'s> {
             organization_id: session.organization_id,
             amount: number(session.amount),
             currency_code: &session.currency_code,
-            status: status(session.status),
+            status: three_statuses(session.status),
             title: session.title.as_deref(),
             description: session.description.as_deref(),
             customer_id: session.customer_id.as_deref(),
@@ -197,7 +187,7 @@ impl<'s> Listed<'s> {
             organization_id: session.organization_id,
             amount: number(session.amount),
             currency_code: &session.currency_code,
-            status: status(session.status),
+            status: three_statuses(session.status),
             title: session.title.as_deref(),
             description: session.description.as_deref(),
             customer_id: session.customer_id.as_deref(),
@@ -206,14 +196,6 @@ impl<'s> Listed<'s> {
             created_at: seconds(session.created_at),
             updated_at: seconds(session.updated_at),
         }
-    }
-}
-
-fn status(status: Status) -> &'static str {
-    match status {
-        Status::Open => "open",
-        Status::Complete => "complete",
-        Status::Failed | Status::Expired => "expired",
     }
 }
 

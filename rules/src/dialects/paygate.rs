@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Number, Value};
 use uuid::Uuid;
 
-use super::write::{minor_units, seconds, to_text};
+use super::write::{minor_units, seconds, three_statuses, to_text};
 use super::{Create, Dialect, HttpRequest, HttpResponse, List, Lookup, Operation, Route, Scenario, read};
 use crate::checkout::lifetime::{self, Lifetime};
 use crate::checkout::money::{self, Currency};
@@ -107,22 +107,13 @@ fn timestamp(text: &str) -> Result<DateTime<Utc>> {
 fn list<'a>(request: &'a HttpRequest<'a>) -> Result<List<'a>> {
     let query = request.query;
     Ok(List {
-        status: read::text(query, "status")?.map_or(Ok(&[][..]), read_status)?,
+        status: read::text(query, "status")?.map_or(Ok(&[][..]), read::three_statuses)?,
         customer_id: read::text(query, "customer")?,
         payment_id: read::text(query, "payment")?,
         starting_after: read::text(query, "starting_after")?.map(session_id).transpose()?,
         page_size: read::query_integer(query, "limit", 1, validate::PAGE_SIZE)?.unwrap_or(10),
         page_offset: 0,
     })
-}
-
-fn read_status(text: &str) -> Result<&'static [Status]> {
-    match text {
-        "open" => Ok(&[Status::Open]),
-        "complete" => Ok(&[Status::Complete]),
-        "expired" => Ok(&[Status::Expired, Status::Failed]),
-        _ => Err(Error::invalid("status", "must be open, complete or expired")),
-    }
 }
 
 fn retrieve<'a>(request: &'a HttpRequest<'a>) -> Result<Lookup<'a>> {
@@ -168,11 +159,7 @@ impl<'s> Session<'s> {
         Self {
             id: id(session.checkout_session_id),
             object: "checkout.session",
-            status: match session.status {
-                Status::Open => "open",
-                Status::Complete => "complete",
-                Status::Failed | Status::Expired => "expired",
-            },
+            status: three_statuses(session.status),
             url: session.url.as_deref(),
             amount: minor_units(session),
             currency: &session.currency_code,

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::checkout::money;
+use crate::checkout::status::Status;
 use crate::{Error, Result, validate};
 
 pub type Object = Map<String, Value>;
@@ -111,6 +112,16 @@ pub fn object<'a>(body: &'a Object, name: &'static str) -> Result<Option<&'a Obj
 /// A session's id, as the API writes it. A text that is no id counts as the id of no session.
 pub fn session_id(text: &str) -> Result<Uuid> {
     Uuid::try_parse(text).map_err(|_| Error::NoSuchSession { id: text.to_owned() })
+}
+
+/// The statuses that a list is asked for, of a dialect that has three: there a session that has failed is expired.
+pub fn three_statuses(text: &str) -> Result<&'static [Status]> {
+    match text {
+        "open" => Ok(&[Status::Open]),
+        "complete" => Ok(&[Status::Complete]),
+        "expired" => Ok(&[Status::Expired, Status::Failed]),
+        _ => Err(Error::invalid("status", "must be open, complete or expired")),
+    }
 }
 
 /// A whole number in a query string.

@@ -7,6 +7,7 @@ use serde_json::Number;
 use serde_json::value::RawValue;
 
 use crate::checkout::money;
+use crate::checkout::status::Status;
 use crate::checkout::view::SessionView;
 
 /// JSON text. The members of a struct keep its order.
@@ -19,6 +20,15 @@ pub fn to_text(body: &impl Serialize) -> String {
 pub fn number(amount: Decimal) -> Number {
     let Ok(number) = amount.normalize().to_string().parse() else { unreachable!("a decimal is a JSON number") };
     number
+}
+
+/// A status, in a dialect that has three: there a session that has failed is expired.
+pub fn three_statuses(status: Status) -> &'static str {
+    match status {
+        Status::Open => "open",
+        Status::Complete => "complete",
+        Status::Failed | Status::Expired => "expired",
+    }
 }
 
 /// The amount of a session in its currency's smallest units.

@@ -153,13 +153,14 @@ COMMIT;
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'key_a');
 SELECT testing.masked(statement) AS statement, testing.outcome(statement)
-FROM unnest(
-    ARRAY['SET checkout_sessions.organization_id = ' || quote_literal(:'b'),
-        'SET LOCAL checkout_sessions.organization_id = ' || quote_literal(:'b'),
-        'SET LOCAL checkout_sessions.organization_id TO DEFAULT', 'RESET checkout_sessions.organization_id',
-        'SET checkout_sessions.environment = ''test''', 'RESET checkout_sessions.environment',
-        'SET LOCAL checkout_sessions.credential = ''''', 'SET checkout_sessions.credential TO DEFAULT',
-        'RESET checkout_sessions.credential', 'DISCARD ALL']) AS statement;
+FROM unnest(ARRAY[
+    'SET checkout_sessions.organization_id = ' || quote_literal(:'b'),
+    'SET LOCAL checkout_sessions.organization_id = ' || quote_literal(:'b'),
+    'SET LOCAL checkout_sessions.organization_id TO DEFAULT', 'RESET checkout_sessions.organization_id',
+    'SET checkout_sessions.environment = ''test''', 'RESET checkout_sessions.environment',
+    'SET LOCAL checkout_sessions.credential = ''''', 'SET checkout_sessions.credential TO DEFAULT',
+    'RESET checkout_sessions.credential', 'DISCARD ALL'
+]) AS statement;
 SELECT testing.listing();
 RESET ALL;
 SELECT testing.listing();

@@ -88,16 +88,16 @@ SELECT * FROM testing.traps;
 -- A caller cannot become the roles that own the functions, nor add to their schemas.
 \c - hostile
 SELECT testing.outcome(statement)
-FROM unnest(
-    ARRAY['SET ROLE checkout_sessions_api', 'SET ROLE checkout_sessions_worker',
-        'CREATE FUNCTION checkout.f() RETURNS integer LANGUAGE sql AS ''SELECT 1''',
-    'CREATE TABLE checkout_data.t ()', 'ALTER FUNCTION checkout.get_checkout_session(uuid) RESET search_path',
-        'DROP EXTENSION checkout_sessions', 'DROP SCHEMA checkout CASCADE',
-    'ALTER TABLE checkout_data.payments DISABLE ROW LEVEL SECURITY',
-        'CREATE TRIGGER t AFTER INSERT ON checkout_data.payments EXECUTE FUNCTION hostile.yes()',
+FROM unnest(ARRAY[
+    'SET ROLE checkout_sessions_api', 'SET ROLE checkout_sessions_worker',
+    'CREATE FUNCTION checkout.f() RETURNS integer LANGUAGE sql AS ''SELECT 1''', 'CREATE TABLE checkout_data.t ()',
+    'ALTER FUNCTION checkout.get_checkout_session(uuid) RESET search_path', 'DROP EXTENSION checkout_sessions',
+    'DROP SCHEMA checkout CASCADE', 'ALTER TABLE checkout_data.payments DISABLE ROW LEVEL SECURITY',
+    'CREATE TRIGGER t AFTER INSERT ON checkout_data.payments EXECUTE FUNCTION hostile.yes()',
     'CREATE POLICY p ON checkout_data.payments USING (true)',
-        'SET row_security = off; SELECT checkout.list_checkout_sessions()', 'SET session_replication_role = replica',
+    'SET row_security = off; SELECT checkout.list_checkout_sessions()', 'SET session_replication_role = replica',
     'COPY checkout_data.checkout_sessions TO STDOUT', 'SELECT checkout_data.wake_worker()',
-        'LOCK TABLE checkout_data.payments']) AS statement;
+    'LOCK TABLE checkout_data.payments'
+]) AS statement;
 -- It cannot see rows of other tenants in the statistics that it may read, either.
 SELECT count(*) FROM pg_stats WHERE schemaname = 'checkout_data';

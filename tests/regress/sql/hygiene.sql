@@ -108,3 +108,13 @@ SELECT count(*) AS organizations FROM checkout.list_organizations();
 DROP DATABASE hygiene;
 DROP ROLE squatter, anon, authenticated, service_role;
 SELECT count(*) > 0 AS unharmed FROM checkout.list_organizations();
+-- The session in an event has what a session has for callers, but for what belongs to a call.
+SELECT attname AS only_of_a_call FROM pg_attribute
+WHERE attrelid = 'checkout.checkout_session'::regclass AND attnum > 0
+    AND attname NOT IN (
+        SELECT json_object_keys(checkout_data.session_of_event(
+            NULL::checkout_data.webhook_outbox, NULL::checkout_data.checkout_sessions)))
+ORDER BY 1;
+SELECT json_object_keys(checkout_data.session_of_event(
+    NULL::checkout_data.webhook_outbox, NULL::checkout_data.checkout_sessions)) AS only_of_events
+EXCEPT SELECT attname::text FROM pg_attribute WHERE attrelid = 'checkout.checkout_session'::regclass;

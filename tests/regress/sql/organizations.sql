@@ -99,13 +99,15 @@ SELECT expires_at - created_at AS lifetime, max_retry_attempts, payment_methods
 FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c');
 -- Only admin access
 SELECT testing.outcome(call)
-FROM unnest(ARRAY['SELECT checkout.create_organization(''Mine'')', 'SELECT checkout.list_organizations()',
+FROM unnest(ARRAY[
+    'SELECT checkout.create_organization(''Mine'')', 'SELECT checkout.list_organizations()',
     format('SELECT checkout.update_organization(%L, name => ''Mine'')', :'every'), 'SELECT checkout.worker_status()',
-        'SELECT checkout.outbox_status()']) AS call;
+    'SELECT checkout.outbox_status()'
+]) AS call;
 \c - operator
 SELECT testing.outcome(call)
-FROM unnest(
-    ARRAY['SELECT checkout.create_checkout_session(1, ''USD'', customer_id => ''c'')',
-        'SELECT checkout.list_checkout_sessions()',
-    'SELECT checkout.claim_webhook_events()', 'SELECT checkout.grant_access(''operator'', ''secret'')',
-        'SELECT * FROM checkout_data.organizations']) AS call;
+FROM unnest(ARRAY[
+    'SELECT checkout.create_checkout_session(1, ''USD'', customer_id => ''c'')',
+    'SELECT checkout.list_checkout_sessions()', 'SELECT checkout.claim_webhook_events()',
+    'SELECT checkout.grant_access(''operator'', ''secret'')', 'SELECT * FROM checkout_data.organizations'
+]) AS call;

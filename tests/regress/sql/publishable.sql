@@ -57,21 +57,24 @@ COMMIT;
 \a
 SELECT testing.masked(call) AS call, testing.with_key(:'public_key', 'SELECT * FROM checkout.' || call) AS publishable,
     testing.with_key(:'secret_key', 'SELECT * FROM checkout.' || call) AS secret
-FROM unnest(ARRAY[format('get_checkout_session(%L)', :'id'), format('get_checkout_session(%L)', :'open'),
-    'list_checkout_sessions()', 'list_checkout_sessions(customer_email => ''jane@example.com'')',
-    format('expire_checkout_session(%L)', :'id'), format('recover_checkout_session(%L)', :'expired'),
-        format('begin_payment(%L, ''p'')', :'id'), format('record_payment(%L, ''p'', ''succeeded'')', :'id'),
-    format('list_payments(%L)', :'paid'), 'list_webhook_events()', format('list_webhook_events(%L)', :'paid'),
-        'session_funnel()', format('redirect_url(''https://a.example'', %L)', :'id'),
-    'current_organization_id()', 'current_environment()', 'create_checkout_session(1, ''USD'', customer_id => ''c'')',
-        format('public_checkout_session(%L, %L)', :'paid', :'client_secret'), 'pre_request()']) AS call
+FROM unnest(ARRAY[
+    format('get_checkout_session(%L)', :'id'), format('get_checkout_session(%L)', :'open'), 'list_checkout_sessions()',
+    'list_checkout_sessions(customer_email => ''jane@example.com'')', format('expire_checkout_session(%L)', :'id'),
+    format('recover_checkout_session(%L)', :'expired'), format('begin_payment(%L, ''p'')', :'id'),
+    format('record_payment(%L, ''p'', ''succeeded'')', :'id'), format('list_payments(%L)', :'paid'),
+    'list_webhook_events()', format('list_webhook_events(%L)', :'paid'), 'session_funnel()',
+    format('redirect_url(''https://a.example'', %L)', :'id'), 'current_organization_id()', 'current_environment()',
+    'create_checkout_session(1, ''USD'', customer_id => ''c'')',
+    format('public_checkout_session(%L, %L)', :'paid', :'client_secret'), 'pre_request()'
+]) AS call
 \g | sed -E 's/cs_secret_[A-Za-z0-9_-]+/<client secret>/g'
 -- The refusal comes before the check of the arguments.
 SELECT call, testing.with_key(:'public_key', 'SELECT * FROM checkout.' || call) AS publishable
-FROM unnest(
-    ARRAY['get_checkout_session(NULL)', 'list_checkout_sessions(status => ''x'')', 'begin_payment(NULL, NULL)',
-        'record_payment(gen_random_uuid(), NULL, NULL)', 'session_funnel(bucket => ''x'')',
-        'recover_checkout_session(gen_random_uuid())']) AS call;
+FROM unnest(ARRAY[
+    'get_checkout_session(NULL)', 'list_checkout_sessions(status => ''x'')', 'begin_payment(NULL, NULL)',
+    'record_payment(gen_random_uuid(), NULL, NULL)', 'session_funnel(bucket => ''x'')',
+    'recover_checkout_session(gen_random_uuid())'
+]) AS call;
 \a
 -- It has idempotency keys of its own, apart from those of servers: a key that a browser guesses answers no other
 -- caller.

@@ -59,13 +59,16 @@ COMMIT;
 -- redirect_url puts the session's id into the URL in place of its placeholder.
 SELECT testing.new_session() AS redirected \gset
 SELECT replace(checkout.redirect_url(url, :'redirected'), :'redirected', '<id>') AS url
-FROM unnest(
-    ARRAY['https://shop.example/{CHECKOUT_SESSION_ID}',
-        'https://shop.example/?a={CHECKOUT_SESSION_ID}&b={CHECKOUT_SESSION_ID}',
-        'https://shop.example/{checkout_session_id}', '']) AS url;
+FROM unnest(ARRAY[
+    'https://shop.example/{CHECKOUT_SESSION_ID}',
+    'https://shop.example/?a={CHECKOUT_SESSION_ID}&b={CHECKOUT_SESSION_ID}',
+    'https://shop.example/{checkout_session_id}', ''
+]) AS url;
 SELECT testing.outcome(format('SELECT checkout.redirect_url(%L, %L)', url, id))
-FROM (VALUES (NULL, :'redirected'), ('https://shop.example/', NULL),
-    ('https://shop.example/', '01890000-0000-7000-8000-000000000000')) AS arguments (url, id);
+FROM (VALUES
+    (NULL, :'redirected'), ('https://shop.example/', NULL),
+    ('https://shop.example/', '01890000-0000-7000-8000-000000000000')
+) AS arguments (url, id);
 -- The organization and the environment of the caller
 SELECT checkout.current_organization_id() = :'organization' AS organization;
 SELECT checkout.current_environment();
@@ -94,9 +97,9 @@ ROLLBACK;
 -- Delivered events are kept for as long as the setting says; undelivered events and sessions for ever.
 UPDATE checkout_data.webhook_outbox SET next_attempt_at = NULL, lease_token = NULL,
     delivered_at = now() - interval '31 days'
-WHERE (organization_id, checkout_session_id, sequence)
-    IN (SELECT organization_id, checkout_session_id,
-    sequence FROM checkout_data.webhook_outbox WHERE organization_id = :'organization' LIMIT 1);
+WHERE (organization_id, checkout_session_id, sequence) IN (
+    SELECT organization_id, checkout_session_id, sequence
+    FROM checkout_data.webhook_outbox WHERE organization_id = :'organization' LIMIT 1);
 UPDATE checkout_data.webhook_outbox SET created_at = created_at - interval '1 year'
 WHERE organization_id = :'organization';
 SELECT count(*) AS events, count(delivered_at) AS delivered

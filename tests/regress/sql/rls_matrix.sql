@@ -126,8 +126,7 @@ FROM (VALUES ('SELECT * FROM checkout.security_report()')) AS s (call);
 -- nothing.
 SELECT p.oid::regprocedure AS callable_by_others
 FROM pg_proc p,
-    LATERAL (
-    SELECT format('SELECT %s',
+    LATERAL (SELECT format('SELECT %s',
         replace(regexp_replace(p.oid::regprocedure::text, '\((?!\))', '(NULL::'), ',', ', NULL::'))) AS s (call)
 WHERE p.pronamespace = 'checkout_data'::regnamespace
     AND (testing.try_as('matrix_a', :'a', call) <> '42501' OR testing.try_as('matrix_admin', '', call) <> '42501'
@@ -155,8 +154,8 @@ SELECT t.name, right_, testing.try_as('matrix_a', :'a', statement) AS secret_a,
     testing.try_as('matrix_relay', '', statement) AS relay,
     testing.try_as('matrix_admin', '', statement) AS admin,
     testing.try_as('matrix_nobody', :'a', statement) AS no_access
-FROM testing.rows AS t, LATERAL (
-    VALUES ('select', format('SELECT 1 FROM %s', relation)),
+FROM testing.rows AS t, LATERAL (VALUES
+    ('select', format('SELECT 1 FROM %s', relation)),
     ('insert', format('INSERT INTO %s DEFAULT VALUES', relation)),
     ('update', format('UPDATE %s SET organization_id = organization_id', relation)),
     ('delete', format('DELETE FROM %s', relation)), ('truncate', format('TRUNCATE %s CASCADE', relation)))
@@ -166,8 +165,8 @@ SELECT t.name, right_, testing.try_as('checkout_sessions_api', :'a', statement) 
     testing.try_as('checkout_sessions_api', :'b', statement) AS api_for_b,
     testing.try_as('checkout_sessions_api', '', statement) AS api_for_none,
     CASE WHEN right_ <> 'move' THEN testing.try_as('checkout_sessions_worker', '', statement) END AS worker
-FROM testing.rows AS t, LATERAL (
-    VALUES ('select', format('SELECT 1 FROM %s WHERE organization_id IN (%L, %L)', relation, :'a', :'b')),
+FROM testing.rows AS t, LATERAL (VALUES
+    ('select', format('SELECT 1 FROM %s WHERE organization_id IN (%L, %L)', relation, :'a', :'b')),
     ('move', format('UPDATE %s SET organization_id = %L WHERE organization_id = %L', relation, :'b', :'a')),
     ('delete', format('DELETE FROM %s WHERE organization_id IN (%L, %L)', relation, :'a', :'b')),
     ('truncate', format('TRUNCATE %s CASCADE', relation))) AS s (right_, statement)
@@ -175,17 +174,17 @@ ORDER BY 1, 2;
 -- The API's role cannot write rows of another tenant, nor change the fixed columns of a session.
 SELECT what, testing.try_as('checkout_sessions_api', :'a', statement) AS api_for_a FROM (VALUES
     ('session for b',
-    format(
-        $$INSERT INTO checkout_data.checkout_sessions (
-            organization_id, environment, checkout_session_id, amount, currency_code, created_at, updated_at,
-            expires_at, max_retry_attempts, customer_id)
-        VALUES (%L, 'live', gen_random_uuid(), 1, 'USD', now(), now(), now() + '1 h', 3, 'c')$$, :'b')),
+        format(
+            $$INSERT INTO checkout_data.checkout_sessions (
+                organization_id, environment, checkout_session_id, amount, currency_code, created_at, updated_at,
+                expires_at, max_retry_attempts, customer_id)
+            VALUES (%L, 'live', gen_random_uuid(), 1, 'USD', now(), now(), now() + '1 h', 3, 'c')$$, :'b')),
     ('session for a',
-    format(
-        $$INSERT INTO checkout_data.checkout_sessions (
-            organization_id, environment, checkout_session_id, amount, currency_code, created_at, updated_at,
-            expires_at, max_retry_attempts, customer_id)
-        VALUES (%L, 'live', gen_random_uuid(), 1, 'USD', now(), now(), now() + '1 h', 3, 'c')$$, :'a')),
+        format(
+            $$INSERT INTO checkout_data.checkout_sessions (
+                organization_id, environment, checkout_session_id, amount, currency_code, created_at, updated_at,
+                expires_at, max_retry_attempts, customer_id)
+            VALUES (%L, 'live', gen_random_uuid(), 1, 'USD', now(), now(), now() + '1 h', 3, 'c')$$, :'a')),
     ('session for a, test', format(
         $$INSERT INTO checkout_data.checkout_sessions (
             organization_id, environment, checkout_session_id, amount, currency_code, created_at, updated_at,
@@ -204,7 +203,7 @@ SELECT what, testing.try_as('checkout_sessions_api', :'a', statement) AS api_for
             updated_at)
         VALUES (%L, 'live', 'p', %L, 'failed', 1, 'USD', now(), now())$$, :'a', :'of_b')),
     ('state of b',
-    format('UPDATE checkout_data.checkout_sessions SET status = ''expired'' WHERE organization_id = %L', :'b')),
+        format('UPDATE checkout_data.checkout_sessions SET status = ''expired'' WHERE organization_id = %L', :'b')),
     ('amount', 'UPDATE checkout_data.checkout_sessions SET amount = 1'),
     ('metadata', 'UPDATE checkout_data.checkout_sessions SET metadata = ''{}'''),
     ('expires_at', 'UPDATE checkout_data.checkout_sessions SET expires_at = now() + ''1 day'''),
@@ -217,25 +216,25 @@ SELECT what, testing.try_as('checkout_sessions_api', :'a', statement) AS api_for
         VALUES (%L, 'live', gen_random_uuid(), 'https://thief.example', '{*}', 'canonical', 'standard',
             'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD', now(), 'a', now())$$, :'b')),
     ('secrets of b',
-    format('UPDATE checkout_data.webhook_endpoints SET url = ''https://thief.example'' WHERE organization_id = %L',
-        :'b')),
+        format('UPDATE checkout_data.webhook_endpoints SET url = ''https://thief.example'' WHERE organization_id = %L',
+            :'b')),
     ('delivery of b',
-    format(
-        $$INSERT INTO checkout_data.webhook_deliveries (
-            organization_id, environment, webhook_endpoint_id, checkout_session_id, sequence, created_at,
-            next_attempt_at)
-        VALUES (%L, 'live', %L, %L, 1, now(), now())$$, :'b', :'endpoint_of_b', :'of_b')),
+        format(
+            $$INSERT INTO checkout_data.webhook_deliveries (
+                organization_id, environment, webhook_endpoint_id, checkout_session_id, sequence, created_at,
+                next_attempt_at)
+            VALUES (%L, 'live', %L, %L, 1, now(), now())$$, :'b', :'endpoint_of_b', :'of_b')),
     ('delivery of b put off',
     format('UPDATE checkout_data.webhook_deliveries SET next_attempt_at = now() + ''1 day'' WHERE organization_id = %L',
         :'b')),
     ('what became of a delivery',
-    'UPDATE checkout_data.webhook_deliveries SET delivered_at = now(), next_attempt_at = NULL'),
+        'UPDATE checkout_data.webhook_deliveries SET delivered_at = now(), next_attempt_at = NULL'),
     ('an attempt',
-    format(
-        $$INSERT INTO checkout_data.webhook_attempts (
-            organization_id, environment, webhook_endpoint_id, checkout_session_id, sequence, attempt, recorded_at,
-            status_code)
-        VALUES (%L, 'live', %L, %L, 1, 2, now(), 200)$$, :'a', :'endpoint', :'tried'))
+        format(
+            $$INSERT INTO checkout_data.webhook_attempts (
+                organization_id, environment, webhook_endpoint_id, checkout_session_id, sequence, attempt, recorded_at,
+                status_code)
+            VALUES (%L, 'live', %L, %L, 1, 2, now(), 200)$$, :'a', :'endpoint', :'tried'))
 ) AS s (what, statement);
 
 -- In every function, A gets the same answer for B's session as for one that does not exist.

@@ -105,9 +105,10 @@ SELECT testing.outcome('SELECT checkout.current_environment()');
 SELECT value, testing.outcome(
         format('SET LOCAL checkout_sessions.organization_id = %L; SELECT checkout.list_checkout_sessions()', value))
     AS outcome
-FROM unnest(
-    ARRAY['', ' ', 'nonsense', '01890000-0000-7000-8000-00000000000', '01890000-0000-7000-8000-0000000000000', 'NULL',
-        '%', '*', ''' OR true --', ',' ]) AS value;
+FROM unnest(ARRAY[
+    '', ' ', 'nonsense', '01890000-0000-7000-8000-00000000000', '01890000-0000-7000-8000-0000000000000', 'NULL', '%',
+    '*', ''' OR true --', ','
+]) AS value;
 SELECT call, testing.outcome(format('SET LOCAL checkout_sessions.organization_id = %L; %s', '', call)) AS outcome
 FROM unnest(ARRAY[
     'SELECT checkout.create_checkout_session(1, ''USD'', customer_id => ''c'')',

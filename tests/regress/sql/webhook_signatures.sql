@@ -14,7 +14,7 @@ SELECT 'msg_1' AS id, extract(epoch FROM date_trunc('second', now()))::bigint::t
 SELECT what, checkout.verify_webhook(headers, :'body', :'secret', scheme) AS verified
 FROM testing.webhook, LATERAL (VALUES
     ('standard', jsonb_build_object('webhook-id', id, 'webhook-timestamp', seconds, 'webhook-signature', standard),
-    'standard'),
+        'standard'),
     ('names in any case', jsonb_build_object(
         'Webhook-Id', id, 'WEBHOOK-TIMESTAMP', seconds, 'Webhook-Signature', standard),
         'standard'),

@@ -133,7 +133,7 @@ def session_is_retrieved(shop):
     session = create(shop, metadata={"order_id": "1"})
     assert same(retrieve(shop, session), session)
     for unknown in ("cs_abc123def456", "cs_", "cs_" + "0" * 32, "CS_" + stored(session)):
-        body = shop.refused(404, f"Checkout session with ID {unknown} not found", "GET", f"{PATH}/{unknown}")
+        body = shop.refused(404, f"checkout session {unknown} not found", "GET", f"{PATH}/{unknown}")
         assert list(body["error"]) == ["type", "message"] and body["error"]["type"] == "invalid_request_error"
     shop.another().refused(404, "not found or access denied", "GET", f"{PATH}/{session['id']}")
 

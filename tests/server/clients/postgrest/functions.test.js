@@ -216,8 +216,10 @@ test('recover_checkout_session makes a new one of an expired one', async () => {
 test('redirect_url fills in the id', async () => {
     const session = await create();
     const parameters = { url: 'https://example.com/{CHECKOUT_SESSION_ID}', ...id(session) };
-    const url = await answer(shop.rpc('redirect_url', parameters));
-    assert.equal(url, `https://example.com/${session.checkout_session_id}`);
+    for (const options of [{}, READ_ONLY]) {
+        const url = await answer(shop.rpc('redirect_url', parameters, options));
+        assert.equal(url, `https://example.com/${session.checkout_session_id}`);
+    }
 });
 
 test('a key can ask for whom it acts', async () => {
