@@ -71,51 +71,47 @@ struct Attributes {
 impl Session {
     pub fn view(&self) -> Result<SessionView> {
         let attributes = Attributes::of(self)?;
-        let text = |name| attributes.get::<String>(name);
-        let time = |name| -> Result<Option<DateTime<Utc>>> {
-            attributes.get::<TimestampWithTimeZone>(name)?.map(|at| from_timestamp(name, at)).transpose()
-        };
-        let amount: AnyNumeric = required(attributes.get("amount"))?;
-        let metadata: Json = required(attributes.get("metadata"))?;
+        let amount: AnyNumeric = required(attributes.get(const { at("amount") }))?;
+        let metadata: Json = required(attributes.get(const { at("metadata") }))?;
         Ok(SessionView {
-            checkout_session_id: from_uuid(required(attributes.get("checkout_session_id"))?),
-            organization_id: from_uuid(required(attributes.get("organization_id"))?),
-            environment: required(text("environment"))?.parse()?,
+            checkout_session_id: from_uuid(required(attributes.get(const { at("checkout_session_id") }))?),
+            organization_id: from_uuid(required(attributes.get(const { at("organization_id") }))?),
+            environment: required(attributes.get::<String>(const { at("environment") }))?.parse()?,
             amount: from_numeric("amount", &amount)?,
-            currency_code: required(text("currency_code"))?,
-            status: required(text("status"))?.parse()?,
-            payment_status: required(text("payment_status"))?,
-            payment_id: text("payment_id")?,
-            max_retry_attempts: required(attributes.get("max_retry_attempts"))?,
-            title: text("title")?,
-            description: text("description")?,
-            reference: text("reference")?,
-            customer_id: text("customer_id")?,
-            customer_email: text("customer_email")?,
-            customer_name: text("customer_name")?,
-            customer_phone: text("customer_phone")?,
-            product_id: text("product_id")?,
-            price_id: text("price_id")?,
-            subscription_id: text("subscription_id")?,
-            payment_link_id: text("payment_link_id")?,
-            quantity: required(attributes.get("quantity"))?,
-            allow_quantity: required(attributes.get("allow_quantity"))?,
-            allow_coupon_code: required(attributes.get("allow_coupon_code"))?,
-            require_billing_address: required(attributes.get("require_billing_address"))?,
-            is_spi: required(attributes.get("is_spi"))?,
-            is_pos: required(attributes.get("is_pos"))?,
-            country: text("country")?,
-            success_url: text("success_url")?,
-            cancel_url: text("cancel_url")?,
-            url: text("url")?,
-            client_secret: text("client_secret")?,
-            payment_methods: required(attributes.get("payment_methods"))?,
+            currency_code: required(attributes.get(const { at("currency_code") }))?,
+            status: required(attributes.get::<String>(const { at("status") }))?.parse()?,
+            payment_status: required(attributes.get(const { at("payment_status") }))?,
+            payment_id: attributes.get(const { at("payment_id") })?,
+            max_retry_attempts: required(attributes.get(const { at("max_retry_attempts") }))?,
+            title: attributes.get(const { at("title") })?,
+            description: attributes.get(const { at("description") })?,
+            reference: attributes.get(const { at("reference") })?,
+            customer_id: attributes.get(const { at("customer_id") })?,
+            customer_email: attributes.get(const { at("customer_email") })?,
+            customer_name: attributes.get(const { at("customer_name") })?,
+            customer_phone: attributes.get(const { at("customer_phone") })?,
+            product_id: attributes.get(const { at("product_id") })?,
+            price_id: attributes.get(const { at("price_id") })?,
+            subscription_id: attributes.get(const { at("subscription_id") })?,
+            payment_link_id: attributes.get(const { at("payment_link_id") })?,
+            quantity: required(attributes.get(const { at("quantity") }))?,
+            allow_quantity: required(attributes.get(const { at("allow_quantity") }))?,
+            allow_coupon_code: required(attributes.get(const { at("allow_coupon_code") }))?,
+            require_billing_address: required(attributes.get(const { at("require_billing_address") }))?,
+            is_spi: required(attributes.get(const { at("is_spi") }))?,
+            is_pos: required(attributes.get(const { at("is_pos") }))?,
+            country: attributes.get(const { at("country") })?,
+            success_url: attributes.get(const { at("success_url") })?,
+            cancel_url: attributes.get(const { at("cancel_url") })?,
+            url: attributes.get(const { at("url") })?,
+            client_secret: attributes.get(const { at("client_secret") })?,
+            payment_methods: required(attributes.get(const { at("payment_methods") }))?,
             metadata: metadata.object()?,
-            expires_at: required(time("expires_at"))?,
-            completed_at: time("completed_at")?,
-            created_at: required(time("created_at"))?,
-            created_by: text("created_by")?,
-            updated_at: required(time("updated_at"))?,
+            expires_at: required(attributes.time(const { at("expires_at") }))?,
+            completed_at: attributes.time(const { at("completed_at") })?,
+            created_at: required(attributes.time(const { at("created_at") }))?,
+            created_by: attributes.get(const { at("created_by") })?,
+            updated_at: required(attributes.time(const { at("updated_at") }))?,
         })
     }
 }
@@ -160,15 +156,35 @@ impl Attributes {
         Ok(attributes)
     }
 
-    fn get<T: Column>(&self, name: &str) -> Result<Option<T>> {
-        let at = ATTRIBUTES.iter().position(|attribute| *attribute == name);
-        let at = at.ok_or_else(|| Error::Internal(format!("a session has no attribute {name}")))?;
+    fn get<T: Column>(&self, at: usize) -> Result<Option<T>> {
         if self.types[at] != T::type_oid() {
-            return Err(Error::Internal(format!("attribute {name} of a session is of another type")));
+            return Err(Error::Internal(format!("attribute {} of a session is of another type", ATTRIBUTES[at])));
         }
         // SAFETY: it has this type, as was just compared.
         if self.nulls[at] { Ok(None) } else { unsafe { T::read(self.values[at]) }.map(Some) }
     }
+
+    fn time(&self, at: usize) -> Result<Option<DateTime<Utc>>> {
+        let time = self.get::<TimestampWithTimeZone>(at)?;
+        time.map(|time| from_timestamp(ATTRIBUTES[at], time)).transpose()
+    }
+}
+
+/// The place of an attribute, found when this is compiled.
+const fn at(name: &str) -> usize {
+    let (mut at, name) = (0, name.as_bytes());
+    while at < ATTRIBUTES.len() {
+        let attribute = ATTRIBUTES[at].as_bytes();
+        let mut same = 0;
+        while same < name.len() && same < attribute.len() && name[same] == attribute[same] {
+            same += 1;
+        }
+        if same == name.len() && same == attribute.len() {
+            return at;
+        }
+        at += 1;
+    }
+    unreachable!()
 }
 
 /// Returns true if a type has the expected attributes.
