@@ -84,7 +84,7 @@ pub fn establish(credential: &Credential, lasting: Lasting) -> Result<()> {
     Ok(())
 }
 
-/// Returns true if the claims of a request can be trusted: the roles that connect so verify them.
+/// Returns true if the claims of a request can be trusted: a session user with authenticator access verifies them.
 pub fn trusts_claims() -> Result<bool> {
     // SAFETY: reads a variable of this backend.
     has_access(c"authenticator_access", unsafe { pg_sys::GetSessionUserId() })

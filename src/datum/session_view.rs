@@ -170,7 +170,7 @@ impl Attributes {
     }
 }
 
-/// The place of an attribute, found when this is compiled.
+/// The place of an attribute, found at compile time.
 const fn at(name: &str) -> usize {
     let (mut at, name) = (0, name.as_bytes());
     while at < ATTRIBUTES.len() {

@@ -92,8 +92,8 @@ fn end_of(text: &[u8], from: usize, belongs: impl Fn(u8) -> bool) -> usize {
     from + text[from..].iter().take_while(|c| belongs(**c)).count()
 }
 
-/// The start of the masked part of the secret at the beginning of the text, and its end. The match of a prefix that
-/// turns out too short ends before a secret could, so no text is gone through twice.
+/// The start of the masked part of the secret at the beginning of the text, and its end. A text that begins like a
+/// secret but is too short for one is shorter than a secret, so that no long text is gone through twice.
 fn secret_in(text: &[u8]) -> Option<(usize, usize)> {
     if api_key::PREFIXES.iter().any(|prefix| text.starts_with(prefix.as_bytes())) {
         let end = end_of(text, api_key::PREFIX, |c| c.is_ascii_alphanumeric());

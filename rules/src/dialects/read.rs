@@ -114,7 +114,7 @@ pub fn session_id(text: &str) -> Result<Uuid> {
     Uuid::try_parse(text).map_err(|_| Error::NoSuchSession { id: text.to_owned() })
 }
 
-/// The statuses that a list is asked for, of a dialect that has three: there a session that has failed is expired.
+/// The requested statuses of a list, in a dialect with three: a failed session counts as expired there.
 pub fn three_statuses(text: &str) -> Result<&'static [Status]> {
     match text {
         "open" => Ok(&[Status::Open]),

@@ -22,7 +22,7 @@ pub fn number(amount: Decimal) -> Number {
     number
 }
 
-/// A status, in a dialect that has three: there a session that has failed is expired.
+/// A status, in a dialect with three: a failed session counts as expired there.
 pub fn three_statuses(status: Status) -> &'static str {
     match status {
         Status::Open => "open",

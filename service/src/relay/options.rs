@@ -17,9 +17,9 @@ const LONGEST_LEASE: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// Sends webhooks: claims deliveries from PostgreSQL, sends them, records what came back
 ///
-/// Connects as a role with relay access: SELECT checkout.grant_access('relay', 'relay'). Runs until SIGTERM or SIGINT, or with
-/// --once until nothing is due. Any number of relays may run. Exit status: 0 stopped or done; 1 the database, or any network,
-/// could not be reached; 2 wrong arguments.
+/// Connects as a role with relay access: SELECT checkout.grant_access('relay', 'relay'). Runs until SIGTERM or SIGINT,
+/// or with --once until nothing is due. Any number of relays may run. Exit status: 0 stopped or done; 1 the database,
+/// or any network, could not be reached; 2 wrong arguments.
 #[derive(Clone, Args)]
 pub struct Options {
     /// Deliveries that are open at the same time

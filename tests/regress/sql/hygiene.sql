@@ -108,7 +108,7 @@ SELECT count(*) AS organizations FROM checkout.list_organizations();
 DROP DATABASE hygiene;
 DROP ROLE squatter, anon, authenticated, service_role;
 SELECT count(*) > 0 AS unharmed FROM checkout.list_organizations();
--- The session in an event has what a session has for callers, but for what belongs to a call.
+-- The session in an event has the members of a session for callers, except those that belong to a call.
 SELECT attname AS only_of_a_call FROM pg_attribute
 WHERE attrelid = 'checkout.checkout_session'::regclass AND attnum > 0
     AND attname NOT IN (
