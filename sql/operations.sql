@@ -17,7 +17,7 @@ Events that the consumer of claim_webhook_events did not acknowledge are include
 - organization_id: only deliveries of this organization. Default: all organizations.
 - webhook_endpoint_id: only deliveries to this endpoint. Default: all endpoints.
 - page_size: 1 to 100.
-- page_offset: how many deliveries to skip.
+- page_offset: how many deliveries to skip: for operators who page through more than 100 of them.
 
 Errors:
 - 22023: an argument is wrong.$$;
