@@ -15,7 +15,9 @@ unset PGHOST PGHOSTADDR PGPORT PGUSER PGPASSWORD PGDATABASE PGSERVICE PGOPTIONS 
 # closed to the unprivileged user, and the path of a Unix socket may have 107 bytes at most.
 run_dir=${CHECKOUT_SESSIONS_RUN_DIR:-/var/tmp/checkout_sessions-$(id -un)-$(cksum <<<"$PWD" | cut -d ' ' -f 1)}
 [[ $run_dir =~ ^/[A-Za-z0-9/._-]+$ ]] || { echo "$run_dir: use letters, digits, /, ., _ and - only" >&2 && exit 1; }
-library=${CARGO_TARGET_DIR:-target}/release/libcheckout_sessions.so
+# What was built: by `make build`, or for `make demo` alone.
+build_dir=${CARGO_TARGET_DIR:-target}/${BUILD_PROFILE:-release}
+library=$build_dir/libcheckout_sessions.so
 version=$(sed -n '/^version = /{s/.*"\(.*\)".*/\1/p;q}' Cargo.toml)
 install_script=sql/install/checkout_sessions--$version.sql
 
