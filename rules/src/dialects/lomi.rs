@@ -244,6 +244,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::checkout::status::Status;
     use crate::dialects::testing;
 
     /// The documented request, and the order that it becomes.
