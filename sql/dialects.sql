@@ -1,4 +1,4 @@
--- Dialects: requests and events in the format of other HTTP APIs (kobo, lomi, paygate, flutterwave, yuno).
+-- Dialects: requests and events in the format of five payment companies (kobo, lomi, paygate, flutterwave, yuno).
 
 CREATE TYPE checkout.http_response AS (
     status integer,

@@ -94,7 +94,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
             'or of those that reach the server''s files'
     FROM application_role r
     WHERE r.rolsuper OR r.rolcreaterole OR r.rolreplication
-        -- A gateway is a member of the roles that requests use.
+        -- An authenticator is a member of the roles that requests use.
         OR EXISTS (SELECT FROM granted_access g WHERE g.grantee = r.oid AND g.access <> 'authenticator')
             AND EXISTS (
                 SELECT FROM pg_roles above

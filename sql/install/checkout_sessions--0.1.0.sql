@@ -2242,7 +2242,7 @@ The comparison takes the same time wherever a signature is wrong.
 Errors:
 - 22004, 22023: an argument is missing or wrong.$$;
 
--- Dialects: requests and events in the format of other HTTP APIs (kobo, lomi, paygate, flutterwave, yuno).
+-- Dialects: requests and events in the format of five payment companies (kobo, lomi, paygate, flutterwave, yuno).
 
 CREATE TYPE checkout.http_response AS (
     status integer,
@@ -2695,7 +2695,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
             'or of those that reach the server''s files'
     FROM application_role r
     WHERE r.rolsuper OR r.rolcreaterole OR r.rolreplication
-        -- A gateway is a member of the roles that requests use.
+        -- An authenticator is a member of the roles that requests use.
         OR EXISTS (SELECT FROM granted_access g WHERE g.grantee = r.oid AND g.access <> 'authenticator')
             AND EXISTS (
                 SELECT FROM pg_roles above

@@ -1,4 +1,4 @@
-//! Writes the values of which the answers of all APIs consist.
+//! Writes the values of which the answers of all dialects consist.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use rust_decimal::Decimal;
