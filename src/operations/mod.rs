@@ -1,4 +1,5 @@
-//! The operations. The functions of `api` and the dialects call these, and these call `store`.
+//! What a call does, below its arguments: `api`, the dialects and the worker call down into these, and these into
+//! `store`.
 
 pub mod credentials;
 pub mod dialects;
