@@ -46,10 +46,11 @@ Call it once a minute, for example from pg_cron, if the library is not preloaded
 - remind: writes reminders that are due.
 - purge: removes old events, deliveries and idempotency keys.
 
-It also stores when API keys were last used. Returns a row for each task, with its name and the number of rows that it
-changed. If a task returns batch, more is left: call the function again.
+Returns a row for each task, with its name and the number of rows that it changed. If a task returns batch or more, more
+may be left: call the function again. If the library is preloaded, it also stores when API keys were last used.
 
-- batch: how many rows each task changes at most, 1 to 100000.
+- batch: about how many rows each task changes, 1 to 100000: expire and remind at most so many, purge so many of each
+  kind.
 
 Errors:
 - 22004, 22023: batch is missing or wrong.$$;

@@ -14,20 +14,22 @@ use rules::maintenance::turns::Turns;
 /// The number of rows that each task has changed.
 pub type Done = [(&'static str, usize); 3];
 
-/// Does at most `batch` rows of each task, and returns the numbers.
+/// Does about `batch` rows of each task, and returns the numbers.
 pub fn run(batch: i32, now: DateTime<Utc>) -> Result<Done> {
     let expired = expire(batch, now)?;
     let reminded = in_turns(Work::Remind, batch, now)?;
     let mut purge = Purge::new();
-    let (mut purged, _) = purge.old(batch, now)?;
-    let mut more = true;
-    while more {
+    let (old, _) = purge.old(batch, now)?;
+    // Events that must stay are passed over, however many they are. But this is one transaction: it removes no more than
+    // two batches.
+    let (mut delivered, mut more) = (0, true);
+    while more && delivered < usize::try_from(batch).unwrap_or(0) {
         let rows;
         (rows, more) = purge.delivered(batch, now)?;
-        purged += rows;
+        delivered += rows;
     }
     write_uses()?;
-    Ok([("expire", expired), ("remind", reminded), ("purge", purged)])
+    Ok([("expire", expired), ("remind", reminded), ("purge", old + delivered)])
 }
 
 /// Expires at most `batch` sessions whose deadline has passed, and returns their number.

@@ -245,6 +245,22 @@ SELECT s.amount
 FROM checkout_data.webhook_outbox o
     JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
 WHERE o.organization_id = :'organization' ORDER BY s.amount;
+-- One call removes about as many delivered events as it is told to, and no more: it is one transaction.
+BEGIN;
+UPDATE checkout_data.webhook_outbox SET created_at = created_at - interval '1 year'
+WHERE organization_id = :'organization' AND fanned_out;
+UPDATE checkout_data.webhook_deliveries
+SET delivered_at = now() - interval '1 year', next_attempt_at = NULL, lease_token = NULL, dead_at = NULL
+WHERE organization_id = :'organization';
+SELECT count(*) > 1 AS several, count(*) AS events FROM checkout_data.webhook_outbox
+WHERE organization_id = :'organization' AND fanned_out \gset
+SELECT :'several' AS several;
+SELECT count(*) AS tasks FROM checkout.run_maintenance(1);
+SELECT :events - count(*) AS removed FROM checkout_data.webhook_outbox
+WHERE organization_id = :'organization' AND fanned_out;
+SELECT count(*) AS tasks FROM checkout.run_maintenance();
+SELECT count(*) AS left_over FROM checkout_data.webhook_outbox WHERE organization_id = :'organization' AND fanned_out;
+ROLLBACK;
 -- Kept for ever
 ALTER SYSTEM SET checkout_sessions.outbox_retention = -1;
 SELECT pg_reload_conf();
