@@ -32,9 +32,10 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
             'recover_checkout_session', 'begin_payment', 'record_payment', 'list_payments', 'list_webhook_events',
             'create_webhook_endpoint', 'list_webhook_endpoints', 'update_webhook_endpoint', 'delete_webhook_endpoint',
-            'roll_webhook_secret', 'list_webhook_deliveries', 'list_webhook_attempts', 'session_funnel',
-            'handle_request', 'sign_webhook', 'verify_webhook', 'public_checkout_session', 'redirect_url',
-            'current_organization_id', 'current_environment']),
+            'roll_webhook_secret', 'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
+            'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'list_webhook_deliveries',
+            'list_webhook_attempts', 'session_funnel', 'handle_request', 'sign_webhook', 'verify_webhook',
+            'public_checkout_session', 'redirect_url', 'current_organization_id', 'current_environment']),
         ('publishable', ARRAY[
             'create_checkout_session', 'handle_request', 'public_checkout_session', 'redirect_url',
             'current_organization_id', 'current_environment']),
@@ -43,20 +44,22 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'authenticate', 'pre_request', 'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions',
             'expire_checkout_session', 'recover_checkout_session', 'begin_payment', 'record_payment', 'list_payments',
             'list_webhook_events', 'create_webhook_endpoint', 'list_webhook_endpoints', 'update_webhook_endpoint',
-            'delete_webhook_endpoint', 'roll_webhook_secret', 'list_webhook_deliveries', 'list_webhook_attempts',
-            'session_funnel', 'handle_request', 'public_checkout_session', 'redirect_url', 'current_organization_id',
-            'current_environment']),
+            'delete_webhook_endpoint', 'roll_webhook_secret', 'create_webhook_consumer', 'list_webhook_consumers',
+            'delete_webhook_consumer', 'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event',
+            'list_webhook_deliveries', 'list_webhook_attempts', 'session_funnel', 'handle_request',
+            'public_checkout_session', 'redirect_url', 'current_organization_id', 'current_environment']),
         -- Sets the role of each request, and calls no function itself.
         ('authenticator', ARRAY[]::text[]),
         ('relay', ARRAY[
-            'claim_webhook_deliveries', 'record_webhook_attempt', 'release_webhook_delivery',
-            'next_webhook_attempt_at', 'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event',
-            'redeliver_webhook_events', 'list_dead_webhook_deliveries', 'render_webhook_event', 'sign_webhook',
-            'verify_webhook', 'outbox_status']),
+            'claim_webhook_deliveries', 'record_webhook_attempt', 'record_webhook_attempts',
+            'release_webhook_delivery', 'next_webhook_attempt_at', 'list_webhook_consumers', 'claim_webhook_events',
+            'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events',
+            'list_dead_webhook_deliveries', 'render_webhook_event', 'sign_webhook', 'verify_webhook', 'outbox_status']),
         ('admin', ARRAY[
             'create_organization', 'update_organization', 'list_organizations', 'rotate_client_secrets',
             'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key', 'expire_due_checkout_sessions',
-            'run_maintenance', 'redeliver_webhook_events', 'list_dead_webhook_deliveries', 'outbox_status',
+            'run_maintenance', 'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
+            'redeliver_webhook_events', 'list_dead_webhook_deliveries', 'outbox_status',
             'worker_status', 'security_report'])
     ) AS given (access, functions)
     $$;
@@ -67,12 +70,15 @@ CREATE FUNCTION checkout_data.functions_above_tenants() RETURNS text[]
     SET search_path TO pg_catalog, pg_temp
     AS $$
     SELECT ARRAY[
-        'expire_due_checkout_sessions', 'run_maintenance', 'worker_status', 'outbox_status', 'claim_webhook_events',
-        'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events', 'claim_webhook_deliveries',
-        'record_webhook_attempt', 'release_webhook_delivery', 'next_webhook_attempt_at',
+        'expire_due_checkout_sessions', 'run_maintenance', 'worker_status', 'outbox_status',
+        'redeliver_webhook_events', 'claim_webhook_deliveries',
+        'record_webhook_attempt', 'record_webhook_attempts', 'release_webhook_delivery', 'next_webhook_attempt_at',
         'list_dead_webhook_deliveries', 'create_organization', 'update_organization', 'list_organizations',
         'rotate_client_secrets', 'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key',
         'security_report', 'render_webhook_event',
+        -- These act for the tenant of their caller, or for all.
+        'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
+        'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event',
         -- These determine the tenant.
         'authenticate', 'pre_request', 'public_checkout_session']
     $$;

@@ -1,12 +1,12 @@
--- Deliveries: each event to each endpoint, for organizations and for the relay that sends them.
+-- Deliveries: each event to each of its receivers, for organizations and for the relay that sends them to endpoints.
 
--- No foreign keys to endpoints and events: every event would lock its endpoints' rows, and row locks of concurrent
--- writers pile up in multixacts. The worker removes deliveries whose endpoint or event is gone.
+-- No foreign keys to receivers and events: every event would lock its receivers' rows, and row locks of concurrent
+-- writers pile up in multixacts. The worker removes deliveries whose receiver or event is gone.
 CREATE TABLE checkout_data.webhook_deliveries (
     organization_id uuid NOT NULL,
     environment checkout_data.environment NOT NULL,
-    webhook_endpoint_id uuid NOT NULL,
-    checkout_session_id uuid NOT NULL,
+    receiver_id uuid NOT NULL,
+    subject_id uuid NOT NULL,
     sequence checkout_data.positive NOT NULL,
     created_at timestamptz NOT NULL,
     attempts checkout_data.count NOT NULL DEFAULT 0,
@@ -19,32 +19,38 @@ CREATE TABLE checkout_data.webhook_deliveries (
     last_status_code integer,
     last_error text,
     CONSTRAINT webhook_deliveries_pkey
-        PRIMARY KEY (organization_id, environment, webhook_endpoint_id, checkout_session_id, sequence),
+        PRIMARY KEY (organization_id, environment, receiver_id, subject_id, sequence),
     CONSTRAINT webhook_deliveries_state_check CHECK (
         num_nonnulls(next_attempt_at, delivered_at, dead_at) = 1
         AND (lease_token IS NULL OR next_attempt_at IS NOT NULL))
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500);
 COMMENT ON TABLE checkout_data.webhook_deliveries IS
-    'One row per event and endpoint that it goes to, written by the statement that wrote the event.';
-COMMENT ON COLUMN checkout_data.webhook_deliveries.checkout_session_id IS
-    'Identifies the event, together with sequence.';
+    'One row per event and receiver, written by the statement that wrote the event.';
+COMMENT ON COLUMN checkout_data.webhook_deliveries.receiver_id IS 'The webhook endpoint, or the consumer.';
+COMMENT ON COLUMN checkout_data.webhook_deliveries.subject_id IS 'Identifies the event, together with sequence.';
 COMMENT ON COLUMN checkout_data.webhook_deliveries.attempts IS
-    'The attempts since the delivery was written or redelivered. They limit how many follow.';
+    'The attempts since the delivery was written or redelivered: of an endpoint those that were recorded, of a '
+    'consumer its claims. They limit how many follow.';
 COMMENT ON COLUMN checkout_data.webhook_deliveries.attempts_ever IS
     'The number of the last attempt, including those before a redelivery.';
 COMMENT ON COLUMN checkout_data.webhook_deliveries.next_attempt_at IS
     'When the delivery is due. While it is leased: when the lease ends. NULL when delivered or dead.';
--- Serves claims: what is due for an endpoint, oldest first.
+COMMENT ON COLUMN checkout_data.webhook_deliveries.lease_token IS
+    'Identifies the claim that holds the delivery. Who reports its result must present it.';
+-- Serves claims, which go from receiver to receiver, and within a consumer from organization to organization: what is
+-- due, oldest first.
 CREATE INDEX webhook_deliveries_next_attempt_idx
-    ON checkout_data.webhook_deliveries (webhook_endpoint_id, next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+    ON checkout_data.webhook_deliveries (receiver_id, organization_id, next_attempt_at)
+    WHERE next_attempt_at IS NOT NULL;
 -- Serves the list of dead deliveries.
 CREATE INDEX webhook_deliveries_dead_idx ON checkout_data.webhook_deliveries (dead_at) WHERE dead_at IS NOT NULL;
 
+-- No foreign key to deliveries, whose rows a parallel restore may load later. What removes deliveries removes these.
 CREATE TABLE checkout_data.webhook_attempts (
     organization_id uuid NOT NULL,
     environment checkout_data.environment NOT NULL,
-    webhook_endpoint_id uuid NOT NULL,
-    checkout_session_id uuid NOT NULL,
+    receiver_id uuid NOT NULL,
+    subject_id uuid NOT NULL,
     sequence checkout_data.positive NOT NULL,
     attempt checkout_data.positive NOT NULL,
     recorded_at timestamptz NOT NULL,
@@ -53,10 +59,7 @@ CREATE TABLE checkout_data.webhook_attempts (
     duration interval,
     response_body text CHECK (char_length(response_body) <= 1000),
     CONSTRAINT webhook_attempts_pkey
-        PRIMARY KEY (organization_id, environment, webhook_endpoint_id, checkout_session_id, sequence, attempt),
-    CONSTRAINT webhook_attempts_delivery_fkey
-        FOREIGN KEY (organization_id, environment, webhook_endpoint_id, checkout_session_id, sequence)
-        REFERENCES checkout_data.webhook_deliveries ON DELETE CASCADE
+        PRIMARY KEY (organization_id, environment, receiver_id, subject_id, sequence, attempt)
 );
 COMMENT ON TABLE checkout_data.webhook_attempts IS 'The result of each attempt to deliver an event to an endpoint.';
 COMMENT ON COLUMN checkout_data.webhook_attempts.status_code IS
@@ -65,6 +68,7 @@ COMMENT ON COLUMN checkout_data.webhook_attempts.status_code IS
 CREATE TYPE checkout.webhook_delivery AS (
     event_id text,
     webhook_endpoint_id uuid,
+    consumer text,
     event_type text,
     organization_id uuid,
     environment text,
@@ -79,7 +83,9 @@ CREATE TYPE checkout.webhook_delivery AS (
     last_error text,
     created_at timestamptz
 );
-COMMENT ON TYPE checkout.webhook_delivery IS 'The delivery of one event to one endpoint.';
+COMMENT ON TYPE checkout.webhook_delivery IS 'The delivery of one event to one receiver.';
+COMMENT ON COLUMN checkout.webhook_delivery.webhook_endpoint_id IS 'The receiver, if it is a webhook endpoint.';
+COMMENT ON COLUMN checkout.webhook_delivery.consumer IS 'The name of the receiver, if it is a consumer.';
 COMMENT ON COLUMN checkout.webhook_delivery.status IS
     'pending, leased, delivered, dead, or paused while its endpoint is disabled.';
 COMMENT ON COLUMN checkout.webhook_delivery.delivery_attempts IS
@@ -122,9 +128,8 @@ COMMENT ON COLUMN checkout.webhook_attempt.status_code IS
     'The status of the HTTP response. NULL: there was no response, and error says why.';
 COMMENT ON COLUMN checkout.webhook_attempt.response_body IS 'The first 1,000 characters of the response.';
 
--- Not one expression, but called only for events that went to endpoints. With a search path of its own it is not
--- inlined.
-CREATE FUNCTION checkout_data.deliveries_status(o checkout_data.webhook_outbox, at timestamptz) RETURNS text
+-- Not one expression. With a search path of its own it is not inlined.
+CREATE FUNCTION checkout_data.event_status(o checkout_data.webhook_outbox, at timestamptz) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO pg_catalog, pg_temp
     AS $$
@@ -135,19 +140,23 @@ CREATE FUNCTION checkout_data.deliveries_status(o checkout_data.webhook_outbox, 
         WHEN count(*) > 0 THEN 'delivered'
         ELSE 'skipped'
     END
-    FROM checkout_data.webhook_endpoints p
+    FROM (
+        SELECT r.receiver_id FROM checkout_data.webhook_receivers r
+        WHERE r.organization_id = o.organization_id AND r.environment = o.environment
+        UNION ALL
+        SELECT c.webhook_consumer_id FROM checkout_data.webhook_consumers c
+        WHERE c.organization_id IS NULL AND c.deleted_at IS NULL
+    ) AS r
     JOIN checkout_data.webhook_deliveries d
-        ON d.organization_id = p.organization_id AND d.environment = p.environment
-        AND d.webhook_endpoint_id = p.webhook_endpoint_id
-        AND d.checkout_session_id = o.checkout_session_id AND d.sequence = o.sequence
-    WHERE p.organization_id = o.organization_id AND p.environment = o.environment AND p.deleted_at IS NULL
+        ON d.organization_id = o.organization_id AND d.environment = o.environment
+        AND d.receiver_id = r.receiver_id AND d.subject_id = o.subject_id AND d.sequence = o.sequence
     $$;
-COMMENT ON FUNCTION checkout_data.deliveries_status IS
-    'Returns the state at a time of an event that goes to endpoints. delivered: all endpoints that asked for it have '
-    'received it. skipped: no endpoint asked for it, or those that did were deleted.';
+COMMENT ON FUNCTION checkout_data.event_status IS
+    'Returns the state at a time of all deliveries of an event together. delivered: all receivers that asked for it '
+    'have it. skipped: no receiver asked for it, or those that did were deleted.';
 
 CREATE FUNCTION checkout_data.delivery_status(
-    d checkout_data.webhook_deliveries, endpoint_enabled boolean, at timestamptz
+    d checkout_data.webhook_deliveries, receiver_enabled boolean, at timestamptz
 ) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -155,7 +164,7 @@ CREATE FUNCTION checkout_data.delivery_status(
         WHEN d.delivered_at IS NOT NULL THEN 'delivered'
         WHEN d.dead_at IS NOT NULL THEN 'dead'
         WHEN d.lease_token IS NOT NULL AND d.next_attempt_at OPERATOR(pg_catalog.>) at THEN 'leased'
-        WHEN endpoint_enabled THEN 'pending'
+        WHEN receiver_enabled THEN 'pending'
         ELSE 'paused'
     END
     $$;
@@ -163,18 +172,19 @@ COMMENT ON FUNCTION checkout_data.delivery_status IS 'Returns the state of a del
 
 CREATE FUNCTION checkout_data.delivery_of(
     d checkout_data.webhook_deliveries,
-    event_type text,
-    about_endpoint boolean,
-    endpoint_enabled boolean,
+    o checkout_data.webhook_outbox,
+    webhook_endpoint_id uuid,
+    consumer text,
+    receiver_enabled boolean,
     at timestamptz
 ) RETURNS checkout.webhook_delivery
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
     SELECT ROW(
-        checkout_data.event_id(d.organization_id, d.environment, d.checkout_session_id, d.sequence),
-        d.webhook_endpoint_id, event_type, d.organization_id, d.environment,
-        CASE WHEN about_endpoint THEN NULL ELSE d.checkout_session_id END,
-        checkout_data.delivery_status(d, endpoint_enabled, at),
+        checkout_data.event_id(d.organization_id, d.environment, d.subject_id, d.sequence),
+        webhook_endpoint_id, consumer, o.event_type, d.organization_id, d.environment,
+        CASE WHEN o.subject_type OPERATOR(pg_catalog.=) 'checkout_session' THEN d.subject_id END,
+        checkout_data.delivery_status(d, receiver_enabled, at),
         d.attempts, d.next_attempt_at, d.delivered_at, d.dead_at, d.last_attempt_at, d.last_status_code, d.last_error,
         d.created_at
     )::checkout.webhook_delivery
@@ -185,8 +195,8 @@ CREATE FUNCTION checkout_data.attempt_of(a checkout_data.webhook_attempts) RETUR
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
     SELECT ROW(
-        checkout_data.event_id(a.organization_id, a.environment, a.checkout_session_id, a.sequence),
-        a.webhook_endpoint_id, a.attempt, a.recorded_at, a.status_code, a.error, a.duration, a.response_body
+        checkout_data.event_id(a.organization_id, a.environment, a.subject_id, a.sequence),
+        a.receiver_id, a.attempt, a.recorded_at, a.status_code, a.error, a.duration, a.response_body
     )::checkout.webhook_attempt
     $$;
 COMMENT ON FUNCTION checkout_data.attempt_of IS 'Returns an attempt as callers see it.';
@@ -331,6 +341,24 @@ Errors:
 - PT404: the delivery does not exist.
 - PT409: the delivery is not leased under this lease_token.$$;
 
+CREATE FUNCTION checkout.record_webhook_attempts(
+    attempts jsonb
+) RETURNS SETOF checkout.webhook_delivery
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'record_webhook_attempts_wrapper';
+COMMENT ON FUNCTION checkout.record_webhook_attempts IS
+$$For a relay: records the results of many attempts at once, and returns their deliveries.
+
+Does for each what record_webhook_attempt does, and locks the deliveries in its own order. A delivery that is not leased
+under its lease_token does not change and is not returned: another claim has it, or it is gone.
+
+- attempts: an array of at most 1000 objects. Their keys are the arguments of record_webhook_attempt: event_id,
+  webhook_endpoint_id and lease_token are required; duration and retry_after are numbers of seconds.
+
+Errors:
+- 22003, 22004, 22023, 22P02: attempts, or part of an attempt, is missing or wrong; then none is recorded.$$;
+
 CREATE FUNCTION checkout.release_webhook_delivery(
     event_id text,
     webhook_endpoint_id uuid,
@@ -347,18 +375,31 @@ Returns true if the delivery was leased under this lease_token; otherwise false,
 Errors:
 - 22004, 22P02: an argument is missing or wrong.$$;
 
-CREATE FUNCTION checkout.next_webhook_attempt_at(after timestamptz DEFAULT NULL) RETURNS timestamptz
+CREATE FUNCTION checkout.next_webhook_attempt_at(
+    after timestamptz DEFAULT NULL
+) RETURNS timestamptz
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
     AS $$
+    -- From receiver to receiver, of those that wait for something.
+    WITH RECURSIVE receiver (receiver_id) AS (
+        (SELECT d.receiver_id FROM checkout_data.webhook_deliveries d WHERE d.next_attempt_at IS NOT NULL
+         ORDER BY d.receiver_id LIMIT 1)
+        UNION ALL
+        SELECT (
+            SELECT d.receiver_id FROM checkout_data.webhook_deliveries d
+            WHERE d.next_attempt_at IS NOT NULL AND d.receiver_id > r.receiver_id ORDER BY d.receiver_id LIMIT 1)
+        FROM receiver r WHERE r.receiver_id IS NOT NULL
+    )
     SELECT min(due.next_attempt_at)
-    FROM checkout_data.webhook_endpoints p,
+    FROM receiver r
+    JOIN checkout_data.webhook_endpoints p
+        ON p.webhook_endpoint_id = r.receiver_id AND p.disabled_at IS NULL AND p.deleted_at IS NULL,
         LATERAL (
             SELECT d.next_attempt_at FROM checkout_data.webhook_deliveries d
-            WHERE d.webhook_endpoint_id = p.webhook_endpoint_id
+            WHERE d.receiver_id = p.webhook_endpoint_id AND d.organization_id = p.organization_id
                 AND d.next_attempt_at > (SELECT COALESCE(next_webhook_attempt_at.after, clock_timestamp()))
             ORDER BY d.next_attempt_at LIMIT 1) AS due
-    WHERE p.disabled_at IS NULL AND p.deleted_at IS NULL
     $$;
 COMMENT ON FUNCTION checkout.next_webhook_attempt_at IS
 $$For a relay: returns the time when the next delivery is due or its lease ends. NULL if there is none.

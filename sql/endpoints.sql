@@ -104,7 +104,7 @@ CREATE FUNCTION checkout_data.event_type_matches(
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'event_type_matches_wrapper';
 COMMENT ON FUNCTION checkout_data.event_type_matches IS
-    'Returns true if an endpoint with these event_types is sent events of this type.';
+    'Returns true if a receiver with these event_types gets events of this type.';
 
 -- for applications ------------------------------------------------------------------------------------------------
 
@@ -121,10 +121,9 @@ CREATE FUNCTION checkout.create_webhook_endpoint(
 COMMENT ON FUNCTION checkout.create_webhook_endpoint IS
 $$Registers a URL for the organization's events in this environment, and returns the endpoint with its secret.
 
-Receivers verify signatures with the secret; it is returned only this time. From now on events of the organization go
-to its endpoints, and claim_webhook_events does not return them, even if no endpoint asks for their type. Earlier
-events, and those of transactions that have already begun, do not go to the endpoint; redeliver_webhook_events sends
-them.
+Receivers verify signatures with the secret; it is returned only this time. From now on events of its event_types go to
+the endpoint. Other endpoints and consumers lose nothing. Earlier events, and those of transactions that have already
+begun, do not go to it; redeliver_webhook_events sends them.
 
 - url: https, at a public address. In the test environment also http to this machine (localhost).
 - event_types: names of events (checkout.session.completed), beginnings of names followed by * (checkout.session.*),

@@ -12,10 +12,8 @@ CREATE FUNCTION checkout.list_dead_webhook_deliveries(
 COMMENT ON FUNCTION checkout.list_dead_webhook_deliveries IS
 $$For operators: returns dead deliveries, the most recent to die first. redeliver_webhook_events makes them due again.
 
-Events that the consumer of claim_webhook_events did not acknowledge are included, without webhook_endpoint_id.
-
 - organization_id: only deliveries of this organization. Default: all organizations.
-- webhook_endpoint_id: only deliveries to this endpoint. Default: all endpoints.
+- webhook_endpoint_id: only deliveries to this endpoint. Default: all endpoints and consumers.
 - page_size: 1 to 100.
 - page_offset: how many deliveries to skip: for operators who page through more than 100 of them.
 
@@ -27,7 +25,8 @@ CREATE FUNCTION checkout.redeliver_webhook_events(
     webhook_endpoint_id uuid DEFAULT NULL,
     created_after timestamptz DEFAULT NULL,
     created_before timestamptz DEFAULT NULL,
-    status text DEFAULT NULL
+    status text DEFAULT NULL,
+    webhook_consumer_id uuid DEFAULT NULL
 ) RETURNS integer
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
@@ -35,24 +34,25 @@ CREATE FUNCTION checkout.redeliver_webhook_events(
 COMMENT ON FUNCTION checkout.redeliver_webhook_events IS
 $$Makes events due again, and returns the number of deliveries. Their attempts start from the beginning.
 
-A delivery is included if it matches every argument given. One of event_ids, webhook_endpoint_id, created_after and
-created_before is required.
+A delivery is included if it matches every argument given. One of event_ids, webhook_endpoint_id, webhook_consumer_id
+and created_after is required.
 
 - event_ids: these events.
-- webhook_endpoint_id: only deliveries to this endpoint. Events of its event_types that are older than the endpoint,
-  and were therefore never sent to it, are included.
+- webhook_endpoint_id, webhook_consumer_id: only deliveries to this endpoint or consumer, at most one of the two.
+  Events of its event_types that are older, and therefore never went to it, are included.
 - created_after (inclusive), created_before (exclusive): when the event was written.
 - status: pending, delivered or dead.
 
 Errors:
 - 22023, 22P02: an argument is missing or wrong.
-- PT404: the endpoint does not exist.$$;
+- PT404: the endpoint or consumer does not exist.$$;
 
 CREATE FUNCTION checkout.outbox_status() RETURNS TABLE (
     organization_id uuid,
     environment text,
     webhook_endpoint_id uuid,
     url text,
+    consumer text,
     enabled boolean,
     failing_since timestamptz,
     pending bigint,
@@ -65,38 +65,26 @@ CREATE FUNCTION checkout.outbox_status() RETURNS TABLE (
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
     AS $$
-    SELECT NULL::uuid, NULL::text, NULL::uuid, NULL::text, NULL::boolean, NULL::timestamptz,
-        count(*) FILTER (WHERE state.status = 'pending'),
-        count(*) FILTER (WHERE state.status = 'leased'),
-        count(*) FILTER (WHERE state.status = 'delivered'),
-        count(*) FILTER (WHERE state.status = 'dead'),
-        min(o.created_at) FILTER (WHERE state.status = 'pending'),
-        clock_timestamp() - min(o.created_at) FILTER (WHERE state.status = 'pending')
-    FROM checkout_data.webhook_outbox o,
-        LATERAL (SELECT checkout_data.event_status(o, clock_timestamp())) AS state (status)
-    WHERE NOT o.fanned_out
-    UNION ALL
-    (SELECT p.organization_id, p.environment::text, p.webhook_endpoint_id, p.url, p.disabled_at IS NULL,
-        p.failing_since,
+    SELECT r.organization_id, r.environment::text, r.webhook_endpoint_id, r.url, r.consumer, r.enabled,
+        r.failing_since,
         count(*) FILTER (WHERE d.status = 'pending'),
         count(*) FILTER (WHERE d.status = 'leased'),
         count(*) FILTER (WHERE d.status = 'delivered'),
         count(*) FILTER (WHERE d.status = 'dead'),
         min(d.created_at) FILTER (WHERE d.status = 'pending'),
         clock_timestamp() - min(d.created_at) FILTER (WHERE d.status = 'pending')
-    FROM checkout_data.webhook_endpoints p
+    FROM checkout_data.webhook_receivers r
     LEFT JOIN (
-        SELECT d.*, checkout_data.delivery_status(d, true, clock_timestamp()) AS status
+        SELECT d.receiver_id, d.created_at, checkout_data.delivery_status(d, true, clock_timestamp()) AS status
         FROM checkout_data.webhook_deliveries d
-    ) d USING (organization_id, environment, webhook_endpoint_id)
-    WHERE p.deleted_at IS NULL
-    GROUP BY p.organization_id, p.environment, p.webhook_endpoint_id
-    ORDER BY min(d.created_at) FILTER (WHERE d.status = 'pending'), p.organization_id, p.environment,
-        p.webhook_endpoint_id)
+    ) AS d USING (receiver_id)
+    GROUP BY r.receiver_id, r.organization_id, r.environment, r.webhook_endpoint_id, r.url, r.consumer, r.enabled,
+        r.failing_since
+    ORDER BY min(d.created_at) FILTER (WHERE d.status = 'pending'), r.organization_id, r.environment, r.receiver_id
     $$;
 COMMENT ON FUNCTION checkout.outbox_status IS
-$$For operators: returns the number of pending, leased, delivered and dead deliveries of each endpoint.
+$$For operators: returns the number of pending, leased, delivered and dead deliveries of each webhook endpoint and
+consumer.
 
-Also returns the time since when the oldest has been pending, and for how long. The first row counts the events for
-consumers of claim_webhook_events. The other rows are of webhook endpoints, the one with the oldest pending delivery
-first.$$;
+Also returns the time since when the oldest has been pending, and for how long. The receiver with the oldest pending
+delivery comes first. A consumer of all organizations has no organization_id.$$;

@@ -74,17 +74,21 @@ GRANT UPDATE (url, event_types, body_format, signature_scheme, description, secr
     previous_secret_expires_at, disabled_at, disabled_reason, failing_since, updated_at, deleted_at)
     ON checkout_data.webhook_endpoints TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE (next_attempt_at) ON checkout_data.webhook_deliveries TO checkout_sessions_api;
-GRANT SELECT ON checkout_data.webhook_attempts TO checkout_sessions_api;
+GRANT SELECT ON checkout_data.webhook_attempts, checkout_data.webhook_consumers, checkout_data.webhook_receivers
+    TO checkout_sessions_api;
 
 GRANT SELECT ON checkout_data.checkout_sessions TO checkout_sessions_worker;
 GRANT UPDATE (status, payment_status, lease_expires_at, expiring_notice_at, updated_at, event_count)
     ON checkout_data.checkout_sessions TO checkout_sessions_worker;
 GRANT SELECT ON checkout_data.payments TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_worker;
-GRANT SELECT, INSERT, UPDATE, DELETE ON checkout_data.webhook_outbox TO checkout_sessions_worker;
+-- Nobody may update the outbox.
+GRANT SELECT, INSERT, DELETE ON checkout_data.webhook_outbox TO checkout_sessions_worker;
 GRANT SELECT, UPDATE, DELETE ON checkout_data.webhook_endpoints TO checkout_sessions_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON checkout_data.webhook_deliveries TO checkout_sessions_worker;
-GRANT SELECT, INSERT ON checkout_data.webhook_attempts TO checkout_sessions_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON checkout_data.webhook_consumers TO checkout_sessions_worker;
+GRANT SELECT, INSERT, DELETE ON checkout_data.webhook_attempts TO checkout_sessions_worker;
+GRANT SELECT ON checkout_data.webhook_receivers TO checkout_sessions_worker;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.organizations TO checkout_sessions_worker;
 GRANT SELECT, INSERT ON checkout_data.api_keys TO checkout_sessions_worker;
 GRANT UPDATE (expires_at, revoked_at, last_used_at, replaced_by) ON checkout_data.api_keys TO checkout_sessions_worker;
@@ -95,13 +99,19 @@ GRANT UPDATE (expires_at, revoked_at, last_used_at, replaced_by) ON checkout_dat
 CREATE POLICY tenant ON checkout_data.organizations TO checkout_sessions_api
     USING (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id())
     WITH CHECK (false);
+-- Events go to the consumers of all organizations, too.
+CREATE POLICY tenant ON checkout_data.webhook_consumers TO checkout_sessions_api
+    USING (organization_id IS NULL
+        OR organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
+        AND environment OPERATOR(pg_catalog.=) checkout.current_environment())
+    WITH CHECK (false);
 DO $$
 DECLARE
     name text;
     own_rows CONSTANT text := 'organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id() '
         'AND environment OPERATOR(pg_catalog.=) checkout.current_environment()';
 BEGIN
-    -- Without organizations, see above, and without api_keys, which is read to find the tenant.
+    -- Without organizations and webhook_consumers, see above, and without api_keys, which is read to find the tenant.
     FOREACH name IN ARRAY ARRAY[
         'checkout_sessions', 'idempotency_keys', 'payments', 'webhook_outbox', 'webhook_endpoints',
         'webhook_deliveries', 'webhook_attempts'

@@ -69,6 +69,9 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
             ('every_tenant', 'checkout_sessions_worker', NULL, 'true', 'true'),
             ('tenant', 'checkout_sessions_api', ARRAY['organizations'],
                 '(organization_id = checkout.current_organization_id())', 'false'),
+            ('tenant', 'checkout_sessions_api', ARRAY['webhook_consumers'],
+                '((organization_id IS NULL) OR ((organization_id = checkout.current_organization_id()) '
+                    'AND ((environment)::text = checkout.current_environment())))', 'false'),
             ('tenant', 'checkout_sessions_api',
                 ARRAY['checkout_sessions', 'idempotency_keys', 'payments', 'webhook_outbox', 'webhook_endpoints',
                     'webhook_deliveries', 'webhook_attempts'],

@@ -79,6 +79,15 @@ pub enum Error {
     #[error("webhook endpoint {webhook_endpoint_id} not found or access denied")]
     EndpointNotFound { webhook_endpoint_id: Uuid },
 
+    #[error("webhook consumer \"{name}\" not found or access denied")]
+    ConsumerNotFound { name: String },
+
+    #[error("webhook consumer \"{name}\" still has undelivered events: {undelivered}")]
+    ConsumerHasUndelivered { name: String, undelivered: i64 },
+
+    #[error("there can be {limit} webhook consumers of an organization and environment, and of all of them")]
+    TooManyConsumers { limit: i32 },
+
     #[error("webhook event \"{event_id}\" has no delivery to endpoint {webhook_endpoint_id}")]
     DeliveryNotFound { event_id: String, webhook_endpoint_id: Uuid },
 
@@ -151,6 +160,7 @@ impl Error {
             | Self::OrganizationNotFound { .. }
             | Self::EventNotFound { .. }
             | Self::EndpointNotFound { .. }
+            | Self::ConsumerNotFound { .. }
             | Self::DeliveryNotFound { .. } => "PT404",
             Self::SessionNotOpen { .. }
             | Self::SessionNotExpired { .. }
@@ -160,6 +170,8 @@ impl Error {
             | Self::ApiKeyNotActive { .. }
             | Self::TooManyEndpoints { .. }
             | Self::EndpointHasUndelivered { .. }
+            | Self::TooManyConsumers { .. }
+            | Self::ConsumerHasUndelivered { .. }
             | Self::LeaseLost { .. } => "PT409",
             Self::TooManySessions { .. } => "PT429",
             Self::ReferenceTaken { .. } => "23505",

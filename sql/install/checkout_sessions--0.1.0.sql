@@ -1197,144 +1197,94 @@ Errors:
 - 28000: the caller is not authenticated.
 - 42501 (PT403 in an HTTP request): the credential is publishable.$$;
 
--- Webhook events: the outbox, how events are shown, and the functions for your own consumer of events.
+-- Webhook events: the outbox, and how events are shown.
 
 CREATE DOMAIN checkout_data.event_type AS text CHECK (VALUE IN (
     'checkout.session.completed', 'checkout.session.expired', 'checkout.session.failed',
     'checkout.session.expiring', 'checkout.session.payment_failed', 'checkout.session.payment_rejected',
     'webhook_endpoint.disabled'));
 
--- No foreign key to sessions: an event is written from the row that its statement has just changed. Looking that row
--- up again would take a quarter of the time of a sweep. No role can delete a session.
+CREATE DOMAIN checkout_data.event_subject AS text CHECK (VALUE IN ('checkout_session', 'webhook_endpoint'));
+
+-- Rows are inserted and, when they are old, deleted: no role may update them.
 CREATE TABLE checkout_data.webhook_outbox (
     organization_id uuid NOT NULL,
     environment checkout_data.environment NOT NULL,
-    checkout_session_id uuid NOT NULL,
+    subject_id uuid NOT NULL,
     sequence checkout_data.positive NOT NULL,
+    subject_type checkout_data.event_subject NOT NULL,
     event_type checkout_data.event_type NOT NULL,
     created_at timestamptz NOT NULL,
-    payment_id text,
-    payment jsonb,
-    endpoint jsonb,
-    session_status checkout_data.session_status,
-    session_attempts checkout_data.count,
-    fanned_out boolean NOT NULL DEFAULT false,
-    delivery_attempts checkout_data.count NOT NULL DEFAULT 0,
-    next_attempt_at timestamptz,
-    lease_token uuid,
-    delivered_at timestamptz,
-    dead_at timestamptz,
-    last_error text,
-    CONSTRAINT webhook_outbox_pkey PRIMARY KEY (organization_id, environment, checkout_session_id, sequence),
-    CONSTRAINT webhook_outbox_payment_fkey FOREIGN KEY (organization_id, environment, payment_id)
-        REFERENCES checkout_data.payments,
-    CONSTRAINT webhook_outbox_state_check CHECK (
-        num_nonnulls(next_attempt_at, delivered_at, dead_at) = CASE WHEN fanned_out THEN 0 ELSE 1 END
-        AND (lease_token IS NULL OR next_attempt_at IS NOT NULL)
-        AND (endpoint IS NOT NULL) = (event_type = 'webhook_endpoint.disabled')
-        AND num_nonnulls(session_status, session_attempts) = CASE WHEN endpoint IS NULL THEN 2 ELSE 0 END)
-) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500);
+    snapshot jsonb,
+    CONSTRAINT webhook_outbox_pkey PRIMARY KEY (organization_id, environment, subject_id, sequence)
+);
 COMMENT ON TABLE checkout_data.webhook_outbox IS
-    'One row per event, written by the statement that changed the session. The body of an event is rendered from its '
-    'row when it is claimed. The inserts alone are the full history; updates only track delivery.';
-COMMENT ON COLUMN checkout_data.webhook_outbox.checkout_session_id IS
-    'The session that the event is about. For an event about a webhook endpoint: the endpoint''s id.';
+    'One row per event, written by the statement that changed its subject. The inserts alone tell the whole story. '
+    'Where an event goes is in webhook_deliveries.';
+COMMENT ON COLUMN checkout_data.webhook_outbox.subject_id IS
+    'The checkout session, or the webhook endpoint, that the event is about.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.sequence IS
-    'The number of the event within its session, from 1, without gaps.';
-COMMENT ON COLUMN checkout_data.webhook_outbox.payment IS
-    'The payment that the event is about, as it was when the event was written.';
-COMMENT ON COLUMN checkout_data.webhook_outbox.endpoint IS
-    'The webhook endpoint that the event is about, as it was when the event was written.';
-COMMENT ON COLUMN checkout_data.webhook_outbox.fanned_out IS
-    'True if the organization had webhook endpoints when the event was written. Its state is then in '
-    'webhook_deliveries, and claim_webhook_events does not return it.';
-COMMENT ON COLUMN checkout_data.webhook_outbox.session_status IS
-    'The status of the session when the event was written.';
-COMMENT ON COLUMN checkout_data.webhook_outbox.session_attempts IS
-    'How many payments of the session had failed when the event was written.';
-COMMENT ON COLUMN checkout_data.webhook_outbox.next_attempt_at IS
-    'When the event is due for a claim. While it is leased: when the lease ends. NULL when delivered or dead.';
-COMMENT ON COLUMN checkout_data.webhook_outbox.lease_token IS
-    'Identifies the claim that holds the event. ack_webhook_events and nack_webhook_event must present it.';
--- A session ends once.
-CREATE UNIQUE INDEX webhook_outbox_terminal_idx
-    ON checkout_data.webhook_outbox (organization_id, environment, checkout_session_id)
-    WHERE event_type IN ('checkout.session.completed', 'checkout.session.expired', 'checkout.session.failed');
--- Serves claims: what is due, oldest first.
-CREATE INDEX webhook_outbox_next_attempt_idx
-    ON checkout_data.webhook_outbox (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+    'The number of the event within its subject, from 1, without gaps.';
+COMMENT ON COLUMN checkout_data.webhook_outbox.snapshot IS
+    'What the body of the event needs and may change later, as it was when the event was written: session (status and '
+    'attempts), payment, webhook_endpoint. Without session, the session had expired.';
 -- Serves the removal of old events.
-CREATE INDEX webhook_outbox_delivered_idx
-    ON checkout_data.webhook_outbox (delivered_at) WHERE delivered_at IS NOT NULL;
--- Serves the list of dead events.
-CREATE INDEX webhook_outbox_dead_idx ON checkout_data.webhook_outbox (dead_at) WHERE dead_at IS NOT NULL;
--- Serves the removal of old events that went to endpoints.
-CREATE INDEX webhook_outbox_fanned_out_idx ON checkout_data.webhook_outbox (created_at, checkout_session_id, sequence)
-    WHERE fanned_out;
+CREATE INDEX webhook_outbox_created_at_idx ON checkout_data.webhook_outbox (created_at);
 
 CREATE TYPE checkout.webhook_event AS (
     event_id text,
     event_type text,
     organization_id uuid,
     environment text,
+    subject_type text,
+    subject_id uuid,
     checkout_session_id uuid,
     sequence integer,
     payment_id text,
     created_at timestamptz,
     status text,
     delivery_attempts integer,
-    next_attempt_at timestamptz,
-    delivered_at timestamptz,
-    dead_at timestamptz,
-    last_error text,
     lease_token uuid,
     body text
 );
 COMMENT ON TYPE checkout.webhook_event IS 'An event of the outbox.';
 COMMENT ON COLUMN checkout.webhook_event.event_id IS
     'The same in every delivery. Send it as webhook-id; receivers use it to ignore repeated deliveries.';
-COMMENT ON COLUMN checkout.webhook_event.checkout_session_id IS 'NULL if the event is about a webhook endpoint.';
+COMMENT ON COLUMN checkout.webhook_event.subject_type IS
+    'The kind of thing that the event is about: checkout_session or webhook_endpoint.';
+COMMENT ON COLUMN checkout.webhook_event.subject_id IS 'The id of the thing that the event is about.';
+COMMENT ON COLUMN checkout.webhook_event.checkout_session_id IS 'The subject_id, if the event is about a session.';
 COMMENT ON COLUMN checkout.webhook_event.sequence IS
-    'The number of the event within its session, from 1, without gaps.';
+    'The number of the event within its subject, from 1, without gaps.';
 COMMENT ON COLUMN checkout.webhook_event.status IS
-    'pending, leased, delivered, dead or skipped. If the organization has webhook endpoints, the state of all its '
-    'deliveries together; skipped means that no endpoint asked for the event. Otherwise the state for the consumer of '
-    'claim_webhook_events.';
+    'pending, leased, delivered, dead or skipped: the state of all deliveries of the event together. skipped: no '
+    'webhook endpoint and no consumer asked for it, or those that did were deleted.';
 COMMENT ON COLUMN checkout.webhook_event.delivery_attempts IS
-    'Counts the claims by the consumer of claim_webhook_events. The columns after it are about that consumer, too. '
-    'For deliveries to endpoints see list_webhook_deliveries.';
+    'How often the consumer has claimed the event, this claim included. NULL in lists.';
 COMMENT ON COLUMN checkout.webhook_event.lease_token IS
     'To present to ack_webhook_events and nack_webhook_event. Only claim_webhook_events returns it.';
 COMMENT ON COLUMN checkout.webhook_event.body IS 'The JSON text to sign and send, byte for byte.';
 
 CREATE FUNCTION checkout_data.event_id(
-    organization_id uuid, environment text, checkout_session_id uuid, sequence integer
+    organization_id uuid, environment text, subject_id uuid, sequence integer
 ) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
     SELECT pg_catalog.concat('evt_', pg_catalog.translate(pg_catalog.encode(
-        pg_catalog.uuid_send(checkout_session_id) OPERATOR(pg_catalog.||) pg_catalog.uuid_send(organization_id)
+        pg_catalog.uuid_send(subject_id) OPERATOR(pg_catalog.||) pg_catalog.uuid_send(organization_id)
             OPERATOR(pg_catalog.||) pg_catalog.int4send(sequence)
             OPERATOR(pg_catalog.||) pg_catalog.convert_to(pg_catalog.left(environment, 1), 'UTF8'),
         'base64'), '+/=', '-_'))
     $$;
 COMMENT ON FUNCTION checkout_data.event_id IS 'Returns the id of an event: its key, opaque to consumers.';
 
-CREATE FUNCTION checkout_data.event_status(o checkout_data.webhook_outbox, at timestamptz) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE
-    AS $$
-    SELECT CASE
-        WHEN o.fanned_out THEN checkout_data.deliveries_status(o, at)
-        WHEN o.delivered_at IS NOT NULL THEN 'delivered'
-        WHEN o.dead_at IS NOT NULL THEN 'dead'
-        WHEN o.lease_token IS NOT NULL AND o.next_attempt_at OPERATOR(pg_catalog.>) at THEN 'leased'
-        ELSE 'pending'
-    END
-    $$;
-COMMENT ON FUNCTION checkout_data.event_status IS 'Returns the state of an event''s delivery at a time.';
-
--- The body of an event has the session as it was when the event was written, so that every delivery is the same. Only
+-- The body of an event has its subject as it was when the event was written, so that every delivery is the same. Only
 -- the state of a session changes, and a final state stays, so the event needs to store little of it.
+CREATE FUNCTION checkout_data.status_of_event(o checkout_data.webhook_outbox) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT COALESCE(o.snapshot OPERATOR(pg_catalog.#>>) '{session,status}', 'expired') $$;
+COMMENT ON FUNCTION checkout_data.status_of_event IS 'Returns the status of the session when an event was written.';
+
 CREATE FUNCTION checkout_data.session_of_event(o checkout_data.webhook_outbox, s checkout_data.checkout_sessions)
     RETURNS json
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -1342,10 +1292,13 @@ CREATE FUNCTION checkout_data.session_of_event(o checkout_data.webhook_outbox, s
     SELECT pg_catalog.json_build_object(
         'checkout_session_id', s.checkout_session_id, 'organization_id', s.organization_id,
         'environment', s.environment, 'amount', s.amount, 'currency_code', s.currency_code,
-        'status', o.session_status,
-        'payment_status', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN 'paid' ELSE 'unpaid' END,
-        'payment_id', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN s.payment_id END,
-        'attempts', o.session_attempts, 'max_retry_attempts', s.max_retry_attempts, 'title', s.title,
+        'status', checkout_data.status_of_event(o),
+        'payment_status', CASE WHEN checkout_data.status_of_event(o) OPERATOR(pg_catalog.=) 'complete'
+            THEN 'paid' ELSE 'unpaid' END,
+        'payment_id', CASE WHEN checkout_data.status_of_event(o) OPERATOR(pg_catalog.=) 'complete'
+            THEN s.payment_id END,
+        'attempts', COALESCE((o.snapshot OPERATOR(pg_catalog.#>>) '{session,attempts}')::pg_catalog.int4, s.attempts),
+        'max_retry_attempts', s.max_retry_attempts, 'title', s.title,
         'description', s.description, 'reference', s.reference, 'customer_id', s.customer_id,
         'customer_email', s.customer_email, 'customer_name', s.customer_name, 'customer_phone', s.customer_phone,
         'product_id', s.product_id, 'price_id', s.price_id, 'subscription_id', s.subscription_id,
@@ -1354,10 +1307,12 @@ CREATE FUNCTION checkout_data.session_of_event(o checkout_data.webhook_outbox, s
         'is_spi', s.is_spi, 'is_pos', s.is_pos, 'country', s.country, 'success_url', s.success_url,
         'cancel_url', s.cancel_url, 'url', s.url, 'payment_methods', s.payment_methods, 'metadata', s.metadata,
         'recovered_from', s.recovered_from, 'expires_at', s.expires_at,
-        'completed_at', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'complete' THEN s.completed_at END,
+        'completed_at', CASE WHEN checkout_data.status_of_event(o) OPERATOR(pg_catalog.=) 'complete'
+            THEN s.completed_at END,
         'created_at', s.created_at, 'created_by', s.created_by, 'created_with', s.created_with,
         'trace_id', s.trace_id,
-        'updated_at', CASE WHEN o.session_status OPERATOR(pg_catalog.=) 'open' THEN o.created_at ELSE s.updated_at END)
+        'updated_at', CASE WHEN checkout_data.status_of_event(o) OPERATOR(pg_catalog.=) 'open'
+            THEN o.created_at ELSE s.updated_at END)
     $$;
 COMMENT ON FUNCTION checkout_data.session_of_event IS
     'Returns the session in the body of an event, as it was when the event was written.';
@@ -1366,7 +1321,9 @@ CREATE FUNCTION checkout_data.event_object(o checkout_data.webhook_outbox, s che
     RETURNS json
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-    SELECT CASE WHEN o.endpoint IS NULL THEN checkout_data.session_of_event(o, s) ELSE o.endpoint::pg_catalog.json END
+    SELECT CASE WHEN o.subject_type OPERATOR(pg_catalog.=) 'checkout_session'
+        THEN checkout_data.session_of_event(o, s)
+        ELSE (o.snapshot OPERATOR(pg_catalog.->) o.subject_type)::pg_catalog.json END
     $$;
 COMMENT ON FUNCTION checkout_data.event_object IS
     'Returns the session or webhook endpoint that an event is about, as it was when the event was written.';
@@ -1376,30 +1333,31 @@ CREATE FUNCTION checkout_data.event_body(o checkout_data.webhook_outbox, s check
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
     SELECT pg_catalog.json_build_object(
-        'id', checkout_data.event_id(o.organization_id, o.environment, o.checkout_session_id, o.sequence),
+        'id', checkout_data.event_id(o.organization_id, o.environment, o.subject_id, o.sequence),
         'type', o.event_type,
         'timestamp', o.created_at,
-        'data', CASE WHEN o.payment IS NULL
+        'data', CASE WHEN o.snapshot OPERATOR(pg_catalog.->) 'payment' IS NULL
             THEN pg_catalog.json_build_object('object', checkout_data.event_object(o, s))
-            ELSE pg_catalog.json_build_object('object', checkout_data.event_object(o, s), 'payment', o.payment) END
+            ELSE pg_catalog.json_build_object('object', checkout_data.event_object(o, s),
+                'payment', o.snapshot OPERATOR(pg_catalog.->) 'payment') END
     )::pg_catalog.text
     $$;
 COMMENT ON FUNCTION checkout_data.event_body IS 'Returns the canonical body of an event.';
 
 CREATE FUNCTION checkout_data.event_of(
-    o checkout_data.webhook_outbox, s checkout_data.checkout_sessions, at timestamptz, with_lease boolean
+    o checkout_data.webhook_outbox, body text, status text, delivery_attempts integer, lease_token uuid
 ) RETURNS checkout.webhook_event
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
     SELECT ROW(
-        checkout_data.event_id(o.organization_id, o.environment, o.checkout_session_id, o.sequence),
-        o.event_type, o.organization_id, o.environment,
-        CASE WHEN o.endpoint IS NULL THEN o.checkout_session_id END, o.sequence, o.payment_id, o.created_at,
-        checkout_data.event_status(o, at), o.delivery_attempts, o.next_attempt_at, o.delivered_at, o.dead_at,
-        o.last_error, CASE WHEN with_lease THEN o.lease_token END, checkout_data.event_body(o, s)
+        checkout_data.event_id(o.organization_id, o.environment, o.subject_id, o.sequence),
+        o.event_type, o.organization_id, o.environment, o.subject_type, o.subject_id,
+        CASE WHEN o.subject_type OPERATOR(pg_catalog.=) 'checkout_session' THEN o.subject_id END, o.sequence,
+        o.snapshot OPERATOR(pg_catalog.#>>) '{payment,payment_id}', o.created_at, status, delivery_attempts,
+        lease_token, body
     )::checkout.webhook_event
     $$;
-COMMENT ON FUNCTION checkout_data.event_of IS 'Returns an event as consumers see it, with its body.';
+COMMENT ON FUNCTION checkout_data.event_of IS 'Returns an event as organizations and consumers see it.';
 
 -- Functions that render bodies set the time zone: times in bodies are in UTC, whatever the caller's time zone is.
 
@@ -1432,75 +1390,6 @@ Errors:
 - 28000: the caller is not authenticated.
 - 42501 (PT403 in an HTTP request): the credential is publishable.
 - PT404: the session or the event of starting_after does not exist.$$;
-
--- for a consumer of your own ---------------------------------------------------------------------------------------
-
-CREATE FUNCTION checkout.claim_webhook_events(
-    batch_size integer DEFAULT 100,
-    lease interval DEFAULT '1 minute',
-    organization_id uuid DEFAULT NULL
-) RETURNS SETOF checkout.webhook_event
-    LANGUAGE c SECURITY DEFINER
-    SET search_path TO pg_catalog, pg_temp
-    SET timezone TO 'UTC'
-    AS 'MODULE_PATHNAME', 'claim_webhook_events_wrapper';
-COMMENT ON FUNCTION checkout.claim_webhook_events IS
-$$For your own consumer of events: leases events that are due, and returns them with their body and lease_token.
-
-Returns events of organizations without webhook endpoints; other events go to the endpoints. Send each body as it is,
-with event_id as webhook-id. Then call ack_webhook_events or nack_webhook_event. An event for which you call neither
-within the lease is returned again; after 10 claims it is dead. Delivery is at least once. The next event of a session
-is returned only when the one before it is delivered or dead.
-
-- batch_size: how many events at most, 1 to 1000.
-- lease: 1 second to 12 hours.
-- organization_id: only events of this organization. Default: all organizations.
-
-Errors:
-- 22003, 22004, 22023: an argument is missing or wrong.$$;
-
-CREATE FUNCTION checkout.ack_webhook_events(
-    event_ids text[],
-    lease_token uuid
-) RETURNS integer
-    LANGUAGE c SECURITY DEFINER
-    SET search_path TO pg_catalog, pg_temp
-    AS 'MODULE_PATHNAME', 'ack_webhook_events_wrapper';
-COMMENT ON FUNCTION checkout.ack_webhook_events IS
-$$Marks leased events as delivered, and returns how many it marked.
-
-Events that are not leased under this lease_token, for example because they were claimed again, do not change.
-
-- event_ids, lease_token: as returned by claim_webhook_events.
-
-Errors:
-- 22004: an argument is missing.
-- 22P02: an element of event_ids is not the id of an event.$$;
-
-CREATE FUNCTION checkout.nack_webhook_event(
-    event_id text,
-    lease_token uuid,
-    error text DEFAULT NULL,
-    retry_after interval DEFAULT NULL
-) RETURNS checkout.webhook_event
-    LANGUAGE c SECURITY DEFINER
-    SET search_path TO pg_catalog, pg_temp
-    SET timezone TO 'UTC'
-    AS 'MODULE_PATHNAME', 'nack_webhook_event_wrapper';
-COMMENT ON FUNCTION checkout.nack_webhook_event IS
-$$Reports that a leased event could not be delivered, and returns the event.
-
-The event is due again after retry_after or, by default, after 5 seconds, 5 minutes, 30 minutes, 2, 5, 10, 14, 20 and
-24 hours, varied by up to a fifth (source: Standard Webhooks 1.0.0). After the tenth attempt it is dead.
-
-- event_id, lease_token: as returned by claim_webhook_events.
-- error: the reason, stored in last_error.
-- retry_after: when to try again.
-
-Errors:
-- 22003, 22004, 22023, 22P02: an argument is missing or wrong.
-- PT404: the event does not exist.
-- PT409: the event is not leased under this lease_token.$$;
 
 -- Webhook endpoints: the URLs that organizations have their events sent to.
 
@@ -1608,7 +1497,7 @@ CREATE FUNCTION checkout_data.event_type_matches(
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'event_type_matches_wrapper';
 COMMENT ON FUNCTION checkout_data.event_type_matches IS
-    'Returns true if an endpoint with these event_types is sent events of this type.';
+    'Returns true if a receiver with these event_types gets events of this type.';
 
 -- for applications ------------------------------------------------------------------------------------------------
 
@@ -1625,10 +1514,9 @@ CREATE FUNCTION checkout.create_webhook_endpoint(
 COMMENT ON FUNCTION checkout.create_webhook_endpoint IS
 $$Registers a URL for the organization's events in this environment, and returns the endpoint with its secret.
 
-Receivers verify signatures with the secret; it is returned only this time. From now on events of the organization go
-to its endpoints, and claim_webhook_events does not return them, even if no endpoint asks for their type. Earlier
-events, and those of transactions that have already begun, do not go to the endpoint; redeliver_webhook_events sends
-them.
+Receivers verify signatures with the secret; it is returned only this time. From now on events of its event_types go to
+the endpoint. Other endpoints and consumers lose nothing. Earlier events, and those of transactions that have already
+begun, do not go to it; redeliver_webhook_events sends them.
 
 - url: https, at a public address. In the test environment also http to this machine (localhost).
 - event_types: names of events (checkout.session.completed), beginnings of names followed by * (checkout.session.*),
@@ -1724,15 +1612,226 @@ Errors:
 - 42501 (PT403 in an HTTP request): the credential is publishable.
 - PT404: the endpoint does not exist.$$;
 
--- Deliveries: each event to each endpoint, for organizations and for the relay that sends them.
+-- Webhook consumers: programs of your own that claim events, and all who receive events.
 
--- No foreign keys to endpoints and events: every event would lock its endpoints' rows, and row locks of concurrent
--- writers pile up in multixacts. The worker removes deliveries whose endpoint or event is gone.
+-- The first column does not say whose a row is: a consumer of all organizations has none.
+CREATE TABLE checkout_data.webhook_consumers (
+    webhook_consumer_id uuid NOT NULL,
+    organization_id uuid,
+    environment checkout_data.environment,
+    name checkout_data.identifier NOT NULL,
+    event_types text[] NOT NULL CHECK (cardinality(event_types) > 0),
+    created_at timestamptz NOT NULL,
+    created_by text NOT NULL,
+    updated_at timestamptz NOT NULL,
+    deleted_at timestamptz,
+    slot integer NOT NULL CHECK (slot BETWEEN 1 AND 16),
+    CONSTRAINT webhook_consumers_pkey PRIMARY KEY (webhook_consumer_id),
+    CONSTRAINT webhook_consumers_tenant_check CHECK ((organization_id IS NULL) = (environment IS NULL))
+);
+COMMENT ON TABLE checkout_data.webhook_consumers IS
+    'The programs that claim events, by name: each of one organization and environment, or of all.';
+COMMENT ON COLUMN checkout_data.webhook_consumers.event_types IS
+    'Names of events, beginnings of names followed by *, or * for all.';
+COMMENT ON COLUMN checkout_data.webhook_consumers.deleted_at IS
+    'The worker removes the row and its deliveries an hour later: transactions that are writing events may still see '
+    'the consumer.';
+COMMENT ON COLUMN checkout_data.webhook_consumers.slot IS
+    'A number from 1 to 16, unique among the consumers of a tenant. It limits their number.';
+-- A name is unique in its tenant, and among the consumers of all tenants. Serves the consumers of a tenant.
+CREATE UNIQUE INDEX webhook_consumers_name_idx
+    ON checkout_data.webhook_consumers (organization_id, environment, name) NULLS NOT DISTINCT
+    WHERE deleted_at IS NULL;
+CREATE UNIQUE INDEX webhook_consumers_slot_idx
+    ON checkout_data.webhook_consumers (organization_id, environment, slot) NULLS NOT DISTINCT
+    WHERE deleted_at IS NULL;
+
+-- All who receive events. With security_invoker it shows the rows that its reader may see.
+CREATE VIEW checkout_data.webhook_receivers WITH (security_invoker = true) AS
+    SELECT p.organization_id, p.environment, p.webhook_endpoint_id AS receiver_id,
+        p.webhook_endpoint_id, NULL::text AS consumer, p.event_types, p.url, p.disabled_at IS NULL AS enabled,
+        p.failing_since
+    FROM checkout_data.webhook_endpoints p WHERE p.deleted_at IS NULL
+    UNION ALL
+    SELECT c.organization_id, c.environment, c.webhook_consumer_id,
+        NULL, c.name, c.event_types, NULL, true, NULL
+    FROM checkout_data.webhook_consumers c WHERE c.deleted_at IS NULL;
+COMMENT ON VIEW checkout_data.webhook_receivers IS
+    'Webhook endpoints and consumers. Without organization_id, a consumer of all organizations.';
+
+CREATE TYPE checkout.webhook_consumer AS (
+    webhook_consumer_id uuid,
+    organization_id uuid,
+    environment text,
+    name text,
+    event_types text[],
+    created_at timestamptz,
+    created_by text,
+    updated_at timestamptz
+);
+COMMENT ON TYPE checkout.webhook_consumer IS 'A program of your own that claims events by its name.';
+COMMENT ON COLUMN checkout.webhook_consumer.organization_id IS
+    'The organization whose events it receives. NULL: those of all organizations.';
+COMMENT ON COLUMN checkout.webhook_consumer.event_types IS
+    'Names of events, beginnings of names followed by *, or * for all.';
+
+CREATE FUNCTION checkout_data.consumer_of(c checkout_data.webhook_consumers) RETURNS checkout.webhook_consumer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT ROW(
+        c.webhook_consumer_id, c.organization_id, c.environment, c.name, c.event_types, c.created_at, c.created_by,
+        c.updated_at
+    )::checkout.webhook_consumer
+    $$;
+COMMENT ON FUNCTION checkout_data.consumer_of IS 'Returns a webhook consumer as callers see it.';
+
+-- for applications and operators ----------------------------------------------------------------------------------
+-- A caller with a secret credential acts on the consumers of its organization and environment. Without a tenant, an
+-- administrator or a relay acts on those of all organizations.
+
+CREATE FUNCTION checkout.create_webhook_consumer(
+    name text,
+    event_types text[] DEFAULT '{*}'
+) RETURNS checkout.webhook_consumer
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'create_webhook_consumer_wrapper';
+COMMENT ON FUNCTION checkout.create_webhook_consumer IS
+$$Registers a consumer of events by its name, and returns it.
+
+From now on every event of its event_types waits for it, until it claims the event with claim_webhook_events. With a
+secret credential the consumer receives the events of its organization and environment; of an administrator without a
+tenant, those of all organizations. Consumers and webhook endpoints take nothing from one another. If the name is
+registered already, its event_types are changed.
+
+- name: 1 to 255 characters.
+- event_types: names of events (checkout.session.completed), beginnings of names followed by * (checkout.session.*),
+  or * for all.
+
+Errors:
+- 22004, 22023: an argument is missing or wrong.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT409: there are 16 consumers already.$$;
+
+CREATE FUNCTION checkout.list_webhook_consumers() RETURNS SETOF checkout.webhook_consumer
+    LANGUAGE c STABLE STRICT SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'list_webhook_consumers_wrapper';
+COMMENT ON FUNCTION checkout.list_webhook_consumers IS
+$$Returns the consumers of the caller's organization and environment, oldest first.
+
+For an administrator or a relay without a tenant: the consumers of all organizations' events.
+
+Errors:
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.$$;
+
+CREATE FUNCTION checkout.delete_webhook_consumer(
+    name text,
+    discard_undelivered boolean DEFAULT false
+) RETURNS checkout.webhook_consumer
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'delete_webhook_consumer_wrapper';
+COMMENT ON FUNCTION checkout.delete_webhook_consumer IS
+$$Removes a consumer with its deliveries, and returns it.
+
+- discard_undelivered: must be true if there are events that the consumer has not acknowledged yet.
+
+Errors:
+- 22004: an argument is missing.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: the consumer does not exist.
+- PT409: the consumer has undelivered events.$$;
+
+CREATE FUNCTION checkout.claim_webhook_events(
+    consumer text,
+    batch_size integer DEFAULT 100,
+    lease interval DEFAULT '1 minute'
+) RETURNS SETOF checkout.webhook_event
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    SET timezone TO 'UTC'
+    AS 'MODULE_PATHNAME', 'claim_webhook_events_wrapper';
+COMMENT ON FUNCTION checkout.claim_webhook_events IS
+$$Leases events that are due for a consumer, and returns them with their body and lease_token.
+
+If you send them on, send each body as it is, with event_id as webhook-id. Then call ack_webhook_events or
+nack_webhook_event. An event for which you call neither within the lease is returned again; after 10 claims it is dead.
+Delivery is at least once. The next event of a session is returned only when the one before it is delivered or dead.
+
+- consumer: the name given to create_webhook_consumer.
+- batch_size: how many events at most, 1 to 1000.
+- lease: 1 second to 12 hours.
+
+Errors:
+- 22003, 22004, 22023: an argument is missing or wrong.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: the consumer does not exist.$$;
+
+CREATE FUNCTION checkout.ack_webhook_events(
+    consumer text,
+    event_ids text[],
+    lease_token uuid
+) RETURNS integer
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'ack_webhook_events_wrapper';
+COMMENT ON FUNCTION checkout.ack_webhook_events IS
+$$Marks events that a consumer has leased as delivered, and returns how many it marked.
+
+Events that are not leased under this lease_token, for example because they were claimed again, do not change.
+
+- consumer: the name given to create_webhook_consumer.
+- event_ids, lease_token: as returned by claim_webhook_events.
+
+Errors:
+- 22004: an argument is missing.
+- 22P02: an element of event_ids is not the id of an event.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: the consumer does not exist.$$;
+
+CREATE FUNCTION checkout.nack_webhook_event(
+    consumer text,
+    event_id text,
+    lease_token uuid,
+    error text DEFAULT NULL,
+    retry_after interval DEFAULT NULL
+) RETURNS checkout.webhook_delivery
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'nack_webhook_event_wrapper';
+COMMENT ON FUNCTION checkout.nack_webhook_event IS
+$$Reports that a consumer could not deliver an event that it has leased, and returns the delivery.
+
+The event is due again after retry_after or, by default, after 5 seconds, 5 minutes, 30 minutes, 2, 5, 10, 14, 20 and
+24 hours, varied by up to a fifth (source: Standard Webhooks 1.0.0). After the tenth attempt it is dead.
+
+- consumer: the name given to create_webhook_consumer.
+- event_id, lease_token: as returned by claim_webhook_events.
+- error: the reason, stored in last_error.
+- retry_after: when to try again, 0 to 30 days.
+
+Errors:
+- 22003, 22004, 22023, 22P02: an argument is missing or wrong.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: the consumer or the event does not exist.
+- PT409: the event is not leased under this lease_token.$$;
+
+-- Deliveries: each event to each of its receivers, for organizations and for the relay that sends them to endpoints.
+
+-- No foreign keys to receivers and events: every event would lock its receivers' rows, and row locks of concurrent
+-- writers pile up in multixacts. The worker removes deliveries whose receiver or event is gone.
 CREATE TABLE checkout_data.webhook_deliveries (
     organization_id uuid NOT NULL,
     environment checkout_data.environment NOT NULL,
-    webhook_endpoint_id uuid NOT NULL,
-    checkout_session_id uuid NOT NULL,
+    receiver_id uuid NOT NULL,
+    subject_id uuid NOT NULL,
     sequence checkout_data.positive NOT NULL,
     created_at timestamptz NOT NULL,
     attempts checkout_data.count NOT NULL DEFAULT 0,
@@ -1745,32 +1844,38 @@ CREATE TABLE checkout_data.webhook_deliveries (
     last_status_code integer,
     last_error text,
     CONSTRAINT webhook_deliveries_pkey
-        PRIMARY KEY (organization_id, environment, webhook_endpoint_id, checkout_session_id, sequence),
+        PRIMARY KEY (organization_id, environment, receiver_id, subject_id, sequence),
     CONSTRAINT webhook_deliveries_state_check CHECK (
         num_nonnulls(next_attempt_at, delivered_at, dead_at) = 1
         AND (lease_token IS NULL OR next_attempt_at IS NOT NULL))
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500);
 COMMENT ON TABLE checkout_data.webhook_deliveries IS
-    'One row per event and endpoint that it goes to, written by the statement that wrote the event.';
-COMMENT ON COLUMN checkout_data.webhook_deliveries.checkout_session_id IS
-    'Identifies the event, together with sequence.';
+    'One row per event and receiver, written by the statement that wrote the event.';
+COMMENT ON COLUMN checkout_data.webhook_deliveries.receiver_id IS 'The webhook endpoint, or the consumer.';
+COMMENT ON COLUMN checkout_data.webhook_deliveries.subject_id IS 'Identifies the event, together with sequence.';
 COMMENT ON COLUMN checkout_data.webhook_deliveries.attempts IS
-    'The attempts since the delivery was written or redelivered. They limit how many follow.';
+    'The attempts since the delivery was written or redelivered: of an endpoint those that were recorded, of a '
+    'consumer its claims. They limit how many follow.';
 COMMENT ON COLUMN checkout_data.webhook_deliveries.attempts_ever IS
     'The number of the last attempt, including those before a redelivery.';
 COMMENT ON COLUMN checkout_data.webhook_deliveries.next_attempt_at IS
     'When the delivery is due. While it is leased: when the lease ends. NULL when delivered or dead.';
--- Serves claims: what is due for an endpoint, oldest first.
+COMMENT ON COLUMN checkout_data.webhook_deliveries.lease_token IS
+    'Identifies the claim that holds the delivery. Who reports its result must present it.';
+-- Serves claims, which go from receiver to receiver, and within a consumer from organization to organization: what is
+-- due, oldest first.
 CREATE INDEX webhook_deliveries_next_attempt_idx
-    ON checkout_data.webhook_deliveries (webhook_endpoint_id, next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+    ON checkout_data.webhook_deliveries (receiver_id, organization_id, next_attempt_at)
+    WHERE next_attempt_at IS NOT NULL;
 -- Serves the list of dead deliveries.
 CREATE INDEX webhook_deliveries_dead_idx ON checkout_data.webhook_deliveries (dead_at) WHERE dead_at IS NOT NULL;
 
+-- No foreign key to deliveries, whose rows a parallel restore may load later. What removes deliveries removes these.
 CREATE TABLE checkout_data.webhook_attempts (
     organization_id uuid NOT NULL,
     environment checkout_data.environment NOT NULL,
-    webhook_endpoint_id uuid NOT NULL,
-    checkout_session_id uuid NOT NULL,
+    receiver_id uuid NOT NULL,
+    subject_id uuid NOT NULL,
     sequence checkout_data.positive NOT NULL,
     attempt checkout_data.positive NOT NULL,
     recorded_at timestamptz NOT NULL,
@@ -1779,10 +1884,7 @@ CREATE TABLE checkout_data.webhook_attempts (
     duration interval,
     response_body text CHECK (char_length(response_body) <= 1000),
     CONSTRAINT webhook_attempts_pkey
-        PRIMARY KEY (organization_id, environment, webhook_endpoint_id, checkout_session_id, sequence, attempt),
-    CONSTRAINT webhook_attempts_delivery_fkey
-        FOREIGN KEY (organization_id, environment, webhook_endpoint_id, checkout_session_id, sequence)
-        REFERENCES checkout_data.webhook_deliveries ON DELETE CASCADE
+        PRIMARY KEY (organization_id, environment, receiver_id, subject_id, sequence, attempt)
 );
 COMMENT ON TABLE checkout_data.webhook_attempts IS 'The result of each attempt to deliver an event to an endpoint.';
 COMMENT ON COLUMN checkout_data.webhook_attempts.status_code IS
@@ -1791,6 +1893,7 @@ COMMENT ON COLUMN checkout_data.webhook_attempts.status_code IS
 CREATE TYPE checkout.webhook_delivery AS (
     event_id text,
     webhook_endpoint_id uuid,
+    consumer text,
     event_type text,
     organization_id uuid,
     environment text,
@@ -1805,7 +1908,9 @@ CREATE TYPE checkout.webhook_delivery AS (
     last_error text,
     created_at timestamptz
 );
-COMMENT ON TYPE checkout.webhook_delivery IS 'The delivery of one event to one endpoint.';
+COMMENT ON TYPE checkout.webhook_delivery IS 'The delivery of one event to one receiver.';
+COMMENT ON COLUMN checkout.webhook_delivery.webhook_endpoint_id IS 'The receiver, if it is a webhook endpoint.';
+COMMENT ON COLUMN checkout.webhook_delivery.consumer IS 'The name of the receiver, if it is a consumer.';
 COMMENT ON COLUMN checkout.webhook_delivery.status IS
     'pending, leased, delivered, dead, or paused while its endpoint is disabled.';
 COMMENT ON COLUMN checkout.webhook_delivery.delivery_attempts IS
@@ -1848,9 +1953,8 @@ COMMENT ON COLUMN checkout.webhook_attempt.status_code IS
     'The status of the HTTP response. NULL: there was no response, and error says why.';
 COMMENT ON COLUMN checkout.webhook_attempt.response_body IS 'The first 1,000 characters of the response.';
 
--- Not one expression, but called only for events that went to endpoints. With a search path of its own it is not
--- inlined.
-CREATE FUNCTION checkout_data.deliveries_status(o checkout_data.webhook_outbox, at timestamptz) RETURNS text
+-- Not one expression. With a search path of its own it is not inlined.
+CREATE FUNCTION checkout_data.event_status(o checkout_data.webhook_outbox, at timestamptz) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO pg_catalog, pg_temp
     AS $$
@@ -1861,19 +1965,23 @@ CREATE FUNCTION checkout_data.deliveries_status(o checkout_data.webhook_outbox, 
         WHEN count(*) > 0 THEN 'delivered'
         ELSE 'skipped'
     END
-    FROM checkout_data.webhook_endpoints p
+    FROM (
+        SELECT r.receiver_id FROM checkout_data.webhook_receivers r
+        WHERE r.organization_id = o.organization_id AND r.environment = o.environment
+        UNION ALL
+        SELECT c.webhook_consumer_id FROM checkout_data.webhook_consumers c
+        WHERE c.organization_id IS NULL AND c.deleted_at IS NULL
+    ) AS r
     JOIN checkout_data.webhook_deliveries d
-        ON d.organization_id = p.organization_id AND d.environment = p.environment
-        AND d.webhook_endpoint_id = p.webhook_endpoint_id
-        AND d.checkout_session_id = o.checkout_session_id AND d.sequence = o.sequence
-    WHERE p.organization_id = o.organization_id AND p.environment = o.environment AND p.deleted_at IS NULL
+        ON d.organization_id = o.organization_id AND d.environment = o.environment
+        AND d.receiver_id = r.receiver_id AND d.subject_id = o.subject_id AND d.sequence = o.sequence
     $$;
-COMMENT ON FUNCTION checkout_data.deliveries_status IS
-    'Returns the state at a time of an event that goes to endpoints. delivered: all endpoints that asked for it have '
-    'received it. skipped: no endpoint asked for it, or those that did were deleted.';
+COMMENT ON FUNCTION checkout_data.event_status IS
+    'Returns the state at a time of all deliveries of an event together. delivered: all receivers that asked for it '
+    'have it. skipped: no receiver asked for it, or those that did were deleted.';
 
 CREATE FUNCTION checkout_data.delivery_status(
-    d checkout_data.webhook_deliveries, endpoint_enabled boolean, at timestamptz
+    d checkout_data.webhook_deliveries, receiver_enabled boolean, at timestamptz
 ) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -1881,7 +1989,7 @@ CREATE FUNCTION checkout_data.delivery_status(
         WHEN d.delivered_at IS NOT NULL THEN 'delivered'
         WHEN d.dead_at IS NOT NULL THEN 'dead'
         WHEN d.lease_token IS NOT NULL AND d.next_attempt_at OPERATOR(pg_catalog.>) at THEN 'leased'
-        WHEN endpoint_enabled THEN 'pending'
+        WHEN receiver_enabled THEN 'pending'
         ELSE 'paused'
     END
     $$;
@@ -1889,18 +1997,19 @@ COMMENT ON FUNCTION checkout_data.delivery_status IS 'Returns the state of a del
 
 CREATE FUNCTION checkout_data.delivery_of(
     d checkout_data.webhook_deliveries,
-    event_type text,
-    about_endpoint boolean,
-    endpoint_enabled boolean,
+    o checkout_data.webhook_outbox,
+    webhook_endpoint_id uuid,
+    consumer text,
+    receiver_enabled boolean,
     at timestamptz
 ) RETURNS checkout.webhook_delivery
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
     SELECT ROW(
-        checkout_data.event_id(d.organization_id, d.environment, d.checkout_session_id, d.sequence),
-        d.webhook_endpoint_id, event_type, d.organization_id, d.environment,
-        CASE WHEN about_endpoint THEN NULL ELSE d.checkout_session_id END,
-        checkout_data.delivery_status(d, endpoint_enabled, at),
+        checkout_data.event_id(d.organization_id, d.environment, d.subject_id, d.sequence),
+        webhook_endpoint_id, consumer, o.event_type, d.organization_id, d.environment,
+        CASE WHEN o.subject_type OPERATOR(pg_catalog.=) 'checkout_session' THEN d.subject_id END,
+        checkout_data.delivery_status(d, receiver_enabled, at),
         d.attempts, d.next_attempt_at, d.delivered_at, d.dead_at, d.last_attempt_at, d.last_status_code, d.last_error,
         d.created_at
     )::checkout.webhook_delivery
@@ -1911,8 +2020,8 @@ CREATE FUNCTION checkout_data.attempt_of(a checkout_data.webhook_attempts) RETUR
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
     SELECT ROW(
-        checkout_data.event_id(a.organization_id, a.environment, a.checkout_session_id, a.sequence),
-        a.webhook_endpoint_id, a.attempt, a.recorded_at, a.status_code, a.error, a.duration, a.response_body
+        checkout_data.event_id(a.organization_id, a.environment, a.subject_id, a.sequence),
+        a.receiver_id, a.attempt, a.recorded_at, a.status_code, a.error, a.duration, a.response_body
     )::checkout.webhook_attempt
     $$;
 COMMENT ON FUNCTION checkout_data.attempt_of IS 'Returns an attempt as callers see it.';
@@ -2057,6 +2166,24 @@ Errors:
 - PT404: the delivery does not exist.
 - PT409: the delivery is not leased under this lease_token.$$;
 
+CREATE FUNCTION checkout.record_webhook_attempts(
+    attempts jsonb
+) RETURNS SETOF checkout.webhook_delivery
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'record_webhook_attempts_wrapper';
+COMMENT ON FUNCTION checkout.record_webhook_attempts IS
+$$For a relay: records the results of many attempts at once, and returns their deliveries.
+
+Does for each what record_webhook_attempt does, and locks the deliveries in its own order. A delivery that is not leased
+under its lease_token does not change and is not returned: another claim has it, or it is gone.
+
+- attempts: an array of at most 1000 objects. Their keys are the arguments of record_webhook_attempt: event_id,
+  webhook_endpoint_id and lease_token are required; duration and retry_after are numbers of seconds.
+
+Errors:
+- 22003, 22004, 22023, 22P02: attempts, or part of an attempt, is missing or wrong; then none is recorded.$$;
+
 CREATE FUNCTION checkout.release_webhook_delivery(
     event_id text,
     webhook_endpoint_id uuid,
@@ -2073,18 +2200,31 @@ Returns true if the delivery was leased under this lease_token; otherwise false,
 Errors:
 - 22004, 22P02: an argument is missing or wrong.$$;
 
-CREATE FUNCTION checkout.next_webhook_attempt_at(after timestamptz DEFAULT NULL) RETURNS timestamptz
+CREATE FUNCTION checkout.next_webhook_attempt_at(
+    after timestamptz DEFAULT NULL
+) RETURNS timestamptz
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
     AS $$
+    -- From receiver to receiver, of those that wait for something.
+    WITH RECURSIVE receiver (receiver_id) AS (
+        (SELECT d.receiver_id FROM checkout_data.webhook_deliveries d WHERE d.next_attempt_at IS NOT NULL
+         ORDER BY d.receiver_id LIMIT 1)
+        UNION ALL
+        SELECT (
+            SELECT d.receiver_id FROM checkout_data.webhook_deliveries d
+            WHERE d.next_attempt_at IS NOT NULL AND d.receiver_id > r.receiver_id ORDER BY d.receiver_id LIMIT 1)
+        FROM receiver r WHERE r.receiver_id IS NOT NULL
+    )
     SELECT min(due.next_attempt_at)
-    FROM checkout_data.webhook_endpoints p,
+    FROM receiver r
+    JOIN checkout_data.webhook_endpoints p
+        ON p.webhook_endpoint_id = r.receiver_id AND p.disabled_at IS NULL AND p.deleted_at IS NULL,
         LATERAL (
             SELECT d.next_attempt_at FROM checkout_data.webhook_deliveries d
-            WHERE d.webhook_endpoint_id = p.webhook_endpoint_id
+            WHERE d.receiver_id = p.webhook_endpoint_id AND d.organization_id = p.organization_id
                 AND d.next_attempt_at > (SELECT COALESCE(next_webhook_attempt_at.after, clock_timestamp()))
             ORDER BY d.next_attempt_at LIMIT 1) AS due
-    WHERE p.disabled_at IS NULL AND p.deleted_at IS NULL
     $$;
 COMMENT ON FUNCTION checkout.next_webhook_attempt_at IS
 $$For a relay: returns the time when the next delivery is due or its lease ends. NULL if there is none.
@@ -2106,10 +2246,8 @@ CREATE FUNCTION checkout.list_dead_webhook_deliveries(
 COMMENT ON FUNCTION checkout.list_dead_webhook_deliveries IS
 $$For operators: returns dead deliveries, the most recent to die first. redeliver_webhook_events makes them due again.
 
-Events that the consumer of claim_webhook_events did not acknowledge are included, without webhook_endpoint_id.
-
 - organization_id: only deliveries of this organization. Default: all organizations.
-- webhook_endpoint_id: only deliveries to this endpoint. Default: all endpoints.
+- webhook_endpoint_id: only deliveries to this endpoint. Default: all endpoints and consumers.
 - page_size: 1 to 100.
 - page_offset: how many deliveries to skip: for operators who page through more than 100 of them.
 
@@ -2121,7 +2259,8 @@ CREATE FUNCTION checkout.redeliver_webhook_events(
     webhook_endpoint_id uuid DEFAULT NULL,
     created_after timestamptz DEFAULT NULL,
     created_before timestamptz DEFAULT NULL,
-    status text DEFAULT NULL
+    status text DEFAULT NULL,
+    webhook_consumer_id uuid DEFAULT NULL
 ) RETURNS integer
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
@@ -2129,24 +2268,25 @@ CREATE FUNCTION checkout.redeliver_webhook_events(
 COMMENT ON FUNCTION checkout.redeliver_webhook_events IS
 $$Makes events due again, and returns the number of deliveries. Their attempts start from the beginning.
 
-A delivery is included if it matches every argument given. One of event_ids, webhook_endpoint_id, created_after and
-created_before is required.
+A delivery is included if it matches every argument given. One of event_ids, webhook_endpoint_id, webhook_consumer_id
+and created_after is required.
 
 - event_ids: these events.
-- webhook_endpoint_id: only deliveries to this endpoint. Events of its event_types that are older than the endpoint,
-  and were therefore never sent to it, are included.
+- webhook_endpoint_id, webhook_consumer_id: only deliveries to this endpoint or consumer, at most one of the two.
+  Events of its event_types that are older, and therefore never went to it, are included.
 - created_after (inclusive), created_before (exclusive): when the event was written.
 - status: pending, delivered or dead.
 
 Errors:
 - 22023, 22P02: an argument is missing or wrong.
-- PT404: the endpoint does not exist.$$;
+- PT404: the endpoint or consumer does not exist.$$;
 
 CREATE FUNCTION checkout.outbox_status() RETURNS TABLE (
     organization_id uuid,
     environment text,
     webhook_endpoint_id uuid,
     url text,
+    consumer text,
     enabled boolean,
     failing_since timestamptz,
     pending bigint,
@@ -2159,41 +2299,29 @@ CREATE FUNCTION checkout.outbox_status() RETURNS TABLE (
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
     AS $$
-    SELECT NULL::uuid, NULL::text, NULL::uuid, NULL::text, NULL::boolean, NULL::timestamptz,
-        count(*) FILTER (WHERE state.status = 'pending'),
-        count(*) FILTER (WHERE state.status = 'leased'),
-        count(*) FILTER (WHERE state.status = 'delivered'),
-        count(*) FILTER (WHERE state.status = 'dead'),
-        min(o.created_at) FILTER (WHERE state.status = 'pending'),
-        clock_timestamp() - min(o.created_at) FILTER (WHERE state.status = 'pending')
-    FROM checkout_data.webhook_outbox o,
-        LATERAL (SELECT checkout_data.event_status(o, clock_timestamp())) AS state (status)
-    WHERE NOT o.fanned_out
-    UNION ALL
-    (SELECT p.organization_id, p.environment::text, p.webhook_endpoint_id, p.url, p.disabled_at IS NULL,
-        p.failing_since,
+    SELECT r.organization_id, r.environment::text, r.webhook_endpoint_id, r.url, r.consumer, r.enabled,
+        r.failing_since,
         count(*) FILTER (WHERE d.status = 'pending'),
         count(*) FILTER (WHERE d.status = 'leased'),
         count(*) FILTER (WHERE d.status = 'delivered'),
         count(*) FILTER (WHERE d.status = 'dead'),
         min(d.created_at) FILTER (WHERE d.status = 'pending'),
         clock_timestamp() - min(d.created_at) FILTER (WHERE d.status = 'pending')
-    FROM checkout_data.webhook_endpoints p
+    FROM checkout_data.webhook_receivers r
     LEFT JOIN (
-        SELECT d.*, checkout_data.delivery_status(d, true, clock_timestamp()) AS status
+        SELECT d.receiver_id, d.created_at, checkout_data.delivery_status(d, true, clock_timestamp()) AS status
         FROM checkout_data.webhook_deliveries d
-    ) d USING (organization_id, environment, webhook_endpoint_id)
-    WHERE p.deleted_at IS NULL
-    GROUP BY p.organization_id, p.environment, p.webhook_endpoint_id
-    ORDER BY min(d.created_at) FILTER (WHERE d.status = 'pending'), p.organization_id, p.environment,
-        p.webhook_endpoint_id)
+    ) AS d USING (receiver_id)
+    GROUP BY r.receiver_id, r.organization_id, r.environment, r.webhook_endpoint_id, r.url, r.consumer, r.enabled,
+        r.failing_since
+    ORDER BY min(d.created_at) FILTER (WHERE d.status = 'pending'), r.organization_id, r.environment, r.receiver_id
     $$;
 COMMENT ON FUNCTION checkout.outbox_status IS
-$$For operators: returns the number of pending, leased, delivered and dead deliveries of each endpoint.
+$$For operators: returns the number of pending, leased, delivered and dead deliveries of each webhook endpoint and
+consumer.
 
-Also returns the time since when the oldest has been pending, and for how long. The first row counts the events for
-consumers of claim_webhook_events. The other rows are of webhook endpoints, the one with the oldest pending delivery
-first.$$;
+Also returns the time since when the oldest has been pending, and for how long. The receiver with the oldest pending
+delivery comes first. A consumer of all organizations has no organization_id.$$;
 
 -- Signatures of webhooks, for senders and receivers that use SQL.
 
@@ -2434,9 +2562,10 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
             'recover_checkout_session', 'begin_payment', 'record_payment', 'list_payments', 'list_webhook_events',
             'create_webhook_endpoint', 'list_webhook_endpoints', 'update_webhook_endpoint', 'delete_webhook_endpoint',
-            'roll_webhook_secret', 'list_webhook_deliveries', 'list_webhook_attempts', 'session_funnel',
-            'handle_request', 'sign_webhook', 'verify_webhook', 'public_checkout_session', 'redirect_url',
-            'current_organization_id', 'current_environment']),
+            'roll_webhook_secret', 'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
+            'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'list_webhook_deliveries',
+            'list_webhook_attempts', 'session_funnel', 'handle_request', 'sign_webhook', 'verify_webhook',
+            'public_checkout_session', 'redirect_url', 'current_organization_id', 'current_environment']),
         ('publishable', ARRAY[
             'create_checkout_session', 'handle_request', 'public_checkout_session', 'redirect_url',
             'current_organization_id', 'current_environment']),
@@ -2445,20 +2574,22 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'authenticate', 'pre_request', 'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions',
             'expire_checkout_session', 'recover_checkout_session', 'begin_payment', 'record_payment', 'list_payments',
             'list_webhook_events', 'create_webhook_endpoint', 'list_webhook_endpoints', 'update_webhook_endpoint',
-            'delete_webhook_endpoint', 'roll_webhook_secret', 'list_webhook_deliveries', 'list_webhook_attempts',
-            'session_funnel', 'handle_request', 'public_checkout_session', 'redirect_url', 'current_organization_id',
-            'current_environment']),
+            'delete_webhook_endpoint', 'roll_webhook_secret', 'create_webhook_consumer', 'list_webhook_consumers',
+            'delete_webhook_consumer', 'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event',
+            'list_webhook_deliveries', 'list_webhook_attempts', 'session_funnel', 'handle_request',
+            'public_checkout_session', 'redirect_url', 'current_organization_id', 'current_environment']),
         -- Sets the role of each request, and calls no function itself.
         ('authenticator', ARRAY[]::text[]),
         ('relay', ARRAY[
-            'claim_webhook_deliveries', 'record_webhook_attempt', 'release_webhook_delivery',
-            'next_webhook_attempt_at', 'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event',
-            'redeliver_webhook_events', 'list_dead_webhook_deliveries', 'render_webhook_event', 'sign_webhook',
-            'verify_webhook', 'outbox_status']),
+            'claim_webhook_deliveries', 'record_webhook_attempt', 'record_webhook_attempts',
+            'release_webhook_delivery', 'next_webhook_attempt_at', 'list_webhook_consumers', 'claim_webhook_events',
+            'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events',
+            'list_dead_webhook_deliveries', 'render_webhook_event', 'sign_webhook', 'verify_webhook', 'outbox_status']),
         ('admin', ARRAY[
             'create_organization', 'update_organization', 'list_organizations', 'rotate_client_secrets',
             'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key', 'expire_due_checkout_sessions',
-            'run_maintenance', 'redeliver_webhook_events', 'list_dead_webhook_deliveries', 'outbox_status',
+            'run_maintenance', 'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
+            'redeliver_webhook_events', 'list_dead_webhook_deliveries', 'outbox_status',
             'worker_status', 'security_report'])
     ) AS given (access, functions)
     $$;
@@ -2469,12 +2600,15 @@ CREATE FUNCTION checkout_data.functions_above_tenants() RETURNS text[]
     SET search_path TO pg_catalog, pg_temp
     AS $$
     SELECT ARRAY[
-        'expire_due_checkout_sessions', 'run_maintenance', 'worker_status', 'outbox_status', 'claim_webhook_events',
-        'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events', 'claim_webhook_deliveries',
-        'record_webhook_attempt', 'release_webhook_delivery', 'next_webhook_attempt_at',
+        'expire_due_checkout_sessions', 'run_maintenance', 'worker_status', 'outbox_status',
+        'redeliver_webhook_events', 'claim_webhook_deliveries',
+        'record_webhook_attempt', 'record_webhook_attempts', 'release_webhook_delivery', 'next_webhook_attempt_at',
         'list_dead_webhook_deliveries', 'create_organization', 'update_organization', 'list_organizations',
         'rotate_client_secrets', 'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key',
         'security_report', 'render_webhook_event',
+        -- These act for the tenant of their caller, or for all.
+        'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
+        'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event',
         -- These determine the tenant.
         'authenticate', 'pre_request', 'public_checkout_session']
     $$;
@@ -2671,6 +2805,9 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
             ('every_tenant', 'checkout_sessions_worker', NULL, 'true', 'true'),
             ('tenant', 'checkout_sessions_api', ARRAY['organizations'],
                 '(organization_id = checkout.current_organization_id())', 'false'),
+            ('tenant', 'checkout_sessions_api', ARRAY['webhook_consumers'],
+                '((organization_id IS NULL) OR ((organization_id = checkout.current_organization_id()) '
+                    'AND ((environment)::text = checkout.current_environment())))', 'false'),
             ('tenant', 'checkout_sessions_api',
                 ARRAY['checkout_sessions', 'idempotency_keys', 'payments', 'webhook_outbox', 'webhook_endpoints',
                     'webhook_deliveries', 'webhook_attempts'],
@@ -2994,17 +3131,21 @@ GRANT UPDATE (url, event_types, body_format, signature_scheme, description, secr
     previous_secret_expires_at, disabled_at, disabled_reason, failing_since, updated_at, deleted_at)
     ON checkout_data.webhook_endpoints TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE (next_attempt_at) ON checkout_data.webhook_deliveries TO checkout_sessions_api;
-GRANT SELECT ON checkout_data.webhook_attempts TO checkout_sessions_api;
+GRANT SELECT ON checkout_data.webhook_attempts, checkout_data.webhook_consumers, checkout_data.webhook_receivers
+    TO checkout_sessions_api;
 
 GRANT SELECT ON checkout_data.checkout_sessions TO checkout_sessions_worker;
 GRANT UPDATE (status, payment_status, lease_expires_at, expiring_notice_at, updated_at, event_count)
     ON checkout_data.checkout_sessions TO checkout_sessions_worker;
 GRANT SELECT ON checkout_data.payments TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_worker;
-GRANT SELECT, INSERT, UPDATE, DELETE ON checkout_data.webhook_outbox TO checkout_sessions_worker;
+-- Nobody may update the outbox.
+GRANT SELECT, INSERT, DELETE ON checkout_data.webhook_outbox TO checkout_sessions_worker;
 GRANT SELECT, UPDATE, DELETE ON checkout_data.webhook_endpoints TO checkout_sessions_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON checkout_data.webhook_deliveries TO checkout_sessions_worker;
-GRANT SELECT, INSERT ON checkout_data.webhook_attempts TO checkout_sessions_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON checkout_data.webhook_consumers TO checkout_sessions_worker;
+GRANT SELECT, INSERT, DELETE ON checkout_data.webhook_attempts TO checkout_sessions_worker;
+GRANT SELECT ON checkout_data.webhook_receivers TO checkout_sessions_worker;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.organizations TO checkout_sessions_worker;
 GRANT SELECT, INSERT ON checkout_data.api_keys TO checkout_sessions_worker;
 GRANT UPDATE (expires_at, revoked_at, last_used_at, replaced_by) ON checkout_data.api_keys TO checkout_sessions_worker;
@@ -3015,13 +3156,19 @@ GRANT UPDATE (expires_at, revoked_at, last_used_at, replaced_by) ON checkout_dat
 CREATE POLICY tenant ON checkout_data.organizations TO checkout_sessions_api
     USING (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id())
     WITH CHECK (false);
+-- Events go to the consumers of all organizations, too.
+CREATE POLICY tenant ON checkout_data.webhook_consumers TO checkout_sessions_api
+    USING (organization_id IS NULL
+        OR organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
+        AND environment OPERATOR(pg_catalog.=) checkout.current_environment())
+    WITH CHECK (false);
 DO $$
 DECLARE
     name text;
     own_rows CONSTANT text := 'organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id() '
         'AND environment OPERATOR(pg_catalog.=) checkout.current_environment()';
 BEGIN
-    -- Without organizations, see above, and without api_keys, which is read to find the tenant.
+    -- Without organizations and webhook_consumers, see above, and without api_keys, which is read to find the tenant.
     FOREACH name IN ARRAY ARRAY[
         'checkout_sessions', 'idempotency_keys', 'payments', 'webhook_outbox', 'webhook_endpoints',
         'webhook_deliveries', 'webhook_attempts'

@@ -1,28 +1,29 @@
 //! Deliveries to webhook endpoints: for relays, claim, record and release; for organizations, lists.
 
-use chrono::TimeDelta;
 use pgrx::Uuid;
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::prelude::*;
 
 use crate::datum::{
-    self, Rows, Text, Uuids, WebhookAttempt, WebhookDelivery, WebhookDeliveryRequest, required_text, text,
+    self, Jsonb, Rows, Text, Uuids, WebhookAttempt, WebhookDelivery, WebhookDeliveryRequest, required_text, text,
 };
+use crate::operations::webhook_deliveries;
 use crate::report::or_raise;
-use crate::store::deliveries::{self, Attempt, Key};
+use crate::store::deliveries::{self, Key};
 use crate::store::delivery_lists::{self, Filter};
-use crate::store::{endpoints, events};
+use crate::store::{claims, endpoints, events};
 use crate::tenant;
 use rules::dialects::{self, SessionView};
 use rules::validate::{self, required};
-use rules::webhooks::delivery;
+use rules::webhooks::delivery::{self, Attempt};
 use rules::webhooks::event::{self, EventId};
-use rules::webhooks::retry;
 use rules::webhooks::signature::{self, Message};
 use rules::{Error, Result};
 
 /// The size limit of an event's body: far more than a session can have.
 const BODY_BYTES: usize = 4 * 1024 * 1024;
+/// The size limit of reports of attempts: a thousand, each with a long error and response.
+const ATTEMPTS_BYTES: usize = 16 * 1024 * 1024;
 
 #[pg_extern(sql = false)]
 fn claim_webhook_deliveries(
@@ -41,7 +42,7 @@ fn claim_webhook_deliveries(
         let in_flight = required("in_flight", in_flight)?.read("in_flight")?;
         let except_organizations =
             required("except_organizations", except_organizations)?.read("except_organizations")?;
-        deliveries::claim(batch_size, lease, per_endpoint, &in_flight, &except_organizations, datum::now())
+        claims::for_endpoints(batch_size, lease, per_endpoint, &in_flight, &except_organizations, datum::now())
     })()))
 }
 
@@ -60,36 +61,48 @@ fn record_webhook_attempt(
     or_raise((|| {
         let (key, unknown) = key_of(&event_id, webhook_endpoint_id)?;
         let lease_token = datum::from_uuid(required("lease_token", lease_token)?);
-        let status_code = status_code.map(|code| validate::in_range("status_code", code, 100, 599)).transpose()?;
-        let not_negative = |argument, span: Option<Interval>| match span {
-            None => Ok(None),
-            Some(span) => match datum::from_interval(argument, span)? {
-                span if span < TimeDelta::zero() => Err(Error::invalid(argument, "must not be negative")),
-                span => Ok(Some(span)),
-            },
-        };
+        let span = |argument, span: Option<Interval>| span.map(|span| datum::from_interval(argument, span)).transpose();
         let beginning = |argument, text: Option<Text>| {
             text.map(|text| text.beginning(argument, validate::FAILURE_MESSAGE)).transpose()
         };
-        let (error, response_body) = (beginning("error", error)?, beginning("response_body", response_body)?);
         let attempt = Attempt {
             status_code,
-            error: error.as_deref(),
-            duration: not_negative("duration", duration)?,
-            response_body: response_body.as_deref(),
+            error: beginning("error", error)?,
+            duration: span("duration", duration)?,
+            response_body: beginning("response_body", response_body)?,
+            retry_after: span("retry_after", retry_after)?,
         };
-        let retry_after = not_negative("retry_after", retry_after)?;
-
-        let locked = deliveries::lock(&key)?.ok_or_else(&unknown)?;
-        if locked.lease_token != Some(lease_token) {
-            return Err(Error::LeaseLost { event_id: required_text("event_id", &event_id)?.to_owned() });
+        attempt.check()?;
+        match webhook_deliveries::record(vec![(key, lease_token, attempt)])?.pop() {
+            Some(recorded) => Ok(recorded),
+            None if deliveries::exists(&key)? => {
+                Err(Error::LeaseLost { event_id: required_text("event_id", &event_id)?.to_owned() })
+            }
+            None => Err(unknown()),
         }
-        let now = datum::now();
-        let outcome = delivery::outcome(locked.attempts + 1, status_code, retry_after, retry::chance());
-        let change = delivery::endpoint_change(status_code, locked.failing_since, now);
-        deliveries::change_endpoint(&key, change, now)?;
-        deliveries::record(&key, &attempt, outcome, now)?.ok_or_else(unknown)
     })())
+}
+
+#[pg_extern(sql = false)]
+fn record_webhook_attempts(attempts: Option<Jsonb>) -> Rows<WebhookDelivery> {
+    const ARGUMENT: &str = "attempts";
+    Rows(or_raise((|| {
+        let text = required(ARGUMENT, attempts)?.read(ARGUMENT, ATTEMPTS_BYTES)?.text();
+        let reports = delivery::read_reports(ARGUMENT, &text)?;
+        let attempts = reports
+            .into_iter()
+            .map(|report| {
+                let key = Key {
+                    event: EventId::parse("event_id", &report.event_id)?,
+                    receiver_id: report.webhook_endpoint_id,
+                };
+                let (lease_token, attempt) = (report.lease_token, report.attempt());
+                attempt.check()?;
+                Ok((key, lease_token, attempt))
+            })
+            .collect::<Result<_>>()?;
+        webhook_deliveries::record(attempts)
+    })()))
 }
 
 #[pg_extern(sql = false)]
@@ -169,7 +182,7 @@ fn key_of(event_id: &Option<Text>, webhook_endpoint_id: Option<Uuid>) -> Result<
     let event = EventId::parse("event_id", text)?;
     let webhook_endpoint_id = datum::from_uuid(required("webhook_endpoint_id", webhook_endpoint_id)?);
     let unknown = move || Error::DeliveryNotFound { event_id: text.to_owned(), webhook_endpoint_id };
-    Ok((Key { event, webhook_endpoint_id }, unknown))
+    Ok((Key { event, receiver_id: webhook_endpoint_id }, unknown))
 }
 
 /// For claims: the body of an event in the format of a dialect; NULL if it cannot be written. `object` is the session,

@@ -1,8 +1,7 @@
-//! The webhook outbox: claim, acknowledge, put off, redeliver, list.
+//! The webhook outbox: list, render, redeliver.
 
-use chrono::TimeDelta;
 use pgrx::Uuid;
-use pgrx::datum::{Interval, TimestampWithTimeZone};
+use pgrx::datum::TimestampWithTimeZone;
 use pgrx::prelude::*;
 
 use crate::datum::{self, Event, Rows, Text, Texts, required_text, text};
@@ -13,32 +12,8 @@ use crate::store::sessions;
 use crate::tenant;
 use rules::dialects;
 use rules::validate::{self, required};
-use rules::webhooks::event::{self, EventId, EventType};
-use rules::webhooks::retry;
+use rules::webhooks::event::{EventId, EventType};
 use rules::{Error, Result};
-
-#[pg_extern(sql = false)]
-fn claim_webhook_events(
-    batch_size: Option<i32>,
-    lease: Option<Interval>,
-    organization_id: Option<Uuid>,
-) -> Rows<Event> {
-    Rows(or_raise((|| {
-        let batch_size =
-            validate::in_range("batch_size", required("batch_size", batch_size)?, 1, validate::CLAIM_SIZE)?;
-        let lease = event::lease(datum::from_interval("lease", required("lease", lease)?)?)?;
-        events::claim(batch_size, lease, organization_id.map(datum::from_uuid), datum::now())
-    })()))
-}
-
-#[pg_extern(sql = false)]
-fn ack_webhook_events(event_ids: Option<Texts>, lease_token: Option<Uuid>) -> i32 {
-    or_raise((|| {
-        let ids = event_ids_of(event_ids)?;
-        let lease_token = datum::from_uuid(required("lease_token", lease_token)?);
-        events::ack(&ids, lease_token, datum::now()).map(count)
-    })())
-}
 
 #[pg_extern(sql = false)]
 fn render_webhook_event(event_id: Option<Text>, api: Option<Text>) -> String {
@@ -52,51 +27,26 @@ fn render_webhook_event(event_id: Option<Text>, api: Option<Text>) -> String {
 }
 
 #[pg_extern(sql = false)]
-fn nack_webhook_event(
-    event_id: Option<Text>,
-    lease_token: Option<Uuid>,
-    error: Option<Text>,
-    retry_after: Option<Interval>,
-) -> Event {
-    or_raise((|| {
-        let text = required_text("event_id", &event_id)?;
-        let id = EventId::parse("event_id", text)?;
-        let lease_token = datum::from_uuid(required("lease_token", lease_token)?);
-        let error = error.map(|error| error.beginning("error", validate::FAILURE_MESSAGE)).transpose()?;
-        let retry_after = retry_after
-            .map(|span| datum::from_interval("retry_after", span))
-            .transpose()?
-            .map(|span| {
-                if span < TimeDelta::zero() || span > TimeDelta::days(30) {
-                    Err(Error::invalid("retry_after", "must be between 0 and 30 days"))
-                } else {
-                    Ok(span)
-                }
-            })
-            .transpose()?;
-
-        let unknown = || Error::EventNotFound { event_id: text.to_owned() };
-        let (attempts, token) = events::lock(&id)?.ok_or_else(unknown)?;
-        if token != Some(lease_token) {
-            return Err(Error::LeaseLost { event_id: text.to_owned() });
-        }
-        let now = datum::now();
-        let delay = retry::delay_after(attempts, retry::chance()).map(|delay| retry_after.unwrap_or(delay));
-        events::nack(&id, delay.map(|delay| now + delay), error.as_deref(), now)?.ok_or_else(unknown)
-    })())
-}
-
-#[pg_extern(sql = false)]
 fn redeliver_webhook_events(
     event_ids: Option<Texts>,
     webhook_endpoint_id: Option<Uuid>,
     created_after: Option<TimestampWithTimeZone>,
     created_before: Option<TimestampWithTimeZone>,
     status: Option<Text>,
+    webhook_consumer_id: Option<Uuid>,
 ) -> i32 {
     or_raise((|| {
-        if event_ids.is_none() && webhook_endpoint_id.is_none() && created_after.is_none() {
-            return Err(Error::invalid("event_ids", "must be given, or webhook_endpoint_id, or created_after"));
+        let receiver = match (webhook_endpoint_id, webhook_consumer_id) {
+            (Some(_), Some(_)) => {
+                return Err(Error::invalid("webhook_consumer_id", "must not be given with webhook_endpoint_id"));
+            }
+            (endpoint, consumer) => endpoint.or(consumer).map(datum::from_uuid),
+        };
+        if event_ids.is_none() && receiver.is_none() && created_after.is_none() {
+            return Err(Error::invalid(
+                "event_ids",
+                "must be given, or webhook_endpoint_id, webhook_consumer_id or created_after",
+            ));
         }
         let status = text("status", &status)?;
         let time =
@@ -112,11 +62,14 @@ fn redeliver_webhook_events(
             return Err(Error::invalid("status", "must be pending, delivered or dead"));
         }
         let now = datum::now();
-        match webhook_endpoint_id.map(datum::from_uuid) {
+        let is_endpoint = webhook_endpoint_id.is_some();
+        match receiver {
             None => redeliveries::everywhere(&chosen, now),
-            Some(id) => {
-                redeliveries::to_endpoint(&chosen, id, now)?.ok_or(Error::EndpointNotFound { webhook_endpoint_id: id })
-            }
+            Some(id) => redeliveries::to_receiver(&chosen, id, is_endpoint, now)?.ok_or(if is_endpoint {
+                Error::EndpointNotFound { webhook_endpoint_id: id }
+            } else {
+                Error::ConsumerNotFound { name: id.to_string() }
+            }),
         }
         .map(count)
     })())
@@ -156,7 +109,7 @@ fn list_webhook_events(
     })()))
 }
 
-fn event_ids_of(ids: Option<Texts>) -> Result<Vec<EventId>> {
+pub(super) fn event_ids_of(ids: Option<Texts>) -> Result<Vec<EventId>> {
     const ARGUMENT: &str = "event_ids";
     let ids = required(ARGUMENT, ids)?.read(ARGUMENT)?;
     ids.into_iter()
@@ -167,6 +120,6 @@ fn event_ids_of(ids: Option<Texts>) -> Result<Vec<EventId>> {
         .collect()
 }
 
-fn count(rows: usize) -> i32 {
+pub(super) fn count(rows: usize) -> i32 {
     i32::try_from(rows).unwrap_or(i32::MAX)
 }

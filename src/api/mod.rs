@@ -3,6 +3,7 @@
 
 mod access;
 mod api_keys;
+mod consumers;
 mod deliveries;
 mod dialects;
 mod endpoints;

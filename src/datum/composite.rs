@@ -95,6 +95,7 @@ composite!(Payment = "checkout.payment");
 composite!(Event = "checkout.webhook_event");
 composite!(Organization = "checkout.organization");
 composite!(ApiKey = "checkout.api_key");
+composite!(WebhookConsumer = "checkout.webhook_consumer");
 composite!(WebhookEndpoint = "checkout.webhook_endpoint");
 composite!(WebhookDelivery = "checkout.webhook_delivery");
 composite!(WebhookDeliveryRequest = "checkout.webhook_delivery_request");

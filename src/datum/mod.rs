@@ -22,7 +22,7 @@ pub use column::Column;
 
 pub use composite::{
     ApiKey, Composite, Event, HttpAnswer, Organization, Payment, PublicSession, Session, WebhookAttempt,
-    WebhookDelivery, WebhookDeliveryRequest, WebhookEndpoint,
+    WebhookConsumer, WebhookDelivery, WebhookDeliveryRequest, WebhookEndpoint,
 };
 pub use jsonb::{Json, Jsonb, metadata};
 pub use rows::Rows;

@@ -7,9 +7,9 @@ use crate::gucs;
 use crate::shared::api_key_uses;
 use crate::store::api_keys;
 use crate::store::maintenance::Work;
-use crate::store::purge::{self, Place};
+use crate::store::purge;
 use rules::Result;
-use rules::maintenance::turns::Turns;
+use rules::maintenance::turns::{BEGINNING, Turns};
 
 /// The number of rows that each task has changed.
 pub type Done = [(&'static str, usize); 3];
@@ -22,14 +22,14 @@ pub fn run(batch: i32, now: DateTime<Utc>) -> Result<Done> {
     let (old, _) = purge.old(batch, now)?;
     // Events that must stay are passed over, however many they are. But this is one transaction: it removes no more than
     // two batches.
-    let (mut delivered, mut more) = (0, true);
-    while more && delivered < usize::try_from(batch).unwrap_or(0) {
+    let (mut events, mut more) = (0, true);
+    while more && events < usize::try_from(batch).unwrap_or(0) {
         let rows;
-        (rows, more) = purge.delivered(batch, now)?;
-        delivered += rows;
+        (rows, more) = purge.events(batch, now)?;
+        events += rows;
     }
     write_uses()?;
-    Ok([("expire", expired), ("remind", reminded), ("purge", old + delivered)])
+    Ok([("expire", expired), ("remind", reminded), ("purge", old + events)])
 }
 
 /// Expires at most `batch` sessions whose deadline has passed, and returns their number.
@@ -53,33 +53,33 @@ fn in_turns(work: Work, batch: i32, now: DateTime<Utc>) -> Result<usize> {
     Ok(batch - left)
 }
 
-/// Removes old rows. It goes through the events that went to endpoints, from the oldest on, and keeps its place.
+/// Removes old rows. It goes through the events, from the oldest on, and keeps its place.
 pub struct Purge {
-    place: Place,
+    place: DateTime<Utc>,
 }
 
 impl Purge {
     pub const fn new() -> Self {
-        Self { place: Place::FIRST }
+        Self { place: BEGINNING }
     }
 
     /// Removes at most `batch` rows of each other kind. Returns the total number, and whether more are left.
     pub fn old(&self, batch: i32, now: DateTime<Utc>) -> Result<(usize, bool)> {
-        let removed = purge::purge(batch, retention(), now)?;
+        let removed = purge::purge(batch, now)?;
         let full = removed.iter().any(|rows| *rows >= usize::try_from(batch).unwrap_or(usize::MAX));
         Ok((removed.iter().sum(), full))
     }
 
-    /// Looks at the next `batch` events that went to endpoints, and removes those that all endpoints have received.
-    /// Returns the number removed, and whether there are more to look at.
-    pub fn delivered(&mut self, batch: i32, now: DateTime<Utc>) -> Result<(usize, bool)> {
-        let (removed, next) = purge::purge_fanned_out(self.place, batch, retention(), now)?;
-        self.place = next.unwrap_or(Place::FIRST);
+    /// Looks at the next `batch` events, and removes those that all their receivers have had for long enough. Returns
+    /// the number removed, and whether there are more to look at.
+    pub fn events(&mut self, batch: i32, now: DateTime<Utc>) -> Result<(usize, bool)> {
+        let (removed, next) = purge::purge_events(self.place, batch, retention(), now)?;
+        self.place = next.unwrap_or(BEGINNING);
         Ok((removed, next.is_some()))
     }
 }
 
-/// How long delivered events are kept; `None`: for ever.
+/// How long events are kept; `None`: for ever.
 pub fn retention() -> Option<TimeDelta> {
     let minutes = gucs::OUTBOX_RETENTION.get();
     (minutes >= 0).then(|| TimeDelta::minutes(minutes.into()))

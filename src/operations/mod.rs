@@ -6,3 +6,4 @@ pub mod dialects;
 pub mod maintenance;
 pub mod payments;
 pub mod sessions;
+pub mod webhook_deliveries;

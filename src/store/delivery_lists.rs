@@ -12,18 +12,18 @@ use rules::webhooks::event::EventId;
 statement!(
     LIST,
     Caller,
-    "SELECT checkout_data.delivery_of(d, o.event_type, o.endpoint IS NOT NULL, p.disabled_at IS NULL, $4) \
+    "SELECT checkout_data.delivery_of(d, o, p.webhook_endpoint_id, NULL, p.disabled_at IS NULL, $4) \
      FROM checkout_data.webhook_deliveries d \
      JOIN checkout_data.webhook_endpoints p \
        ON p.organization_id = d.organization_id AND p.environment = d.environment \
-       AND p.webhook_endpoint_id = d.webhook_endpoint_id \
-     JOIN checkout_data.webhook_outbox o \
+       AND p.webhook_endpoint_id = d.receiver_id \
+     LEFT JOIN checkout_data.webhook_outbox o \
        ON o.organization_id = d.organization_id AND o.environment = d.environment \
-       AND o.checkout_session_id = d.checkout_session_id AND o.sequence = d.sequence \
-     WHERE d.organization_id = $1 AND d.environment = $2 AND d.webhook_endpoint_id = $3 \
+       AND o.subject_id = d.subject_id AND o.sequence = d.sequence \
+     WHERE d.organization_id = $1 AND d.environment = $2 AND d.receiver_id = $3 \
        AND ($5 IS NULL OR $5 = checkout_data.delivery_status(d, p.disabled_at IS NULL, $4)) \
-       AND ($6 IS NULL OR (d.checkout_session_id, d.sequence) < ($6, $7)) \
-     ORDER BY d.checkout_session_id DESC, d.sequence DESC LIMIT $8"
+       AND ($6 IS NULL OR (d.subject_id, d.sequence) < ($6, $7)) \
+     ORDER BY d.subject_id DESC, d.sequence DESC LIMIT $8"
 );
 
 /// The filters of a list of deliveries to an endpoint.
@@ -42,7 +42,7 @@ pub fn list(tenant: Tenant, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<W
         datum::uuid(filter.webhook_endpoint_id).into(),
         datum::timestamp(now).into(),
         filter.status.into(),
-        filter.starting_after.as_ref().map(|event| datum::uuid(event.checkout_session_id)).into(),
+        filter.starting_after.as_ref().map(|event| datum::uuid(event.subject_id)).into(),
         filter.starting_after.as_ref().map(|event| event.sequence).into(),
         filter.page_size.into(),
     ];
@@ -52,30 +52,18 @@ pub fn list(tenant: Tenant, filter: &Filter, now: DateTime<Utc>) -> Result<Vec<W
 statement!(
     LIST_DEAD,
     Caller,
-    "SELECT dead.* FROM ( \
-       (SELECT checkout_data.delivery_of(d, o.event_type, o.endpoint IS NOT NULL, p.disabled_at IS NULL, d.dead_at) AS delivery, \
-          d.dead_at, d.checkout_session_id, d.sequence, d.webhook_endpoint_id \
-        FROM checkout_data.webhook_deliveries d \
-        JOIN checkout_data.webhook_endpoints p \
-          ON p.organization_id = d.organization_id AND p.environment = d.environment \
-          AND p.webhook_endpoint_id = d.webhook_endpoint_id AND p.deleted_at IS NULL \
-        JOIN checkout_data.webhook_outbox o \
-          ON o.organization_id = d.organization_id AND o.environment = d.environment \
-          AND o.checkout_session_id = d.checkout_session_id AND o.sequence = d.sequence \
-        WHERE d.dead_at IS NOT NULL AND ($1 IS NULL OR d.organization_id = $1) \
-          AND ($2 IS NULL OR d.webhook_endpoint_id = $2) \
-        ORDER BY 2 DESC, 3, 4, 5 LIMIT $3::bigint + $4) \
-       UNION ALL \
-       (SELECT ROW(checkout_data.event_id(o.organization_id, o.environment, o.checkout_session_id, o.sequence), NULL, \
-          o.event_type, o.organization_id, o.environment, o.checkout_session_id, 'dead', o.delivery_attempts, NULL, NULL, \
-          o.dead_at, NULL, NULL, o.last_error, o.created_at)::checkout.webhook_delivery, o.dead_at, o.checkout_session_id, o.sequence, NULL \
-        FROM checkout_data.webhook_outbox o \
-        WHERE o.dead_at IS NOT NULL AND ($1 IS NULL OR o.organization_id = $1) AND $2 IS NULL \
-        ORDER BY 2 DESC, 3, 4 LIMIT $3::bigint + $4)) AS dead \
-     ORDER BY 2 DESC, 3, 4, 5 OFFSET $3 LIMIT $4"
+    "SELECT checkout_data.delivery_of(d, o, r.webhook_endpoint_id, r.consumer, r.enabled, d.dead_at) \
+     FROM checkout_data.webhook_deliveries d \
+     JOIN checkout_data.webhook_receivers r ON r.receiver_id = d.receiver_id \
+     LEFT JOIN checkout_data.webhook_outbox o \
+       ON o.organization_id = d.organization_id AND o.environment = d.environment \
+       AND o.subject_id = d.subject_id AND o.sequence = d.sequence \
+     WHERE d.dead_at IS NOT NULL AND ($1 IS NULL OR d.organization_id = $1) \
+       AND ($2 IS NULL OR r.webhook_endpoint_id = $2) \
+     ORDER BY d.dead_at DESC, d.subject_id, d.sequence, d.receiver_id OFFSET $3 LIMIT $4"
 );
 
-/// Dead deliveries of one organization, or of all; to one endpoint, or to all endpoints and the consumers of claims.
+/// Dead deliveries of one organization, or of all; to one endpoint, or to all endpoints and consumers.
 /// The last to die comes first.
 pub fn list_dead(
     organization_id: Option<Uuid>,
@@ -99,10 +87,10 @@ statement!(
      FROM checkout_data.webhook_endpoints p \
      JOIN checkout_data.webhook_attempts a \
        ON a.organization_id = p.organization_id AND a.environment = p.environment \
-       AND a.webhook_endpoint_id = p.webhook_endpoint_id \
+       AND a.receiver_id = p.webhook_endpoint_id \
      WHERE p.organization_id = $1 AND p.environment = $2 AND p.deleted_at IS NULL \
-       AND ($5 IS NULL OR p.webhook_endpoint_id = $5) AND a.checkout_session_id = $3 AND a.sequence = $4 \
-     ORDER BY a.recorded_at, a.webhook_endpoint_id, a.attempt"
+       AND ($5 IS NULL OR p.webhook_endpoint_id = $5) AND a.subject_id = $3 AND a.sequence = $4 \
+     ORDER BY a.recorded_at, a.receiver_id, a.attempt"
 );
 
 /// The attempts to deliver an event, oldest first.
@@ -110,7 +98,7 @@ pub fn attempts(event: &EventId, webhook_endpoint_id: Option<Uuid>) -> Result<Ve
     let arguments = [
         datum::uuid(event.tenant.organization_id).into(),
         event.tenant.environment.as_str().into(),
-        datum::uuid(event.checkout_session_id).into(),
+        datum::uuid(event.subject_id).into(),
         event.sequence.into(),
         webhook_endpoint_id.map(datum::uuid).into(),
     ];

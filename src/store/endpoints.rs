@@ -10,7 +10,7 @@ use crate::tenant::Tenant;
 use rules::webhooks::endpoint;
 use rules::{Error, Result};
 
-fn key(tenant: Tenant, id: Uuid) -> [Argument<'static>; 3] {
+pub(super) fn key(tenant: Tenant, id: Uuid) -> [Argument<'static>; 3] {
     [datum::uuid(tenant.organization_id).into(), tenant.environment.as_str().into(), datum::uuid(id).into()]
 }
 
@@ -98,16 +98,15 @@ statement!(
     Write,
     // Locked in the same order as in redeliveries.
     "WITH waiting AS ( \
-       SELECT d.organization_id, d.environment, d.checkout_session_id, d.sequence, d.webhook_endpoint_id \
+       SELECT d.organization_id, d.environment, d.subject_id, d.sequence, d.receiver_id \
        FROM checkout_data.webhook_deliveries d \
-       WHERE d.organization_id = $1 AND d.environment = $2 AND d.webhook_endpoint_id = $3 \
+       WHERE d.organization_id = $1 AND d.environment = $2 AND d.receiver_id = $3 \
          AND d.next_attempt_at > $4 AND d.lease_token IS NULL \
-       ORDER BY d.organization_id, d.environment, d.checkout_session_id, d.sequence FOR NO KEY UPDATE) \
+       ORDER BY d.organization_id, d.environment, d.subject_id, d.sequence FOR NO KEY UPDATE) \
      UPDATE checkout_data.webhook_deliveries d SET next_attempt_at = $4 \
      FROM waiting w \
      WHERE d.organization_id = w.organization_id AND d.environment = w.environment \
-       AND d.webhook_endpoint_id = w.webhook_endpoint_id AND d.checkout_session_id = w.checkout_session_id \
-       AND d.sequence = w.sequence"
+       AND d.receiver_id = w.receiver_id AND d.subject_id = w.subject_id AND d.sequence = w.sequence"
 );
 
 /// Changes an endpoint. If it becomes enabled, its waiting deliveries are due at once.
@@ -148,7 +147,7 @@ statement!(
     UNDELIVERED,
     Transaction,
     "SELECT count(*) FROM checkout_data.webhook_deliveries d \
-     WHERE d.organization_id = $1 AND d.environment = $2 AND d.webhook_endpoint_id = $3 AND d.delivered_at IS NULL"
+     WHERE d.organization_id = $1 AND d.environment = $2 AND d.receiver_id = $3 AND d.delivered_at IS NULL"
 );
 
 /// Marks an endpoint as deleted. From then on only the worker sees it, which removes it. While events wait for the

@@ -6,7 +6,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 
-use super::fan_out::{fan_out, has_endpoints, notified};
+use super::fan_out::{fan_out, notified};
 use super::purge;
 use super::statement::statement;
 use crate::datum;
@@ -27,9 +27,7 @@ macro_rules! portion {
             " ORDER BY d.",
             $column,
             " LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED)) \
-             RETURNING s.organization_id, s.environment, s.checkout_session_id, s.event_count, s.attempts, ",
-            has_endpoints!("s"),
-            " AS fanned_out, "
+             RETURNING s.organization_id, s.environment, s.checkout_session_id, s.event_count, s.attempts, "
         )
     };
 }
@@ -57,10 +55,10 @@ statement!(
         // `updated_at` is the deadline: the new row has no lease.
         "  s.updated_at AS due_at), \
          event AS ( \
-           INSERT INTO checkout_data.webhook_outbox (organization_id, environment, checkout_session_id, sequence, event_type, \
-             created_at, session_status, session_attempts, next_attempt_at, fanned_out) \
-           SELECT e.organization_id, e.environment, e.checkout_session_id, e.event_count, 'checkout.session.expired', $1, \
-             'expired', e.attempts, CASE WHEN NOT e.fanned_out THEN $1 END, e.fanned_out \
+           INSERT INTO checkout_data.webhook_outbox (organization_id, environment, subject_type, subject_id, sequence, \
+             event_type, created_at) \
+           SELECT e.organization_id, e.environment, 'checkout_session', e.checkout_session_id, e.event_count, \
+             'checkout.session.expired', $1 \
            FROM changed e",
         done!()
     )
@@ -76,10 +74,11 @@ statement!(
         // The row no longer says when it was due, so an organization that has fallen behind begins anew.
         "  $3 AS due_at), \
          event AS ( \
-           INSERT INTO checkout_data.webhook_outbox (organization_id, environment, checkout_session_id, sequence, event_type, \
-             created_at, session_status, session_attempts, next_attempt_at, fanned_out) \
-           SELECT n.organization_id, n.environment, n.checkout_session_id, n.event_count, 'checkout.session.expiring', $1, \
-             'open', n.attempts, CASE WHEN NOT n.fanned_out THEN $1 END, n.fanned_out \
+           INSERT INTO checkout_data.webhook_outbox (organization_id, environment, subject_type, subject_id, sequence, \
+             event_type, created_at, snapshot) \
+           SELECT n.organization_id, n.environment, 'checkout_session', n.checkout_session_id, n.event_count, \
+             'checkout.session.expiring', $1, \
+             jsonb_build_object('session', jsonb_build_object('status', 'open', 'attempts', n.attempts)) \
            FROM changed n",
         done!()
     )
@@ -161,9 +160,9 @@ statement!(
     Latest,
     "SELECT LEAST( \
        (SELECT min(k.expires_at) FROM checkout_data.idempotency_keys k), \
-       (SELECT min(o.delivered_at) + $1 FROM checkout_data.webhook_outbox o WHERE o.delivered_at IS NOT NULL), \
-       (SELECT min(o.created_at) + $1 FROM checkout_data.webhook_outbox o WHERE o.fanned_out), \
-       (SELECT min(p.deleted_at) + $2 FROM checkout_data.webhook_endpoints p))"
+       (SELECT min(o.created_at) + $1 FROM checkout_data.webhook_outbox o), \
+       (SELECT min(p.deleted_at) + $2 FROM checkout_data.webhook_endpoints p), \
+       (SELECT min(c.deleted_at) + $2 FROM checkout_data.webhook_consumers c))"
 );
 
 /// When the next row can be purged.

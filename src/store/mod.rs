@@ -2,8 +2,11 @@
 //! qualified, and its plan is kept.
 
 pub mod api_keys;
+pub mod claims;
+pub mod consumers;
 pub mod deliveries;
 pub mod delivery_lists;
+pub mod endpoint_health;
 pub mod endpoints;
 pub mod events;
 mod fan_out;

@@ -5,7 +5,7 @@ use pgrx::AnyNumeric;
 use pgrx::datum::TimestampWithTimeZone;
 use uuid::Uuid;
 
-use super::fan_out::{fan_out, has_endpoints, notified};
+use super::fan_out::{fan_out, notified};
 use super::sessions::key;
 use super::statement::statement;
 use crate::datum::{self, Payment};
@@ -135,19 +135,17 @@ statement!(
          completed_at = CASE WHEN $13 = 'complete' THEN COALESCE(s.completed_at, $12) END, \
          updated_at = CASE WHEN s.status = 'open' THEN $16 ELSE s.updated_at END \
        WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3 \
-       RETURNING s.event_count - cardinality($17) AS sequence, ",
-        has_endpoints!("s"),
-        " AS fanned_out), \
+       RETURNING s.event_count - cardinality($17) AS sequence), \
      event AS ( \
-       INSERT INTO checkout_data.webhook_outbox (organization_id, environment, checkout_session_id, sequence, event_type, \
-         created_at, payment_id, payment, session_status, session_attempts, next_attempt_at, fanned_out) \
-       SELECT $1, $2, $3, s.sequence + e.ordinality, e.event_type, $12, p.payment_id, \
-         to_jsonb(checkout_data.payment_of(p.payment, false)) - 'idempotent_replay', $13, $14, \
-         CASE WHEN NOT s.fanned_out THEN $12 END, s.fanned_out \
+       INSERT INTO checkout_data.webhook_outbox (organization_id, environment, subject_type, subject_id, sequence, event_type, \
+         created_at, snapshot) \
+       SELECT $1, $2, 'checkout_session', $3, s.sequence + e.ordinality, e.event_type, $12, \
+         CASE WHEN e.event_type <> 'checkout.session.expired' THEN jsonb_build_object( \
+           'session', jsonb_build_object('status', $13, 'attempts', $14), \
+           'payment', to_jsonb(checkout_data.payment_of(p.payment, false)) - 'idempotent_replay') END \
        FROM session s \
-       CROSS JOIN unnest($17) WITH ORDINALITY AS e (event_type, ordinality) \
-       LEFT JOIN (SELECT p.payment, (p.payment).payment_id FROM payment p) AS p \
-         ON e.event_type <> 'checkout.session.expired'",
+       CROSS JOIN payment p \
+       CROSS JOIN unnest($17) WITH ORDINALITY AS e (event_type, ordinality)",
         fan_out!(),
         "SELECT checkout_data.payment_of(p.payment, false), ",
         notified!(),

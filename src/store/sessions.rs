@@ -5,7 +5,7 @@ use pgrx::AnyNumeric;
 use pgrx::datum::TimestampWithTimeZone;
 use uuid::Uuid;
 
-use super::fan_out::{fan_out, has_endpoints, notified};
+use super::fan_out::{fan_out, notified};
 use super::row::Row;
 use super::statement::{Argument, statement};
 use crate::datum::{self, PublicSession, Session};
@@ -187,15 +187,12 @@ statement!(
        UPDATE checkout_data.checkout_sessions s \
        SET status = 'expired', payment_status = 'unpaid', lease_expires_at = NULL, updated_at = $5, \
          event_count = s.event_count + 1 \
-       WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3 RETURNING s AS session, ",
-        has_endpoints!("s"),
-        " AS fanned_out), \
+       WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3 RETURNING s AS session), \
      event AS ( \
-       INSERT INTO checkout_data.webhook_outbox (organization_id, environment, checkout_session_id, sequence, event_type, \
-         created_at, session_status, session_attempts, next_attempt_at, fanned_out) \
-       SELECT (e.session).organization_id, (e.session).environment, (e.session).checkout_session_id, \
-         (e.session).event_count, 'checkout.session.expired', $4, 'expired', (e.session).attempts, \
-         CASE WHEN NOT e.fanned_out THEN $4 END, e.fanned_out \
+       INSERT INTO checkout_data.webhook_outbox (organization_id, environment, subject_type, subject_id, sequence, event_type, \
+         created_at) \
+       SELECT (e.session).organization_id, (e.session).environment, 'checkout_session', (e.session).checkout_session_id, \
+         (e.session).event_count, 'checkout.session.expired', $4 \
        FROM expired e",
         fan_out!(),
         "SELECT checkout_data.session_at(e.session, $4, false, NULL), ",

@@ -114,14 +114,14 @@ impl Statement {
         Ok(self.composites(arguments)?.pop())
     }
 
-    /// The first column of every row, which must be text.
-    pub fn texts(&self, arguments: &[Argument]) -> Result<Vec<String>> {
-        self.run(arguments, |rows| rows.filter_map(|row| row.get::<String>(1).transpose()).collect())?
-    }
-
     /// The only row, read by `read`.
     pub fn row<R>(&self, arguments: &[Argument], read: impl FnOnce(&Row) -> Result<R>) -> Result<Option<R>> {
         self.run(arguments, |mut rows| rows.next().map(|row| read(&row)).transpose())?
+    }
+
+    /// Every row, read by `read`.
+    pub fn rows<R>(&self, arguments: &[Argument], mut read: impl FnMut(&Row) -> Result<R>) -> Result<Vec<R>> {
+        self.run(arguments, |rows| rows.map(|row| read(&row)).collect())?
     }
 
     /// Returns the number of rows changed, or returned.

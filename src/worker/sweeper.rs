@@ -285,5 +285,5 @@ fn purge() -> Result<Sweep> {
     let (batch, now) = (gucs::WORKER_BATCH_SIZE.get(), datum::now());
     let mut purge = PURGE.lock().unwrap_or_else(PoisonError::into_inner);
     let (_, more) = purge.old(batch, now)?;
-    if more || purge.delivered(batch, now)?.1 { Ok(Sweep::More) } else { Ok(Sweep::Purged) }
+    if more || purge.events(batch, now)?.1 { Ok(Sweep::More) } else { Ok(Sweep::Purged) }
 }

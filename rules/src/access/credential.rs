@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::Error;
 
 /// Test sessions and live ones never see each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Environment {
     Live,
@@ -73,7 +73,7 @@ impl FromStr for Kind {
 }
 
 /// A tenant: one organization, in one environment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Tenant {
     pub organization_id: Uuid,
     pub environment: Environment,

@@ -13,10 +13,10 @@ use crate::{Error, Result};
 /// The id of an event: the same in every delivery, and unique over all organizations. It consists of the event's key,
 /// so no look-up is needed to find the event. Opaque to consumers. Ids compare in the order in which the database locks
 /// events: a caller that locks in another order may wait in a circle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId {
     pub tenant: Tenant,
-    pub checkout_session_id: Uuid,
+    pub subject_id: Uuid,
     pub sequence: i32,
 }
 
@@ -32,7 +32,7 @@ pub fn lease(lease: TimeDelta) -> Result<TimeDelta> {
 }
 
 const PREFIX: &str = "evt_";
-/// `checkout_data.event_id()` writes the same: session, organization, sequence, environment.
+/// `checkout_data.event_id()` writes the same: subject, organization, sequence, environment.
 const LENGTH: usize = 16 + 16 + 4 + 1;
 
 impl EventId {
@@ -53,7 +53,7 @@ impl EventId {
                     _ => return None,
                 },
             },
-            checkout_session_id: Uuid::from_slice(&bytes[..16]).ok()?,
+            subject_id: Uuid::from_slice(&bytes[..16]).ok()?,
             sequence: i32::from_be_bytes(bytes[32..36].try_into().ok()?),
         })
     }
@@ -98,7 +98,7 @@ impl EventType {
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut bytes = Vec::with_capacity(LENGTH);
-        bytes.extend(self.checkout_session_id.as_bytes());
+        bytes.extend(self.subject_id.as_bytes());
         bytes.extend(self.tenant.organization_id.as_bytes());
         bytes.extend(self.sequence.to_be_bytes());
         bytes.push(self.tenant.environment.as_str().as_bytes()[0]);
@@ -112,7 +112,7 @@ mod tests {
 
     fn id(organization: u128, environment: Environment, session: u128, sequence: i32) -> EventId {
         let tenant = Tenant { organization_id: Uuid::from_u128(organization), environment };
-        EventId { tenant, checkout_session_id: Uuid::from_u128(session), sequence }
+        EventId { tenant, subject_id: Uuid::from_u128(session), sequence }
     }
 
     #[test]
