@@ -169,10 +169,10 @@ CREATE FUNCTION bench.expire_due_checkout_sessions(batch integer DEFAULT 1000) R
             WHERE s.organization_id = d.organization_id AND s.environment = d.environment
                 AND s.checkout_session_id = d.checkout_session_id
             RETURNING s.organization_id, s.environment, s.checkout_session_id, s.event_count, s.attempts)
-        INSERT INTO checkout_data.webhook_outbox (organization_id, environment, checkout_session_id, sequence, event_type,
-            created_at, session_status, session_attempts, next_attempt_at)
-        SELECT e.organization_id, e.environment, e.checkout_session_id, e.event_count, 'checkout.session.expired', at,
-            'expired', e.attempts, at
+        INSERT INTO checkout_data.webhook_outbox (organization_id, environment, subject_type, subject_id, sequence,
+            event_type, created_at)
+        SELECT e.organization_id, e.environment, 'checkout_session', e.checkout_session_id, e.event_count,
+            'checkout.session.expired', at
         FROM expired e;
         GET DIAGNOSTICS expired = ROW_COUNT;
         RETURN expired;

@@ -140,6 +140,10 @@ CREATE FUNCTION checkout.claim_webhook_events(
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
     SET timezone TO 'UTC'
+    SET enable_bitmapscan TO off
+    SET enable_seqscan TO off
+    SET enable_sort TO off
+    SET jit TO off
     AS 'MODULE_PATHNAME', 'claim_webhook_events_wrapper';
 COMMENT ON FUNCTION checkout.claim_webhook_events IS
 $$Leases events that are due for a consumer, and returns them with their body and lease_token.
@@ -165,6 +169,7 @@ CREATE FUNCTION checkout.ack_webhook_events(
 ) RETURNS integer
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
+    SET enable_seqscan TO off
     AS 'MODULE_PATHNAME', 'ack_webhook_events_wrapper';
 COMMENT ON FUNCTION checkout.ack_webhook_events IS
 $$Marks events that a consumer has leased as delivered, and returns how many it marked.
@@ -190,6 +195,7 @@ CREATE FUNCTION checkout.nack_webhook_event(
 ) RETURNS checkout.webhook_delivery
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
+    SET enable_seqscan TO off
     AS 'MODULE_PATHNAME', 'nack_webhook_event_wrapper';
 COMMENT ON FUNCTION checkout.nack_webhook_event IS
 $$Reports that a consumer could not deliver an event that it has leased, and returns the delivery.

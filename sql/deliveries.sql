@@ -287,6 +287,7 @@ CREATE FUNCTION checkout.claim_webhook_deliveries(
     -- The index has the due deliveries in order. While statistics lag behind a backlog, the planner would prefer to
     -- sort all of them. A plan that needs a method that is off has so high a cost that it would be compiled.
     SET enable_bitmapscan TO off
+    SET enable_seqscan TO off
     SET enable_sort TO off
     SET jit TO off
     AS 'MODULE_PATHNAME', 'claim_webhook_deliveries_wrapper';
@@ -321,6 +322,7 @@ CREATE FUNCTION checkout.record_webhook_attempt(
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
     SET timezone TO 'UTC'
+    SET enable_seqscan TO off
     AS 'MODULE_PATHNAME', 'record_webhook_attempt_wrapper';
 COMMENT ON FUNCTION checkout.record_webhook_attempt IS
 $$For a relay: records the result of an attempt, and returns the delivery.
@@ -346,6 +348,7 @@ CREATE FUNCTION checkout.record_webhook_attempts(
 ) RETURNS SETOF checkout.webhook_delivery
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
+    SET enable_seqscan TO off
     AS 'MODULE_PATHNAME', 'record_webhook_attempts_wrapper';
 COMMENT ON FUNCTION checkout.record_webhook_attempts IS
 $$For a relay: records the results of many attempts at once, and returns their deliveries.
@@ -382,14 +385,16 @@ CREATE FUNCTION checkout.next_webhook_attempt_at(
     SET search_path TO pg_catalog, pg_temp
     AS $$
     -- From receiver to receiver, of those that wait for something.
-    WITH RECURSIVE receiver (receiver_id) AS (
+    WITH RECURSIVE receiver AS (
         (SELECT d.receiver_id FROM checkout_data.webhook_deliveries d WHERE d.next_attempt_at IS NOT NULL
          ORDER BY d.receiver_id LIMIT 1)
         UNION ALL
-        SELECT (
-            SELECT d.receiver_id FROM checkout_data.webhook_deliveries d
-            WHERE d.next_attempt_at IS NOT NULL AND d.receiver_id > r.receiver_id ORDER BY d.receiver_id LIMIT 1)
-        FROM receiver r WHERE r.receiver_id IS NOT NULL
+        SELECT n.receiver_id
+        FROM receiver r,
+            LATERAL (
+                SELECT d.receiver_id FROM checkout_data.webhook_deliveries d
+                WHERE d.next_attempt_at IS NOT NULL AND d.receiver_id > r.receiver_id
+                ORDER BY d.receiver_id LIMIT 1) AS n
     )
     SELECT min(due.next_attempt_at)
     FROM receiver r

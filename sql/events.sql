@@ -71,11 +71,12 @@ CREATE FUNCTION checkout_data.event_id(
 ) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
-    SELECT pg_catalog.concat('evt_', pg_catalog.translate(pg_catalog.encode(
+    SELECT 'evt_' OPERATOR(pg_catalog.||) pg_catalog.translate(pg_catalog.encode(
         pg_catalog.uuid_send(subject_id) OPERATOR(pg_catalog.||) pg_catalog.uuid_send(organization_id)
             OPERATOR(pg_catalog.||) pg_catalog.int4send(sequence)
-            OPERATOR(pg_catalog.||) pg_catalog.convert_to(pg_catalog.left(environment, 1), 'UTF8'),
-        'base64'), '+/=', '-_'))
+            OPERATOR(pg_catalog.||) CASE WHEN environment OPERATOR(pg_catalog.=) 'live'
+                THEN '\x6c'::pg_catalog.bytea ELSE '\x74'::pg_catalog.bytea END,
+        'base64'), '+/=', '-_')
     $$;
 COMMENT ON FUNCTION checkout_data.event_id IS 'Returns the id of an event: its key, opaque to consumers.';
 

@@ -174,7 +174,8 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
         OR EXISTS (
             SELECT FROM unnest(f.proconfig) AS setting
             WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC', 'jit=off',
-                'enable_bitmapscan=off', 'enable_sort=off'))
+                'enable_bitmapscan=off', 'enable_seqscan=off',
+                'enable_sort=off'))
         OR l.lanname = 'c' AND f.probin <> '$libdir/checkout_sessions'
         OR l.lanname <> 'c' AND f.proname = ANY (ARRAY[
             'secret_organization_id', 'wake_worker', 'organizations_changed', 'event_type_matches', 'event_body_as',

@@ -1270,11 +1270,12 @@ CREATE FUNCTION checkout_data.event_id(
 ) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
-    SELECT pg_catalog.concat('evt_', pg_catalog.translate(pg_catalog.encode(
+    SELECT 'evt_' OPERATOR(pg_catalog.||) pg_catalog.translate(pg_catalog.encode(
         pg_catalog.uuid_send(subject_id) OPERATOR(pg_catalog.||) pg_catalog.uuid_send(organization_id)
             OPERATOR(pg_catalog.||) pg_catalog.int4send(sequence)
-            OPERATOR(pg_catalog.||) pg_catalog.convert_to(pg_catalog.left(environment, 1), 'UTF8'),
-        'base64'), '+/=', '-_'))
+            OPERATOR(pg_catalog.||) CASE WHEN environment OPERATOR(pg_catalog.=) 'live'
+                THEN '\x6c'::pg_catalog.bytea ELSE '\x74'::pg_catalog.bytea END,
+        'base64'), '+/=', '-_')
     $$;
 COMMENT ON FUNCTION checkout_data.event_id IS 'Returns the id of an event: its key, opaque to consumers.';
 
@@ -1754,6 +1755,10 @@ CREATE FUNCTION checkout.claim_webhook_events(
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
     SET timezone TO 'UTC'
+    SET enable_bitmapscan TO off
+    SET enable_seqscan TO off
+    SET enable_sort TO off
+    SET jit TO off
     AS 'MODULE_PATHNAME', 'claim_webhook_events_wrapper';
 COMMENT ON FUNCTION checkout.claim_webhook_events IS
 $$Leases events that are due for a consumer, and returns them with their body and lease_token.
@@ -1779,6 +1784,7 @@ CREATE FUNCTION checkout.ack_webhook_events(
 ) RETURNS integer
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
+    SET enable_seqscan TO off
     AS 'MODULE_PATHNAME', 'ack_webhook_events_wrapper';
 COMMENT ON FUNCTION checkout.ack_webhook_events IS
 $$Marks events that a consumer has leased as delivered, and returns how many it marked.
@@ -1804,6 +1810,7 @@ CREATE FUNCTION checkout.nack_webhook_event(
 ) RETURNS checkout.webhook_delivery
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
+    SET enable_seqscan TO off
     AS 'MODULE_PATHNAME', 'nack_webhook_event_wrapper';
 COMMENT ON FUNCTION checkout.nack_webhook_event IS
 $$Reports that a consumer could not deliver an event that it has leased, and returns the delivery.
@@ -2112,6 +2119,7 @@ CREATE FUNCTION checkout.claim_webhook_deliveries(
     -- The index has the due deliveries in order. While statistics lag behind a backlog, the planner would prefer to
     -- sort all of them. A plan that needs a method that is off has so high a cost that it would be compiled.
     SET enable_bitmapscan TO off
+    SET enable_seqscan TO off
     SET enable_sort TO off
     SET jit TO off
     AS 'MODULE_PATHNAME', 'claim_webhook_deliveries_wrapper';
@@ -2146,6 +2154,7 @@ CREATE FUNCTION checkout.record_webhook_attempt(
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
     SET timezone TO 'UTC'
+    SET enable_seqscan TO off
     AS 'MODULE_PATHNAME', 'record_webhook_attempt_wrapper';
 COMMENT ON FUNCTION checkout.record_webhook_attempt IS
 $$For a relay: records the result of an attempt, and returns the delivery.
@@ -2171,6 +2180,7 @@ CREATE FUNCTION checkout.record_webhook_attempts(
 ) RETURNS SETOF checkout.webhook_delivery
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
+    SET enable_seqscan TO off
     AS 'MODULE_PATHNAME', 'record_webhook_attempts_wrapper';
 COMMENT ON FUNCTION checkout.record_webhook_attempts IS
 $$For a relay: records the results of many attempts at once, and returns their deliveries.
@@ -2207,14 +2217,16 @@ CREATE FUNCTION checkout.next_webhook_attempt_at(
     SET search_path TO pg_catalog, pg_temp
     AS $$
     -- From receiver to receiver, of those that wait for something.
-    WITH RECURSIVE receiver (receiver_id) AS (
+    WITH RECURSIVE receiver AS (
         (SELECT d.receiver_id FROM checkout_data.webhook_deliveries d WHERE d.next_attempt_at IS NOT NULL
          ORDER BY d.receiver_id LIMIT 1)
         UNION ALL
-        SELECT (
-            SELECT d.receiver_id FROM checkout_data.webhook_deliveries d
-            WHERE d.next_attempt_at IS NOT NULL AND d.receiver_id > r.receiver_id ORDER BY d.receiver_id LIMIT 1)
-        FROM receiver r WHERE r.receiver_id IS NOT NULL
+        SELECT n.receiver_id
+        FROM receiver r,
+            LATERAL (
+                SELECT d.receiver_id FROM checkout_data.webhook_deliveries d
+                WHERE d.next_attempt_at IS NOT NULL AND d.receiver_id > r.receiver_id
+                ORDER BY d.receiver_id LIMIT 1) AS n
     )
     SELECT min(due.next_attempt_at)
     FROM receiver r
@@ -2910,7 +2922,8 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
         OR EXISTS (
             SELECT FROM unnest(f.proconfig) AS setting
             WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC', 'jit=off',
-                'enable_bitmapscan=off', 'enable_sort=off'))
+                'enable_bitmapscan=off', 'enable_seqscan=off',
+                'enable_sort=off'))
         OR l.lanname = 'c' AND f.probin <> '$libdir/checkout_sessions'
         OR l.lanname <> 'c' AND f.proname = ANY (ARRAY[
             'secret_organization_id', 'wake_worker', 'organizations_changed', 'event_type_matches', 'event_body_as',

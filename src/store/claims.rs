@@ -33,29 +33,32 @@ macro_rules! unfinished_before_c {
     };
 }
 
-/// The values of a column in the waiting deliveries that meet a condition, each found by one step in the index: those
-/// from `start` on, and then those before it. Rows of `step`.
-fn steps(column: &str, condition: &str, start: &str) -> String {
+/// The values of a column in the waiting deliveries that meet a condition, each with the time when its first delivery
+/// is due: those from `start` on, and then those before it. Each is found by one step in the index, whose columns are
+/// `order`. Rows of `step`.
+fn steps(column: &str, order: &str, condition: &str, start: &str) -> String {
     let step = |condition: &str| {
         format!(
-            "(SELECT d.{column} FROM checkout_data.webhook_deliveries d \
-             WHERE d.next_attempt_at IS NOT NULL AND {condition} ORDER BY d.{column} LIMIT 1)"
+            "(SELECT d.{column} AS at, d.next_attempt_at FROM checkout_data.webhook_deliveries d \
+             WHERE d.next_attempt_at IS NOT NULL AND {condition} ORDER BY {order} LIMIT 1)"
         )
     };
     let walk = |name: &str, first: &str, bound: &str| {
         format!(
-            "{name} (at) AS ( \
-               {first} UNION ALL SELECT {next} FROM {name} WHERE {name}.at IS NOT NULL)",
+            "{name} AS ({first} UNION ALL SELECT n.* FROM {name}, LATERAL {next} AS n)",
             first = step(&format!("{condition} AND d.{column} {first} {start}")),
             next = step(&format!("{condition} AND d.{column} > {name}.at{bound}")),
         )
     };
     format!(
-        "{after}, {before}, step (at) AS NOT MATERIALIZED (SELECT at FROM after UNION ALL SELECT at FROM before)",
+        "{after}, {before}, step AS NOT MATERIALIZED (SELECT * FROM after UNION ALL SELECT * FROM before)",
         after = walk("after", ">=", ""),
         before = walk("before", "<", &format!(" AND d.{column} < {start}")),
     )
 }
+
+const BY_RECEIVER: &str = "d.receiver_id, d.organization_id, d.next_attempt_at";
+const BY_ORGANIZATION: &str = "d.organization_id, d.next_attempt_at";
 
 /// The due deliveries of a receiver that can be sent, the oldest first. Their places.
 fn due(receiver: &str, organization: &str, limit: &str) -> String {
@@ -70,11 +73,15 @@ fn due(receiver: &str, organization: &str, limit: &str) -> String {
 
 /// The event of a claimed delivery `c`, and the session that it is about.
 const EVENT: &str = "LEFT JOIN checkout_data.webhook_outbox o \
-       ON o.organization_id = (c.delivery).organization_id AND o.environment = (c.delivery).environment \
-       AND o.subject_id = (c.delivery).subject_id AND o.sequence = (c.delivery).sequence \
+       ON o.organization_id = c.organization_id AND o.environment = c.environment \
+       AND o.subject_id = c.subject_id AND o.sequence = c.sequence \
      LEFT JOIN checkout_data.checkout_sessions s \
        ON s.organization_id = o.organization_id AND s.environment = o.environment \
        AND s.checkout_session_id = o.subject_id ";
+
+/// What a claim returns of a delivery that it has leased.
+const CLAIMED: &str = "d.organization_id, d.environment, d.receiver_id, d.subject_id, d.sequence, d.attempts, \
+       d.attempts_ever, d.dead_at, d.ctid AS place";
 
 /// Why the event cannot be sent at all.
 const GONE: &str = "CASE WHEN o.subject_id IS NULL THEN 'its event is gone' \
@@ -112,20 +119,22 @@ pub fn for_endpoints(
                  ON p.webhook_endpoint_id = step.at AND p.disabled_at IS NULL AND p.deleted_at IS NULL \
                  AND p.organization_id <> ALL ($8), \
                  LATERAL ({due}) AS due \
+               WHERE step.next_attempt_at <= $1 \
                LIMIT {at_most}) AS due \
              LIMIT $7)) \
-           RETURNING d AS delivery, d.ctid AS place) \
+           RETURNING {CLAIMED}) \
          SELECT \
            CASE WHEN signed.headers IS NOT NULL THEN ROW( \
              sent.event_id, p.webhook_endpoint_id, p.organization_id, p.environment, o.event_type, p.url, signed.headers, \
-             sent.body, (c.delivery).attempts_ever + 1, $3, $2)::checkout.webhook_delivery_request END, \
-           c.place::text, \
-           COALESCE(gone.reason, CASE WHEN sent.body IS NULL THEN concat('its body cannot be written as ', p.body_format) \
-             ELSE 'its body or its URL is not valid' END) \
+             sent.body, c.attempts_ever + 1, $3, $2)::checkout.webhook_delivery_request END, \
+           CASE WHEN signed.headers IS NULL THEN c.place::text END, \
+           CASE WHEN signed.headers IS NOT NULL THEN NULL WHEN gone.reason IS NOT NULL THEN gone.reason \
+             WHEN sent.body IS NULL THEN concat('its body cannot be written as ', p.body_format) \
+             ELSE 'its body or its URL is not valid' END \
          FROM claimed c \
          JOIN checkout_data.webhook_endpoints p \
-           ON p.organization_id = (c.delivery).organization_id AND p.environment = (c.delivery).environment \
-           AND p.webhook_endpoint_id = (c.delivery).receiver_id \
+           ON p.organization_id = c.organization_id AND p.environment = c.environment \
+           AND p.webhook_endpoint_id = c.receiver_id \
          {EVENT} \
          CROSS JOIN LATERAL (SELECT {GONE} AS reason OFFSET 0) AS gone \
          CROSS JOIN LATERAL ( \
@@ -142,7 +151,7 @@ pub fn for_endpoints(
                CASE WHEN p.previous_secret_expires_at > $1 THEN p.previous_secret END, $1)::jsonb END AS headers \
            OFFSET 0) AS signed \
          ORDER BY o.created_at, o.subject_id, o.sequence",
-        steps = steps("receiver_id", "true", "$4"),
+        steps = steps("receiver_id", BY_RECEIVER, "true", "$4"),
         due = due(
             "p.webhook_endpoint_id",
             "p.organization_id",
@@ -183,11 +192,11 @@ pub fn for_consumer(consumer: Uuid, batch_size: i32, lease: TimeDelta, now: Date
              last_error = CASE WHEN {used_up} THEN COALESCE(d.last_error, 'the consumer did not acknowledge it') \
                ELSE d.last_error END \
            WHERE d.ctid = ANY (ARRAY( \
-             SELECT due.ctid FROM (SELECT due.ctid FROM step, LATERAL ({due}) AS due LIMIT {at_most}) AS due LIMIT $6)) \
-           RETURNING d AS delivery, d.ctid AS place) \
+             SELECT due.ctid FROM (SELECT due.ctid FROM step, LATERAL ({due}) AS due WHERE step.next_attempt_at <= $1 LIMIT {at_most}) AS due LIMIT $6)) \
+           RETURNING {CLAIMED}) \
          SELECT CASE WHEN fault.reason IS NULL THEN \
-             checkout_data.event_of(o, sent.body, 'leased', (c.delivery).attempts, $3) END, \
-           c.place::text, fault.reason \
+             checkout_data.event_of(o, sent.body, 'leased', c.attempts, $3) END, \
+           CASE WHEN fault.reason IS NOT NULL THEN c.place::text END, fault.reason \
          FROM claimed c \
          {EVENT} \
          CROSS JOIN LATERAL (SELECT {GONE} AS reason OFFSET 0) AS gone \
@@ -196,9 +205,9 @@ pub fn for_consumer(consumer: Uuid, batch_size: i32, lease: TimeDelta, now: Date
          CROSS JOIN LATERAL ( \
            SELECT COALESCE(gone.reason, CASE WHEN NOT checkout_data.is_utf8(sent.body) THEN 'its body is not valid UTF-8' END) \
              AS reason OFFSET 0) AS fault \
-         WHERE (c.delivery).dead_at IS NULL \
+         WHERE c.dead_at IS NULL \
          ORDER BY o.created_at, o.subject_id, o.sequence",
-        steps = steps("organization_id", "d.receiver_id = $5", "$4"),
+        steps = steps("organization_id", BY_ORGANIZATION, "d.receiver_id = $5", "$4"),
         due = due("$5", "step.at", "$6"),
         at_most = at_most(batch_size),
         used_up = format_args!("(d.attempts >= {MAXIMUM_DELIVERY_ATTEMPTS})"),
@@ -232,8 +241,8 @@ fn bury([places, reasons]: [Vec<String>; 2], now: DateTime<Utc>) -> Result<()> {
 }
 
 // A due delivery behind one that waits for its next attempt is put off until then. During an outage there may be many,
-// and every claim would have to pass over them. The one before is locked, so that it cannot be finished meanwhile; when
-// it is finished, the next one is made due at once.
+// and every claim would have to pass over them. The one before is locked, so that it cannot be finished meanwhile. It
+// is not claimed earlier either, unless it is redelivered or its endpoint enabled: both make those behind it due, too.
 thread_local! {
     static PUT_OFF: Statement = Statement::made(Access::Write, put_off_text());
 }
@@ -248,7 +257,7 @@ fn put_off_text() -> String {
                WHERE c.receiver_id = step.at AND c.next_attempt_at <= $1 AND c.lease_token IS NULL AND c.attempts = 0 \
                ORDER BY c.organization_id, c.next_attempt_at LIMIT 5000) AS c, \
              LATERAL ({before}) AS e \
-           WHERE e.next_attempt_at > $1 AND e.lease_token IS NULL \
+           WHERE step.next_attempt_at <= $1 AND e.next_attempt_at > $1 AND e.lease_token IS NULL \
            LIMIT 5000), \
          locked AS ( \
            SELECT b.*, e.next_attempt_at FROM blocked b \
@@ -263,7 +272,7 @@ fn put_off_text() -> String {
          FROM locked l \
          WHERE d.organization_id = l.organization_id AND d.environment = l.environment AND d.receiver_id = l.receiver_id \
            AND d.subject_id = l.subject_id AND d.sequence = l.sequence",
-        steps = steps("receiver_id", "true", "$2"),
+        steps = steps("receiver_id", BY_RECEIVER, "true", "$2"),
         before = unfinished_before_c!("e.sequence, e.next_attempt_at, e.lease_token"),
     )
 }

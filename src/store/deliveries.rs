@@ -68,39 +68,6 @@ macro_rules! same_delivery {
     };
 }
 // Every statement that locks several deliveries does so in this order, so that no two of them wait in a circle.
-macro_rules! lock_in_order {
-    () => {
-        " ORDER BY d.organization_id, d.environment, d.subject_id, d.sequence, d.receiver_id FOR NO KEY UPDATE OF d"
-    };
-}
-// The parts of a statement after `delivery AS (UPDATE ... RETURNING d AS delivery)`: the next delivery of the same
-// subject to the same receiver may have waited for a finished one. If it was put off, it is due at once.
-macro_rules! with_successors {
-    () => {
-        ", successor AS ( \
-           SELECT n.ctid, n.put_off FROM delivery d, \
-             LATERAL ( \
-               SELECT x.ctid, x.next_attempt_at > $1 AND x.attempts = 0 AS put_off FROM checkout_data.webhook_deliveries x \
-               WHERE (d.delivery).next_attempt_at IS NULL AND x.organization_id = (d.delivery).organization_id \
-                 AND x.environment = (d.delivery).environment AND x.receiver_id = (d.delivery).receiver_id \
-                 AND x.subject_id = (d.delivery).subject_id AND x.sequence > (d.delivery).sequence \
-                 AND x.next_attempt_at IS NOT NULL AND x.lease_token IS NULL \
-               ORDER BY x.sequence LIMIT 1) AS n), \
-         next AS ( \
-           UPDATE checkout_data.webhook_deliveries n SET next_attempt_at = $1 \
-           WHERE n.ctid = ANY (ARRAY( \
-             SELECT x.ctid FROM checkout_data.webhook_deliveries x \
-             WHERE x.ctid = ANY (ARRAY(SELECT s.ctid FROM successor s WHERE s.put_off)) \
-               AND x.next_attempt_at > $1 AND x.lease_token IS NULL FOR NO KEY UPDATE SKIP LOCKED))) "
-    };
-}
-/// A column that tells relays and consumers of those deliveries.
-macro_rules! successors_notified {
-    () => {
-        "(SELECT checkout_data.deliveries_due() FROM successor LIMIT 1)"
-    };
-}
-
 statement!(
     LOCK,
     Write,
@@ -113,8 +80,8 @@ statement!(
         " JOIN checkout_data.webhook_endpoints p \
            ON p.organization_id = d.organization_id AND p.environment = d.environment \
            AND p.webhook_endpoint_id = d.receiver_id AND p.deleted_at IS NULL \
-         WHERE d.lease_token = x.lease_token AND d.next_attempt_at IS NOT NULL",
-        lock_in_order!()
+         WHERE d.lease_token = x.lease_token AND d.next_attempt_at IS NOT NULL \
+         ORDER BY d.organization_id, d.environment, d.subject_id, d.sequence, d.receiver_id FOR NO KEY UPDATE OF d"
     )
 );
 
@@ -165,6 +132,7 @@ pub struct Recorded {
     pub outcome: Outcome,
 }
 
+// Relays may wait for a delivery that the finished ones stood in front of: they are told.
 statement!(
     RECORD,
     Write,
@@ -180,24 +148,31 @@ statement!(
                error, duration, response_body) \
            WHERE ",
         same_delivery!("d", "x"),
-        "  RETURNING d AS delivery, x.duration, x.response_body), \
+        "  RETURNING d AS delivery, d.organization_id, d.environment, d.receiver_id, d.subject_id, d.sequence, \
+             d.attempts_ever, d.next_attempt_at, x.status_code, x.error, x.duration, x.response_body), \
          attempt AS ( \
            INSERT INTO checkout_data.webhook_attempts (organization_id, environment, receiver_id, subject_id, sequence, attempt, \
              recorded_at, status_code, error, duration, response_body) \
-           SELECT (d.delivery).organization_id, (d.delivery).environment, (d.delivery).receiver_id, (d.delivery).subject_id, \
-             (d.delivery).sequence, (d.delivery).attempts_ever, $1, (d.delivery).last_status_code, (d.delivery).last_error, \
-             d.duration, d.response_body \
-           FROM delivery d)",
-        with_successors!(),
-        "SELECT checkout_data.delivery_of(d.delivery, o, p.webhook_endpoint_id, NULL, p.disabled_at IS NULL, $1), ",
-        successors_notified!(),
-        " FROM delivery d \
+           SELECT d.organization_id, d.environment, d.receiver_id, d.subject_id, d.sequence, d.attempts_ever, $1, \
+             d.status_code, d.error, d.duration, d.response_body \
+           FROM delivery d), \
+         successor AS ( \
+           SELECT FROM delivery d, \
+             LATERAL ( \
+               SELECT FROM checkout_data.webhook_deliveries x \
+               WHERE d.next_attempt_at IS NULL AND x.organization_id = d.organization_id AND x.environment = d.environment \
+                 AND x.receiver_id = d.receiver_id AND x.subject_id = d.subject_id AND x.sequence > d.sequence \
+                 AND x.next_attempt_at IS NOT NULL AND x.lease_token IS NULL \
+               LIMIT 1) AS x) \
+         SELECT checkout_data.delivery_of(d.delivery, o, p.webhook_endpoint_id, NULL, p.disabled_at IS NULL, $1), \
+           (SELECT checkout_data.deliveries_due() FROM successor LIMIT 1) \
+         FROM delivery d \
          JOIN checkout_data.webhook_endpoints p \
-           ON p.organization_id = (d.delivery).organization_id AND p.environment = (d.delivery).environment \
-           AND p.webhook_endpoint_id = (d.delivery).receiver_id \
+           ON p.organization_id = d.organization_id AND p.environment = d.environment \
+           AND p.webhook_endpoint_id = d.receiver_id \
          LEFT JOIN checkout_data.webhook_outbox o \
-           ON o.organization_id = (d.delivery).organization_id AND o.environment = (d.delivery).environment \
-           AND o.subject_id = (d.delivery).subject_id AND o.sequence = (d.delivery).sequence"
+           ON o.organization_id = d.organization_id AND o.environment = d.environment AND o.subject_id = d.subject_id \
+           AND o.sequence = d.sequence"
     )
 );
 
@@ -223,36 +198,28 @@ pub fn record(results: &[Recorded], now: DateTime<Utc>) -> Result<Vec<WebhookDel
     RECORD.with(|statement| statement.composites(&arguments))
 }
 
+// The events are in the order in which deliveries are locked, and found one by one in an index.
 statement!(
     ACK,
     Write,
-    concat!(
-        "WITH held AS ( \
-           SELECT d.organization_id, d.environment, d.receiver_id, d.subject_id, d.sequence \
-           FROM unnest($2, $3, $4, $5, $6) AS x (organization_id, environment, receiver_id, subject_id, sequence) \
-           JOIN checkout_data.webhook_deliveries d ON ",
-        same_delivery!("d", "x"),
-        "  WHERE d.lease_token = $7 AND d.next_attempt_at IS NOT NULL",
-        lock_in_order!(),
-        "), delivery AS ( \
-           UPDATE checkout_data.webhook_deliveries d \
-           SET next_attempt_at = NULL, lease_token = NULL, delivered_at = $1, last_error = NULL \
-           FROM held h WHERE ",
-        same_delivery!("d", "h"),
-        "  AND d.lease_token = $7 RETURNING d AS delivery)",
-        with_successors!(),
-        "SELECT ",
-        successors_notified!(),
-        " FROM delivery"
-    )
+    "UPDATE checkout_data.webhook_deliveries d SET next_attempt_at = NULL, lease_token = NULL, delivered_at = $1, last_error = NULL \
+     FROM unnest($2, $3, $4, $5) AS x (organization_id, environment, subject_id, sequence) \
+     WHERE d.organization_id = x.organization_id AND d.environment = x.environment AND d.receiver_id = $6 \
+       AND d.subject_id = x.subject_id AND d.sequence = x.sequence AND d.lease_token = $7 AND d.next_attempt_at IS NOT NULL"
 );
 
 /// Marks deliveries to a consumer as delivered that are leased under this token. Returns their number.
-pub fn acknowledge(consumer: Uuid, events: &[EventId], lease_token: Uuid, now: DateTime<Utc>) -> Result<usize> {
-    let keys: Vec<_> = events.iter().map(|event| Key { event: *event, receiver_id: consumer }).collect();
-    let mut arguments = vec![datum::timestamp(now).into()];
-    arguments.extend(columns(keys.iter()));
-    arguments.push(datum::uuid(lease_token).into());
+pub fn acknowledge(consumer: Uuid, mut events: Vec<EventId>, lease_token: Uuid, now: DateTime<Utc>) -> Result<usize> {
+    events.sort_unstable();
+    let arguments = [
+        datum::timestamp(now).into(),
+        events.iter().map(|event| datum::uuid(event.tenant.organization_id)).collect::<Vec<_>>().into(),
+        events.iter().map(|event| event.tenant.environment.as_str()).collect::<Vec<_>>().into(),
+        events.iter().map(|event| datum::uuid(event.subject_id)).collect::<Vec<_>>().into(),
+        events.iter().map(|event| event.sequence).collect::<Vec<_>>().into(),
+        datum::uuid(consumer).into(),
+        datum::uuid(lease_token).into(),
+    ];
     ACK.with(|statement| statement.count(&arguments))
 }
 
@@ -274,22 +241,16 @@ pub fn lock_for_consumer(key: &Key) -> Result<Option<(i32, Option<Uuid>)>> {
 statement!(
     REFUSE,
     Write,
-    concat!(
-        "WITH delivery AS ( \
-           UPDATE checkout_data.webhook_deliveries d \
-           SET next_attempt_at = $7, dead_at = CASE WHEN $7 IS NULL THEN $1 END, lease_token = NULL, last_error = $8 \
-           WHERE d.organization_id = $2 AND d.environment = $3 AND d.receiver_id = $4 AND d.subject_id = $5 \
-             AND d.sequence = $6 \
-           RETURNING d AS delivery)",
-        with_successors!(),
-        "SELECT checkout_data.delivery_of(d.delivery, o, NULL, c.name, true, $1), ",
-        successors_notified!(),
-        " FROM delivery d \
-         JOIN checkout_data.webhook_consumers c ON c.webhook_consumer_id = (d.delivery).receiver_id \
-         LEFT JOIN checkout_data.webhook_outbox o \
-           ON o.organization_id = (d.delivery).organization_id AND o.environment = (d.delivery).environment \
-           AND o.subject_id = (d.delivery).subject_id AND o.sequence = (d.delivery).sequence"
-    )
+    "WITH delivery AS ( \
+       UPDATE checkout_data.webhook_deliveries d \
+       SET next_attempt_at = $7, dead_at = CASE WHEN $7 IS NULL THEN $1 END, lease_token = NULL, last_error = $8 \
+       WHERE d.organization_id = $2 AND d.environment = $3 AND d.receiver_id = $4 AND d.subject_id = $5 AND d.sequence = $6 \
+       RETURNING d AS delivery) \
+     SELECT checkout_data.delivery_of(d.delivery, o, NULL, c.name, true, $1) \
+     FROM delivery d \
+     JOIN checkout_data.webhook_consumers c ON c.webhook_consumer_id = $4 \
+     LEFT JOIN checkout_data.webhook_outbox o \
+       ON o.organization_id = $2 AND o.environment = $3 AND o.subject_id = $5 AND o.sequence = $6"
 );
 
 /// Puts a locked delivery to a consumer off until `next_attempt_at`, or makes it dead.

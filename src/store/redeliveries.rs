@@ -56,6 +56,17 @@ const TIMES: &str = "COALESCE(o.created_at >= $6, true) AND COALESCE(o.created_a
 const KEY: &str = "organization_id, environment, receiver_id, subject_id, sequence";
 const IN_ORDER: &str = "ORDER BY d.organization_id, d.environment, d.subject_id, d.sequence, d.receiver_id";
 const AGAIN: &str = "next_attempt_at = $1, delivered_at = NULL, dead_at = NULL, lease_token = NULL, attempts = 0";
+const RETURNED: &str = "d.organization_id, d.environment, d.receiver_id, d.subject_id, d.sequence";
+// Deliveries behind those that are due again may have been put off: see `claims`.
+const BEHIND: &str = ", behind AS ( \
+       UPDATE checkout_data.webhook_deliveries d SET next_attempt_at = $1 WHERE d.ctid = ANY (ARRAY( \
+         SELECT n.ctid FROM again a \
+         JOIN checkout_data.webhook_deliveries n \
+           ON n.organization_id = a.organization_id AND n.environment = a.environment AND n.receiver_id = a.receiver_id \
+           AND n.subject_id = a.subject_id AND n.sequence > a.sequence \
+         WHERE n.next_attempt_at > $1 AND n.lease_token IS NULL AND n.attempts = 0 \
+         FOR NO KEY UPDATE OF n SKIP LOCKED))) \
+     SELECT FROM again";
 const IN_STATUS: &str = "($8 IS NULL OR $8 = CASE WHEN d.delivered_at IS NOT NULL THEN 'delivered' \
      WHEN d.dead_at IS NOT NULL THEN 'dead' ELSE 'pending' END)";
 
@@ -71,10 +82,13 @@ fn again(chosen: &Chosen, receivers: &str) -> String {
              ON d.organization_id = o.organization_id AND d.environment = o.environment \
              AND d.receiver_id = r.receiver_id AND d.subject_id = o.subject_id AND d.sequence = o.sequence \
            WHERE {TIMES} AND {IN_STATUS} \
-           {IN_ORDER} FOR NO KEY UPDATE OF d) \
-         UPDATE checkout_data.webhook_deliveries d SET {AGAIN} FROM x \
-         WHERE d.organization_id = x.organization_id AND d.environment = x.environment AND d.receiver_id = x.receiver_id \
-           AND d.subject_id = x.subject_id AND d.sequence = x.sequence",
+           {IN_ORDER} FOR NO KEY UPDATE OF d), \
+         again AS ( \
+           UPDATE checkout_data.webhook_deliveries d SET {AGAIN} FROM x \
+           WHERE d.organization_id = x.organization_id AND d.environment = x.environment AND d.receiver_id = x.receiver_id \
+             AND d.subject_id = x.subject_id AND d.sequence = x.sequence \
+           RETURNING {RETURNED}) \
+         {BEHIND}",
         source = chosen.source(),
     )
 }
@@ -82,7 +96,7 @@ fn again(chosen: &Chosen, receivers: &str) -> String {
 /// Makes events due again wherever they went. Returns the number of deliveries.
 pub fn everywhere(chosen: &Chosen, now: DateTime<Utc>) -> Result<usize> {
     let text = again(chosen, "true");
-    Statement::composed(Access::Write, text).count(&chosen.arguments(now)).and_then(announced)
+    Statement::composed(Access::Write, text).count(&chosen.arguments(now)).map(announced)
 }
 
 statement!(
@@ -114,19 +128,22 @@ pub fn to_receiver(chosen: &Chosen, receiver_id: Uuid, is_endpoint: bool, now: D
                  AND r.receiver_id <> o.subject_id \
                  AND checkout_data.event_type_matches(r.event_types, o.event_type) \
                WHERE r.receiver_id = $9 AND {TIMES} \
-               ORDER BY o.organization_id, o.environment, o.subject_id, o.sequence) \
-             INSERT INTO checkout_data.webhook_deliveries AS d ({KEY}, created_at, next_attempt_at) \
-             SELECT x.organization_id, x.environment, $9, x.subject_id, x.sequence, x.created_at, $1 FROM x \
-             ON CONFLICT ({KEY}) DO UPDATE SET {AGAIN}",
+               ORDER BY o.organization_id, o.environment, o.subject_id, o.sequence), \
+             again AS ( \
+               INSERT INTO checkout_data.webhook_deliveries AS d ({KEY}, created_at, next_attempt_at) \
+               SELECT x.organization_id, x.environment, $9, x.subject_id, x.sequence, x.created_at, $1 FROM x \
+               ON CONFLICT ({KEY}) DO UPDATE SET {AGAIN} \
+               RETURNING {RETURNED}) \
+             {BEHIND}",
             source = chosen.source(),
         )
     };
-    Statement::composed(Access::Write, text).count(&arguments).and_then(announced).map(Some)
+    Statement::composed(Access::Write, text).count(&arguments).map(announced).map(Some)
 }
 
-fn announced(count: usize) -> Result<usize> {
+fn announced(count: usize) -> usize {
     if count > 0 {
         wake::tell_relays_at_commit();
     }
-    Ok(count)
+    count
 }
