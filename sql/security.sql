@@ -65,6 +65,8 @@ GRANT EXECUTE ON FUNCTION checkout.current_organization_id(), checkout.current_e
 GRANT SELECT, INSERT ON checkout_data.checkout_sessions TO checkout_sessions_api;
 GRANT UPDATE (status, payment_status, payment_id, attempts, lease_expires_at, completed_at, updated_at, event_count)
     ON checkout_data.checkout_sessions TO checkout_sessions_api;
+GRANT SELECT, INSERT, DELETE, UPDATE (deadline, event_count)
+    ON checkout_data.open_sessions TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.payments TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_api;
 GRANT SELECT, INSERT ON checkout_data.webhook_outbox TO checkout_sessions_api;
@@ -76,9 +78,9 @@ GRANT UPDATE (url, event_types, body_format, signature_scheme, description, secr
 GRANT SELECT, INSERT, UPDATE (next_attempt_at) ON checkout_data.webhook_deliveries TO checkout_sessions_api;
 GRANT SELECT ON checkout_data.webhook_attempts TO checkout_sessions_api;
 
-GRANT SELECT ON checkout_data.checkout_sessions TO checkout_sessions_worker;
-GRANT UPDATE (status, payment_status, lease_expires_at, expiring_notice_at, updated_at, event_count)
-    ON checkout_data.checkout_sessions TO checkout_sessions_worker;
+GRANT SELECT, UPDATE (event_count) ON checkout_data.checkout_sessions TO checkout_sessions_worker;
+GRANT SELECT, DELETE, UPDATE (expiring_notice_at, event_count)
+    ON checkout_data.open_sessions TO checkout_sessions_worker;
 GRANT SELECT ON checkout_data.payments TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON checkout_data.webhook_outbox TO checkout_sessions_worker;
@@ -103,7 +105,7 @@ DECLARE
 BEGIN
     -- Without organizations, see above, and without api_keys, which is read to find the tenant.
     FOREACH name IN ARRAY ARRAY[
-        'checkout_sessions', 'idempotency_keys', 'payments', 'webhook_outbox', 'webhook_endpoints',
+        'checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'webhook_outbox', 'webhook_endpoints',
         'webhook_deliveries', 'webhook_attempts'
     ] LOOP
         EXECUTE pg_catalog.format(

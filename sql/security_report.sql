@@ -70,8 +70,8 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
             ('tenant', 'checkout_sessions_api', ARRAY['organizations'],
                 '(organization_id = checkout.current_organization_id())', 'false'),
             ('tenant', 'checkout_sessions_api',
-                ARRAY['checkout_sessions', 'idempotency_keys', 'payments', 'webhook_outbox', 'webhook_endpoints',
-                    'webhook_deliveries', 'webhook_attempts'],
+                ARRAY['checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'webhook_outbox',
+                    'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'],
                 '((organization_id = checkout.current_organization_id()) '
                     'AND ((environment)::text = checkout.current_environment()))',
                 '((organization_id = checkout.current_organization_id()) '
