@@ -117,7 +117,7 @@ impl Decides {
     }
 
     /// The statement of this kind.
-    fn of<'a>(self, [neither, session, open_session]: &'a [Statement; 3]) -> &'a Statement {
+    fn of(self, [neither, session, open_session]: &[Statement; 3]) -> &Statement {
         match self {
             Self::Neither => neither,
             Self::Session => session,

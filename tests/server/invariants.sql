@@ -18,7 +18,8 @@ WITH retention (minutes) AS (
     FROM retention, checkout_data.checkout_sessions s
     LEFT JOIN checkout_data.open_sessions o USING (organization_id, environment, checkout_session_id)
     CROSS JOIN LATERAL (
-        SELECT s.status = 'open' AND o.deadline IS NULL, GREATEST(s.expires_at, s.lease_expires_at)) AS x (swept, deadline)
+        SELECT s.status = 'open' AND o.deadline IS NULL, GREATEST(s.expires_at, s.lease_expires_at)
+    ) AS x (swept, deadline)
     CROSS JOIN LATERAL (SELECT CASE WHEN x.swept THEN x.deadline ELSE s.updated_at END) AS y (updated_at)
 ), event AS (
     SELECT o.*, substring(o.event_type FROM 'checkout\.session\.(.*)') AS kind FROM checkout_data.webhook_outbox o

@@ -16,6 +16,7 @@ TABLES = [
     "organizations",
     "api_keys",
     "checkout_sessions",
+    "open_sessions",
     "idempotency_keys",
     "payments",
     "webhook_outbox",
@@ -27,8 +28,11 @@ ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 def time_of(table):
-    """The column with the time at which a row was written."""
-    return "recorded_at" if table == "webhook_attempts" else "created_at"
+    """The time at which a row t was written."""
+    if table == "open_sessions":
+        return ("(SELECT s.created_at FROM checkout_data.checkout_sessions s"
+                " WHERE s.checkout_session_id = t.checkout_session_id)")
+    return "t.recorded_at" if table == "webhook_attempts" else "t.created_at"
 
 
 # The rights of everyone, in both schemas and on the server.
@@ -246,7 +250,7 @@ class Lab:
             row = "to_jsonb(t) - '{last_used_at}'::text[]"
             environment = "'-'" if table == "organizations" else "t.environment::text"
             parts.append(
-                f"SELECT t.organization_id, {environment} AS environment, t.{time_of(table)} AS created_at, '{table}' || ({row})::text AS"
+                f"SELECT t.organization_id, {environment} AS environment, {time_of(table)} AS created_at, '{table}' || ({row})::text AS"
                 f" text FROM checkout_data.{table} t"
             )
         rows = self.ask(
@@ -295,7 +299,8 @@ class Lab:
                 # Removes the attackers' own sessions and endpoints, because the lists would become longer from attack
                 # to attack.
                 self.ask("DELETE FROM checkout_data.webhook_endpoints WHERE created_at >= %s", self.baseline)
-                for table in ("webhook_deliveries", "webhook_outbox", "idempotency_keys", "payments", "checkout_sessions"):
+                for table in ("webhook_deliveries", "webhook_outbox", "idempotency_keys", "payments", "open_sessions",
+                              "checkout_sessions"):
                     self.ask(
                         f"""DELETE FROM checkout_data.{table} WHERE checkout_session_id IN (
                         SELECT checkout_session_id FROM checkout_data.checkout_sessions WHERE created_at >= %s)""",
