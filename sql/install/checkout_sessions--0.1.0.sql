@@ -863,8 +863,8 @@ Errors:
 -- checkout_sessions stays as it is, because the clock says the rest.
 -- Lock order: first the session's row in checkout_sessions, then the row here. Who holds only rows of this table must
 -- not wait for any other.
--- Everything is deleted soon, so the table is vacuumed often; its end is not cut off, because that needs a lock that
--- excludes readers, and the room is used again.
+-- Everything is deleted soon, so the table is vacuumed often. Its end is not cut off: that needs a lock that excludes
+-- readers, the room is used again, and plans that were made while the table is nearly empty know its usual size.
 CREATE TABLE checkout_data.open_sessions (
     organization_id uuid NOT NULL,
     environment checkout_data.environment NOT NULL,

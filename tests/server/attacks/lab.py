@@ -28,11 +28,8 @@ ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 def time_of(table):
-    """The time at which a row t was written."""
-    if table == "open_sessions":
-        return ("(SELECT s.created_at FROM checkout_data.checkout_sessions s"
-                " WHERE s.checkout_session_id = t.checkout_session_id)")
-    return "t.recorded_at" if table == "webhook_attempts" else "t.created_at"
+    """The column with the time at which a row was written; open_sessions has none."""
+    return {"webhook_attempts": "recorded_at", "open_sessions": "deadline"}.get(table, "created_at")
 
 
 # The rights of everyone, in both schemas and on the server.
@@ -249,8 +246,12 @@ class Lab:
             # A failed attempt may change only the time at which its key was last used.
             row = "to_jsonb(t) - '{last_used_at}'::text[]"
             environment = "'-'" if table == "organizations" else "t.environment::text"
+            written_at = f"t.{time_of(table)}"
+            if table == "open_sessions":
+                written_at = ("(SELECT s.created_at FROM checkout_data.checkout_sessions s"
+                              " WHERE s.checkout_session_id = t.checkout_session_id)")
             parts.append(
-                f"SELECT t.organization_id, {environment} AS environment, {time_of(table)} AS created_at, '{table}' || ({row})::text AS"
+                f"SELECT t.organization_id, {environment} AS environment, {written_at} AS created_at, '{table}' || ({row})::text AS"
                 f" text FROM checkout_data.{table} t"
             )
         rows = self.ask(
