@@ -73,7 +73,7 @@ CREATE FUNCTION bench.create_checkout_session(
             RAISE invalid_parameter_value USING MESSAGE = 'argument "expires_in" is out of range';
         END IF;
         INSERT INTO checkout_data.checkout_sessions AS s (organization_id, environment, checkout_session_id, amount,
-            currency_code, created_at, updated_at, expires_at, expiring_notice_at, max_retry_attempts, quantity,
+            currency_code, created_at, updated_at, expires_at, max_retry_attempts, quantity,
             allow_quantity, allow_coupon_code, require_billing_address, is_spi, is_pos, reference, created_by, title,
             description, product_id, price_id, subscription_id, payment_link_id, country, customer_id, customer_email,
             customer_name, customer_phone, success_url, cancel_url, payment_methods, metadata)
@@ -82,7 +82,7 @@ CREATE FUNCTION bench.create_checkout_session(
             encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
                 PLACING substring(int8send((extract(epoch FROM now) * 1000)::bigint) FROM 3) FROM 1 FOR 6), 52, 1), 53, 1),
                 'hex')::uuid,
-            round(amount, digits), currency_code, now, now, deadline, deadline - o.expiring_notice,
+            round(amount, digits), currency_code, now, now, deadline,
             COALESCE(max_retry_attempts, o.max_retry_attempts), quantity, allow_quantity, allow_coupon_code,
             require_billing_address, is_spi, is_pos, reference, session_user, title, description, product_id, price_id,
             subscription_id, payment_link_id, country, customer_id, customer_email, customer_name, customer_phone,
@@ -94,6 +94,9 @@ CREATE FUNCTION bench.create_checkout_session(
             s.is_pos, s.country, s.success_url, s.cancel_url, s.url, NULL, s.payment_methods, s.metadata, s.recovered_from,
             s.expires_at, s.completed_at, s.created_at, s.created_by, s.created_with, s.trace_id, s.updated_at, false
         INTO answer;
+        INSERT INTO checkout_data.open_sessions (organization_id, environment, checkout_session_id, deadline,
+            expiring_notice_at)
+        VALUES (tenant, answer.environment, answer.checkout_session_id, deadline, deadline - o.expiring_notice);
         RETURN answer;
     END
     $$;
@@ -159,16 +162,13 @@ CREATE FUNCTION bench.expire_due_checkout_sessions(batch integer DEFAULT 1000) R
         expired integer;
     BEGIN
         WITH due AS (
-            SELECT d.organization_id, d.environment, d.checkout_session_id FROM checkout_data.checkout_sessions d
-            WHERE d.status = 'open' AND d.deadline <= at ORDER BY d.deadline LIMIT batch FOR UPDATE SKIP LOCKED),
+            SELECT d.organization_id, d.environment, d.checkout_session_id FROM checkout_data.open_sessions d
+            WHERE d.deadline <= at ORDER BY d.deadline LIMIT batch FOR UPDATE SKIP LOCKED),
         expired AS (
-            UPDATE checkout_data.checkout_sessions s
-            SET status = 'expired', payment_status = 'unpaid', lease_expires_at = NULL, updated_at = s.deadline,
-                event_count = s.event_count + 1
-            FROM due d
+            DELETE FROM checkout_data.open_sessions s USING due d
             WHERE s.organization_id = d.organization_id AND s.environment = d.environment
                 AND s.checkout_session_id = d.checkout_session_id
-            RETURNING s.organization_id, s.environment, s.checkout_session_id, s.event_count, s.attempts)
+            RETURNING s.organization_id, s.environment, s.checkout_session_id, s.event_count + 1 AS event_count)
         INSERT INTO checkout_data.webhook_outbox (organization_id, environment, subject_type, subject_id, sequence,
             event_type, created_at)
         SELECT e.organization_id, e.environment, 'checkout_session', e.checkout_session_id, e.event_count,

@@ -41,6 +41,10 @@ CREATE PROCEDURE bench.load(tenant uuid, number bigint) LANGUAGE sql AS $$
     FROM (SELECT n, now() - n * '10 ms'::interval AS at,
             CASE WHEN n % 100 = 0 THEN 'open' WHEN n % 3 = 0 THEN 'expired' ELSE 'complete' END AS status
         FROM generate_series(number, 1, -1) AS n) AS s;
+    INSERT INTO checkout_data.open_sessions (organization_id, environment, checkout_session_id, deadline)
+    SELECT s.organization_id, s.environment, s.checkout_session_id, s.expires_at FROM checkout_data.checkout_sessions s
+    WHERE s.organization_id = tenant AND s.status = 'open'
+    ON CONFLICT DO NOTHING;
 $$;
 CALL bench.load(:'tenant', :rows);
 
@@ -52,6 +56,7 @@ DECLARE
     due CONSTANT uuid := (SELECT o.organization_id FROM checkout_data.organizations o WHERE o.name = 'Due');
 BEGIN
     DELETE FROM checkout_data.webhook_outbox o WHERE o.organization_id = due;
+    DELETE FROM checkout_data.open_sessions o WHERE o.organization_id = due;
     DELETE FROM checkout_data.checkout_sessions s WHERE s.organization_id = due;
     INSERT INTO checkout_data.checkout_sessions (organization_id, environment, checkout_session_id, amount, currency_code,
         created_at, updated_at, expires_at, max_retry_attempts, created_by, title, customer_email, success_url, cancel_url,
@@ -61,5 +66,8 @@ BEGIN
         'customer' || n % 1000000 || '@example.com', 'https://shop.example/success?session={CHECKOUT_SESSION_ID}',
         'https://shop.example/cancel', '{bank_transfer,payid}', jsonb_build_object('order', n)
     FROM generate_series(1, number) AS n;
+    INSERT INTO checkout_data.open_sessions (organization_id, environment, checkout_session_id, deadline)
+    SELECT s.organization_id, s.environment, s.checkout_session_id, s.expires_at FROM checkout_data.checkout_sessions s
+    WHERE s.organization_id = due;
 END
 $$;

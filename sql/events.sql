@@ -113,8 +113,11 @@ CREATE FUNCTION checkout_data.session_of_event(o checkout_data.webhook_outbox, s
             THEN s.completed_at END,
         'created_at', s.created_at, 'created_by', s.created_by, 'created_with', s.created_with,
         'trace_id', s.trace_id,
-        'updated_at', CASE WHEN checkout_data.status_of_event(o) OPERATOR(pg_catalog.=) 'open'
-            THEN o.created_at ELSE s.updated_at END)
+        'updated_at', CASE WHEN checkout_data.status_of_event(o) OPERATOR(pg_catalog.=) 'open' THEN o.created_at
+            -- Expired by the clock: nobody has written that into the session's row.
+            WHEN s.status OPERATOR(pg_catalog.=) 'open'
+                THEN checkout_data.deadline(s.expires_at, s.lease_expires_at)
+            ELSE s.updated_at END)
     $$;
 COMMENT ON FUNCTION checkout_data.session_of_event IS
     'Returns the session in the body of an event, as it was when the event was written.';

@@ -79,5 +79,5 @@ $$Returns the state of the background worker in this database.
   standby, no launcher (it is being restarted) or not preloaded (add checkout_sessions to shared_preload_libraries).
 - pid: the process id of the worker while it runs. A worker with nothing due soon exits.
 - next_deadline: when the next session or reminder is due.
-- overdue, oldest_overdue_at, lag: the sessions whose deadline has passed, but whose row is not expired yet. Normally
+- overdue, oldest_overdue_at, lag: the sessions whose deadline has passed, but whose event is not written yet. Normally
   0, NULL and NULL.$$;

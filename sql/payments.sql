@@ -8,7 +8,7 @@ CREATE DOMAIN checkout_data.payment_amount AS numeric CHECK (VALUE >= 0 AND VALU
 CREATE TABLE checkout_data.payments (
     organization_id uuid NOT NULL,
     environment checkout_data.environment NOT NULL,
-    payment_id checkout_data.identifier NOT NULL,
+    payment_id checkout_data.identifier COLLATE "C" NOT NULL,
     checkout_session_id uuid NOT NULL,
     status checkout_data.payment_status NOT NULL,
     rejection_reason checkout_data.rejection_reason,

@@ -65,6 +65,8 @@ GRANT EXECUTE ON FUNCTION checkout.current_organization_id(), checkout.current_e
 GRANT SELECT, INSERT ON checkout_data.checkout_sessions TO checkout_sessions_api;
 GRANT UPDATE (status, payment_status, payment_id, attempts, lease_expires_at, completed_at, updated_at, event_count)
     ON checkout_data.checkout_sessions TO checkout_sessions_api;
+GRANT SELECT, INSERT, DELETE, UPDATE (deadline, event_count)
+    ON checkout_data.open_sessions TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.payments TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_api;
 GRANT SELECT, INSERT ON checkout_data.webhook_outbox TO checkout_sessions_api;
@@ -77,9 +79,9 @@ GRANT SELECT, INSERT, UPDATE (next_attempt_at) ON checkout_data.webhook_deliveri
 GRANT SELECT ON checkout_data.webhook_attempts, checkout_data.webhook_consumers, checkout_data.webhook_receivers
     TO checkout_sessions_api;
 
-GRANT SELECT ON checkout_data.checkout_sessions TO checkout_sessions_worker;
-GRANT UPDATE (status, payment_status, lease_expires_at, expiring_notice_at, updated_at, event_count)
-    ON checkout_data.checkout_sessions TO checkout_sessions_worker;
+GRANT SELECT, UPDATE (event_count) ON checkout_data.checkout_sessions TO checkout_sessions_worker;
+GRANT SELECT, DELETE, UPDATE (expiring_notice_at, event_count)
+    ON checkout_data.open_sessions TO checkout_sessions_worker;
 GRANT SELECT ON checkout_data.payments TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_worker;
 -- Nobody may update the outbox.
@@ -113,7 +115,7 @@ DECLARE
 BEGIN
     -- Without organizations and webhook_consumers, see above, and without api_keys, which is read to find the tenant.
     FOREACH name IN ARRAY ARRAY[
-        'checkout_sessions', 'idempotency_keys', 'payments', 'webhook_outbox', 'webhook_endpoints',
+        'checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'webhook_outbox', 'webhook_endpoints',
         'webhook_deliveries', 'webhook_attempts'
     ] LOOP
         EXECUTE pg_catalog.format(

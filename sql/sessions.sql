@@ -22,10 +22,8 @@ CREATE TABLE checkout_data.checkout_sessions (
     updated_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
     lease_expires_at timestamptz,
-    deadline timestamptz NOT NULL GENERATED ALWAYS AS (GREATEST(expires_at, lease_expires_at)) STORED,
-    expiring_notice_at timestamptz,
     completed_at timestamptz,
-    payment_id text,
+    payment_id text COLLATE "C",
     attempts checkout_data.count NOT NULL DEFAULT 0,
     max_retry_attempts checkout_data.retries NOT NULL,
     event_count checkout_data.count NOT NULL DEFAULT 0,
@@ -35,10 +33,10 @@ CREATE TABLE checkout_data.checkout_sessions (
     require_billing_address boolean NOT NULL DEFAULT false,
     is_spi boolean NOT NULL DEFAULT false,
     is_pos boolean NOT NULL DEFAULT false,
-    reference text,
+    reference text COLLATE "C",
     reference_policy checkout_data.reference_constraint NOT NULL DEFAULT 'none',
     recovered_from uuid,
-    created_by text,
+    created_by text COLLATE "C",
     created_with checkout_data.api_key_kind NOT NULL DEFAULT 'secret',
     id_prefix text,
     trace_id text,
@@ -49,8 +47,8 @@ CREATE TABLE checkout_data.checkout_sessions (
     subscription_id text,
     payment_link_id text,
     country checkout_data.country_code,
-    customer_id text,
-    customer_email text,
+    customer_id text COLLATE "C",
+    customer_email text COLLATE "C",
     customer_name text,
     customer_phone text,
     success_url text,
@@ -69,9 +67,9 @@ CREATE TABLE checkout_data.checkout_sessions (
         (payment_status = 'processing') = (lease_expires_at IS NOT NULL)
         AND (status = 'open' OR lease_expires_at IS NULL)
     )
-);
+) WITH (fillfactor = 85);
 COMMENT ON TABLE checkout_data.checkout_sessions IS
-    'One row per checkout session. Only the state of a session changes.';
+    'One row per checkout session. Only the state of a session changes, and no index has any of it.';
 COMMENT ON COLUMN checkout_data.checkout_sessions.environment IS
     'live or test. Part of the key: the two never see each other, and a million test sessions do not slow the live '
     'list.';
@@ -79,15 +77,12 @@ COMMENT ON COLUMN checkout_data.checkout_sessions.checkout_session_id IS
     'UUIDv7 of created_at: keys sort in order of creation and serve as the list''s cursor.';
 COMMENT ON COLUMN checkout_data.checkout_sessions.status IS
     'As last written. For readers, an open row is expired once its deadline has passed: see '
-    'checkout_data.effective_status().';
+    'checkout_data.effective_status(). Nothing writes that here, unless a payment comes too late.';
 COMMENT ON COLUMN checkout_data.checkout_sessions.lease_expires_at IS
     'Until this time the payment in progress holds the session open.';
-COMMENT ON COLUMN checkout_data.checkout_sessions.deadline IS
-    'When an open session expires: the later of expires_at and lease_expires_at.';
-COMMENT ON COLUMN checkout_data.checkout_sessions.expiring_notice_at IS
-    'When checkout.session.expiring is due. NULL: never, or already written.';
 COMMENT ON COLUMN checkout_data.checkout_sessions.event_count IS
-    'The number of webhook events of the session: the sequence of the last one.';
+    'The number of webhook events of the session: the sequence of the last one. If the row says open and open_sessions '
+    'has none, the event of the expiry comes on top.';
 COMMENT ON COLUMN checkout_data.checkout_sessions.created_with IS
     'publishable: a browser created the session and chose its amount. The reference policy does not apply to it, and '
     'a server that creates a session never gets it as a replay.';
@@ -96,14 +91,6 @@ COMMENT ON COLUMN checkout_data.checkout_sessions.id_prefix IS
 COMMENT ON COLUMN checkout_data.checkout_sessions.reference_policy IS
     'The uniqueness of the reference that applied when the session was created.';
 
--- Serves the worker: sessions that are due, in order. A session leaves the index when it ends.
-CREATE INDEX checkout_sessions_deadline_idx ON checkout_data.checkout_sessions (deadline) WHERE status = 'open';
--- Serves the worker: reminders that are due. Empty unless an organization asks for them.
-CREATE INDEX checkout_sessions_expiring_notice_idx ON checkout_data.checkout_sessions (expiring_notice_at)
-    WHERE expiring_notice_at IS NOT NULL AND status = 'open';
--- Serves list with status => 'open', which is asked most, while few old sessions are open.
-CREATE INDEX checkout_sessions_open_idx
-    ON checkout_data.checkout_sessions (organization_id, environment, checkout_session_id) WHERE status = 'open';
 -- Serve list by customer and by reference, newest first.
 CREATE INDEX checkout_sessions_customer_email_idx
     ON checkout_data.checkout_sessions (organization_id, environment, customer_email, checkout_session_id)
@@ -114,24 +101,28 @@ CREATE INDEX checkout_sessions_customer_id_idx
 CREATE INDEX checkout_sessions_reference_idx
     ON checkout_data.checkout_sessions (organization_id, environment, reference, checkout_session_id)
     WHERE reference IS NOT NULL;
--- Serves the limit of open sessions of a publishable API key.
-CREATE INDEX checkout_sessions_publishable_idx
-    ON checkout_data.checkout_sessions (organization_id, environment, created_by)
-    WHERE created_with = 'publishable' AND status = 'open';
--- Enforce the reference policies.
+-- Enforces the reference policy unique; that of open sessions is in open_sessions.
 CREATE UNIQUE INDEX checkout_sessions_reference_unique_idx
     ON checkout_data.checkout_sessions (organization_id, environment, reference) WHERE reference_policy = 'unique';
-CREATE UNIQUE INDEX checkout_sessions_reference_open_idx
-    ON checkout_data.checkout_sessions (organization_id, environment, reference)
-    WHERE reference_policy = 'open' AND status = 'open';
 
 -- The state of a session at a time, and the session as callers see it. Like all functions that show rows, each is one
 -- expression without a search path of its own, so that the planner inlines it; names and operators are qualified.
 
-CREATE FUNCTION checkout_data.effective_status(status text, deadline timestamptz, at timestamptz) RETURNS text
+CREATE FUNCTION checkout_data.deadline(expires_at timestamptz, lease_expires_at timestamptz) RETURNS timestamptz
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
-    SELECT CASE WHEN status OPERATOR(pg_catalog.=) 'open' AND deadline OPERATOR(pg_catalog.<=) at
+    SELECT GREATEST(expires_at, lease_expires_at)
+    $$;
+COMMENT ON FUNCTION checkout_data.deadline IS
+    'Returns when an open session expires: a payment in progress holds it open until its lease ends.';
+
+CREATE FUNCTION checkout_data.effective_status(
+    status text, expires_at timestamptz, lease_expires_at timestamptz, at timestamptz
+) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE WHEN status OPERATOR(pg_catalog.=) 'open'
+            AND checkout_data.deadline(expires_at, lease_expires_at) OPERATOR(pg_catalog.<=) at
         THEN 'expired' ELSE status END
     $$;
 COMMENT ON FUNCTION checkout_data.effective_status IS
@@ -235,7 +226,7 @@ CREATE FUNCTION checkout_data.session_at(
     AS $$
     SELECT ROW(
         s.checkout_session_id, s.organization_id, s.environment, s.amount, s.currency_code,
-        checkout_data.effective_status(s.status, s.deadline, at),
+        checkout_data.effective_status(s.status, s.expires_at, s.lease_expires_at, at),
         checkout_data.effective_payment_status(s.payment_status, s.lease_expires_at, at),
         s.payment_id, s.attempts, s.max_retry_attempts, s.title, s.description, s.reference,
         s.customer_id, s.customer_email, s.customer_name, s.customer_phone,
@@ -243,8 +234,9 @@ CREATE FUNCTION checkout_data.session_at(
         s.quantity, s.allow_quantity, s.allow_coupon_code, s.require_billing_address, s.is_spi, s.is_pos, s.country,
         s.success_url, s.cancel_url, s.url, client_secret, s.payment_methods, s.metadata, s.recovered_from,
         s.expires_at, s.completed_at, s.created_at, s.created_by, s.created_with, s.trace_id,
-        CASE WHEN s.status OPERATOR(pg_catalog.=) 'open' AND s.deadline OPERATOR(pg_catalog.<=) at
-            THEN s.deadline ELSE s.updated_at END,
+        CASE WHEN s.status OPERATOR(pg_catalog.=) 'open'
+                AND checkout_data.deadline(s.expires_at, s.lease_expires_at) OPERATOR(pg_catalog.<=) at
+            THEN checkout_data.deadline(s.expires_at, s.lease_expires_at) ELSE s.updated_at END,
         idempotent_replay
     )::checkout.checkout_session
     $$;

@@ -1,3 +1,1 @@
-UPDATE checkout_data.checkout_sessions
-SET status = 'expired', payment_status = 'unpaid', updated_at = deadline, event_count = event_count + 1
-WHERE status = 'open' AND deadline <= now();
+DELETE FROM checkout_data.open_sessions WHERE deadline <= now();

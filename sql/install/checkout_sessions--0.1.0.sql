@@ -482,10 +482,8 @@ CREATE TABLE checkout_data.checkout_sessions (
     updated_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
     lease_expires_at timestamptz,
-    deadline timestamptz NOT NULL GENERATED ALWAYS AS (GREATEST(expires_at, lease_expires_at)) STORED,
-    expiring_notice_at timestamptz,
     completed_at timestamptz,
-    payment_id text,
+    payment_id text COLLATE "C",
     attempts checkout_data.count NOT NULL DEFAULT 0,
     max_retry_attempts checkout_data.retries NOT NULL,
     event_count checkout_data.count NOT NULL DEFAULT 0,
@@ -495,10 +493,10 @@ CREATE TABLE checkout_data.checkout_sessions (
     require_billing_address boolean NOT NULL DEFAULT false,
     is_spi boolean NOT NULL DEFAULT false,
     is_pos boolean NOT NULL DEFAULT false,
-    reference text,
+    reference text COLLATE "C",
     reference_policy checkout_data.reference_constraint NOT NULL DEFAULT 'none',
     recovered_from uuid,
-    created_by text,
+    created_by text COLLATE "C",
     created_with checkout_data.api_key_kind NOT NULL DEFAULT 'secret',
     id_prefix text,
     trace_id text,
@@ -509,8 +507,8 @@ CREATE TABLE checkout_data.checkout_sessions (
     subscription_id text,
     payment_link_id text,
     country checkout_data.country_code,
-    customer_id text,
-    customer_email text,
+    customer_id text COLLATE "C",
+    customer_email text COLLATE "C",
     customer_name text,
     customer_phone text,
     success_url text,
@@ -529,9 +527,9 @@ CREATE TABLE checkout_data.checkout_sessions (
         (payment_status = 'processing') = (lease_expires_at IS NOT NULL)
         AND (status = 'open' OR lease_expires_at IS NULL)
     )
-);
+) WITH (fillfactor = 85);
 COMMENT ON TABLE checkout_data.checkout_sessions IS
-    'One row per checkout session. Only the state of a session changes.';
+    'One row per checkout session. Only the state of a session changes, and no index has any of it.';
 COMMENT ON COLUMN checkout_data.checkout_sessions.environment IS
     'live or test. Part of the key: the two never see each other, and a million test sessions do not slow the live '
     'list.';
@@ -539,15 +537,12 @@ COMMENT ON COLUMN checkout_data.checkout_sessions.checkout_session_id IS
     'UUIDv7 of created_at: keys sort in order of creation and serve as the list''s cursor.';
 COMMENT ON COLUMN checkout_data.checkout_sessions.status IS
     'As last written. For readers, an open row is expired once its deadline has passed: see '
-    'checkout_data.effective_status().';
+    'checkout_data.effective_status(). Nothing writes that here, unless a payment comes too late.';
 COMMENT ON COLUMN checkout_data.checkout_sessions.lease_expires_at IS
     'Until this time the payment in progress holds the session open.';
-COMMENT ON COLUMN checkout_data.checkout_sessions.deadline IS
-    'When an open session expires: the later of expires_at and lease_expires_at.';
-COMMENT ON COLUMN checkout_data.checkout_sessions.expiring_notice_at IS
-    'When checkout.session.expiring is due. NULL: never, or already written.';
 COMMENT ON COLUMN checkout_data.checkout_sessions.event_count IS
-    'The number of webhook events of the session: the sequence of the last one.';
+    'The number of webhook events of the session: the sequence of the last one. If the row says open and open_sessions '
+    'has none, the event of the expiry comes on top.';
 COMMENT ON COLUMN checkout_data.checkout_sessions.created_with IS
     'publishable: a browser created the session and chose its amount. The reference policy does not apply to it, and '
     'a server that creates a session never gets it as a replay.';
@@ -556,14 +551,6 @@ COMMENT ON COLUMN checkout_data.checkout_sessions.id_prefix IS
 COMMENT ON COLUMN checkout_data.checkout_sessions.reference_policy IS
     'The uniqueness of the reference that applied when the session was created.';
 
--- Serves the worker: sessions that are due, in order. A session leaves the index when it ends.
-CREATE INDEX checkout_sessions_deadline_idx ON checkout_data.checkout_sessions (deadline) WHERE status = 'open';
--- Serves the worker: reminders that are due. Empty unless an organization asks for them.
-CREATE INDEX checkout_sessions_expiring_notice_idx ON checkout_data.checkout_sessions (expiring_notice_at)
-    WHERE expiring_notice_at IS NOT NULL AND status = 'open';
--- Serves list with status => 'open', which is asked most, while few old sessions are open.
-CREATE INDEX checkout_sessions_open_idx
-    ON checkout_data.checkout_sessions (organization_id, environment, checkout_session_id) WHERE status = 'open';
 -- Serve list by customer and by reference, newest first.
 CREATE INDEX checkout_sessions_customer_email_idx
     ON checkout_data.checkout_sessions (organization_id, environment, customer_email, checkout_session_id)
@@ -574,24 +561,28 @@ CREATE INDEX checkout_sessions_customer_id_idx
 CREATE INDEX checkout_sessions_reference_idx
     ON checkout_data.checkout_sessions (organization_id, environment, reference, checkout_session_id)
     WHERE reference IS NOT NULL;
--- Serves the limit of open sessions of a publishable API key.
-CREATE INDEX checkout_sessions_publishable_idx
-    ON checkout_data.checkout_sessions (organization_id, environment, created_by)
-    WHERE created_with = 'publishable' AND status = 'open';
--- Enforce the reference policies.
+-- Enforces the reference policy unique; that of open sessions is in open_sessions.
 CREATE UNIQUE INDEX checkout_sessions_reference_unique_idx
     ON checkout_data.checkout_sessions (organization_id, environment, reference) WHERE reference_policy = 'unique';
-CREATE UNIQUE INDEX checkout_sessions_reference_open_idx
-    ON checkout_data.checkout_sessions (organization_id, environment, reference)
-    WHERE reference_policy = 'open' AND status = 'open';
 
 -- The state of a session at a time, and the session as callers see it. Like all functions that show rows, each is one
 -- expression without a search path of its own, so that the planner inlines it; names and operators are qualified.
 
-CREATE FUNCTION checkout_data.effective_status(status text, deadline timestamptz, at timestamptz) RETURNS text
+CREATE FUNCTION checkout_data.deadline(expires_at timestamptz, lease_expires_at timestamptz) RETURNS timestamptz
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
-    SELECT CASE WHEN status OPERATOR(pg_catalog.=) 'open' AND deadline OPERATOR(pg_catalog.<=) at
+    SELECT GREATEST(expires_at, lease_expires_at)
+    $$;
+COMMENT ON FUNCTION checkout_data.deadline IS
+    'Returns when an open session expires: a payment in progress holds it open until its lease ends.';
+
+CREATE FUNCTION checkout_data.effective_status(
+    status text, expires_at timestamptz, lease_expires_at timestamptz, at timestamptz
+) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE WHEN status OPERATOR(pg_catalog.=) 'open'
+            AND checkout_data.deadline(expires_at, lease_expires_at) OPERATOR(pg_catalog.<=) at
         THEN 'expired' ELSE status END
     $$;
 COMMENT ON FUNCTION checkout_data.effective_status IS
@@ -695,7 +686,7 @@ CREATE FUNCTION checkout_data.session_at(
     AS $$
     SELECT ROW(
         s.checkout_session_id, s.organization_id, s.environment, s.amount, s.currency_code,
-        checkout_data.effective_status(s.status, s.deadline, at),
+        checkout_data.effective_status(s.status, s.expires_at, s.lease_expires_at, at),
         checkout_data.effective_payment_status(s.payment_status, s.lease_expires_at, at),
         s.payment_id, s.attempts, s.max_retry_attempts, s.title, s.description, s.reference,
         s.customer_id, s.customer_email, s.customer_name, s.customer_phone,
@@ -703,8 +694,9 @@ CREATE FUNCTION checkout_data.session_at(
         s.quantity, s.allow_quantity, s.allow_coupon_code, s.require_billing_address, s.is_spi, s.is_pos, s.country,
         s.success_url, s.cancel_url, s.url, client_secret, s.payment_methods, s.metadata, s.recovered_from,
         s.expires_at, s.completed_at, s.created_at, s.created_by, s.created_with, s.trace_id,
-        CASE WHEN s.status OPERATOR(pg_catalog.=) 'open' AND s.deadline OPERATOR(pg_catalog.<=) at
-            THEN s.deadline ELSE s.updated_at END,
+        CASE WHEN s.status OPERATOR(pg_catalog.=) 'open'
+                AND checkout_data.deadline(s.expires_at, s.lease_expires_at) OPERATOR(pg_catalog.<=) at
+            THEN checkout_data.deadline(s.expires_at, s.lease_expires_at) ELSE s.updated_at END,
         idempotent_replay
     )::checkout.checkout_session
     $$;
@@ -863,6 +855,54 @@ Errors:
 - PT404: the session does not exist.
 - PT409: the session is not expired.$$;
 
+-- Open sessions: what changes while a session is open, in a narrow row of its own, so that the many sessions that expire
+-- cost little.
+
+-- A row exists exactly as long as the session has not ended. Whoever deletes it writes the event that says how the
+-- session ended: so each session ends once. When the deadline has passed, that is all that is written: the row in
+-- checkout_sessions stays as it is, because the clock says the rest.
+-- Lock order: first the session's row in checkout_sessions, then the row here. Who holds only rows of this table must
+-- not wait for any other.
+-- Everything is deleted soon, so the table is vacuumed often. Its end is not cut off: that needs a lock that excludes
+-- readers, the room is used again, and plans that were made while the table is nearly empty know its usual size.
+CREATE TABLE checkout_data.open_sessions (
+    organization_id uuid NOT NULL,
+    environment checkout_data.environment NOT NULL,
+    checkout_session_id uuid NOT NULL,
+    deadline timestamptz NOT NULL,
+    expiring_notice_at timestamptz,
+    event_count checkout_data.count NOT NULL DEFAULT 0,
+    reference text COLLATE "C",
+    created_by text COLLATE "C",
+    CONSTRAINT open_sessions_pkey PRIMARY KEY (organization_id, environment, checkout_session_id)
+) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500,
+    autovacuum_vacuum_insert_threshold = -1, vacuum_truncate = false);
+COMMENT ON TABLE checkout_data.open_sessions IS
+    'One row per session that has not ended. One whose deadline has passed is expired for all readers; its row is '
+    'there until the event of that is written.';
+COMMENT ON COLUMN checkout_data.open_sessions.deadline IS
+    'When the session expires: the later of expires_at and lease_expires_at of its row in checkout_sessions.';
+COMMENT ON COLUMN checkout_data.open_sessions.expiring_notice_at IS
+    'When checkout.session.expiring is due. NULL: never, or already written.';
+COMMENT ON COLUMN checkout_data.open_sessions.event_count IS
+    'The same as in checkout_sessions: the event of the end gets the next number.';
+COMMENT ON COLUMN checkout_data.open_sessions.reference IS
+    'The reference of the session if only one open session may have it: see reference_policy. NULL otherwise.';
+COMMENT ON COLUMN checkout_data.open_sessions.created_by IS
+    'The publishable credential that created the session; NULL if another did.';
+
+-- Serves the worker: sessions that are due, in order.
+CREATE INDEX open_sessions_deadline_idx ON checkout_data.open_sessions (deadline);
+-- Serves the worker: reminders that are due. Empty unless an organization asks for them.
+CREATE INDEX open_sessions_expiring_notice_idx ON checkout_data.open_sessions (expiring_notice_at)
+    WHERE expiring_notice_at IS NOT NULL;
+-- Enforces the reference policies for open sessions.
+CREATE UNIQUE INDEX open_sessions_reference_idx
+    ON checkout_data.open_sessions (organization_id, environment, reference) WHERE reference IS NOT NULL;
+-- Serves the limit of open sessions of a publishable API key.
+CREATE INDEX open_sessions_created_by_idx
+    ON checkout_data.open_sessions (organization_id, environment, created_by) WHERE created_by IS NOT NULL;
+
 -- Idempotency keys of create_checkout_session.
 
 -- No foreign key to the session: a key is taken before its session is stored, so the constraint would have to be
@@ -936,7 +976,7 @@ CREATE FUNCTION checkout_data.public_session_at(
     SELECT ROW(
         s.checkout_session_id, s.environment, organization_name, s.title, s.description, s.amount, s.currency_code,
         s.quantity, s.allow_quantity, s.allow_coupon_code, s.require_billing_address, s.payment_methods,
-        checkout_data.effective_status(s.status, s.deadline, at),
+        checkout_data.effective_status(s.status, s.expires_at, s.lease_expires_at, at),
         checkout_data.effective_payment_status(s.payment_status, s.lease_expires_at, at),
         s.expires_at,
         CASE WHEN s.status OPERATOR(pg_catalog.=) 'complete'
@@ -995,7 +1035,7 @@ CREATE DOMAIN checkout_data.payment_amount AS numeric CHECK (VALUE >= 0 AND VALU
 CREATE TABLE checkout_data.payments (
     organization_id uuid NOT NULL,
     environment checkout_data.environment NOT NULL,
-    payment_id checkout_data.identifier NOT NULL,
+    payment_id checkout_data.identifier COLLATE "C" NOT NULL,
     checkout_session_id uuid NOT NULL,
     status checkout_data.payment_status NOT NULL,
     rejection_reason checkout_data.rejection_reason,
@@ -1177,7 +1217,9 @@ CREATE FUNCTION checkout.session_funnel(
                 round(count(*) FILTER (WHERE e.status = 'complete')::numeric / count(*), 4),
                 percentile_cont(0.5) WITHIN GROUP (ORDER BY s.completed_at - s.created_at)
             FROM checkout_data.checkout_sessions s,
-                LATERAL (SELECT checkout_data.effective_status(s.status, s.deadline, at)) AS e (status)
+                LATERAL (
+                    SELECT checkout_data.effective_status(s.status, s.expires_at, s.lease_expires_at, at)
+                ) AS e (status)
             WHERE s.organization_id = tenant AND s.environment = tenant_environment
                 AND (session_funnel.created_after IS NULL OR s.created_at >= session_funnel.created_after)
                 AND (session_funnel.created_before IS NULL OR s.created_at < session_funnel.created_before)
@@ -1312,8 +1354,11 @@ CREATE FUNCTION checkout_data.session_of_event(o checkout_data.webhook_outbox, s
             THEN s.completed_at END,
         'created_at', s.created_at, 'created_by', s.created_by, 'created_with', s.created_with,
         'trace_id', s.trace_id,
-        'updated_at', CASE WHEN checkout_data.status_of_event(o) OPERATOR(pg_catalog.=) 'open'
-            THEN o.created_at ELSE s.updated_at END)
+        'updated_at', CASE WHEN checkout_data.status_of_event(o) OPERATOR(pg_catalog.=) 'open' THEN o.created_at
+            -- Expired by the clock: nobody has written that into the session's row.
+            WHEN s.status OPERATOR(pg_catalog.=) 'open'
+                THEN checkout_data.deadline(s.expires_at, s.lease_expires_at)
+            ELSE s.updated_at END)
     $$;
 COMMENT ON FUNCTION checkout_data.session_of_event IS
     'Returns the session in the body of an event, as it was when the event was written.';
@@ -2537,7 +2582,7 @@ $$Returns the state of the background worker in this database.
   standby, no launcher (it is being restarted) or not preloaded (add checkout_sessions to shared_preload_libraries).
 - pid: the process id of the worker while it runs. A worker with nothing due soon exits.
 - next_deadline: when the next session or reminder is due.
-- overdue, oldest_overdue_at, lag: the sessions whose deadline has passed, but whose row is not expired yet. Normally
+- overdue, oldest_overdue_at, lag: the sessions whose deadline has passed, but whose event is not written yet. Normally
   0, NULL and NULL.$$;
 
 -- Accesses: the sets of functions that a role can be granted.
@@ -2821,8 +2866,8 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
                 '((organization_id IS NULL) OR ((organization_id = checkout.current_organization_id()) '
                     'AND ((environment)::text = checkout.current_environment())))', 'false'),
             ('tenant', 'checkout_sessions_api',
-                ARRAY['checkout_sessions', 'idempotency_keys', 'payments', 'webhook_outbox', 'webhook_endpoints',
-                    'webhook_deliveries', 'webhook_attempts'],
+                ARRAY['checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'webhook_outbox',
+                    'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'],
                 '((organization_id = checkout.current_organization_id()) '
                     'AND ((environment)::text = checkout.current_environment()))',
                 '((organization_id = checkout.current_organization_id()) '
@@ -3135,6 +3180,8 @@ GRANT EXECUTE ON FUNCTION checkout.current_organization_id(), checkout.current_e
 GRANT SELECT, INSERT ON checkout_data.checkout_sessions TO checkout_sessions_api;
 GRANT UPDATE (status, payment_status, payment_id, attempts, lease_expires_at, completed_at, updated_at, event_count)
     ON checkout_data.checkout_sessions TO checkout_sessions_api;
+GRANT SELECT, INSERT, DELETE, UPDATE (deadline, event_count)
+    ON checkout_data.open_sessions TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.payments TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_api;
 GRANT SELECT, INSERT ON checkout_data.webhook_outbox TO checkout_sessions_api;
@@ -3147,9 +3194,9 @@ GRANT SELECT, INSERT, UPDATE (next_attempt_at) ON checkout_data.webhook_deliveri
 GRANT SELECT ON checkout_data.webhook_attempts, checkout_data.webhook_consumers, checkout_data.webhook_receivers
     TO checkout_sessions_api;
 
-GRANT SELECT ON checkout_data.checkout_sessions TO checkout_sessions_worker;
-GRANT UPDATE (status, payment_status, lease_expires_at, expiring_notice_at, updated_at, event_count)
-    ON checkout_data.checkout_sessions TO checkout_sessions_worker;
+GRANT SELECT, UPDATE (event_count) ON checkout_data.checkout_sessions TO checkout_sessions_worker;
+GRANT SELECT, DELETE, UPDATE (expiring_notice_at, event_count)
+    ON checkout_data.open_sessions TO checkout_sessions_worker;
 GRANT SELECT ON checkout_data.payments TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_worker;
 -- Nobody may update the outbox.
@@ -3183,7 +3230,7 @@ DECLARE
 BEGIN
     -- Without organizations and webhook_consumers, see above, and without api_keys, which is read to find the tenant.
     FOREACH name IN ARRAY ARRAY[
-        'checkout_sessions', 'idempotency_keys', 'payments', 'webhook_outbox', 'webhook_endpoints',
+        'checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'webhook_outbox', 'webhook_endpoints',
         'webhook_deliveries', 'webhook_attempts'
     ] LOOP
         EXECUTE pg_catalog.format(

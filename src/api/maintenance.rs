@@ -59,7 +59,7 @@ fn worker_status() -> TableIterator<
         let now = datum::now();
         let status = registry::status();
         // A caller who asks for the state of the worker must not wait for a lock that the worker may be waiting for.
-        let overdue = if locks::sessions_can_be_read() { overdue(now)? } else { Overdue::default() };
+        let overdue = if locks::open_sessions_can_be_read() { overdue(now)? } else { Overdue::default() };
         let state = match &status {
             _ if backend::in_recovery() => "standby",
             status if !status.preloaded => "not preloaded",

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use rules::checkout::payment::{self, Begin, Decision, Report};
+use rules::checkout::status::Status;
 use rules::{Error, Result};
 use uuid::Uuid;
 
@@ -42,7 +43,7 @@ pub fn record(tenant: Tenant, id: Uuid, report: &Report) -> Result<Payment> {
         Decision::Replay => return payments::replay(tenant, report.payment_id),
         Decision::Settle(settlement) => settlement,
     };
-    if settlement.lease_expires_at != session.lease_expires_at {
+    if settlement.session == Status::Open && settlement.lease_expires_at != session.lease_expires_at {
         wake::wake_at_commit(session.expires_at);
     }
     payments::settle(tenant, id, &session, report, &settlement, now)

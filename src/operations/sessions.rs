@@ -103,9 +103,7 @@ impl Creation<'_> {
             let session = order.check(&self.terms, id, now)?;
             let secret = self.settings.client_secret(tenant, id);
             // `None` if another call took the reference first; then look again.
-            if let Some(stored) =
-                new_sessions::insert(order, metadata, &session, self.caller, &secret, reference.is_some())?
-            {
+            if let Some(stored) = new_sessions::insert(order, metadata, &session, self.caller, &secret)? {
                 wake::wake_at_commit(session.expiring_notice_at.unwrap_or(session.expires_at));
                 return Ok(Created { id, session: stored, replayed: false });
             }
@@ -151,6 +149,8 @@ fn make_room(tenant: Tenant, policy: ReferencePolicy, reference: &str) -> Result
         let open = sessions::lock(tenant, id)?.state;
         let now = datum::now();
         match when_open {
+            // A sweep was ending it.
+            _ if open.status != Status::Open => continue,
             _ if open.overdue(now) => {}
             WhenOpen::ExpirePrevious => {
                 open.expire(now)?;
@@ -212,6 +212,7 @@ pub fn recover(
             expiring_notice_at: terms.expiring_notice_at(now, expires_at),
             url: terms.session_url(new_id),
             reference_policy: policy.constraint(),
+            reference: reference.as_deref(),
             client_secret: settings.client_secret(tenant, new_id),
         };
         if let Some(stored) = new_sessions::recover(tenant, id, &recovery, &caller.name)? {

@@ -2,6 +2,8 @@
 
 #![expect(unsafe_code, reason = "takes the server's locks")]
 
+use std::ffi::CStr;
+
 use pgrx::pg_sys;
 
 /// Returns true unless another process is dropping, renaming or copying the database. Such a process holds a lock on
@@ -39,35 +41,39 @@ pub fn lock_extension() -> Locked {
     // SAFETY: look-ups in catalogs and a lock, within a transaction.
     unsafe {
         let exists = || pg_sys::get_extension_oid(c"checkout_sessions".as_ptr(), true) != pg_sys::InvalidOid;
-        let oid = sessions();
-        if !exists() || oid == pg_sys::InvalidOid {
+        let tables = || TABLES.map(table);
+        let oids = tables();
+        if !exists() || oids.contains(&pg_sys::InvalidOid) {
             return Locked::Absent;
         }
-        if !pg_sys::ConditionalLockRelationOid(oid, pg_sys::RowExclusiveLock as i32) {
+        if !oids.into_iter().all(|oid| pg_sys::ConditionalLockRelationOid(oid, pg_sys::RowExclusiveLock as i32)) {
             return Locked::Busy;
         }
-        // Taking the lock makes earlier commits visible.
-        if exists() && sessions() == oid { Locked::Yes } else { Locked::Absent }
+        // Taking the locks makes earlier commits visible.
+        if exists() && tables() == oids { Locked::Yes } else { Locked::Absent }
     }
 }
 
-/// The table of sessions.
-fn sessions() -> pg_sys::Oid {
+const OPEN_SESSIONS: &CStr = c"open_sessions";
+/// The tables of sessions.
+const TABLES: [&CStr; 2] = [c"checkout_sessions", OPEN_SESSIONS];
+
+fn table(name: &CStr) -> pg_sys::Oid {
     // SAFETY: look-ups in catalogs, within a transaction.
     unsafe {
         let schema = pg_sys::get_namespace_oid(c"checkout_data".as_ptr(), true);
-        pg_sys::get_relname_relid(c"checkout_sessions".as_ptr(), schema)
+        pg_sys::get_relname_relid(name.as_ptr(), schema)
     }
 }
 
-/// Returns true if sessions can be read, for the rest of this transaction, without waiting for a lock on the table or
-/// on one of its indexes.
-pub fn sessions_can_be_read() -> bool {
+/// Returns true if open sessions can be read, for the rest of this transaction, without waiting for a lock on their
+/// table or on one of its indexes.
+pub fn open_sessions_can_be_read() -> bool {
     let lock = |oid| {
         // SAFETY: does not wait; released at the end of the transaction.
         unsafe { pg_sys::ConditionalLockRelationOid(oid, pg_sys::AccessShareLock as i32) }
     };
-    let oid = sessions();
+    let oid = table(OPEN_SESSIONS);
     if oid == pg_sys::InvalidOid || !lock(oid) {
         return false;
     }

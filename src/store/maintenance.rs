@@ -14,20 +14,21 @@ use rules::Result;
 use rules::maintenance::turns::{Done, Portion};
 
 /// The rows of a portion, in the order of `$column`: the earliest due ones, either of those organizations or of all
-/// others.
+/// others. `$more` may lock other rows.
 macro_rules! portion {
-    ($column:literal, $condition:literal) => {
+    ($column:literal, $more:literal, $lock:literal) => {
         concat!(
             " WHERE s.ctid = ANY (ARRAY( \
-               SELECT d.ctid FROM checkout_data.checkout_sessions d \
-               WHERE d.status = 'open' AND d.",
+               SELECT d.ctid FROM checkout_data.open_sessions d ",
+            $more,
+            " d.",
             $column,
-            " BETWEEN $3 AND $1 AND (d.organization_id = ANY ($4)) = $5 ",
-            $condition,
-            " ORDER BY d.",
+            " BETWEEN $3 AND $1 AND (d.organization_id = ANY ($4)) = $5 ORDER BY d.",
             $column,
-            " LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED)) \
-             RETURNING s.organization_id, s.environment, s.checkout_session_id, s.event_count, s.attempts, "
+            " LIMIT $2 ",
+            $lock,
+            " OF d SKIP LOCKED)) \
+             RETURNING s.organization_id, s.environment, s.checkout_session_id, "
         )
     };
 }
@@ -43,17 +44,15 @@ macro_rules! done {
         )
     };
 }
+// Neither reads nor writes the state of a session in checkout_sessions: for its readers the clock has expired it.
 statement!(
     EXPIRE,
     Write,
     concat!(
         "WITH changed AS ( \
-           UPDATE checkout_data.checkout_sessions s \
-           SET status = 'expired', payment_status = 'unpaid', lease_expires_at = NULL, updated_at = s.deadline, \
-             event_count = s.event_count + 1",
-        portion!("deadline", ""),
-        // `updated_at` is the deadline: the new row has no lease.
-        "  s.updated_at AS due_at), \
+           DELETE FROM checkout_data.open_sessions s",
+        portion!("deadline", "WHERE", "FOR UPDATE"),
+        "  s.event_count + 1 AS event_count, s.deadline AS due_at), \
          event AS ( \
            INSERT INTO checkout_data.webhook_outbox (organization_id, environment, subject_type, subject_id, sequence, \
              event_type, created_at) \
@@ -63,39 +62,53 @@ statement!(
         done!()
     )
 );
+// Also counts in checkout_sessions. That row is locked first, as everywhere: the statement must not wait for it.
 statement!(
     NOTICE,
     Write,
     concat!(
         "WITH changed AS ( \
-           UPDATE checkout_data.checkout_sessions s \
+           UPDATE checkout_data.open_sessions s \
            SET expiring_notice_at = NULL, event_count = s.event_count + 1",
-        portion!("expiring_notice_at", "AND d.deadline > $1"),
+        portion!(
+            "expiring_notice_at",
+            "CROSS JOIN LATERAL ( \
+               SELECT FROM checkout_data.checkout_sessions w \
+               WHERE w.organization_id = d.organization_id AND w.environment = d.environment \
+                 AND w.checkout_session_id = d.checkout_session_id FOR NO KEY UPDATE SKIP LOCKED) AS w \
+             WHERE d.deadline > $1 AND",
+            "FOR NO KEY UPDATE"
+        ),
         // The row no longer says when it was due, so an organization that has fallen behind begins anew.
         "  $3 AS due_at), \
+         session AS ( \
+           UPDATE checkout_data.checkout_sessions w SET event_count = w.event_count + 1 \
+           FROM changed c \
+           WHERE w.organization_id = c.organization_id AND w.environment = c.environment \
+             AND w.checkout_session_id = c.checkout_session_id \
+           RETURNING w.organization_id, w.environment, w.checkout_session_id, w.event_count, w.attempts), \
          event AS ( \
            INSERT INTO checkout_data.webhook_outbox (organization_id, environment, subject_type, subject_id, sequence, \
              event_type, created_at, snapshot) \
            SELECT n.organization_id, n.environment, 'checkout_session', n.checkout_session_id, n.event_count, \
              'checkout.session.expiring', $1, \
              jsonb_build_object('session', jsonb_build_object('status', 'open', 'attempts', n.attempts)) \
-           FROM changed n",
+           FROM session n",
         done!()
     )
 );
 statement!(
     NEXT_DEADLINE,
     Latest,
-    "SELECT (SELECT min(s.deadline) FROM checkout_data.checkout_sessions s WHERE s.status = 'open' AND s.deadline > $2), \
-       EXISTS (SELECT FROM checkout_data.checkout_sessions s WHERE s.status = 'open' AND s.deadline BETWEEN $1 AND $2)"
+    "SELECT (SELECT min(s.deadline) FROM checkout_data.open_sessions s WHERE s.deadline > $2), \
+       EXISTS (SELECT FROM checkout_data.open_sessions s WHERE s.deadline BETWEEN $1 AND $2)"
 );
 statement!(
     NEXT_NOTICE,
     Latest,
-    "SELECT (SELECT min(s.expiring_notice_at) FROM checkout_data.checkout_sessions s \
-         WHERE s.expiring_notice_at > $2 AND s.status = 'open'), \
-       EXISTS (SELECT FROM checkout_data.checkout_sessions s \
-         WHERE s.expiring_notice_at BETWEEN $1 AND $2 AND s.status = 'open' AND s.deadline > $2)"
+    "SELECT (SELECT min(s.expiring_notice_at) FROM checkout_data.open_sessions s WHERE s.expiring_notice_at > $2), \
+       EXISTS (SELECT FROM checkout_data.open_sessions s \
+         WHERE s.expiring_notice_at BETWEEN $1 AND $2 AND s.deadline > $2)"
 );
 
 /// The worker's tasks on sessions whose time has come.
@@ -178,13 +191,12 @@ statement!(
     Caller,
     "SELECT count(*), min(s.deadline), $1 - min(s.deadline), \
        LEAST( \
-         (SELECT min(s.deadline) FROM checkout_data.checkout_sessions s WHERE s.status = 'open'), \
-         (SELECT min(s.expiring_notice_at) FROM checkout_data.checkout_sessions s \
-          WHERE s.expiring_notice_at IS NOT NULL AND s.status = 'open')) \
-     FROM checkout_data.checkout_sessions s WHERE s.status = 'open' AND s.deadline <= $1"
+         (SELECT min(s.deadline) FROM checkout_data.open_sessions s), \
+         (SELECT min(s.expiring_notice_at) FROM checkout_data.open_sessions s WHERE s.expiring_notice_at IS NOT NULL)) \
+     FROM checkout_data.open_sessions s WHERE s.deadline <= $1"
 );
 
-/// The sessions whose deadline has passed and that are still stored as open.
+/// The sessions whose deadline has passed, and the event of that is not written yet.
 #[derive(Default)]
 pub struct Overdue {
     pub count: Option<i64>,

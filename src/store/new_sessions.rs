@@ -11,14 +11,13 @@ use crate::datum::{self, Json, Session};
 use crate::tenant::{Caller, Tenant};
 
 /// The columns of a session that are its own: its key, its times, its page, and its origin.
-const OWN: [&str; 14] = [
+const OWN: [&str; 13] = [
     "organization_id",
     "environment",
     "checkout_session_id",
     "created_at",
     "updated_at",
     "expires_at",
-    "expiring_notice_at",
     "url",
     "reference_policy",
     "created_by",
@@ -57,43 +56,105 @@ const ORDERED: [&str; 25] = [
     "metadata",
 ];
 
-/// `rows` has the values of these columns, in this order. A reference that is taken is an error, unless the caller
-/// looks again.
-fn insert_statement(rows: &str, unless_taken: bool) -> Statement {
-    let (own, ordered) = (OWN.join(", "), ORDERED.join(", "));
-    let on_conflict = if unless_taken { "ON CONFLICT DO NOTHING" } else { "" };
-    let sql = format!(
-        "INSERT INTO checkout_data.checkout_sessions AS s ({own}, {ordered}) {rows} {on_conflict} \
-         RETURNING checkout_data.session_at(s, $4, false, $5)"
-    );
-    Statement::made(Access::Write, sql)
+/// Which of its two rows decides whether the reference of a new session is free.
+#[derive(Clone, Copy)]
+enum Decides {
+    /// None: a reference that is taken would be an error.
+    Neither,
+    /// The row in checkout_sessions, for all sessions.
+    Session,
+    /// The row in open_sessions, for open sessions.
+    OpenSession,
 }
 
-fn insert_order(unless_taken: bool) -> Statement {
-    let own = "$1, $2, $3, $4, $4, $6, $7, $8, $9, $10, $11, $12, $13, NULL";
-    let ordered: Vec<_> = (14..)
-        .zip(ORDERED)
-        .map(|(number, column)| match column {
-            "metadata" => format!("COALESCE(${number}, '{{}}')"),
-            _ => format!("${number}"),
-        })
-        .collect();
-    insert_statement(&format!("VALUES ({own}, {})", ordered.join(", ")), unless_taken)
+impl Decides {
+    /// By the constraint that the session is under; without a reference that is none.
+    fn for_policy(reference_policy: &str) -> Self {
+        match reference_policy {
+            "unique" => Self::Session,
+            "open" => Self::OpenSession,
+            _ => Self::Neither,
+        }
+    }
+
+    /// Both rows of a session in one statement. The row that decides is written first, and the other one only with it.
+    /// `session` has the expressions of the columns OWN and ORDERED, in this order, `from` their source if they have
+    /// one; `reference` and `created_by` are those of the open session.
+    fn insert(self, session: &str, from: &str, reference: &str, created_by: &str) -> Statement {
+        let (own, ordered) = (OWN.join(", "), ORDERED.join(", "));
+        let reference = if matches!(self, Self::OpenSession) { reference } else { "NULL" };
+        let session_row = |also_from: &str| {
+            let from = match (from, also_from) {
+                ("", "") => String::new(),
+                ("", source) | (source, "") => format!("FROM {source}"),
+                (source, other) => format!("FROM {other} CROSS JOIN {source}"),
+            };
+            format!("INSERT INTO checkout_data.checkout_sessions AS s ({own}, {ordered}) SELECT {session} {from}")
+        };
+        let open_row = |from: &str| {
+            format!(
+                "INSERT INTO checkout_data.open_sessions (organization_id, environment, checkout_session_id, deadline, \
+                   expiring_notice_at, reference, created_by) \
+                 SELECT $1, $2, $3, $6, $7, {reference}, {created_by} {from}"
+            )
+        };
+        let returning = "RETURNING checkout_data.session_at(s, $4, false, $5)";
+        let sql = match self {
+            Self::Neither => format!("WITH open AS ({}) {} {returning}", open_row(""), session_row("")),
+            Self::OpenSession => format!(
+                "WITH open AS ({} ON CONFLICT DO NOTHING RETURNING true) {} {returning}",
+                open_row(""),
+                session_row("open")
+            ),
+            Self::Session => format!(
+                "WITH session AS ({} ON CONFLICT DO NOTHING {returning} AS session), open AS ({}) \
+                 SELECT s.session FROM session s",
+                session_row(""),
+                open_row("FROM session")
+            ),
+        };
+        Statement::made(Access::Write, sql)
+    }
+
+    /// The statement of this kind.
+    fn of(self, [neither, session, open_session]: &[Statement; 3]) -> &Statement {
+        match self {
+            Self::Neither => neither,
+            Self::Session => session,
+            Self::OpenSession => open_session,
+        }
+    }
+
+    const ALL: [Self; 3] = [Self::Neither, Self::Session, Self::OpenSession];
+}
+
+/// The parameters of INSERT from this one on are those of ORDERED.
+const FIRST_ORDERED: usize = 14;
+
+fn insert_order(decides: Decides) -> Statement {
+    let parameter = |column| {
+        let at = ORDERED.iter().position(|ordered| *ordered == column);
+        format!("${}", FIRST_ORDERED + at.unwrap_or_default())
+    };
+    let ordered = ORDERED.map(|column| match column {
+        "metadata" => format!("COALESCE({}, '{{}}')", parameter(column)),
+        _ => parameter(column),
+    });
+    let session = format!("$1, $2, $3, $4, $4, $6, $8, $9, $10, $11, $12, $13, NULL, {}", ordered.join(", "));
+    decides.insert(&session, "", &parameter("reference"), "CASE WHEN $11 = 'publishable' THEN $10 END")
 }
 
 thread_local! {
-    static INSERT: Statement = insert_order(false);
-    static INSERT_UNLESS_TAKEN: Statement = insert_order(true);
+    static INSERT: [Statement; 3] = Decides::ALL.map(insert_order);
 }
 
-/// Stores a new session. Returns `None` if `unless_taken` is set and its reference has been taken meanwhile.
+/// Stores a new session. Returns `None` if its reference has been taken meanwhile.
 pub fn insert(
     order: &Order,
     metadata: Option<Json>,
     session: &NewSession,
     caller: &Caller,
     client_secret: &str,
-    unless_taken: bool,
 ) -> Result<Option<Session>> {
     let [organization_id, environment, id] = key(caller.tenant, session.checkout_session_id);
     let arguments = [
@@ -137,41 +198,44 @@ pub fn insert(
         order.cancel_url.into(),
         metadata.into(),
     ];
-    let statement = if unless_taken { &INSERT_UNLESS_TAKEN } else { &INSERT };
-    statement.with(|statement| statement.composite(&arguments))
+    let decides = Decides::for_policy(session.reference_policy);
+    INSERT.with(|statements| decides.of(statements).composite(&arguments))
+}
+
+fn recover_order(decides: Decides) -> Statement {
+    let ordered = ORDERED.map(|column| format!("o.{column}")).join(", ");
+    let session = format!(
+        "o.organization_id, o.environment, $3, $4, $4, $6, $8, $9, $10, o.created_with, o.id_prefix, NULL, \
+           o.checkout_session_id, {ordered}"
+    );
+    let original = "(SELECT * FROM checkout_data.checkout_sessions o \
+       WHERE o.organization_id = $1 AND o.environment = $2 AND o.checkout_session_id = $11) AS o";
+    decides.insert(&session, original, "$12", "NULL")
 }
 
 thread_local! {
-    static RECOVER: Statement = {
-        let ordered = ORDERED.map(|column| format!("o.{column}")).join(", ");
-        insert_statement(
-            &format!(
-                "SELECT o.organization_id, o.environment, $3, $4, $4, $6, $7, $8, $9, $10, o.created_with, o.id_prefix, \
-                   NULL, o.checkout_session_id, {ordered} \
-                 FROM checkout_data.checkout_sessions o \
-                 WHERE o.organization_id = $1 AND o.environment = $2 AND o.checkout_session_id = $11"
-            ),
-            true,
-        )
-    };
+    static RECOVER: [Statement; 3] = Decides::ALL.map(recover_order);
 }
 
 /// The values that a recovered session does not take from its original.
-pub struct Recovery {
+pub struct Recovery<'a> {
     pub checkout_session_id: Uuid,
     pub created_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
     pub expiring_notice_at: Option<DateTime<Utc>>,
     pub url: Option<String>,
     pub reference_policy: &'static str,
+    /// That of the original.
+    pub reference: Option<&'a str>,
     pub client_secret: String,
 }
 
 /// Stores a copy of an expired session. Returns `None` if its reference is taken.
 pub fn recover(tenant: Tenant, expired: Uuid, recovery: &Recovery, created_by: &str) -> Result<Option<Session>> {
     let [organization_id, environment, id] = key(tenant, recovery.checkout_session_id);
-    RECOVER.with(|statement| {
-        statement.composite(&[
+    let decides = Decides::for_policy(recovery.reference_policy);
+    RECOVER.with(|statements| {
+        decides.of(statements).composite(&[
             organization_id,
             environment,
             id,
@@ -183,6 +247,7 @@ pub fn recover(tenant: Tenant, expired: Uuid, recovery: &Recovery, created_by: &
             recovery.reference_policy.into(),
             created_by.into(),
             datum::uuid(expired).into(),
+            recovery.reference.into(),
         ])
     })
 }

@@ -82,7 +82,10 @@ statement!(
      session AS ( \
        UPDATE checkout_data.checkout_sessions s \
        SET payment_status = 'processing', lease_expires_at = $8, updated_at = $9 \
-       WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3) \
+       WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3), \
+     open AS ( \
+       UPDATE checkout_data.open_sessions o SET deadline = $10 \
+       WHERE o.organization_id = $1 AND o.environment = $2 AND o.checkout_session_id = $3 AND o.deadline <> $10) \
      SELECT checkout_data.payment_of(p.payment, false) FROM payment p"
 );
 
@@ -107,6 +110,7 @@ pub fn begin(
         payment_method.into(),
         datum::timestamp(lease_expires_at).into(),
         datum::timestamp(now).into(),
+        datum::timestamp(session.deadline_with(Some(lease_expires_at))).into(),
     ];
     BEGIN.with(|statement| statement.composite(&arguments))?.ok_or_else(|| taken(payment_id))
 }
@@ -129,13 +133,19 @@ statement!(
        RETURNING p AS payment), \
      session AS ( \
        UPDATE checkout_data.checkout_sessions s \
-       SET status = $13, attempts = $14, lease_expires_at = $15, event_count = s.event_count + cardinality($17), \
+       SET status = $13, attempts = $14, lease_expires_at = $15, event_count = s.event_count + $18 + cardinality($17), \
          payment_status = CASE WHEN $13 = 'complete' THEN 'paid' WHEN $15 IS NULL THEN 'unpaid' ELSE 'processing' END, \
          payment_id = CASE WHEN $13 = 'complete' THEN COALESCE(s.payment_id, $4) END, \
          completed_at = CASE WHEN $13 = 'complete' THEN COALESCE(s.completed_at, $12) END, \
          updated_at = CASE WHEN s.status = 'open' THEN $16 ELSE s.updated_at END \
        WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3 \
        RETURNING s.event_count - cardinality($17) AS sequence), \
+     open AS ( \
+       UPDATE checkout_data.open_sessions o SET deadline = $19, event_count = o.event_count + cardinality($17) \
+       WHERE o.organization_id = $1 AND o.environment = $2 AND o.checkout_session_id = $3 AND $13 = 'open'), \
+     ended AS ( \
+       DELETE FROM checkout_data.open_sessions o \
+       WHERE o.organization_id = $1 AND o.environment = $2 AND o.checkout_session_id = $3 AND $13 <> 'open'), \
      event AS ( \
        INSERT INTO checkout_data.webhook_outbox (organization_id, environment, subject_type, subject_id, sequence, event_type, \
          created_at, snapshot) \
@@ -153,7 +163,8 @@ statement!(
     )
 );
 
-/// Writes a decision: the payment, its locked session and the events, in one statement.
+/// Writes a decision: the payment, its locked session and the events, in one statement. What the clock had decided about
+/// the session is written, too.
 pub fn settle(
     tenant: Tenant,
     id: Uuid,
@@ -183,6 +194,9 @@ pub fn settle(
         settlement.lease_expires_at.map(datum::timestamp).into(),
         datum::timestamp(session_updated_at).into(),
         events.into(),
+        // The sweep has written an event that the session's row does not count yet.
+        i32::from(session.swept).into(),
+        datum::timestamp(session.deadline_with(settlement.lease_expires_at)).into(),
     ];
     SETTLE.with(|statement| statement.composite(&arguments))?.ok_or_else(|| taken(report.payment_id))
 }

@@ -20,6 +20,9 @@ statement!(
     "SELECT s.checkout_session_id FROM checkout_data.checkout_sessions s \
      WHERE s.organization_id = $1 AND s.environment = $2 AND s.reference = $3 AND s.status = 'open' \
        AND s.created_with = 'secret' \
+       AND (SELECT true FROM checkout_data.open_sessions o \
+            WHERE o.organization_id = s.organization_id AND o.environment = s.environment \
+              AND o.checkout_session_id = s.checkout_session_id) \
      ORDER BY s.checkout_session_id DESC LIMIT 1 FOR NO KEY UPDATE"
 );
 statement!(
@@ -35,7 +38,7 @@ pub fn newest(tenant: Tenant, reference: &str) -> Result<Option<Uuid>> {
     NEWEST.with(|statement| id(statement, tenant, reference))
 }
 
-/// Locks the newest session that a server created with a reference and that is stored as open.
+/// Locks the newest session that a server created with a reference and that has not ended. A sweep may be ending it.
 pub fn lock_open(tenant: Tenant, reference: &str) -> Result<Option<Uuid>> {
     LOCK_OPEN.with(|statement| id(statement, tenant, reference))
 }

@@ -79,7 +79,7 @@ pub fn redirect_url(tenant: Tenant, id: Uuid, url: &str) -> Result<Option<String
 statement!(
     STATUS_AND_REFERENCE,
     Transaction,
-    "SELECT checkout_data.effective_status(s.status, s.deadline, $4), \
+    "SELECT checkout_data.effective_status(s.status, s.expires_at, s.lease_expires_at, $4), \
        CASE WHEN s.created_with = 'secret' THEN s.reference END \
      FROM checkout_data.checkout_sessions s \
      WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3"
@@ -112,9 +112,8 @@ statement!(
     COUNT_PUBLISHABLE,
     Transaction,
     "SELECT count(*) FROM ( \
-       SELECT FROM checkout_data.checkout_sessions s \
-       WHERE s.organization_id = $1 AND s.environment = $2 AND s.created_by = $3 AND s.created_with = 'publishable' \
-         AND s.status = 'open' AND s.deadline > $4 LIMIT $5) AS open"
+       SELECT FROM checkout_data.open_sessions o \
+       WHERE o.organization_id = $1 AND o.environment = $2 AND o.created_by = $3 AND o.deadline > $4 LIMIT $5) AS open"
 );
 
 /// The number of open sessions of a publishable credential. It counts up to `most` only.
@@ -130,14 +129,20 @@ pub fn count_publishable(caller: &Caller, most: i32, now: DateTime<Utc>) -> Resu
     Ok(count.flatten().unwrap_or(0))
 }
 
+// Its row among the open sessions is locked after the other. If a sweep is expiring the session, this waits for it.
 statement!(
     LOCK,
     Write,
-    "SELECT s.status::text, s.amount::numeric, s.currency_code::text, s.attempts::integer, s.max_retry_attempts::integer, \
-     s.expires_at, s.lease_expires_at, \
-     s.payment_methods \
-     FROM checkout_data.checkout_sessions s \
-     WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3 FOR NO KEY UPDATE"
+    "SELECT s.*, o.among_open \
+     FROM ( \
+       SELECT s.status::text, s.amount::numeric, s.currency_code::text, s.attempts::integer, \
+         s.max_retry_attempts::integer, s.expires_at, s.lease_expires_at, s.payment_methods \
+       FROM checkout_data.checkout_sessions s \
+       WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3 FOR NO KEY UPDATE) AS s \
+     LEFT JOIN LATERAL ( \
+       SELECT true AS among_open FROM checkout_data.open_sessions o \
+       WHERE o.organization_id = $1 AND o.environment = $2 AND o.checkout_session_id = $3 AND s.status = 'open' \
+       FOR UPDATE) AS o ON true"
 );
 
 /// A session, locked until the transaction ends.
@@ -165,15 +170,17 @@ fn read_locked(row: &Row) -> Result<Locked> {
         return Err(Error::Internal("a session has a NULL where none can be".into()));
     };
     let currency: Currency = currency_code.parse()?;
+    let (status, swept) = session::Session::standing(status.parse()?, row.get::<bool>(9)? == Some(true));
     Ok(Locked {
         state: session::Session {
-            status: status.parse()?,
+            status,
             amount: money::with_digits(datum::from_numeric("amount", &amount)?, currency),
             currency_code,
             attempts,
             max_retry_attempts,
             expires_at: datum::from_timestamp("expires_at", expires_at)?,
             lease_expires_at: lease.map(|lease| datum::from_timestamp("lease_expires_at", lease)).transpose()?,
+            swept,
         },
         payment_methods: row.get(8)?,
     })
@@ -183,7 +190,10 @@ statement!(
     EXPIRE,
     Write,
     concat!(
-        "WITH expired AS ( \
+        "WITH ended AS ( \
+       DELETE FROM checkout_data.open_sessions o \
+       WHERE o.organization_id = $1 AND o.environment = $2 AND o.checkout_session_id = $3), \
+     expired AS ( \
        UPDATE checkout_data.checkout_sessions s \
        SET status = 'expired', payment_status = 'unpaid', lease_expires_at = NULL, updated_at = $5, \
          event_count = s.event_count + 1 \
@@ -201,7 +211,7 @@ statement!(
     )
 );
 
-/// Makes a locked session expired, and writes its event. If the deadline has passed, that is the time of expiry.
+/// Makes a locked open session expired, and writes its event. If the deadline has passed, that is the time of expiry.
 pub fn expire(tenant: Tenant, id: Uuid, session: &session::Session, now: DateTime<Utc>) -> Result<Session> {
     let [organization_id, environment, key] = key(tenant, id);
     let happened_at = if session.overdue(now) { session.deadline() } else { now };

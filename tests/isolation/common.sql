@@ -18,9 +18,14 @@ CREATE ROLE visitor;
 SELECT checkout.grant_access('visitor', 'request');
 GRANT SELECT ON session, secret TO visitor;
 
--- Everything stored. Ids and times differ from run to run and are left out.
+-- Everything stored. Ids and times differ from run to run and are left out. A session is swept if its row says open and
+-- it is not among the open sessions; it is torn if its two rows contradict each other.
 CREATE VIEW stored AS
-SELECT s.customer_id AS name, s.status, s.payment_status, s.payment_id, s.attempts,
+SELECT s.customer_id AS name,
+    CASE WHEN o.deadline IS NULL THEN CASE s.status WHEN 'open' THEN 'swept' ELSE s.status END
+        WHEN (s.status, s.event_count, GREATEST(s.expires_at, s.lease_expires_at)) = ('open', o.event_count, o.deadline)
+            THEN 'open' ELSE 'torn' END AS status,
+    s.payment_status, s.payment_id, s.attempts,
     (SELECT string_agg(concat_ws(' ', p.payment_id, p.status, p.rejection_reason), ', ' ORDER BY p.payment_id)
      FROM checkout_data.payments p WHERE p.checkout_session_id = s.checkout_session_id) AS payments,
     s.event_count,
@@ -28,6 +33,7 @@ SELECT s.customer_id AS name, s.status, s.payment_status, s.payment_id, s.attemp
             ', ' ORDER BY o.sequence)
      FROM checkout_data.webhook_outbox o WHERE o.checkout_session_id = s.checkout_session_id) AS events
 FROM checkout_data.checkout_sessions s
+LEFT JOIN checkout_data.open_sessions o USING (organization_id, environment, checkout_session_id)
 ORDER BY s.customer_id, s.created_at;
 
 -- Shows where events went: to endpoints, named by their descriptions, or to the consumer of the outbox.
@@ -80,9 +86,13 @@ CREATE FUNCTION delete_idle(id uuid) RETURNS text LANGUAGE plpgsql
 -- Makes the deadline of a session pass without the wait; its lease continues.
 CREATE PROCEDURE let_deadline_pass(name text) LANGUAGE sql
     AS $$
-    UPDATE checkout_data.checkout_sessions s
-    SET created_at = s.created_at - interval '2 days', expires_at = s.created_at - interval '1 minute'
-    WHERE s.customer_id = let_deadline_pass.name
+    WITH session AS (
+        UPDATE checkout_data.checkout_sessions s
+        SET created_at = s.created_at - interval '2 days', expires_at = s.created_at - interval '1 minute'
+        WHERE s.customer_id = let_deadline_pass.name
+        RETURNING s.*)
+    UPDATE checkout_data.open_sessions o SET deadline = checkout_data.deadline(s.expires_at, s.lease_expires_at)
+    FROM session s WHERE o.checkout_session_id = s.checkout_session_id
     $$;
 
 -- Waits until the lease of a payment, the deadline of a session, or the lease of every claimed event has ended.
@@ -101,8 +111,8 @@ CREATE PROCEDURE wait_for(what text) LANGUAGE plpgsql
 -- For teardown.
 CREATE PROCEDURE clear() LANGUAGE sql
     AS $$
-    TRUNCATE session, secret, checkout_data.api_keys, checkout_data.checkout_sessions, checkout_data.idempotency_keys,
-        checkout_data.webhook_endpoints,
+    TRUNCATE session, secret, checkout_data.api_keys, checkout_data.checkout_sessions, checkout_data.open_sessions,
+        checkout_data.idempotency_keys, checkout_data.webhook_endpoints,
         checkout_data.webhook_deliveries CASCADE;
     UPDATE checkout_data.organizations SET reference_policy = 'none';
     $$;

@@ -228,11 +228,15 @@ class Database:
         is not woken.
         """
         self.sql(
-            f"""INSERT INTO checkout_data.checkout_sessions (organization_id, environment, checkout_session_id, amount,
+            f"""WITH session AS (
+                INSERT INTO checkout_data.checkout_sessions (organization_id, environment, checkout_session_id, amount,
                     currency_code, created_at, updated_at, expires_at, max_retry_attempts, customer_id)
                 SELECT %s, 'live', gen_random_uuid(), 10, 'USD', hour_ago, hour_ago,
                     clock_timestamp() + (n - 1) * interval '{every}', 3, 'c1'
-                FROM generate_series(1, {count}) AS n, (SELECT now() - interval '1 hour') AS at (hour_ago)""",
+                FROM generate_series(1, {count}) AS n, (SELECT now() - interval '1 hour') AS at (hour_ago)
+                RETURNING *)
+            INSERT INTO checkout_data.open_sessions (organization_id, environment, checkout_session_id, deadline)
+            SELECT organization_id, environment, checkout_session_id, expires_at FROM session""",
             self.organization_id,
         )
 
@@ -249,11 +253,19 @@ class Database:
         return self.sql("SELECT * FROM checkout.worker_status()")[0]
 
     def row(self, session):
-        """A session as it is stored, independent of the time."""
-        return self.sql("SELECT * FROM checkout_data.checkout_sessions WHERE checkout_session_id = %s", session)[0]
+        """A session's row as it is stored, independent of the time, and its deadline."""
+        return self.sql("SELECT *, checkout_data.deadline(expires_at, lease_expires_at) AS deadline"
+                        " FROM checkout_data.checkout_sessions WHERE checkout_session_id = %s", session)[0]
+
+    def open_row(self, session):
+        """The row that a session has while it has not ended, or None."""
+        rows = self.sql("SELECT * FROM checkout_data.open_sessions WHERE checkout_session_id = %s", session)
+        return rows[0] if rows else None
 
     def stored_status(self, session):
-        return self.row(session)["status"]
+        """What the two rows of a session say: of one that the sweep has expired only the second is gone."""
+        status = self.row(session)["status"]
+        return "expired" if status == "open" and not self.open_row(session) else status
 
     def events(self, session):
         query = "SELECT * FROM checkout_data.webhook_outbox WHERE checkout_session_id = %s ORDER BY sequence"
@@ -266,7 +278,10 @@ class Database:
         wait_until(lambda: self.stored_status(session) == status, within)
 
     def expired_count(self):
-        return self.value("SELECT count(*) FROM checkout_data.checkout_sessions WHERE status = 'expired'")
+        return self.value(
+            "SELECT count(*) FROM checkout_data.checkout_sessions s"
+            " LEFT JOIN checkout_data.open_sessions o USING (organization_id, environment, checkout_session_id)"
+            " WHERE s.status = 'expired' OR s.status = 'open' AND o.deadline IS NULL")
 
     def expires_on_time(self, within=5.0):
         """Checks that the worker expires a new session that lives for a second."""

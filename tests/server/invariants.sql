@@ -5,9 +5,22 @@ WITH retention (minutes) AS (
     SELECT COALESCE((SELECT setting::integer FROM pg_settings WHERE name = 'checkout_sessions.outbox_retention'),
         30 * 24 * 60)
 ), session AS (
-    SELECT s.*,
-        retention.minutes < 0 OR s.updated_at > now() - retention.minutes * interval '1 minute' AS has_all_events
-    FROM checkout_data.checkout_sessions s, retention
+    -- A session that is stored as open, and is not among the open sessions, has been swept: it is expired since its
+    -- deadline, and the event of that comes on top.
+    SELECT s.organization_id, s.environment, s.checkout_session_id, s.amount, s.currency_code, s.payment_id,
+        s.completed_at, s.expires_at, s.created_with, s.reference_policy, s.metadata, s.recovered_from, s.attempts,
+        s.max_retry_attempts, x.swept, x.deadline,
+        CASE WHEN x.swept THEN 'expired' ELSE s.status END AS status,
+        CASE WHEN x.swept THEN 'unpaid' ELSE s.payment_status END AS payment_status,
+        CASE WHEN NOT x.swept THEN s.lease_expires_at END AS lease_expires_at,
+        s.event_count + x.swept::integer AS event_count, y.updated_at,
+        retention.minutes < 0 OR y.updated_at > now() - retention.minutes * interval '1 minute' AS has_all_events
+    FROM retention, checkout_data.checkout_sessions s
+    LEFT JOIN checkout_data.open_sessions o USING (organization_id, environment, checkout_session_id)
+    CROSS JOIN LATERAL (
+        SELECT s.status = 'open' AND o.deadline IS NULL, GREATEST(s.expires_at, s.lease_expires_at)
+    ) AS x (swept, deadline)
+    CROSS JOIN LATERAL (SELECT CASE WHEN x.swept THEN x.deadline ELSE s.updated_at END) AS y (updated_at)
 ), event AS (
     SELECT o.*, substring(o.event_type FROM 'checkout\.session\.(.*)') AS kind FROM checkout_data.webhook_outbox o
 ), events AS (
@@ -72,6 +85,22 @@ WITH retention (minutes) AS (
             WHERE backend_type = 'checkout_sessions launcher'
                 AND backend_start < clock_timestamp() - interval '1 minute')
         AND current_setting('checkout_sessions.worker_enabled', true) = 'on'
+    UNION ALL
+    SELECT 'swept before its deadline', organization_id, environment, checkout_session_id
+    FROM session WHERE swept AND deadline > clock_timestamp()
+    UNION ALL
+    SELECT 'open session that has ended, or that is no session', o.organization_id, o.environment, o.checkout_session_id
+    FROM checkout_data.open_sessions o LEFT JOIN session s USING (organization_id, environment, checkout_session_id)
+    WHERE s.status IS DISTINCT FROM 'open'
+    UNION ALL
+    SELECT 'open session that says something else than its session', o.organization_id, o.environment,
+        o.checkout_session_id
+    FROM checkout_data.open_sessions o
+    JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
+    WHERE (o.deadline, o.event_count, o.reference, o.created_by) IS DISTINCT FROM (
+        GREATEST(s.expires_at, s.lease_expires_at), s.event_count,
+        CASE WHEN s.reference_policy = 'open' THEN s.reference END,
+        CASE WHEN s.created_with = 'publishable' AND s.recovered_from IS NULL THEN s.created_by END)
     UNION ALL
     SELECT 'processing without a lease', organization_id, environment, checkout_session_id
     FROM session WHERE (payment_status = 'processing') <> (lease_expires_at IS NOT NULL)

@@ -62,6 +62,17 @@ def test_wal2json_has_every_event(source):
     check(rows, session)
 
 
+def test_an_expiry_is_its_event_and_a_delete_among_the_open_sessions(source):
+    source.sql("SELECT pg_create_logical_replication_slot('checkout_changes', 'wal2json')")
+    session = source.create("1 second")
+    source.wait_for(session)
+    changes = [json.loads(row["data"]) for row in source.sql(
+        "SELECT data FROM pg_logical_slot_get_changes('checkout_changes', NULL, NULL, 'format-version', '2',"
+        " 'include-transaction', 'off')")]
+    assert sorted((change["table"], change["action"]) for change in changes) == [
+        ("checkout_sessions", "I"), ("open_sessions", "D"), ("open_sessions", "I"), ("webhook_outbox", "I")]
+
+
 def test_a_subscription_has_every_event(source):
     """A database without the extension, by pgoutput, which Debezium reads, too."""
     source.sql("CREATE PUBLICATION checkout_events FOR TABLE checkout_data.webhook_outbox WITH (publish = 'insert')")

@@ -8,18 +8,49 @@ from conftest import wait_until
 
 
 def lateness(db, session):
-    """The number of seconds between the deadline of an expired session, which its updated_at has, and its expiry."""
+    """The number of seconds between the deadline of an expired session and its expiry."""
     (event,) = [e for e in db.events(session) if e["event_type"] == "checkout.session.expired"]
-    return (event["created_at"] - db.row(session)["updated_at"]).total_seconds()
+    return (event["created_at"] - db.row(session)["deadline"]).total_seconds()
 
 
 def test_session_is_expired_within_a_second_of_its_deadline(db):
     session = db.create("1 second")
     db.wait_for(session)
-    row = db.row(session)
+    row = db.call("get_checkout_session", checkout_session_id=session)[0]
     assert 0 <= lateness(db, session) < 1
-    assert row["updated_at"] == row["deadline"] == row["expires_at"]
+    assert row["status"] == "expired" and row["updated_at"] == row["expires_at"]
     assert db.event_types(session) == ["expired"]
+
+
+def test_the_worker_does_not_touch_the_session_s_row(db):
+    session = db.create("1 second")
+    place = "SELECT ctid, xmin, xmax, * FROM checkout_data.checkout_sessions WHERE checkout_session_id = %s"
+    before = db.sql(place, session)
+    db.wait_for(session)
+    assert db.sql(place, session) == before
+    assert db.open_row(session) is None
+
+
+def test_late_payment_writes_what_the_clock_had_decided(server):
+    """After a failed payment, a reminder, and an expiry by the worker: events 1, 2 and 3."""
+    db = server.create_database(expiring_notice="1 second")
+    session = db.create("3 seconds")
+    db.call("record_payment", checkout_session_id=session, payment_id="p1", outcome="failed")
+    wait_until(lambda: db.event_types(session) == ["payment_failed", "expiring"])
+    assert db.row(session)["event_count"] == db.open_row(session)["event_count"] == 2
+    db.wait_for(session)
+    row = db.row(session)
+    assert (row["status"], row["event_count"]) == ("open", 2)
+    db.call("record_payment", checkout_session_id=session, payment_id="p2", outcome="failed")
+    later = db.row(session)
+    assert (later["status"], later["payment_status"], later["attempts"], later["event_count"]) == ("expired", "unpaid", 1, 3)
+    assert later["updated_at"] == row["deadline"]
+    for payment in ("p3", "p4"):
+        db.call("record_payment", checkout_session_id=session, payment_id=payment, outcome="succeeded")
+    assert db.row(session)["event_count"] == 5
+    events = db.events(session)
+    assert [event["sequence"] for event in events] == [1, 2, 3, 4, 5]
+    assert db.event_types(session) == ["payment_failed", "expiring", "expired", "payment_rejected", "payment_rejected"]
 
 
 def test_earlier_deadline_wakes_the_worker(db):
@@ -50,6 +81,9 @@ def test_lease_holds_a_session_open_and_its_end_expires_it(db):
     assert db.call("get_checkout_session", checkout_session_id=session)[0]["status"] == "open"
     db.wait_for(session)
     assert lateness(db, session) < 1
+    row = db.call("get_checkout_session", checkout_session_id=session)[0]
+    assert (row["status"], row["payment_status"], row["updated_at"]) == ("expired", "unpaid", deadline)
+    db.call("record_payment", checkout_session_id=session, payment_id="p1", outcome="failed")
     row = db.row(session)
     assert (row["payment_status"], row["lease_expires_at"], row["updated_at"]) == ("unpaid", None, deadline)
 
@@ -133,7 +167,7 @@ def test_locked_row_delays_that_row_only(db):
     locked = db.create("1 second")
     with closing(db.connect()) as holder, holder.cursor() as cursor:
         holder.autocommit = False
-        cursor.execute("SELECT FROM checkout_data.checkout_sessions WHERE checkout_session_id = %s FOR UPDATE", [locked])
+        cursor.execute("SELECT FROM checkout_data.open_sessions WHERE checkout_session_id = %s FOR UPDATE", [locked])
         other = db.create("1 second")
         db.wait_for(other)
         assert lateness(db, other) < 1
@@ -146,7 +180,8 @@ def test_locked_row_delays_that_row_only(db):
 def latenesses(db, organization_id):
     """How late each of an organization's sessions was expired, in seconds, sorted."""
     return [row["late"].total_seconds() for row in db.sql(
-        """SELECT o.created_at - s.deadline AS late FROM checkout_data.webhook_outbox o
+        """SELECT o.created_at - checkout_data.deadline(s.expires_at, s.lease_expires_at) AS late
+            FROM checkout_data.webhook_outbox o
             JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
             WHERE s.organization_id = %s AND o.event_type = 'checkout.session.expired' ORDER BY 1""", organization_id)]
 
@@ -157,7 +192,7 @@ def test_what_one_leaves_locked_does_not_make_others_late(db, count):
     db.insert_sessions(count)
     with closing(db.connect()) as holder, holder.cursor() as cursor:
         holder.autocommit = False
-        cursor.execute("SELECT FROM checkout_data.checkout_sessions FOR NO KEY UPDATE")
+        cursor.execute("SELECT FROM checkout_data.open_sessions FOR NO KEY UPDATE")
         db.wake_worker()
         other = db.organization_id = db.value("SELECT checkout.create_organization('Other')")
         db.insert_sessions(60, every="50 ms")
@@ -170,14 +205,15 @@ def test_what_one_leaves_locked_does_not_make_others_late(db, count):
     assert len(latenesses(db, locker)) == count
 
 
-def test_a_locked_reminder_does_not_make_others_late(server):
+@pytest.mark.parametrize("table", ["checkout_sessions", "open_sessions"])
+def test_a_locked_reminder_does_not_make_others_late(server, table):
     db = server.create_database(expiring_notice="1 hour")
     locked = db.create("2 hours")
     with closing(db.connect()) as holder, holder.cursor() as cursor:
         holder.autocommit = False
-        cursor.execute("UPDATE checkout_data.checkout_sessions SET expiring_notice_at = now()")
+        cursor.execute("UPDATE checkout_data.open_sessions SET expiring_notice_at = now()")
         holder.commit()
-        cursor.execute("SELECT FROM checkout_data.checkout_sessions FOR NO KEY UPDATE")
+        cursor.execute(f"SELECT FROM checkout_data.{table} FOR NO KEY UPDATE")
         db.wake_worker()
         db.insert_sessions(40, every="50 ms")
         db.wake_worker()
@@ -240,7 +276,7 @@ def test_many_sessions_due_at_once_are_expired_once_each(db):
 def test_statistics_tell_autovacuum_what_the_worker_changed(db):
     session = db.create("1 second")
     db.wait_for(session)
-    changed = "SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'checkout_sessions'"
+    changed = "SELECT n_tup_del FROM pg_stat_user_tables WHERE relname = 'open_sessions'"
     wait_until(lambda: db.value(changed) == 1, within=3)
 
 
@@ -266,7 +302,7 @@ def test_what_comes_due_one_after_another_is_expired_at_once(db):
     db.wake_worker()
     wait_until(lambda: db.expired_count() == 2000)
     late = [row["late"] for row in db.sql(
-        "SELECT o.created_at - s.deadline AS late FROM checkout_data.webhook_outbox o"
+        "SELECT o.created_at - s.expires_at AS late FROM checkout_data.webhook_outbox o"
         " JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id) ORDER BY 1")]
     # The pause before it looks again at locked rows would be a second. For its speed see benches/.
     assert late[len(late) // 2].total_seconds() < 0.25

@@ -5,10 +5,12 @@ from contextlib import closing
 import pytest
 from conftest import INVARIANTS
 
-SESSIONS, PAYMENTS, EVENTS, KEYS, API_KEYS, ENDPOINTS, DELIVERIES, ATTEMPTS = (
+SESSIONS, OPEN, PAYMENTS, EVENTS, KEYS, API_KEYS, ENDPOINTS, DELIVERIES, ATTEMPTS = (
     f"checkout_data.{table}" for table in (
-        "checkout_sessions", "payments", "webhook_outbox", "idempotency_keys", "api_keys", "webhook_endpoints",
-        "webhook_deliveries", "webhook_attempts"))
+        "checkout_sessions", "open_sessions", "payments", "webhook_outbox", "idempotency_keys", "api_keys",
+        "webhook_endpoints", "webhook_deliveries", "webhook_attempts"))
+ENDED = "open session that has ended, or that is no session"
+OTHERWISE = "open session that says something else than its session"
 NONE_OF_ITS_KIND = "event about neither a session nor an endpoint, or about both"
 # The fault to find, and the statement that makes it, in the row whose session has the title of the second word, or in
 # the API key. "sent" has been delivered to an endpoint, "tried" not yet; "gone" is a disabled endpoint, with an event
@@ -21,12 +23,19 @@ FAULTS = [
     ("event tells of a payment of another session", "late", f"UPDATE {EVENTS} SET payment_id = 'p-paid'"),
     ("complete after the deadline", "paid", f"UPDATE {SESSIONS} SET expires_at = created_at + interval '1 microsecond'"),
     ("expired, and before its time told", "late", f"UPDATE {EVENTS} SET created_at = created_at - interval '1 second'"),
+    ("swept before its deadline", "open", f"DELETE FROM {OPEN}"),
+    (ENDED, "open", f"UPDATE {SESSIONS} SET status = 'expired'"),
+    (ENDED, "open", f"DELETE FROM {SESSIONS}"),
+    (OTHERWISE, "open", f"UPDATE {OPEN} SET deadline = deadline + interval '1 second'"),
+    (OTHERWISE, "open", f"UPDATE {OPEN} SET event_count = 1"),
+    (OTHERWISE, "open", f"UPDATE {OPEN} SET reference = 'order-2'"),
+    (OTHERWISE, "open", f"UPDATE {OPEN} SET created_by = 'pk_live_1'"),
     ("processing without a lease", "begun", f"UPDATE {SESSIONS} SET lease_expires_at = NULL"),
     ("lease that no processing payment holds", "begun", f"UPDATE {PAYMENTS} SET status = 'failed'"),
     ("failed with retries left, or open with none", "open", f"UPDATE {SESSIONS} SET attempts = 4"),
     ("final without exactly one event of its kind", "open", f"UPDATE {SESSIONS} SET status = 'expired'"),
     ("final without exactly one event of its kind", "paid", f"DELETE FROM {EVENTS}"),
-    ("open with a final event", "late", f"UPDATE {SESSIONS} SET status = 'open'"),
+    ("open with a final event", "tried", f"UPDATE {EVENTS} SET event_type = 'checkout.session.expired' WHERE sequence = 2"),
     ("an event after the final one, and not of a rejected payment", "late",
      f"UPDATE {EVENTS} SET event_type = 'checkout.session.expiring' WHERE sequence = 2"),
     ("event without a session", "late", f"DELETE FROM {SESSIONS}"),

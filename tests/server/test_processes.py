@@ -189,8 +189,8 @@ def test_idle_server_does_nothing(new_server):
 
 def test_status_waits_for_nobody_and_says_what_it_knows(db):
     session = db.create("1 second")
-    for lock in ("LOCK TABLE checkout_data.checkout_sessions", "LOCK TABLE checkout_data.webhook_outbox",
-                 "REINDEX INDEX checkout_data.checkout_sessions_open_idx"):
+    for lock in ("LOCK TABLE checkout_data.open_sessions", "LOCK TABLE checkout_data.webhook_outbox",
+                 "LOCK TABLE checkout_data.checkout_sessions", "REINDEX INDEX checkout_data.open_sessions_deadline_idx"):
         with closing(db.connect()) as holder, holder.cursor() as cursor:
             holder.autocommit = False
             cursor.execute(lock)
@@ -199,7 +199,7 @@ def test_status_waits_for_nobody_and_says_what_it_knows(db):
                 asker.execute("SELECT * FROM checkout.worker_status()")
                 status = asker.fetchone()
             assert status["launcher_pid"]
-            assert (status["overdue"] is None) == ("outbox" not in lock)
+            assert (status["overdue"] is None) == ("open_sessions" in lock)
             holder.rollback()
     db.wait_for(session)
 

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::*;
-use crate::checkout::session::samples::{leased, now, open, overdue};
+use crate::checkout::session::samples::{leased, now, open, overdue, swept};
 
 fn report(outcome: Outcome) -> Report<'static> {
     Report { amount: Some(Decimal::new(100, 0)), currency_code: Some("USD"), ..Report::new("pay_1", outcome) }
@@ -62,6 +62,21 @@ fn a_late_payment_expires_the_session_first() {
     assert_eq!(settlement.payment, PaymentStatus::Rejected(Rejection::SessionExpired));
     assert_eq!(settlement.session, Status::Expired);
     assert_eq!(settlement.events, [EventType::Expired, EventType::PaymentRejected]);
+}
+
+#[test]
+fn a_session_that_has_been_swept_expires_no_second_time() {
+    let settlement = settle(&swept(), None, &report(Outcome::Succeeded));
+    assert_eq!(settlement.payment, PaymentStatus::Rejected(Rejection::SessionExpired));
+    assert_eq!((settlement.session, settlement.lease_expires_at), (Status::Expired, None));
+    assert_eq!(settlement.events, [EventType::PaymentRejected]);
+    let until = now() - TimeDelta::minutes(1);
+    let holder = Known { lease_expires_at: Some(until), ..known(PaymentStatus::Processing) };
+    let lapsed = Session { lease_expires_at: Some(until), ..swept() };
+    let settlement = settle(&lapsed, Some(&holder), &report(Outcome::Failed));
+    assert_eq!((settlement.session, settlement.lease_expires_at), (Status::Expired, None));
+    assert_eq!(settlement.events, []);
+    assert_eq!(begin(&lapsed, Some(&holder), "pay_1", now()), Err(Error::SessionNotOpen { status: "expired" }));
 }
 
 #[test]

@@ -41,13 +41,18 @@ SELECT testing.age(testing.new_session(n), '2 hours') FROM generate_series(1, 4)
 SELECT testing.age(testing.new_session(5), '2 hours') \g /dev/null
 \c - postgres
 SELECT overdue, lag > interval '59 minutes' AS long_overdue, state FROM checkout.worker_status();
+CREATE TEMP TABLE before_the_sweep AS
+    SELECT checkout_session_id, xmin AS xmin_, ctid AS ctid_ FROM checkout_data.checkout_sessions;
 SELECT checkout.expire_due_checkout_sessions(batch => 3);
 SELECT checkout.expire_due_checkout_sessions(3);
 SELECT checkout.expire_due_checkout_sessions(3);
 SELECT overdue, lag, oldest_overdue_at FROM checkout.worker_status();
-SELECT environment, s.status, s.updated_at = s.expires_at AS at_its_deadline, s.event_count, e.event_type, e.sequence,
-    count(*)
+-- The sweep writes the event, and that they are no longer open. It does not touch the sessions' rows.
+SELECT environment, s.status AS stored, o.deadline IS NOT NULL AS among_open, s.event_count, e.event_type, e.sequence,
+    count(*), bool_and((s.xmin, s.ctid) IS NOT DISTINCT FROM (b.xmin_, b.ctid_)) AS untouched
 FROM checkout_data.checkout_sessions s
+    JOIN before_the_sweep b USING (checkout_session_id)
+    LEFT JOIN checkout_data.open_sessions o USING (organization_id, environment, checkout_session_id)
     JOIN checkout_data.webhook_outbox e USING (organization_id, environment, checkout_session_id)
 WHERE organization_id = :'organization' AND amount BETWEEN 1 AND 5 GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1;
 SELECT batch, testing.outcome(format('SELECT checkout.expire_due_checkout_sessions(%L)', batch)) AS expire,

@@ -141,6 +141,7 @@ COMMIT;
 SELECT checkout_session_id AS deleted
 FROM checkout.create_checkout_session(1, 'USD', customer_id => 'c', idempotency_key =>
     'orphan') \gset
+DELETE FROM checkout_data.open_sessions WHERE checkout_session_id = :'deleted';
 DELETE FROM checkout_data.checkout_sessions WHERE checkout_session_id = :'deleted';
 SELECT checkout_session_id <> :'deleted' AS another_session, idempotent_replay, amount
 FROM checkout.create_checkout_session(2, 'USD', customer_id => 'c', idempotency_key => 'orphan');

@@ -6,8 +6,29 @@ SELECT count(*) > 100 AS there_are_sessions FROM checkout_data.checkout_sessions
 CREATE VIEW testing.purged AS SELECT organization_id
 FROM checkout_data.organizations WHERE name IN ('Reports', 'Redeliveries', 'Redeliveries of another');
 
+-- The sessions with what their two rows say together. One that is stored as open, and is not among the open sessions,
+-- has been swept: it is expired, and the event of that comes on top.
+CREATE VIEW testing.sessions AS
+SELECT s.organization_id, s.environment, s.checkout_session_id, s.recovered_from, s.amount, s.currency_code, s.attempts,
+    s.max_retry_attempts, CASE WHEN swept THEN 'expired' ELSE s.status END AS status,
+    s.event_count + swept::integer AS event_count
+FROM checkout_data.checkout_sessions s
+    LEFT JOIN checkout_data.open_sessions o USING (organization_id, environment, checkout_session_id),
+    LATERAL (SELECT s.status = 'open' AND o.deadline IS NULL) AS x (swept);
+
+-- The row of an open session says the same as the session's; one that has ended has none, and one that the sweep has
+-- ended is overdue.
+SELECT checkout_session_id, s.status, s.expires_at, s.lease_expires_at, o
+FROM checkout_data.checkout_sessions s
+    FULL JOIN checkout_data.open_sessions o USING (organization_id, environment, checkout_session_id)
+WHERE o.deadline IS NULL AND s.status = 'open' AND s.expires_at > now()
+    OR o.deadline IS NOT NULL
+    AND (s.status, s.event_count, GREATEST(s.expires_at, s.lease_expires_at),
+            CASE WHEN s.reference_policy = 'open' THEN s.reference END,
+            CASE WHEN s.created_with = 'publishable' AND s.recovered_from IS NULL THEN s.created_by END)
+        IS DISTINCT FROM ('open', o.event_count, o.deadline, o.reference, o.created_by);
 -- A session that has ended has one event of its end, of the right kind; an open one has none.
-SELECT s.checkout_session_id, s.status, e.ends FROM checkout_data.checkout_sessions s, LATERAL (
+SELECT s.checkout_session_id, s.status, e.ends FROM testing.sessions s, LATERAL (
     SELECT array_agg(replace(o.event_type, 'checkout.session.', '')) AS ends FROM checkout_data.webhook_outbox o
     WHERE (o.organization_id, o.environment, o.checkout_session_id)
         = (s.organization_id, s.environment, s.checkout_session_id)
@@ -18,13 +39,13 @@ WHERE e.ends IS DISTINCT FROM CASE s.status WHEN 'complete' THEN '{completed}' W
         AND s.organization_id IN (SELECT p.organization_id FROM testing.purged p));
 -- Sequences are 1, 2, 3 up to the session's count.
 SELECT s.checkout_session_id
-FROM checkout_data.checkout_sessions s
+FROM testing.sessions s
     JOIN checkout_data.webhook_outbox o USING (organization_id, environment, checkout_session_id)
 WHERE s.organization_id NOT IN (SELECT p.organization_id FROM testing.purged p)
 GROUP BY s.organization_id, s.environment, s.checkout_session_id, s.event_count
 HAVING array_agg(o.sequence::integer ORDER BY o.sequence) <> array(SELECT generate_series(1, s.event_count));
 SELECT s.checkout_session_id
-FROM checkout_data.checkout_sessions s
+FROM testing.sessions s
 WHERE event_count > 0 AND NOT EXISTS (
     SELECT FROM checkout_data.webhook_outbox o WHERE o.checkout_session_id = s.checkout_session_id)
     AND s.organization_id NOT IN (SELECT p.organization_id FROM testing.purged p);
@@ -45,7 +66,7 @@ WHERE p.status IN ('succeeded', 'rejected')
             ELSE 'checkout.session.payment_rejected' END);
 -- As many failures as attempts, and never more than allowed
 SELECT checkout_session_id
-FROM checkout_data.checkout_sessions
+FROM testing.sessions
 WHERE attempts > max_retry_attempts + 1 OR (status = 'failed') <> (attempts = max_retry_attempts + 1);
 -- A key stands for a session of its organization and environment.
 SELECT k.idempotency_key
@@ -53,7 +74,7 @@ FROM checkout_data.idempotency_keys k
     LEFT JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
 WHERE s.checkout_session_id IS NULL;
 -- A recovered session comes from an expired one, of the same organization and environment, with the same amount.
-SELECT n.checkout_session_id FROM checkout_data.checkout_sessions n LEFT JOIN checkout_data.checkout_sessions o
+SELECT n.checkout_session_id FROM testing.sessions n LEFT JOIN testing.sessions o
     ON (o.organization_id, o.environment, o.checkout_session_id) = (n.organization_id, n.environment, n.recovered_from)
 WHERE n.recovered_from IS NOT NULL
     AND (o.status IS DISTINCT FROM 'expired' OR o.amount <> n.amount OR o.currency_code <> n.currency_code);
@@ -88,4 +109,4 @@ HAVING coalesce(array_agg(o.sequence::integer ORDER BY o.sequence) FILTER (WHERE
     <> array(SELECT generate_series(1, p.event_count));
 -- After a sweep, no open session is overdue.
 SELECT checkout.expire_due_checkout_sessions(100000) >= 0 AS swept;
-SELECT checkout_session_id FROM checkout_data.checkout_sessions WHERE status = 'open' AND deadline <= now();
+SELECT checkout_session_id FROM checkout_data.open_sessions WHERE deadline <= now();

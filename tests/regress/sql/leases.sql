@@ -113,3 +113,25 @@ SELECT pg_sleep(1.1);
 SELECT status, rejection_reason FROM checkout.record_payment(:'id', 'slow', 'succeeded');
 COMMIT;
 SELECT testing.story(:'id');
+
+
+-- Expired by the sweep, at the end of a lease. The event stays the same when a late payment writes the session's row.
+SELECT testing.new_session() AS id \gset
+SELECT testing.age(:'id', '50 minutes');
+SELECT status FROM checkout.begin_payment(:'id', 'swept', lease => '15 minutes');
+SELECT testing.age(:'id', '20 minutes');
+SELECT lease_expires_at AS lease FROM checkout.list_payments(:'id') \gset
+\c - postgres
+SELECT checkout.expire_due_checkout_sessions(100000) > 0 AS swept;
+SELECT status, payment_status, event_count FROM checkout_data.checkout_sessions WHERE checkout_session_id = :'id';
+\c - shop_leases
+SELECT body FROM checkout.list_webhook_events(:'id') \gset
+SELECT status, payment_status, updated_at = :'lease' AS at_its_deadline FROM checkout.get_checkout_session(:'id');
+SELECT object ->> 'status' AS status, object ->> 'payment_status' AS payment_status,
+    (object ->> 'updated_at')::timestamptz = :'lease' AS at_its_deadline
+FROM (SELECT :'body'::jsonb #> '{data,object}') AS b (object);
+SELECT status, rejection_reason FROM checkout.record_payment(:'id', 'swept', 'succeeded');
+SELECT sequence, event_type, body = :'body' AS same_body FROM checkout.list_webhook_events(:'id') ORDER BY sequence;
+\c - postgres
+SELECT status, payment_status, event_count, updated_at = :'lease' AS at_its_deadline
+FROM checkout_data.checkout_sessions WHERE checkout_session_id = :'id';

@@ -116,8 +116,11 @@ BEGIN
     EXCEPTION WHEN OTHERS THEN
         answer := SQLSTATE;
     END;
-    answer := answer || '; the first is ' || (SELECT s.status FROM checkout_data.checkout_sessions s WHERE
-        s.checkout_session_id = before);
+    answer := answer || '; the first is ' || (
+        SELECT CASE WHEN s.status = 'open' AND o.deadline IS NULL THEN 'swept' ELSE s.status END
+        FROM checkout_data.checkout_sessions s
+            LEFT JOIN checkout_data.open_sessions o USING (organization_id, environment, checkout_session_id)
+        WHERE s.checkout_session_id = before);
     RAISE SQLSTATE 'ZZ999';
 EXCEPTION WHEN SQLSTATE 'ZZ999' THEN RETURN answer;
 END $$;

@@ -13,6 +13,9 @@ CREATE FUNCTION testing.date_back(session uuid, made timestamptz, paid_after int
 RETURNS void LANGUAGE sql SECURITY DEFINER AS $$
     UPDATE checkout_data.checkout_sessions SET created_at = made, completed_at = made + paid_after,
         expires_at = CASE WHEN overdue THEN made + interval '1 hour' ELSE now() + interval '1 hour' END
+    WHERE checkout_session_id = session;
+    UPDATE checkout_data.open_sessions
+    SET deadline = CASE WHEN overdue THEN made + interval '1 hour' ELSE now() + interval '1 hour' END
     WHERE checkout_session_id = session
 $$;
 CREATE FUNCTION testing.history(made timestamptz, paid_after interval, fails boolean, overdue boolean)

@@ -88,8 +88,10 @@ COMMENT ON FUNCTION testing.login IS 'Makes a role that acts for an organization
 CREATE FUNCTION testing.age(session uuid, by interval) RETURNS void LANGUAGE sql SECURITY DEFINER AS $$
     UPDATE checkout_data.checkout_sessions
     SET created_at = created_at - by, updated_at = updated_at - by, expires_at = expires_at - by,
-        lease_expires_at = lease_expires_at - by, expiring_notice_at = expiring_notice_at - by
+        lease_expires_at = lease_expires_at - by
     WHERE checkout_session_id = session;
+    UPDATE checkout_data.open_sessions
+    SET deadline = deadline - by, expiring_notice_at = expiring_notice_at - by WHERE checkout_session_id = session;
     UPDATE checkout_data.payments SET lease_expires_at = lease_expires_at - by WHERE checkout_session_id = session;
 $$;
 COMMENT ON FUNCTION testing.age IS 'Lets time pass for a session.';

@@ -262,8 +262,11 @@ def reference_under(policy):
     def action(me):
         set_policy = "UPDATE checkout_data.organizations SET reference_policy = %s WHERE organization_id = %s"
         arm = (
-            "UPDATE checkout_data.checkout_sessions SET reference_policy = %s WHERE organization_id = %s AND status ="
-            " 'open'"
+            "WITH session AS ("
+            " UPDATE checkout_data.checkout_sessions SET reference_policy = %s WHERE organization_id = %s AND status = 'open'"
+            " RETURNING *)"
+            " UPDATE checkout_data.open_sessions o SET reference = CASE s.reference_policy WHEN 'open' THEN s.reference END"
+            " FROM session s WHERE o.checkout_session_id = s.checkout_session_id"
         )
         try:
             me.lab.db.sql(set_policy, policy, me.victim["organization_id"])

@@ -16,6 +16,7 @@ TABLES = [
     "organizations",
     "api_keys",
     "checkout_sessions",
+    "open_sessions",
     "idempotency_keys",
     "payments",
     "webhook_outbox",
@@ -27,8 +28,8 @@ ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 def time_of(table):
-    """The column with the time at which a row was written."""
-    return "recorded_at" if table == "webhook_attempts" else "created_at"
+    """The column with the time at which a row was written; open_sessions has none."""
+    return {"webhook_attempts": "recorded_at", "open_sessions": "deadline"}.get(table, "created_at")
 
 
 # The rights of everyone, in both schemas and on the server.
@@ -245,8 +246,12 @@ class Lab:
             # A failed attempt may change only the time at which its key was last used.
             row = "to_jsonb(t) - '{last_used_at}'::text[]"
             environment = "'-'" if table == "organizations" else "t.environment::text"
+            written_at = f"t.{time_of(table)}"
+            if table == "open_sessions":
+                written_at = ("(SELECT s.created_at FROM checkout_data.checkout_sessions s"
+                              " WHERE s.checkout_session_id = t.checkout_session_id)")
             parts.append(
-                f"SELECT t.organization_id, {environment} AS environment, t.{time_of(table)} AS created_at, '{table}' || ({row})::text AS"
+                f"SELECT t.organization_id, {environment} AS environment, {written_at} AS created_at, '{table}' || ({row})::text AS"
                 f" text FROM checkout_data.{table} t"
             )
         rows = self.ask(
@@ -295,7 +300,8 @@ class Lab:
                 # Removes the attackers' own sessions and endpoints, because the lists would become longer from attack
                 # to attack.
                 self.ask("DELETE FROM checkout_data.webhook_endpoints WHERE created_at >= %s", self.baseline)
-                for table in ("webhook_deliveries", "webhook_outbox", "idempotency_keys", "payments", "checkout_sessions"):
+                for table in ("webhook_deliveries", "webhook_outbox", "idempotency_keys", "payments", "open_sessions",
+                              "checkout_sessions"):
                     self.ask(
                         f"""DELETE FROM checkout_data.{table} WHERE checkout_session_id IN (
                         SELECT checkout_session_id FROM checkout_data.checkout_sessions WHERE created_at >= %s)""",

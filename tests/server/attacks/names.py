@@ -45,7 +45,8 @@ FUNCTIONS = [
 ]
 OWN_FUNCTIONS = {
     "redirect_url": "text, uuid",
-    "effective_status": "text, timestamptz, timestamptz",
+    "effective_status": "text, timestamptz, timestamptz, timestamptz",
+    "deadline": "timestamptz, timestamptz",
     "current_organization_id": "",
     "current_environment": "",
     "secret_organization_id": "",

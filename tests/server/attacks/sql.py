@@ -136,7 +136,7 @@ FORBIDDEN = [
     "checkout_data.check_access('$ROLE', 'admin')",
     "checkout_data.secret_access()",
     "checkout_data.authenticator_access()",
-    "checkout_data.effective_status('open', now(), now())",
+    "checkout_data.effective_status('open', now(), now(), now())",
     "checkout_data.organizations_changed()",
     "checkout_data.webhook_headers('standard', 'e', '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD', NULL, now())",
     "checkout_data.event_type_matches('{*}', 'checkout.session.completed')",
