@@ -9,6 +9,7 @@ use crate::datum::{
     self, Rows, Text, Uuids, WebhookAttempt, WebhookDelivery, WebhookDeliveryRequest, required_text, text,
 };
 use crate::report::or_raise;
+use crate::store::activation;
 use crate::store::deliveries::{self, Attempt, Key};
 use crate::store::delivery_lists::{self, Filter};
 use crate::store::{endpoints, events};
@@ -41,6 +42,9 @@ fn claim_webhook_deliveries(
         let in_flight = required("in_flight", in_flight)?.read("in_flight")?;
         let except_organizations =
             required("except_organizations", except_organizations)?.read("except_organizations")?;
+        if !activation::may_deliver()? {
+            return Ok(Vec::new());
+        }
         deliveries::claim(batch_size, lease, per_endpoint, &in_flight, &except_organizations, datum::now())
     })()))
 }

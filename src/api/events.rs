@@ -7,6 +7,7 @@ use pgrx::prelude::*;
 
 use crate::datum::{self, Event, Rows, Text, Texts, required_text, text};
 use crate::report::or_raise;
+use crate::store::activation;
 use crate::store::events::{self, Filter};
 use crate::store::redeliveries::{self, Chosen};
 use crate::store::sessions;
@@ -27,6 +28,9 @@ fn claim_webhook_events(
         let batch_size =
             validate::in_range("batch_size", required("batch_size", batch_size)?, 1, validate::CLAIM_SIZE)?;
         let lease = event::lease(datum::from_interval("lease", required("lease", lease)?)?)?;
+        if !activation::may_deliver()? {
+            return Ok(Vec::new());
+        }
         events::claim(batch_size, lease, organization_id.map(datum::from_uuid), datum::now())
     })()))
 }
