@@ -35,9 +35,9 @@ CREATE FUNCTION checkout_data.organizations_deleted() RETURNS trigger
     AS $$
     DECLARE
         used uuid;
-        by text;
+        reason text;
     BEGIN
-        SELECT d.organization_id, u.what INTO used, by
+        SELECT d.organization_id, u.what INTO used, reason
         FROM deleted d, LATERAL (
             SELECT 'API keys' WHERE EXISTS (
                 SELECT FROM checkout_data.api_keys k WHERE k.organization_id = d.organization_id)
@@ -51,7 +51,7 @@ CREATE FUNCTION checkout_data.organizations_deleted() RETURNS trigger
         LIMIT 1;
         IF FOUND THEN
             RAISE foreign_key_violation
-                USING MESSAGE = format('organization %s has %s and cannot be deleted', used, by);
+                USING MESSAGE = format('organization %s has %s and cannot be deleted', used, reason);
         END IF;
         RETURN NULL;
     END
