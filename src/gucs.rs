@@ -169,7 +169,7 @@ pub fn init() {
     GucRegistry::define_bool_guc(
         c"checkout_sessions.deliveries_enabled",
         c"Sets whether webhook events can be claimed.",
-        c"If off, relays and consumers get none. Off for the server or for the database counts.",
+        c"If off, relays and consumers get none. ALTER DATABASE ... SET counts at once, for open connections, too.",
         &DELIVERIES_ENABLED,
         GucContext::Suset,
         GucFlags::default(),
