@@ -57,7 +57,8 @@ SELECT argument, left(value, 40) AS value, pg_temp.try(jsonb_build_object(argume
     ('base_url', 'pay.example'), ('base_url', 'javascript:alert(1)'), ('base_url', 'https://user@pay.example'),
     ('base_url', 'https://pay.example/' || repeat('x', 2029)),
     ('expiring_notice', '-1 second'), ('expiring_notice', '0.5 seconds'), ('expiring_notice', '31 days'),
-    ('organization_id', '00000000-0000-0000-0000-000000000000'), ('organization_id', '0b5e7b8a-0000-4000-8000-000000000001')
+    ('organization_id', '00000000-0000-0000-0000-000000000000'),
+    ('organization_id', '0b5e7b8a-0000-4000-8000-000000000001')
 ) AS faults (argument, value);
 -- The widest values
 SELECT pg_temp.try(
