@@ -1,11 +1,11 @@
 -- API keys of organizations.
 
-CREATE DOMAIN checkout_data.api_key_kind AS text CHECK (VALUE IN ('secret', 'publishable'));
+CREATE DOMAIN checkout_data.api_key_kind AS text COLLATE "C" CHECK (VALUE IN ('secret', 'publishable'));
 
 -- Unlike in all other tables, the organization does not lead the primary key: the key is looked up to find it.
 CREATE TABLE checkout_data.api_keys (
-    api_key_id text PRIMARY KEY CHECK (api_key_id ~ '^[sp]k_(live|test)_[0-9A-Za-z]{12}$'),
-    organization_id uuid NOT NULL REFERENCES checkout_data.organizations,
+    api_key_id text COLLATE "C" PRIMARY KEY CHECK (api_key_id ~ '^[sp]k_(live|test)_[0-9A-Za-z]{12}$'),
+    organization_id uuid NOT NULL,
     environment checkout_data.environment NOT NULL,
     kind checkout_data.api_key_kind NOT NULL,
     digest checkout_data.sha256 NOT NULL,

@@ -3,7 +3,7 @@
 CREATE DOMAIN checkout_data.webhook_secret AS text CHECK (VALUE ~ '^whsec_[A-Za-z0-9+/]+={0,2}$');
 
 CREATE TABLE checkout_data.webhook_endpoints (
-    organization_id uuid NOT NULL REFERENCES checkout_data.organizations,
+    organization_id uuid NOT NULL,
     environment checkout_data.environment NOT NULL,
     webhook_endpoint_id uuid NOT NULL,
     url text NOT NULL CHECK (url ~* '^https?://'),

@@ -26,7 +26,8 @@ Returns how many sessions it expired. The worker does this automatically.
 - batch: how many sessions at most, 1 to 100000.
 
 Errors:
-- 22004, 22023: batch is missing or wrong.$$;
+- 22004, 22023: batch is missing or wrong.
+- PT409: the database is not active: see activate_database.$$;
 
 CREATE FUNCTION checkout.run_maintenance(
     batch integer DEFAULT 1000
@@ -53,7 +54,8 @@ may be left: call the function again. If the library is preloaded, it also store
   kind.
 
 Errors:
-- 22004, 22023: batch is missing or wrong.$$;
+- 22004, 22023: batch is missing or wrong.
+- PT409: the database is not active: see activate_database.$$;
 
 CREATE FUNCTION checkout.worker_status() RETURNS TABLE (
     state text,
@@ -76,7 +78,8 @@ COMMENT ON FUNCTION checkout.worker_status IS
 $$Returns the state of the background worker in this database.
 
 - state: sleeping, starting, working, failing (see last_error), disabled (checkout_sessions.worker_enabled is off),
-  standby, no launcher (it is being restarted) or not preloaded (add checkout_sessions to shared_preload_libraries).
+  inactive (see activate_database), standby, no launcher (it is being restarted) or not preloaded (add
+  checkout_sessions to shared_preload_libraries).
 - pid: the process id of the worker while it runs. A worker with nothing due soon exits.
 - next_deadline: when the next session or reminder is due.
 - overdue, oldest_overdue_at, lag: the sessions whose deadline has passed, but whose event is not written yet. Normally

@@ -89,13 +89,16 @@ CREATE FUNCTION checkout.create_organization(
     sub_minor_amounts boolean DEFAULT NULL,
     payment_methods text[] DEFAULT NULL,
     base_url text DEFAULT NULL,
-    expiring_notice interval DEFAULT NULL
+    expiring_notice interval DEFAULT NULL,
+    organization_id uuid DEFAULT NULL
 ) RETURNS uuid
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'create_organization_wrapper';
 COMMENT ON FUNCTION checkout.create_organization IS
 $$Creates an organization and returns its id.
+
+The first organization of a new database activates it: see activate_database.
 
 - default_lifetime: how long a session stays open. Default: 60 minutes.
 - minimum_lifetime, maximum_lifetime: the bounds of the lifetime of a session. Defaults: 1 second and 48 hours. The
@@ -108,10 +111,12 @@ $$Creates an organization and returns its id.
 - payment_methods: the payment methods of sessions that are created without any. Default: {bank_transfer,payid}.
 - base_url: the address of the hosted payment pages. Default: the setting checkout_sessions.base_url.
 - expiring_notice: how long before the deadline the event checkout.session.expiring is written. Default: never.
+- organization_id: for an organization that comes from another database: its id there. Default: a random id.
 
 Errors:
 - 22004: name is missing.
-- 22003, 22023: an argument is out of its bounds.$$;
+- 22003, 22023: an argument is out of its bounds, or organization_id is the nil UUID.
+- PT409: there is an organization with this organization_id.$$;
 
 CREATE FUNCTION checkout.update_organization(
     organization_id uuid,

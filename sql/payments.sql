@@ -5,6 +5,7 @@ CREATE DOMAIN checkout_data.rejection_reason AS text CHECK (VALUE IN
     ('session_expired', 'session_failed', 'already_paid', 'amount_mismatch', 'currency_mismatch'));
 CREATE DOMAIN checkout_data.payment_amount AS numeric CHECK (VALUE >= 0 AND VALUE <> 'NaN');
 
+-- Like all tables, without foreign keys: see references.sql. Who writes a payment has locked its session.
 CREATE TABLE checkout_data.payments (
     organization_id uuid NOT NULL,
     environment checkout_data.environment NOT NULL,
@@ -21,8 +22,6 @@ CREATE TABLE checkout_data.payments (
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     CONSTRAINT payments_pkey PRIMARY KEY (organization_id, environment, payment_id),
-    CONSTRAINT payments_session_fkey FOREIGN KEY (organization_id, environment, checkout_session_id)
-        REFERENCES checkout_data.checkout_sessions,
     CONSTRAINT payments_rejection_check CHECK ((status = 'rejected') = (rejection_reason IS NOT NULL)),
     CONSTRAINT payments_lease_check CHECK (status <> 'processing' OR lease_expires_at IS NOT NULL)
 );

@@ -92,6 +92,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON checkout_data.webhook_consumers TO check
 GRANT SELECT, INSERT, DELETE ON checkout_data.webhook_attempts TO checkout_sessions_worker;
 GRANT SELECT ON checkout_data.webhook_receivers TO checkout_sessions_worker;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.organizations TO checkout_sessions_worker;
+GRANT SELECT, INSERT, DELETE ON checkout_data.activations TO checkout_sessions_worker;
 GRANT SELECT, INSERT ON checkout_data.api_keys TO checkout_sessions_worker;
 GRANT UPDATE (expires_at, revoked_at, last_used_at, replaced_by) ON checkout_data.api_keys TO checkout_sessions_worker;
 

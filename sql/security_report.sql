@@ -80,7 +80,13 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
                 '((organization_id = checkout.current_organization_id()) '
                     'AND ((environment)::text = checkout.current_environment()))')
         ) AS e (polname, role, tables, qual, with_check) ON e.tables IS NULL OR c.relname = ANY (e.tables)
-        WHERE c.relkind = 'r')
+        WHERE c.relkind = 'r'),
+    -- Each calls the function of its name.
+    expected_trigger (tgname, relname, reason) AS (VALUES
+        ('organizations_changed', 'organizations',
+            'without it backends go on with settings and secrets that have been changed'),
+        ('organizations_deleted', 'organizations', 'without it an organization that is in use can be deleted'),
+        ('checkout_sessions_deleted', 'checkout_sessions', 'without it a session that has payments can be deleted'))
 
     SELECT 'dangerous role', NULL, r.rolname::text,
         format('ALTER ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOREPLICATION', r.rolname)
@@ -183,7 +189,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
         OR l.lanname <> 'c' AND f.pronamespace = (SELECT s.oid FROM schema s WHERE s.nspname = 'checkout')
             AND f.proname <> ALL (ARRAY[
                 'session_funnel', 'outbox_status', 'next_webhook_attempt_at', 'grant_access',
-                'revoke_access', 'security_report'])
+                'revoke_access', 'security_report', 'verify_restore'])
             AND f.oid IN (
                 SELECT d.objid FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e')
 
@@ -230,14 +236,15 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     SELECT 'trigger', format('%I on %s', t.tgname, c.oid::regclass), NULL,
         'drop it: it runs with the rights of the role that changes a row'
     FROM pg_trigger t JOIN relation c ON c.oid = t.tgrelid
-    WHERE NOT t.tgisinternal AND NOT (t.tgname = 'organizations_changed' AND c.relname = 'organizations'
-        AND t.tgfoid IN (SELECT f.oid FROM function f WHERE f.proname = 'organizations_changed'))
+    WHERE NOT t.tgisinternal AND NOT EXISTS (
+        SELECT FROM expected_trigger e JOIN function f ON f.proname = e.tgname
+        WHERE e.tgname = t.tgname AND e.relname = c.relname AND f.oid = t.tgfoid)
     UNION ALL
-    SELECT 'trigger', 'organizations_changed on checkout_data.organizations', NULL,
-        'enable it: without it backends go on with settings and secrets that have been changed'
+    SELECT 'trigger', format('%s on checkout_data.%s', e.tgname, e.relname), NULL, 'enable it: ' || e.reason
+    FROM expected_trigger e
     WHERE NOT EXISTS (
         SELECT FROM pg_trigger t JOIN relation c ON c.oid = t.tgrelid
-        WHERE c.relname = 'organizations' AND t.tgname = 'organizations_changed' AND t.tgenabled IN ('O', 'A'))
+        WHERE c.relname = e.relname AND t.tgname = e.tgname AND t.tgenabled IN ('O', 'A'))
 
     UNION ALL
     SELECT 'rule', format('%I on %s', w.rulename, c.oid::regclass), NULL,

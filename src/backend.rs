@@ -12,6 +12,12 @@ pub fn database() -> pg_sys::Oid {
     unsafe { pg_sys::MyDatabaseId }
 }
 
+/// The transaction, or subtransaction, that writes the rows of this moment: their `xmin`.
+pub fn transaction_id() -> u32 {
+    // SAFETY: within a transaction; gives it an id if it has none.
+    unsafe { pg_sys::GetCurrentTransactionId().into_inner() }
+}
+
 /// The server's clock, in microseconds since 2000.
 pub fn now() -> i64 {
     // SAFETY: reads the clock, nothing else.

@@ -65,6 +65,7 @@ pub static PUBLISHABLE_SESSION_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(1
 pub static OUTBOX_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(30 * 24 * 60);
 pub static WEBHOOK_NOTIFY: GucSetting<bool> = GucSetting::<bool>::new(true);
 static WEBHOOK_ALLOWED_RANGES: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+pub static DELIVERIES_ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
 pub static WORKER_ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
 pub static WORKER_DATABASE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 pub static WORKER_BATCH_SIZE: GucSetting<i32> = GucSetting::<i32>::new(1_000);
@@ -163,12 +164,22 @@ pub fn init() {
         GucContext::Suset,
         GucFlags::default(),
     );
+    // Not PGC_SIGHUP, so that ALTER DATABASE can set these two. The launcher has the server's value, and the worker that of
+    // its database.
+    GucRegistry::define_bool_guc(
+        c"checkout_sessions.deliveries_enabled",
+        c"Sets whether webhook events can be claimed.",
+        c"If off, relays and consumers get none. ALTER DATABASE ... SET counts at once, for open connections, too.",
+        &DELIVERIES_ENABLED,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
     GucRegistry::define_bool_guc(
         c"checkout_sessions.worker_enabled",
         c"Sets whether the background worker expires sessions.",
-        c"If off, overdue sessions still count as expired for every reader and payment, but no event reports it.",
+        c"If off, overdue sessions still count as expired for every reader and payment, but no event reports it. Off for the server or for the database counts.",
         &WORKER_ENABLED,
-        GucContext::Sighup,
+        GucContext::Suset,
         GucFlags::default(),
     );
     GucRegistry::define_int_guc(

@@ -17,6 +17,10 @@ pub use rules::access::credential::Tenant;
 use rules::access::credential::{Credential, Kind};
 use rules::{Error, Result};
 
+/// The error of a tenant without an organization: a missing credential.
+pub const NO_ORGANIZATION: Error =
+    Error::NotAuthenticated { reason: "checkout_sessions.organization_id names no organization" };
+
 /// The caller who creates a session.
 pub struct Caller {
     pub tenant: Tenant,

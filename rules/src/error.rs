@@ -73,6 +73,12 @@ pub enum Error {
     #[error("organization {organization_id} not found")]
     OrganizationNotFound { organization_id: Uuid },
 
+    #[error("argument \"organization_id\" names an organization that exists: {organization_id}")]
+    OrganizationExists { organization_id: Uuid },
+
+    #[error("the database is not active")]
+    DatabaseInactive,
+
     #[error("webhook event \"{event_id}\" not found")]
     EventNotFound { event_id: String },
 
@@ -168,6 +174,8 @@ impl Error {
             | Self::PaymentConflict { .. }
             | Self::IdempotencyConflict
             | Self::ApiKeyNotActive { .. }
+            | Self::OrganizationExists { .. }
+            | Self::DatabaseInactive
             | Self::TooManyEndpoints { .. }
             | Self::EndpointHasUndelivered { .. }
             | Self::TooManyConsumers { .. }
@@ -193,6 +201,9 @@ impl Error {
         match self {
             Self::NotAuthenticated { .. } => Some(
                 "Call checkout.authenticate() in the same transaction, or use a role that has checkout_sessions.organization_id set.",
+            ),
+            Self::DatabaseInactive => Some(
+                "It is new, or a copy of another. To put it to work, call checkout.verify_restore(), then checkout.activate_database().",
             ),
             Self::NotAllowed => Some("Use a secret API key, from a server."),
             Self::SessionNotOpen { .. } => Some("Create a new checkout session."),

@@ -25,8 +25,10 @@ COMMENT ON SCHEMA checkout_data IS
 
 -- A domain checks a single value. The server keeps a domain's checks in memory, but reads those of a table again from
 -- their stored text in every statement that inserts or updates. A dozen of those took a fifth of the time of a create.
-CREATE DOMAIN checkout_data.environment AS text CHECK (VALUE IN ('live', 'test'));
-CREATE DOMAIN checkout_data.identifier AS text CHECK (char_length(VALUE) BETWEEN 1 AND 255);
+-- What indexes contain is compared byte by byte (COLLATE "C"): the order of other collations changes with the C library,
+-- and a unique index that was built in another order lets duplicates in.
+CREATE DOMAIN checkout_data.environment AS text COLLATE "C" CHECK (VALUE IN ('live', 'test'));
+CREATE DOMAIN checkout_data.identifier AS text COLLATE "C" CHECK (char_length(VALUE) BETWEEN 1 AND 255);
 CREATE DOMAIN checkout_data.count AS integer CHECK (VALUE >= 0);
 CREATE DOMAIN checkout_data.positive AS integer CHECK (VALUE > 0);
 CREATE DOMAIN checkout_data.currency_code AS text CHECK (VALUE ~ '^[A-Z]{3}$');
@@ -158,13 +160,16 @@ CREATE FUNCTION checkout.create_organization(
     sub_minor_amounts boolean DEFAULT NULL,
     payment_methods text[] DEFAULT NULL,
     base_url text DEFAULT NULL,
-    expiring_notice interval DEFAULT NULL
+    expiring_notice interval DEFAULT NULL,
+    organization_id uuid DEFAULT NULL
 ) RETURNS uuid
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'create_organization_wrapper';
 COMMENT ON FUNCTION checkout.create_organization IS
 $$Creates an organization and returns its id.
+
+The first organization of a new database activates it: see activate_database.
 
 - default_lifetime: how long a session stays open. Default: 60 minutes.
 - minimum_lifetime, maximum_lifetime: the bounds of the lifetime of a session. Defaults: 1 second and 48 hours. The
@@ -177,10 +182,12 @@ $$Creates an organization and returns its id.
 - payment_methods: the payment methods of sessions that are created without any. Default: {bank_transfer,payid}.
 - base_url: the address of the hosted payment pages. Default: the setting checkout_sessions.base_url.
 - expiring_notice: how long before the deadline the event checkout.session.expiring is written. Default: never.
+- organization_id: for an organization that comes from another database: its id there. Default: a random id.
 
 Errors:
 - 22004: name is missing.
-- 22003, 22023: an argument is out of its bounds.$$;
+- 22003, 22023: an argument is out of its bounds, or organization_id is the nil UUID.
+- PT409: there is an organization with this organization_id.$$;
 
 CREATE FUNCTION checkout.update_organization(
     organization_id uuid,
@@ -233,12 +240,12 @@ Errors:
 
 -- API keys of organizations.
 
-CREATE DOMAIN checkout_data.api_key_kind AS text CHECK (VALUE IN ('secret', 'publishable'));
+CREATE DOMAIN checkout_data.api_key_kind AS text COLLATE "C" CHECK (VALUE IN ('secret', 'publishable'));
 
 -- Unlike in all other tables, the organization does not lead the primary key: the key is looked up to find it.
 CREATE TABLE checkout_data.api_keys (
-    api_key_id text PRIMARY KEY CHECK (api_key_id ~ '^[sp]k_(live|test)_[0-9A-Za-z]{12}$'),
-    organization_id uuid NOT NULL REFERENCES checkout_data.organizations,
+    api_key_id text COLLATE "C" PRIMARY KEY CHECK (api_key_id ~ '^[sp]k_(live|test)_[0-9A-Za-z]{12}$'),
+    organization_id uuid NOT NULL,
     environment checkout_data.environment NOT NULL,
     kind checkout_data.api_key_kind NOT NULL,
     digest checkout_data.sha256 NOT NULL,
@@ -1032,6 +1039,7 @@ CREATE DOMAIN checkout_data.rejection_reason AS text CHECK (VALUE IN
     ('session_expired', 'session_failed', 'already_paid', 'amount_mismatch', 'currency_mismatch'));
 CREATE DOMAIN checkout_data.payment_amount AS numeric CHECK (VALUE >= 0 AND VALUE <> 'NaN');
 
+-- Like all tables, without foreign keys: see references.sql. Who writes a payment has locked its session.
 CREATE TABLE checkout_data.payments (
     organization_id uuid NOT NULL,
     environment checkout_data.environment NOT NULL,
@@ -1048,8 +1056,6 @@ CREATE TABLE checkout_data.payments (
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     CONSTRAINT payments_pkey PRIMARY KEY (organization_id, environment, payment_id),
-    CONSTRAINT payments_session_fkey FOREIGN KEY (organization_id, environment, checkout_session_id)
-        REFERENCES checkout_data.checkout_sessions,
     CONSTRAINT payments_rejection_check CHECK ((status = 'rejected') = (rejection_reason IS NOT NULL)),
     CONSTRAINT payments_lease_check CHECK (status <> 'processing' OR lease_expires_at IS NOT NULL)
 );
@@ -1442,7 +1448,7 @@ Errors:
 CREATE DOMAIN checkout_data.webhook_secret AS text CHECK (VALUE ~ '^whsec_[A-Za-z0-9+/]+={0,2}$');
 
 CREATE TABLE checkout_data.webhook_endpoints (
-    organization_id uuid NOT NULL REFERENCES checkout_data.organizations,
+    organization_id uuid NOT NULL,
     environment checkout_data.environment NOT NULL,
     webhook_endpoint_id uuid NOT NULL,
     url text NOT NULL CHECK (url ~* '^https?://'),
@@ -2529,7 +2535,8 @@ Returns how many sessions it expired. The worker does this automatically.
 - batch: how many sessions at most, 1 to 100000.
 
 Errors:
-- 22004, 22023: batch is missing or wrong.$$;
+- 22004, 22023: batch is missing or wrong.
+- PT409: the database is not active: see activate_database.$$;
 
 CREATE FUNCTION checkout.run_maintenance(
     batch integer DEFAULT 1000
@@ -2556,7 +2563,8 @@ may be left: call the function again. If the library is preloaded, it also store
   kind.
 
 Errors:
-- 22004, 22023: batch is missing or wrong.$$;
+- 22004, 22023: batch is missing or wrong.
+- PT409: the database is not active: see activate_database.$$;
 
 CREATE FUNCTION checkout.worker_status() RETURNS TABLE (
     state text,
@@ -2579,11 +2587,245 @@ COMMENT ON FUNCTION checkout.worker_status IS
 $$Returns the state of the background worker in this database.
 
 - state: sleeping, starting, working, failing (see last_error), disabled (checkout_sessions.worker_enabled is off),
-  standby, no launcher (it is being restarted) or not preloaded (add checkout_sessions to shared_preload_libraries).
+  inactive (see activate_database), standby, no launcher (it is being restarted) or not preloaded (add
+  checkout_sessions to shared_preload_libraries).
 - pid: the process id of the worker while it runs. A worker with nothing due soon exits.
 - next_deadline: when the next session or reminder is due.
 - overdue, oldest_overdue_at, lag: the sessions whose deadline has passed, but whose event is not written yet. Normally
   0, NULL and NULL.$$;
+
+-- References between tables: what else would be foreign keys.
+
+-- There are none, because CREATE EXTENSION would make them before a restore has loaded the rows: pg_restore --jobs loads
+-- tables in any order, and a subscriber of logical replication does, too. Those who write a row have locked or read what
+-- it belongs to. No role can delete a session or an organization; these triggers are for administrators, who can.
+-- checkout.verify_restore() finds rows that belong to nothing.
+
+CREATE FUNCTION checkout_data.checkout_sessions_deleted() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    DECLARE
+        used CONSTANT uuid := (
+            SELECT d.checkout_session_id
+            FROM deleted d JOIN checkout_data.payments p USING (organization_id, environment, checkout_session_id)
+            LIMIT 1);
+    BEGIN
+        IF used IS NOT NULL THEN
+            RAISE foreign_key_violation
+                USING MESSAGE = format('checkout session %s has payments and cannot be deleted', used);
+        END IF;
+        RETURN NULL;
+    END
+    $$;
+COMMENT ON FUNCTION checkout_data.checkout_sessions_deleted IS
+    'Trigger function: refuses with 23503 to delete a session that has payments.';
+
+CREATE TRIGGER checkout_sessions_deleted AFTER DELETE ON checkout_data.checkout_sessions
+    REFERENCING OLD TABLE AS deleted
+    FOR EACH STATEMENT EXECUTE FUNCTION checkout_data.checkout_sessions_deleted();
+
+CREATE FUNCTION checkout_data.organizations_deleted() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    DECLARE
+        used uuid;
+        reason text;
+    BEGIN
+        SELECT d.organization_id, u.what INTO used, reason
+        FROM deleted d, LATERAL (
+            SELECT 'API keys' WHERE EXISTS (
+                SELECT FROM checkout_data.api_keys k WHERE k.organization_id = d.organization_id)
+            UNION ALL
+            SELECT 'webhook endpoints' WHERE EXISTS (
+                SELECT FROM checkout_data.webhook_endpoints e WHERE e.organization_id = d.organization_id)
+            UNION ALL
+            SELECT 'webhook consumers' WHERE EXISTS (
+                SELECT FROM checkout_data.webhook_consumers c WHERE c.organization_id = d.organization_id)
+            UNION ALL
+            SELECT 'checkout sessions' WHERE EXISTS (
+                SELECT FROM checkout_data.checkout_sessions s WHERE s.organization_id = d.organization_id)
+        ) AS u (what)
+        LIMIT 1;
+        IF FOUND THEN
+            RAISE foreign_key_violation
+                USING MESSAGE = format('organization %s has %s and cannot be deleted', used, reason);
+        END IF;
+        RETURN NULL;
+    END
+    $$;
+COMMENT ON FUNCTION checkout_data.organizations_deleted IS
+    'Trigger function: refuses with 23503 to delete an organization that has API keys, endpoints, consumers or sessions.';
+
+CREATE TRIGGER organizations_deleted AFTER DELETE ON checkout_data.organizations
+    REFERENCING OLD TABLE AS deleted
+    FOR EACH STATEMENT EXECUTE FUNCTION checkout_data.organizations_deleted();
+
+-- Activation: a database does work of its own only after it was activated, which a copy of it is not.
+
+-- A row counts as native if it was written to this table of this database: by its oids, and because the row still has the
+-- transaction that it says. Whatever loads rows into another table makes rows that are not native: a restore, logical
+-- replication, CREATE DATABASE ... TEMPLATE. Whatever keeps the files keeps them native: pg_upgrade, a standby, VACUUM
+-- FULL. A database is active if it has a native row and no other.
+CREATE TABLE checkout_data.activations (
+    activation_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    activated_at timestamptz NOT NULL,
+    activated_by text NOT NULL,
+    database_oid oid NOT NULL,
+    table_oid oid NOT NULL,
+    transaction_id xid NOT NULL
+);
+COMMENT ON TABLE checkout_data.activations IS
+    'Says that this database is at work. A row that comes from another database says that it is a copy.';
+COMMENT ON COLUMN checkout_data.activations.transaction_id IS
+    'The transaction, or subtransaction, that wrote the row: its xmin. It differs if another one loads the row.';
+
+-- for administrators ----------------------------------------------------------------------------------------------
+
+CREATE FUNCTION checkout.activate_database() RETURNS timestamptz
+    LANGUAGE c STRICT SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'activate_database_wrapper';
+COMMENT ON FUNCTION checkout.activate_database IS
+$$Puts a database to work that was restored or copied, and returns since when it is active.
+
+Until then its worker does nothing, and no event can be claimed: sessions do not expire while a restore is loading rows,
+and a copy sends nothing to merchants. Call verify_restore first. Do not call this in a copy for tests.
+
+A database is activated by its first organization if it is new. It stays active when it is upgraded with pg_upgrade, and
+when its standby is promoted. In a database that is active this changes nothing, and returns since when.$$;
+
+CREATE FUNCTION checkout.verify_restore() RETURNS TABLE (
+    problem text,
+    row_count bigint
+)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    SELECT found.problem, found.row_count
+    FROM (
+        SELECT 'payments without their session', count(*)
+        FROM checkout_data.payments p
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.checkout_sessions s
+            WHERE s.organization_id = p.organization_id AND s.environment = p.environment
+                AND s.checkout_session_id = p.checkout_session_id)
+        UNION ALL
+        SELECT 'complete sessions without their payment', count(*)
+        FROM checkout_data.checkout_sessions s
+        WHERE s.status = 'complete' AND NOT EXISTS (
+            SELECT FROM checkout_data.payments p
+            WHERE p.organization_id = s.organization_id AND p.environment = s.environment
+                AND p.payment_id = s.payment_id AND p.checkout_session_id = s.checkout_session_id
+                AND p.status = 'succeeded')
+        UNION ALL
+        SELECT 'succeeded payments whose session is not complete', count(*)
+        FROM checkout_data.payments p
+        JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
+        WHERE p.status = 'succeeded' AND s.status <> 'complete'
+        UNION ALL
+        SELECT 'sessions that will not expire', count(*)
+        FROM checkout_data.checkout_sessions s
+        WHERE s.status = 'open' AND checkout_data.deadline(s.expires_at, s.lease_expires_at) > clock_timestamp()
+            AND NOT EXISTS (
+                SELECT FROM checkout_data.open_sessions o
+                WHERE o.organization_id = s.organization_id AND o.environment = s.environment
+                    AND o.checkout_session_id = s.checkout_session_id)
+        UNION ALL
+        SELECT 'open sessions that have ended, or do not exist', count(*)
+        FROM checkout_data.open_sessions o
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.checkout_sessions s
+            WHERE s.organization_id = o.organization_id AND s.environment = o.environment
+                AND s.checkout_session_id = o.checkout_session_id AND s.status = 'open')
+        UNION ALL
+        SELECT 'idempotency keys without their session', count(*)
+        FROM checkout_data.idempotency_keys k
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.checkout_sessions s
+            WHERE s.organization_id = k.organization_id AND s.environment = k.environment
+                AND s.checkout_session_id = k.checkout_session_id)
+        UNION ALL
+        SELECT 'sessions without their organization', count(*)
+        FROM checkout_data.checkout_sessions s
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.organizations o WHERE o.organization_id = s.organization_id)
+        UNION ALL
+        SELECT 'API keys without their organization', count(*)
+        FROM checkout_data.api_keys k
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.organizations o WHERE o.organization_id = k.organization_id)
+        UNION ALL
+        SELECT 'API keys without the key that replaced them', count(*)
+        FROM checkout_data.api_keys k
+        WHERE k.replaced_by IS NOT NULL AND NOT EXISTS (
+            SELECT FROM checkout_data.api_keys r WHERE r.api_key_id = k.replaced_by)
+        UNION ALL
+        SELECT 'webhook endpoints without their organization', count(*)
+        FROM checkout_data.webhook_endpoints e
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.organizations o WHERE o.organization_id = e.organization_id)
+        UNION ALL
+        SELECT 'webhook consumers without their organization', count(*)
+        FROM checkout_data.webhook_consumers c
+        WHERE c.organization_id IS NOT NULL AND NOT EXISTS (
+            SELECT FROM checkout_data.organizations o WHERE o.organization_id = c.organization_id)
+        UNION ALL
+        -- Events about an endpoint stay when the endpoint is removed.
+        SELECT 'events without their session', count(*)
+        FROM checkout_data.webhook_outbox o
+        WHERE o.subject_type = 'checkout_session' AND NOT EXISTS (
+            SELECT FROM checkout_data.checkout_sessions s
+            WHERE s.organization_id = o.organization_id AND s.environment = o.environment
+                AND s.checkout_session_id = o.subject_id)
+        UNION ALL
+        SELECT 'events that their session does not count', count(*)
+        FROM checkout_data.webhook_outbox o
+        JOIN checkout_data.checkout_sessions s
+            ON s.organization_id = o.organization_id AND s.environment = o.environment
+            AND s.checkout_session_id = o.subject_id
+        -- The event of an expiry by the clock is not counted there.
+        WHERE o.sequence > s.event_count + CASE WHEN s.status = 'open' THEN 1 ELSE 0 END
+        UNION ALL
+        SELECT 'events without their payment', count(*)
+        FROM checkout_data.webhook_outbox o
+        WHERE o.snapshot ? 'payment' AND NOT EXISTS (
+            SELECT FROM checkout_data.payments p
+            WHERE p.organization_id = o.organization_id AND p.environment = o.environment
+                AND p.payment_id = o.snapshot #>> '{payment,payment_id}')
+        UNION ALL
+        SELECT 'deliveries without their event', count(*)
+        FROM checkout_data.webhook_deliveries d
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.webhook_outbox o
+            WHERE o.organization_id = d.organization_id AND o.environment = d.environment
+                AND o.subject_id = d.subject_id AND o.sequence = d.sequence)
+        UNION ALL
+        SELECT 'deliveries without their webhook endpoint or consumer', count(*)
+        FROM checkout_data.webhook_deliveries d
+        WHERE NOT EXISTS (
+                SELECT FROM checkout_data.webhook_endpoints e
+                WHERE e.organization_id = d.organization_id AND e.environment = d.environment
+                    AND e.webhook_endpoint_id = d.receiver_id)
+            AND NOT EXISTS (
+                SELECT FROM checkout_data.webhook_consumers c WHERE c.webhook_consumer_id = d.receiver_id)
+        UNION ALL
+        SELECT 'attempts without their delivery', count(*)
+        FROM checkout_data.webhook_attempts a
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.webhook_deliveries d
+            WHERE d.organization_id = a.organization_id AND d.environment = a.environment
+                AND d.receiver_id = a.receiver_id AND d.subject_id = a.subject_id AND d.sequence = a.sequence)
+    ) AS found (problem, row_count)
+    WHERE found.row_count > 0
+    $$;
+COMMENT ON FUNCTION checkout.verify_restore IS
+$$Returns what is wrong with restored data, and how many rows it concerns. It should return no rows.
+
+It finds rows without the row that they belong to, such as payments without their session. It reads every row of every
+table, also on a standby. Call it after a restore, before activate_database. It cannot find events that are missing:
+delivered ones are removed in time.$$;
 
 -- Accesses: the sets of functions that a role can be granted.
 
@@ -2647,7 +2889,7 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key', 'expire_due_checkout_sessions',
             'run_maintenance', 'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
             'redeliver_webhook_events', 'list_dead_webhook_deliveries', 'outbox_status',
-            'worker_status', 'security_report'])
+            'worker_status', 'security_report', 'activate_database', 'verify_restore'])
     ) AS given (access, functions)
     $$;
 COMMENT ON FUNCTION checkout_data.accesses IS 'Returns the functions of schema checkout that each access includes.';
@@ -2662,7 +2904,7 @@ CREATE FUNCTION checkout_data.functions_above_tenants() RETURNS text[]
         'record_webhook_attempt', 'record_webhook_attempts', 'release_webhook_delivery', 'next_webhook_attempt_at',
         'list_dead_webhook_deliveries', 'create_organization', 'update_organization', 'list_organizations',
         'rotate_client_secrets', 'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key',
-        'security_report', 'render_webhook_event',
+        'security_report', 'render_webhook_event', 'activate_database', 'verify_restore',
         -- These act for the tenant of their caller, or for all.
         'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
         'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event',
@@ -2873,7 +3115,13 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
                 '((organization_id = checkout.current_organization_id()) '
                     'AND ((environment)::text = checkout.current_environment()))')
         ) AS e (polname, role, tables, qual, with_check) ON e.tables IS NULL OR c.relname = ANY (e.tables)
-        WHERE c.relkind = 'r')
+        WHERE c.relkind = 'r'),
+    -- Each calls the function of its name.
+    expected_trigger (tgname, relname, reason) AS (VALUES
+        ('organizations_changed', 'organizations',
+            'without it backends go on with settings and secrets that have been changed'),
+        ('organizations_deleted', 'organizations', 'without it an organization that is in use can be deleted'),
+        ('checkout_sessions_deleted', 'checkout_sessions', 'without it a session that has payments can be deleted'))
 
     SELECT 'dangerous role', NULL, r.rolname::text,
         format('ALTER ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOREPLICATION', r.rolname)
@@ -2976,7 +3224,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
         OR l.lanname <> 'c' AND f.pronamespace = (SELECT s.oid FROM schema s WHERE s.nspname = 'checkout')
             AND f.proname <> ALL (ARRAY[
                 'session_funnel', 'outbox_status', 'next_webhook_attempt_at', 'grant_access',
-                'revoke_access', 'security_report'])
+                'revoke_access', 'security_report', 'verify_restore'])
             AND f.oid IN (
                 SELECT d.objid FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e')
 
@@ -3023,14 +3271,15 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     SELECT 'trigger', format('%I on %s', t.tgname, c.oid::regclass), NULL,
         'drop it: it runs with the rights of the role that changes a row'
     FROM pg_trigger t JOIN relation c ON c.oid = t.tgrelid
-    WHERE NOT t.tgisinternal AND NOT (t.tgname = 'organizations_changed' AND c.relname = 'organizations'
-        AND t.tgfoid IN (SELECT f.oid FROM function f WHERE f.proname = 'organizations_changed'))
+    WHERE NOT t.tgisinternal AND NOT EXISTS (
+        SELECT FROM expected_trigger e JOIN function f ON f.proname = e.tgname
+        WHERE e.tgname = t.tgname AND e.relname = c.relname AND f.oid = t.tgfoid)
     UNION ALL
-    SELECT 'trigger', 'organizations_changed on checkout_data.organizations', NULL,
-        'enable it: without it backends go on with settings and secrets that have been changed'
+    SELECT 'trigger', format('%s on checkout_data.%s', e.tgname, e.relname), NULL, 'enable it: ' || e.reason
+    FROM expected_trigger e
     WHERE NOT EXISTS (
         SELECT FROM pg_trigger t JOIN relation c ON c.oid = t.tgrelid
-        WHERE c.relname = 'organizations' AND t.tgname = 'organizations_changed' AND t.tgenabled IN ('O', 'A'))
+        WHERE c.relname = e.relname AND t.tgname = e.tgname AND t.tgenabled IN ('O', 'A'))
 
     UNION ALL
     SELECT 'rule', format('%I on %s', w.rulename, c.oid::regclass), NULL,
@@ -3207,6 +3456,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON checkout_data.webhook_consumers TO check
 GRANT SELECT, INSERT, DELETE ON checkout_data.webhook_attempts TO checkout_sessions_worker;
 GRANT SELECT ON checkout_data.webhook_receivers TO checkout_sessions_worker;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.organizations TO checkout_sessions_worker;
+GRANT SELECT, INSERT, DELETE ON checkout_data.activations TO checkout_sessions_worker;
 GRANT SELECT, INSERT ON checkout_data.api_keys TO checkout_sessions_worker;
 GRANT UPDATE (expires_at, revoked_at, last_used_at, replaced_by) ON checkout_data.api_keys TO checkout_sessions_worker;
 

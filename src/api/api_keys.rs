@@ -36,7 +36,7 @@ fn create_api_key(
             payment_methods.map(|methods| validate::payment_methods(&methods.read("payment_methods")?)).transpose()?;
         let now = datum::now();
         let expires_at = future(expires_at, now)?;
-        if organizations::settings(organization_id)?.is_none() {
+        if !organizations::hold(organization_id)? {
             return Err(Error::OrganizationNotFound { organization_id });
         }
         api_keys::insert(&NewApiKey {

@@ -9,7 +9,7 @@ use super::events::{count, event_ids_of};
 use crate::datum::{self, Event, Rows, Text, Texts, WebhookConsumer, WebhookDelivery, required_text};
 use crate::report::or_raise;
 use crate::store::deliveries::{self, Key};
-use crate::store::{claims, consumers};
+use crate::store::{activation, claims, consumers};
 use crate::tenant::{self, Operator};
 use rules::validate::{self, required};
 use rules::webhooks::event::{self, EventId};
@@ -53,6 +53,9 @@ fn claim_webhook_events(consumer: Option<Text>, batch_size: Option<i32>, lease: 
         let batch_size =
             validate::in_range("batch_size", required("batch_size", batch_size)?, 1, validate::CLAIM_SIZE)?;
         let lease = event::lease(datum::from_interval("lease", required("lease", lease)?)?)?;
+        if !activation::may_deliver()? {
+            return Ok(Vec::new());
+        }
         claims::for_consumer(consumer, batch_size, lease, datum::now())
     })()))
 }

@@ -9,6 +9,7 @@ use crate::datum::{
 };
 use crate::operations::webhook_deliveries;
 use crate::report::or_raise;
+use crate::store::activation;
 use crate::store::deliveries::{self, Key};
 use crate::store::delivery_lists::{self, Filter};
 use crate::store::{claims, endpoints, events};
@@ -42,6 +43,9 @@ fn claim_webhook_deliveries(
         let in_flight = required("in_flight", in_flight)?.read("in_flight")?;
         let except_organizations =
             required("except_organizations", except_organizations)?.read("except_organizations")?;
+        if !activation::may_deliver()? {
+            return Ok(Vec::new());
+        }
         claims::for_endpoints(batch_size, lease, per_endpoint, &in_flight, &except_organizations, datum::now())
     })()))
 }

@@ -8,7 +8,9 @@ use pgrx::prelude::*;
 use crate::datum::{self, Rows, Text, Texts, WebhookEndpoint, required_text, text};
 use crate::gucs;
 use crate::report::or_raise;
+use crate::role::as_worker_role;
 use crate::store::endpoints::{self, Changes};
+use crate::store::organizations;
 use crate::tenant::{self, Tenant};
 use rules::dialects;
 use rules::validate::required;
@@ -76,6 +78,9 @@ fn create_webhook_endpoint(
             enabled: None,
         }
         .check(tenant)?;
+        if !as_worker_role(|| organizations::hold(tenant.organization_id))? {
+            return Err(tenant::NO_ORGANIZATION);
+        }
         // All bits are random, because claims start at a random place among the endpoints.
         let id = uuid::Uuid::new_v4();
         endpoints::insert(tenant, id, &settings, &endpoint::new_secret(), &tenant::caller()?.name, datum::now())

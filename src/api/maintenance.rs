@@ -5,7 +5,9 @@ use pgrx::prelude::*;
 
 use crate::operations::maintenance;
 use crate::report::or_raise;
-use crate::shared::{registry, wake};
+use crate::shared::registry::{self, Rest};
+use crate::shared::wake;
+use crate::store::activation;
 use crate::store::locks;
 use crate::store::maintenance::{Overdue, overdue};
 use crate::{backend, datum, gucs};
@@ -15,19 +17,30 @@ use rules::{Result, validate};
 #[pg_extern(sql = false)]
 fn expire_due_checkout_sessions(batch: Option<i32>) -> i32 {
     or_raise((|| {
-        let expired = maintenance::expire(checked(batch)?, datum::now())?;
+        let batch = checked(batch)?;
+        activation::check_active()?;
+        let expired = maintenance::expire(batch, datum::now())?;
         Ok(i32::try_from(expired).unwrap_or(i32::MAX))
     })())
 }
 
 #[pg_extern(sql = false)]
 fn run_maintenance(batch: Option<i32>) -> TableIterator<'static, (name!(task, &'static str), name!(row_count, i32))> {
-    let done = or_raise(checked(batch).and_then(|batch| maintenance::run(batch, datum::now())));
+    let done = or_raise((|| {
+        let batch = checked(batch)?;
+        activation::check_active()?;
+        maintenance::run(batch, datum::now())
+    })());
     TableIterator::new(done.into_iter().map(|(task, rows)| (task, i32::try_from(rows).unwrap_or(i32::MAX))))
 }
 
 fn checked(batch: Option<i32>) -> Result<i32> {
     validate::in_range("batch", validate::required("batch", batch)?, 1, 100_000)
+}
+
+#[pg_extern(sql = false)]
+fn activate_database() -> TimestampWithTimeZone {
+    or_raise(maintenance::activate())
 }
 
 /// Called by the install script. When it commits, the launcher learns that this database has the extension.
@@ -62,10 +75,11 @@ fn worker_status() -> TableIterator<
         let overdue = if locks::open_sessions_can_be_read() { overdue(now)? } else { Overdue::default() };
         let state = match &status {
             _ if backend::in_recovery() => "standby",
+            _ if !activation::is_active()? => "inactive",
             status if !status.preloaded => "not preloaded",
-            _ if !gucs::WORKER_ENABLED.get() => "disabled",
+            status if !gucs::WORKER_ENABLED.get() || status.rest == Rest::Disabled => "disabled",
             status if status.launcher_pid.is_none() => "no launcher",
-            status if status.read_only => "read only",
+            status if status.rest == Rest::ReadOnly => "read only",
             status if status.pid.is_some() => "working",
             status if status.waiting => "no worker slot",
             status if status.failing => "failing",

@@ -5,7 +5,9 @@ use pgrx::datum::Interval;
 use pgrx::prelude::*;
 
 use crate::datum::{self, Organization, Rows, Text, Texts, required_text, text};
+use crate::operations::maintenance;
 use crate::report::or_raise;
+use crate::store::activation;
 use crate::store::organizations;
 use rules::access::api_key;
 use rules::checkout::lifetime::Lifetime;
@@ -90,6 +92,7 @@ fn create_organization(
     payment_methods: Option<Texts>,
     base_url: Option<Text>,
     expiring_notice: Option<Interval>,
+    organization_id: Option<Uuid>,
 ) -> Uuid {
     or_raise((|| {
         let name = required_text("name", &name)?;
@@ -106,8 +109,15 @@ fn create_organization(
             expiring_notice,
         }
         .apply(Settings { client_secret_key: api_key::random(), ..Settings::default() })?;
-        let organization_id = uuid::Uuid::new_v4();
+        let organization_id = organization_id.map_or_else(uuid::Uuid::new_v4, datum::from_uuid);
+        if organization_id.is_nil() {
+            return Err(Error::invalid("organization_id", "must not be the nil UUID"));
+        }
+        let new = activation::is_new()?;
         organizations::insert(organization_id, name, &settings)?;
+        if new {
+            maintenance::activate()?;
+        }
         Ok(datum::uuid(organization_id))
     })())
 }

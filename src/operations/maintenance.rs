@@ -2,17 +2,30 @@
 //! function in SQL does all of it in one call.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use pgrx::datum::TimestampWithTimeZone;
 
-use crate::gucs;
-use crate::shared::api_key_uses;
+use crate::shared::{api_key_uses, wake};
+use crate::store::activation;
 use crate::store::api_keys;
 use crate::store::maintenance::Work;
 use crate::store::purge;
+use crate::{datum, gucs, tenant};
 use rules::Result;
 use rules::maintenance::turns::{BEGINNING, Turns};
 
 /// The number of rows that each task has changed.
 pub type Done = [(&'static str, usize); 3];
+
+/// Activates this database, unless it is active. Returns since when it is.
+pub fn activate() -> Result<TimestampWithTimeZone> {
+    let since = match activation::active_since()? {
+        Some(since) => since,
+        None => activation::activate(&tenant::role(), datum::now())?,
+    };
+    wake::wake_at_commit(BEGINNING);
+    wake::tell_relays_at_commit();
+    Ok(since)
+}
 
 /// Does about `batch` rows of each task, and returns the numbers.
 pub fn run(batch: i32, now: DateTime<Utc>) -> Result<Done> {

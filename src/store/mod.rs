@@ -1,6 +1,7 @@
 //! The only place with SQL that Rust runs. Each statement has one constant and one function, its names are fully
 //! qualified, and its plan is kept.
 
+pub mod activation;
 pub mod api_keys;
 pub mod claims;
 pub mod consumers;

@@ -87,12 +87,24 @@ statement!(
     "INSERT INTO checkout_data.organizations (organization_id, name, default_lifetime, minimum_lifetime, maximum_lifetime, \
        max_retry_attempts, reference_policy, sub_minor_amounts, payment_methods, base_url, expiring_notice, \
        client_secret_key) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+     ON CONFLICT (organization_id) DO NOTHING"
 );
 
+/// Stores an organization, unless its id is taken.
 pub fn insert(organization_id: Uuid, name: &str, settings: &Settings) -> Result<()> {
     let arguments = columns(organization_id, name, settings);
-    INSERT.with(|statement| statement.count(&arguments)).map(|_| ())
+    match INSERT.with(|statement| statement.count(&arguments))? {
+        0 => Err(Error::OrganizationExists { organization_id }),
+        _ => Ok(()),
+    }
+}
+
+statement!(HOLD, Write, "SELECT FROM checkout_data.organizations o WHERE o.organization_id = $1 FOR KEY SHARE");
+
+/// Keeps an organization from being deleted until the transaction ends. Returns false if there is none.
+pub fn hold(organization_id: Uuid) -> Result<bool> {
+    Ok(HOLD.with(|statement| statement.count(&[datum::uuid(organization_id).into()]))? > 0)
 }
 
 statement!(

@@ -15,9 +15,9 @@ use pgrx::prelude::*;
 use uuid::Uuid;
 
 use super::organizations;
-use crate::tenant::Tenant;
+use crate::tenant::{self, Tenant};
+use rules::Result;
 use rules::checkout::settings::Settings;
-use rules::{Error, Result};
 
 thread_local! {
     static KEPT: RefCell<Option<(Uuid, Rc<Settings>)>> = const { RefCell::new(None) };
@@ -39,8 +39,7 @@ pub fn of(tenant: Tenant) -> Result<Rc<Settings>> {
         unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(forget), pg_sys::Datum::from(0)) };
     }
     let forgotten = FORGOTTEN.get();
-    let settings = organizations::settings(tenant.organization_id)?
-        .ok_or(Error::NotAuthenticated { reason: "checkout_sessions.organization_id names no organization" })?;
+    let settings = organizations::settings(tenant.organization_id)?.ok_or(tenant::NO_ORGANIZATION)?;
     let settings = Rc::new(settings);
     if FORGOTTEN.get() == forgotten {
         KEPT.set(Some((tenant.organization_id, Rc::clone(&settings))));

@@ -49,8 +49,16 @@ pub extern "C-unwind" fn checkout_sessions_launcher_main(_argument: pg_sys::Datu
     let mut seen = HashSet::new();
     let mut next_look = 0;
     let mut transactions = None;
+    let mut enabled = false;
     loop {
-        if gucs::WORKER_ENABLED.get() {
+        if gucs::WORKER_ENABLED.get() != enabled {
+            enabled = !enabled;
+            if enabled {
+                registry::enabled();
+                (next_look, transactions) = (0, None);
+            }
+        }
+        if enabled {
             let now = registry::now();
             if now >= next_look {
                 // If no transaction has written since the last look, there is nothing to find: an idle server stays

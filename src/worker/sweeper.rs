@@ -18,7 +18,8 @@ use super::process;
 use crate::operations::maintenance::{self, Purge, retention};
 use crate::role::as_worker_role;
 use crate::shared::failure;
-use crate::shared::registry::{self, span};
+use crate::shared::registry::{self, Rest, span};
+use crate::store::activation;
 use crate::store::locks::{self, Locked};
 use crate::store::maintenance::{Work, is_to_be_read_only, next_purge};
 use crate::{datum, gucs, report};
@@ -29,11 +30,11 @@ const CHANNEL: &str = "checkout_sessions_webhooks";
 const STAY: TimeDelta = TimeDelta::seconds(2);
 /// When to come back to a database that is being dropped, renamed or copied.
 const CLAIMED_RETRY: TimeDelta = TimeDelta::seconds(6);
-/// When to check whether a read-only database can be written to again, unless new work is noted before.
-const READ_ONLY_RETRY: TimeDelta = TimeDelta::minutes(1);
-/// How often to check whether a database can still be written to. A running session does not learn of a changed default
-/// by itself.
-const READ_ONLY_LOOK_EVERY: TimeDelta = TimeDelta::seconds(10);
+/// When to check whether there still is a reason to do nothing.
+const REST: TimeDelta = TimeDelta::minutes(1);
+/// How often to check whether the database is to be read only by now, or the worker to be disabled in it. A running session
+/// does not learn of a database's changed settings by itself.
+const SETTINGS_LOOK_EVERY: TimeDelta = TimeDelta::seconds(10);
 /// Purging waits until there is this much time's worth of it.
 const PURGE_EVERY: TimeDelta = TimeDelta::minutes(10);
 
@@ -61,6 +62,8 @@ enum Sweep {
     Busy,
     /// The database must not be written to, for example because a disk is full.
     ReadOnly,
+    /// The database has not been activated.
+    Inactive,
     /// A session that begins now would have other settings.
     Outdated,
     /// More may be due than was done.
@@ -135,6 +138,10 @@ fn work(database: pg_sys::Oid, stays: bool) {
             return;
         }
     }
+    process::reload();
+    if !gucs::WORKER_ENABLED.get() {
+        registry::rest(database, Rest::Disabled, REST);
+    }
 }
 
 /// Tells relays that deliveries are due, in a transaction of its own, so that a failure affects nothing else. Returns
@@ -190,14 +197,15 @@ fn sweep(database: pg_sys::Oid, sweeps: &mut Sweeps) -> bool {
         Sweep::Absent => registry::forget(database),
         Sweep::Claimed => registry::postpone(database, CLAIMED_RETRY),
         Sweep::Busy => registry::postpone(database, LOCKED_RETRY),
-        Sweep::ReadOnly => registry::read_only(database, READ_ONLY_RETRY),
+        Sweep::ReadOnly => registry::rest(database, Rest::ReadOnly, REST),
+        Sweep::Inactive => registry::rest(database, Rest::Inactive, REST),
         Sweep::Outdated => registry::wake(database, now),
         Sweep::More | Sweep::PurgeDue => registry::end_sweep(database, now, false),
         // Meanwhile more sessions may have come due.
         Sweep::Purged => registry::end_sweep(database, now, true),
         Sweep::Until(next) => registry::end_sweep(database, next, false),
     }
-    !matches!(sweep, Sweep::Absent | Sweep::Claimed | Sweep::ReadOnly | Sweep::Outdated)
+    !matches!(sweep, Sweep::Absent | Sweep::Claimed | Sweep::ReadOnly | Sweep::Inactive | Sweep::Outdated)
 }
 
 #[pg_guard]
@@ -225,7 +233,7 @@ fn if_free(database: pg_sys::Oid, work: impl FnOnce() -> Result<Sweep>) -> Resul
     match locks::lock_extension() {
         Locked::Absent => Ok(Sweep::Absent),
         Locked::Busy => Ok(Sweep::Busy),
-        Locked::Yes => as_worker_role(work),
+        Locked::Yes => as_worker_role(|| if activation::is_active()? { work() } else { Ok(Sweep::Inactive) }),
     }
 }
 
@@ -264,18 +272,18 @@ impl Sweeps {
     }
 }
 
-/// When this process last checked whether the database can still be written to. At first its session had just begun.
-static READ_ONLY_LOOK: AtomicI64 = AtomicI64::new(0);
+/// When this process last looked at the settings of the database. At first its session had just begun.
+static SETTINGS_LOOK: AtomicI64 = AtomicI64::new(0);
 
-/// Returns true if the database has been set to read only since the session began.
+/// Returns true if the database has been set to read only, or the worker disabled in it, since the session began.
 fn is_outdated(now: DateTime<Utc>) -> Result<bool> {
     let now = datum::micros(now);
-    let looked_at = READ_ONLY_LOOK.load(Ordering::Relaxed);
-    if now < looked_at + span(READ_ONLY_LOOK_EVERY) {
+    let looked_at = SETTINGS_LOOK.load(Ordering::Relaxed);
+    if now < looked_at + span(SETTINGS_LOOK_EVERY) {
         return Ok(false);
     }
-    READ_ONLY_LOOK.store(now, Ordering::Relaxed);
-    Ok(looked_at != 0 && is_to_be_read_only()?)
+    SETTINGS_LOOK.store(now, Ordering::Relaxed);
+    Ok(looked_at != 0 && (is_to_be_read_only()? || activation::worker_is_disabled()?))
 }
 
 /// How far this process has come with purging. If it ends before it is done, the next process begins anew.

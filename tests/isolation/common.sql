@@ -2,8 +2,7 @@
 
 CREATE EXTENSION checkout_sessions;
 
-INSERT INTO checkout_data.organizations (organization_id, name, client_secret_key)
-VALUES ('00000000-0000-4000-8000-000000000001', 'Shop', sha256('Shop'));
+SELECT checkout.create_organization('Shop', organization_id => '00000000-0000-4000-8000-000000000001');
 SELECT format('ALTER DATABASE %I SET checkout_sessions.organization_id = %L', current_database(), o.organization_id)
 FROM checkout_data.organizations o \gexec
 
@@ -112,7 +111,8 @@ CREATE PROCEDURE wait_for(what text) LANGUAGE plpgsql
 CREATE PROCEDURE clear() LANGUAGE sql
     AS $$
     TRUNCATE session, secret, checkout_data.api_keys, checkout_data.checkout_sessions, checkout_data.open_sessions,
-        checkout_data.idempotency_keys, checkout_data.webhook_endpoints,
-        checkout_data.webhook_deliveries CASCADE;
+        checkout_data.idempotency_keys, checkout_data.payments, checkout_data.webhook_outbox,
+        checkout_data.webhook_endpoints, checkout_data.webhook_consumers, checkout_data.webhook_deliveries,
+        checkout_data.webhook_attempts;
     UPDATE checkout_data.organizations SET reference_policy = 'none';
     $$;

@@ -85,6 +85,7 @@ WITH retention (minutes) AS (
             WHERE backend_type = 'checkout_sessions launcher'
                 AND backend_start < clock_timestamp() - interval '1 minute')
         AND current_setting('checkout_sessions.worker_enabled', true) = 'on'
+        AND (SELECT state FROM checkout.worker_status()) <> 'inactive'
     UNION ALL
     SELECT 'swept before its deadline', organization_id, environment, checkout_session_id
     FROM session WHERE swept AND deadline > clock_timestamp()

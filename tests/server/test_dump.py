@@ -2,9 +2,9 @@
 
 import pytest
 from conftest import AS_SERVER_USER, run
-from support.dumps import dump, restore
+from support.dumps import dump, restore, restore_roles
 
-TABLES = ["organizations", "api_keys", "checkout_sessions", "idempotency_keys", "payments", "webhook_outbox", "webhook_endpoints",
+TABLES = ["activations", "organizations", "api_keys", "checkout_sessions", "idempotency_keys", "payments", "webhook_outbox", "webhook_endpoints",
           "webhook_deliveries", "webhook_attempts"]
 
 
@@ -113,13 +113,13 @@ def old(new_server):
 def test_dump_is_restored_into_a_fresh_cluster(old, new_server, tmp_path, form):
     db = old.create_database()
     due = fill(db)
-    roles = run(old.bin / "pg_dumpall", *old.at(), "--roles-only")
     dump(db, form, tmp_path / "dump")
 
     new = new_server("checkout_sessions.worker_enabled=off")
-    run(new.bin / "psql", *new.at(), "--dbname=postgres", "--quiet", input=roles)
+    restore_roles(old, new)
     restored = restore(new, db.name, form, tmp_path / "dump")
     assert contents(restored) == contents(db)
+    restored.sql("SELECT checkout.activate_database()")
     goes_on(restored, due)
 
 

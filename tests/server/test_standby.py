@@ -6,6 +6,7 @@ from support.outcomes import refusal
 
 def test_reads_on_a_standby_show_what_is_overdue_as_expired(pair):
     db, copy = pair
+    assert copy.sql("SELECT * FROM checkout.verify_restore()") == []
     still_open = when_there(copy, db.create("1 hour"))
     overdue = when_there(copy, db.overdue_session())
     assert copy.call("get_checkout_session", checkout_session_id=overdue)[0]["status"] == "expired"
@@ -30,6 +31,7 @@ def test_writes_on_a_standby_are_refused_as_read_only(pair):
         lambda: copy.sql("SELECT checkout.create_organization('Other')"),
         lambda: copy.sql("SELECT checkout.create_api_key(%s, 'secret', 'live')", db.organization_id),
         lambda: copy.sql("SELECT checkout.rotate_client_secrets(%s)", db.organization_id),
+        lambda: copy.sql("DELETE FROM checkout_data.activations"),
     ]
     assert [refusal(write) for write in writes] == ["25006"] * len(writes)
 

@@ -5,9 +5,12 @@ on.
 from conftest import wait_until
 
 
-def test_database_made_from_a_template_is_found(minute):
-    copy = minute["copy"]
-    wait_until(lambda: copy.expired_count() == 1, within=65)
+def test_database_made_from_a_template_is_found_and_left_alone_until_it_is_activated(minute):
+    copy, source = minute["copy"], minute["source"]
+    wait_until(lambda: source.expired_count() == 1, within=65)
+    assert (copy.expired_count(), copy.worker()["state"]) == (0, "inactive")
+    copy.sql("SELECT checkout.activate_database()")
+    wait_until(lambda: copy.expired_count() == 1)
     copy.expires_on_time()
 
 

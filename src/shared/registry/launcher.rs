@@ -5,7 +5,7 @@
 use chrono::TimeDelta;
 use pgrx::pg_sys;
 
-use super::{NEVER, REGISTRY, START_TIMEOUT, UNUSED, now, span};
+use super::{NEVER, REGISTRY, Rest, START_TIMEOUT, UNUSED, now, set_latch, span};
 
 pub fn attach_launcher() {
     let mut registry = REGISTRY.exclusive();
@@ -37,6 +37,17 @@ pub fn look_everywhere(found: &[pg_sys::Oid]) -> Vec<pg_sys::Oid> {
         }
     }
     left
+}
+
+/// The worker has been enabled: databases where it found itself disabled need not wait until it looks again.
+pub fn enabled() {
+    let mut registry = REGISTRY.exclusive();
+    for database in registry.databases.iter_mut().filter(|database| database.rest == Rest::Disabled) {
+        database.not_before = 0;
+    }
+    let latch = registry.resident.latch;
+    drop(registry);
+    set_latch(latch);
 }
 
 /// Forgets databases that no longer exist.

@@ -17,8 +17,11 @@ use pgrx::{pg_shmem_init, pg_sys};
 
 use self::resident::{NOBODY, Resident};
 use crate::datum;
+use rules::maintenance::turns::BEGINNING;
 
-pub use launcher::{Due, attach_launcher, closed, detach_launcher, due, keep_only, look_everywhere, not_started};
+pub use launcher::{
+    Due, attach_launcher, closed, detach_launcher, due, enabled, keep_only, look_everywhere, not_started,
+};
 pub use resident::{attach_resident, detach_resident, is_resident, residence, settle};
 pub use status::status;
 pub use worker::*;
@@ -33,6 +36,19 @@ const LAST_RETRY: TimeDelta = TimeDelta::minutes(5);
 
 /// Times are microseconds since 2000, as in Postgres.
 pub const NEVER: i64 = i64::MAX;
+
+/// Why a worker does nothing in its database.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub enum Rest {
+    #[default]
+    No,
+    /// It must not write to the database.
+    ReadOnly,
+    /// The database has not been activated.
+    Inactive,
+    /// It is disabled, by the server's configuration or for the database.
+    Disabled,
+}
 
 #[derive(Clone, Copy)]
 pub struct Database {
@@ -56,8 +72,10 @@ pub struct Database {
     last_purge_at: i64,
     /// No worker could be started, because all of the server's slots were taken.
     waiting: bool,
-    /// The worker has found that it must not write to the database.
-    read_only: bool,
+    /// Why the last worker did nothing.
+    rest: Rest,
+    /// True if a caller has asked for a worker, whatever the last one found.
+    asked: bool,
     failures: u32,
     error_at: i64,
     error_length: usize,
@@ -77,7 +95,8 @@ const UNUSED: Database = Database {
     last_sweep_at: 0,
     last_purge_at: 0,
     waiting: false,
-    read_only: false,
+    rest: Rest::No,
+    asked: false,
     failures: 0,
     error_at: 0,
     error_length: 0,
@@ -157,10 +176,17 @@ impl Registry {
 }
 
 impl Database {
-    /// Notes that work may be due since `at`.
+    /// Notes that work may be due since `at`. With `BEGINNING` a caller asks for a worker, even if the last one found
+    /// that it has to rest.
     fn tell(&mut self, at: i64, now: i64) {
         self.news = self.news.min(at);
         self.wake_at = self.wake_at.min(at.max(now));
+        if at <= datum::micros(BEGINNING) {
+            self.asked = true;
+            if matches!(self.rest, Rest::Inactive | Rest::Disabled) {
+                self.not_before = 0;
+            }
+        }
     }
 
     fn fail(&mut self, now: i64) {

@@ -4,7 +4,7 @@
 
 use pgrx::pg_sys;
 
-use super::{NEVER, REGISTRY, now, set_latch, span};
+use super::{NEVER, REGISTRY, Rest, now, set_latch, span};
 use chrono::TimeDelta;
 
 /// How often to check whether another worker has left the database.
@@ -54,7 +54,7 @@ pub fn residence() -> (pg_sys::Oid, i64) {
         // As far as is known, the database does not have the extension.
         None => NEVER,
         Some(database) if database.pid != 0 => now + span(LEAVING),
-        Some(database) if database.read_only => database.not_before.max(database.wake_at),
+        Some(database) if database.rest != Rest::No => database.not_before.max(database.wake_at),
         Some(database) => database.not_before,
     };
     (oid, at)

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{NEVER, REGISTRY, available};
+use super::{NEVER, REGISTRY, Rest, available};
 use crate::{backend, datum};
 
 /// The state that `worker_status()` reports of a database.
@@ -13,7 +13,7 @@ pub struct Status {
     pub pid: Option<i32>,
     pub starting: bool,
     pub waiting: bool,
-    pub read_only: bool,
+    pub rest: Rest,
     pub failing: bool,
     pub failures: i32,
     pub last_sweep_at: Option<DateTime<Utc>>,
@@ -40,7 +40,7 @@ pub fn status() -> Status {
         preloaded: true,
         launcher_pid,
         pid: Some(database.pid).filter(|pid| *pid != 0),
-        read_only: database.read_only,
+        rest: database.rest,
         starting: database.starting_since != 0,
         waiting: database.waiting,
         failing: database.failures > 0,

@@ -5,7 +5,7 @@
 use chrono::TimeDelta;
 use pgrx::pg_sys;
 
-use super::{FIRST_RETRY, NEVER, REGISTRY, UNUSED, now, set_latch, span};
+use super::{FIRST_RETRY, NEVER, REGISTRY, Rest, UNUSED, now, set_latch, span};
 
 /// Returns false if another worker is at work on the database already.
 pub fn attach_worker(oid: pg_sys::Oid) -> bool {
@@ -18,6 +18,7 @@ pub fn attach_worker(oid: pg_sys::Oid) -> bool {
     }
     database.starting_since = 0;
     database.waiting = false;
+    database.asked = false;
     // SAFETY: the process's own latch.
     unsafe {
         database.pid = pg_sys::MyProcPid;
@@ -85,6 +86,7 @@ pub fn begin_sweep(oid: pg_sys::Oid) -> i64 {
         return NEVER;
     };
     database.wake_at = NEVER;
+    database.asked = false;
     std::mem::replace(&mut database.news, NEVER)
 }
 
@@ -97,7 +99,7 @@ pub fn end_sweep(oid: pg_sys::Oid, next: i64, purged: bool) {
     };
     database.failures = 0;
     database.not_before = 0;
-    database.read_only = false;
+    database.rest = Rest::No;
     database.last_sweep_at = now;
     if purged {
         database.last_purge_at = now;
@@ -114,14 +116,22 @@ pub fn postpone(oid: pg_sys::Oid, pause: TimeDelta) {
     }
 }
 
-/// Notes that the database must not be written to. The worker looks again after `pause`; or earlier, but not at once,
-/// if there is news.
-pub fn read_only(oid: pg_sys::Oid, pause: TimeDelta) {
+/// Notes that the worker has to do nothing. It looks again after `pause`. In a read-only database it does so earlier, but
+/// not at once, if there is news; otherwise only if it is asked to, because sessions may be created all the time.
+pub fn rest(oid: pg_sys::Oid, why: Rest, pause: TimeDelta) {
     let now = now();
     if let Some(database) = REGISTRY.exclusive().find_mut(oid) {
-        database.read_only = true;
-        database.wake_at = database.wake_at.min(now + span(pause));
-        database.not_before = now + span(FIRST_RETRY);
+        let again = now + span(pause);
+        database.rest = why;
+        database.wake_at = database.wake_at.min(again);
+        database.not_before = match why {
+            Rest::ReadOnly => now + span(FIRST_RETRY),
+            _ if database.asked => 0,
+            _ => again,
+        };
+        if why == Rest::Inactive {
+            database.tell_at = NEVER;
+        }
     }
 }
 

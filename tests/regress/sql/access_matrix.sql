@@ -44,6 +44,7 @@ UPDATE checkout_data.webhook_deliveries SET dead_at = now(), next_attempt_at = N
 -- The calls, with arguments that are right for A's live environment.
 CREATE TABLE testing.access_calls (function name PRIMARY KEY, arguments text);
 INSERT INTO testing.access_calls VALUES
+    ('activate_database', ''),
     ('ack_webhook_events', format('''{%s}'', %L', :'event', :'lease')),
     ('authenticate', quote_literal(:'other_key')),
     ('begin_payment', format('%L, ''access-2''', :'open')),
@@ -95,6 +96,7 @@ INSERT INTO testing.access_calls VALUES
     ('release_webhook_delivery', format('%L, %L, %L', :'delivered_event', :'endpoint', :'delivery_lease')),
     ('next_webhook_attempt_at', ''),
     ('list_dead_webhook_deliveries', format('organization_id => %L', :'a')),
+    ('verify_restore', ''),
     ('worker_status', '');
 SELECT p.oid::regprocedure AS without_a_call
 FROM pg_proc p

@@ -9,6 +9,14 @@ FROM pg_class c, pg_extension e
 WHERE e.extname = 'checkout_sessions' AND c.relnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace)
     AND c.relkind IN ('r', 'S', 'p')
 ORDER BY 1;
+-- No row of one table needs a row of another to be there first, so a restore may load the tables in any order.
+SELECT k.conname AS foreign_key FROM pg_constraint k
+WHERE k.connamespace = 'checkout_data'::regnamespace AND k.contype = 'f';
+-- No index depends on the collations of the C library, whose order changes from one version to the next.
+SELECT i.indexrelid::regclass AS index, c.collname
+FROM pg_index i JOIN pg_class r ON r.oid = i.indexrelid, unnest(i.indcollation) AS used
+    JOIN pg_collation c ON c.oid = used
+WHERE r.relnamespace = 'checkout_data'::regnamespace AND c.collname <> 'C';
 
 CREATE DATABASE hygiene;
 \c hygiene postgres

@@ -33,6 +33,9 @@ FROM checkout.update_organization(:'every') AS o;
 \x
 -- Ids are random, so that one cannot be guessed from another.
 SELECT substr(:'every', 15, 1) AS version;
+-- An organization that comes from another database keeps its id.
+SELECT checkout.create_organization('Moved', organization_id => '0b5e7b8a-0000-4000-8000-000000000001');
+SELECT name FROM checkout.list_organizations() WHERE organization_id = '0b5e7b8a-0000-4000-8000-000000000001';
 -- All organizations, oldest first
 SELECT name FROM checkout.list_organizations() WHERE organization_id IN (:'plain', :'every');
 
@@ -53,7 +56,9 @@ SELECT argument, left(value, 40) AS value, pg_temp.try(jsonb_build_object(argume
     ('payment_methods', '{}'), ('payment_methods', '{NULL}'), ('payment_methods', '{a,a}'), ('payment_methods', '{""}'),
     ('base_url', 'pay.example'), ('base_url', 'javascript:alert(1)'), ('base_url', 'https://user@pay.example'),
     ('base_url', 'https://pay.example/' || repeat('x', 2029)),
-    ('expiring_notice', '-1 second'), ('expiring_notice', '0.5 seconds'), ('expiring_notice', '31 days')
+    ('expiring_notice', '-1 second'), ('expiring_notice', '0.5 seconds'), ('expiring_notice', '31 days'),
+    ('organization_id', '00000000-0000-0000-0000-000000000000'),
+    ('organization_id', '0b5e7b8a-0000-4000-8000-000000000001')
 ) AS faults (argument, value);
 -- The widest values
 SELECT pg_temp.try(

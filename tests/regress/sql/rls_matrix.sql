@@ -67,6 +67,7 @@ INSERT INTO testing.calls (function, arguments) VALUES
     ('redeliver_webhook_events', format('''{%s}''', :'event')), ('outbox_status', ''),
     ('create_organization', '''Matrix C'''), ('update_organization', quote_literal(:'a')), ('list_organizations', ''),
     ('expire_due_checkout_sessions', ''), ('run_maintenance', ''), ('worker_status', ''),
+    ('activate_database', ''), ('verify_restore', ''),
     ('authenticate', quote_literal(:'api_key')), ('pre_request', ''),
     ('public_checkout_session', format('%L, %L', :'open', :'client_secret')),
     ('rotate_client_secrets', quote_literal(:'a')), ('create_api_key', format('%L, ''secret'', ''live''', :'a')),
@@ -196,12 +197,6 @@ SELECT what, testing.try_as('checkout_sessions_api', :'a', statement) AS api_for
             organization_id, environment, payment_id, checkout_session_id, status, amount, currency_code, created_at,
             updated_at)
         VALUES (%L, 'live', 'p', %L, 'failed', 1, 'USD', now(), now())$$, :'b', :'of_b')),
-    ('payment of a for a session of b',
-    format(
-        $$INSERT INTO checkout_data.payments (
-            organization_id, environment, payment_id, checkout_session_id, status, amount, currency_code, created_at,
-            updated_at)
-        VALUES (%L, 'live', 'p', %L, 'failed', 1, 'USD', now(), now())$$, :'a', :'of_b')),
     ('state of b',
         format('UPDATE checkout_data.checkout_sessions SET status = ''expired'' WHERE organization_id = %L', :'b')),
     ('amount', 'UPDATE checkout_data.checkout_sessions SET amount = 1'),

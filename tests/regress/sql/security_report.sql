@@ -197,6 +197,8 @@ INSERT INTO testing.doors (opened) VALUES
     ('CREATE TRIGGER organizations_changed AFTER INSERT ON checkout_data.api_keys '
         'FOR EACH ROW EXECUTE FUNCTION testing.trap()'),
     ('ALTER TABLE checkout_data.organizations DISABLE TRIGGER organizations_changed'),
+    ('ALTER TABLE checkout_data.organizations DISABLE TRIGGER organizations_deleted'),
+    ('DROP TRIGGER checkout_sessions_deleted ON checkout_data.checkout_sessions'),
     ('DROP TRIGGER organizations_changed ON checkout_data.organizations'),
     ('ALTER TABLE checkout_data.organizations ENABLE REPLICA TRIGGER organizations_changed'),
     ('CREATE OR REPLACE TRIGGER organizations_changed AFTER UPDATE ON checkout_data.organizations '

@@ -27,6 +27,10 @@ ALTER SYSTEM SET checkout_sessions.worker_batch_size = 0;
 ALTER SYSTEM SET checkout_sessions.worker_batch_size = 100001;
 ALTER SYSTEM SET checkout_sessions.webhook_notify = 'sometimes';
 -- The worker's settings belong to the server.
-SET checkout_sessions.worker_enabled = off;
 SET checkout_sessions.worker_batch_size = 10;
 SET checkout_sessions.outbox_retention = '1d';
+-- Two can also be set for a database, but not by an ordinary role.
+SET ROLE visitor;
+SET checkout_sessions.worker_enabled = off;
+SET checkout_sessions.deliveries_enabled = on;
+RESET ROLE;

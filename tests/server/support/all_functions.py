@@ -84,6 +84,7 @@ class World:
         request = {"api": "lomi", "method": "GET", "path": f"/checkout-sessions/{self.open}"}
         return [
             Call("ack_webhook_events", "relay", {"event_ids": [self.event], "lease_token": self.lease}),
+            Call("activate_database", "admin", {}),
             Call("authenticate", "web", {"api_key": self.other_key}),
             Call("begin_payment", "shop", session | {"payment_id": "p1"}),
             Call("claim_webhook_deliveries", "relay", {}),
@@ -132,6 +133,7 @@ class World:
             Call("sign_webhook", "shop", webhook),
             Call("update_organization", "admin", organization),
             Call("update_webhook_endpoint", "shop", endpoint),
+            Call("verify_restore", "admin", {}),
             Call("verify_webhook", "shop", {"headers": "{}", "body": "{}", "secret": SECRET}),
             Call("worker_status", "admin", {}),
         ]

@@ -3,16 +3,23 @@
 from conftest import run
 
 
-def dump(db, form, file):
-    run(db.server.bin / "pg_dump", *db.server.at(), f"--format={form}", f"--file={file}", db.name)
+def dump(db, form, file, *options):
+    run(db.server.bin / "pg_dump", *db.server.at(), f"--format={form}", f"--file={file}", *options, db.name)
 
 
-def restore(server, name, form, file):
-    """Makes a database from a dump."""
+def restore_roles(old, new):
+    roles = run(old.bin / "pg_dumpall", *old.at(), "--roles-only")
+    run(new.bin / "psql", *new.at(), "--dbname=postgres", "--quiet", input=roles)
+
+
+def restore(server, name, form, file, *options, installed=False):
+    """Makes a database from a dump. With `installed` the extension is there before."""
     server.database().sql(f"CREATE DATABASE {name}")
     db = server.database(name)
+    if installed:
+        db.sql("CREATE EXTENSION checkout_sessions")
     if form == "plain":
         db.psql(f"--file={file}")
     else:
-        run(server.bin / "pg_restore", *server.at(), f"--dbname={name}", "--exit-on-error", file)
+        run(server.bin / "pg_restore", *server.at(), f"--dbname={name}", "--exit-on-error", *options, file)
     return db

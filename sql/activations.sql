@@ -1,0 +1,164 @@
+-- Activation: a database does work of its own only after it was activated, which a copy of it is not.
+
+-- A row counts as native if it was written to this table of this database: by its oids, and because the row still has the
+-- transaction that it says. Whatever loads rows into another table makes rows that are not native: a restore, logical
+-- replication, CREATE DATABASE ... TEMPLATE. Whatever keeps the files keeps them native: pg_upgrade, a standby, VACUUM
+-- FULL. A database is active if it has a native row and no other.
+CREATE TABLE checkout_data.activations (
+    activation_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    activated_at timestamptz NOT NULL,
+    activated_by text NOT NULL,
+    database_oid oid NOT NULL,
+    table_oid oid NOT NULL,
+    transaction_id xid NOT NULL
+);
+COMMENT ON TABLE checkout_data.activations IS
+    'Says that this database is at work. A row that comes from another database says that it is a copy.';
+COMMENT ON COLUMN checkout_data.activations.transaction_id IS
+    'The transaction, or subtransaction, that wrote the row: its xmin. It differs if another one loads the row.';
+
+-- for administrators ----------------------------------------------------------------------------------------------
+
+CREATE FUNCTION checkout.activate_database() RETURNS timestamptz
+    LANGUAGE c STRICT SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'activate_database_wrapper';
+COMMENT ON FUNCTION checkout.activate_database IS
+$$Puts a database to work that was restored or copied, and returns since when it is active.
+
+Until then its worker does nothing, and no event can be claimed: sessions do not expire while a restore is loading rows,
+and a copy sends nothing to merchants. Call verify_restore first. Do not call this in a copy for tests.
+
+A database is activated by its first organization if it is new. It stays active when it is upgraded with pg_upgrade, and
+when its standby is promoted. In a database that is active this changes nothing, and returns since when.$$;
+
+CREATE FUNCTION checkout.verify_restore() RETURNS TABLE (
+    problem text,
+    row_count bigint
+)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    SELECT found.problem, found.row_count
+    FROM (
+        SELECT 'payments without their session', count(*)
+        FROM checkout_data.payments p
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.checkout_sessions s
+            WHERE s.organization_id = p.organization_id AND s.environment = p.environment
+                AND s.checkout_session_id = p.checkout_session_id)
+        UNION ALL
+        SELECT 'complete sessions without their payment', count(*)
+        FROM checkout_data.checkout_sessions s
+        WHERE s.status = 'complete' AND NOT EXISTS (
+            SELECT FROM checkout_data.payments p
+            WHERE p.organization_id = s.organization_id AND p.environment = s.environment
+                AND p.payment_id = s.payment_id AND p.checkout_session_id = s.checkout_session_id
+                AND p.status = 'succeeded')
+        UNION ALL
+        SELECT 'succeeded payments whose session is not complete', count(*)
+        FROM checkout_data.payments p
+        JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
+        WHERE p.status = 'succeeded' AND s.status <> 'complete'
+        UNION ALL
+        SELECT 'sessions that will not expire', count(*)
+        FROM checkout_data.checkout_sessions s
+        WHERE s.status = 'open' AND checkout_data.deadline(s.expires_at, s.lease_expires_at) > clock_timestamp()
+            AND NOT EXISTS (
+                SELECT FROM checkout_data.open_sessions o
+                WHERE o.organization_id = s.organization_id AND o.environment = s.environment
+                    AND o.checkout_session_id = s.checkout_session_id)
+        UNION ALL
+        SELECT 'open sessions that have ended, or do not exist', count(*)
+        FROM checkout_data.open_sessions o
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.checkout_sessions s
+            WHERE s.organization_id = o.organization_id AND s.environment = o.environment
+                AND s.checkout_session_id = o.checkout_session_id AND s.status = 'open')
+        UNION ALL
+        SELECT 'idempotency keys without their session', count(*)
+        FROM checkout_data.idempotency_keys k
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.checkout_sessions s
+            WHERE s.organization_id = k.organization_id AND s.environment = k.environment
+                AND s.checkout_session_id = k.checkout_session_id)
+        UNION ALL
+        SELECT 'sessions without their organization', count(*)
+        FROM checkout_data.checkout_sessions s
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.organizations o WHERE o.organization_id = s.organization_id)
+        UNION ALL
+        SELECT 'API keys without their organization', count(*)
+        FROM checkout_data.api_keys k
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.organizations o WHERE o.organization_id = k.organization_id)
+        UNION ALL
+        SELECT 'API keys without the key that replaced them', count(*)
+        FROM checkout_data.api_keys k
+        WHERE k.replaced_by IS NOT NULL AND NOT EXISTS (
+            SELECT FROM checkout_data.api_keys r WHERE r.api_key_id = k.replaced_by)
+        UNION ALL
+        SELECT 'webhook endpoints without their organization', count(*)
+        FROM checkout_data.webhook_endpoints e
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.organizations o WHERE o.organization_id = e.organization_id)
+        UNION ALL
+        SELECT 'webhook consumers without their organization', count(*)
+        FROM checkout_data.webhook_consumers c
+        WHERE c.organization_id IS NOT NULL AND NOT EXISTS (
+            SELECT FROM checkout_data.organizations o WHERE o.organization_id = c.organization_id)
+        UNION ALL
+        -- Events about an endpoint stay when the endpoint is removed.
+        SELECT 'events without their session', count(*)
+        FROM checkout_data.webhook_outbox o
+        WHERE o.subject_type = 'checkout_session' AND NOT EXISTS (
+            SELECT FROM checkout_data.checkout_sessions s
+            WHERE s.organization_id = o.organization_id AND s.environment = o.environment
+                AND s.checkout_session_id = o.subject_id)
+        UNION ALL
+        SELECT 'events that their session does not count', count(*)
+        FROM checkout_data.webhook_outbox o
+        JOIN checkout_data.checkout_sessions s
+            ON s.organization_id = o.organization_id AND s.environment = o.environment
+            AND s.checkout_session_id = o.subject_id
+        -- The event of an expiry by the clock is not counted there.
+        WHERE o.sequence > s.event_count + CASE WHEN s.status = 'open' THEN 1 ELSE 0 END
+        UNION ALL
+        SELECT 'events without their payment', count(*)
+        FROM checkout_data.webhook_outbox o
+        WHERE o.snapshot ? 'payment' AND NOT EXISTS (
+            SELECT FROM checkout_data.payments p
+            WHERE p.organization_id = o.organization_id AND p.environment = o.environment
+                AND p.payment_id = o.snapshot #>> '{payment,payment_id}')
+        UNION ALL
+        SELECT 'deliveries without their event', count(*)
+        FROM checkout_data.webhook_deliveries d
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.webhook_outbox o
+            WHERE o.organization_id = d.organization_id AND o.environment = d.environment
+                AND o.subject_id = d.subject_id AND o.sequence = d.sequence)
+        UNION ALL
+        SELECT 'deliveries without their webhook endpoint or consumer', count(*)
+        FROM checkout_data.webhook_deliveries d
+        WHERE NOT EXISTS (
+                SELECT FROM checkout_data.webhook_endpoints e
+                WHERE e.organization_id = d.organization_id AND e.environment = d.environment
+                    AND e.webhook_endpoint_id = d.receiver_id)
+            AND NOT EXISTS (
+                SELECT FROM checkout_data.webhook_consumers c WHERE c.webhook_consumer_id = d.receiver_id)
+        UNION ALL
+        SELECT 'attempts without their delivery', count(*)
+        FROM checkout_data.webhook_attempts a
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.webhook_deliveries d
+            WHERE d.organization_id = a.organization_id AND d.environment = a.environment
+                AND d.receiver_id = a.receiver_id AND d.subject_id = a.subject_id AND d.sequence = a.sequence)
+    ) AS found (problem, row_count)
+    WHERE found.row_count > 0
+    $$;
+COMMENT ON FUNCTION checkout.verify_restore IS
+$$Returns what is wrong with restored data, and how many rows it concerns. It should return no rows.
+
+It finds rows without the row that they belong to, such as payments without their session. It reads every row of every
+table, also on a standby. Call it after a restore, before activate_database. It cannot find events that are missing:
+delivered ones are removed in time.$$;
