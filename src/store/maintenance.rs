@@ -36,8 +36,8 @@ macro_rules! portion {
         )
     };
 }
-/// What the events of `$row` need of the session's row in checkout_sessions. A payment that fails at this moment may not
-/// be counted. No session: an administrator has deleted it.
+/// The one value that the events of `$row` take from the session's row in checkout_sessions. None is there if an
+/// administrator has deleted the session.
 macro_rules! attempts {
     ($row:literal) => {
         concat!(
@@ -64,7 +64,8 @@ macro_rules! done {
         )
     };
 }
-// Neither reads nor writes the state of a session in checkout_sessions: for its readers the clock has expired it.
+// Writes nothing into checkout_sessions: for its readers the clock has expired the session. Whoever deletes the row here
+// has ended the session.
 statement!(
     EXPIRE,
     Write,
