@@ -44,7 +44,8 @@ macro_rules! done {
         )
     };
 }
-// Neither reads nor writes the state of a session in checkout_sessions: for its readers the clock has expired it.
+// Writes nothing into checkout_sessions: for its readers the clock has expired the session. Whoever deletes the row here
+// has ended the session.
 statement!(
     EXPIRE,
     Write,
