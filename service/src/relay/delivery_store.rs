@@ -26,7 +26,8 @@ const SINGLE_PATIENCE: &str = "SET lock_timeout = '50ms'";
 /// A little longer than the server's own limit, which is the better way to end a statement.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
-const CLAIM: &str = "SELECT event_id, webhook_endpoint_id, organization_id, url, headers::text, body, attempt, lease_token
+const CLAIM: &str =
+    "SELECT event_id, webhook_endpoint_id, organization_id, url, headers::text, body, attempt, lease_token
     FROM checkout.claim_webhook_deliveries($1, make_interval(secs => $2), $3, $4, $5)";
 
 const RECORD: &str =
