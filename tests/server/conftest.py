@@ -268,7 +268,7 @@ class Database:
         return "expired" if status == "open" and not self.open_row(session) else status
 
     def events(self, session):
-        query = "SELECT * FROM checkout_data.webhook_outbox WHERE checkout_session_id = %s ORDER BY sequence"
+        query = "SELECT * FROM checkout_data.webhook_outbox WHERE subject_id = %s ORDER BY sequence"
         return self.sql(query, session)
 
     def event_types(self, session):

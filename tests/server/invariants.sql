@@ -22,18 +22,23 @@ WITH retention (minutes) AS (
     ) AS x (swept, deadline)
     CROSS JOIN LATERAL (SELECT CASE WHEN x.swept THEN x.deadline ELSE s.updated_at END) AS y (updated_at)
 ), event AS (
-    SELECT o.*, substring(o.event_type FROM 'checkout\.session\.(.*)') AS kind FROM checkout_data.webhook_outbox o
+    -- An event about an endpoint has the endpoint's id in place of a session's.
+    SELECT o.*, o.subject_id AS checkout_session_id, substring(o.event_type FROM 'checkout\.session\.(.*)') AS kind,
+        o.snapshot #>> '{payment,payment_id}' AS payment_id, o.snapshot -> 'webhook_endpoint' AS endpoint
+    FROM checkout_data.webhook_outbox o
 ), events AS (
     SELECT organization_id, environment, checkout_session_id,
         count(*) AS count, max(sequence) AS last,
         array_agg(kind) FILTER (WHERE kind IN ('completed', 'expired', 'failed')) AS terminal
-    FROM event WHERE endpoint IS NULL GROUP BY 1, 2, 3
+    FROM event WHERE subject_type = 'checkout_session' GROUP BY 1, 2, 3
 ), delivery AS (
-    SELECT d.*,
+    SELECT d.*, d.subject_id AS checkout_session_id, p.webhook_endpoint_id, p.created_at AS endpoint_created_at,
         (SELECT array_agg(a.attempt::integer ORDER BY a.attempt) FROM checkout_data.webhook_attempts a
-         WHERE (a.organization_id, a.environment, a.webhook_endpoint_id, a.checkout_session_id, a.sequence)
-             = (d.organization_id, d.environment, d.webhook_endpoint_id, d.checkout_session_id, d.sequence)) AS numbers
+         WHERE (a.organization_id, a.environment, a.receiver_id, a.subject_id, a.sequence)
+             = (d.organization_id, d.environment, d.receiver_id, d.subject_id, d.sequence)) AS numbers
     FROM checkout_data.webhook_deliveries d
+    LEFT JOIN checkout_data.webhook_endpoints p
+        ON (p.organization_id, p.environment, p.webhook_endpoint_id) = (d.organization_id, d.environment, d.receiver_id)
 ), payments AS (
     SELECT organization_id, environment, checkout_session_id,
         count(*) FILTER (WHERE status = 'succeeded') AS succeeded, min(created_at) AS first_created_at
@@ -143,20 +148,13 @@ WITH retention (minutes) AS (
     WHERE COALESCE(last, 0) > event_count
         OR has_all_events AND (COALESCE(count, 0), COALESCE(last, 0)) <> (event_count, event_count)
 
-    -- webhooks: an event about an endpoint has the endpoint's id in place of a session's
+    -- webhooks
     UNION ALL
-    SELECT 'event that is with the endpoints and with the consumer, or with neither', organization_id, environment,
-        checkout_session_id
+    SELECT 'event that is not about what it says', organization_id, environment, checkout_session_id
     FROM event
-    WHERE num_nonnulls(next_attempt_at, delivered_at, dead_at) <> CASE WHEN fanned_out THEN 0 ELSE 1 END
-        OR lease_token IS NOT NULL AND next_attempt_at IS NULL
-    UNION ALL
-    SELECT 'event about neither a session nor an endpoint, or about both', organization_id, environment,
-        checkout_session_id
-    FROM event
-    WHERE (endpoint IS NULL) <> (kind IS NOT NULL) OR (endpoint IS NULL) <> (session_status IS NOT NULL)
-        OR endpoint ->> 'webhook_endpoint_id' <> checkout_session_id::text OR endpoint ? 'secret'
-        OR endpoint IS NOT NULL AND NOT fanned_out
+    WHERE (subject_type = 'checkout_session') <> (kind IS NOT NULL)
+        OR (subject_type = 'webhook_endpoint') <> (endpoint IS NOT NULL)
+        OR endpoint ->> 'webhook_endpoint_id' <> subject_id::text OR endpoint ? 'secret'
     UNION ALL
     SELECT 'events of an endpoint do not go from 1 to event_count', p.organization_id, p.environment,
         p.webhook_endpoint_id
@@ -167,15 +165,18 @@ WITH retention (minutes) AS (
     GROUP BY p.organization_id, p.environment, p.webhook_endpoint_id
     HAVING (count(e.sequence), COALESCE(max(e.sequence), 0)) <> (p.event_count, p.event_count)
     UNION ALL
-    SELECT 'delivery of no event that is with the endpoints', d.organization_id, d.environment, d.checkout_session_id
-    FROM delivery d LEFT JOIN event e USING (organization_id, environment, checkout_session_id, sequence)
-    WHERE e.fanned_out IS NOT TRUE
+    -- The worker removes deliveries of deleted consumers a while after them, and deliveries before their events.
+    SELECT 'delivery of no event', d.organization_id, d.environment, d.checkout_session_id
+    FROM delivery d LEFT JOIN event e USING (organization_id, environment, subject_id, sequence)
+    WHERE e.event_type IS NULL
     UNION ALL
-    SELECT 'delivery to no endpoint of its tenant, or to that which it is about', d.organization_id, d.environment,
+    SELECT 'delivery to no receiver of its tenant, or to that which it is about', d.organization_id, d.environment,
         d.checkout_session_id
     FROM delivery d
-    LEFT JOIN checkout_data.webhook_endpoints p USING (organization_id, environment, webhook_endpoint_id)
-    WHERE p.url IS NULL OR d.webhook_endpoint_id = d.checkout_session_id
+    LEFT JOIN checkout_data.webhook_consumers c
+        ON c.webhook_consumer_id = d.receiver_id
+        AND (c.organization_id IS NULL OR (c.organization_id, c.environment) = (d.organization_id, d.environment))
+    WHERE num_nonnulls(d.webhook_endpoint_id, c.webhook_consumer_id) <> 1 OR d.receiver_id = d.subject_id
     UNION ALL
     SELECT 'delivery in no state, or in more than one', organization_id, environment, checkout_session_id
     FROM delivery
@@ -184,25 +185,26 @@ WITH retention (minutes) AS (
     UNION ALL
     SELECT 'delivery that ended without an attempt', organization_id, environment, checkout_session_id
     FROM delivery
-    WHERE next_attempt_at IS NULL AND (attempts = 0 OR last_attempt_at IS DISTINCT FROM COALESCE(delivered_at, dead_at)
+    WHERE webhook_endpoint_id IS NOT NULL AND next_attempt_at IS NULL AND (attempts = 0 OR last_attempt_at IS DISTINCT FROM COALESCE(delivered_at, dead_at)
         OR (delivered_at IS NOT NULL) <> (COALESCE(last_status_code, 0) BETWEEN 200 AND 299))
         -- Except for deliveries that could not be sent, which say why.
-        AND (dead_at IS NOT NULL AND last_error ~ '^its (session|body)') IS NOT TRUE
+        AND (dead_at IS NOT NULL AND last_error ~ '^its (event|session|body)') IS NOT TRUE
     UNION ALL
     SELECT 'delivery that is tried more than ten times', organization_id, environment, checkout_session_id
     FROM delivery WHERE attempts > 10 OR attempts = 10 AND next_attempt_at IS NOT NULL OR attempts > attempts_ever
     UNION ALL
     SELECT 'attempts do not go from 1 to attempts_ever', organization_id, environment, checkout_session_id
-    FROM delivery WHERE COALESCE(numbers, '{}') <> ARRAY(SELECT generate_series(1, attempts_ever))
+    FROM delivery
+    WHERE COALESCE(numbers, '{}')
+        <> ARRAY(SELECT generate_series(1, CASE WHEN webhook_endpoint_id IS NULL THEN 0 ELSE attempts_ever END))
     UNION ALL
     SELECT 'delivery that went before the one before it', later.organization_id, later.environment,
         later.checkout_session_id
     FROM delivery later
-    JOIN delivery earlier USING (organization_id, environment, webhook_endpoint_id, checkout_session_id)
-    JOIN checkout_data.webhook_endpoints p USING (organization_id, environment, webhook_endpoint_id)
+    JOIN delivery earlier USING (organization_id, environment, receiver_id, subject_id)
     -- An event that is older than its endpoint was redelivered, and may come later.
     WHERE earlier.sequence < later.sequence AND earlier.attempts_ever = 0 AND later.attempts_ever > 0
-        AND earlier.created_at >= p.created_at
+        AND earlier.created_at >= later.endpoint_created_at
     UNION ALL
     SELECT 'endpoint that is disabled without a reason, or for one that it does not have', organization_id, environment,
         webhook_endpoint_id

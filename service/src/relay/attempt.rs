@@ -125,6 +125,13 @@ pub struct Attempt {
     pub retry_after: Option<Duration>,
 }
 
+impl Attempt {
+    /// The number of bytes of its texts.
+    pub fn size(&self) -> usize {
+        [&self.error, &self.response_body].into_iter().flatten().map(String::len).sum()
+    }
+}
+
 impl From<SendError> for Attempt {
     fn from(error: SendError) -> Self {
         Self {

@@ -183,7 +183,7 @@ impl Claimer {
     }
 
     fn start(&self, delivery: Delivery, leased_until: Instant) {
-        let slot = self.in_flight.open(&delivery.key);
+        let slot = self.in_flight.open(delivery.organization_id, delivery.key.webhook_endpoint_id);
         if self.stop.is_cancelled() {
             return self.tasks.finish(Finished { key: delivery.key, attempt: None, leased_until, _slot: slot });
         }

@@ -9,8 +9,6 @@ pub enum Consequence {
     Absent,
     /// The relay is not allowed to do this any more. As with `Absent`, an operator has to act.
     Denied,
-    /// Another claim has the lease, or the endpoint is gone: asking again would not help.
-    Lost,
     /// The arguments are at fault, such as text that the database's encoding cannot represent.
     Argument,
     /// Another transaction is at the same rows: it may work a little later.
@@ -30,7 +28,6 @@ impl From<&DatabaseError> for Consequence {
 
 fn of(sqlstate: &str) -> Consequence {
     match sqlstate {
-        "PT409" | "PT404" => Consequence::Lost,
         // A statement that is cancelled, or takes too long, has a code of the class in which the server goes away.
         "55P03" | "40P01" | "40001" | "57014" => Consequence::Busy,
         "42501" => Consequence::Denied,
@@ -54,7 +51,6 @@ mod tests {
         for (codes, expected) in [
             (&["08006", "57P01", "57P03", "53100", "53300", "25006", "28000", "3D000"][..], Consequence::Absent),
             (&["42501"], Consequence::Denied),
-            (&["PT404", "PT409"], Consequence::Lost),
             (&["22021", "22P05", "22023"], Consequence::Argument),
             (&["55P03", "40P01", "40001", "57014"], Consequence::Busy),
             (&["23505", "XX000", "XX001", "42883", "", "5", "ä"], Consequence::Other),

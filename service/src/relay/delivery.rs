@@ -5,6 +5,7 @@ use uuid::Uuid;
 /// A claimed delivery. No `Debug`: headers, body and URL stay out of logs.
 pub struct Delivery {
     pub key: DeliveryKey,
+    pub organization_id: Uuid,
     pub url: String,
     /// A JSON object of texts.
     pub headers: String,
@@ -12,7 +13,8 @@ pub struct Delivery {
     pub attempt: i32,
 }
 
-/// The key by which the database knows the lease of a delivery.
+/// The key by which the database knows the lease of a delivery. What the id of an event is made of is the database's
+/// affair.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryKey {
     pub event_id: String,

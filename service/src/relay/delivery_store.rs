@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::sqlx::postgres::{PgConnectOptions, PgRow};
 use crate::sqlx::{self, Row, raw_sql};
+use serde_json::{Value, json};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -16,6 +17,7 @@ use crate::relay::consequence::Consequence;
 use crate::relay::delivery::{Delivery, DeliveryKey, Recorded};
 use crate::relay::metrics::Metrics;
 use crate::relay::recorder::AttemptStore;
+use crate::relay::response::beginning;
 
 /// The time limit for many rows: enough for short transactions, but not for one that an operator has left open.
 const GROUP_PATIENCE: &str = "SET lock_timeout = '500ms'";
@@ -24,14 +26,12 @@ const SINGLE_PATIENCE: &str = "SET lock_timeout = '50ms'";
 /// A little longer than the server's own limit, which is the better way to end a statement.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
-const CLAIM: &str = "SELECT event_id, webhook_endpoint_id, url, headers::text, body, attempt, lease_token
+const CLAIM: &str =
+    "SELECT event_id, webhook_endpoint_id, organization_id, url, headers::text, body, attempt, lease_token
     FROM checkout.claim_webhook_deliveries($1, make_interval(secs => $2), $3, $4, $5)";
 
-const RECORD: &str = "SELECT r.event_id, r.webhook_endpoint_id, r.status
-    FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::int[], $5::text[], $6::float8[], $7::text[], $8::float8[])
-        AS a (event_id, webhook_endpoint_id, lease_token, status_code, error, duration, response_body, retry_after),
-    LATERAL checkout.record_webhook_attempt(a.event_id, a.webhook_endpoint_id, a.lease_token, a.status_code, a.error,
-        make_interval(secs => a.duration), a.response_body, make_interval(secs => a.retry_after)) AS r";
+const RECORD: &str =
+    "SELECT event_id, webhook_endpoint_id, status FROM checkout.record_webhook_attempts($1::text::jsonb)";
 
 const RELEASE: &str =
     "SELECT count(*) FILTER (WHERE checkout.release_webhook_delivery(a.event_id, a.endpoint, a.token))
@@ -178,16 +178,7 @@ impl DeliveryStore {
 impl AttemptStore for DeliveryStore {
     async fn record(&mut self, attempts: &[(&DeliveryKey, &Attempt)]) -> Result<Vec<Recorded>, DatabaseError> {
         self.be_patient(if attempts.len() > 1 { GROUP_PATIENCE } else { SINGLE_PATIENCE }).await?;
-        let seconds = |duration: Duration| duration.as_secs_f64();
-        let query = sqlx::query(RECORD)
-            .bind(column(attempts, |key, _| key.event_id.clone()))
-            .bind(column(attempts, |key, _| key.webhook_endpoint_id))
-            .bind(column(attempts, |key, _| key.lease_token))
-            .bind(column(attempts, |_, attempt| attempt.status.map(i32::from)))
-            .bind(column(attempts, |_, attempt| attempt.error.clone()))
-            .bind(column(attempts, |_, attempt| seconds(attempt.duration)))
-            .bind(column(attempts, |_, attempt| attempt.response_body.clone()))
-            .bind(column(attempts, |_, attempt| attempt.retry_after.map(seconds)));
+        let query = sqlx::query(RECORD).bind(reports(attempts));
         let mut connection = self.take().await?;
         let rows = timeout(STATEMENT_TIMEOUT, query.fetch_all(&mut connection.inner)).await;
         let rows = self.settle(connection, rows)?;
@@ -218,11 +209,24 @@ impl AttemptStore for DeliveryStore {
 }
 
 fn is_about_a_delivery(error: &DatabaseError) -> bool {
-    matches!(Consequence::from(error), Consequence::Lost | Consequence::Argument | Consequence::Busy)
+    matches!(Consequence::from(error), Consequence::Argument | Consequence::Busy)
 }
 
-fn column<T>(attempts: &[(&DeliveryKey, &Attempt)], value: impl Fn(&DeliveryKey, &Attempt) -> T) -> Vec<T> {
-    attempts.iter().map(|(key, attempt)| value(key, attempt)).collect()
+/// Attempts as JSON. jsonb has no NUL characters.
+fn reports(attempts: &[(&DeliveryKey, &Attempt)]) -> String {
+    let report = |(key, attempt): &(&DeliveryKey, &Attempt)| {
+        json!({
+            "event_id": key.event_id,
+            "webhook_endpoint_id": key.webhook_endpoint_id.to_string(),
+            "lease_token": key.lease_token.to_string(),
+            "status_code": attempt.status,
+            "error": attempt.error.as_deref().map(beginning),
+            "duration": attempt.duration.as_secs_f64(),
+            "response_body": attempt.response_body.as_deref().map(beginning),
+            "retry_after": attempt.retry_after.map(|wait| wait.as_secs_f64()),
+        })
+    };
+    attempts.iter().map(report).collect::<Value>().to_string()
 }
 
 fn delivery(row: &PgRow) -> Result<Delivery, sqlx::Error> {
@@ -232,5 +236,56 @@ fn delivery(row: &PgRow) -> Result<Delivery, sqlx::Error> {
         lease_token: row.try_get("lease_token")?,
     };
     let [url, headers, body] = ["url", "headers", "body"].map(|name| row.try_get(name));
-    Ok(Delivery { key, url: url?, headers: headers?, body: body?, attempt: row.try_get("attempt")? })
+    Ok(Delivery {
+        key,
+        organization_id: row.try_get("organization_id")?,
+        url: url?,
+        headers: headers?,
+        body: body?,
+        attempt: row.try_get("attempt")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::relay::attempt::{Outcome, SendError};
+
+    #[test]
+    fn reports_have_what_the_database_asks_for_and_no_nul_characters() {
+        let key = DeliveryKey {
+            event_id: "evt_1".into(),
+            webhook_endpoint_id: Uuid::from_u128(1),
+            lease_token: Uuid::from_u128(2),
+        };
+        let failed = Attempt::from(SendError::new(Outcome::Closed, "closed\0 \u{1}\""));
+        let answered = Attempt {
+            status: Some(503),
+            error: None,
+            duration: Duration::from_millis(1500),
+            response_body: Some("é".repeat(2000)),
+            retry_after: Some(Duration::from_secs(120)),
+            ..failed.clone()
+        };
+        let text = reports(&[(&key, &failed), (&key, &answered)]);
+        assert!(!text.contains("\\u0000"), "{text}");
+        let report = |status_code, error, duration, response_body, retry_after| {
+            json!({
+                "event_id": "evt_1",
+                "webhook_endpoint_id": "00000000-0000-0000-0000-000000000001",
+                "lease_token": "00000000-0000-0000-0000-000000000002",
+                "status_code": status_code,
+                "error": error,
+                "duration": duration,
+                "response_body": response_body,
+                "retry_after": retry_after,
+            })
+        };
+        let none = Value::Null;
+        let expected = json!([
+            report(none.clone(), json!("closed \u{1}\""), 0.0, none.clone(), none.clone()),
+            report(json!(503), none, 1.5, json!("é".repeat(1000)), json!(120.0)),
+        ]);
+        assert_eq!(serde_json::from_str::<Value>(&text).expect("JSON"), expected);
+    }
 }

@@ -5,9 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
-use crate::relay::delivery::DeliveryKey;
 use crate::relay::metrics::Metrics;
-use rules::webhooks::event::EventId;
 
 #[derive(Clone)]
 pub struct InFlight {
@@ -24,9 +22,8 @@ struct Open {
 
 /// An open delivery, until this is dropped. This also covers tasks that end unexpectedly.
 pub struct Slot {
+    organization: Uuid,
     endpoint: Uuid,
-    /// `None` if the id of its event does not say.
-    organization: Option<Uuid>,
     of: InFlight,
 }
 
@@ -35,16 +32,12 @@ impl InFlight {
         Self { open: Arc::default(), metrics }
     }
 
-    pub fn open(&self, key: &DeliveryKey) -> Slot {
-        let endpoint = key.webhook_endpoint_id;
-        let organization = EventId::read(&key.event_id).map(|event| event.tenant.organization_id);
+    pub fn open(&self, organization: Uuid, endpoint: Uuid) -> Slot {
         let mut open = self.lock();
         *open.of_endpoint.entry(endpoint).or_default() += 1;
-        if let Some(organization) = organization {
-            *open.of_organization.entry(organization).or_default() += 1;
-        }
+        *open.of_organization.entry(organization).or_default() += 1;
         self.metrics.in_flight.inc();
-        Slot { endpoint, organization, of: self.clone() }
+        Slot { organization, endpoint, of: self.clone() }
     }
 
     pub fn count(&self) -> usize {
@@ -76,9 +69,7 @@ impl Drop for Slot {
     fn drop(&mut self) {
         let mut open = self.of.lock();
         forget(&mut open.of_endpoint, &self.endpoint);
-        if let Some(organization) = &self.organization {
-            forget(&mut open.of_organization, organization);
-        }
+        forget(&mut open.of_organization, &self.organization);
         self.of.metrics.in_flight.dec();
     }
 }
@@ -95,19 +86,12 @@ fn forget(counts: &mut HashMap<Uuid, usize>, one: &Uuid) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::relay::testing::event_id;
-    use rules::access::credential::Environment;
-
-    fn key(event_id: impl Into<String>, endpoint: u128) -> DeliveryKey {
-        let webhook_endpoint_id = Uuid::from_u128(endpoint);
-        DeliveryKey { event_id: event_id.into(), webhook_endpoint_id, lease_token: Uuid::nil() }
-    }
 
     #[test]
     fn an_endpoint_is_listed_once_for_each_open_delivery() {
         let metrics = Arc::new(Metrics::default());
         let in_flight = InFlight::new(metrics.clone());
-        let slots = [1, 2, 1].map(|endpoint| in_flight.open(&key("evt_1", endpoint)));
+        let slots = [1, 2, 1].map(|endpoint| in_flight.open(Uuid::nil(), Uuid::from_u128(endpoint)));
         let mut endpoints = in_flight.endpoints();
         endpoints.sort();
         let expected = [1, 1, 2].map(Uuid::from_u128).to_vec();
@@ -119,12 +103,11 @@ mod tests {
     #[test]
     fn an_organization_has_enough_for_as_long_as_it_has_so_many() {
         let in_flight = InFlight::new(Arc::default());
-        let open =
-            |organization, endpoint| in_flight.open(&key(event_id(organization, Environment::Test, 1, 1), endpoint));
-        let mut slots = vec![open(7, 1), open(8, 2), open(7, 3), in_flight.open(&key("evt_?", 4))];
+        let open = |organization, endpoint| in_flight.open(Uuid::from_u128(organization), Uuid::from_u128(endpoint));
+        let mut slots = vec![open(7, 1), open(8, 2), open(7, 3)];
         assert_eq!(in_flight.organizations_with(2), [Uuid::from_u128(7)]);
         assert!(in_flight.organizations_with(3).is_empty());
         slots.remove(0);
-        assert_eq!((in_flight.organizations_with(2), in_flight.count()), (vec![], 3));
+        assert_eq!((in_flight.organizations_with(2), in_flight.count()), (vec![], 2));
     }
 }

@@ -26,8 +26,6 @@ mod sender;
 mod sender_http2_tests;
 #[cfg(test)]
 mod sender_tests;
-#[cfg(test)]
-mod testing;
 mod trouble;
 
 pub use options::Options;

@@ -1,10 +1,10 @@
-//! Records attempts. Those that arrive together go into one statement; those whose rows are locked are put off.
+//! Records attempts. Those that arrive together are recorded as a set, by one statement; those whose rows are locked are
+//! put off.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rules::webhooks::event::EventId;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -18,7 +18,9 @@ use crate::relay::delivery::{DeliveryKey, Recorded};
 use crate::relay::in_flight::Slot;
 use crate::relay::metrics::Metrics;
 
-const GROUP: usize = 100;
+/// The bounds of a set: the number of attempts, and the bytes of their texts.
+const SET: usize = 100;
+const SET_BYTES: usize = 256 * 1024;
 /// The delay after which a deferred attempt is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -35,7 +37,8 @@ pub struct Finished {
 
 /// Where attempts are recorded: the database.
 pub trait AttemptStore: Send {
-    /// Records all or none. Returns the new state of each delivery.
+    /// Records all or none, except for deliveries that are not leased any more: another claim has them, or they are
+    /// gone. Returns the new state of the others.
     fn record(
         &mut self,
         attempts: &[(&DeliveryKey, &Attempt)],
@@ -70,14 +73,14 @@ impl<S: AttemptStore> Recorder<S> {
 
     /// Runs until no task can finish any more, and no attempt is put off.
     pub async fn run(mut self) {
-        let mut group = Vec::with_capacity(GROUP);
+        let mut group = Vec::with_capacity(SET);
         let mut more = true;
         while more || !self.later.is_empty() {
             let again = self.later.front().map(|(at, _)| *at);
             tokio::select! {
                 biased;
                 () = self.abort.cancelled(), if again.is_some() => self.give_up(),
-                count = self.finished.recv_many(&mut group, GROUP), if more => more = count > 0,
+                count = self.finished.recv_many(&mut group, SET), if more => more = count > 0,
                 () = sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => {}
             }
             self.settle(std::mem::take(&mut group)).await;
@@ -86,17 +89,14 @@ impl<S: AttemptStore> Recorder<S> {
         }
     }
 
-    async fn settle(&mut self, mut group: Vec<Finished>) {
-        // Statements that lock in the same order never wait in a circle.
-        group.sort_by_cached_key(|f| {
-            let event = EventId::read(&f.key.event_id);
-            (event.is_none(), event, f.key.webhook_endpoint_id)
-        });
+    async fn settle(&mut self, group: Vec<Finished>) {
         let (sent, unsent): (Vec<_>, Vec<_>) = group.into_iter().partition(|f| f.attempt.is_some());
-        if !self.record_together(&sent).await {
-            for finished in sent {
-                self.record_alone(finished, true).await;
-                self.freed.notify_one();
+        for set in sets(sent) {
+            if !self.record_together(&set).await {
+                for finished in set {
+                    self.record_alone(finished, true).await;
+                    self.freed.notify_one();
+                }
             }
         }
         self.release(&unsent).await;
@@ -123,7 +123,7 @@ impl<S: AttemptStore> Recorder<S> {
         loop {
             match self.store.record(&attempts).await {
                 Ok(recorded) => {
-                    recorded.iter().for_each(|recorded| self.note(recorded));
+                    self.note(sent.iter().map(|finished| &finished.key), &recorded);
                     return true;
                 }
                 Err(error) if Consequence::from(&error) == Consequence::Absent => wait(&mut back_off, &error).await,
@@ -141,7 +141,7 @@ impl<S: AttemptStore> Recorder<S> {
         let mut bare = false;
         while let Some(attempt) = &finished.attempt {
             let failed = match self.store.record(&[(&finished.key, attempt)]).await {
-                Ok(recorded) => return recorded.iter().for_each(|recorded| self.note(recorded)),
+                Ok(recorded) => return self.note([&finished.key], &recorded),
                 Err(error) => error,
             };
             match Consequence::from(&failed) {
@@ -154,7 +154,7 @@ impl<S: AttemptStore> Recorder<S> {
                     finished.attempt = Some(Attempt { error, response_body: None, ..attempt.clone() });
                     bare = true;
                 }
-                Consequence::Argument | Consequence::Lost => return self.lose(&finished.key, &failed.to_string()),
+                Consequence::Argument => return self.lose(&finished.key, &failed.to_string()),
                 Consequence::Busy | Consequence::Other => return self.put_off(finished, &failed, new),
             }
         }
@@ -205,13 +205,45 @@ impl<S: AttemptStore> Recorder<S> {
         }
     }
 
-    fn note(&self, recorded: &Recorded) {
-        let Recorded { event_id, webhook_endpoint_id, status } = recorded;
-        self.metrics.recorded(status);
-        if matches!(status.as_str(), "dead" | "paused") {
-            warn!(event_id, %webhook_endpoint_id, "the delivery is {status} now");
+    /// Those of the deliveries that are not among the recorded have lost their leases.
+    fn note<'a>(&self, keys: impl IntoIterator<Item = &'a DeliveryKey>, recorded: &[Recorded]) {
+        let mut held = HashSet::new();
+        for Recorded { event_id, webhook_endpoint_id, status } in recorded {
+            held.insert((event_id, webhook_endpoint_id));
+            self.metrics.recorded(status);
+            if matches!(status.as_str(), "dead" | "paused") {
+                warn!(event_id, %webhook_endpoint_id, "the delivery is {status} now");
+            }
+        }
+        for key in keys {
+            if !held.remove(&(&key.event_id, &key.webhook_endpoint_id)) {
+                self.lose(key, "its lease has ended, or it is gone");
+            }
         }
     }
+}
+
+/// Parts of a group, none of which has too many bytes. A part has one attempt at a delivery: the second would be of a
+/// later lease.
+fn sets(group: Vec<Finished>) -> Vec<Vec<Finished>> {
+    let mut sets = Vec::new();
+    let mut set: Vec<Finished> = Vec::new();
+    let mut bytes = 0;
+    let mut seen = HashSet::new();
+    for finished in group {
+        let size = finished.attempt.as_ref().map_or(0, Attempt::size);
+        let delivery = (finished.key.event_id.clone(), finished.key.webhook_endpoint_id);
+        if bytes + size > SET_BYTES || seen.contains(&delivery) {
+            sets.push(std::mem::take(&mut set));
+            seen.clear();
+            bytes = 0;
+        }
+        seen.insert(delivery);
+        bytes += size;
+        set.push(finished);
+    }
+    sets.push(set);
+    sets
 }
 
 async fn wait(back_off: &mut BackOff, error: &DatabaseError) {

@@ -1,7 +1,7 @@
 //! Tests with a fake database and a fake clock.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -21,8 +21,6 @@ use super::in_flight::InFlight;
 use super::metrics::Metrics;
 use super::recorder::{AttemptStore, Finished, Recorder};
 use crate::database_error::DatabaseError;
-use crate::relay::testing::event_id;
-use rules::access::credential::Environment;
 
 #[derive(Debug)]
 struct Refused(&'static str);
@@ -58,6 +56,8 @@ impl sqlx_core::error::DatabaseError for Refused {
 struct Pages {
     /// The SQLSTATE with which a delivery's attempt fails.
     errors: HashMap<String, &'static str>,
+    /// The deliveries whose leases have ended.
+    gone: HashSet<String>,
     recorded: Vec<String>,
     released: Vec<String>,
     /// The number of attempts in each statement.
@@ -86,8 +86,11 @@ impl Fake {
 
 impl AttemptStore for Fake {
     async fn record(&mut self, attempts: &[(&DeliveryKey, &Attempt)]) -> Result<Vec<Recorded>, DatabaseError> {
-        let ids = self.answer(attempts.iter().map(|(key, _)| *key).collect())?;
-        self.with(|pages| pages.recorded.extend(ids.iter().cloned()));
+        let mut ids = self.answer(attempts.iter().map(|(key, _)| *key).collect())?;
+        self.with(|pages| {
+            ids.retain(|id| !pages.gone.contains(id));
+            pages.recorded.extend(ids.iter().cloned());
+        });
         let status = |event_id| Recorded { event_id, webhook_endpoint_id: Uuid::nil(), status: "delivered".into() };
         Ok(ids.into_iter().map(status).collect())
     }
@@ -125,7 +128,7 @@ impl Story {
 
     fn finish(&self, event_id: &str, attempt: Option<Attempt>) {
         let key = DeliveryKey { event_id: event_id.into(), webhook_endpoint_id: Uuid::nil(), lease_token: Uuid::nil() };
-        let _slot = self.in_flight.open(&key);
+        let _slot = self.in_flight.open(Uuid::nil(), Uuid::nil());
         let leased_until = Instant::now() + LEASE;
         self.send.send(Finished { key, attempt, leased_until, _slot }).expect("it listens");
     }
@@ -140,6 +143,10 @@ impl Story {
 
     fn recorded(&self) -> Vec<String> {
         self.fake.with(|pages| std::mem::take(&mut pages.recorded))
+    }
+
+    fn statements(&self) -> Vec<usize> {
+        self.fake.with(|pages| pages.statements.clone())
     }
 
     /// The number of slots taken, and of attempts lost.
@@ -213,25 +220,54 @@ async fn without_the_database_all_wait_and_nothing_is_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_lease_and_a_bad_text_concern_only_themselves() {
-    let story = Story::new(&[("gone", "PT409"), ("odd", "22021"), ("again", "23505")]);
-    story.sent(&["gone", "a", "odd", "b", "again"]);
+async fn a_bad_text_concerns_only_itself() {
+    let story = Story::new(&[("odd", "22021"), ("again", "23505")]);
+    story.sent(&["a", "odd", "b", "again"]);
     moments(1).await;
     assert_eq!(story.recorded(), ["a", "b"]);
-    assert_eq!(story.open_and_lost(), (1, 2));
+    assert_eq!(story.open_and_lost(), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_group_is_in_the_order_of_the_databases_locks() {
+async fn a_lease_that_has_ended_is_lost_and_the_rest_of_its_set_is_recorded() {
     let story = Story::new(&[]);
-    let [first, second, third] = [
-        event_id(1, Environment::Live, 9, 1),
-        event_id(1, Environment::Test, 3, 2),
-        event_id(2, Environment::Live, 1, 1),
-    ];
-    story.sent(&["evt_?", &third, &second, &first]);
+    story.fake.with(|pages| pages.gone.extend(["gone".to_owned(), "alone".to_owned()]));
+    story.sent(&["gone", "a", "b"]);
     moments(1).await;
-    assert_eq!(story.recorded(), [&first, &second, &third, "evt_?"]);
+    assert_eq!((story.recorded(), story.open_and_lost()), (vec!["a".to_owned(), "b".to_owned()], (0, 1)));
+    story.sent(&["alone"]);
+    moments(1).await;
+    assert_eq!((story.recorded().len(), story.open_and_lost()), (0, (0, 2)));
+    assert_eq!(story.statements(), [3, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_set_has_bounds() {
+    let story = Story::new(&[]);
+    (0..250).for_each(|n| story.sent(&[&n.to_string()]));
+    moments(1).await;
+    assert_eq!(story.statements(), [100, 100, 50]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn long_texts_make_more_sets() {
+    let story = Story::new(&[]);
+    for n in 0..100 {
+        let attempt = Attempt::from(SendError::new(Outcome::Closed, "closed"));
+        let response_body = Some("\u{1F600}".repeat(1000));
+        story.finish(&n.to_string(), Some(Attempt { response_body, ..attempt }));
+    }
+    moments(1).await;
+    assert_eq!(story.statements(), [65, 35]);
+    assert_eq!((story.recorded().len(), story.open_and_lost()), (100, (0, 0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_attempts_at_one_delivery_are_in_two_sets() {
+    let story = Story::new(&[]);
+    story.sent(&["a", "b", "a", "c"]);
+    moments(1).await;
+    assert_eq!(story.statements(), [2, 2]);
 }
 
 #[tokio::test(start_paused = true)]

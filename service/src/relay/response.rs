@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-/// The number of bytes of a body that the database keeps.
+/// How much of a text the database keeps.
 const SNIPPET_CHARACTERS: usize = 1000;
 /// How much of a body is read: enough for the snippet, and for most bodies to end, so that the connection can be used
 /// again.
@@ -12,9 +12,13 @@ const LONGEST_WAIT: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// The beginning of a body, as text that Postgres accepts.
 pub fn snippet(body: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(body);
-    let snippet: String = text.chars().filter(|c| *c != '\0').take(SNIPPET_CHARACTERS).collect();
+    let snippet = beginning(&String::from_utf8_lossy(body));
     (!snippet.is_empty()).then_some(snippet)
+}
+
+/// As much of a text as the database keeps, without the NUL characters that it refuses.
+pub fn beginning(text: &str) -> String {
+    text.chars().filter(|c| *c != '\0').take(SNIPPET_CHARACTERS).collect()
 }
 
 /// The time that a `Retry-After` header asks to wait: seconds, or until a date (RFC 9110).

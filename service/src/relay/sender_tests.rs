@@ -38,7 +38,8 @@ pub fn sender_with(timeout: Duration, allowed: &str, more_roots: Option<Vec<u8>>
 pub fn delivery(url: &str) -> Delivery {
     let key = DeliveryKey { event_id: "evt_1".into(), webhook_endpoint_id: Uuid::nil(), lease_token: Uuid::nil() };
     let headers = r#"{"content-type": "application/json", "webhook-id": "evt_1", "webhook-signature": "v1,c2ln"}"#;
-    Delivery { key, url: url.into(), headers: headers.into(), body: r#"{"amount": 1}"#.into(), attempt: 1 }
+    let body = r#"{"amount": 1}"#.into();
+    Delivery { key, organization_id: Uuid::nil(), url: url.into(), headers: headers.into(), body, attempt: 1 }
 }
 
 /// Answers each connection, once the request has come. Returns the port.
