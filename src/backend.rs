@@ -18,6 +18,12 @@ pub fn transaction_id() -> u32 {
     unsafe { pg_sys::GetCurrentTransactionId().into_inner() }
 }
 
+/// The id that the server's next writing transaction gets: it grows with every one.
+pub fn next_transaction_id() -> u64 {
+    // SAFETY: reads a counter in shared memory.
+    unsafe { pg_sys::ReadNextFullTransactionId().value }
+}
+
 /// The server's clock, in microseconds since 2000.
 pub fn now() -> i64 {
     // SAFETY: reads the clock, nothing else.

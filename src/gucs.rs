@@ -69,6 +69,7 @@ pub static DELIVERIES_ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
 pub static WORKER_ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
 pub static WORKER_DATABASE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 pub static WORKER_BATCH_SIZE: GucSetting<i32> = GucSetting::<i32>::new(1_000);
+pub static WORKER_SHARE: GucSetting<i32> = GucSetting::<i32>::new(50);
 
 const MONTH_IN_MINUTES: i32 = 30 * 24 * 60;
 const YEAR_IN_MINUTES: i32 = 365 * 24 * 60;
@@ -189,6 +190,16 @@ pub fn init() {
         &WORKER_BATCH_SIZE,
         1,
         100_000,
+        GucContext::Sighup,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"checkout_sessions.worker_share",
+        c"Sets the percentage of time that the background worker may work while others write.",
+        c"If much is due at once, the worker rests between batches, unless nobody else writes to the server.",
+        &WORKER_SHARE,
+        1,
+        100,
         GucContext::Sighup,
         GucFlags::default(),
     );

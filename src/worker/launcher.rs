@@ -12,8 +12,8 @@ use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use super::process;
-use crate::gucs;
 use crate::shared::{api_key_uses, registry};
+use crate::{backend, gucs};
 
 /// How long before its work is due a worker is started: about the time that starting takes.
 const HEAD_START: TimeDelta = TimeDelta::milliseconds(200);
@@ -63,8 +63,7 @@ pub extern "C-unwind" fn checkout_sessions_launcher_main(_argument: pg_sys::Datu
             if now >= next_look {
                 // If no transaction has written since the last look, there is nothing to find: an idle server stays
                 // idle.
-                // SAFETY: reads a counter in shared memory.
-                let latest = unsafe { pg_sys::ReadNextFullTransactionId().value };
+                let latest = backend::next_transaction_id();
                 let complete = transactions == Some(latest) || look(&mut seen);
                 transactions = complete.then_some(latest);
                 let pause = if complete { LOOK_EVERY } else { LOOK_ON_AFTER };

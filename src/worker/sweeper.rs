@@ -22,7 +22,7 @@ use crate::shared::registry::{self, Rest, span};
 use crate::store::activation;
 use crate::store::locks::{self, Locked};
 use crate::store::maintenance::{Work, is_to_be_read_only, next_purge};
-use crate::{datum, gucs, report};
+use crate::{backend, datum, gucs, report};
 
 /// The channel that relays listen to.
 const CHANNEL: &str = "checkout_sessions_webhooks";
@@ -179,7 +179,7 @@ fn sweep(database: pg_sys::Oid, sweeps: &mut Sweeps) -> bool {
     let news = registry::begin_sweep(database);
     let news = (news != registry::NEVER).then(|| datum::from_micros(news));
     process::report_activity(pg_sys::BackendState::STATE_RUNNING, c"expiring checkout sessions");
-    let now = registry::now();
+    let (now, transaction_id) = (registry::now(), backend::next_transaction_id());
     let mut sweep = in_transaction(database, || sweeps.expire(database, news));
     if matches!(sweep, Sweep::Busy) {
         // The work that it has noted has not been done.
@@ -200,12 +200,21 @@ fn sweep(database: pg_sys::Oid, sweeps: &mut Sweeps) -> bool {
         Sweep::ReadOnly => registry::rest(database, Rest::ReadOnly, REST),
         Sweep::Inactive => registry::rest(database, Rest::Inactive, REST),
         Sweep::Outdated => registry::wake(database, now),
-        Sweep::More | Sweep::PurgeDue => registry::end_sweep(database, now, false),
+        Sweep::More => registry::end_sweep(database, registry::now() + rest(now, transaction_id), false),
+        Sweep::PurgeDue => registry::end_sweep(database, now, false),
         // Meanwhile more sessions may have come due.
         Sweep::Purged => registry::end_sweep(database, now, true),
         Sweep::Until(next) => registry::end_sweep(database, next, false),
     }
     !matches!(sweep, Sweep::Absent | Sweep::Claimed | Sweep::ReadOnly | Sweep::Inactive | Sweep::Outdated)
+}
+
+/// How long to rest after a batch that began at this time, before the next: others who write wait for the same disk and
+/// the same log. The batch itself was one transaction.
+fn rest(began_at: i64, transaction_id: u64) -> i64 {
+    let others_write = backend::next_transaction_id() > transaction_id + 1;
+    let share = i64::from(gucs::WORKER_SHARE.get());
+    if others_write { (registry::now() - began_at) * (100 - share) / share } else { 0 }
 }
 
 #[pg_guard]

@@ -25,6 +25,7 @@ ALTER SYSTEM SET checkout_sessions.outbox_retention = '366d';
 ALTER SYSTEM SET checkout_sessions.outbox_retention = -2;
 ALTER SYSTEM SET checkout_sessions.worker_batch_size = 0;
 ALTER SYSTEM SET checkout_sessions.worker_batch_size = 100001;
+ALTER SYSTEM SET checkout_sessions.worker_share = 0;
 ALTER SYSTEM SET checkout_sessions.webhook_notify = 'sometimes';
 -- The worker's settings belong to the server.
 SET checkout_sessions.worker_batch_size = 10;
