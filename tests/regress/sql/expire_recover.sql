@@ -45,11 +45,12 @@ SELECT checkout.expire_due_checkout_sessions(batch => 3);
 SELECT checkout.expire_due_checkout_sessions(3);
 SELECT checkout.expire_due_checkout_sessions(3);
 SELECT overdue, lag, oldest_overdue_at FROM checkout.worker_status();
-SELECT environment, s.status, s.updated_at = s.expires_at AS at_its_deadline, s.event_count, e.event_type, e.sequence,
+SELECT s.environment, s.status, s.updated_at = s.expires_at AS at_its_deadline, s.event_count, e.event_type, e.sequence,
     count(*)
 FROM checkout_data.checkout_sessions s
-    JOIN checkout_data.webhook_outbox e USING (organization_id, environment, checkout_session_id)
-WHERE organization_id = :'organization' AND amount BETWEEN 1 AND 5 GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1;
+    JOIN checkout_data.webhook_outbox e
+        ON (e.organization_id, e.environment, e.subject_id) = (s.organization_id, s.environment, s.checkout_session_id)
+WHERE s.organization_id = :'organization' AND amount BETWEEN 1 AND 5 GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1;
 SELECT batch, testing.outcome(format('SELECT checkout.expire_due_checkout_sessions(%L)', batch)) AS expire,
     testing.outcome(format('SELECT checkout.run_maintenance(%L)', batch)) AS maintain
 FROM unnest('{NULL,0,-1,100001,1,100000}'::text[]) AS batch;
