@@ -256,7 +256,7 @@ class Database:
         return self.row(session)["status"]
 
     def events(self, session):
-        query = "SELECT * FROM checkout_data.webhook_outbox WHERE checkout_session_id = %s ORDER BY sequence"
+        query = "SELECT * FROM checkout_data.webhook_outbox WHERE subject_id = %s ORDER BY sequence"
         return self.sql(query, session)
 
     def event_types(self, session):
