@@ -17,7 +17,7 @@ BEGIN
 END $$;
 GRANT USAGE ON SCHEMA demo TO PUBLIC;
 
-\echo '\n== As administrator: the extension, an organization, a role for its shop and one for the webhook relay\n'
+\echo '\n== As administrator: the extension, an organization, roles for its shop and the relay, a consumer of events\n'
 \set ECHO queries
 
 CREATE EXTENSION IF NOT EXISTS checkout_sessions;
@@ -32,6 +32,7 @@ SELECT checkout.grant_access('shop', 'secret');
 ALTER ROLE shop SET checkout_sessions.organization_id = :'organization_id';
 CREATE ROLE relay LOGIN;
 SELECT checkout.grant_access('relay', 'relay');
+SELECT name, event_types FROM checkout.create_webhook_consumer('demo');
 
 \set ECHO none
 \c - shop
@@ -144,13 +145,13 @@ SELECT o.event_type, o.created_at - s.expires_at AS lateness
 FROM checkout_data.webhook_outbox o JOIN checkout_data.checkout_sessions s USING (checkout_session_id)
 WHERE checkout_session_id = :'expired_id';
 
-SELECT checkout_session_id, sequence, event_type FROM checkout_data.webhook_outbox ORDER BY created_at;
+SELECT subject_type, subject_id, sequence, event_type FROM checkout_data.webhook_outbox ORDER BY created_at;
 
 \set ECHO none
 \t \a
 SELECT demo.expect('the worker has expired the session', count(*) = 0)
 FROM checkout_data.open_sessions WHERE checkout_session_id = :'expired_id';
-SELECT demo.expect('the outbox has one event of each session', array_agg((checkout_session_id, event_type)::text ORDER BY created_at)
+SELECT demo.expect('the outbox has one event of each session', array_agg((subject_id, event_type)::text ORDER BY created_at)
     = ARRAY[(:'paid_id'::uuid, 'checkout.session.completed')::text, (:'expired_id'::uuid, 'checkout.session.expired')::text])
 FROM checkout_data.webhook_outbox;
 \t \a
@@ -185,9 +186,9 @@ SELECT demo.expect('an auditor finds nothing', count(*) = 0) FROM checkout.secur
 \t \a
 
 \c - relay
-\echo '\n== As the relay: claim the events, send them, acknowledge them\n'
+\echo '\n== As the consumer''s program: claim the events, send them, acknowledge them\n'
 \set ECHO queries
-CREATE TEMP TABLE claimed AS SELECT * FROM checkout.claim_webhook_events(batch_size => 10);
+CREATE TEMP TABLE claimed AS SELECT * FROM checkout.claim_webhook_events('demo', batch_size => 10);
 
 SELECT event_id, event_type, delivery_attempts FROM claimed ORDER BY created_at;
 SELECT jsonb_pretty(jsonb_strip_nulls(body::jsonb)) FROM claimed ORDER BY created_at
@@ -195,6 +196,7 @@ SELECT jsonb_pretty(jsonb_strip_nulls(body::jsonb)) FROM claimed ORDER BY create
 \echo
 
 SELECT checkout.ack_webhook_events(
+    consumer => 'demo',
     event_ids => (SELECT array_agg(event_id) FROM claimed),
     lease_token => (SELECT DISTINCT lease_token FROM claimed)) AS acknowledged;
 
@@ -207,7 +209,7 @@ SELECT demo.expect('the bodies tell of both sessions',
     AND bool_or(body::jsonb @> jsonb_build_object('type', 'checkout.session.expired', 'data',
         jsonb_build_object('object', jsonb_build_object('checkout_session_id', :'expired_id', 'status', 'expired')))))
 FROM claimed;
-SELECT demo.expect('nothing is left to claim', count(*) = 0) FROM checkout.claim_webhook_events(batch_size => 10);
+SELECT demo.expect('nothing is left to claim', count(*) = 0) FROM checkout.claim_webhook_events('demo', batch_size => 10);
 \c - postgres
 SELECT demo.expect('both events are stored as delivered', count(*) = 2 AND bool_and(delivered_at IS NOT NULL))
-FROM checkout_data.webhook_outbox;
+FROM checkout_data.webhook_deliveries;

@@ -3255,8 +3255,13 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
                 WHERE w.ev_class = c.oid))
 
     UNION ALL
-    SELECT 'row-level security is off', c.oid::regclass::text, NULL, 'ALTER TABLE ... ENABLE ROW LEVEL SECURITY'
-    FROM relation c WHERE c.relkind = 'r' AND NOT c.relrowsecurity
+    SELECT 'row-level security is off', c.oid::regclass::text, NULL,
+        CASE c.relkind WHEN 'r' THEN 'ALTER TABLE ... ENABLE ROW LEVEL SECURITY'
+            ELSE 'ALTER VIEW ... SET (security_invoker = true)' END
+    FROM relation c
+    WHERE c.relkind = 'r' AND NOT c.relrowsecurity
+        -- A view without it reads its tables with the rights of its owner.
+        OR c.relkind = 'v' AND NOT COALESCE('security_invoker=true' = ANY (c.reloptions), false)
 
     UNION ALL
     SELECT CASE WHEN e.relname IS NULL THEN 'added policy' WHEN p.relname IS NULL THEN 'missing policy'

@@ -75,7 +75,9 @@ pub fn from_interval(argument: &'static str, interval: Interval) -> Result<TimeD
 }
 
 pub fn interval(span: TimeDelta) -> Interval {
-    Interval::from_micros(span.num_microseconds().unwrap_or(i64::MAX))
+    // In microseconds. An interval is made of a floating-point number, which would be rounded up beyond the greatest one.
+    const LONGEST: i64 = 9_000_000_000_000_000_000;
+    Interval::from_micros(span.num_microseconds().unwrap_or(i64::MAX).clamp(-LONGEST, LONGEST))
 }
 
 pub fn numeric(amount: Decimal) -> Result<AnyNumeric> {

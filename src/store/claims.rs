@@ -186,7 +186,8 @@ pub fn for_consumer(consumer: Uuid, batch_size: i32, lease: TimeDelta, now: Date
     let sql = format!(
         "WITH RECURSIVE {steps}, claimed AS ( \
            UPDATE checkout_data.webhook_deliveries d \
-           SET attempts = d.attempts + 1, attempts_ever = d.attempts_ever + 1, last_attempt_at = $1, \
+           SET attempts = d.attempts + {claim}, attempts_ever = d.attempts_ever + {claim}, \
+             last_attempt_at = CASE WHEN {used_up} THEN d.last_attempt_at ELSE $1 END, \
              next_attempt_at = CASE WHEN NOT {used_up} THEN $2 END, lease_token = CASE WHEN NOT {used_up} THEN $3 END, \
              dead_at = CASE WHEN {used_up} THEN $1 END, \
              last_error = CASE WHEN {used_up} THEN COALESCE(d.last_error, 'the consumer did not acknowledge it') \
@@ -211,6 +212,8 @@ pub fn for_consumer(consumer: Uuid, batch_size: i32, lease: TimeDelta, now: Date
         due = due("$5", "step.at", "$6"),
         at_most = at_most(batch_size),
         used_up = format_args!("(d.attempts >= {MAXIMUM_DELIVERY_ATTEMPTS})"),
+        // Who buries it does not claim it.
+        claim = format_args!("(d.attempts < {MAXIMUM_DELIVERY_ATTEMPTS})::integer"),
     );
     let (events, unsendable): (Vec<Event>, _) =
         Statement::composed(Access::Write, sql).composites_or_texts(&arguments)?;

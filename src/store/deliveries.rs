@@ -115,9 +115,13 @@ statement!(
     EXISTS,
     Write,
     "SELECT FROM checkout_data.webhook_deliveries d \
+     JOIN checkout_data.webhook_endpoints p \
+       ON p.organization_id = d.organization_id AND p.environment = d.environment \
+       AND p.webhook_endpoint_id = d.receiver_id AND p.deleted_at IS NULL \
      WHERE d.organization_id = $1 AND d.environment = $2 AND d.receiver_id = $3 AND d.subject_id = $4 AND d.sequence = $5"
 );
 
+/// Returns true if there is such a delivery to an endpoint.
 pub fn exists(key: &Key) -> Result<bool> {
     Ok(EXISTS.with(|statement| statement.count(&key.arguments()))? > 0)
 }

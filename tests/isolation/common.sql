@@ -28,33 +28,36 @@ SELECT s.customer_id AS name,
     (SELECT string_agg(concat_ws(' ', p.payment_id, p.status, p.rejection_reason), ', ' ORDER BY p.payment_id)
      FROM checkout_data.payments p WHERE p.checkout_session_id = s.checkout_session_id) AS payments,
     s.event_count,
-    (SELECT string_agg(concat_ws(' ', o.sequence, replace(o.event_type, 'checkout.session.', ''), o.payment_id),
+    (SELECT string_agg(concat_ws(' ', o.sequence, replace(o.event_type, 'checkout.session.', ''),
+                o.snapshot #>> '{payment,payment_id}'),
             ', ' ORDER BY o.sequence)
-     FROM checkout_data.webhook_outbox o WHERE o.checkout_session_id = s.checkout_session_id) AS events
+     FROM checkout_data.webhook_outbox o WHERE o.subject_id = s.checkout_session_id) AS events
 FROM checkout_data.checkout_sessions s
 LEFT JOIN checkout_data.open_sessions o USING (organization_id, environment, checkout_session_id)
 ORDER BY s.customer_id, s.created_at;
 
--- Shows where events went: to endpoints, named by their descriptions, or to the consumer of the outbox.
+-- Shows where events went: to endpoints, named by their descriptions, and to consumers.
 CREATE VIEW sent AS
-SELECT s.customer_id AS name, o.sequence, replace(o.event_type, 'checkout.session.', '') AS event, COALESCE(
-    CASE WHEN NOT o.fanned_out THEN 'consumer' END, p.description,
-        CASE WHEN d.sequence IS NOT NULL THEN 'no endpoint' END, 'nobody') AS goes_to,
-    CASE WHEN COALESCE(d.delivered_at, o.delivered_at) IS NOT NULL THEN 'delivered'
-        WHEN COALESCE(d.dead_at, o.dead_at) IS NOT NULL THEN 'dead'
-        WHEN COALESCE(d.lease_token, o.lease_token) IS NOT NULL THEN 'leased'
+SELECT s.customer_id AS name, o.sequence, replace(o.event_type, 'checkout.session.', '') AS event,
+    COALESCE(p.description, c.name, CASE WHEN d.sequence IS NOT NULL THEN 'no receiver' END, 'nobody') AS goes_to,
+    CASE WHEN d.delivered_at IS NOT NULL THEN 'delivered' WHEN d.dead_at IS NOT NULL THEN 'dead'
+        WHEN d.lease_token IS NOT NULL THEN 'leased'
         -- The claims decide whether it is put off for that long.
         WHEN EXISTS (
             SELECT FROM checkout_data.webhook_deliveries e
-            WHERE e.webhook_endpoint_id = d.webhook_endpoint_id AND e.checkout_session_id = d.checkout_session_id
+            WHERE e.receiver_id = d.receiver_id AND e.subject_id = d.subject_id
                 AND e.sequence < d.sequence AND e.next_attempt_at IS NOT NULL) THEN 'waits'
-        WHEN COALESCE(d.next_attempt_at, o.next_attempt_at) <= clock_timestamp() THEN 'due'
-        WHEN COALESCE(d.next_attempt_at, o.next_attempt_at) IS NOT NULL THEN 'later' END AS state,
-    d.attempts, d.attempts_ever AS ever, p.deleted_at IS NOT NULL AS deleted
+        WHEN d.next_attempt_at <= clock_timestamp() THEN 'due'
+        WHEN d.next_attempt_at IS NOT NULL THEN 'later' END AS state,
+    d.attempts, d.attempts_ever AS ever, COALESCE(p.deleted_at, c.deleted_at) IS NOT NULL AS deleted
 FROM checkout_data.webhook_outbox o
-LEFT JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
-LEFT JOIN checkout_data.webhook_deliveries d USING (organization_id, environment, checkout_session_id, sequence)
-LEFT JOIN checkout_data.webhook_endpoints p USING (organization_id, environment, webhook_endpoint_id)
+LEFT JOIN checkout_data.checkout_sessions s
+    ON s.organization_id = o.organization_id AND s.environment = o.environment AND s.checkout_session_id = o.subject_id
+LEFT JOIN checkout_data.webhook_deliveries d
+    ON d.organization_id = o.organization_id AND d.environment = o.environment AND d.subject_id = o.subject_id
+    AND d.sequence = o.sequence
+LEFT JOIN checkout_data.webhook_endpoints p ON p.webhook_endpoint_id = d.receiver_id
+LEFT JOIN checkout_data.webhook_consumers c ON c.webhook_consumer_id = d.receiver_id
 ORDER BY 1, 2, 4;
 
 -- The endpoint of this name.
@@ -102,7 +105,7 @@ CREATE PROCEDURE wait_for(what text) LANGUAGE plpgsql
             WHEN 'payment lease' THEN (SELECT max(s.lease_expires_at) FROM checkout_data.checkout_sessions s)
             WHEN 'deadline' THEN (SELECT min(s.expires_at) FROM checkout_data.checkout_sessions s)
             WHEN 'event leases' THEN (
-                SELECT max(o.next_attempt_at) FROM checkout_data.webhook_outbox o WHERE o.lease_token IS NOT NULL)
+                SELECT max(d.next_attempt_at) FROM checkout_data.webhook_deliveries d WHERE d.lease_token IS NOT NULL)
         END);
     END
     $$;

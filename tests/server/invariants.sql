@@ -22,23 +22,30 @@ WITH retention (minutes) AS (
     ) AS x (swept, deadline)
     CROSS JOIN LATERAL (SELECT CASE WHEN x.swept THEN x.deadline ELSE s.updated_at END) AS y (updated_at)
 ), event AS (
-    -- An event about an endpoint has the endpoint's id in place of a session's.
-    SELECT o.*, o.subject_id AS checkout_session_id, substring(o.event_type FROM 'checkout\.session\.(.*)') AS kind,
-        o.snapshot #>> '{payment,payment_id}' AS payment_id, o.snapshot -> 'webhook_endpoint' AS endpoint
+    SELECT o.*, o.subject_id AS checkout_session_id, o.snapshot #>> '{payment,payment_id}' AS payment_id,
+        substring(o.event_type FROM 'checkout\.session\.(.*)') AS kind, o.snapshot -> 'webhook_endpoint' AS endpoint
     FROM checkout_data.webhook_outbox o
 ), events AS (
     SELECT organization_id, environment, checkout_session_id,
         count(*) AS count, max(sequence) AS last,
         array_agg(kind) FILTER (WHERE kind IN ('completed', 'expired', 'failed')) AS terminal
     FROM event WHERE subject_type = 'checkout_session' GROUP BY 1, 2, 3
+), receiver AS (
+    SELECT webhook_endpoint_id AS receiver_id, organization_id, environment, created_at, deleted_at, true AS is_endpoint
+    FROM checkout_data.webhook_endpoints
+    UNION ALL
+    SELECT webhook_consumer_id, organization_id, environment, created_at, deleted_at, false
+    FROM checkout_data.webhook_consumers
 ), delivery AS (
-    SELECT d.*, d.subject_id AS checkout_session_id, p.webhook_endpoint_id, p.created_at AS endpoint_created_at,
+    SELECT d.*, d.subject_id AS checkout_session_id, r.is_endpoint, r.created_at AS receiver_created_at,
+        r.deleted_at IS NOT NULL AS is_remains,
+        -- A consumer of all organizations has none.
+        r.receiver_id IS NOT NULL AND COALESCE(r.organization_id = d.organization_id AND r.environment = d.environment,
+            NOT r.is_endpoint) AS has_receiver,
         (SELECT array_agg(a.attempt::integer ORDER BY a.attempt) FROM checkout_data.webhook_attempts a
          WHERE (a.organization_id, a.environment, a.receiver_id, a.subject_id, a.sequence)
              = (d.organization_id, d.environment, d.receiver_id, d.subject_id, d.sequence)) AS numbers
-    FROM checkout_data.webhook_deliveries d
-    LEFT JOIN checkout_data.webhook_endpoints p
-        ON (p.organization_id, p.environment, p.webhook_endpoint_id) = (d.organization_id, d.environment, d.receiver_id)
+    FROM checkout_data.webhook_deliveries d LEFT JOIN receiver r USING (receiver_id)
 ), payments AS (
     SELECT organization_id, environment, checkout_session_id,
         count(*) FILTER (WHERE status = 'succeeded') AS succeeded, min(created_at) AS first_created_at
@@ -150,33 +157,39 @@ WITH retention (minutes) AS (
 
     -- webhooks
     UNION ALL
-    SELECT 'event that is not about what it says', organization_id, environment, checkout_session_id
+    SELECT 'event that tells of another thing than it is about', organization_id, environment, checkout_session_id
     FROM event
     WHERE (subject_type = 'checkout_session') <> (kind IS NOT NULL)
         OR (subject_type = 'webhook_endpoint') <> (endpoint IS NOT NULL)
         OR endpoint ->> 'webhook_endpoint_id' <> subject_id::text OR endpoint ? 'secret'
+        OR snapshot #>> '{payment,checkout_session_id}' <> subject_id::text
+    UNION ALL
+    SELECT 'event that does not tell how its session was', organization_id, environment, checkout_session_id
+    FROM event
+    WHERE (kind IS NULL OR kind = 'expired') <> (snapshot -> 'session' IS NULL)
+        OR snapshot -> 'session' IS NOT NULL AND num_nulls(
+            snapshot #>> '{session,status}', (snapshot #>> '{session,attempts}')::integer) > 0
+        OR kind IN ('completed', 'failed', 'payment_failed', 'payment_rejected') <> (payment_id IS NOT NULL)
+        OR kind = 'completed' AND snapshot #>> '{session,status}' <> 'complete'
     UNION ALL
     SELECT 'events of an endpoint do not go from 1 to event_count', p.organization_id, p.environment,
         p.webhook_endpoint_id
     FROM retention, checkout_data.webhook_endpoints p
     LEFT JOIN event e ON e.organization_id = p.organization_id AND e.environment = p.environment
-        AND e.checkout_session_id = p.webhook_endpoint_id
+        AND e.subject_id = p.webhook_endpoint_id
     WHERE retention.minutes < 0 OR p.created_at > now() - retention.minutes * interval '1 minute'
     GROUP BY p.organization_id, p.environment, p.webhook_endpoint_id
     HAVING (count(e.sequence), COALESCE(max(e.sequence), 0)) <> (p.event_count, p.event_count)
     UNION ALL
-    -- The worker removes deliveries of deleted consumers a while after them, and deliveries before their events.
+    -- What remains of a deleted receiver keeps no event.
     SELECT 'delivery of no event', d.organization_id, d.environment, d.checkout_session_id
     FROM delivery d LEFT JOIN event e USING (organization_id, environment, subject_id, sequence)
-    WHERE e.event_type IS NULL
+    WHERE e.subject_id IS NULL AND NOT d.is_remains AND d.last_error IS DISTINCT FROM 'its event is gone'
+        OR d.created_at <> e.created_at
     UNION ALL
-    SELECT 'delivery to no receiver of its tenant, or to that which it is about', d.organization_id, d.environment,
-        d.checkout_session_id
-    FROM delivery d
-    LEFT JOIN checkout_data.webhook_consumers c
-        ON c.webhook_consumer_id = d.receiver_id
-        AND (c.organization_id IS NULL OR (c.organization_id, c.environment) = (d.organization_id, d.environment))
-    WHERE num_nonnulls(d.webhook_endpoint_id, c.webhook_consumer_id) <> 1 OR d.receiver_id = d.subject_id
+    SELECT 'delivery to no receiver of its tenant, or to that which it is about', organization_id, environment,
+        checkout_session_id
+    FROM delivery WHERE NOT has_receiver OR receiver_id = subject_id
     UNION ALL
     SELECT 'delivery in no state, or in more than one', organization_id, environment, checkout_session_id
     FROM delivery
@@ -185,26 +198,29 @@ WITH retention (minutes) AS (
     UNION ALL
     SELECT 'delivery that ended without an attempt', organization_id, environment, checkout_session_id
     FROM delivery
-    WHERE webhook_endpoint_id IS NOT NULL AND next_attempt_at IS NULL AND (attempts = 0 OR last_attempt_at IS DISTINCT FROM COALESCE(delivered_at, dead_at)
-        OR (delivered_at IS NOT NULL) <> (COALESCE(last_status_code, 0) BETWEEN 200 AND 299))
+    WHERE next_attempt_at IS NULL AND (attempts = 0 OR last_attempt_at IS NULL OR CASE WHEN is_endpoint
+            THEN last_attempt_at IS DISTINCT FROM COALESCE(delivered_at, dead_at)
+                OR (delivered_at IS NOT NULL) <> (COALESCE(last_status_code, 0) BETWEEN 200 AND 299)
+            -- A consumer has claimed it before.
+            ELSE last_attempt_at > COALESCE(delivered_at, dead_at) OR last_status_code IS NOT NULL END)
         -- Except for deliveries that could not be sent, which say why.
         AND (dead_at IS NOT NULL AND last_error ~ '^its (event|session|body)') IS NOT TRUE
     UNION ALL
     SELECT 'delivery that is tried more than ten times', organization_id, environment, checkout_session_id
-    FROM delivery WHERE attempts > 10 OR attempts = 10 AND next_attempt_at IS NOT NULL OR attempts > attempts_ever
+    FROM delivery
+    WHERE attempts > 10 OR attempts = 10 AND next_attempt_at IS NOT NULL AND is_endpoint OR attempts > attempts_ever
     UNION ALL
     SELECT 'attempts do not go from 1 to attempts_ever', organization_id, environment, checkout_session_id
     FROM delivery
-    WHERE COALESCE(numbers, '{}')
-        <> ARRAY(SELECT generate_series(1, CASE WHEN webhook_endpoint_id IS NULL THEN 0 ELSE attempts_ever END))
+    WHERE COALESCE(numbers, '{}') <> ARRAY(SELECT generate_series(1, CASE WHEN is_endpoint THEN attempts_ever ELSE 0 END))
     UNION ALL
     SELECT 'delivery that went before the one before it', later.organization_id, later.environment,
         later.checkout_session_id
     FROM delivery later
     JOIN delivery earlier USING (organization_id, environment, receiver_id, subject_id)
-    -- An event that is older than its endpoint was redelivered, and may come later.
+    -- An event that is older than its receiver was redelivered, and may come later.
     WHERE earlier.sequence < later.sequence AND earlier.attempts_ever = 0 AND later.attempts_ever > 0
-        AND earlier.created_at >= later.endpoint_created_at
+        AND earlier.next_attempt_at IS NOT NULL AND earlier.created_at >= earlier.receiver_created_at
     UNION ALL
     SELECT 'endpoint that is disabled without a reason, or for one that it does not have', organization_id, environment,
         webhook_endpoint_id
@@ -212,9 +228,9 @@ WITH retention (minutes) AS (
     WHERE (disabled_at IS NULL) <> (disabled_reason IS NULL)
         OR disabled_reason IN ('gone', 'failing') AND failing_since IS NULL
     UNION ALL
-    SELECT 'endpoint without an organization', p.organization_id, p.environment, p.webhook_endpoint_id
-    FROM checkout_data.webhook_endpoints p LEFT JOIN checkout_data.organizations o USING (organization_id)
-    WHERE o.organization_id IS NULL
+    SELECT 'endpoint or consumer without an organization', r.organization_id, r.environment, r.receiver_id
+    FROM receiver r LEFT JOIN checkout_data.organizations o USING (organization_id)
+    WHERE o.organization_id IS NULL AND (r.is_endpoint OR r.organization_id IS NOT NULL)
 
     -- references between rows
     UNION ALL

@@ -203,7 +203,7 @@ def test_keys_accesses_and_client_secrets_are_restored_into_another_database(ser
     public = "SELECT status FROM checkout.public_checkout_session(%s, %s)"
     assert restored.value(public, session["checkout_session_id"], session["client_secret"], user=web) == "open"
     # Roles keep their rights, and get no others.
-    assert restored.sql("SELECT * FROM checkout.claim_webhook_events()", user=hook) == []
+    assert restored.sql("SELECT * FROM checkout.list_webhook_consumers()", user=hook) == []
     for role, statement in [
         (hook, "SELECT checkout.list_organizations()"),
         (hook, LIST),

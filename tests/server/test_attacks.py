@@ -40,10 +40,12 @@ def test_what_intruders_want_is_there_to_be_had(lab):
         owner.raw("BEGIN")
         assert owner.raw(statement, *parameters), statement
         owner.raw("ROLLBACK")
-        # Figures, new sessions, new payments and new endpoints contain no text of the tenant's.
+        # Figures, consumers, new sessions, new payments and new endpoints contain no text of the tenant's.
         if not any(
             name in statement
-            for name in ("session_funnel", "create_checkout", "begin_payment", "record_payment", "create_webhook")
+            for name in (
+                "session_funnel", "create_checkout", "begin_payment", "record_payment", "create_webhook", "webhook_consumer"
+            )
         ):
             assert any("canary_alpha_live" in what for what in owner.breaches()), statement
     owner.heard.clear()
@@ -106,6 +108,8 @@ HOLES = {
             "list_checkout_sessions(reference => %s) of alpha live",
             "update_webhook_endpoint(%s) for the endpoint of alpha live",
             "list_webhook_deliveries(%s) for the endpoint of alpha live",
+            "claim_webhook_events(%s) for the consumer of alpha live",
+            "delete_webhook_consumer(%s, discard_undelivered => true) for the consumer of alpha live",
         ],
     ),
     "a function without a search path": (
@@ -164,6 +168,7 @@ def test_a_hole_would_be_found(lab, hole):
             cursor.execute(closed, values)
             # The successful attack has deleted it, and has another secret.
             cursor.execute("UPDATE checkout_data.webhook_endpoints SET deleted_at = NULL")
+            cursor.execute("UPDATE checkout_data.webhook_consumers SET deleted_at = NULL")
             lab.secrets = {tenant: lab.secrets_of(tenant) for tenant in lab.targets}
     assert {name for name, *_ in breaches} == set(finders)
 

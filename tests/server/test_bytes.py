@@ -161,8 +161,9 @@ def test_an_event_that_cannot_be_rendered_dies_alone_for_consumers(db):
     if not db.sql("SELECT 1 FROM pg_roles WHERE rolname = 'reader'"):
         db.sql("CREATE ROLE reader LOGIN")
     db.sql("SELECT checkout.grant_access('reader', 'relay')")
+    db.sql("SELECT checkout.create_webhook_consumer('all')")
     bad, good = expired(db, bad=True), expired(db)
-    claimed = db.sql("SELECT checkout_session_id FROM checkout.claim_webhook_events()", user="reader")
+    claimed = db.sql("SELECT checkout_session_id FROM checkout.claim_webhook_events('all')", user="reader")
     assert [row["checkout_session_id"] for row in claimed] == [good]
     assert db.sql(DEAD, user="reader") == [{"checkout_session_id": bad, "last_error": "its body is not valid UTF-8"}]
 

@@ -28,14 +28,15 @@ def source(new_server):
 
 
 def tell(db):
-    """Makes a story whose claims also update the events. Returns its session."""
+    """Makes a story, all of which a consumer gets. Returns its session."""
+    db.call("create_webhook_consumer", name="jobs")
     session = db.create()
     db.call("record_payment", checkout_session_id=session, payment_id="pay_1", outcome="failed")
     db.call("record_payment", checkout_session_id=session, payment_id="pay_2", outcome="succeeded")
     db.call("record_payment", checkout_session_id=session, payment_id="pay_3", outcome="succeeded")
     for _ in STORY:
-        (event,) = db.sql("SELECT event_id, lease_token FROM checkout.claim_webhook_events()")
-        db.sql("SELECT checkout.ack_webhook_events(ARRAY[%s], %s)", event["event_id"], event["lease_token"])
+        (event,) = db.call("claim_webhook_events", consumer="jobs")
+        db.call("ack_webhook_events", consumer="jobs", event_ids=[event["event_id"]], lease_token=event["lease_token"])
     return session
 
 
@@ -44,9 +45,11 @@ def check(events, session):
     events.sort(key=lambda event: event["sequence"])
     assert [event["sequence"] for event in events] == [1, 2, 3]
     assert [event["event_type"] for event in events] == STORY
-    assert [event["session_status"] for event in events] == ["open", "complete", "complete"]
-    assert {event["checkout_session_id"] for event in events} == {session}
-    assert [event["payment"]["payment_id"] for event in events] == ["pay_1", "pay_2", "pay_3"]
+    assert {(event["subject_type"], event["subject_id"]) for event in events} == {("checkout_session", session)}
+    snapshots = [event["snapshot"] for event in events]
+    assert [snapshot["session"]["status"] for snapshot in snapshots] == ["open", "complete", "complete"]
+    assert [snapshot["session"]["attempts"] for snapshot in snapshots] == [1, 1, 1]
+    assert [snapshot["payment"]["payment_id"] for snapshot in snapshots] == ["pay_1", "pay_2", "pay_3"]
 
 
 def test_wal2json_has_every_event(source):
@@ -58,7 +61,7 @@ def test_wal2json_has_every_event(source):
     rows = [{column["name"]: column["value"] for column in json.loads(change["data"])["columns"]} for change in changes]
     for row in rows:
         # To wal2json, a value of a domain is a text.
-        row |= {"payment": json.loads(row["payment"]), "sequence": int(row["sequence"])}
+        row |= {"snapshot": json.loads(row["snapshot"]), "sequence": int(row["sequence"])}
     check(rows, session)
 
 
@@ -71,6 +74,23 @@ def test_an_expiry_is_its_event_and_a_delete_among_the_open_sessions(source):
         " 'include-transaction', 'off')")]
     assert sorted((change["table"], change["action"]) for change in changes) == [
         ("checkout_sessions", "I"), ("open_sessions", "D"), ("open_sessions", "I"), ("webhook_outbox", "I")]
+
+
+def test_events_are_only_inserted_and_removed(source):
+    """Whatever becomes of a delivery, its event is not written again."""
+    source.sql("SELECT pg_create_logical_replication_slot('checkout_events', 'wal2json')")
+    tell(source)
+    source.sql("SELECT checkout.redeliver_webhook_events(created_after => now() - interval '1 hour')")
+    source.sql("UPDATE checkout_data.webhook_deliveries SET delivered_at = now() - interval '1 year', next_attempt_at = NULL")
+    source.sql("UPDATE checkout_data.webhook_outbox SET created_at = now() - interval '1 year'")
+    source.sql("UPDATE checkout_data.checkout_sessions SET updated_at = now() - interval '1 year'")
+    source.sql("SELECT checkout.run_maintenance()")
+    changes = source.sql(
+        "SELECT data::json ->> 'action' AS action, count(*) FROM pg_logical_slot_get_changes('checkout_events', NULL,"
+        " NULL, 'format-version', '2', 'add-tables', 'checkout_data.webhook_outbox', 'include-transaction', 'off')"
+        " GROUP BY 1 ORDER BY 1")
+    # The three updates are those of this test.
+    assert [(row["action"], row["count"]) for row in changes] == [("D", 3), ("I", 3), ("U", 3)]
 
 
 def test_a_subscription_has_every_event(source):

@@ -5,22 +5,24 @@ from contextlib import closing
 import pytest
 from conftest import INVARIANTS
 
-SESSIONS, OPEN, PAYMENTS, EVENTS, KEYS, API_KEYS, ENDPOINTS, DELIVERIES, ATTEMPTS = (
+SESSIONS, OPEN, PAYMENTS, EVENTS, KEYS, API_KEYS, ENDPOINTS, CONSUMERS, DELIVERIES, ATTEMPTS = (
     f"checkout_data.{table}" for table in (
         "checkout_sessions", "open_sessions", "payments", "webhook_outbox", "idempotency_keys", "api_keys",
-        "webhook_endpoints", "webhook_deliveries", "webhook_attempts"))
+        "webhook_endpoints", "webhook_consumers", "webhook_deliveries", "webhook_attempts"))
 ENDED = "open session that has ended, or that is no session"
 OTHERWISE = "open session that says something else than its session"
-NONE_OF_ITS_KIND = "event about neither a session nor an endpoint, or about both"
+OF_ANOTHER_THING = "event that tells of another thing than it is about"
+HOW_ITS_SESSION_WAS = "event that does not tell how its session was"
+NO_RECEIVER = "delivery to no receiver of its tenant, or to that which it is about"
 # The fault to find, and the statement that makes it, in the row whose session has the title of the second word, or in
 # the API key. "sent" has been delivered to an endpoint, "tried" not yet; "gone" is a disabled endpoint, with an event
-# that "other" has.
+# that "other" has; "jobs" is a consumer that has the events of "paid" and "late".
 FAULTS = [
     ("complete without exactly one succeeded payment", "paid", f"DELETE FROM {PAYMENTS}"),
     ("payment succeeded, and its session does not say so", "paid", f"UPDATE {PAYMENTS} SET amount = 11"),
     ("payment for no session of its tenant", "paid", f"UPDATE {PAYMENTS} SET organization_id = gen_random_uuid()"),
     ("rejected payment without its event", "late", f"DELETE FROM {EVENTS}"),
-    ("event tells of a payment of another session", "late", f"UPDATE {EVENTS} SET payment_id = 'p-paid'"),
+    ("event tells of a payment of another session", "late", f"UPDATE {EVENTS} SET snapshot = jsonb_set(snapshot, '{{payment,payment_id}}', '\"p-paid\"')"),
     ("complete after the deadline", "paid", f"UPDATE {SESSIONS} SET expires_at = created_at + interval '1 microsecond'"),
     ("expired, and before its time told", "late", f"UPDATE {EVENTS} SET created_at = created_at - interval '1 second'"),
     ("swept before its deadline", "open", f"DELETE FROM {OPEN}"),
@@ -52,33 +54,45 @@ FAULTS = [
     ("API key replaced by none of its kind", "key", f"UPDATE {API_KEYS} SET replaced_by = 'sk_live_000000000000'"),
     ("recovered from no expired session of its tenant", "open", f"UPDATE {SESSIONS} SET recovered_from = checkout_session_id"),
     ("session without an organization", "open", f"UPDATE {SESSIONS} SET organization_id = gen_random_uuid()"),
-    ("event that is with the endpoints and with the consumer, or with neither", "sent", f"UPDATE {EVENTS} SET next_attempt_at = now()"),
-    ("event that is with the endpoints and with the consumer, or with neither", "paid", f"UPDATE {EVENTS} SET next_attempt_at = NULL"),
-    (NONE_OF_ITS_KIND, "sent", f"UPDATE {EVENTS} SET endpoint = '{{}}'"),
-    (NONE_OF_ITS_KIND, "sent", f"UPDATE {EVENTS} SET session_status = NULL"),
-    (NONE_OF_ITS_KIND, "gone", f"UPDATE {EVENTS} SET event_type = 'checkout.session.expired'"),
-    (NONE_OF_ITS_KIND, "gone", f"UPDATE {EVENTS} SET fanned_out = false, next_attempt_at = now()"),
-    (NONE_OF_ITS_KIND, "gone", f"UPDATE {EVENTS} SET endpoint = endpoint || '{{\"secret\": \"x\"}}'"),
+    (OF_ANOTHER_THING, "sent", f"UPDATE {EVENTS} SET snapshot = snapshot || '{{\"webhook_endpoint\": {{}}}}'"),
+    (OF_ANOTHER_THING, "sent", f"UPDATE {EVENTS} SET subject_type = 'webhook_endpoint'"),
+    (OF_ANOTHER_THING, "sent", f"UPDATE {EVENTS} SET snapshot = jsonb_set(snapshot, '{{payment,checkout_session_id}}', '\"x\"')"),
+    (OF_ANOTHER_THING, "gone", f"UPDATE {EVENTS} SET event_type = 'checkout.session.expired'"),
+    (OF_ANOTHER_THING, "gone", f"UPDATE {EVENTS} SET snapshot = NULL"),
+    (OF_ANOTHER_THING, "gone", f"UPDATE {EVENTS} SET snapshot = jsonb_set(snapshot, '{{webhook_endpoint,secret}}', '\"x\"')"),
+    (OF_ANOTHER_THING, "gone",
+     f"UPDATE {EVENTS} SET snapshot = jsonb_set(snapshot, '{{webhook_endpoint,webhook_endpoint_id}}', '\"x\"')"),
+    (HOW_ITS_SESSION_WAS, "sent", f"UPDATE {EVENTS} SET snapshot = snapshot - 'session'"),
+    (HOW_ITS_SESSION_WAS, "sent", f"UPDATE {EVENTS} SET snapshot = snapshot - 'payment'"),
+    (HOW_ITS_SESSION_WAS, "sent", f"UPDATE {EVENTS} SET snapshot = NULL"),
+    (HOW_ITS_SESSION_WAS, "sent", f"UPDATE {EVENTS} SET snapshot = jsonb_set(snapshot, '{{session,status}}', '\"open\"')"),
+    (HOW_ITS_SESSION_WAS, "sent", f"UPDATE {EVENTS} SET snapshot = jsonb_set(snapshot, '{{session,attempts}}', 'null')"),
+    (HOW_ITS_SESSION_WAS, "late", f"UPDATE {EVENTS} SET snapshot = '{{\"session\": {{}}}}'"),
     ("events of an endpoint do not go from 1 to event_count", "gone", f"UPDATE {EVENTS} SET sequence = 2"),
     ("events of an endpoint do not go from 1 to event_count", "gone", f"DELETE FROM {EVENTS}"),
-    ("delivery of no event that is with the endpoints", "sent", f"DELETE FROM {EVENTS}"),
-    ("delivery of no event that is with the endpoints", "sent", f"UPDATE {EVENTS} SET fanned_out = false, next_attempt_at = now()"),
-    ("delivery to no endpoint of its tenant, or to that which it is about", "other", f"DELETE FROM {ENDPOINTS}"),
-    ("delivery to no endpoint of its tenant, or to that which it is about", "sent",
-     f"UPDATE {DELIVERIES} SET webhook_endpoint_id = checkout_session_id WHERE delivered_at IS NOT NULL"),
+    ("delivery of no event", "sent", f"DELETE FROM {EVENTS}"),
+    ("delivery of no event", "sent", f"UPDATE {DELIVERIES} SET created_at = created_at - interval '1 second'"),
+    (NO_RECEIVER, "other", f"DELETE FROM {ENDPOINTS}"),
+    (NO_RECEIVER, "jobs", f"DELETE FROM {CONSUMERS}"),
+    (NO_RECEIVER, "jobs", f"UPDATE {CONSUMERS} SET environment = 'test'"),
+    (NO_RECEIVER, "sent", f"UPDATE {DELIVERIES} SET receiver_id = subject_id WHERE last_status_code = 200"),
     ("delivery in no state, or in more than one", "sent", f"UPDATE {DELIVERIES} SET next_attempt_at = now()"),
     ("delivery in no state, or in more than one", "sent", f"UPDATE {DELIVERIES} SET lease_token = gen_random_uuid()"),
     ("delivery that ended without an attempt", "sent", f"UPDATE {DELIVERIES} SET attempts = 0"),
     ("delivery that ended without an attempt", "sent", f"UPDATE {DELIVERIES} SET last_status_code = 500"),
+    ("delivery that ended without an attempt", "paid", f"UPDATE {DELIVERIES} SET last_attempt_at = now() + interval '1 hour'"),
+    ("delivery that ended without an attempt", "paid", f"UPDATE {DELIVERIES} SET last_attempt_at = NULL"),
     ("delivery that ended without an attempt", "sent", f"UPDATE {DELIVERIES} SET delivered_at = NULL, dead_at = last_attempt_at"),
     ("delivery that is tried more than ten times", "tried", f"UPDATE {DELIVERIES} SET attempts = 10, attempts_ever = 10"),
+    ("delivery that is tried more than ten times", "paid", f"UPDATE {DELIVERIES} SET attempts = 11, attempts_ever = 11"),
     ("attempts do not go from 1 to attempts_ever", "tried", f"UPDATE {DELIVERIES} SET attempts_ever = 2"),
     ("attempts do not go from 1 to attempts_ever", "sent", f"DELETE FROM {ATTEMPTS}"),
     ("delivery that went before the one before it", "tried",
      f"UPDATE {DELIVERIES} SET attempts = 1, attempts_ever = 1, delivered_at = now(), next_attempt_at = NULL, lease_token = NULL WHERE sequence = 2"),
     ("endpoint that is disabled without a reason, or for one that it does not have", "gone", f"UPDATE {ENDPOINTS} SET disabled_reason = NULL"),
     ("endpoint that is disabled without a reason, or for one that it does not have", "gone", f"UPDATE {ENDPOINTS} SET failing_since = NULL"),
-    ("endpoint without an organization", "gone", f"UPDATE {ENDPOINTS} SET organization_id = gen_random_uuid()"),
+    ("endpoint or consumer without an organization", "gone", f"UPDATE {ENDPOINTS} SET organization_id = gen_random_uuid()"),
+    ("endpoint or consumer without an organization", "jobs", f"UPDATE {CONSUMERS} SET organization_id = gen_random_uuid()"),
 ]
 
 
@@ -87,11 +101,17 @@ def whole(shared_server):
     """A database with sessions of several kinds, all without faults."""
     db = shared_server.create_database()
     sessions = {title: db.create("1 hour", title=title) for title in ("paid", "late", "begun")}
+    consumer = db.call("create_webhook_consumer", name="jobs", event_types=["checkout.session.*"])
+    sessions["jobs"] = consumer[0]["webhook_consumer_id"]
     sessions["open"] = db.create("1 hour", title="open", idempotency_key="k1", metadata='{"idempotency_key": "k1"}')
     db.call("begin_payment", checkout_session_id=sessions["begun"], payment_id="p-begun")
     db.call("expire_checkout_session", checkout_session_id=sessions["late"])
     for title in ("paid", "late"):
         db.call("record_payment", checkout_session_id=sessions[title], payment_id=f"p-{title}", outcome="succeeded")
+    for event in db.call("claim_webhook_events", consumer="jobs"):
+        ack = {"event_ids": [event["event_id"]], "lease_token": event["lease_token"]}
+        assert db.call("ack_webhook_events", consumer="jobs", **ack) == [{"ack_webhook_events": 1}]
+    db.call("create_webhook_consumer", name="jobs", event_types=["webhook_endpoint.*"])
     sessions["key"] = db.create_api_key()[:20]
     db.sql("SELECT checkout.roll_api_key(%s)", sessions["key"])
     for title in ("gone", "other"):
@@ -106,8 +126,8 @@ def whole(shared_server):
         " CASE WHEN url LIKE '%%gone' THEN 410 WHEN event_type LIKE '%%completed' THEN 200 END)"
         " FROM checkout.claim_webhook_deliveries()")
     # "tried": the first event is leased, the second waits for it.
-    db.sql("UPDATE checkout_data.webhook_deliveries SET attempts = 0, attempts_ever = 0 WHERE checkout_session_id = %s", sessions["tried"])
-    db.sql("DELETE FROM checkout_data.webhook_attempts WHERE checkout_session_id = %s", sessions["tried"])
+    db.sql("UPDATE checkout_data.webhook_deliveries SET attempts = 0, attempts_ever = 0 WHERE subject_id = %s", sessions["tried"])
+    db.sql("DELETE FROM checkout_data.webhook_attempts WHERE subject_id = %s", sessions["tried"])
     assert db.sql(INVARIANTS) == []
     yield db, sessions
     shared_server.drop_databases()
@@ -124,7 +144,9 @@ def test_fault_is_found(whole, fault, title, statement):
         for row in cursor.fetchall():
             cursor.execute(row["drop"])
         where = "AND" if "WHERE" in statement else "WHERE"
-        named = "api_key_id" if title == "key" else "webhook_endpoint_id" if ENDPOINTS in statement else "checkout_session_id"
+        table = next(word for word in statement.split() if word.startswith("checkout_data."))
+        named = {API_KEYS: "api_key_id", ENDPOINTS: "webhook_endpoint_id", CONSUMERS: "webhook_consumer_id"}.get(
+            table, "subject_id" if table in (EVENTS, DELIVERIES, ATTEMPTS) else "checkout_session_id")
         cursor.execute(f"{statement} {where} {named} = %s", [sessions[title]])
         assert cursor.rowcount >= 1
         cursor.execute(INVARIANTS)

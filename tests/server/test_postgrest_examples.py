@@ -64,7 +64,7 @@ def test_example_with_supabase(server):
         r'shop: begin_payment: 200 {"status":"processing"}',
         r'shop: record_payment: 200 {"status":"succeeded","amount":12.34}',
         r'shop: list_checkout_sessions: 200 \[{"status":"complete","amount":12.34,"created_by":"sk_live_\w{12}"}\]',
-        r'shop: list_webhook_events: 200 \[{"event_type":"checkout.session.completed","status":"pending"}\]',
+        r'shop: list_webhook_events: 200 \[{"event_type":"checkout.session.completed","status":"skipped"}\]',
         r'user: create_checkout_session: 200 {"status":"open","amount":5,"created_by":"[0-9a-f-]{36}"}',
         r'user: list_checkout_sessions: 200 \[{"status":"open","amount":5},{"status":"complete","amount":12.34}\]',
         r'anybody: list_checkout_sessions: 403 "no organization is set"',

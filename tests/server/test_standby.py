@@ -27,7 +27,7 @@ def test_writes_on_a_standby_are_refused_as_read_only(pair):
         lambda: copy.call("record_payment", checkout_session_id=session, payment_id="p1", outcome="succeeded"),
         lambda: copy.call("recover_checkout_session", checkout_session_id=overdue),
         lambda: copy.sql("SELECT checkout.expire_due_checkout_sessions()"),
-        lambda: copy.sql("SELECT checkout.claim_webhook_events()"),
+        lambda: copy.sql("SELECT checkout.create_webhook_consumer('jobs')"),
         lambda: copy.sql("SELECT checkout.create_organization('Other')"),
         lambda: copy.sql("SELECT checkout.create_api_key(%s, 'secret', 'live')", db.organization_id),
         lambda: copy.sql("SELECT checkout.rotate_client_secrets(%s)", db.organization_id),

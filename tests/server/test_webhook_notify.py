@@ -59,6 +59,26 @@ def test_events_of_every_kind_are_told(shop, listener):
     assert listener.told()
 
 
+def test_events_for_consumers_are_told(db):
+    """There is no endpoint."""
+    db.call("create_webhook_consumer", name="jobs")
+    listener = Listener(db)
+    with closing(listener.connection):
+        session = db.create()
+        db.call("record_payment", checkout_session_id=session, payment_id="p1", outcome="failed")
+        assert listener.told()
+        db.call("record_payment", checkout_session_id=session, payment_id="p2", outcome="succeeded")
+        listener.told()
+        # The second waits until the first is acknowledged.
+        (event,) = db.call("claim_webhook_events", consumer="jobs")
+        ack = {"event_ids": [event["event_id"]], "lease_token": event["lease_token"]}
+        db.call("ack_webhook_events", consumer="jobs", **ack)
+        assert listener.told()
+        (event,) = db.call("claim_webhook_events", consumer="jobs")
+        db.sql("SELECT checkout.redeliver_webhook_events(ARRAY[%s])", event["event_id"])
+        assert listener.told()
+
+
 def test_a_sweep_by_hand_is_told(server, shop, listener):
     shop.insert_sessions(1)
     assert shop.value("SELECT row_count FROM checkout.run_maintenance() WHERE task = 'expire'") == 1
@@ -84,8 +104,8 @@ def test_nothing_is_told_where_nothing_is_due(server, shop, listener):
     shop.call("begin_payment", checkout_session_id=shop.create(), payment_id="p1")
     shop.call("update_webhook_endpoint", webhook_endpoint_id=shop.endpoint, event_types=["checkout.session.failed"])
     expire(shop)
-    without_endpoint = server.create_database()
-    expire(without_endpoint)
+    without_receiver = server.create_database()
+    expire(without_receiver)
     assert listener.told(within=1) == 0
 
 

@@ -4,24 +4,27 @@ SELECT testing.key(:'a') AS secret_a, testing.key(:'a', 'secret', 'test') AS sec
     testing.key(:'a', 'publishable') AS publishable_a, testing.key(:'b') AS secret_b,
     testing.key(:'a') AS other_key \gset
 
--- A's live sessions: an open one, an expired one, and a paid one, whose event is leased. B has none.
+-- A's live sessions: an open one, an expired one, and a paid one, whose event its consumer has leased. B has none. A
+-- consumer of all organizations has another name.
+SELECT name FROM checkout.create_webhook_consumer('audit');
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'secret_a');
+SELECT name FROM checkout.create_webhook_consumer('jobs');
 SELECT checkout_session_id AS open, client_secret AS secret FROM checkout.create_checkout_session(1, 'USD', customer_id
     => 'c') \gset
 SELECT testing.new_session(2) AS expired, testing.new_session(3) AS paid \gset
 SELECT s.status, p.status
 FROM checkout.expire_checkout_session(:'expired') AS s, checkout.record_payment(:'paid', 'access-1', 'succeeded') AS p;
-COMMIT;
-SELECT event_id AS event, lease_token AS lease FROM checkout.claim_webhook_events(organization_id => :'a')
+SELECT event_id AS event, lease_token AS lease FROM checkout.claim_webhook_events('jobs')
 WHERE checkout_session_id = :'paid' \gset
+COMMIT;
 -- One more event, for the caller that claims next.
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'secret_a');
 SELECT s.status FROM checkout.create_checkout_session(4, 'USD', customer_id => 'c') AS c,
     checkout.expire_checkout_session(c.checkout_session_id) AS s;
 COMMIT;
--- From now on A's events go to an endpoint: one is leased, one is due, one is dead.
+-- From now on A's events go to an endpoint, too: one is leased, one is due, one is dead.
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'secret_a');
 SELECT webhook_endpoint_id AS endpoint FROM checkout.create_webhook_endpoint('https://shop.example/hooks') \gset
@@ -39,16 +42,16 @@ SELECT status FROM checkout.expire_checkout_session(testing.new_session(6));
 SELECT testing.new_session(7) AS dead \gset
 SELECT status FROM checkout.expire_checkout_session(:'dead');
 COMMIT;
-UPDATE checkout_data.webhook_deliveries SET dead_at = now(), next_attempt_at = NULL WHERE checkout_session_id = :'dead';
+UPDATE checkout_data.webhook_deliveries SET dead_at = now(), next_attempt_at = NULL WHERE subject_id = :'dead';
 
 -- The calls, with arguments that are right for A's live environment.
 CREATE TABLE testing.access_calls (function name PRIMARY KEY, arguments text);
 INSERT INTO testing.access_calls VALUES
     ('activate_database', ''),
-    ('ack_webhook_events', format('''{%s}'', %L', :'event', :'lease')),
+    ('ack_webhook_events', format('''jobs'', ''{%s}'', %L', :'event', :'lease')),
     ('authenticate', quote_literal(:'other_key')),
     ('begin_payment', format('%L, ''access-2''', :'open')),
-    ('claim_webhook_events', format('organization_id => %L', :'a')),
+    ('claim_webhook_events', '''jobs'''),
     ('create_api_key', format('%L, ''secret'', ''live''', :'a')),
     ('create_checkout_session', '1, ''USD'', customer_id => ''c'''),
     ('create_organization', '''Access C'''),
@@ -64,7 +67,10 @@ INSERT INTO testing.access_calls VALUES
     ('list_organizations', ''),
     ('list_payments', quote_literal(:'paid')),
     ('list_webhook_events', ''),
-    ('nack_webhook_event', format('%L, %L', :'event', :'lease')),
+    ('nack_webhook_event', format('''jobs'', %L, %L', :'event', :'lease')),
+    ('create_webhook_consumer', '''more'''),
+    ('list_webhook_consumers', ''),
+    ('delete_webhook_consumer', '''jobs'', true'),
     ('outbox_status', ''),
     ('pre_request', ''),
     ('public_checkout_session', format('%L, %L', :'open', :'secret')),
@@ -93,6 +99,9 @@ INSERT INTO testing.access_calls VALUES
     ('list_webhook_attempts', quote_literal(:'delivered_event')),
     ('claim_webhook_deliveries', ''),
     ('record_webhook_attempt', format('%L, %L, %L, 200', :'delivered_event', :'endpoint', :'delivery_lease')),
+    ('record_webhook_attempts', format(
+        '''[{"event_id": "%s", "webhook_endpoint_id": "%s", "lease_token": "%s", "status_code": 200}]''',
+        :'delivered_event', :'endpoint', :'delivery_lease')),
     ('release_webhook_delivery', format('%L, %L, %L', :'delivered_event', :'endpoint', :'delivery_lease')),
     ('next_webhook_attempt_at', ''),
     ('list_dead_webhook_deliveries', format('organization_id => %L', :'a')),
@@ -161,6 +170,14 @@ SELECT p.proname, c.caller, testing.access(c, format('SELECT * FROM checkout.%I(
 FROM pg_proc p LEFT JOIN testing.access_calls a ON a.function = p.proname, testing.access_callers c
 WHERE p.pronamespace = 'checkout'::regnamespace;
 
+-- Who acts for all organizations acts on their consumers.
+SELECT c.caller, call, testing.access(c, call) AS outcome
+FROM testing.access_callers c, unnest(ARRAY[
+    'SELECT * FROM checkout.list_webhook_consumers()', 'SELECT * FROM checkout.claim_webhook_events(''audit'')',
+    'SELECT * FROM checkout.create_webhook_consumer(''audit'', ''{webhook_endpoint.*}'')',
+    'SELECT * FROM checkout.delete_webhook_consumer(''audit'', true)']) AS call
+WHERE c.caller IN ('relay', 'admin') ORDER BY 1, 2;
+
 -- The holders of credentials. PT404 is the answer to callers for whom A's live sessions do not exist.
 SELECT proname AS function,
     max(outcome) FILTER (WHERE caller = 'anonymous') AS anonymous,
@@ -186,5 +203,5 @@ FROM (SELECT proname FROM testing.access_matrix GROUP BY proname HAVING NOT bool
     JOIN testing.access_calls a ON a.function = m.proname,
     LATERAL (SELECT ROW(0, 'superuser', 'postgres', 'postgres', :'a', '', '')::testing.access_callers) AS s (c)
 ORDER BY m.proname;
--- The following tests have no endpoints.
-CALL testing.forget_endpoints();
+-- The following tests have no endpoints and no consumers.
+CALL testing.forget_receivers();

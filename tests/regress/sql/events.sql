@@ -4,17 +4,18 @@ SELECT testing.login('shop_events', :'organization');
 CREATE TABLE testing.deliveries (
     n serial, event_id text, event_type text, sequence integer, lease_token uuid, body text);
 GRANT ALL ON testing.deliveries, testing.deliveries_n_seq TO PUBLIC;
-CREATE FUNCTION testing.deliver(organization uuid) RETURNS TABLE (event text, attempt integer) LANGUAGE plpgsql AS $$
+CREATE FUNCTION testing.deliver() RETURNS TABLE (event text, attempt integer) LANGUAGE plpgsql AS $$
 BEGIN
-    RETURN QUERY WITH claimed AS (SELECT * FROM checkout.claim_webhook_events(organization_id => organization)),
+    RETURN QUERY WITH claimed AS (SELECT * FROM checkout.claim_webhook_events('jobs')),
         kept AS (INSERT INTO testing.deliveries (event_id, event_type, sequence, lease_token, body)
             SELECT c.event_id, c.event_type, c.sequence, c.lease_token, c.body FROM claimed c)
         SELECT c.sequence || ' ' || replace(c.event_type, 'checkout.session.', ''), c.delivery_attempts FROM claimed c;
 END $$;
 CREATE FUNCTION testing.delivered() RETURNS integer LANGUAGE sql AS $$
-    SELECT sum(checkout.ack_webhook_events(ARRAY[event_id], lease_token))::integer FROM testing.deliveries
+    SELECT sum(checkout.ack_webhook_events('jobs', ARRAY[event_id], lease_token))::integer FROM testing.deliveries
 $$;
 \c - shop_events
+SELECT name FROM checkout.create_webhook_consumer('jobs');
 
 -- A paid session
 SELECT checkout_session_id AS id
@@ -22,8 +23,7 @@ FROM checkout.create_checkout_session(129.9, 'EUR', title => 'Chairs', reference
     customer_email => 'ada@example.com', metadata => '{"order": 1}') \gset
 SELECT status FROM checkout.record_payment(:'id', 'event-1', 'succeeded', payment_method => 'card');
 SELECT to_jsonb(s) - 'idempotent_replay' AS session FROM checkout.get_checkout_session(:'id') AS s \gset
-\c - sender
-SELECT * FROM testing.deliver(:'organization');
+SELECT * FROM testing.deliver();
 SELECT body::json ->> 'id' = event_id AS id, body::json ->> 'type' AS type,
     (body::json ->> 'timestamp')::timestamptz BETWEEN now() - interval '1 minute' AND now() AS timestamp,
     body::json ->> 'timestamp' ~ '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00$' AS in_utc,
@@ -48,9 +48,8 @@ SELECT testing.delivered();
 SELECT checkout_session_id AS id
 FROM checkout.create_checkout_session(20, 'USD', customer_id => 'c', max_retry_attempts => 3) \gset
 SELECT status FROM checkout.record_payment(:'id', 'event-2', 'failed', failure_code => 'card_declined');
-\c - sender
 DELETE FROM testing.deliveries;
-SELECT * FROM testing.deliver(:'organization');
+SELECT * FROM testing.deliver();
 SELECT object ->> 'status' AS status, object ->> 'payment_status' AS payment_status, object ->> 'attempts' AS attempts,
     object ->> 'payment_id' AS payment_id, object ->> 'completed_at' AS completed_at,
     object ->> 'updated_at' = body::json ->> 'timestamp' AS updated_then
@@ -58,7 +57,7 @@ FROM testing.deliveries, LATERAL (SELECT body::jsonb #> '{data,object}') AS b (o
 -- Its lease ends without an acknowledgement. Meanwhile the buyer begins again, fails again, and at last pays, with the
 -- very first payment.
 \c - postgres
-UPDATE checkout_data.webhook_outbox SET next_attempt_at = now() - interval '1 second' WHERE checkout_session_id = :'id';
+UPDATE checkout_data.webhook_deliveries SET next_attempt_at = now() - interval '1 second' WHERE subject_id = :'id';
 \c - shop_events
 SELECT status FROM checkout.begin_payment(:'id', 'event-3');
 SELECT status FROM checkout.record_payment(:'id', 'event-3', 'failed');
@@ -66,12 +65,11 @@ SELECT status FROM checkout.begin_payment(:'id', 'event-4');
 SELECT status FROM checkout.record_payment(:'id', 'event-2', 'succeeded');
 SELECT status, rejection_reason FROM checkout.record_payment(:'id', 'event-4', 'succeeded');
 SELECT testing.story(:'id');
-\c - sender
 SET timezone = 'Asia/Kolkata';
 SET datestyle = 'German';
 SET intervalstyle = 'iso_8601';
 SET extra_float_digits = -10;
-SELECT * FROM testing.deliver(:'organization');
+SELECT * FROM testing.deliver();
 SELECT count(*) AS deliveries, count(DISTINCT body) AS bodies, count(DISTINCT event_id) AS ids,
     bool_or(body LIKE '%+05:30%') AS local_times
 FROM testing.deliveries;
@@ -85,13 +83,13 @@ WHERE a.value <> b.value;
 RESET ALL;
 -- The rest of the story, each body with the state of its time
 SELECT testing.delivered();
-SELECT * FROM testing.deliver(:'organization');
+SELECT * FROM testing.deliver();
 SELECT testing.delivered();
-SELECT * FROM testing.deliver(:'organization');
+SELECT * FROM testing.deliver();
 SELECT testing.delivered();
-SELECT * FROM testing.deliver(:'organization');
+SELECT * FROM testing.deliver();
 SELECT testing.delivered();
-SELECT * FROM testing.deliver(:'organization');
+SELECT * FROM testing.deliver();
 SELECT DISTINCT sequence, event_type, object ->> 'status' AS status, object ->> 'payment_status' AS payment_status,
     object ->> 'attempts' AS attempts,
     object ->> 'payment_id' AS payment_id, object ->> 'completed_at' IS NOT NULL AS completed
@@ -102,11 +100,10 @@ FROM testing.deliveries, LATERAL (SELECT body::jsonb #> '{data,object}') AS b (o
 SELECT testing.new_session() AS id \gset
 SELECT testing.age(:'id', '2 hours');
 SELECT status FROM checkout.record_payment(:'id', 'event-5', 'succeeded');
-\c - sender
 DELETE FROM testing.deliveries;
-SELECT * FROM testing.deliver(:'organization');
+SELECT * FROM testing.deliver();
 SELECT testing.delivered();
-SELECT * FROM testing.deliver(:'organization');
+SELECT * FROM testing.deliver();
 SELECT sequence, event_type, object ->> 'status' AS status, object ->> 'payment_status' AS payment_status,
     object ->> 'updated_at' = object ->> 'expires_at' AS at_its_deadline,
     (body::json ->> 'timestamp')::timestamptz > (object ->> 'expires_at')::timestamptz AS told_later
@@ -125,7 +122,7 @@ SELECT testing.story(:'id');
 -- The merchant's own list: newest session first, last event first; filters; no lease token, and no event of another
 -- tenant
 SELECT replace(event_type, 'checkout.session.', '') AS type, sequence, payment_id, status, delivery_attempts,
-    lease_token, next_attempt_at, delivered_at IS NOT NULL AS delivered
+    lease_token
 FROM checkout.list_webhook_events();
 SELECT count(*), count(DISTINCT event_id), bool_and(organization_id = :'organization') AS own
 FROM checkout.list_webhook_events(page_size => 100);
@@ -152,3 +149,5 @@ FROM unnest(ARRAY[
 SELECT testing.outcome(
     format('SELECT * FROM checkout.list_webhook_events(starting_after => %L)', 'evt_' || repeat('A', 48) || 'bA'))
     AS of_another;
+\c - postgres
+CALL testing.forget_receivers();

@@ -48,13 +48,14 @@ SELECT checkout.expire_due_checkout_sessions(3);
 SELECT checkout.expire_due_checkout_sessions(3);
 SELECT overdue, lag, oldest_overdue_at FROM checkout.worker_status();
 -- The sweep writes the event, and that they are no longer open. It does not touch the sessions' rows.
-SELECT environment, s.status AS stored, o.deadline IS NOT NULL AS among_open, s.event_count, e.event_type, e.sequence,
+SELECT s.environment, s.status AS stored, o.deadline IS NOT NULL AS among_open, s.event_count, e.event_type, e.sequence,
     count(*), bool_and((s.xmin, s.ctid) IS NOT DISTINCT FROM (b.xmin_, b.ctid_)) AS untouched
 FROM checkout_data.checkout_sessions s
     JOIN before_the_sweep b USING (checkout_session_id)
     LEFT JOIN checkout_data.open_sessions o USING (organization_id, environment, checkout_session_id)
-    JOIN checkout_data.webhook_outbox e USING (organization_id, environment, checkout_session_id)
-WHERE organization_id = :'organization' AND amount BETWEEN 1 AND 5 GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1;
+    JOIN checkout_data.webhook_outbox e
+        ON (e.organization_id, e.environment, e.subject_id) = (s.organization_id, s.environment, s.checkout_session_id)
+WHERE s.organization_id = :'organization' AND amount BETWEEN 1 AND 5 GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1;
 SELECT batch, testing.outcome(format('SELECT checkout.expire_due_checkout_sessions(%L)', batch)) AS expire,
     testing.outcome(format('SELECT checkout.run_maintenance(%L)', batch)) AS maintain
 FROM unnest('{NULL,0,-1,100001,1,100000}'::text[]) AS batch;

@@ -6,6 +6,7 @@ CREATE SCHEMA hostile AUTHORIZATION hostile;
 GRANT USAGE ON SCHEMA hostile TO PUBLIC;
 CREATE TABLE testing.traps (who name, what text);
 GRANT INSERT ON testing.traps TO PUBLIC;
+SELECT name FROM checkout.create_webhook_consumer('all');
 \c - victim
 SELECT checkout_session_id AS of_victim FROM checkout.create_checkout_session(1, 'USD', customer_id => 'c') \gset
 \c - hostile
@@ -68,6 +69,16 @@ SELECT created, completed FROM checkout.session_funnel();
 SELECT checkout_session_id AS id FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c') \gset
 SELECT status FROM checkout.expire_checkout_session(:'id');
 SELECT status FROM checkout.recover_checkout_session(:'id');
+SELECT name FROM checkout.create_webhook_consumer('jobs');
+SELECT checkout_session_id AS id FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c') \gset
+SELECT status FROM checkout.expire_checkout_session(:'id');
+SELECT event_type, event_id AS event, lease_token AS token FROM checkout.claim_webhook_events('jobs') \gset
+\echo :event_type
+SELECT status FROM checkout.nack_webhook_event('jobs', :'event', :'token', retry_after => '0');
+SELECT lease_token AS token FROM checkout.claim_webhook_events('jobs') \gset
+SELECT checkout.ack_webhook_events('jobs', ARRAY[:'event'], :'token');
+SELECT name FROM checkout.list_webhook_consumers();
+SELECT name FROM checkout.delete_webhook_consumer('jobs');
 \set VERBOSITY sqlstate
 SELECT checkout.get_checkout_session(:'of_victim');
 \set VERBOSITY default
@@ -75,12 +86,15 @@ SELECT checkout.get_checkout_session(:'of_victim');
 RESET search_path;
 \c - postgres
 SET search_path = hostile, pg_catalog;
-SELECT event_type FROM checkout.claim_webhook_events(organization_id => :'organization');
+SELECT event_type FROM checkout.claim_webhook_events('all');
+SELECT count(*) OPERATOR(pg_catalog.=) 0 AS claimed FROM checkout.claim_webhook_deliveries();
+SELECT count(*) OPERATOR(pg_catalog.=) 0 AS recorded FROM checkout.record_webhook_attempts('[]');
 SELECT checkout.expire_due_checkout_sessions() OPERATOR(pg_catalog.>=) 0 AS swept;
 SELECT name FROM checkout.update_organization(:'organization', max_retry_attempts => 1);
 SELECT checkout.grant_access('hostile', 'secret');
 SELECT checkout.revoke_access('hostile', 'relay');
 SELECT dead OPERATOR(pg_catalog.>=) 0 AS counted FROM checkout.outbox_status();
+SELECT name FROM checkout.delete_webhook_consumer('all', true);
 SELECT state FROM checkout.worker_status();
 RESET search_path;
 SELECT * FROM testing.traps;

@@ -30,7 +30,7 @@ WHERE o.deadline IS NULL AND s.status = 'open' AND s.expires_at > now()
 -- A session that has ended has one event of its end, of the right kind; an open one has none.
 SELECT s.checkout_session_id, s.status, e.ends FROM testing.sessions s, LATERAL (
     SELECT array_agg(replace(o.event_type, 'checkout.session.', '')) AS ends FROM checkout_data.webhook_outbox o
-    WHERE (o.organization_id, o.environment, o.checkout_session_id)
+    WHERE (o.organization_id, o.environment, o.subject_id)
         = (s.organization_id, s.environment, s.checkout_session_id)
         AND o.event_type IN ('checkout.session.completed', 'checkout.session.expired', 'checkout.session.failed')) AS e
 WHERE e.ends IS DISTINCT FROM CASE s.status WHEN 'complete' THEN '{completed}' WHEN 'failed' THEN '{failed}'
@@ -40,14 +40,15 @@ WHERE e.ends IS DISTINCT FROM CASE s.status WHEN 'complete' THEN '{completed}' W
 -- Sequences are 1, 2, 3 up to the session's count.
 SELECT s.checkout_session_id
 FROM testing.sessions s
-    JOIN checkout_data.webhook_outbox o USING (organization_id, environment, checkout_session_id)
+    JOIN checkout_data.webhook_outbox o
+        ON (o.organization_id, o.environment, o.subject_id) = (s.organization_id, s.environment, s.checkout_session_id)
 WHERE s.organization_id NOT IN (SELECT p.organization_id FROM testing.purged p)
 GROUP BY s.organization_id, s.environment, s.checkout_session_id, s.event_count
 HAVING array_agg(o.sequence::integer ORDER BY o.sequence) <> array(SELECT generate_series(1, s.event_count));
 SELECT s.checkout_session_id
 FROM testing.sessions s
 WHERE event_count > 0 AND NOT EXISTS (
-    SELECT FROM checkout_data.webhook_outbox o WHERE o.checkout_session_id = s.checkout_session_id)
+    SELECT FROM checkout_data.webhook_outbox o WHERE o.subject_id = s.checkout_session_id)
     AND s.organization_id NOT IN (SELECT p.organization_id FROM testing.purged p);
 -- A session is complete exactly when one payment of the right amount and currency was accepted.
 SELECT s.checkout_session_id FROM checkout_data.checkout_sessions s LEFT JOIN checkout_data.payments p
@@ -61,7 +62,9 @@ FROM checkout_data.payments p
 WHERE p.status IN ('succeeded', 'rejected')
     AND p.organization_id NOT IN (SELECT p.organization_id FROM testing.purged p)
     AND 1 <> (SELECT count(*) FROM checkout_data.webhook_outbox o
-        WHERE (o.organization_id, o.environment, o.payment_id) = (p.organization_id, p.environment, p.payment_id)
+        WHERE (o.organization_id, o.environment, o.subject_id)
+            = (p.organization_id, p.environment, p.checkout_session_id)
+        AND o.snapshot #>> '{payment,payment_id}' = p.payment_id
         AND o.event_type = CASE p.status WHEN 'succeeded' THEN 'checkout.session.completed'
             ELSE 'checkout.session.payment_rejected' END);
 -- As many failures as attempts, and never more than allowed
@@ -78,32 +81,44 @@ SELECT n.checkout_session_id FROM testing.sessions n LEFT JOIN testing.sessions 
     ON (o.organization_id, o.environment, o.checkout_session_id) = (n.organization_id, n.environment, n.recovered_from)
 WHERE n.recovered_from IS NOT NULL
     AND (o.status IS DISTINCT FROM 'expired' OR o.amount <> n.amount OR o.currency_code <> n.currency_code);
--- Every event has its session or its endpoint, and is in one state of delivery, or with the endpoints.
-SELECT o.checkout_session_id, o.sequence
+-- Every event has its session or its endpoint.
+SELECT o.subject_type, o.subject_id, o.sequence
 FROM checkout_data.webhook_outbox o
-    LEFT JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
-WHERE (s.checkout_session_id IS NULL) <> (o.event_type = 'webhook_endpoint.disabled')
-    OR num_nonnulls(o.next_attempt_at, o.delivered_at, o.dead_at) <> CASE WHEN o.fanned_out THEN 0 ELSE 1 END;
--- A delivery is of an event that is with the endpoints. It goes to an endpoint of its tenant that is not the event's
--- subject.
+LEFT JOIN checkout_data.checkout_sessions s
+    ON (s.organization_id, s.environment, s.checkout_session_id) = (o.organization_id, o.environment, o.subject_id)
+WHERE (o.event_type = 'webhook_endpoint.disabled') <> (o.subject_type = 'webhook_endpoint')
+    OR (s.checkout_session_id IS NULL) <> (o.subject_type = 'webhook_endpoint')
+    OR (o.subject_type = 'webhook_endpoint')
+        <> coalesce(o.snapshot #>> '{webhook_endpoint,webhook_endpoint_id}' = o.subject_id::text, false)
+    OR (o.event_type ~ 'expired|expiring|disabled') = (coalesce(o.snapshot, '{}') ? 'payment');
+-- A delivery is of an event, and goes to an endpoint or consumer of its tenant, or to one of all tenants, that is not
+-- the event's subject. What remains of a deleted receiver keeps no event.
 SELECT count(*) > 50 AS there_are_deliveries FROM checkout_data.webhook_deliveries;
-SELECT d.webhook_endpoint_id, d.checkout_session_id, d.sequence FROM checkout_data.webhook_deliveries d
-LEFT JOIN checkout_data.webhook_outbox o USING (organization_id, environment, checkout_session_id, sequence)
-LEFT JOIN checkout_data.webhook_endpoints p USING (organization_id, environment, webhook_endpoint_id)
-WHERE o.fanned_out IS NOT TRUE OR p.webhook_endpoint_id IS NULL OR d.webhook_endpoint_id = d.checkout_session_id
-    OR d.created_at <> o.created_at;
--- Its attempts are numbered 1, 2, 3. So are the events about an endpoint, up to its count.
-SELECT d.webhook_endpoint_id, d.checkout_session_id, d.attempts_ever, a.numbers
-FROM checkout_data.webhook_deliveries d, LATERAL (
+SELECT d.receiver_id, d.subject_id, d.sequence FROM checkout_data.webhook_deliveries d
+LEFT JOIN checkout_data.webhook_outbox o USING (organization_id, environment, subject_id, sequence)
+LEFT JOIN checkout_data.webhook_endpoints p
+    ON (p.organization_id, p.environment, p.webhook_endpoint_id) = (d.organization_id, d.environment, d.receiver_id)
+LEFT JOIN checkout_data.webhook_consumers c ON c.webhook_consumer_id = d.receiver_id
+    AND coalesce(c.organization_id = d.organization_id AND c.environment = d.environment, true)
+WHERE o.subject_id IS NULL AND coalesce(p.deleted_at, c.deleted_at) IS NULL
+    OR num_nonnulls(p.webhook_endpoint_id, c.webhook_consumer_id) <> 1
+    OR d.receiver_id = d.subject_id OR d.created_at <> o.created_at;
+-- The attempts at an endpoint are numbered 1, 2, 3; claims of a consumer are only counted. The events about an endpoint
+-- are numbered, too, up to its count.
+SELECT d.receiver_id, d.subject_id, d.attempts_ever, a.numbers
+FROM checkout_data.webhook_deliveries d JOIN checkout_data.webhook_endpoints p ON p.webhook_endpoint_id = d.receiver_id,
+LATERAL (
     SELECT array_agg(a.attempt::integer ORDER BY a.attempt) AS numbers FROM checkout_data.webhook_attempts a
-    WHERE (a.organization_id, a.environment, a.webhook_endpoint_id, a.checkout_session_id, a.sequence)
-        = (d.organization_id, d.environment, d.webhook_endpoint_id, d.checkout_session_id, d.sequence)) AS a
+    WHERE (a.organization_id, a.environment, a.receiver_id, a.subject_id, a.sequence)
+        = (d.organization_id, d.environment, d.receiver_id, d.subject_id, d.sequence)) AS a
 WHERE coalesce(a.numbers, '{}') <> array(SELECT generate_series(1, d.attempts_ever))
     AND d.organization_id NOT IN (SELECT p.organization_id FROM testing.purged p);
+SELECT count(*) AS attempts_of_consumers
+FROM checkout_data.webhook_attempts a JOIN checkout_data.webhook_consumers c ON c.webhook_consumer_id = a.receiver_id;
 SELECT p.webhook_endpoint_id, p.event_count
 FROM checkout_data.webhook_endpoints p LEFT JOIN checkout_data.webhook_outbox o
     ON o.organization_id = p.organization_id AND o.environment = p.environment
-    AND o.checkout_session_id = p.webhook_endpoint_id
+    AND o.subject_id = p.webhook_endpoint_id
 GROUP BY 1, 2, p.organization_id, p.environment
 HAVING coalesce(array_agg(o.sequence::integer ORDER BY o.sequence) FILTER (WHERE o.sequence IS NOT NULL), '{}')
     <> array(SELECT generate_series(1, p.event_count));

@@ -113,6 +113,6 @@ FROM unnest(ARRAY[
 SELECT testing.outcome(call)
 FROM unnest(ARRAY[
     'SELECT checkout.create_checkout_session(1, ''USD'', customer_id => ''c'')',
-    'SELECT checkout.list_checkout_sessions()', 'SELECT checkout.claim_webhook_events()',
+    'SELECT checkout.list_checkout_sessions()', 'SELECT checkout.claim_webhook_events(''jobs'')',
     'SELECT checkout.grant_access(''operator'', ''secret'')', 'SELECT * FROM checkout_data.organizations'
 ]) AS call;

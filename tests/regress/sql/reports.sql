@@ -76,41 +76,63 @@ FROM (VALUES
 SELECT checkout.current_organization_id() = :'organization' AS organization;
 SELECT checkout.current_environment();
 
--- The outbox of all organizations: how many events are in each state, and the age of the oldest
+-- The deliveries of all organizations: how many are in each state at each receiver, and since when the oldest waits
+SELECT name FROM checkout.create_webhook_consumer('ledger', '{checkout.session.expired,checkout.session.completed}');
+SELECT count(checkout.expire_checkout_session(testing.new_session(20))) FROM generate_series(1, 4);
 \c - postgres
-CREATE TEMP TABLE before AS SELECT * FROM checkout.outbox_status();
-SELECT a.pending = b.pending AS same,
-    b.pending = (SELECT count(*) FROM checkout_data.webhook_outbox
-        WHERE next_attempt_at IS NOT NULL AND (lease_token IS NULL OR next_attempt_at <= now())) AS pending,
-    b.leased = (SELECT count(*) FROM checkout_data.webhook_outbox
-        WHERE lease_token IS NOT NULL AND next_attempt_at > now()) AS leased,
-    b.delivered = (SELECT count(*) FROM checkout_data.webhook_outbox WHERE delivered_at IS NOT NULL) AS delivered,
-    b.dead = (SELECT count(*) FROM checkout_data.webhook_outbox WHERE dead_at IS NOT NULL) AS dead,
-    b.lag > '0' AND b.oldest_pending_at + b.lag BETWEEN now() - interval '1 minute' AND now() AS lag
-FROM before AS b, checkout.outbox_status() AS a;
-SELECT count(*) AS claimed FROM checkout.claim_webhook_events(2, organization_id => :'organization');
-SELECT a.pending - b.pending AS pending, a.leased - b.leased AS leased FROM before AS b, checkout.outbox_status() AS a;
+SELECT name FROM checkout.create_webhook_consumer('audit');
+SET checkout_sessions.organization_id = :'organization';
+SELECT status FROM checkout.expire_checkout_session(testing.new_session(30));
+RESET checkout_sessions.organization_id;
+CREATE FUNCTION pg_temp.status(organization uuid) RETURNS TABLE (of_organization boolean, environment text, url text,
+    consumer text, enabled boolean, pending bigint, leased bigint, delivered bigint, dead bigint, lag boolean)
+LANGUAGE sql AS $$
+    SELECT organization_id = organization, environment, url, consumer, enabled, pending, leased, delivered, dead,
+        lag > '0' AND oldest_pending_at + lag BETWEEN now() - interval '1 minute' AND clock_timestamp()
+    FROM checkout.outbox_status() WHERE organization_id = organization OR consumer = 'audit'
+$$;
+SELECT * FROM pg_temp.status(:'organization');
+SELECT event_id AS event, lease_token AS token FROM checkout.claim_webhook_events('audit') \gset
+SELECT checkout.ack_webhook_events('audit', ARRAY[:'event'], :'token');
+\c - shop_reports
+SELECT count(*) AS claimed FROM checkout.claim_webhook_events('ledger', 2);
+\c - postgres
+UPDATE checkout_data.webhook_deliveries SET next_attempt_at = NULL, dead_at = now()
+WHERE organization_id = :'organization' AND ctid = (
+    SELECT ctid FROM checkout_data.webhook_deliveries
+    WHERE organization_id = :'organization' AND next_attempt_at IS NOT NULL AND lease_token IS NULL LIMIT 1);
+SELECT organization_id = :'organization' AS of_organization, consumer, pending, leased, delivered, dead
+FROM checkout.outbox_status() WHERE organization_id = :'organization' OR consumer = 'audit' ORDER BY consumer;
 -- Nothing pending
 BEGIN;
-UPDATE checkout_data.webhook_outbox SET next_attempt_at = NULL, lease_token = NULL, delivered_at = now(),
-    dead_at = NULL;
-SELECT pending, leased, dead, delivered > 0 AS delivered, oldest_pending_at, lag FROM checkout.outbox_status();
+UPDATE checkout_data.webhook_deliveries SET next_attempt_at = NULL, lease_token = NULL, dead_at = NULL,
+    delivered_at = now();
+SELECT consumer, pending, leased, dead, delivered, oldest_pending_at, lag
+FROM checkout.outbox_status() WHERE organization_id = :'organization' OR consumer = 'audit' ORDER BY consumer;
 ROLLBACK;
 
 -- Delivered events are kept for as long as the setting says; undelivered events and sessions for ever.
-UPDATE checkout_data.webhook_outbox SET next_attempt_at = NULL, lease_token = NULL,
+UPDATE checkout_data.webhook_deliveries SET next_attempt_at = NULL, lease_token = NULL, dead_at = NULL,
     delivered_at = now() - interval '31 days'
-WHERE (organization_id, checkout_session_id, sequence) IN (
-    SELECT organization_id, checkout_session_id, sequence
-    FROM checkout_data.webhook_outbox WHERE organization_id = :'organization' LIMIT 1);
+WHERE (organization_id, subject_id) IN (
+    SELECT organization_id, subject_id
+    FROM checkout_data.webhook_deliveries WHERE organization_id = :'organization' ORDER BY subject_id LIMIT 1);
 UPDATE checkout_data.webhook_outbox SET created_at = created_at - interval '1 year'
 WHERE organization_id = :'organization';
-SELECT count(*) AS events, count(delivered_at) AS delivered
-FROM checkout_data.webhook_outbox WHERE organization_id = :'organization';
+UPDATE checkout_data.webhook_deliveries SET created_at = created_at - interval '1 year'
+WHERE organization_id = :'organization';
+SELECT count(DISTINCT o.subject_id) AS events, count(d.delivered_at) AS delivered
+FROM checkout_data.webhook_outbox o
+    LEFT JOIN checkout_data.webhook_deliveries d USING (organization_id, environment, subject_id, sequence)
+WHERE organization_id = :'organization' AND d.receiver_id IS NOT NULL;
 SELECT count(*) AS tasks FROM checkout.run_maintenance();
-SELECT count(*) AS events, count(delivered_at) AS delivered
-FROM checkout_data.webhook_outbox WHERE organization_id = :'organization';
+SELECT count(DISTINCT o.subject_id) AS events, count(d.delivered_at) AS delivered, count(*) FILTER (WHERE d IS NULL)
+    AS that_nobody_gets
+FROM checkout_data.webhook_outbox o
+    LEFT JOIN checkout_data.webhook_deliveries d USING (organization_id, environment, subject_id, sequence)
+WHERE organization_id = :'organization';
 SELECT count(*) AS sessions FROM checkout_data.checkout_sessions WHERE organization_id = :'organization';
+CALL testing.forget_receivers();
 
 -- The worker, which is disabled here
 SELECT state, launcher_pid IS NOT NULL AS launcher, pid, next_deadline > now() AS next_deadline, overdue, failures,

@@ -11,7 +11,9 @@ SELECT checkout.grant_access('matrix_admin', 'admin');
 SELECT checkout.grant_access('matrix_tenantless', 'secret');
 
 -- A's: an open, an expired and a paid session, with a payment and events; B has one session.
+SELECT name FROM checkout.create_webhook_consumer('audit');
 SET checkout_sessions.organization_id = :'a';
+SELECT name FROM checkout.create_webhook_consumer('jobs');
 SELECT testing.new_session(1) AS open, testing.new_session(2) AS expired, testing.new_session(3) AS paid \gset
 SELECT s.status, p.status
 FROM checkout.expire_checkout_session(:'expired') AS s, checkout.record_payment(:'paid', 'matrix-1', 'succeeded') AS p;
@@ -19,7 +21,7 @@ SELECT count(*) FROM checkout.create_checkout_session(4, 'USD', customer_id => '
 SELECT event_id AS event FROM checkout.list_webhook_events(:'paid') \gset
 SELECT client_secret FROM checkout.get_checkout_session(:'open') \gset
 SELECT api_key_id, api_key FROM checkout.create_api_key(:'a', 'secret', 'live') \gset
--- From now on its events go to an endpoint: one was tried and is leased, one is due, one is dead.
+-- From now on its events go to an endpoint, too: one was tried and is leased, one is due, one is dead.
 SELECT webhook_endpoint_id AS endpoint FROM checkout.create_webhook_endpoint('https://shop.example/hooks') \gset
 SELECT testing.new_session(6) AS tried, testing.new_session(7) AS due, testing.new_session(9) AS dead \gset
 SELECT status FROM checkout.expire_checkout_session(:'tried');
@@ -29,7 +31,7 @@ SELECT status FROM checkout.record_webhook_attempt(:'tried_event', :'endpoint', 
 SELECT checkout.redeliver_webhook_events(ARRAY[:'tried_event']);
 SELECT lease_token AS lease FROM checkout.claim_webhook_deliveries() WHERE webhook_endpoint_id = :'endpoint' \gset
 SELECT s.status FROM unnest(ARRAY[:'due', :'dead']::uuid[]) AS id, checkout.expire_checkout_session(id) AS s;
-UPDATE checkout_data.webhook_deliveries SET dead_at = now(), next_attempt_at = NULL WHERE checkout_session_id = :'dead';
+UPDATE checkout_data.webhook_deliveries SET dead_at = now(), next_attempt_at = NULL WHERE subject_id = :'dead';
 SET checkout_sessions.organization_id = :'b';
 SELECT testing.new_session(5) AS of_b \gset
 SELECT webhook_endpoint_id AS endpoint_of_b FROM checkout.create_webhook_endpoint('https://shop.example/hooks') \gset
@@ -61,9 +63,10 @@ INSERT INTO testing.calls (function, arguments) VALUES
     ('list_payments', quote_literal(:'paid')), ('list_webhook_events', ''), ('session_funnel', ''),
     ('redirect_url', format('''https://shop.example'', %L', :'open')),
     ('current_organization_id', ''), ('current_environment', ''),
-    ('claim_webhook_events', format('organization_id => %L', :'a')),
-    ('ack_webhook_events', format('''{%s}'', gen_random_uuid()', :'event')),
-    ('nack_webhook_event', format('%L, gen_random_uuid()', :'event')),
+    ('create_webhook_consumer', '''more'''), ('list_webhook_consumers', ''),
+    ('delete_webhook_consumer', '''jobs'', true'), ('claim_webhook_events', '''jobs'''),
+    ('ack_webhook_events', format('''jobs'', ''{%s}'', gen_random_uuid()', :'event')),
+    ('nack_webhook_event', format('''jobs'', %L, gen_random_uuid()', :'event')),
     ('redeliver_webhook_events', format('''{%s}''', :'event')), ('outbox_status', ''),
     ('create_organization', '''Matrix C'''), ('update_organization', quote_literal(:'a')), ('list_organizations', ''),
     ('expire_due_checkout_sessions', ''), ('run_maintenance', ''), ('worker_status', ''),
@@ -84,6 +87,9 @@ INSERT INTO testing.calls (function, arguments) VALUES
     ('list_webhook_deliveries', quote_literal(:'endpoint')), ('list_webhook_attempts', quote_literal(:'tried_event')),
     ('claim_webhook_deliveries', ''),
     ('record_webhook_attempt', format('%L, %L, %L, 200', :'tried_event', :'endpoint', :'lease')),
+    ('record_webhook_attempts', format(
+        '''[{"event_id": "%s", "webhook_endpoint_id": "%s", "lease_token": "%s", "status_code": 200}]''',
+        :'tried_event', :'endpoint', :'lease')),
     ('release_webhook_delivery', format('%L, %L, %L', :'tried_event', :'endpoint', :'lease')),
     ('next_webhook_attempt_at', ''), ('list_dead_webhook_deliveries', '');
 -- No function is missing from the matrix.
@@ -99,7 +105,7 @@ SELECT c.function,
     testing.try_as('matrix_tenantless', '', call) AS no_tenant, testing.try_as('matrix_relay', '', call) AS relay,
     testing.try_as('matrix_admin', '', call) AS admin, testing.try_as('matrix_nobody', :'a', call) AS no_access
 FROM testing.calls c, LATERAL (SELECT format('SELECT * FROM checkout.%I(%s)', c.function, c.arguments)) AS s (call)
-WHERE c.function NOT IN ('list_organizations', 'claim_webhook_events', 'claim_webhook_deliveries',
+WHERE c.function NOT IN ('list_organizations', 'claim_webhook_deliveries',
     'list_dead_webhook_deliveries', 'outbox_status', 'security_report')
 ORDER BY c.n;
 -- These functions see all organizations.
@@ -109,7 +115,7 @@ SELECT c.function, testing.try_as('matrix_a', :'a', call) AS secret_a,
         WHEN (SELECT count(*)::text FROM checkout_data.organizations) THEN 'all'
         ELSE testing.try_as('matrix_admin', '', call) END AS admin
 FROM testing.calls c, LATERAL (SELECT format('SELECT * FROM checkout.%I(%s)', c.function, c.arguments)) AS s (call)
-WHERE c.function IN ('list_organizations', 'claim_webhook_events') ORDER BY c.n;
+WHERE c.function = 'list_organizations' ORDER BY c.n;
 SELECT c.function, testing.try_as('matrix_a', :'a', call) AS secret_a,
     testing.try_as('matrix_relay', '', call) AS relay, testing.try_as('matrix_admin', '', call) AS admin,
     testing.try_as('matrix_nobody', :'a', call) AS no_access
@@ -210,14 +216,21 @@ SELECT what, testing.try_as('checkout_sessions_api', :'a', statement) AS api_for
             created_at, created_by, updated_at)
         VALUES (%L, 'live', gen_random_uuid(), 'https://thief.example', '{*}', 'canonical', 'standard',
             'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD', now(), 'a', now())$$, :'b')),
+    ('consumer of a',
+        format(
+            $$INSERT INTO checkout_data.webhook_consumers (
+                organization_id, environment, webhook_consumer_id, name, event_types, created_at, created_by,
+                updated_at, slot)
+            VALUES (%L, 'live', gen_random_uuid(), 'thief', '{*}', now(), 'a', now(), 9)$$, :'a')),
+    ('consumers', 'UPDATE checkout_data.webhook_consumers SET event_types = ''{*}'''),
+    ('an event', 'UPDATE checkout_data.webhook_outbox SET snapshot = NULL'),
     ('secrets of b',
         format('UPDATE checkout_data.webhook_endpoints SET url = ''https://thief.example'' WHERE organization_id = %L',
             :'b')),
     ('delivery of b',
         format(
             $$INSERT INTO checkout_data.webhook_deliveries (
-                organization_id, environment, webhook_endpoint_id, checkout_session_id, sequence, created_at,
-                next_attempt_at)
+                organization_id, environment, receiver_id, subject_id, sequence, created_at, next_attempt_at)
             VALUES (%L, 'live', %L, %L, 1, now(), now())$$, :'b', :'endpoint_of_b', :'of_b')),
     ('delivery of b put off',
     format('UPDATE checkout_data.webhook_deliveries SET next_attempt_at = now() + ''1 day'' WHERE organization_id = %L',
@@ -227,8 +240,7 @@ SELECT what, testing.try_as('checkout_sessions_api', :'a', statement) AS api_for
     ('an attempt',
         format(
             $$INSERT INTO checkout_data.webhook_attempts (
-                organization_id, environment, webhook_endpoint_id, checkout_session_id, sequence, attempt, recorded_at,
-                status_code)
+                organization_id, environment, receiver_id, subject_id, sequence, attempt, recorded_at, status_code)
             VALUES (%L, 'live', %L, %L, 1, 2, now(), 200)$$, :'a', :'endpoint', :'tried'))
 ) AS s (what, statement);
 
@@ -262,6 +274,20 @@ FROM (VALUES ('attempts', 'SELECT checkout.list_webhook_attempts(%L)'),
     ('events after', 'SELECT checkout.list_webhook_events(starting_after => %L)'),
     ('deliveries after', format('SELECT checkout.list_webhook_deliveries(%L, starting_after => %%L)', :'endpoint')))
     AS calls (function, call);
--- The following tests have no endpoints.
+-- And for B's consumers, and those of all organizations, whose names A may use itself.
+\c - matrix_b
+SELECT name FROM checkout.create_webhook_consumer('of_b');
+\c - matrix_a
+SELECT name FROM checkout.list_webhook_consumers();
+SELECT function, testing.outcome(format(call, 'of_b')) AS of_b,
+    replace(testing.outcome(format(call, 'audit')), 'audit', 'of_b') = testing.outcome(format(call, 'of_b')) AS of_all,
+    replace(testing.outcome(format(call, 'none')), 'none', 'of_b') = testing.outcome(format(call, 'of_b')) AS as_unknown
+FROM (VALUES ('claim', 'SELECT checkout.claim_webhook_events(%L)'),
+    ('ack', format('SELECT checkout.ack_webhook_events(%%L, ARRAY[%L], gen_random_uuid())', :'event_of_b')),
+    ('nack', format('SELECT checkout.nack_webhook_event(%%L, %L, gen_random_uuid())', :'event_of_b')),
+    ('delete', 'SELECT checkout.delete_webhook_consumer(%L)')) AS calls (function, call);
+SELECT name, created_at = updated_at AS new FROM checkout.create_webhook_consumer('of_b');
+SELECT name, created_at = updated_at AS new FROM checkout.create_webhook_consumer('audit');
+-- The following tests have no endpoints and no consumers.
 \c - postgres
-CALL testing.forget_endpoints();
+CALL testing.forget_receivers();

@@ -63,14 +63,14 @@ FROM pg_policies WHERE schemaname = 'checkout_data' ORDER BY 1, 2;
 SELECT tablename, role, count(*)
 FROM pg_policies, unnest(roles) AS role WHERE schemaname = 'checkout_data' GROUP BY 1, 2 HAVING count(*) > 1;
 
--- Every unique key starts with the organization, so no constraint reveals one tenant to another. An API key is the
--- exception: it is looked up to find its organization, its id is random, and no tenant chooses it. Activations belong
--- to the database.
+-- Every unique key starts with the organization, so no constraint reveals one tenant to another. API keys and consumers
+-- are the exceptions: a key is looked up to find its organization, a consumer of all organizations has none. Their ids
+-- are random, and no tenant chooses them. Activations belong to the database.
 SELECT i.indexrelid::regclass AS key_across_organizations
 FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
     JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
 WHERE c.relnamespace = 'checkout_data'::regnamespace AND i.indisunique AND a.attname <> 'organization_id'
-    AND c.relname NOT IN ('api_keys', 'activations');
+    AND c.relname NOT IN ('api_keys', 'activations') AND i.indexrelid <> 'checkout_data.webhook_consumers_pkey'::regclass;
 -- Statuses are text, whose comparison is leakproof. There is no enum, and no sequence that counts for all tenants.
 SELECT attrelid::regclass AS "table", attname, coalesce(nullif(t.typbasetype, 0), t.oid)::regtype AS type
 FROM pg_attribute JOIN pg_class c ON c.oid = attrelid JOIN pg_type t ON t.oid = atttypid
@@ -79,8 +79,9 @@ SELECT count(*) AS enums
 FROM pg_type WHERE typnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND typtype = 'e';
 SELECT count(*) AS sequences
 FROM pg_class WHERE relnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND relkind = 'S';
--- No view over tenants' tables, and no trigger but the extension's own
-SELECT count(*) AS views
+-- No view over tenants' tables but one that shows only the rows that its reader may see, and no trigger but the
+-- extension's own
+SELECT relname, relkind, reloptions
 FROM pg_class WHERE relnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND relkind IN ('v', 'm');
 SELECT t.tgname AS foreign_trigger FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
 WHERE c.relnamespace = 'checkout_data'::regnamespace AND NOT t.tgisinternal
@@ -102,12 +103,25 @@ FROM unnest(ARRAY[
     'quantity = 0', 'max_retry_attempts = 11', 'attempts = -1', 'metadata = ''[]''', 'country = ''uk''',
     'reference_policy = ''any''', 'event_count = -1']) AS change;
 SELECT testing.outcome(format($$
-    INSERT INTO checkout_data.webhook_outbox (organization_id, environment, checkout_session_id, sequence, event_type,
-        created_at, session_status, session_attempts, next_attempt_at)
-    SELECT %L, 'live', %L, n, 'checkout.session.' || CASE n WHEN 1 THEN 'completed' ELSE 'expired' END, now(), 'open',
-        0, now()
-    FROM generate_series(1, 2) AS n
-$$, :'organization', :'id')) LIKE '23505: %webhook_outbox_terminal_idx%' AS ends_once;
+    INSERT INTO checkout_data.webhook_outbox (organization_id, environment, subject_type, subject_id, sequence,
+        event_type, created_at)
+    SELECT %L, 'live', 'checkout_session', %L, 1, 'checkout.session.expired', now() FROM generate_series(1, 2)
+$$, :'organization', :'id')) LIKE '23505: %webhook_outbox_pkey%' AS numbered_once;
+SELECT column_, value, testing.outcome(format($$
+    INSERT INTO checkout_data.webhook_outbox
+    SELECT (jsonb_populate_record(NULL::checkout_data.webhook_outbox, jsonb_build_object('organization_id', %L,
+        'environment', 'live', 'subject_type', 'checkout_session', 'subject_id', %L, 'sequence', 1,
+        'event_type', 'checkout.session.expired', 'created_at', now()) || %L)).*
+$$, :'organization', :'id', jsonb_build_object(column_, value))) ~ '^23(502|514): ' AS refused
+FROM (VALUES ('subject_type', 'payment'), ('event_type', 'checkout.session.paid'), ('sequence', '0'),
+    ('environment', 'prod'), ('created_at', NULL), ('subject_id', NULL), ('event_type', NULL))
+    AS c (column_, value);
+-- No role may change an event that was written.
+SELECT grantee, privilege_type FROM information_schema.role_table_grants
+WHERE table_schema = 'checkout_data' AND table_name = 'webhook_outbox' AND grantee LIKE 'checkout%' ORDER BY 1, 2;
+SELECT count(*) AS columns_that_may_be_updated FROM information_schema.column_privileges
+WHERE table_schema = 'checkout_data' AND table_name = 'webhook_outbox' AND grantee LIKE 'checkout%'
+    AND privilege_type = 'UPDATE';
 SELECT testing.outcome(format($$
     INSERT INTO checkout_data.payments (organization_id, environment, payment_id, checkout_session_id, status, amount,
         currency_code, created_at, updated_at)

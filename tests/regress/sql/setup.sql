@@ -144,27 +144,40 @@ SELECT checkout.grant_access('sender', 'relay');
 CREATE ROLE visitor LOGIN;
 SELECT checkout.grant_access('visitor', 'request');
 
--- The state of the deliveries to an organization's endpoints, without values that differ between runs. Descriptions and
--- amounts identify endpoints and sessions.
-CREATE VIEW testing.webhooks AS
-SELECT p.organization_id, p.description AS endpoint, coalesce(s.amount::text, 'endpoint') AS about, d.sequence,
-    o.event_type,
+-- The state of deliveries, without values that differ between runs. Descriptions and amounts identify endpoints and
+-- sessions.
+CREATE VIEW testing.deliveries_of_all AS
+SELECT d.organization_id, p.description AS endpoint, c.name AS consumer,
+    coalesce(s.amount::text, replace(o.subject_type, 'webhook_', '')) AS about, d.sequence, o.event_type,
     CASE WHEN d.delivered_at IS NOT NULL THEN 'delivered' WHEN d.dead_at IS NOT NULL THEN 'dead'
         WHEN d.lease_token IS NOT NULL THEN 'leased' WHEN d.next_attempt_at <= clock_timestamp() THEN 'due'
         ELSE 'later' END AS state,
     d.attempts, d.attempts_ever, d.last_status_code, d.last_error
-FROM checkout_data.webhook_endpoints p
-JOIN checkout_data.webhook_deliveries d USING (organization_id, environment, webhook_endpoint_id)
-JOIN checkout_data.webhook_outbox o USING (organization_id, environment, checkout_session_id, sequence)
-LEFT JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
-ORDER BY p.description, s.amount, d.sequence;
-GRANT SELECT ON testing.webhooks TO PUBLIC;
+FROM checkout_data.webhook_deliveries d
+LEFT JOIN checkout_data.webhook_endpoints p ON p.webhook_endpoint_id = d.receiver_id
+LEFT JOIN checkout_data.webhook_consumers c ON c.webhook_consumer_id = d.receiver_id
+LEFT JOIN checkout_data.webhook_outbox o
+    ON o.organization_id = d.organization_id AND o.environment = d.environment AND o.subject_id = d.subject_id
+    AND o.sequence = d.sequence
+LEFT JOIN checkout_data.checkout_sessions s
+    ON s.organization_id = d.organization_id AND s.environment = d.environment AND s.checkout_session_id = d.subject_id;
+CREATE VIEW testing.webhooks AS
+SELECT organization_id, endpoint, about, sequence, event_type, state, attempts, attempts_ever, last_status_code,
+    last_error
+FROM testing.deliveries_of_all WHERE endpoint IS NOT NULL
+ORDER BY endpoint, CASE WHEN about ~ '^\d' THEN about::numeric END, sequence;
+CREATE VIEW testing.consumed AS
+SELECT organization_id, consumer, about, sequence, event_type, state, attempts, attempts_ever, last_error
+FROM testing.deliveries_of_all WHERE consumer IS NOT NULL
+ORDER BY consumer, CASE WHEN about ~ '^\d' THEN about::numeric END, sequence;
+GRANT SELECT ON testing.webhooks, testing.consumed TO PUBLIC;
 CREATE FUNCTION testing.deliveries_due(organization uuid) RETURNS void LANGUAGE sql SECURITY DEFINER AS $$
     UPDATE checkout_data.webhook_deliveries SET next_attempt_at = clock_timestamp()
     WHERE organization_id = organization AND next_attempt_at IS NOT NULL
 $$;
 COMMENT ON FUNCTION testing.deliveries_due IS 'Lets leases end, and the time pass until the next attempts.';
-CREATE PROCEDURE testing.forget_endpoints() LANGUAGE sql AS $$
-    UPDATE checkout_data.webhook_endpoints SET deleted_at = clock_timestamp() WHERE deleted_at IS NULL
+CREATE PROCEDURE testing.forget_receivers() LANGUAGE sql AS $$
+    UPDATE checkout_data.webhook_endpoints SET deleted_at = clock_timestamp() WHERE deleted_at IS NULL;
+    UPDATE checkout_data.webhook_consumers SET deleted_at = clock_timestamp() WHERE deleted_at IS NULL;
 $$;
-COMMENT ON PROCEDURE testing.forget_endpoints IS 'For the tests that follow: claims are over all organizations.';
+COMMENT ON PROCEDURE testing.forget_receivers IS 'For the tests that follow: claims are over all organizations.';

@@ -289,4 +289,4 @@ SELECT testing.outcome('SELECT checkout.create_webhook_endpoint(''https://shop.e
 \c - postgres
 SELECT count(*) > 16 AS stored, bool_and(secret ~ '^whsec_') AS secrets, count(DISTINCT secret) = count(*) AS all_differ
 FROM checkout_data.webhook_endpoints WHERE organization_id = :'organization';
-CALL testing.forget_endpoints();
+CALL testing.forget_receivers();

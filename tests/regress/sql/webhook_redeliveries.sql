@@ -1,24 +1,24 @@
--- Redelivery: events that a receiver has lost, that it was never sent, or that waited for a consumer; and the end of
--- retention.
+-- Redelivery: events that a receiver has lost, or that it was never sent; and the end of retention.
 SELECT checkout.create_organization('Redeliveries') AS organization,
     checkout.create_organization('Redeliveries of another') AS other \gset
 SELECT testing.login('shop_redeliveries', :'organization');
 SELECT testing.login('shop_redeliveries_other', :'other');
 
--- Before it has an endpoint, its events wait for a consumer; one of them has been delivered.
+-- Before it has an endpoint, its events go to a consumer, which has acknowledged one of them and holds another.
 \c - shop_redeliveries
+SELECT webhook_consumer_id AS jobs FROM checkout.create_webhook_consumer('jobs') \gset
 SELECT testing.new_session(1) AS before_sent, testing.new_session(2) AS before_waiting,
     testing.new_session(3) AS before_both \gset
 SELECT status FROM checkout.expire_checkout_session(:'before_sent');
 SELECT status FROM checkout.expire_checkout_session(:'before_waiting');
 SELECT status FROM checkout.record_payment(:'before_both', 'redeliveries-1', 'failed');
 SELECT status FROM checkout.record_payment(:'before_both', 'redeliveries-2', 'succeeded');
-\c - sender
-CREATE TEMP TABLE consumed AS SELECT * FROM checkout.claim_webhook_events(organization_id => :'organization');
-SELECT checkout.ack_webhook_events(ARRAY[event_id], lease_token)
+CREATE TEMP TABLE consumed AS SELECT * FROM checkout.claim_webhook_events('jobs', lease => '12 hours');
+SELECT checkout.ack_webhook_events('jobs', ARRAY[event_id], lease_token)
 FROM consumed WHERE checkout_session_id = :'before_sent';
 SELECT event_id AS held, lease_token AS held_lease FROM consumed WHERE checkout_session_id = :'before_waiting' \gset
--- Then two endpoints, one for all events and one for payments, and events for both
+SELECT name, event_types FROM checkout.create_webhook_consumer('jobs', '{checkout.session.failed}');
+-- Then it asks for less, and there are two endpoints, one for all events and one for payments, and events for both.
 \c - shop_redeliveries
 SELECT webhook_endpoint_id AS everything
 FROM checkout.create_webhook_endpoint('https://shop.example/everything', description => 'everything') \gset
@@ -35,7 +35,7 @@ SELECT event_id AS expired_event FROM checkout.list_webhook_events(:'expired') \
 SELECT event_id AS before_sent_event FROM checkout.list_webhook_events(:'before_sent') \gset
 -- One is dead, the others are delivered.
 \c - postgres
-UPDATE checkout_data.webhook_deliveries SET attempts = 9 WHERE checkout_session_id = :'dead';
+UPDATE checkout_data.webhook_deliveries SET attempts = 9 WHERE subject_id = :'dead';
 \c - sender
 SELECT count(
     checkout.record_webhook_attempt(
@@ -69,17 +69,18 @@ FROM checkout.list_webhook_attempts(:'paid_event') ORDER BY 1, 2;
 
 -- The list of dead deliveries has the last to die first: to an endpoint, of an organization, or for a consumer.
 \c - postgres
-UPDATE checkout_data.webhook_outbox SET dead_at = now() + interval '1 second', delivered_at = NULL,
+UPDATE checkout_data.webhook_deliveries SET dead_at = now() + interval '1 second', delivered_at = NULL,
     last_error = 'nobody home'
-WHERE checkout_session_id = :'before_sent';
+WHERE subject_id = :'before_sent';
 \c - sender
-SELECT url, d.event_type, d.status, d.delivery_attempts, d.last_status_code, d.last_error, d.environment,
+SELECT url, d.consumer, d.event_type, d.status, d.delivery_attempts, d.last_status_code, d.last_error, d.environment,
     d.checkout_session_id IN (:'dead', :'before_sent') AS of_the_session
 FROM checkout.list_dead_webhook_deliveries(:'organization')
-    WITH ORDINALITY AS d (event_id, webhook_endpoint_id, event_type, organization_id, environment, checkout_session_id,
-    status, delivery_attempts,
-    next_attempt_at, delivered_at, dead_at, last_attempt_at, last_status_code, last_error, created_at, n)
-LEFT JOIN checkout.outbox_status() AS p USING (webhook_endpoint_id) ORDER BY d.webhook_endpoint_id IS NOT NULL, url;
+    WITH ORDINALITY AS d (event_id, webhook_endpoint_id, consumer, event_type, organization_id, environment,
+    checkout_session_id, status, delivery_attempts, next_attempt_at, delivered_at, dead_at, last_attempt_at,
+    last_status_code, last_error, created_at, n)
+LEFT JOIN (SELECT webhook_endpoint_id, url FROM checkout.outbox_status()) AS p USING (webhook_endpoint_id)
+ORDER BY d.webhook_endpoint_id IS NOT NULL, url;
 SELECT count(*) FILTER (WHERE webhook_endpoint_id = :'payments') AS to_payments, count(*) AS in_all
 FROM checkout.list_dead_webhook_deliveries(webhook_endpoint_id => :'payments');
 SELECT count(*) AS of_another FROM checkout.list_dead_webhook_deliveries(:'other');
@@ -95,8 +96,8 @@ SELECT testing.outcome('SELECT checkout.list_dead_webhook_deliveries(page_size =
 SELECT testing.outcome('SELECT checkout.list_dead_webhook_deliveries(page_size => 101)') AS too_many;
 SELECT testing.outcome('SELECT checkout.list_dead_webhook_deliveries(page_offset => -1)') AS before_the_first;
 \c - postgres
-UPDATE checkout_data.webhook_outbox SET delivered_at = dead_at, dead_at = NULL, last_error = NULL
-WHERE checkout_session_id = :'before_sent';
+UPDATE checkout_data.webhook_deliveries SET delivered_at = dead_at, dead_at = NULL, last_error = NULL
+WHERE subject_id = :'before_sent';
 
 -- Redeliver them, after the receiver is repaired.
 \c - sender
@@ -135,37 +136,54 @@ SELECT webhook_endpoint_id AS of_another FROM checkout.create_webhook_endpoint('
 \c - sender
 SELECT checkout.redeliver_webhook_events(ARRAY[:'paid_event'], :'of_another') AS to_another;
 
--- Events that are older than the endpoint, including those that waited for a consumer: these now go to the endpoint,
--- and no longer to the consumer, even if it holds them.
+-- Events that are older than the endpoint, including those that the consumer has or holds: the consumer loses nothing.
 BEGIN;
 SELECT checkout.redeliver_webhook_events(webhook_endpoint_id => :'everything', status => 'delivered')
     AS what_it_was_sent_only;
 ROLLBACK;
-SELECT count(*) AS to_the_consumer
-FROM checkout.outbox_status() WHERE webhook_endpoint_id IS NULL AND pending + leased > 0;
+SELECT pending + leased AS waiting FROM checkout.outbox_status() WHERE consumer = 'jobs';
 SELECT checkout.redeliver_webhook_events(webhook_endpoint_id => :'payments', created_before => :'opened') AS payments;
 SELECT checkout.redeliver_webhook_events(webhook_endpoint_id => :'everything', created_before => :'opened')
     AS everything;
 SELECT endpoint, about, sequence, event_type, state
 FROM testing.webhooks WHERE organization_id = :'organization' AND about < '4';
-SELECT checkout.ack_webhook_events(ARRAY[:'held'], :'held_lease') AS acknowledged_too_late;
-SELECT count(*) AS claimed FROM checkout.claim_webhook_events(organization_id => :'organization');
+SELECT consumer, about, sequence, state FROM testing.consumed WHERE organization_id = :'organization';
 SELECT url, body::jsonb #>> '{data,object,amount}' AS amount, event_type
 FROM checkout.claim_webhook_deliveries() WHERE organization_id = :'organization' ORDER BY 1, 2, 3;
 \c - shop_redeliveries
-SELECT event_type, status, delivery_attempts FROM checkout.list_webhook_events() ORDER BY created_at;
+SELECT checkout.ack_webhook_events('jobs', ARRAY[:'held'], :'held_lease') AS acknowledged_in_time;
+SELECT event_type, status FROM checkout.list_webhook_events() ORDER BY created_at;
+
+-- The same for a consumer: what it has had, what never went to it, but not what its event_types exclude.
+\c - sender
+BEGIN;
+SELECT checkout.redeliver_webhook_events(webhook_consumer_id => :'jobs') AS of_its_types;
+SELECT checkout.redeliver_webhook_events(webhook_consumer_id => :'jobs', status => 'delivered') AS what_it_has;
+SELECT about, sequence, state, attempts, attempts_ever
+FROM testing.consumed WHERE organization_id = :'organization';
+ROLLBACK;
+\c - shop_redeliveries
+SELECT name, event_types
+FROM checkout.create_webhook_consumer('jobs', '{checkout.session.completed,checkout.session.expired}');
+\c - sender
+SELECT checkout.redeliver_webhook_events(ARRAY[:'paid_event', :'expired_event'], webhook_consumer_id => :'jobs')
+    AS from_after_its_change;
+SELECT about, sequence, state, attempts FROM testing.consumed WHERE organization_id = :'organization';
 
 -- These are refused.
 \c - sender
 \a
 SELECT call, testing.outcome(
-        'SELECT checkout.redeliver_webhook_events(' || replace(call, '$', quote_literal(:'paid_event')) || ')')
+        'SELECT checkout.redeliver_webhook_events(' || replace(replace(replace(call, '$', quote_literal(:'paid_event')),
+            '@', quote_literal(:'payments')), '#', quote_literal(:'jobs')) || ')')
     AS outcome
 FROM unnest(ARRAY[
     '', 'status => ''dead''', 'created_before => now()', 'ARRAY[$], status => ''leased''', 'ARRAY[$], status => ''''',
     'created_after => now(), created_before => now() - interval ''1 day''',
-    'created_after => ''infinity''', 'webhook_endpoint_id => ''7b1c5f0e-4c1d-4a6c-9d0e-2f6a3b9c8d10''', '''{NULL}''',
-    '''{evt_1}''', '''{}'''
+    'created_after => ''infinity''', 'webhook_endpoint_id => ''7b1c5f0e-4c1d-4a6c-9d0e-2f6a3b9c8d10''',
+    'webhook_consumer_id => ''7b1c5f0e-4c1d-4a6c-9d0e-2f6a3b9c8d10''', 'webhook_consumer_id => @',
+    'webhook_endpoint_id => #', 'webhook_endpoint_id => @, webhook_consumer_id => #', '''{NULL}''', '''{evt_1}''',
+    '''{}'''
 ]) AS call;
 \a
 
@@ -174,8 +192,9 @@ SHOW checkout_sessions.outbox_retention;
 SELECT count(checkout.release_webhook_delivery(event_id, webhook_endpoint_id, lease_token))
 FROM checkout.claim_webhook_deliveries() \g /dev/null
 \c - postgres
-CALL testing.forget_endpoints();
+CALL testing.forget_receivers();
 DELETE FROM checkout_data.webhook_deliveries WHERE organization_id IN (:'organization', :'other');
+DELETE FROM checkout_data.webhook_attempts WHERE organization_id IN (:'organization', :'other');
 DELETE FROM checkout_data.webhook_endpoints WHERE organization_id IN (:'organization', :'other');
 DELETE FROM checkout_data.webhook_outbox WHERE organization_id IN (:'organization', :'other');
 \c - shop_redeliveries
@@ -197,12 +216,12 @@ FROM checkout.claim_webhook_deliveries(), LATERAL (SELECT body::jsonb #>> '{data
 SELECT event_types FROM checkout.update_webhook_endpoint(:'one', event_types => '{checkout.session.completed}');
 SELECT status FROM checkout.expire_checkout_session(:'nobodys');
 \c - postgres
-UPDATE checkout_data.webhook_deliveries SET next_attempt_at = NULL, dead_at = now() WHERE checkout_session_id = :'dead';
+UPDATE checkout_data.webhook_deliveries SET next_attempt_at = NULL, dead_at = now() WHERE subject_id = :'dead';
 UPDATE checkout_data.webhook_outbox SET created_at = created_at - interval '1 year'
 WHERE organization_id = :'organization';
 UPDATE checkout_data.webhook_deliveries SET created_at = created_at - interval '1 year',
     delivered_at = delivered_at - CASE
-        WHEN checkout_session_id = :'recent' AND webhook_endpoint_id = :'two' THEN interval '29 days'
+        WHEN subject_id = :'recent' AND receiver_id = :'two' THEN interval '29 days'
         ELSE '31 days' END,
     dead_at = dead_at - interval '31 days', next_attempt_at = next_attempt_at - interval '31 days'
 WHERE organization_id = :'organization';
@@ -213,11 +232,11 @@ SELECT row_count AS expired FROM checkout.run_maintenance() WHERE task = 'expire
 SELECT endpoint, about, state FROM testing.webhooks WHERE organization_id = :'organization';
 SELECT s.amount, o.event_type
 FROM checkout_data.webhook_outbox o
-    JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
+    JOIN checkout_data.checkout_sessions s ON s.checkout_session_id = o.subject_id
 WHERE o.organization_id = :'organization' ORDER BY s.amount;
 SELECT s.amount, count(*) AS attempts
 FROM checkout_data.webhook_attempts a
-    JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
+    JOIN checkout_data.checkout_sessions s ON s.checkout_session_id = a.subject_id
 WHERE a.organization_id = :'organization' GROUP BY 1 ORDER BY 1;
 -- A deleted endpoint is kept for an hour, for transactions that are writing events. Then it is removed with all of its
 -- waiting deliveries.
@@ -237,29 +256,29 @@ SELECT count(*) AS endpoints_while_it_has_deliveries
 FROM checkout_data.webhook_endpoints WHERE webhook_endpoint_id = :'two';
 SELECT row_count AS expired FROM checkout.run_maintenance() WHERE task = 'expire';
 SELECT count(*) AS endpoints FROM checkout_data.webhook_endpoints WHERE webhook_endpoint_id = :'two';
-SELECT count(*) AS deliveries FROM checkout_data.webhook_deliveries WHERE webhook_endpoint_id = :'two';
-SELECT count(*) AS attempts FROM checkout_data.webhook_attempts WHERE webhook_endpoint_id = :'two';
+SELECT count(*) AS deliveries FROM checkout_data.webhook_deliveries WHERE receiver_id = :'two';
+SELECT count(*) AS attempts FROM checkout_data.webhook_attempts WHERE receiver_id = :'two';
 SELECT endpoint, about, state FROM testing.webhooks WHERE organization_id = :'organization';
 -- The deliveries to the remaining endpoint are no longer held.
 SELECT s.amount
 FROM checkout_data.webhook_outbox o
-    JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
+    JOIN checkout_data.checkout_sessions s ON s.checkout_session_id = o.subject_id
 WHERE o.organization_id = :'organization' ORDER BY s.amount;
 -- One call removes about as many delivered events as it is told to, and no more: it is one transaction.
 BEGIN;
 UPDATE checkout_data.webhook_outbox SET created_at = created_at - interval '1 year'
-WHERE organization_id = :'organization' AND fanned_out;
+WHERE organization_id = :'organization';
 UPDATE checkout_data.webhook_deliveries
 SET delivered_at = now() - interval '1 year', next_attempt_at = NULL, lease_token = NULL, dead_at = NULL
 WHERE organization_id = :'organization';
 SELECT count(*) > 1 AS several, count(*) AS events FROM checkout_data.webhook_outbox
-WHERE organization_id = :'organization' AND fanned_out \gset
+WHERE organization_id = :'organization' \gset
 SELECT :'several' AS several;
 SELECT count(*) AS tasks FROM checkout.run_maintenance(1);
 SELECT :events - count(*) AS removed FROM checkout_data.webhook_outbox
-WHERE organization_id = :'organization' AND fanned_out;
+WHERE organization_id = :'organization';
 SELECT count(*) AS tasks FROM checkout.run_maintenance();
-SELECT count(*) AS left_over FROM checkout_data.webhook_outbox WHERE organization_id = :'organization' AND fanned_out;
+SELECT count(*) AS left_over FROM checkout_data.webhook_outbox WHERE organization_id = :'organization';
 ROLLBACK;
 -- Kept for ever
 ALTER SYSTEM SET checkout_sessions.outbox_retention = -1;
@@ -276,4 +295,4 @@ SELECT pg_sleep(0.5);
 \c - postgres
 SELECT row_count AS expired FROM checkout.run_maintenance() WHERE task = 'expire';
 SELECT count(*) AS deliveries FROM testing.webhooks WHERE organization_id = :'organization';
-CALL testing.forget_endpoints();
+CALL testing.forget_receivers();

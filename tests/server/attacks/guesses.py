@@ -41,6 +41,14 @@ BY_ENDPOINT = [
     "list_webhook_deliveries(%s)",
     "list_webhook_deliveries(%s, 'pending', 100)",
 ]
+# The functions that take the name of a webhook consumer.
+BY_CONSUMER = [
+    "claim_webhook_events(%s)",
+    "claim_webhook_events(%s, 1000, '12 hours')",
+    "ack_webhook_events(%s, '{}', gen_random_uuid())",
+    "delete_webhook_consumer(%s)",
+    "delete_webhook_consumer(%s, discard_undelivered => true)",
+]
 # The functions that take a text that only another tenant has.
 BY_TEXT = {
     "list_checkout_sessions(reference => %s)": "complete_reference",
@@ -108,6 +116,43 @@ def endpoint_attacks():
     for tenant in VICTIMS:
         for who in ("B's secret key", "B's role"):
             yield Attack(f"attempts at an own event to the endpoint of {tenant}", who, own_event_to(tenant))
+
+
+def consumer_attacks():
+    for call in BY_CONSUMER:
+        for tenant in VICTIMS:
+            for who in INTRUDERS:
+                yield Attack(
+                    f"{call} for the consumer of {tenant}",
+                    who,
+                    guesses(
+                        f"SELECT * FROM checkout.{call}",
+                        lambda me, t=tenant: me.lab.targets[t]["consumer"],
+                        lambda me: "jobs of nobody",
+                    ),
+                )
+    for tenant in VICTIMS:
+        for who in ("B's secret key", "B's role"):
+            yield Attack(f"an own consumer of the name of that of {tenant}", who, consumer_named_as(tenant))
+
+
+def consumer_named_as(tenant):
+    def action(me):
+        if me.key:
+            me.present_key()
+        target = me.lab.targets[tenant]
+        me.do("SELECT * FROM checkout.create_webhook_consumer(%s)", target["consumer"])
+        me.do("SELECT * FROM checkout.claim_webhook_events(%s)", target["consumer"])
+        leases = f"(SELECT array_agg(d.event_id) FROM (VALUES ('{target['event']}')) AS d (event_id)), gen_random_uuid()"
+        me.do(f"SELECT * FROM checkout.ack_webhook_events(%s, {leases})", target["consumer"])
+        me.do(
+            "SELECT * FROM checkout.nack_webhook_event(%s, %s, gen_random_uuid(), 'stolen', '30 days')",
+            target["consumer"],
+            target["event"],
+        )
+        me.do("SELECT * FROM checkout.delete_webhook_consumer(%s, true)", target["consumer"])
+
+    return action
 
 
 def own_event_to(tenant):
@@ -317,11 +362,14 @@ def event_attacks():
                 yield Attack(f"event id {how}, {tenant}", who, page_after(make, tenant))
     for who in ("B's role", "anonymous", "B's secret key", "verifier"):
         for call in (
-            "ack_webhook_events(ARRAY[%s], gen_random_uuid())",
-            "nack_webhook_event(%s, gen_random_uuid())",
+            "ack_webhook_events('jobs of bravo live', ARRAY[%s], gen_random_uuid())",
+            "nack_webhook_event('jobs of bravo live', %s, gen_random_uuid())",
+            "nack_webhook_event('jobs of alpha live', %s, gen_random_uuid())",
             "redeliver_webhook_events(ARRAY[%s])",
             "redeliver_webhook_events(ARRAY[%s], status => 'dead')",
             "record_webhook_attempt(%s, gen_random_uuid(), gen_random_uuid(), 200)",
+            "record_webhook_attempts(jsonb_build_array(jsonb_build_object('event_id', %s::text, 'status_code', 200,"
+            " 'webhook_endpoint_id', gen_random_uuid(), 'lease_token', gen_random_uuid())))",
             "release_webhook_delivery(%s, gen_random_uuid(), gen_random_uuid())",
             "list_webhook_attempts(%s)",
         ):
@@ -363,5 +411,6 @@ def page_after(make, tenant):
 def attacks():
     yield from session_attacks()
     yield from endpoint_attacks()
+    yield from consumer_attacks()
     yield from text_attacks()
     yield from event_attacks()

@@ -209,5 +209,9 @@ def goals(target):
     yield "SELECT * FROM checkout.roll_webhook_secret(%s)", target["endpoint"]
     yield ("SELECT * FROM checkout.create_webhook_endpoint('https://thief.example')",)
     yield "SELECT * FROM checkout.delete_webhook_endpoint(%s, discard_undelivered => true)", target["endpoint"]
+    yield ("SELECT * FROM checkout.list_webhook_consumers()",)
+    yield ("SELECT * FROM checkout.create_webhook_consumer('thief')",)
+    yield "SELECT * FROM checkout.claim_webhook_events(%s, 1000)", target["consumer"]
+    yield "SELECT * FROM checkout.delete_webhook_consumer(%s, discard_undelivered => true)", target["consumer"]
     yield ("SELECT * FROM checkout_data.checkout_sessions",)
     yield ("UPDATE checkout_data.checkout_sessions SET status = 'expired'",)

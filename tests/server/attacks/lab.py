@@ -23,6 +23,7 @@ TABLES = [
     "webhook_endpoints",
     "webhook_deliveries",
     "webhook_attempts",
+    "webhook_consumers",
 ]
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -129,8 +130,8 @@ class Lab:
         )
 
     def fill(self, tenant):
-        """Creates sessions in every state, with payments, events and idempotency keys, and a webhook endpoint that
-        answers with errors; each text contains the tenant's canary.
+        """Creates sessions in every state, with payments, events and idempotency keys, a consumer, and a webhook
+        endpoint that answers with errors; each text contains the tenant's canary.
         """
         word, (name, environment) = canary(tenant), tenant.split()
         texts = [
@@ -158,6 +159,9 @@ class Lab:
 
             endpoint = call("create_webhook_endpoint", url=f"https://{name}.example/{word}", description=word)
             target["endpoint"] = endpoint["webhook_endpoint_id"]
+            # Its name is guessed by intruders, so it has no canary.
+            target["consumer"] = f"jobs of {tenant}"
+            call("create_webhook_consumer", name=target["consumer"])
             for state in ("open", "processing", "complete", "failed", "expired"):
                 session = call(
                     "create_checkout_session",
@@ -204,8 +208,8 @@ class Lab:
                     call("expire_checkout_session", checkout_session_id=target[state])
             connection.commit()
         target["event"] = self.db.value(
-            "SELECT checkout_data.event_id(organization_id, environment, checkout_session_id, sequence)"
-            " FROM checkout_data.webhook_outbox WHERE checkout_session_id = %s LIMIT 1",
+            "SELECT checkout_data.event_id(organization_id, environment, subject_id, sequence)"
+            " FROM checkout_data.webhook_outbox WHERE subject_id = %s LIMIT 1",
             target["complete"],
         )
         self.db.sql(
@@ -297,13 +301,15 @@ class Lab:
             ]
             blunders += [(attack.name, attack.who, what) for what in intruder.blunders]
             if after != before:
-                # Removes the attackers' own sessions and endpoints, because the lists would become longer from attack
-                # to attack.
+                # Removes the attackers' own sessions, endpoints and consumers, because the lists would become longer
+                # from attack to attack.
                 self.ask("DELETE FROM checkout_data.webhook_endpoints WHERE created_at >= %s", self.baseline)
+                self.ask("DELETE FROM checkout_data.webhook_consumers WHERE created_at >= %s", self.baseline)
                 for table in ("webhook_deliveries", "webhook_outbox", "idempotency_keys", "payments", "open_sessions",
                               "checkout_sessions"):
+                    session = "subject_id" if table.startswith("webhook_") else "checkout_session_id"
                     self.ask(
-                        f"""DELETE FROM checkout_data.{table} WHERE checkout_session_id IN (
+                        f"""DELETE FROM checkout_data.{table} WHERE {session} IN (
                         SELECT checkout_session_id FROM checkout_data.checkout_sessions WHERE created_at >= %s)""",
                         self.baseline,
                     )

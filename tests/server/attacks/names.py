@@ -83,6 +83,7 @@ TYPES = [
     "payment",
     "webhook_event",
     "webhook_endpoint",
+    "webhook_consumer",
     "webhook_delivery",
     "webhook_attempt",
     "webhook_secret",

@@ -3,6 +3,7 @@
 The suites that try all functions go through `World.calls`. A function that is missing there makes them fail.
 """
 
+import json
 from typing import NamedTuple
 
 SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
@@ -35,9 +36,9 @@ class World:
         self.key, self.other_key = db.create_api_key(), db.create_api_key()
         self.open = db.create()
         self.secret = db.call("get_checkout_session", checkout_session_id=self.open)[0]["client_secret"]
-        # Before there is an endpoint, events are for consumers.
+        db.call("create_webhook_consumer", name="jobs", event_types=["checkout.session.*"])
         self.event = self.ended()
-        self.lease = self.value("SELECT lease_token FROM checkout.claim_webhook_events() LIMIT 1")
+        self.lease = db.call("claim_webhook_events", consumer="jobs")[0]["lease_token"]
         self.endpoint = db.call("create_webhook_endpoint", url="https://shop.example/hooks")[0]["webhook_endpoint_id"]
         self.sent = self.ended()
         self.sent_lease = self.value("SELECT lease_token FROM checkout.claim_webhook_deliveries() LIMIT 1")
@@ -53,8 +54,8 @@ class World:
         session = self.db.create()
         self.db.call("expire_checkout_session", checkout_session_id=session)
         return self.value(
-            """SELECT checkout_data.event_id(organization_id, environment, checkout_session_id, sequence)
-               FROM checkout_data.webhook_outbox WHERE checkout_session_id = %s""",
+            """SELECT checkout_data.event_id(organization_id, environment, subject_id, sequence)
+               FROM checkout_data.webhook_outbox WHERE subject_id = %s""",
             session,
         )
 
@@ -80,21 +81,25 @@ class World:
         sent = {"event_id": self.sent, "webhook_endpoint_id": self.endpoint, "lease_token": self.sent_lease}
         organization, endpoint = {"organization_id": self.db.organization_id}, {"webhook_endpoint_id": self.endpoint}
         session = {"checkout_session_id": self.open}
-        event = {"event_id": self.event, "lease_token": self.lease}
+        consumer = {"consumer": "jobs"}
+        event = consumer | {"event_id": self.event, "lease_token": self.lease}
+        attempts = json.dumps([sent | {"status_code": 500, "error": "no answer", "duration": 0.5}])
         request = {"api": "lomi", "method": "GET", "path": f"/checkout-sessions/{self.open}"}
         return [
-            Call("ack_webhook_events", "relay", {"event_ids": [self.event], "lease_token": self.lease}),
+            Call("ack_webhook_events", "shop", consumer | {"event_ids": [self.event], "lease_token": self.lease}),
             Call("activate_database", "admin", {}),
             Call("authenticate", "web", {"api_key": self.other_key}),
             Call("begin_payment", "shop", session | {"payment_id": "p1"}),
             Call("claim_webhook_deliveries", "relay", {}),
-            Call("claim_webhook_events", "relay", {}),
+            Call("claim_webhook_events", "shop", consumer),
             Call("create_api_key", "admin", organization | {"kind": "secret", "environment": "live"}),
             Call("create_checkout_session", "shop", {"amount": 1, "currency_code": "USD", "customer_id": "c"}),
             Call("create_organization", "admin", {"name": "Another"}),
+            Call("create_webhook_consumer", "shop", {"name": "more"}),
             Call("create_webhook_endpoint", "shop", {"url": "https://shop.example/more"}),
             Call("current_environment", "shop", {}),
             Call("current_organization_id", "shop", {}),
+            Call("delete_webhook_consumer", "shop", {"name": "jobs", "discard_undelivered": True}),
             Call("delete_webhook_endpoint", "shop", endpoint | {"discard_undelivered": True}),
             Call("expire_checkout_session", "shop", session),
             Call("expire_due_checkout_sessions", "admin", {}),
@@ -108,16 +113,18 @@ class World:
             Call("list_organizations", "admin", {}),
             Call("list_payments", "shop", {"checkout_session_id": self.paid}),
             Call("list_webhook_attempts", "shop", {"event_id": self.sent}),
+            Call("list_webhook_consumers", "shop", {}),
             Call("list_webhook_deliveries", "shop", endpoint),
             Call("list_webhook_endpoints", "shop", {}),
             Call("list_webhook_events", "shop", {}),
-            Call("nack_webhook_event", "relay", event),
+            Call("nack_webhook_event", "shop", event),
             Call("next_webhook_attempt_at", "relay", {}),
             Call("outbox_status", "admin", {}),
             Call("pre_request", "web", {}),
             Call("public_checkout_session", "web", session | {"client_secret": self.secret}),
             Call("record_payment", "shop", session | {"payment_id": "p1", "outcome": "failed"}),
             Call("record_webhook_attempt", "relay", sent | {"status_code": 500}),
+            Call("record_webhook_attempts", "relay", {"attempts": attempts}),
             Call("recover_checkout_session", "shop", {"checkout_session_id": self.expired}),
             Call("redeliver_webhook_events", "relay", {"event_ids": [self.event]}),
             Call("redirect_url", "shop", {"url": "https://shop.example/"} | session),

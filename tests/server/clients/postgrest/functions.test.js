@@ -106,6 +106,39 @@ test('list_webhook_events answers a list, to POST and to GET', async () => {
     }
 });
 
+test('a webhook consumer is made, listed and deleted, and claims, acknowledges and puts off its events', async () => {
+    const consumer = `jobs ${Math.random()}`;
+    const made = await answer(shop.rpc('create_webhook_consumer', { name: consumer, event_types: ['checkout.session.*'] }));
+    assert.equal(Array.isArray(made), false);
+    assert.deepEqual([made.name, made.event_types, made.organization_id, made.environment, made.created_by],
+        [consumer, ['checkout.session.*'], organizations.a, 'live', keys.secret.slice(0, 20)]);
+    try {
+        for (const options of [{}, READ_ONLY]) {
+            const listed = await answer(shop.rpc('list_webhook_consumers', {}, options));
+            assert.ok(listed.some((one) => one.webhook_consumer_id === made.webhook_consumer_id));
+            assert.deepEqual(await answer(otherShop.rpc('list_webhook_consumers', {}, options)), []);
+        }
+        const { session } = await paid();
+        const claim = async () => {
+            const claimed = await answer(shop.rpc('claim_webhook_events', { consumer, batch_size: 10, lease: '1 minute' }));
+            return claimed.find((event) => event.checkout_session_id === session.checkout_session_id);
+        };
+        const first = await claim();
+        assert.deepEqual([first.event_type, first.delivery_attempts], ['checkout.session.completed', 1]);
+        const held = (event) => ({ consumer, event_id: event.event_id, lease_token: event.lease_token });
+        const delivery = await answer(shop.rpc('nack_webhook_event', { ...held(first), error: 'busy', retry_after: '0' }));
+        assert.deepEqual([delivery.status, delivery.consumer, delivery.last_error], ['pending', consumer, 'busy']);
+        await refused(shop.rpc('nack_webhook_event', held(first)), 409, 'PT409', /lease/);
+        await refused(otherShop.rpc('claim_webhook_events', { consumer }), 404, 'PT404');
+        await refused(shop.rpc('delete_webhook_consumer', { name: consumer }), 409, 'PT409', /undelivered/);
+        const { event_id, lease_token } = await claim();
+        assert.equal(await answer(shop.rpc('ack_webhook_events', { consumer, event_ids: [event_id], lease_token })), 1);
+    } finally {
+        const deleted = await answer(shop.rpc('delete_webhook_consumer', { name: consumer, discard_undelivered: true }));
+        assert.equal(deleted.webhook_consumer_id, made.webhook_consumer_id);
+    }
+});
+
 test('a webhook endpoint is made, listed, changed, rolled and deleted', async () => {
     const url = 'https://shop.example/hooks';
     const made = await answer(shop.rpc('create_webhook_endpoint', { url, event_types: ['checkout.session.*'] }));
@@ -282,6 +315,12 @@ test('a publishable key may do nothing else', async () => {
         update_webhook_endpoint: { webhook_endpoint_id: organizations.a },
         delete_webhook_endpoint: { webhook_endpoint_id: organizations.a },
         roll_webhook_secret: { webhook_endpoint_id: organizations.a },
+        create_webhook_consumer: { name: 'jobs' },
+        list_webhook_consumers: {},
+        delete_webhook_consumer: { name: 'jobs' },
+        claim_webhook_events: { consumer: 'jobs' },
+        ack_webhook_events: { consumer: 'jobs', event_ids: [], lease_token: organizations.a },
+        nack_webhook_event: { consumer: 'jobs', event_id: `evt_${'A'.repeat(48)}bA`, lease_token: organizations.a },
         list_webhook_deliveries: { webhook_endpoint_id: organizations.a },
         list_webhook_attempts: { event_id: `evt_${'A'.repeat(48)}bA` },
         session_funnel: { created_after: '2026-01-01', created_before: '2026-02-01', bucket: 'month' },
@@ -309,6 +348,12 @@ test('anybody may call public_checkout_session, and is refused everything else',
         update_webhook_endpoint: { webhook_endpoint_id: organizations.a },
         delete_webhook_endpoint: { webhook_endpoint_id: organizations.a },
         roll_webhook_secret: { webhook_endpoint_id: organizations.a },
+        create_webhook_consumer: { name: 'jobs' },
+        list_webhook_consumers: {},
+        delete_webhook_consumer: { name: 'jobs' },
+        claim_webhook_events: { consumer: 'jobs' },
+        ack_webhook_events: { consumer: 'jobs', event_ids: [], lease_token: organizations.a },
+        nack_webhook_event: { consumer: 'jobs', event_id: `evt_${'A'.repeat(48)}bA`, lease_token: organizations.a },
         list_webhook_deliveries: { webhook_endpoint_id: organizations.a },
         list_webhook_attempts: { event_id: `evt_${'A'.repeat(48)}bA` },
         session_funnel: { created_after: '2026-01-01', created_before: '2026-02-01', bucket: 'month' },
