@@ -133,7 +133,7 @@ DO $$
 BEGIN
     FOR attempt IN 1..100 LOOP
         PERFORM FROM checkout_data.webhook_outbox
-        WHERE checkout_session_id = current_setting('demo.expired_id')::uuid;
+        WHERE subject_id = current_setting('demo.expired_id')::uuid;
         EXIT WHEN FOUND;
         PERFORM pg_sleep(0.1);
     END LOOP;
@@ -142,8 +142,8 @@ END $$;
 \echo '\n== As administrator: what the background worker has stored\n'
 \set ECHO queries
 SELECT o.event_type, o.created_at - s.expires_at AS lateness
-FROM checkout_data.webhook_outbox o JOIN checkout_data.checkout_sessions s USING (checkout_session_id)
-WHERE checkout_session_id = :'expired_id';
+FROM checkout_data.webhook_outbox o JOIN checkout_data.checkout_sessions s ON s.checkout_session_id = o.subject_id
+WHERE s.checkout_session_id = :'expired_id';
 
 SELECT subject_type, subject_id, sequence, event_type FROM checkout_data.webhook_outbox ORDER BY created_at;
 
