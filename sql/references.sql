@@ -19,11 +19,14 @@ CREATE FUNCTION checkout_data.checkout_sessions_deleted() RETURNS trigger
             RAISE foreign_key_violation
                 USING MESSAGE = format('checkout session %s has payments and cannot be deleted', used);
         END IF;
+        DELETE FROM checkout_data.open_sessions o USING deleted d
+        WHERE o.organization_id = d.organization_id AND o.environment = d.environment
+            AND o.checkout_session_id = d.checkout_session_id;
         RETURN NULL;
     END
     $$;
 COMMENT ON FUNCTION checkout_data.checkout_sessions_deleted IS
-    'Trigger function: refuses with 23503 to delete a session that has payments.';
+    'Trigger function: refuses with 23503 to delete a session that has payments. One without is no longer open.';
 
 CREATE TRIGGER checkout_sessions_deleted AFTER DELETE ON checkout_data.checkout_sessions
     REFERENCING OLD TABLE AS deleted

@@ -13,6 +13,13 @@ use crate::store::deliveries::{self, Key, Recorded};
 use crate::store::endpoint_health;
 use crate::tenant::Tenant;
 
+/// What the attempts at one endpoint tell of it.
+#[derive(Default)]
+struct Health {
+    failing_since: Option<DateTime<Utc>>,
+    status_codes: Vec<Option<i32>>,
+}
+
 /// Records the results of attempts, each with the lease under which it was made, and returns their deliveries. A
 /// delivery that is not leased under its token does not change. Of several reports of one delivery the first counts.
 pub fn record(mut attempts: Vec<(Key, Uuid, Attempt)>) -> Result<Vec<WebhookDelivery>> {
@@ -21,13 +28,13 @@ pub fn record(mut attempts: Vec<(Key, Uuid, Attempt)>) -> Result<Vec<WebhookDeli
     let leases: Vec<_> = attempts.iter().map(|(key, lease_token, _)| (*key, *lease_token)).collect();
     let locked = deliveries::lock(&leases)?;
     let now = datum::now();
-    let mut of_endpoints: HashMap<(Tenant, Uuid), (Option<DateTime<Utc>>, Vec<Option<i32>>)> = HashMap::new();
+    let mut endpoints: HashMap<(Tenant, Uuid), Health> = HashMap::new();
     let mut results = Vec::with_capacity(locked.len());
     for delivery in locked {
         let Some((key, _, attempt)) = attempts.get_mut(delivery.place) else { continue };
-        let endpoint = of_endpoints.entry((key.event.tenant, key.receiver_id)).or_default();
-        endpoint.0 = delivery.failing_since;
-        endpoint.1.push(attempt.status_code);
+        let endpoint = endpoints.entry((key.event.tenant, key.receiver_id)).or_default();
+        endpoint.failing_since = delivery.failing_since;
+        endpoint.status_codes.push(attempt.status_code);
         let attempt = std::mem::take(attempt);
         results.push(Recorded {
             key: *key,
@@ -43,8 +50,9 @@ pub fn record(mut attempts: Vec<(Key, Uuid, Attempt)>) -> Result<Vec<WebhookDeli
             response_body: attempt.response_body,
         });
     }
-    for ((tenant, endpoint), (failing_since, status_codes)) in of_endpoints {
-        endpoint_health::change(tenant, endpoint, delivery::endpoint_change(&status_codes, failing_since, now), now)?;
+    for ((tenant, endpoint), health) in endpoints {
+        let change = delivery::endpoint_change(&health.status_codes, health.failing_since, now);
+        endpoint_health::change(tenant, endpoint, change, now)?;
     }
     deliveries::record(&results, now)
 }
