@@ -212,7 +212,8 @@ WITH retention (minutes) AS (
     UNION ALL
     SELECT 'attempts do not go from 1 to attempts_ever', organization_id, environment, checkout_session_id
     FROM delivery
-    WHERE COALESCE(numbers, '{}') <> ARRAY(SELECT generate_series(1, CASE WHEN is_endpoint THEN attempts_ever ELSE 0 END))
+    WHERE COALESCE(numbers, '{}')
+        <> ARRAY(SELECT generate_series(1, CASE WHEN is_endpoint THEN attempts_ever ELSE 0 END))
     UNION ALL
     SELECT 'delivery that went before the one before it', later.organization_id, later.environment,
         later.checkout_session_id
