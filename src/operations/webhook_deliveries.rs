@@ -21,10 +21,10 @@ struct Health {
 }
 
 /// Records the results of attempts, each with the lease under which it was made, and returns their deliveries. A
-/// delivery that is not leased under its token does not change. Of several reports of one delivery the first counts.
+/// delivery that is not leased under its token does not change. Of several reports of one lease the first counts.
 pub fn record(mut attempts: Vec<(Key, Uuid, Attempt)>) -> Result<Vec<WebhookDelivery>> {
     let mut seen = HashSet::new();
-    attempts.retain(|(key, ..)| seen.insert(*key));
+    attempts.retain(|(key, lease_token, _)| seen.insert((*key, *lease_token)));
     let leases: Vec<_> = attempts.iter().map(|(key, lease_token, _)| (*key, *lease_token)).collect();
     let locked = deliveries::lock(&leases)?;
     let now = datum::now();

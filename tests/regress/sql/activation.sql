@@ -38,8 +38,8 @@ REINDEX TABLE checkout_data.activations;
 TABLE active;
 
 -- A session that is due, and its event, for a consumer and for an endpoint
+SELECT name FROM checkout.create_webhook_consumer('jobs', ARRAY['checkout.session.*']);
 SET checkout_sessions.organization_id = '0b5e7b8a-0000-4000-8000-000000000001';
-SELECT name FROM checkout.create_webhook_consumer('jobs');
 SELECT e.status
 FROM checkout.create_checkout_session(1, 'USD', customer_id => 'c') AS c, LATERAL checkout.expire_checkout_session(
     c.checkout_session_id) AS e;
@@ -49,6 +49,7 @@ SELECT e.status
 FROM checkout.create_checkout_session(2, 'USD', customer_id => 'c') AS c, LATERAL checkout.expire_checkout_session(
     c.checkout_session_id) AS e;
 RESET checkout_sessions.environment;
+RESET checkout_sessions.organization_id;
 CREATE VIEW claimed AS SELECT (SELECT count(*) FROM checkout.claim_webhook_events('jobs')) AS events,
     (SELECT count(*) FROM checkout.claim_webhook_deliveries()) AS deliveries;
 CREATE FUNCTION claims() RETURNS SETOF claimed LANGUAGE plpgsql AS $$ BEGIN

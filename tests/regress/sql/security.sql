@@ -70,7 +70,8 @@ SELECT i.indexrelid::regclass AS key_across_organizations
 FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
     JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
 WHERE c.relnamespace = 'checkout_data'::regnamespace AND i.indisunique AND a.attname <> 'organization_id'
-    AND c.relname NOT IN ('api_keys', 'activations') AND i.indexrelid <> 'checkout_data.webhook_consumers_pkey'::regclass;
+    AND c.relname NOT IN ('api_keys', 'activations')
+    AND i.indexrelid <> 'checkout_data.webhook_consumers_pkey'::regclass;
 -- Statuses are text, whose comparison is leakproof. There is no enum, and no sequence that counts for all tenants.
 SELECT attrelid::regclass AS "table", attname, coalesce(nullif(t.typbasetype, 0), t.oid)::regtype AS type
 FROM pg_attribute JOIN pg_class c ON c.oid = attrelid JOIN pg_type t ON t.oid = atttypid
