@@ -135,10 +135,12 @@ WITH retention (minutes) AS (
     GROUP BY p.organization_id, p.environment, p.webhook_endpoint_id
     HAVING (count(e.sequence), COALESCE(max(e.sequence), 0)) <> (p.event_count, p.event_count)
     UNION ALL
-    -- The worker removes deliveries of deleted consumers a while after them, and deliveries before their events.
+    -- What remains of a deleted receiver keeps no event.
     SELECT 'delivery of no event', d.organization_id, d.environment, d.checkout_session_id
     FROM delivery d LEFT JOIN event e USING (organization_id, environment, subject_id, sequence)
-    WHERE e.event_type IS NULL
+    WHERE e.event_type IS NULL AND d.receiver_id NOT IN (
+        SELECT webhook_endpoint_id FROM checkout_data.webhook_endpoints WHERE deleted_at IS NOT NULL
+        UNION ALL SELECT webhook_consumer_id FROM checkout_data.webhook_consumers WHERE deleted_at IS NOT NULL)
     UNION ALL
     SELECT 'delivery to no receiver of its tenant, or to that which it is about', d.organization_id, d.environment,
         d.checkout_session_id
