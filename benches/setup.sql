@@ -48,8 +48,8 @@ CREATE PROCEDURE bench.load(tenant uuid, number bigint) LANGUAGE sql AS $$
 $$;
 CALL bench.load(:'tenant', :rows);
 
--- Sessions of another tenant, all due at the same second. Those of earlier runs are deleted, with their events.
--- As a replica, because the foreign keys would be checked row by row.
+-- Sessions of another tenant, created a millisecond apart and all due at the same second. Those of earlier runs are
+-- deleted, with their events. As a replica, because the triggers would look for their payments.
 CREATE PROCEDURE bench.make_due(number bigint) LANGUAGE plpgsql SET session_replication_role TO replica AS $$
 DECLARE
     deadline CONSTANT timestamptz := date_trunc('second', clock_timestamp());
@@ -61,11 +61,10 @@ BEGIN
     INSERT INTO checkout_data.checkout_sessions (organization_id, environment, checkout_session_id, amount, currency_code,
         created_at, updated_at, expires_at, max_retry_attempts, created_by, title, customer_email, success_url, cancel_url,
         payment_methods, metadata)
-    SELECT due, 'live', bench.uuidv7(deadline - '1 hour'::interval), 100 + n % 1000, 'XOF', deadline - '1 hour'::interval,
-        deadline - '1 hour'::interval, deadline, 3, 'bench_app', 'Premium subscription',
+    SELECT due, 'live', bench.uuidv7(s.at), 100 + n % 1000, 'XOF', s.at, s.at, deadline, 3, 'bench_app', 'Premium subscription',
         'customer' || n % 1000000 || '@example.com', 'https://shop.example/success?session={CHECKOUT_SESSION_ID}',
         'https://shop.example/cancel', '{bank_transfer,payid}', jsonb_build_object('order', n)
-    FROM generate_series(1, number) AS n;
+    FROM (SELECT n, deadline - '1 hour'::interval + n * '1 ms'::interval AS at FROM generate_series(1, number) AS n) AS s;
     INSERT INTO checkout_data.open_sessions (organization_id, environment, checkout_session_id, deadline)
     SELECT s.organization_id, s.environment, s.checkout_session_id, s.expires_at FROM checkout_data.checkout_sessions s
     WHERE s.organization_id = due;

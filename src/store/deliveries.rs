@@ -129,6 +129,7 @@ pub fn exists(key: &Key) -> Result<bool> {
 /// The result of an attempt, and what follows from it.
 pub struct Recorded {
     pub key: Key,
+    pub lease_token: Uuid,
     pub status_code: Option<i32>,
     pub error: Option<String>,
     pub duration: Option<TimeDelta>,
@@ -147,13 +148,18 @@ statement!(
              next_attempt_at = x.next_attempt_at, delivered_at = CASE WHEN x.delivered THEN $1 END, \
              dead_at = CASE WHEN NOT x.delivered AND x.next_attempt_at IS NULL THEN $1 END, \
              last_attempt_at = $1, last_status_code = x.status_code, last_error = x.error \
-           FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
-             AS x (organization_id, environment, receiver_id, subject_id, sequence, next_attempt_at, delivered, status_code, \
-               error, duration, response_body) \
+           FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+             AS x (organization_id, environment, receiver_id, subject_id, sequence, lease_token, next_attempt_at, delivered, \
+               status_code, error, duration, response_body) \
+           JOIN checkout_data.webhook_endpoints p \
+             ON p.organization_id = x.organization_id AND p.environment = x.environment \
+             AND p.webhook_endpoint_id = x.receiver_id AND p.deleted_at IS NULL \
            WHERE ",
         same_delivery!("d", "x"),
-        "  RETURNING d AS delivery, d.organization_id, d.environment, d.receiver_id, d.subject_id, d.sequence, \
-             d.attempts_ever, d.next_attempt_at, x.status_code, x.error, x.duration, x.response_body), \
+        "    AND d.lease_token = x.lease_token AND d.next_attempt_at IS NOT NULL \
+           RETURNING d AS delivery, d.organization_id, d.environment, d.receiver_id, d.subject_id, d.sequence, \
+             d.attempts_ever, d.next_attempt_at, x.status_code, x.error, x.duration, x.response_body, \
+             p.disabled_at IS NULL AS endpoint_enabled), \
          attempt AS ( \
            INSERT INTO checkout_data.webhook_attempts (organization_id, environment, receiver_id, subject_id, sequence, attempt, \
              recorded_at, status_code, error, duration, response_body) \
@@ -168,23 +174,22 @@ statement!(
                  AND x.receiver_id = d.receiver_id AND x.subject_id = d.subject_id AND x.sequence > d.sequence \
                  AND x.next_attempt_at IS NOT NULL AND x.lease_token IS NULL \
                LIMIT 1) AS x) \
-         SELECT checkout_data.delivery_of(d.delivery, o, p.webhook_endpoint_id, NULL, p.disabled_at IS NULL, $1), \
+         SELECT checkout_data.delivery_of(d.delivery, o, d.receiver_id, NULL, d.endpoint_enabled, $1), \
            (SELECT checkout_data.deliveries_due() FROM successor LIMIT 1) \
          FROM delivery d \
-         JOIN checkout_data.webhook_endpoints p \
-           ON p.organization_id = d.organization_id AND p.environment = d.environment \
-           AND p.webhook_endpoint_id = d.receiver_id \
          LEFT JOIN checkout_data.webhook_outbox o \
            ON o.organization_id = d.organization_id AND o.environment = d.environment AND o.subject_id = d.subject_id \
            AND o.sequence = d.sequence"
     )
 );
 
-/// Writes the results of attempts at locked deliveries.
-pub fn record(results: &[Recorded], now: DateTime<Utc>) -> Result<Vec<WebhookDelivery>> {
+/// Writes the results of attempts at the deliveries that are leased under their tokens.
+pub fn record(mut results: Vec<Recorded>, now: DateTime<Utc>) -> Result<Vec<WebhookDelivery>> {
     if results.is_empty() {
         return Ok(Vec::new());
     }
+    // The order in which deliveries are locked.
+    results.sort_unstable_by_key(|result| (result.key.event, result.key.receiver_id));
     let next_attempt_at = |outcome| match outcome {
         Outcome::Retry(delay) => Some(datum::timestamp(now + delay)),
         Outcome::Delivered | Outcome::Dead => None,
@@ -192,6 +197,7 @@ pub fn record(results: &[Recorded], now: DateTime<Utc>) -> Result<Vec<WebhookDel
     let mut arguments = vec![datum::timestamp(now).into()];
     arguments.extend(columns(results.iter().map(|result| &result.key)));
     arguments.extend([
+        results.iter().map(|result| datum::uuid(result.lease_token)).collect::<Vec<_>>().into(),
         results.iter().map(|result| next_attempt_at(result.outcome)).collect::<Vec<_>>().into(),
         results.iter().map(|result| result.outcome == Outcome::Delivered).collect::<Vec<_>>().into(),
         results.iter().map(|result| result.status_code).collect::<Vec<_>>().into(),

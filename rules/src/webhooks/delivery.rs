@@ -132,7 +132,8 @@ pub fn endpoint_change(
     }
 }
 
-fn succeeded(status_code: Option<i32>) -> bool {
+/// Returns true if the receiver has accepted the event.
+pub fn succeeded(status_code: Option<i32>) -> bool {
     status_code.is_some_and(|code| (200..300).contains(&code))
 }
 
