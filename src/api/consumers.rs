@@ -66,7 +66,7 @@ fn ack_webhook_events(consumer: Option<Text>, event_ids: Option<Texts>, lease_to
         let consumer = find(&consumer)?;
         let events = event_ids_of(event_ids)?;
         let lease_token = datum::from_uuid(required("lease_token", lease_token)?);
-        deliveries::acknowledge(consumer, events, lease_token, datum::now()).map(count)
+        deliveries::acknowledge(consumer, &events, lease_token, datum::now()).map(count)
     })())
 }
 

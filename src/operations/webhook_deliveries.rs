@@ -27,7 +27,7 @@ pub fn record(mut attempts: Vec<(Key, Uuid, Attempt)>) -> Result<Vec<WebhookDeli
     attempts.retain(|(key, lease_token, _)| seen.insert((*key, *lease_token)));
     let failed = attempts.iter().any(|(.., attempt)| !delivery::succeeded(attempt.status_code));
     let (results, now) = if failed { with_failures(attempts)? } else { successes(attempts)? };
-    deliveries::record(results, now)
+    deliveries::record(&results, now)
 }
 
 /// Attempts that have all succeeded: what follows does not depend on how their deliveries were before.

@@ -67,7 +67,13 @@ macro_rules! same_delivery {
         )
     };
 }
-// Every statement that locks several deliveries does so in this order, so that no two of them wait in a circle.
+// Every statement that locks several deliveries does so in this order, so that no two of them wait in a circle. A locked
+// delivery is still where it was: had it been changed meanwhile, it would not be leased under that token.
+macro_rules! lock_in_order {
+    () => {
+        " ORDER BY d.organization_id, d.environment, d.subject_id, d.sequence, d.receiver_id FOR NO KEY UPDATE OF d"
+    };
+}
 statement!(
     LOCK,
     Write,
@@ -80,8 +86,8 @@ statement!(
         " JOIN checkout_data.webhook_endpoints p \
            ON p.organization_id = d.organization_id AND p.environment = d.environment \
            AND p.webhook_endpoint_id = d.receiver_id AND p.deleted_at IS NULL \
-         WHERE d.lease_token = x.lease_token AND d.next_attempt_at IS NOT NULL \
-         ORDER BY d.organization_id, d.environment, d.subject_id, d.sequence, d.receiver_id FOR NO KEY UPDATE OF d"
+         WHERE d.lease_token = x.lease_token AND d.next_attempt_at IS NOT NULL",
+        lock_in_order!()
     )
 );
 
@@ -142,24 +148,28 @@ statement!(
     RECORD,
     Write,
     concat!(
-        "WITH delivery AS ( \
-           UPDATE checkout_data.webhook_deliveries d \
-           SET attempts = d.attempts + 1, attempts_ever = d.attempts_ever + 1, lease_token = NULL, \
-             next_attempt_at = x.next_attempt_at, delivered_at = CASE WHEN x.delivered THEN $1 END, \
-             dead_at = CASE WHEN NOT x.delivered AND x.next_attempt_at IS NULL THEN $1 END, \
-             last_attempt_at = $1, last_status_code = x.status_code, last_error = x.error \
+        "WITH held AS MATERIALIZED ( \
+           SELECT d.ctid AS place, p.disabled_at IS NULL AS endpoint_enabled, x.next_attempt_at, x.delivered, x.status_code, \
+             x.error, x.duration, x.response_body \
            FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
              AS x (organization_id, environment, receiver_id, subject_id, sequence, lease_token, next_attempt_at, delivered, \
                status_code, error, duration, response_body) \
-           JOIN checkout_data.webhook_endpoints p \
-             ON p.organization_id = x.organization_id AND p.environment = x.environment \
-             AND p.webhook_endpoint_id = x.receiver_id AND p.deleted_at IS NULL \
-           WHERE ",
+           JOIN checkout_data.webhook_deliveries d ON ",
         same_delivery!("d", "x"),
-        "    AND d.lease_token = x.lease_token AND d.next_attempt_at IS NOT NULL \
+        "  JOIN checkout_data.webhook_endpoints p \
+             ON p.organization_id = d.organization_id AND p.environment = d.environment \
+             AND p.webhook_endpoint_id = d.receiver_id AND p.deleted_at IS NULL \
+           WHERE d.lease_token = x.lease_token AND d.next_attempt_at IS NOT NULL",
+        lock_in_order!(),
+        "), delivery AS ( \
+           UPDATE checkout_data.webhook_deliveries d \
+           SET attempts = d.attempts + 1, attempts_ever = d.attempts_ever + 1, lease_token = NULL, \
+             next_attempt_at = h.next_attempt_at, delivered_at = CASE WHEN h.delivered THEN $1 END, \
+             dead_at = CASE WHEN NOT h.delivered AND h.next_attempt_at IS NULL THEN $1 END, \
+             last_attempt_at = $1, last_status_code = h.status_code, last_error = h.error \
+           FROM held h WHERE d.ctid = h.place \
            RETURNING d AS delivery, d.organization_id, d.environment, d.receiver_id, d.subject_id, d.sequence, \
-             d.attempts_ever, d.next_attempt_at, x.status_code, x.error, x.duration, x.response_body, \
-             p.disabled_at IS NULL AS endpoint_enabled), \
+             d.attempts_ever, d.next_attempt_at, h.status_code, h.error, h.duration, h.response_body, h.endpoint_enabled), \
          attempt AS ( \
            INSERT INTO checkout_data.webhook_attempts (organization_id, environment, receiver_id, subject_id, sequence, attempt, \
              recorded_at, status_code, error, duration, response_body) \
@@ -184,12 +194,10 @@ statement!(
 );
 
 /// Writes the results of attempts at the deliveries that are leased under their tokens.
-pub fn record(mut results: Vec<Recorded>, now: DateTime<Utc>) -> Result<Vec<WebhookDelivery>> {
+pub fn record(results: &[Recorded], now: DateTime<Utc>) -> Result<Vec<WebhookDelivery>> {
     if results.is_empty() {
         return Ok(Vec::new());
     }
-    // The order in which deliveries are locked.
-    results.sort_unstable_by_key(|result| (result.key.event, result.key.receiver_id));
     let next_attempt_at = |outcome| match outcome {
         Outcome::Retry(delay) => Some(datum::timestamp(now + delay)),
         Outcome::Delivered | Outcome::Dead => None,
@@ -208,19 +216,27 @@ pub fn record(mut results: Vec<Recorded>, now: DateTime<Utc>) -> Result<Vec<Webh
     RECORD.with(|statement| statement.composites(&arguments))
 }
 
-// The events are in the order in which deliveries are locked, and found one by one in an index.
 statement!(
     ACK,
     Write,
-    "UPDATE checkout_data.webhook_deliveries d SET next_attempt_at = NULL, lease_token = NULL, delivered_at = $1, last_error = NULL \
-     FROM unnest($2, $3, $4, $5) AS x (organization_id, environment, subject_id, sequence) \
-     WHERE d.organization_id = x.organization_id AND d.environment = x.environment AND d.receiver_id = $6 \
-       AND d.subject_id = x.subject_id AND d.sequence = x.sequence AND d.lease_token = $7 AND d.next_attempt_at IS NOT NULL"
+    concat!(
+        "WITH held AS MATERIALIZED ( \
+           SELECT d.ctid AS place \
+           FROM unnest($2, $3, $4, $5) AS x (organization_id, environment, subject_id, sequence) \
+           JOIN checkout_data.webhook_deliveries d \
+             ON d.organization_id = x.organization_id AND d.environment = x.environment AND d.receiver_id = $6 \
+             AND d.subject_id = x.subject_id AND d.sequence = x.sequence \
+           WHERE d.lease_token = $7 AND d.next_attempt_at IS NOT NULL",
+        lock_in_order!(),
+        ") \
+         UPDATE checkout_data.webhook_deliveries d \
+         SET next_attempt_at = NULL, lease_token = NULL, delivered_at = $1, last_error = NULL \
+         FROM held h WHERE d.ctid = h.place"
+    )
 );
 
 /// Marks deliveries to a consumer as delivered that are leased under this token. Returns their number.
-pub fn acknowledge(consumer: Uuid, mut events: Vec<EventId>, lease_token: Uuid, now: DateTime<Utc>) -> Result<usize> {
-    events.sort_unstable();
+pub fn acknowledge(consumer: Uuid, events: &[EventId], lease_token: Uuid, now: DateTime<Utc>) -> Result<usize> {
     let arguments = [
         datum::timestamp(now).into(),
         events.iter().map(|event| datum::uuid(event.tenant.organization_id)).collect::<Vec<_>>().into(),

@@ -91,6 +91,25 @@ statement!(
          AND a.subject_id = d.subject_id AND a.sequence = d.sequence) \
      SELECT FROM delivery"
 );
+// A delivery was written again while its event was removed, and has died of that. There are few.
+statement!(
+    PURGE_ORPHANS,
+    Write,
+    "WITH delivery AS ( \
+       DELETE FROM checkout_data.webhook_deliveries g WHERE g.ctid = ANY (ARRAY( \
+         SELECT d.ctid FROM checkout_data.webhook_deliveries d \
+         WHERE d.dead_at <= $1 AND d.last_error = 'its event is gone' AND NOT EXISTS ( \
+           SELECT FROM checkout_data.webhook_outbox o \
+           WHERE o.organization_id = d.organization_id AND o.environment = d.environment AND o.subject_id = d.subject_id \
+             AND o.sequence = d.sequence) \
+         LIMIT $2 FOR UPDATE OF d SKIP LOCKED)) \
+       RETURNING g.organization_id, g.environment, g.receiver_id, g.subject_id, g.sequence), \
+     attempt AS ( \
+       DELETE FROM checkout_data.webhook_attempts a USING delivery d \
+       WHERE a.organization_id = d.organization_id AND a.environment = d.environment AND a.receiver_id = d.receiver_id \
+         AND a.subject_id = d.subject_id AND a.sequence = d.sequence) \
+     SELECT FROM delivery"
+);
 statement!(
     PURGE_ENDPOINTS,
     Write,
@@ -114,11 +133,12 @@ statement!(
 pub const KEEP_DELETED: TimeDelta = TimeDelta::hours(1);
 
 /// Removes expired idempotency keys, and the remains of deleted receivers. Returns the number of rows of each kind.
-pub fn purge(batch: i32, now: DateTime<Utc>) -> Result<[usize; 4]> {
+pub fn purge(batch: i32, now: DateTime<Utc>) -> Result<[usize; 5]> {
     let deleted = datum::timestamp(now - KEEP_DELETED);
     Ok([
         PURGE_KEYS.with(|statement| statement.count(&[datum::timestamp(now).into(), batch.into()]))?,
         PURGE_REMAINS.with(|statement| statement.count(&[deleted.into(), batch.into()]))?,
+        PURGE_ORPHANS.with(|statement| statement.count(&[deleted.into(), batch.into()]))?,
         PURGE_ENDPOINTS.with(|statement| statement.count(&[deleted.into()]))?,
         PURGE_CONSUMERS.with(|statement| statement.count(&[deleted.into()]))?,
     ])
