@@ -14,8 +14,10 @@ use crate::datum::{self, Event, WebhookDeliveryRequest};
 use rules::Result;
 use rules::webhooks::retry::MAXIMUM_DELIVERY_ATTEMPTS;
 
-/// A claim that takes longer than this, and is not full, has met many blocked deliveries.
+/// A claim that takes longer than this, and is not full, may have met many blocked deliveries.
 const WADING: TimeDelta = TimeDelta::milliseconds(20);
+/// Putting them off takes at most about one part in `PUT_OFF_SHARE` of the time: there may be other reasons.
+const PUT_OFF_SHARE: i32 = 5;
 
 /// The nearest earlier delivery before `c` to the same receiver, of the same subject, that is neither delivered nor
 /// dead. The search starts at the near end, because all deliveries far behind are finished.
@@ -248,6 +250,8 @@ fn bury([places, reasons]: [Vec<String>; 2], now: DateTime<Utc>) -> Result<()> {
 // is not claimed earlier either, unless it is redelivered or its endpoint enabled: both make those behind it due, too.
 thread_local! {
     static PUT_OFF: Statement = Statement::made(Access::Write, put_off_text());
+    /// When it may run again.
+    static PUT_OFF_FROM: Cell<DateTime<Utc>> = const { Cell::new(DateTime::UNIX_EPOCH) };
 }
 
 fn put_off_text() -> String {
@@ -282,9 +286,13 @@ fn put_off_text() -> String {
 
 /// After a claim that has passed over many deliveries that it could not give out.
 fn put_off(claimed: usize, batch_size: i32, now: DateTime<Utc>) -> Result<()> {
-    if claimed >= usize::try_from(batch_size).unwrap_or(0) || datum::now() - now <= WADING {
+    let (full, began) = (usize::try_from(batch_size).unwrap_or(0), datum::now());
+    if claimed >= full || began - now <= WADING || began < PUT_OFF_FROM.get() {
         return Ok(());
     }
     let arguments = [datum::timestamp(now).into(), datum::uuid(Uuid::nil()).into()];
-    PUT_OFF.with(|statement| statement.count(&arguments)).map(|_| ())
+    PUT_OFF.with(|statement| statement.count(&arguments))?;
+    let ended = datum::now();
+    PUT_OFF_FROM.set(ended + (ended - began) * (PUT_OFF_SHARE - 1));
+    Ok(())
 }

@@ -4,14 +4,15 @@ import pytest
 from conftest import AS_SERVER_USER, run
 from support.dumps import dump, restore, restore_roles
 
-TABLES = ["activations", "organizations", "api_keys", "checkout_sessions", "idempotency_keys", "payments", "webhook_outbox", "webhook_endpoints",
-          "webhook_deliveries", "webhook_attempts"]
+TABLES = ["activations", "organizations", "api_keys", "checkout_sessions", "open_sessions", "idempotency_keys", "payments",
+          "webhook_outbox", "webhook_endpoints", "webhook_consumers", "webhook_deliveries", "webhook_attempts"]
 
 
 def fill(db):
     """Creates sessions in every state, with idempotency keys, payments, API keys, and events that are pending, leased,
     delivered and dead.
     """
+    db.sql("SELECT checkout.create_webhook_consumer('jobs')")
     db.create("1 hour", idempotency_key="k1", reference="r1", metadata='{"a": [1, "two", null]}', customer_name="Zoë")
     db.sql("SELECT checkout.roll_api_key(%s)", db.create_api_key(name="Zoë", payment_methods=["card"])[:20])
     db.sql("SELECT checkout.revoke_api_key(%s)", db.create_api_key("publishable", "test")[:20])
@@ -24,13 +25,14 @@ def fill(db):
     db.call("expire_checkout_session", checkout_session_id=expired)
     db.call("record_payment", checkout_session_id=expired, payment_id="late", outcome="succeeded")
     db.call("recover_checkout_session", checkout_session_id=expired)
-    claim = "SELECT event_id, lease_token FROM checkout.claim_webhook_events(batch_size => 1, lease => '1 hour')"
-    for answer in ("ack_webhook_events(ARRAY[%s], %s)", "nack_webhook_event(%s, %s, retry_after => '0')", None):
+    claim = "SELECT event_id, lease_token FROM checkout.claim_webhook_events('jobs', batch_size => 1, lease => '1 hour')"
+    for answer in ("ack_webhook_events('jobs', ARRAY[%s], %s)", "nack_webhook_event('jobs', %s, %s, retry_after => '0')", None):
         (event,) = db.sql(claim)
         if answer:
             db.sql(f"SELECT checkout.{answer}", event["event_id"], event["lease_token"])
-    db.sql("""UPDATE checkout_data.webhook_outbox SET dead_at = now(), next_attempt_at = NULL
-              WHERE ctid = (SELECT ctid FROM checkout_data.webhook_outbox WHERE delivery_attempts = 0 LIMIT 1)""")
+    db.sql("""UPDATE checkout_data.webhook_deliveries SET dead_at = now(), next_attempt_at = NULL, attempts = 10, attempts_ever = 10,
+                  last_attempt_at = now()
+              WHERE ctid = (SELECT ctid FROM checkout_data.webhook_deliveries WHERE attempts = 0 LIMIT 1)""")
     fill_webhooks(db)
     return db.create("1 second")
 
@@ -52,9 +54,9 @@ def fill_webhooks(db):
             if amount == 3:
                 db.sql("""WITH nine AS (
                               UPDATE checkout_data.webhook_deliveries d SET attempts = 9, attempts_ever = 9
-                              WHERE checkout_session_id = %s AND webhook_endpoint_id = %s RETURNING d.*)
+                              WHERE subject_id = %s AND receiver_id = %s RETURNING d.*)
                           INSERT INTO checkout_data.webhook_attempts
-                          SELECT organization_id, environment, webhook_endpoint_id, checkout_session_id, sequence, attempt, now(), 500
+                          SELECT organization_id, environment, receiver_id, subject_id, sequence, attempt, now(), 500
                           FROM nine, generate_series(1, 9) AS attempt""", session, endpoint["webhook_endpoint_id"])
     finally:
         db.sql(f"ALTER ROLE {db.shop} RESET checkout_sessions.environment")
@@ -78,7 +80,7 @@ def goes_on(db, due):
     assert db.event_types(due) == ["expired"]
     pending = db.value("SELECT pending FROM checkout.outbox_status() WHERE webhook_endpoint_id IS NULL")
     assert pending >= 4
-    claimed = db.sql("SELECT body::json -> 'data' -> 'object' ->> 'customer_id' AS customer FROM checkout.claim_webhook_events()")
+    claimed = db.sql("SELECT body::json -> 'data' -> 'object' ->> 'customer_id' AS customer FROM checkout.claim_webhook_events('jobs')")
     assert 0 < len(claimed) <= pending and {event["customer"] for event in claimed} == {"c1"}
     assert db.call("list_checkout_sessions", reference="r1")[0]["customer_name"] == "Zoë"
     webhooks_go_on(db)

@@ -31,12 +31,13 @@ def source(new_server):
 
 
 def due(db):
-    return db.value("""SELECT count(*) FROM checkout_data.checkout_sessions
-                       WHERE environment = 'live' AND status = 'open' AND deadline <= clock_timestamp()""")
+    return db.value(
+        "SELECT count(*) FROM checkout_data.open_sessions WHERE environment = 'live' AND deadline <= clock_timestamp()")
 
 
 def claims(db):
-    return [db.value(f"SELECT count(*) FROM checkout.{claim}()") for claim in ("claim_webhook_events", "claim_webhook_deliveries")]
+    return [db.value(f"SELECT count(*) FROM checkout.{claim}")
+            for claim in ("claim_webhook_events('jobs')", "claim_webhook_deliveries()")]
 
 
 def is_at_rest(copy, source):
@@ -64,12 +65,14 @@ def goes_on(copy):
     wait_until(lambda: copy.value("SELECT count(*) - %s FROM checkout_data.webhook_outbox", events) >= before, within=10)
     assert copy.value(
         """SELECT count(*) FROM checkout_data.checkout_sessions s
-           WHERE s.status = 'expired' AND s.environment = 'live' AND s.updated_at = s.deadline AND s.event_count = 1
-               AND s.deadline > now() - interval '10 minutes'
+           WHERE s.status = 'open' AND s.environment = 'live' AND s.expires_at BETWEEN now() - interval '10 minutes' AND now()
+               AND s.lease_expires_at IS NULL
+               AND NOT EXISTS (SELECT FROM checkout_data.open_sessions o WHERE o.checkout_session_id = s.checkout_session_id)
                AND NOT EXISTS (
                    SELECT FROM checkout_data.webhook_outbox o JOIN checkout_data.webhook_deliveries d
-                       USING (organization_id, environment, checkout_session_id, sequence)
-                   WHERE o.checkout_session_id = s.checkout_session_id AND o.event_type = 'checkout.session.expired')""") == 0
+                       USING (organization_id, environment, subject_id, sequence)
+                   JOIN checkout_data.webhook_endpoints p ON p.webhook_endpoint_id = d.receiver_id
+                   WHERE o.subject_id = s.checkout_session_id AND o.event_type = 'checkout.session.expired')""") == 0
     assert claims(copy)[1] > 0
     assert copy.worker()["state"] != "inactive"
     copy.expires_on_time()
@@ -99,8 +102,8 @@ def test_worker_looks_in_the_middle_of_a_restore_and_leaves(source, new_server, 
     new = new_server()
     restore_roles(source.server, new)
     copy = restore(new, source.name, "plain", tmp_path / "schema")
-    tables = ["activations", "organizations", "checkout_sessions"]
-    for chosen in (tables, ["webhook_endpoints", "payments", "webhook_outbox", "webhook_deliveries", "webhook_attempts",
+    tables = ["activations", "organizations", "checkout_sessions", "open_sessions"]
+    for chosen in (tables, ["webhook_endpoints", "webhook_consumers", "payments", "webhook_outbox", "webhook_deliveries", "webhook_attempts",
                             "idempotency_keys", "api_keys"]):
         run(new.bin / "pg_restore", *new.at(), f"--dbname={copy.name}", "--exit-on-error", "--data-only",
             *(f"--table={table}" for table in chosen), tmp_path / "dump")
@@ -199,6 +202,7 @@ def test_deliveries_of_a_database_are_paused_and_resumed_while_its_relay_is_conn
 def test_promoted_physical_copy_is_active_and_its_deliveries_can_be_off_from_the_start(pair):
     """It has every byte of its source, so only a setting can tell it that it is for tests."""
     db, copy = pair
+    db.sql("SELECT checkout.create_webhook_consumer('jobs')")
     db.call("expire_checkout_session", checkout_session_id=db.create())
     wait_until(lambda: copy.value("SELECT count(*) FROM checkout_data.webhook_outbox") == 1)
     copy.server.restart("checkout_sessions.deliveries_enabled=off")

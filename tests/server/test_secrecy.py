@@ -314,7 +314,7 @@ def test_our_errors_repeat_no_secret(db):
         ("postgres", "SELECT checkout.revoke_api_key(%s)", unknown),
         ("postgres", "SELECT checkout.roll_api_key(%s)", unknown),
         ("postgres", "SELECT checkout.roll_api_key(%s, overlap => '-1 day')", key),
-        ("postgres", "SELECT checkout.ack_webhook_events(ARRAY[%s], gen_random_uuid())", key),
+        ("postgres", "SELECT checkout.ack_webhook_events('jobs', ARRAY[%s], gen_random_uuid())", key),
         ("postgres", "SELECT checkout.create_api_key(%s, %s, 'live')", db.organization_id, key),
     ]:
         with pytest.raises(psycopg2.Error) as refused:

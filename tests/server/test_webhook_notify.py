@@ -69,11 +69,10 @@ def test_events_for_consumers_are_told(db):
         assert listener.told()
         db.call("record_payment", checkout_session_id=session, payment_id="p2", outcome="succeeded")
         listener.told()
-        # The second waits until the first is acknowledged.
+        # The second waits until the first is acknowledged. Who acknowledges looks again.
         (event,) = db.call("claim_webhook_events", consumer="jobs")
         ack = {"event_ids": [event["event_id"]], "lease_token": event["lease_token"]}
         db.call("ack_webhook_events", consumer="jobs", **ack)
-        assert listener.told()
         (event,) = db.call("claim_webhook_events", consumer="jobs")
         db.sql("SELECT checkout.redeliver_webhook_events(ARRAY[%s])", event["event_id"])
         assert listener.told()

@@ -153,6 +153,10 @@ class Shop:
         self.market.admin(
             f"UPDATE {table} SET {moved} WHERE checkout_session_id = %s", *[span] * len(columns), str(session)
         )
+        self.market.admin(
+            "UPDATE checkout_data.open_sessions SET deadline = deadline - %s::interval WHERE checkout_session_id = %s", span,
+            str(session)
+        )
 
     def row(self, session):
         """A session as it is stored."""
