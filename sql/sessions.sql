@@ -9,7 +9,7 @@ CREATE DOMAIN checkout_data.reference_constraint AS text CHECK (VALUE IN ('none'
 CREATE DOMAIN checkout_data.json_object AS jsonb CHECK (jsonb_typeof(VALUE) = 'object');
 
 -- No foreign key to organizations: it would lock the organization's row in every create, and row locks of concurrent
--- creates pile up in multixacts. Only a superuser can delete an organization; its sessions then have no reader.
+-- creates pile up in multixacts. See also references.sql.
 CREATE TABLE checkout_data.checkout_sessions (
     organization_id uuid NOT NULL,
     environment checkout_data.environment NOT NULL,
@@ -194,7 +194,7 @@ COMMENT ON COLUMN checkout.checkout_session.amount IS
 COMMENT ON COLUMN checkout.checkout_session.currency_code IS 'ISO 4217.';
 COMMENT ON COLUMN checkout.checkout_session.status IS
     'open, complete, failed or expired. The last three are final. A session is expired as soon as its deadline has '
-    'passed, even before the worker has written that.';
+    'passed, even before the worker has announced it.';
 COMMENT ON COLUMN checkout.checkout_session.payment_status IS
     'unpaid, processing (a payment has begun and its lease has not ended) or paid.';
 COMMENT ON COLUMN checkout.checkout_session.payment_id IS 'The accepted payment, once the session is complete.';
@@ -315,7 +315,7 @@ CREATE FUNCTION checkout.get_checkout_session(
 COMMENT ON FUNCTION checkout.get_checkout_session IS
 $$Returns a checkout session as it is now.
 
-A session is expired as soon as its deadline has passed, even before the worker has written that. Works in READ ONLY
+A session is expired as soon as its deadline has passed, even before the worker has announced it. Works in READ ONLY
 transactions and on a standby.
 
 Errors:
