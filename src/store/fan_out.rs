@@ -1,5 +1,5 @@
 //! Fan-out: every statement that writes events has these parts, which make them deliveries to their receivers, and tell
-//! relays.
+//! relays. Other statements find the receivers of an event.
 
 /// The end of a `WITH event AS (INSERT INTO checkout_data.webhook_outbox ...`. An event about a receiver does not go to
 /// it. The consumers of all organizations have a branch of their own: one condition for both could not use an index.
@@ -22,6 +22,19 @@ macro_rules! fan_out {
     };
 }
 pub(super) use fan_out;
+
+/// All who may have got the event `o`. The consumers of all organizations have a branch of their own, as above.
+macro_rules! receivers_of_o {
+    () => {
+        "LATERAL ( \
+           SELECT r.receiver_id FROM checkout_data.webhook_receivers r \
+           WHERE r.organization_id = o.organization_id AND r.environment = o.environment \
+           UNION ALL \
+           SELECT c.webhook_consumer_id FROM checkout_data.webhook_consumers c \
+           WHERE c.organization_id IS NULL AND c.deleted_at IS NULL) AS r"
+    };
+}
+pub(super) use receivers_of_o;
 
 /// A column of the statement. It tells relays if the statement has made deliveries.
 macro_rules! notified {

@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use pgrx::datum::TimestampWithTimeZone;
 
+use super::fan_out::receivers_of_o;
 use super::statement::{Argument, statement};
 use crate::datum;
 use rules::Result;
@@ -26,18 +27,15 @@ statement!(
 /// receiver keeps no event.
 macro_rules! deliveries_of_stretch {
     () => {
-        " checkout_data.webhook_outbox o, \
-           LATERAL ( \
-             SELECT r.receiver_id FROM checkout_data.webhook_receivers r \
-             WHERE r.organization_id = o.organization_id AND r.environment = o.environment \
-             UNION ALL \
-             SELECT c.webhook_consumer_id FROM checkout_data.webhook_consumers c \
-             WHERE c.organization_id IS NULL AND c.deleted_at IS NULL) AS r, \
-           LATERAL ( \
-             SELECT d.ctid, d.* FROM checkout_data.webhook_deliveries d \
-             WHERE d.organization_id = o.organization_id AND d.environment = o.environment AND d.receiver_id = r.receiver_id \
-               AND d.subject_id = o.subject_id AND d.sequence = o.sequence OFFSET 0) AS d \
-         WHERE o.created_at <= $1 AND o.created_at > $2 AND COALESCE(o.created_at <= $3, true) "
+        concat!(
+            " checkout_data.webhook_outbox o, ",
+            receivers_of_o!(),
+            ", LATERAL ( \
+                 SELECT d.ctid, d.* FROM checkout_data.webhook_deliveries d \
+                 WHERE d.organization_id = o.organization_id AND d.environment = o.environment \
+                   AND d.receiver_id = r.receiver_id AND d.subject_id = o.subject_id AND d.sequence = o.sequence OFFSET 0) AS d \
+             WHERE o.created_at <= $1 AND o.created_at > $2 AND COALESCE(o.created_at <= $3, true) "
+        )
     };
 }
 statement!(

@@ -6,6 +6,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::fan_out::receivers_of_o;
 use super::statement::{Access, Argument, Statement, statement};
 use crate::datum;
 use crate::shared::wake;
@@ -70,14 +71,13 @@ const BEHIND: &str = ", behind AS ( \
 const IN_STATUS: &str = "($8 IS NULL OR $8 = CASE WHEN d.delivered_at IS NOT NULL THEN 'delivered' \
      WHEN d.dead_at IS NOT NULL THEN 'dead' ELSE 'pending' END)";
 
-/// Deliveries that exist, to receivers that meet the condition.
+/// Deliveries that exist, to these receivers.
 fn again(chosen: &Chosen, receivers: &str) -> String {
     format!(
         "WITH x AS ( \
            SELECT d.organization_id, d.environment, d.receiver_id, d.subject_id, d.sequence \
            FROM {source} \
-           JOIN checkout_data.webhook_receivers r \
-             ON COALESCE(r.organization_id = o.organization_id AND r.environment = o.environment, true) AND {receivers} \
+           CROSS JOIN {receivers} \
            JOIN checkout_data.webhook_deliveries d \
              ON d.organization_id = o.organization_id AND d.environment = o.environment \
              AND d.receiver_id = r.receiver_id AND d.subject_id = o.subject_id AND d.sequence = o.sequence \
@@ -95,7 +95,7 @@ fn again(chosen: &Chosen, receivers: &str) -> String {
 
 /// Makes events due again wherever they went. Returns the number of deliveries.
 pub fn everywhere(chosen: &Chosen, now: DateTime<Utc>) -> Result<usize> {
-    let text = again(chosen, "true");
+    let text = again(chosen, receivers_of_o!());
     Statement::composed(Access::Write, text).count(&chosen.arguments(now)).map(announced)
 }
 
@@ -117,7 +117,7 @@ pub fn to_receiver(chosen: &Chosen, receiver_id: Uuid, is_endpoint: bool, now: D
     arguments.push(datum::uuid(receiver_id).into());
     let text = if chosen.status.is_some() {
         // A delivery with a status exists already.
-        again(chosen, "r.receiver_id = $9")
+        again(chosen, "(SELECT $9::uuid AS receiver_id) AS r")
     } else {
         format!(
             "WITH x AS ( \
