@@ -65,12 +65,3 @@ class Server:
 
     def interactive(self):
         return subprocess.Popen([SERVER, "psql", NAME, "-qAtX"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-
-    def worker_time(self):
-        """The seconds of processor time that the workers of this server have used since the last call."""
-        used = {}
-        for pid in self.sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkout_sessions worker'").split():
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            used[pid] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-        before, self.used = getattr(self, "used", {}), used
-        return sum(time - before.get(pid, 0) for pid, time in used.items())
