@@ -42,7 +42,7 @@ impl Attempt {
 
 /// One of many reports, in JSON. Durations are in seconds.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an attempt")]
 pub struct Report {
     pub event_id: String,
     pub webhook_endpoint_id: Uuid,
