@@ -46,14 +46,15 @@ pub struct Currency {
 }
 
 impl Currency {
-    /// Reads an ISO 4217 code. Upper case, as the standard writes it.
+    /// Reads an ISO 4217 code in either case.
     pub fn parse(argument: &'static str, text: &str) -> Result<Self> {
+        let text = text.to_ascii_uppercase();
         let unsupported = || Error::invalid(argument, "is not a supported ISO 4217 currency code");
         let code: [u8; 3] = text.as_bytes().try_into().map_err(|_| unsupported())?;
-        let digits = match WITHDRAWN.iter().find(|(withdrawn, _)| *withdrawn == text) {
+        let digits = match WITHDRAWN.iter().find(|(withdrawn, _)| *withdrawn == text.as_str()) {
             Some((_, digits)) => Some(*digits),
             // Codes without a smallest unit (gold, test codes) are no money to pay with.
-            None => IsoCurrency::from_code(text).and_then(|c| c.exponent()).map(u32::from),
+            None => IsoCurrency::from_code(&text).and_then(|c| c.exponent()).map(u32::from),
         };
         Ok(Self { code, digits: digits.ok_or_else(unsupported)? })
     }
@@ -227,8 +228,15 @@ mod tests {
     }
 
     #[test]
+    fn a_code_is_kept_in_upper_case() {
+        for text in ["usd", "Usd", "USD"] {
+            assert_eq!(text.parse::<Currency>().map(|c| c.code().to_owned()), Ok("USD".to_owned()));
+        }
+    }
+
+    #[test]
     fn what_is_no_currency_is_refused() {
-        for text in ["", "US", "USDT", "usd", "XXX", "XTS", "XAU", "ZZZ", "U$D", "€€€", "UЅD"] {
+        for text in ["", "US", "USDT", "XXX", "XTS", "XAU", "ZZZ", "U$D", "€€€", "UЅD"] {
             assert_eq!(text.parse::<Currency>().map_err(|e| e.sqlstate()), Err("22023"), "{text}");
         }
     }
