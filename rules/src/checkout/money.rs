@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 use crate::{Error, Result};
 
 /// Amounts are below this: a thousand million million.
-const AMOUNT_LIMIT: i64 = 1_000_000_000_000_000;
+pub const AMOUNT_LIMIT: i64 = 1_000_000_000_000_000;
 /// The finest amount if amounts below the currency's smallest unit are allowed.
 const SUB_MINOR_DIGITS: u32 = 4;
 

@@ -5,7 +5,6 @@
 //! path: here it is beside initialize, and takes a reference or an id.
 
 use chrono::TimeDelta;
-use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
 use uuid::Uuid;
@@ -59,7 +58,7 @@ fn initialize<'a>(request: &'a HttpRequest<'a>) -> Result<Create<'a>> {
     }
     Ok(Create {
         order: Order {
-            amount: Some(Decimal::new(kobo, 2)),
+            amount: Some(read::minor_units("amount", kobo, CURRENCY.parse()?)?),
             currency_code: Some(CURRENCY),
             customer_email: Some(read::required("email", read::text(body, "email")?)?),
             customer_name: read::text(body, "customer_name")?,
@@ -198,6 +197,7 @@ mod tests {
             (json!({"amount": 99, "email": "ada@example.com"}), "amount must be at least 100 kobo (NGN 1.00)"),
             (json!({"amount": -100, "email": "ada@example.com"}), "amount must be at least 100 kobo (NGN 1.00)"),
             (json!({"amount": 100.5, "email": "ada@example.com"}), "amount must be an integer"),
+            (json!({"amount": 1e17, "email": "ada@example.com"}), "amount must be less than 100000000000000000"),
             (json!({"amount": 100}), "email is required"),
             (
                 json!({"amount": 100, "email": "ada@example.com", "payment_methods": "payid"}),

@@ -4,7 +4,6 @@
 //! its objects do: `{error: {type, message}}` and `{object: "list", data, has_more, url}`.
 
 use chrono::TimeDelta;
-use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
 use uuid::Uuid;
@@ -12,7 +11,7 @@ use uuid::Uuid;
 use super::write::{minor_units, seconds, three_statuses, to_text};
 use super::{Create, Dialect, HttpRequest, HttpResponse, List, Lookup, Operation, Route, Scenario, read, time};
 use crate::checkout::lifetime::{self, Lifetime};
-use crate::checkout::money::{self, Currency};
+use crate::checkout::money::Currency;
 use crate::checkout::order::Order;
 use crate::checkout::policy::Policy;
 use crate::checkout::status::Status;
@@ -77,11 +76,11 @@ pub const DIALECT: Dialect = Dialect {
 fn create<'a>(request: &'a HttpRequest<'a>) -> Result<Create<'a>> {
     let body = request.body()?;
     let currency_code = read::text(body, "currency")?.unwrap_or(DEFAULT_CURRENCY);
-    let minor_units = read::required("amount", read::integer(body, "amount")?)?;
+    let units = read::required("amount", read::integer(body, "amount")?)?;
     let currency = Currency::parse("currency", currency_code)?;
     Ok(Create {
         order: Order {
-            amount: Some(money::from_minor_units("amount", Decimal::from(minor_units), currency)?),
+            amount: Some(read::minor_units("amount", units, currency)?),
             currency_code: Some(currency_code),
             success_url: Some(read::required("success_url", read::text(body, "success_url")?)?),
             cancel_url: Some(read::required("cancel_url", read::text(body, "cancel_url")?)?),

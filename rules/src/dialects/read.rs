@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::checkout::money;
+use crate::checkout::money::{self, Currency};
 use crate::checkout::status::Status;
 use crate::{Error, Result, validate};
 
@@ -60,6 +60,16 @@ pub fn integer(body: &Object, name: &'static str) -> Result<Option<i64>> {
         }
         Some(_) => Err(Error::invalid(name, "must be a number")),
     }
+}
+
+/// An amount in the smallest units of a currency.
+pub fn minor_units(name: &'static str, units: i64, currency: Currency) -> Result<Decimal> {
+    let limit = money::to_minor_units(money::AMOUNT_LIMIT.into(), currency.code());
+    // The largest number stands for all that are larger.
+    if units == i64::MAX || Decimal::from(units) >= limit {
+        return Err(Error::OutOfRange { argument: name, fault: format!("must be less than {limit}") });
+    }
+    money::from_minor_units(name, units.into(), currency)
 }
 
 /// A whole number within bounds.
@@ -203,6 +213,24 @@ mod tests {
             ("1e99999999999999999999", Some(i64::MAX)),
         ] {
             assert_eq!(whole(text), number, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_amount_that_is_too_large_is_never_taken_for_another() {
+        let read = |units, code: &str| minor_units("amount", units, code.parse().expect("a currency"));
+        assert_eq!(read(5_000, "GHS").map(|amount| amount.to_string()), Ok("50.00".into()));
+        assert_eq!(
+            read(99_999_999_999_999_999, "NGN").map(|amount| amount.to_string()),
+            Ok("999999999999999.99".into())
+        );
+        for (units, code, limit) in [
+            (100_000_000_000_000_000, "NGN", "100000000000000000"),
+            (i64::MAX, "XOF", "1000000000000000"),
+            (i64::MAX, "CLF", "10000000000000000000"),
+        ] {
+            let fault = format!("must be less than {limit}");
+            assert_eq!(read(units, code), Err(Error::OutOfRange { argument: "amount", fault }));
         }
     }
 
