@@ -126,7 +126,7 @@ impl<'a> Exchange<'a> {
         let mut order = create.order;
         order.dialect = Some(self.dialect.name);
         order.scenario = self.request.header("X-Scenario-Key")?;
-        order.trace_id = order.trace_id.or(http_credential::trace_id(headers));
+        order.trace_id = validate::label(order.trace_id).or(http_credential::trace_id(headers));
         let created = sessions::create(self.caller, &self.dialect.policy, order, metadata, idempotency_key)?;
         let session = match create.scenario {
             Some(scenario) if !created.replayed => {

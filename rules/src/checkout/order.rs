@@ -135,7 +135,7 @@ impl Order<'_> {
             &mut self.customer_phone,
             &mut self.trace_id,
         ] {
-            *label = label.filter(|text| !check::is_blank(text));
+            *label = check::label(*label);
         }
         self.max_retry_attempts = self.max_retry_attempts.or(policy.max_retry_attempts);
         if self.expires_at.is_none() && self.expires_in.is_none() {

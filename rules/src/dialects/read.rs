@@ -183,7 +183,7 @@ fn is_integer(text: &str) -> bool {
 
 /// A text that is not blank, where the document requires one.
 pub fn required_label<'a>(name: &'static str, text: Option<&'a str>) -> Result<&'a str> {
-    required(name, text.filter(|text| !validate::is_blank(text)))
+    required(name, validate::label(text))
 }
 
 #[cfg(test)]

@@ -67,8 +67,13 @@ pub fn optional_text<'a>(argument: &'static str, value: Option<&'a str>, limit: 
 }
 
 /// True of a text without anything to see. For optional texts that are only shown, it counts as no text.
-pub fn is_blank(value: &str) -> bool {
+pub(crate) fn is_blank(value: &str) -> bool {
     value.chars().all(|c| c.is_whitespace() || is_invisible(c))
+}
+
+/// An optional text that is only shown.
+pub fn label(value: Option<&str>) -> Option<&str> {
+    value.filter(|text| !is_blank(text))
 }
 
 /// Characters that change nothing, or only the direction; but not the joiners, which make other letters.

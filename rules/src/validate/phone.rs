@@ -3,7 +3,7 @@
 //! A number is shown to people who call it, and nothing compares it. Source of the notations: ITU-T E.123 and RFC 3966
 //! (`;ext=`); E.164 numbers have at least three digits in every national plan.
 
-use super::{PHONE, is_blank, text};
+use super::{PHONE, text};
 use crate::{Error, Result};
 
 const LEAST_DIGITS: usize = 3;
@@ -12,7 +12,7 @@ const LEAST_DIGITS: usize = 3;
 pub fn phone<'a>(argument: &'static str, value: &'a str) -> Result<&'a str> {
     text(argument, value, PHONE)?;
     let digits = value.chars().filter(|c| c.is_numeric()).count();
-    if is_blank(value) || digits < LEAST_DIGITS {
+    if digits < LEAST_DIGITS {
         return Err(Error::invalid(argument, "is not a valid telephone number"));
     }
     Ok(value)
