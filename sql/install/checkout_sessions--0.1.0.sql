@@ -1035,10 +1035,10 @@ CREATE FUNCTION checkout.redirect_url(
     SET search_path TO pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'redirect_url_wrapper';
 COMMENT ON FUNCTION checkout.redirect_url IS
-$$Returns a URL with {CHECKOUT_SESSION_ID} replaced by the id of a checkout session, also where its braces are
-percent-encoded (%7BCHECKOUT_SESSION_ID%7D).
+$$Returns a URL with {CHECKOUT_SESSION_ID} replaced by the id of a checkout session.
 
-The id is written as the dialect that created the session writes it, as in the URLs of public_checkout_session.
+The braces may be percent-encoded (%7BCHECKOUT_SESSION_ID%7D). The id is written as the dialect that created the session
+writes it, as in the URLs of public_checkout_session.
 
 Errors:
 - 22004: an argument is missing.
