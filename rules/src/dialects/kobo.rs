@@ -5,6 +5,7 @@
 //! path: here it is beside initialize, and takes a reference or an id.
 
 use chrono::TimeDelta;
+use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
 use uuid::Uuid;
@@ -52,13 +53,13 @@ pub const DIALECT: Dialect = Dialect {
 
 fn initialize<'a>(request: &'a HttpRequest<'a>) -> Result<Create<'a>> {
     let body = request.body()?;
-    let kobo = read::required("amount", read::integer(body, "amount")?)?;
-    if kobo < LEAST_AMOUNT {
+    let amount = read::required("amount", read::minor_units(body, "amount", CURRENCY.parse()?)?)?;
+    if amount < Decimal::new(LEAST_AMOUNT, 2) {
         return Err(Error::invalid("amount", format!("must be at least {LEAST_AMOUNT} kobo (NGN 1.00)")));
     }
     Ok(Create {
         order: Order {
-            amount: Some(read::minor_units("amount", kobo, CURRENCY.parse()?)?),
+            amount: Some(amount),
             currency_code: Some(CURRENCY),
             customer_email: Some(read::required("email", read::text(body, "email")?)?),
             customer_name: read::text(body, "customer_name")?,

@@ -76,11 +76,10 @@ pub const DIALECT: Dialect = Dialect {
 fn create<'a>(request: &'a HttpRequest<'a>) -> Result<Create<'a>> {
     let body = request.body()?;
     let currency_code = read::text(body, "currency")?.unwrap_or(DEFAULT_CURRENCY);
-    let units = read::required("amount", read::integer(body, "amount")?)?;
     let currency = Currency::parse("currency", currency_code)?;
     Ok(Create {
         order: Order {
-            amount: Some(read::minor_units("amount", units, currency)?),
+            amount: Some(read::required("amount", read::minor_units(body, "amount", currency)?)?),
             currency_code: Some(currency_code),
             success_url: Some(read::required("success_url", read::text(body, "success_url")?)?),
             cancel_url: Some(read::required("cancel_url", read::text(body, "cancel_url")?)?),

@@ -63,13 +63,13 @@ pub fn integer(body: &Object, name: &'static str) -> Result<Option<i64>> {
 }
 
 /// An amount in the smallest units of a currency.
-pub fn minor_units(name: &'static str, units: i64, currency: Currency) -> Result<Decimal> {
+pub fn minor_units(body: &Object, name: &'static str, currency: Currency) -> Result<Option<Decimal>> {
+    let Some(units) = decimal(body, name)? else { return Ok(None) };
     let limit = money::to_minor_units(money::AMOUNT_LIMIT.into(), currency.code());
-    // The largest number stands for all that are larger.
-    if units == i64::MAX || Decimal::from(units) >= limit {
+    if units >= limit {
         return Err(Error::OutOfRange { argument: name, fault: format!("must be less than {limit}") });
     }
-    money::from_minor_units(name, units.into(), currency)
+    money::from_minor_units(name, units, currency).map(Some)
 }
 
 /// A whole number within bounds.
@@ -127,7 +127,9 @@ fn number_of(name: &'static str, text: &str) -> Result<Decimal> {
         return number_of(name, negative).map(|number| -number);
     }
     if text.contains(['e', 'E']) {
-        return Decimal::from_scientific(text).map_err(|_| Error::invalid(name, "is out of range"));
+        let too_large = || (whole(text) == Some(i64::MAX)).then_some(Decimal::MAX);
+        let number = Decimal::from_scientific(text).ok().or_else(too_large);
+        return number.ok_or_else(|| Error::invalid(name, "has too many decimal places"));
     }
     money::parse_amount(name, text)
 }
@@ -218,20 +220,30 @@ mod tests {
 
     #[test]
     fn an_amount_that_is_too_large_is_never_taken_for_another() {
-        let read = |units, code: &str| minor_units("amount", units, code.parse().expect("a currency"));
-        assert_eq!(read(5_000, "GHS").map(|amount| amount.to_string()), Ok("50.00".into()));
-        assert_eq!(
-            read(99_999_999_999_999_999, "NGN").map(|amount| amount.to_string()),
-            Ok("999999999999999.99".into())
-        );
+        let read = |units: &str, code: &str| {
+            let body: Value = serde_json::from_str(&format!(r#"{{"amount": {units}}}"#)).expect("JSON");
+            let amount =
+                minor_units(body.as_object().expect("an object"), "amount", code.parse().expect("a currency"))?;
+            Ok(amount.map(|amount| amount.to_string()))
+        };
+        for (units, code, amount) in [
+            ("5000", "GHS", "50.00"),
+            ("5e3", "GHS", "50.00"),
+            ("99999999999999999", "NGN", "999999999999999.99"),
+            ("9999999999999999999", "CLF", "999999999999999.9999"),
+        ] {
+            assert_eq!(read(units, code), Ok(Some(amount.into())), "{units} {code}");
+        }
         for (units, code, limit) in [
-            (100_000_000_000_000_000, "NGN", "100000000000000000"),
-            (i64::MAX, "XOF", "1000000000000000"),
-            (i64::MAX, "CLF", "10000000000000000000"),
+            ("100000000000000000", "NGN", "100000000000000000"),
+            ("1e15", "XOF", "1000000000000000"),
+            ("1e400", "XOF", "1000000000000000"),
+            ("10000000000000000000", "CLF", "10000000000000000000"),
         ] {
             let fault = format!("must be less than {limit}");
-            assert_eq!(read(units, code), Err(Error::OutOfRange { argument: "amount", fault }));
+            assert_eq!(read(units, code), Err(Error::OutOfRange { argument: "amount", fault }), "{units} {code}");
         }
+        assert_eq!(read("50.5", "GHS"), Err(Error::invalid("amount", "must be an integer")));
     }
 
     #[test]
