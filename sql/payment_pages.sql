@@ -24,19 +24,23 @@ COMMENT ON TYPE checkout.public_checkout_session IS
 COMMENT ON COLUMN checkout.public_checkout_session.amount IS
     'In major units of the currency: 12.34 is 12 dollars and 34 cents.';
 COMMENT ON COLUMN checkout.public_checkout_session.success_url IS
-    'Where to send the buyer once the session is complete; NULL before. {CHECKOUT_SESSION_ID} is filled in.';
+    'Where to send the buyer once the session is complete; NULL before. {CHECKOUT_SESSION_ID} is filled in. An http or '
+    'https URL, or an app link.';
 COMMENT ON COLUMN checkout.public_checkout_session.cancel_url IS
-    'Where to send a buyer who does not want to pay. {CHECKOUT_SESSION_ID} is filled in.';
+    'Where to send a buyer who does not want to pay. {CHECKOUT_SESSION_ID} is filled in. An http or https URL, or an app '
+    'link.';
 
 CREATE FUNCTION checkout_data.redirect_url_of(s checkout_data.checkout_sessions, url text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
-    SELECT pg_catalog.replace(url, '{CHECKOUT_SESSION_ID}', CASE
+    SELECT pg_catalog.regexp_replace(url, '([{]|%7[Bb])CHECKOUT_SESSION_ID([}]|%7[Dd])', CASE
         WHEN s.id_prefix IS NULL THEN s.checkout_session_id::pg_catalog.text
-        ELSE pg_catalog.concat(s.id_prefix, pg_catalog.replace(s.checkout_session_id::pg_catalog.text, '-', '')) END)
+        ELSE pg_catalog.concat(s.id_prefix, pg_catalog.replace(s.checkout_session_id::pg_catalog.text, '-', '')) END,
+        'g')
     $$;
 COMMENT ON FUNCTION checkout_data.redirect_url_of IS
-    'Returns a URL of a session with the session''s id filled in, written as in the dialect that created it.';
+    'Returns a URL of a session with the session''s id filled in, written as in the dialect that created it. What builds '
+    'the URL may have percent-encoded the braces of {CHECKOUT_SESSION_ID}.';
 
 CREATE FUNCTION checkout_data.public_session_at(
     s checkout_data.checkout_sessions, organization_name text, at timestamptz
@@ -88,7 +92,8 @@ CREATE FUNCTION checkout.redirect_url(
 COMMENT ON FUNCTION checkout.redirect_url IS
 $$Returns a URL with {CHECKOUT_SESSION_ID} replaced by the id of a checkout session.
 
-The id is written as the dialect that created the session writes it, as in the URLs of public_checkout_session.
+The braces may be percent-encoded (%7BCHECKOUT_SESSION_ID%7D). The id is written as the dialect that created the session
+writes it, as in the URLs of public_checkout_session.
 
 Errors:
 - 22004: an argument is missing.

@@ -14,12 +14,14 @@ use crate::backend;
 
 /// The headers of the request; `None` if there is no request.
 pub fn headers() -> Result<Option<Map<String, Value>>> {
-    object(c"request.headers", "the request's headers are not a JSON object")
+    // Not a bad credential: who sent the request is not known.
+    let malformed = Error::InvalidSetting { setting: "request.headers", fault: "must be a JSON object" };
+    object(c"request.headers", malformed)
 }
 
 /// The claims of the request's token, which PostgREST has verified.
 pub fn claims() -> Result<Option<Map<String, Value>>> {
-    object(c"request.jwt.claims", "the token's claims are not a JSON object")
+    object(c"request.jwt.claims", Error::unauthorized("the token's claims are not a JSON object"))
 }
 
 /// Adds a header to the response, if there is a request.
@@ -56,10 +58,10 @@ fn setting(name: &'static CStr) -> Result<Option<String>> {
     }
 }
 
-fn object(name: &'static CStr, fault: &str) -> Result<Option<Map<String, Value>>> {
+fn object(name: &'static CStr, refusal: Error) -> Result<Option<Map<String, Value>>> {
     match setting(name)?.map(|text| serde_json::from_str(&text)) {
         None => Ok(None),
         Some(Ok(object)) => Ok(Some(object)),
-        Some(Err(_)) => Err(Error::unauthorized(fault)),
+        Some(Err(_)) => Err(refusal),
     }
 }

@@ -29,6 +29,9 @@ pub enum Error {
     #[error("setting \"{setting}\" must have at most {most}")]
     SettingTooLong { setting: &'static str, most: &'static str },
 
+    #[error("setting \"{setting}\" {fault}")]
+    InvalidSetting { setting: &'static str, fault: &'static str },
+
     #[error("a stored text is not valid UTF-8")]
     StoredTextNotUtf8,
 
@@ -161,7 +164,10 @@ impl Error {
     pub fn sqlstate(&self) -> &'static str {
         match self {
             Self::NullArgument { .. } => "22004",
-            Self::InvalidArgument { .. } | Self::SettingTooLong { .. } | Self::CustomerRequired => "22023",
+            Self::InvalidArgument { .. }
+            | Self::SettingTooLong { .. }
+            | Self::InvalidSetting { .. }
+            | Self::CustomerRequired => "22023",
             Self::OutOfRange { .. } => "22003",
             Self::Malformed { .. } => "22P02",
             Self::NotUtf8 { .. } | Self::StoredTextNotUtf8 => "22021",

@@ -698,7 +698,7 @@ COMMENT ON COLUMN checkout.checkout_session.checkout_session_id IS 'UUIDv7: ids 
 COMMENT ON COLUMN checkout.checkout_session.environment IS 'live or test.';
 COMMENT ON COLUMN checkout.checkout_session.amount IS
     'In major units of the currency: 12.34 is 12 dollars and 34 cents.';
-COMMENT ON COLUMN checkout.checkout_session.currency_code IS 'ISO 4217.';
+COMMENT ON COLUMN checkout.checkout_session.currency_code IS 'ISO 4217, in upper case.';
 COMMENT ON COLUMN checkout.checkout_session.status IS
     'open, complete, failed or expired. The last three are final. A session is expired as soon as its deadline has '
     'passed, even before the worker has announced it.';
@@ -724,7 +724,7 @@ COMMENT ON COLUMN checkout.checkout_session.trace_id IS
 COMMENT ON COLUMN checkout.checkout_session.recovered_from IS 'The expired session that this one was created from.';
 COMMENT ON COLUMN checkout.checkout_session.idempotent_replay IS
     'True if create_checkout_session returned an existing session: its idempotency key was used before, or its '
-    'reference has an open session and the reference_policy is return_existing.';
+    'reference has an open session for the same price and the reference_policy is return_existing.';
 
 CREATE FUNCTION checkout_data.session_at(
     s checkout_data.checkout_sessions, at timestamptz, idempotent_replay boolean, client_secret text
@@ -789,10 +789,14 @@ $$Creates a checkout session and returns it.
 
 - amount: in major units of the currency (12.34 is 12 dollars and 34 cents), with no more decimals than the currency
   has.
-- currency_code: ISO 4217.
-- customer_id, customer_email: one of the two is required.
+- currency_code, country: ISO 4217 and ISO 3166-1, in either case. They are stored in upper case.
+- title, description, reference, customer_name, customer_phone, trace_id: a text with nothing to see counts as NULL. Ids
+  must not be blank.
+- customer_id, customer_email: one of the two is required. An address may have letters of any script (RFC 6531).
+- customer_phone: a number in any notation, with at most 64 characters.
 - reference: your order id. The organization's reference_policy decides if it may repeat.
-- success_url, cancel_url: http or https. {CHECKOUT_SESSION_ID} in them is stored as given.
+- success_url, cancel_url: http or https, or an app link with one of the organization's app_link_schemes; at most 5,000
+  characters. {CHECKOUT_SESSION_ID} in them is stored as given.
 - payment_methods: default: those of the API key, or else of the organization.
 - max_retry_attempts: how often a failed payment may be retried, 0 to 10. Default: the organization's.
 - metadata: a JSON object of at most 32 kB (4 kB with a publishable API key).
@@ -800,14 +804,17 @@ $$Creates a checkout session and returns it.
   a bound by one second, the time that a request takes. Default: the organization's default_lifetime.
 - trace_id (or the header X-Trace-Id): stored with the session, to find it again.
 - idempotency_key (or the header Idempotency-Key or X-Idempotency-Key): the same key with the same request returns the
-  same session, with idempotent_replay true, for as long as checkout_sessions.idempotency_key_lifetime.
+  same session, with idempotent_replay true, for as long as checkout_sessions.idempotency_key_lifetime. A request is the
+  same if its values are equal: 10 and 10.00, usd and USD, metadata that are equal as jsonb. A default may be said or left
+  out, except one that comes from the organization's settings (payment_methods, max_retry_attempts, the lifetime): the
+  settings may change between the two calls.
 
 With a publishable API key a browser chooses the amount. Such a session has created_with publishable; the
 reference_policy does not apply to it, and its idempotency keys are separate from those of servers.
 
 Errors:
 - 22003, 22004, 22023: an argument is missing, wrong or out of range.
-- 23505: the reference is taken.
+- 23505: the reference is taken, or its open session has another amount or currency (return_existing).
 - 28000: the caller is not authenticated.
 - PT409: the idempotency key was used for a different request.
 - PT429: the publishable API key has reached checkout_sessions.publishable_session_limit.$$;
@@ -1004,19 +1011,23 @@ COMMENT ON TYPE checkout.public_checkout_session IS
 COMMENT ON COLUMN checkout.public_checkout_session.amount IS
     'In major units of the currency: 12.34 is 12 dollars and 34 cents.';
 COMMENT ON COLUMN checkout.public_checkout_session.success_url IS
-    'Where to send the buyer once the session is complete; NULL before. {CHECKOUT_SESSION_ID} is filled in.';
+    'Where to send the buyer once the session is complete; NULL before. {CHECKOUT_SESSION_ID} is filled in. An http or '
+    'https URL, or an app link.';
 COMMENT ON COLUMN checkout.public_checkout_session.cancel_url IS
-    'Where to send a buyer who does not want to pay. {CHECKOUT_SESSION_ID} is filled in.';
+    'Where to send a buyer who does not want to pay. {CHECKOUT_SESSION_ID} is filled in. An http or https URL, or an app '
+    'link.';
 
 CREATE FUNCTION checkout_data.redirect_url_of(s checkout_data.checkout_sessions, url text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
-    SELECT pg_catalog.replace(url, '{CHECKOUT_SESSION_ID}', CASE
+    SELECT pg_catalog.regexp_replace(url, '([{]|%7[Bb])CHECKOUT_SESSION_ID([}]|%7[Dd])', CASE
         WHEN s.id_prefix IS NULL THEN s.checkout_session_id::pg_catalog.text
-        ELSE pg_catalog.concat(s.id_prefix, pg_catalog.replace(s.checkout_session_id::pg_catalog.text, '-', '')) END)
+        ELSE pg_catalog.concat(s.id_prefix, pg_catalog.replace(s.checkout_session_id::pg_catalog.text, '-', '')) END,
+        'g')
     $$;
 COMMENT ON FUNCTION checkout_data.redirect_url_of IS
-    'Returns a URL of a session with the session''s id filled in, written as in the dialect that created it.';
+    'Returns a URL of a session with the session''s id filled in, written as in the dialect that created it. What builds '
+    'the URL may have percent-encoded the braces of {CHECKOUT_SESSION_ID}.';
 
 CREATE FUNCTION checkout_data.public_session_at(
     s checkout_data.checkout_sessions, organization_name text, at timestamptz
@@ -1068,7 +1079,8 @@ CREATE FUNCTION checkout.redirect_url(
 COMMENT ON FUNCTION checkout.redirect_url IS
 $$Returns a URL with {CHECKOUT_SESSION_ID} replaced by the id of a checkout session.
 
-The id is written as the dialect that created the session writes it, as in the URLs of public_checkout_session.
+The braces may be percent-encoded (%7BCHECKOUT_SESSION_ID%7D). The id is written as the dialect that created the session
+writes it, as in the URLs of public_checkout_session.
 
 Errors:
 - 22004: an argument is missing.

@@ -83,7 +83,7 @@ fn create_checkout_session(
             expires_in: expires_in.map(|span| datum::from_interval("expires_in", span)).transpose()?,
             dialect: None,
             scenario: None,
-            trace_id: text("trace_id", &trace_id)?.or(http_credential::trace_id(&headers)),
+            trace_id: validate::label(text("trace_id", &trace_id)?).or(http_credential::trace_id(&headers)),
             metadata: None,
         };
         Ok(sessions::create(&caller, &Policy::STANDARD, order, datum::metadata(&metadata)?, idempotency_key)?.session)

@@ -58,12 +58,15 @@ pub fn timestamp(at: DateTime<Utc>) -> TimestampWithTimeZone {
     TimestampWithTimeZone::try_from(micros(at)).unwrap_or_else(|_| TimestampWithTimeZone::positive_infinity())
 }
 
+/// Postgres has times up to the year 294276, and this type up to 262142: later ones are its last. No bound is as far.
 pub fn from_timestamp(argument: &'static str, at: TimestampWithTimeZone) -> Result<DateTime<Utc>> {
-    let micros: i64 = at.into();
-    micros
-        .checked_add(POSTGRES_EPOCH)
-        .and_then(DateTime::from_timestamp_micros)
-        .ok_or_else(|| Error::invalid(argument, "must be a finite time"))
+    match i64::from(at) {
+        i64::MIN | i64::MAX => Err(Error::invalid(argument, "must be a finite time")),
+        micros => {
+            let at = micros.checked_add(POSTGRES_EPOCH).and_then(DateTime::from_timestamp_micros);
+            Ok(at.unwrap_or(DateTime::<Utc>::MAX_UTC))
+        }
+    }
 }
 
 /// A month counts as 30 days and a day as 24 hours, as in Postgres' comparison of intervals.

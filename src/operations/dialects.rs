@@ -125,9 +125,8 @@ impl<'a> Exchange<'a> {
         let idempotency_key = create.idempotency_key.or(http_credential::idempotency_key(headers)?);
         let mut order = create.order;
         order.dialect = Some(self.dialect.name);
-        order.scenario = self.request.header("x-scenario-key");
-        order.trace_id = order.trace_id.or(http_credential::trace_id(headers));
-        let (amount, currency_code) = (order.amount, order.currency_code);
+        order.scenario = self.request.header("X-Scenario-Key")?;
+        order.trace_id = validate::label(order.trace_id).or(http_credential::trace_id(headers));
         let created = sessions::create(self.caller, &self.dialect.policy, order, metadata, idempotency_key)?;
         let session = match create.scenario {
             Some(scenario) if !created.replayed => {
@@ -136,12 +135,6 @@ impl<'a> Exchange<'a> {
             }
             _ => created.session.view()?,
         };
-        // The organization's reference policy has found the session. It may come from another dialect, or have another
-        // price.
-        if created.replayed && (amount != Some(session.amount) || currency_code != Some(session.currency_code.as_str()))
-        {
-            return Err(Error::ReferenceTaken { fault: "reference has an open checkout session of another amount" });
-        }
         let mut response = answer(&session);
         if created.replayed {
             response.headers.push(("Idempotent-Replayed", "true".to_owned()));

@@ -38,7 +38,7 @@ pub struct Created {
 pub fn create(
     caller: &Caller,
     policy: &Policy,
-    mut order: Order,
+    order: Order,
     metadata: Option<Json>,
     idempotency_key: Option<&str>,
 ) -> Result<Created> {
@@ -46,10 +46,12 @@ pub fn create(
     let base_url = gucs::base_url()?;
     let terms = Terms::new(&settings, policy, caller.kind, caller.payment_methods.as_deref(), base_url.as_deref());
     let creation = Creation { caller, settings: &settings, terms };
+    let mut order = order.complete(policy);
     let Some(text) = idempotency_key else {
         return creation.store(&order, metadata, None);
     };
-    order.metadata = Some(metadata.map_or_else(|| "{}".to_owned(), Json::text));
+    let metadata_text = metadata.map_or_else(|| "{}".to_owned(), Json::text);
+    order.metadata = Some(idempotency::canonical_metadata(&metadata_text)?);
     let now = datum::now();
     let key = Key {
         text: idempotency::check_key(text)?,
@@ -86,15 +88,19 @@ impl Creation<'_> {
         }
         let policy = self.terms.reference_policy;
         let reference = order.reference.filter(|_| policy != ReferencePolicy::None);
-        if reference.is_some() {
-            // A wrong order is refused, even if it would not lead to a new session.
-            let now = datum::now();
-            order.check(&self.terms, ids::session_id(now), now)?;
-        }
+        // A wrong order is refused, even if it would not lead to a new session.
+        let asked =
+            reference.map(|_| order.check(&self.terms, ids::session_id(datum::now()), datum::now())).transpose()?;
         for _ in 0..REFERENCE_TRIES {
-            if let Some(reference) = reference
+            if let (Some(reference), Some(asked)) = (reference, &asked)
                 && let Some(existing) = make_room(tenant, policy, reference)?
             {
+                // Another price is another purchase: whoever gets the session would pay less, or more, than was ordered.
+                let open = sessions::lock(tenant, existing)?.state;
+                if !asked.has_price(open.amount, &open.currency_code) {
+                    let fault = "reference has an open checkout session of another amount or currency";
+                    return Err(Error::ReferenceTaken { fault });
+                }
                 return replay(tenant, existing, self.settings);
             }
             // Read this late, so that time spent waiting does not count against the session's lifetime.

@@ -173,7 +173,7 @@ pub fn insert(
         order.trace_id.into(),
         // In the order of ORDERED.
         datum::numeric(session.amount)?.into(),
-        order.currency_code.into(),
+        session.currency.code().into(),
         session.max_retry_attempts.into(),
         session.quantity.into(),
         session.payment_methods.clone().into(),
@@ -189,7 +189,7 @@ pub fn insert(
         order.price_id.into(),
         order.subscription_id.into(),
         order.payment_link_id.into(),
-        order.country.into(),
+        session.country.into(),
         order.customer_id.into(),
         order.customer_email.into(),
         order.customer_name.into(),

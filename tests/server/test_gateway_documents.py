@@ -280,7 +280,7 @@ def test_flutterwave_documented_bounds(gateway, shop):
     assert data["max_retry_attempts"] == 3
     assert (data["reference"], data["customer_id"], data["redirect_url"]) == (None, None, None)
     for field, good, bad in (
-        ("amount", [0.01], [0, 0.009, "12.34", None]), ("currency", ["ZMW", "JPY"], ["ngn", "XXX", None]),
+        ("amount", [0.01], [0, 0.009, "12.34", None]), ("currency", ["ZMW", "JPY"], ["naira", "XXX", None]),
         ("reference", ["abcdef", "a" * 42], ["abcde", "a" * 43, "order_1", "order 12"]),
         ("max_retry_attempts", [0, 10], [-1, 11, 1.5]), ("session_duration", [5, 2880], [4, 2881, "60"]),
     ):

@@ -17,23 +17,23 @@ type Object = Map<String, Value>;
 
 /// The API key of a request: `x-api-key`, or a bearer token that is an API key. Other tokens are not read here.
 pub fn api_key(headers: &Object) -> Result<Option<&str>> {
-    let header = text(headers, "x-api-key")?;
-    let bearer = text(headers, "authorization")?
+    let key = header(headers, "x-api-key")?;
+    let bearer = header(headers, "authorization")?
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| token.trim())
         .filter(|token| api_key::looks_like(token));
-    match (header, bearer) {
-        (Some(header), Some(bearer)) if header != bearer => {
+    match (key, bearer) {
+        (Some(key), Some(bearer)) if key != bearer => {
             Err(Error::unauthorized("x-api-key and Authorization present different API keys"))
         }
-        (header, bearer) => Ok(header.or(bearer)),
+        (key, bearer) => Ok(key.or(bearer)),
     }
 }
 
 /// The idempotency key of a request.
 pub fn idempotency_key(headers: &Object) -> Result<Option<&str>> {
-    match (text(headers, "idempotency-key")?, text(headers, "x-idempotency-key")?) {
+    match (header(headers, "idempotency-key")?, header(headers, "x-idempotency-key")?) {
         (Some(one), Some(other)) if one != other => {
             Err(Error::invalid("idempotency_key", "differs between Idempotency-Key and X-Idempotency-Key"))
         }
@@ -44,15 +44,16 @@ pub fn idempotency_key(headers: &Object) -> Result<Option<&str>> {
 /// The caller's name for the request, to find it again. Proxies add it, so an unsuitable one is ignored.
 pub fn trace_id(headers: &Object) -> Option<&str> {
     let text = headers.get("x-trace-id").and_then(Value::as_str)?;
-    let fits = validate::text("trace_id", text, validate::SHORT_TEXT).is_ok() && !text.contains(char::is_control);
+    let fits = validate::identifier("trace_id", text).is_ok() && !text.contains(char::is_control);
     fits.then_some(text)
 }
 
-fn text<'a>(headers: &'a Object, name: &str) -> Result<Option<&'a str>> {
-    match headers.get(name) {
+/// A header of this name, in any case. One that is no text is a malformed request, and not a bad credential.
+pub fn header<'a>(headers: &'a Object, name: &'static str) -> Result<Option<&'a str>> {
+    match headers.get(name).or_else(|| headers.get(&name.to_ascii_lowercase())) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(Error::unauthorized("the request's headers are not texts")),
+        Some(_) => Err(Error::invalid(name, "must be a text")),
     }
 }
 
@@ -148,12 +149,22 @@ mod tests {
             found(json!({"x-api-key": "sk_live_1", "authorization": "Bearer sk_live_1"})),
             Ok(Some("sk_live_1".into()))
         );
-        for contradiction in [
-            json!({"x-api-key": "sk_live_1", "authorization": "Bearer sk_live_2"}),
-            json!({"x-api-key": ["sk_live_1"]}),
-        ] {
-            assert_eq!(found(contradiction).map_err(|e| e.sqlstate()), Err("28000"));
+        let contradiction = json!({"x-api-key": "sk_live_1", "authorization": "Bearer sk_live_2"});
+        assert_eq!(found(contradiction).map_err(|e| e.sqlstate()), Err("28000"));
+    }
+
+    #[test]
+    fn a_header_that_is_no_text_is_malformed() {
+        for value in [json!(["sk_live_1"]), json!(7), json!({"a": 1}), json!(true)] {
+            let refused = |name: &str| {
+                let headers = object(json!({name: value}));
+                (api_key(&headers).and(idempotency_key(&headers))).map(|_| ())
+            };
+            for name in ["x-api-key", "authorization", "idempotency-key", "x-idempotency-key"] {
+                assert_eq!(refused(name).map_err(|e| e.sqlstate()), Err("22023"), "{name} {value}");
+            }
         }
+        assert_eq!(header(&object(json!({"x-api-key": null})), "X-Api-Key"), Ok(None));
     }
 
     #[test]

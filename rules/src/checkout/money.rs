@@ -11,7 +11,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use crate::{Error, Result};
 
 /// Amounts are below this: a thousand million million.
-const AMOUNT_LIMIT: i64 = 1_000_000_000_000_000;
+pub const AMOUNT_LIMIT: i64 = 1_000_000_000_000_000;
 /// The finest amount if amounts below the currency's smallest unit are allowed.
 const SUB_MINOR_DIGITS: u32 = 4;
 
@@ -290,8 +290,14 @@ mod tests {
     }
 
     #[test]
+    fn a_code_is_kept_in_upper_case() {
+        for text in ["usd", "Usd", "USD"] {
+            assert_eq!(text.parse::<Currency>().map(|c| c.code().to_owned()), Ok("USD".to_owned()));
+        }
+    }
+
+    #[test]
     fn what_is_no_currency_is_refused() {
-        assert_eq!("usd".parse::<Currency>().map(|c| c.code().to_owned()), Ok("USD".to_owned()));
         for text in ["", "US", "USDT", " usd", "XXX", "xxx", "XTS", "XAU", "ZZZ", "U$D", "€€€", "UЅD"] {
             assert_eq!(text.parse::<Currency>().map_err(|e| e.sqlstate()), Err("22023"), "{text}");
         }

@@ -21,6 +21,8 @@ pub struct Terms<'a> {
     pub reference_policy: ReferencePolicy,
     pub sub_minor_amounts: bool,
     pub payment_methods: &'a [String],
+    /// The schemes of return URLs beside http and https.
+    pub app_link_schemes: &'a [String],
     base_url: Option<&'a str>,
     expiring_notice: Option<TimeDelta>,
 }
@@ -48,6 +50,7 @@ impl<'a> Terms<'a> {
             },
             sub_minor_amounts: policy.sub_minor_amounts.unwrap_or(settings.sub_minor_amounts),
             payment_methods: payment_methods.unwrap_or(&settings.payment_methods),
+            app_link_schemes: &[],
             base_url: settings.base_url.as_deref().or(base_url),
             expiring_notice: settings.expiring_notice,
         }

@@ -72,7 +72,7 @@ fn create<'a>(request: &'a HttpRequest<'a>) -> Result<Create<'a>> {
         return Err(Error::invalid("amount", "must be at least 0.01"));
     }
     let currency = read::required("currency", read::text(body, "currency")?)?;
-    if !CURRENCIES.split(' ').any(|known| known == currency) {
+    if !CURRENCIES.split(' ').any(|known| known.eq_ignore_ascii_case(currency)) {
         return Err(Error::invalid("currency", "is not a supported currency"));
     }
     let reference = read::bounded_text(body, "reference", 6, 42)?;
@@ -217,6 +217,7 @@ mod tests {
         let ok = |members| testing::created(&DIALECT, PATH, json!({}), body(members), |_| ());
         for members in [
             json!({"amount": 0.01}),
+            json!({"currency": "ngn"}),
             json!({"reference": "abcdef"}),
             json!({"reference": "a".repeat(42)}),
             json!({"max_retry_attempts": 0}),

@@ -4,10 +4,15 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+use crate::access::http_credential;
 use crate::{Error, Result};
 
 /// The status for an error: PostgREST's for its SQLSTATE, except 401 if there is no credential.
 pub(super) fn status(error: &Error) -> u16 {
+    // A cursor is a parameter of a request for a list, and the list exists.
+    if matches!(error, Error::CursorNotFound { .. }) {
+        return 400;
+    }
     match error.sqlstate() {
         "28000" => 401,
         "42501" => 403,
@@ -88,13 +93,13 @@ impl<'a> HttpRequest<'a> {
         self.parameters.get(at).map_or("", AsRef::as_ref)
     }
 
-    pub fn header(&self, name: &str) -> Option<&'a str> {
-        self.headers.get(name).and_then(Value::as_str)
+    pub fn header(&self, name: &'static str) -> Result<Option<&'a str>> {
+        http_credential::header(self.headers, name)
     }
 
     /// A header with bounds for its length.
     pub fn bounded_header(&self, name: &'static str, least: usize, most: usize) -> Result<Option<&'a str>> {
-        match self.header(&name.to_ascii_lowercase()) {
+        match self.header(name)? {
             Some(text) if !(least..=most).contains(&text.chars().count()) => {
                 Err(Error::invalid(name, format!("must have between {least} and {most} characters")))
             }

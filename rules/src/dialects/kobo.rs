@@ -53,13 +53,13 @@ pub const DIALECT: Dialect = Dialect {
 
 fn initialize<'a>(request: &'a HttpRequest<'a>) -> Result<Create<'a>> {
     let body = request.body()?;
-    let kobo = read::required("amount", read::integer(body, "amount")?)?;
-    if kobo < LEAST_AMOUNT {
+    let amount = read::required("amount", read::minor_units(body, "amount", CURRENCY.parse()?)?)?;
+    if amount < Decimal::new(LEAST_AMOUNT, 2) {
         return Err(Error::invalid("amount", format!("must be at least {LEAST_AMOUNT} kobo (NGN 1.00)")));
     }
     Ok(Create {
         order: Order {
-            amount: Some(Decimal::new(kobo, 2)),
+            amount: Some(amount),
             currency_code: Some(CURRENCY),
             customer_email: Some(read::required("email", read::text(body, "email")?)?),
             customer_name: read::text(body, "customer_name")?,
@@ -198,6 +198,7 @@ mod tests {
             (json!({"amount": 99, "email": "ada@example.com"}), "amount must be at least 100 kobo (NGN 1.00)"),
             (json!({"amount": -100, "email": "ada@example.com"}), "amount must be at least 100 kobo (NGN 1.00)"),
             (json!({"amount": 100.5, "email": "ada@example.com"}), "amount must be an integer"),
+            (json!({"amount": 1e17, "email": "ada@example.com"}), "amount must be less than 100000000000000000"),
             (json!({"amount": 100}), "email is required"),
             (
                 json!({"amount": 100, "email": "ada@example.com", "payment_methods": "payid"}),

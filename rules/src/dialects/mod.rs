@@ -22,6 +22,7 @@ mod router;
 mod scenario;
 #[cfg(test)]
 mod testing;
+mod time;
 mod write;
 mod yuno;
 

@@ -3,16 +3,15 @@
 //! Source: "Checkout Sessions API" of PayGate. It documents no errors and no list. They have Stripe's shapes, because
 //! its objects do: `{error: {type, message}}` and `{object: "list", data, has_more, url}`.
 
-use chrono::{DateTime, TimeDelta, Utc};
-use rust_decimal::Decimal;
+use chrono::TimeDelta;
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
 use uuid::Uuid;
 
 use super::write::{minor_units, seconds, three_statuses, to_text};
-use super::{Create, Dialect, HttpRequest, HttpResponse, List, Lookup, Operation, Route, Scenario, read};
+use super::{Create, Dialect, HttpRequest, HttpResponse, List, Lookup, Operation, Route, Scenario, read, time};
 use crate::checkout::lifetime::{self, Lifetime};
-use crate::checkout::money::{self, Currency};
+use crate::checkout::money::Currency;
 use crate::checkout::order::Order;
 use crate::checkout::policy::Policy;
 use crate::checkout::status::Status;
@@ -77,11 +76,10 @@ pub const DIALECT: Dialect = Dialect {
 fn create<'a>(request: &'a HttpRequest<'a>) -> Result<Create<'a>> {
     let body = request.body()?;
     let currency_code = read::text(body, "currency")?.unwrap_or(DEFAULT_CURRENCY);
-    let minor_units = read::required("amount", read::integer(body, "amount")?)?;
     let currency = Currency::parse("currency", currency_code)?;
     Ok(Create {
         order: Order {
-            amount: Some(money::from_minor_units("amount", Decimal::from(minor_units), currency)?),
+            amount: Some(read::required("amount", read::minor_units(body, "amount", currency)?)?),
             currency_code: Some(currency_code),
             success_url: Some(read::required("success_url", read::text(body, "success_url")?)?),
             cancel_url: Some(read::required("cancel_url", read::text(body, "cancel_url")?)?),
@@ -89,7 +87,7 @@ fn create<'a>(request: &'a HttpRequest<'a>) -> Result<Create<'a>> {
             customer_email: read::text(body, "customer_email")?,
             customer_phone: read::text(body, "customer_phone")?,
             payment_methods: read::texts(body, "payment_method_types")?,
-            expires_at: read::text(body, "expires_at")?.map(timestamp).transpose()?,
+            expires_at: time::time(body, "expires_at")?,
             ..Order::default()
         },
         metadata: read::object(body, "metadata")?.cloned(),
@@ -98,22 +96,21 @@ fn create<'a>(request: &'a HttpRequest<'a>) -> Result<Create<'a>> {
     })
 }
 
-fn timestamp(text: &str) -> Result<DateTime<Utc>> {
-    DateTime::parse_from_rfc3339(text)
-        .map(|at| at.with_timezone(&Utc))
-        .map_err(|_| Error::invalid("expires_at", "must be an ISO 8601 timestamp"))
-}
-
 fn list<'a>(request: &'a HttpRequest<'a>) -> Result<List<'a>> {
     let query = request.query;
     Ok(List {
         status: read::text(query, "status")?.map_or(Ok(&[][..]), read::three_statuses)?,
         customer_id: read::text(query, "customer")?,
         payment_id: read::text(query, "payment")?,
-        starting_after: read::text(query, "starting_after")?.map(session_id).transpose()?,
+        starting_after: read::text(query, "starting_after")?.map(cursor).transpose()?,
         page_size: read::query_integer(query, "limit", 1, validate::PAGE_SIZE)?.unwrap_or(10),
         page_offset: 0,
     })
+}
+
+/// A text that is no id is answered as the id of no session.
+fn cursor(text: &str) -> Result<Uuid> {
+    session_id(text).map_err(|_| Error::CursorNotFound { argument: "starting_after", what: "checkout session" })
 }
 
 fn retrieve<'a>(request: &'a HttpRequest<'a>) -> Result<Lookup<'a>> {
@@ -256,6 +253,11 @@ mod tests {
             assert_eq!(order.payment_methods, Some(vec![Some("card".to_owned())]));
             assert_eq!(order.expires_at.map(seconds), Some("2024-01-16T10:00:00Z".into()));
         });
+        let stripe_s = json!({"currency": "ghs", "expires_at": 1_705_399_200});
+        testing::created(&DIALECT, PATH, json!({}), body(stripe_s), |create| {
+            assert_eq!(create.order.amount.map(|amount| amount.to_string()), Some("50.00".into()));
+            assert_eq!(create.order.expires_at.map(seconds), Some("2024-01-16T10:00:00Z".into()));
+        });
     }
 
     /// The documented object, except for its id, which is longer here.
@@ -289,7 +291,7 @@ mod tests {
         for (members, message) in [
             (json!({"amount": null}), "amount is required"),
             (json!({"amount": 50.5}), "amount must be an integer"),
-            (json!({"currency": "ghs"}), "currency is not a supported ISO 4217 currency code"),
+            (json!({"currency": "cedi"}), "currency is not a supported ISO 4217 currency code"),
             (json!({"success_url": null}), "success_url is required"),
             (json!({"cancel_url": null}), "cancel_url is required"),
             (json!({"expires_at": "tomorrow"}), "expires_at must be an ISO 8601 timestamp"),
@@ -329,10 +331,12 @@ mod tests {
         for query in [
             json!({"limit": "0"}),
             json!({"limit": "101"}),
+            json!({"limit": "99999999999"}),
             json!({"starting_after": "cs_1"}),
+            json!({"starting_after": ""}),
             json!({"status": "failed"}),
         ] {
-            assert!(listed(query.clone()).is_err(), "{query}");
+            assert_eq!(listed(query.clone()).map_err(|(status, _)| status), Err(400), "{query}");
         }
     }
 }

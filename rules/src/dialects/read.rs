@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::checkout::money;
+use crate::checkout::money::{self, Currency};
 use crate::checkout::status::Status;
 use crate::{Error, Result, validate};
 
@@ -12,7 +12,7 @@ pub type Object = Map<String, Value>;
 
 /// A member that is neither missing nor null. Errors use its full path, such as `amount.value`; it is looked up by the
 /// last name.
-fn member<'a>(body: &'a Object, name: &str) -> Option<&'a Value> {
+pub fn member<'a>(body: &'a Object, name: &str) -> Option<&'a Value> {
     let name = name.rsplit('.').next().unwrap_or(name);
     body.get(name).filter(|value| !value.is_null())
 }
@@ -51,25 +51,66 @@ pub fn amount_without_catalog(body: &Object, name: &'static str, catalog: &[&'st
     }
 }
 
-/// A whole number; 5.0 is one.
+/// A whole number; 5.0 is one. One that is too large for this type is the largest.
 pub fn integer(body: &Object, name: &'static str) -> Result<Option<i64>> {
-    let Some(amount) = decimal(body, name)? else { return Ok(None) };
-    let exact = amount.normalize();
-    match i64::try_from(exact) {
-        _ if exact.scale() != 0 => Err(Error::invalid(name, "must be an integer")),
-        Ok(whole) => Ok(Some(whole)),
-        Err(_) => Err(Error::invalid(name, "is out of range")),
+    match member(body, name) {
+        None => Ok(None),
+        Some(Value::Number(number)) => {
+            whole(number.as_str()).map(Some).ok_or_else(|| Error::invalid(name, "must be an integer"))
+        }
+        Some(_) => Err(Error::invalid(name, "must be a number")),
     }
+}
+
+/// An amount in the smallest units of a currency.
+pub fn minor_units(body: &Object, name: &'static str, currency: Currency) -> Result<Option<Decimal>> {
+    let Some(units) = decimal(body, name)? else { return Ok(None) };
+    let limit = money::to_minor_units(money::AMOUNT_LIMIT.into(), currency.code());
+    if units >= limit {
+        return Err(Error::OutOfRange { argument: name, fault: format!("must be less than {limit}") });
+    }
+    money::from_minor_units(name, units, currency).map(Some)
 }
 
 /// A whole number within bounds.
 pub fn bounded_integer(body: &Object, name: &'static str, least: i32, most: i32) -> Result<Option<i32>> {
-    let Some(number) = integer(body, name)? else { return Ok(None) };
+    integer(body, name)?.map(|number| in_range(name, number, least, most)).transpose()
+}
+
+fn in_range(name: &'static str, number: i64, least: i32, most: i32) -> Result<i32> {
     match i32::try_from(number) {
-        Ok(number) => validate::in_range(name, number, least, most).map(Some),
-        Err(_) if number > 0 && most == i32::MAX => Err(Error::invalid(name, "is out of range")),
-        Err(_) => validate::in_range(name, if number < 0 { i32::MIN } else { i32::MAX }, least, most).map(Some),
+        Ok(number) => validate::in_range(name, number, least, most),
+        Err(_) if number > 0 && most == i32::MAX => Err(Error::invalid(name, format!("must be at most {most}"))),
+        Err(_) => validate::in_range(name, if number < 0 { i32::MIN } else { i32::MAX }, least, most),
     }
+}
+
+/// The value of a JSON number that is whole, or the nearest one of this type.
+fn whole(text: &str) -> Option<i64> {
+    let (negative, text) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let farthest = if negative { i64::MIN } else { i64::MAX };
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (before, after) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{before}{after}");
+    let significant = digits.trim_start_matches('0').trim_end_matches('0');
+    if significant.is_empty() {
+        return Some(0);
+    }
+    // Zeros to add behind the significant digits; beyond these bounds it makes no difference.
+    let zeros = digits.len() - digits.trim_end_matches('0').len();
+    let exponent: i64 =
+        exponent.parse().unwrap_or(if exponent.starts_with('-') { -1_000_000_000 } else { 1_000_000_000 });
+    let zeros =
+        i64::try_from(zeros).ok()? - i64::try_from(after.len()).ok()? + exponent.clamp(-1_000_000_000, 1_000_000_000);
+    let zeros = usize::try_from(zeros).ok()?;
+    if significant.len() + zeros > 18 {
+        return Some(farthest);
+    }
+    let number: i64 = format!("{significant}{}", "0".repeat(zeros)).parse().ok()?;
+    Some(if negative { -number } else { number })
 }
 
 /// An exact decimal.
@@ -86,7 +127,9 @@ fn number_of(name: &'static str, text: &str) -> Result<Decimal> {
         return number_of(name, negative).map(|number| -number);
     }
     if text.contains(['e', 'E']) {
-        return Decimal::from_scientific(text).map_err(|_| Error::invalid(name, "is out of range"));
+        let too_large = || (whole(text) == Some(i64::MAX)).then_some(Decimal::MAX);
+        let number = Decimal::from_scientific(text).ok().or_else(too_large);
+        return number.ok_or_else(|| Error::invalid(name, "has too many decimal places"));
     }
     money::parse_amount(name, text)
 }
@@ -128,10 +171,98 @@ pub fn three_statuses(text: &str) -> Result<&'static [Status]> {
 pub fn query_integer(query: &Object, name: &'static str, least: i32, most: i32) -> Result<Option<i32>> {
     let Some(value) = member(query, name) else { return Ok(None) };
     let number = match value {
-        Value::String(text) => text.parse::<i32>().ok(),
-        Value::Number(number) => number.as_i64().and_then(|number| i32::try_from(number).ok()),
+        Value::String(text) if is_integer(text) => whole(text),
+        Value::Number(number) => whole(number.as_str()),
         _ => None,
     };
-    let number = number.ok_or_else(|| Error::invalid(name, "must be an integer"))?;
-    validate::in_range(name, number, least, most).map(Some)
+    in_range(name, number.ok_or_else(|| Error::invalid(name, "must be an integer"))?, least, most).map(Some)
+}
+
+fn is_integer(text: &str) -> bool {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|c| c.is_ascii_digit())
+}
+
+/// A text that is not blank, where the document requires one.
+pub fn required_label<'a>(name: &'static str, text: Option<&'a str>) -> Result<&'a str> {
+    required(name, validate::label(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_number_is_whole_however_it_is_written() {
+        for (text, number) in [
+            ("0", Some(0)),
+            ("-0.0", Some(0)),
+            ("0e9", Some(0)),
+            ("12", Some(12)),
+            ("-12.00", Some(-12)),
+            ("1e2", Some(100)),
+            ("1.5E1", Some(15)),
+            ("1500e-2", Some(15)),
+            ("1.5", None),
+            ("1e-1", None),
+            ("1e-99999999999999999999", None),
+            ("999999999999999999", Some(999_999_999_999_999_999)),
+            ("99999999999999999999999999", Some(i64::MAX)),
+            ("-99999999999999999999999999", Some(i64::MIN)),
+            ("1e400", Some(i64::MAX)),
+            ("1e99999999999999999999", Some(i64::MAX)),
+        ] {
+            assert_eq!(whole(text), number, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_amount_that_is_too_large_is_never_taken_for_another() {
+        let read = |units: &str, code: &str| {
+            let body: Value = serde_json::from_str(&format!(r#"{{"amount": {units}}}"#)).expect("JSON");
+            let amount =
+                minor_units(body.as_object().expect("an object"), "amount", code.parse().expect("a currency"))?;
+            Ok(amount.map(|amount| amount.to_string()))
+        };
+        for (units, code, amount) in [
+            ("5000", "GHS", "50.00"),
+            ("5e3", "GHS", "50.00"),
+            ("99999999999999999", "NGN", "999999999999999.99"),
+            ("9999999999999999999", "CLF", "999999999999999.9999"),
+        ] {
+            assert_eq!(read(units, code), Ok(Some(amount.into())), "{units} {code}");
+        }
+        for (units, code, limit) in [
+            ("100000000000000000", "NGN", "100000000000000000"),
+            ("1e15", "XOF", "1000000000000000"),
+            ("1e400", "XOF", "1000000000000000"),
+            ("10000000000000000000", "CLF", "10000000000000000000"),
+        ] {
+            let fault = format!("must be less than {limit}");
+            assert_eq!(read(units, code), Err(Error::OutOfRange { argument: "amount", fault }), "{units} {code}");
+        }
+        assert_eq!(read("50.5", "GHS"), Err(Error::invalid("amount", "must be an integer")));
+    }
+
+    #[test]
+    fn a_number_out_of_bounds_is_told_the_bounds() {
+        let query = |value: Value, most| {
+            let query = json!({"limit": value});
+            query_integer(query.as_object().expect("an object"), "limit", 1, most)
+        };
+        for value in [json!("0"), json!("101"), json!("99999999999"), json!("-99999999999"), json!(1e30)] {
+            assert_eq!(query(value, 100), Err(Error::invalid("limit", "must be between 1 and 100")));
+        }
+        assert_eq!(query(json!("99999999999"), i32::MAX), Err(Error::invalid("limit", "must be at most 2147483647")));
+        assert_eq!(query(json!("-1"), i32::MAX), Err(Error::invalid("limit", "must be at least 1")));
+        for value in [json!(""), json!("ten"), json!("1.0"), json!("1e2"), json!(" 1"), json!(true)] {
+            assert_eq!(query(value, 100), Err(Error::invalid("limit", "must be an integer")));
+        }
+        assert_eq!(query(json!("+20"), 100), Ok(Some(20)));
+        let body = json!({"quantity": 99_999_999_999_i64});
+        let refused = bounded_integer(body.as_object().expect("an object"), "quantity", 1, i32::MAX);
+        assert_eq!(refused, Err(Error::invalid("quantity", "must be at most 2147483647")));
+    }
 }

@@ -73,7 +73,7 @@ fn create<'a>(request: &'a HttpRequest<'a>) -> Result<Create<'a>> {
             amount: Some(value),
             currency_code: Some(currency),
             customer_id: read::bounded_text(body, "customer_id", 36, 64)?,
-            reference: Some(read::required(
+            reference: Some(read::required_label(
                 "merchant_order_id",
                 read::bounded_text(body, "merchant_order_id", 3, 255)?,
             )?),
@@ -280,6 +280,7 @@ mod tests {
             (json!({"customer_id": "1"}), "customer_id must have between 36 and 64 characters"),
             (json!({"merchant_order_id": "12"}), "merchant_order_id must have between 3 and 255 characters"),
             (json!({"merchant_order_id": null}), "merchant_order_id is required"),
+            (json!({"merchant_order_id": "   "}), "merchant_order_id is required"),
             (json!({"payment_description": "ab"}), "payment_description must have between 3 and 255 characters"),
             (json!({"callback_url": "a".repeat(527)}), "callback_url must have between 3 and 526 characters"),
             (json!({"metadata": {"age": "28"}}), "metadata must be an array of objects"),

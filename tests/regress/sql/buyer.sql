@@ -84,6 +84,20 @@ SELECT * FROM testing.page(:'id', :'secret');
 -- Now it has the URL to go to, with every placeholder filled in.
 SELECT replace(success_url, :'id', '<id>') AS success_url, replace(cancel_url, :'id', '<id>') AS cancel_url
 FROM checkout.public_checkout_session(:'id', :'secret');
+-- What builds a URL may escape the braces on the way, in either case of the hexadecimal digits.
+\c - shop_buyer
+SELECT url, replace(checkout.redirect_url(url, :'id'), :'id', '<id>') AS redirect FROM unnest(ARRAY[
+    'https://shop.example/?id={CHECKOUT_SESSION_ID}', 'https://shop.example/?id=%7BCHECKOUT_SESSION_ID%7D',
+    'https://shop.example/?id=%7bCHECKOUT_SESSION_ID%7d&again={CHECKOUT_SESSION_ID%7D',
+    'https://shop.example/?to=https%3A%2F%2Fb.example%2F%7BCHECKOUT_SESSION_ID%7D%2Fpaid',
+    'https://shop.example/?id=CHECKOUT_SESSION_ID', 'https://shop.example/?id=%7BCHECKOUT_SESSION%7D'
+]) AS url;
+SELECT checkout_session_id AS escaped, client_secret AS escaped_secret FROM checkout.create_checkout_session(1, 'USD',
+    customer_id => 'c', cancel_url => 'https://shop.example/%7BCHECKOUT_SESSION_ID%7D') \gset
+\c - visitor
+SELECT replace(cancel_url, :'escaped', '<id>') AS cancel_url
+FROM checkout.public_checkout_session(:'escaped', :'escaped_secret');
+\c - shop_buyer
 -- Expired by the clock, before any worker has stored it; and failed
 SELECT checkout_session_id AS late, client_secret AS late_secret FROM checkout.create_checkout_session(1, 'USD',
     customer_id => 'c', success_url => 'https://shop.example', max_retry_attempts => 0) \gset

@@ -20,14 +20,14 @@ FROM (VALUES
     ('amount', '999999999999999999.9999999999999999999999999'),
     ('amount', 'NaN'), ('amount', 'Infinity'), ('amount', '-Infinity'), ('amount', 'ten'), ('amount', ''),
     ('amount', NULL),
-    ('currency_code', NULL), ('currency_code', ''), ('currency_code', 'usd'), ('currency_code', 'US'),
+    ('currency_code', NULL), ('currency_code', ''), ('currency_code', 'us'), ('currency_code', 'US'),
     ('currency_code', 'USDT'),
     ('currency_code', 'XXX'), ('currency_code', 'XTS'), ('currency_code', 'XAU'), ('currency_code', 'ZZZ'),
     ('currency_code', ' USD'),
     ('currency_code', 'US$'), ('currency_code', 'ÜSD'), ('currency_code', '840'),
     ('quantity', '0'), ('quantity', '-1'), ('quantity', '2147483648'), ('quantity', '1.5'),
     ('max_retry_attempts', '-1'), ('max_retry_attempts', '11'),
-    ('country', ''), ('country', 'gb'), ('country', 'G'), ('country', 'GBR'), ('country', 'XX'), ('country', 'UK'),
+    ('country', ''), ('country', 'uk'), ('country', 'G'), ('country', 'GBR'), ('country', 'XX'), ('country', 'UK'),
     ('country', 'ZZ'),
     ('metadata', '[]'), ('metadata', '"text"'), ('metadata', '1'), ('metadata', 'null'), ('metadata', 'true'),
     ('metadata', '{'),
@@ -45,9 +45,10 @@ FROM (VALUES
     ('customer_email', 'john doe@example.com'), ('customer_email', 'a@b@c'),
     ('customer_email', 'John <john@example.com>'),
     ('customer_email', 'mailto:john@example.com'), ('customer_email', E'john@example.com\nBcc: x@example.com'),
-    ('customer_phone', ''), ('customer_phone', '12'), ('customer_phone', 'call me'),
-    ('customer_phone', '+1234567890123456'),
-    ('customer_phone', '12+34567'), ('customer_phone', '٠١٢٣٤٥٦'),
+    ('customer_email', ' '), ('customer_email', 'a@b.example,c@d.example'), ('customer_email', 'john@example..com'),
+    ('customer_email', E'john@example.com\u00a0'), ('customer_email', E'\u202ejohn@example.com'),
+    ('customer_phone', '12'), ('customer_phone', 'call me'), ('customer_phone', '+'),
+    ('customer_phone', E'+44 20\n7946 0958'), ('customer_phone', E'123456\u0001'),
     ('success_url', ''), ('success_url', 'example.com'), ('success_url', '/thanks'),
     ('success_url', '//example.com/thanks'),
     ('success_url', 'javascript:alert(1)'), ('success_url', 'JaVaScRiPt:alert(1)'),
@@ -60,7 +61,7 @@ FROM (VALUES
     ('success_url', E'https://example.com/\n'), ('success_url', 'https://example.com\@evil.example'),
     ('success_url', 'https://[::1'),
     ('success_url', 'https://example.com:99999/'), ('success_url', E'java\tscript:alert(1)'),
-    ('cancel_url', 'javascript:alert(1)'), ('cancel_url', 'cart')
+    ('cancel_url', 'javascript:alert(1)'), ('cancel_url', 'cart'), ('success_url', 'myapp://done')
 ) AS faults (argument, value);
 
 -- Lifetimes
@@ -72,17 +73,18 @@ FROM (VALUES
     ('expires_in', '2562047788 hours'), ('expires_in', 'soon'),
     ('expires_at', 'now'), ('expires_at', 'yesterday'), ('expires_at', '1970-01-01'), ('expires_at', '4713-01-01 BC'),
     ('expires_at', '9999-12-31'), ('expires_at', '262142-12-31 23:59:59.999999+00'),
-    ('expires_at', '294276-12-31 23:59:59.999999+00'),
+    ('expires_at', '294276-12-31 23:59:59.999999+00'), ('expires_at', '294276-12-31'),
     ('expires_at', 'infinity'), ('expires_at', '-infinity'), ('expires_at', 'soon')
 ) AS faults (argument, value);
 SELECT testing.creation(jsonb_build_object('expires_at', now() + interval '1 hour', 'expires_in', '1 hour'));
 SELECT testing.creation(jsonb_build_object('expires_at', now() + interval '48 hours 1 minute'));
 
--- Texts that are too long, empty, or have control characters
+-- Texts that are too long or have control characters, and ids that are empty. An empty label is none.
 SELECT argument, limit_of,
     testing.creation(jsonb_build_object(argument, repeat('ü', limit_of))) AS at_the_limit,
     testing.creation(jsonb_build_object(argument, repeat('x', limit_of + 1))) AS beyond,
     testing.creation(jsonb_build_object(argument, '')) AS empty,
+    testing.creation(jsonb_build_object(argument, ' ')) AS blank,
     testing.creation(jsonb_build_object(argument, E'bell\u0007')) AS control
 FROM (VALUES
     ('title', 255), ('description', 5000), ('reference', 255), ('customer_id', 255), ('customer_name', 255),
@@ -92,9 +94,9 @@ FROM (VALUES
 SELECT argument, testing.creation(jsonb_build_object(argument, value)) AS outcome
 FROM (VALUES
     ('customer_email', repeat('x', 64) || '@' || repeat('y', 186) || '.example'),
-    ('customer_phone', '1' || repeat(' ', 50) || '123'),
-    ('success_url', 'https://example.com/' || repeat('x', 2029)),
-    ('cancel_url', 'https://example.com/' || repeat('x', 2029)),
+    ('customer_phone', '1' || repeat(' ', 61) || '123'),
+    ('success_url', 'https://example.com/' || repeat('x', 4981)),
+    ('cancel_url', 'https://example.com/' || repeat('x', 4981)),
     ('payment_methods', '{' || repeat('x', 65) || '}'),
     ('payment_methods', (SELECT array_agg('method ' || n)::text FROM generate_series(1, 51) n)),
     ('metadata', jsonb_build_object('k', repeat('x', 33000))::text)

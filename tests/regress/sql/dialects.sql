@@ -462,6 +462,11 @@ SELECT left(
         '{"amount": 500000, "email": "a@b.co", "reference": "price-1"}'), 3) AS again;
 SELECT testing.http('yuno', 'POST', '/v1/checkout/sessions', :'ours',
     '{"merchant_order_id": "price-1", "country": "CO", "amount": {"currency": "COP", "value": 7}}');
+SELECT testing.http('kobo', 'POST', '/v1/checkout/session/initialize', :'ours',
+    '{"amount": 500001, "email": "a@b.co", "reference": "price-1"}');
+SELECT left(
+    testing.http('yuno', 'POST', '/v1/checkout/sessions', :'ours',
+        '{"merchant_order_id": "price-1", "country": "ng", "amount": {"currency": "ngn", "value": 5000}}'), 3) AS same;
 \c - postgres
 SELECT name FROM checkout.update_organization(:'our_id', reference_policy => 'none');
 

@@ -33,6 +33,25 @@ FROM (VALUES
         payment_methods => (r ->> 'payment_methods')::text[], metadata => (r ->> 'metadata')::jsonb,
         expires_in => (r ->> 'expires_in')::interval, allow_quantity => (r ->> 'allow_quantity')::boolean IS TRUE,
         is_pos => (r ->> 'is_pos')::boolean IS TRUE, idempotency_key => r ->> 'idempotency_key') AS s;
+-- Zeros at the end of a number do not matter, nor does the case of a code, nor whether a default is said.
+SELECT testing.creation('{"idempotency_key": "spelled", "metadata": "{\"a\": 1, \"b\": [2.50]}", "country": "GB"}');
+SELECT variant, testing.creation('{"idempotency_key": "spelled", "metadata": "{\"a\": 1, \"b\": [2.50]}",
+    "country": "GB"}'::jsonb || variant)
+FROM unnest(ARRAY[
+    '{"metadata": "{\"b\": [2.5], \"a\": 1.0}"}', '{"metadata": "{\"a\": 1.000, \"b\": [2.500]}"}',
+    '{"currency_code": "usd"}', '{"country": "gb"}', '{"quantity": "1"}', '{"quantity": null}',
+    '{"allow_quantity": "false", "allow_coupon_code": null, "is_spi": "false", "is_pos": null}',
+    '{"title": "", "description": " ", "reference": "", "customer_name": "\t", "customer_phone": ""}',
+    '{"trace_id": "of this try"}',
+    '{"metadata": "{\"a\": 1, \"b\": [2.51]}"}', '{"metadata": "{\"a\": \"1\", \"b\": [2.50]}"}',
+    '{"metadata": null}', '{"quantity": "2"}', '{"title": "x"}'
+]::jsonb[]) AS variant;
+SELECT testing.creation('{"idempotency_key": "no metadata", "metadata": null}'),
+    testing.creation('{"idempotency_key": "no metadata", "metadata": "{}"}'),
+    testing.creation('{"idempotency_key": "no metadata"}');
+-- A default of the organization may change between two calls, so to name it is another request.
+SELECT testing.creation('{"idempotency_key": "default of the organization"}') AS left_out,
+    testing.creation('{"idempotency_key": "default of the organization", "max_retry_attempts": "3"}') AS said;
 -- Zeros at the end of an amount do not matter.
 SELECT amount, testing.outcome(
         format(

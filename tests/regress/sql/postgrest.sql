@@ -282,6 +282,7 @@ FROM (VALUES
     ('a second line', '{"x-trace-id":"a\r\nSet-Cookie: x"}', ''),
     ('with quotes', '{"x-trace-id":"\"},{\"Set-Cookie\":\"x"}', ''),
     ('empty argument', '{}', ', trace_id => '''''),
+    ('empty argument, and as header', '{"x-trace-id":"trace-2"}', ', trace_id => '''''),
     ('long argument', '{}', ', trace_id => repeat(''t'', 256)')
 ) AS requests (what, headers, argument),
     LATERAL testing.request(

@@ -65,25 +65,32 @@ SELECT status, count(*) FROM checkout.list_checkout_sessions(reference => 'error
 SELECT e.event_type, count(*) FROM checkout.list_checkout_sessions(reference => 'error') AS s,
     checkout.list_webhook_events(s.checkout_session_id) AS e GROUP BY 1 ORDER BY 1;
 
--- return_existing: the open session, whatever the request contains
+-- return_existing: the open session, if it is for the same price
 SELECT testing.policy(:'organization', 'return_existing');
 SELECT checkout_session_id AS id, idempotent_replay AS replay
 FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c', reference => 'return') \gset
 \echo :replay
 SELECT checkout_session_id = :'id' AS same, amount, idempotent_replay
-FROM checkout.create_checkout_session(99, 'USD', customer_id => 'c', reference => 'return');
+FROM checkout.create_checkout_session(10.00, 'usd', customer_id => 'another', reference => 'return');
+-- Another amount or currency is another purchase: the buyer would pay the first one's price. Nothing is stored.
+SELECT amount, currency, testing.creation(jsonb_build_object('amount', amount, 'currency_code', currency,
+    'reference', 'return', 'idempotency_key', 'another price'))
+FROM (VALUES (25.00, 'USD'), (10.00, 'EUR'), (25.00, 'EUR'), (10.01, 'usd')) AS prices (amount, currency);
+SELECT amount, currency_code, status FROM checkout.list_checkout_sessions(reference => 'return');
+SELECT testing.creation('{"idempotency_key": "another price"}') AS key_is_free;
 -- A key then stands for that session.
 SELECT checkout_session_id = :'id' AS same, idempotent_replay
 FROM checkout.create_checkout_session(
-    50, 'USD', customer_id => 'c', reference => 'return', idempotency_key => 'return-1');
+    10, 'USD', customer_id => 'd', reference => 'return', idempotency_key => 'return-1');
 SELECT s.status FROM checkout.expire_checkout_session(:'id') AS s;
 SELECT checkout_session_id = :'id' AS same, status
 FROM checkout.create_checkout_session(
-    50, 'USD', customer_id => 'c', reference => 'return', idempotency_key => 'return-1');
+    10, 'USD', customer_id => 'd', reference => 'return', idempotency_key => 'return-1');
 SELECT checkout_session_id = :'id' AS same, status, idempotent_replay
 FROM checkout.create_checkout_session(51, 'USD', customer_id => 'c', reference => 'return');
 SELECT testing.age(checkout_session_id, '2 hours')
 FROM checkout.list_checkout_sessions(reference => 'return', status => 'open');
+-- An overdue session is none, whatever its price.
 SELECT * FROM testing.order('return');
 -- An invalid request is refused all the same.
 SELECT testing.creation('{"reference": "return", "amount": "0"}');

@@ -105,6 +105,16 @@ def nesting_has_an_end(shop):
     assert shop.count() == 0
 
 
+def header_that_is_no_text_is_400(shop):
+    shape = list(shop.send("PATCH", CREATE[shop.dialect][0]).body)
+    for name in ("Idempotency-Key", "X-Idempotency-Key", "X-Scenario-Key", "x-api-key", "Authorization"):
+        for value in (7, {"a": 1}, True, [[]]):
+            answer = create(shop, {name: value})
+            assert answer.status == 400 and "must be a text" in answer.text, (name, value, answer)
+            assert list(answer.body) == shape
+    assert shop.count() == 0
+
+
 def key_of_another_kind_is_401(shop):
     expired = shop.new_key()
     shop.market.admin("SELECT checkout.revoke_api_key(%s)", expired["api_key_id"])
@@ -131,5 +141,6 @@ for dialect in CREATE:
     documented("rule", "paths", says)(path_is_lenient)
     documented("error", "400 body", "(silent) a body that is no JSON object")(body_must_be_an_object)
     documented("error", "400 nesting", "(silent) a body that is nested deeper than can be read")(nesting_has_an_end)
+    documented("error", "400 headers", "(silent) a header that is no text")(header_that_is_no_text_is_400)
     says = "(silent) unknown, revoked and contradicting keys get one status"
     documented("error", "401", says)(key_of_another_kind_is_401)

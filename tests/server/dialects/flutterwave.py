@@ -209,7 +209,10 @@ def amount_is_at_least_a_hundredth(shop):
 
 @documented("parameter", "currency", "enum<string>: ISO 4217 currency code")
 def currency_is_a_code(shop):
-    for wrong in ("ngn", "NG", "NGNN", "", " NGN", "NGN ", "₦", "AED AFN", "XXX", "XAU"):
+    for spelled in ("ngn", "Ngn"):
+        data = create(shop, currency=spelled)
+        assert data["currency"] == shop.row(data["id"])["currency_code"] == "NGN"
+    for wrong in ("NG", "NGNN", "", " NGN", "NGN ", "₦", "AED AFN", "XXX", "XAU"):
         refused(shop, "currency is not a supported currency", currency=wrong)
     refused(shop, "currency is required", currency=...)
     refused(shop, "currency must be a string", currency=566)
@@ -313,6 +316,16 @@ def retries_are_between_0_and_10(shop):
         assert create(shop, max_retry_attempts=right)["max_retry_attempts"] == right
     for wrong in (-1, 11, 10**10, -(10**10)):
         refused(shop, "max_retry_attempts must be between 0 and 10", max_retry_attempts=wrong)
+
+
+@documented("rule", "X-Idempotency-Key", "(silent) a documented default is the same request, said or left out")
+def documented_default_may_be_said(shop):
+    key = {"X-Idempotency-Key": "payment-of-order-4521"}
+    left_out = {"max_retry_attempts": ..., "session_duration": ...}
+    first = create(shop, key, **left_out)
+    said = create(shop, key, max_retry_attempts=3, session_duration=60, currency="ngn")
+    assert said == first and shop.count() == 1
+    refused(shop, "idempotency key", 409, key, **{**left_out, "reference": ..., "max_retry_attempts": 4})
 
 
 @documented("parameter", "session_duration", "integer: minutes that the session is active")

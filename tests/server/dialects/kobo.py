@@ -111,6 +111,8 @@ def amount_is_at_least_100_kobo(shop):
     assert initialize(shop, amount=100)["amount"] == 100
     for little in (99, 1, 0, -1, -100):
         refused(shop, "amount must be at least 100 kobo (NGN 1.00)", amount=little)
+    for much in (10**17, 10**30):
+        refused(shop, "amount must be less than 100000000000000000", amount=much)
 
 
 @documented("rule", "amount format", "NGN 1.00 is 100", "1.00", 100)

@@ -212,7 +212,8 @@ def amount_is_positive(shop):
 @documented("error", "400 currency_code", "validate currency_code is supported")
 def currency_is_supported(shop):
     assert create(shop, currency_code="NGN")["currency_code"] == "NGN"
-    for wrong in ("xof", "XXX", "", "CFA Franc", "ABC"):
+    assert create(shop, currency_code="xof")["currency_code"] == "XOF"
+    for wrong in ("zzz", "XXX", "", "CFA Franc", "ABC"):
         refused(shop, "currency_code is not a supported ISO 4217 currency code", currency_code=wrong)
     refused(shop, "currency_code is required", currency_code=...)
     refused(shop, "currency_code must be a string", currency_code=952)
@@ -247,6 +248,34 @@ for parameter, (_, says) in TEXTS.items():
     documented("parameter", parameter, says, parameter)(text_is_kept)
 
 
+def label_with_nothing_to_see_is_none(shop, name):
+    for blank in ("", " ", "\u00a0\u200b"):
+        session = create(shop, **{"customer_id": "c", name: blank})
+        assert session[name] is None and shop.row(session["checkout_session_id"])[name] is None
+
+
+for parameter in ("title", "description", "customer_name", "customer_phone"):
+    says = "(silent) a text with nothing to see counts as absent"
+    documented("rule", parameter, says, parameter)(label_with_nothing_to_see_is_none)
+
+
+@documented("rule", "customer_email", "(silent) an address of any script (RFC 6531)")
+def email_may_be_of_any_script(shop):
+    for right in ("संपर्क@डाटामेल.भारत", "คนไทย@ตัวอย่าง.ไทย", "jose\u0301@example.com", "用户@例子.公司"):
+        assert create(shop, customer_email=right)["customer_email"] == right
+    for wrong in ("jane", "jane@", "ja ne@example.com", "a@example.com,b@example.com", "Jane <jane@example.com>"):
+        refused(shop, "customer_email is not a valid email address", customer_email=wrong)
+
+
+@documented("rule", "customer_phone", "(silent) a number in any notation")
+def phone_may_be_in_any_notation(shop):
+    for right in ("(+44) 20 7946 0958", "555-010-9999 ext. 12", "+1-201-555-0123;ext=12", "+33\u00a01\u202f42 68 53 00",
+                  "555\u2013010\u20139999", "٠١٢٣٤٥٦٧"):
+        assert create(shop, customer_phone=right)["customer_phone"] == right
+    refused(shop, "customer_phone is not a valid telephone number", customer_phone="call me")
+    refused(shop, "customer_phone must have at most 64 characters", customer_phone="1" * 65)
+
+
 @documented("parameter", "allow_quantity", "boolean", "allow_quantity")
 @documented("parameter", "allow_coupon_code", "boolean", "allow_coupon_code")
 @documented("parameter", "require_billing_address", "boolean", "require_billing_address")
@@ -266,6 +295,7 @@ def quantity_is_greater_than_0(shop):
         assert create(shop, quantity=right)["quantity"] == right
     for wrong in (0, -1):
         refused(shop, "quantity must be at least 1", quantity=wrong)
+    refused(shop, "quantity must be at most 2147483647", quantity=10**12)
     refused(shop, "quantity must be an integer", quantity=1.5)
     refused(shop, "quantity must be a number", quantity="1")
 

@@ -190,7 +190,8 @@ def customer_who_comes_back_is_verified(shop):
 def amount_is_an_integer(shop):
     assert create(shop, amount=5000.0)["amount"] == 5000
     for wrong, message in ((..., "is required"), (None, "is required"), (50.5, "must be an integer"),
-                           ("5000", "must be a number"), (0, "must be greater than zero"), (-1, "must")):
+                           ("5000", "must be a number"), (0, "must be greater than zero"), (-1, "must"),
+                           (10**17, "must be less than 100000000000000000"), (10**30, "must be less than")):
         refused(shop, f"amount {message}", amount=wrong)
 
 
@@ -206,7 +207,9 @@ def amount_is_in_smallest_units(shop):
 @documented("parameter", "currency", "string, optional")
 def currency_is_a_code(shop):
     assert create(shop, currency="NGN")["currency"] == "NGN"
-    for wrong in ("ghs", "", "CEDI", "XXX"):
+    # As Stripe's clients write it.
+    assert create(shop, currency="ngn")["currency"] == "NGN"
+    for wrong in ("zzz", "", "CEDI", "XXX"):
         refused(shop, "currency is not a supported ISO 4217 currency code", currency=wrong)
     refused(shop, "currency must be a string", currency=936)
 
@@ -285,12 +288,26 @@ def expiry_may_be_chosen(shop):
     at = (datetime.now(timezone.utc) + timedelta(hours=3)).replace(microsecond=0)
     utc = at.strftime("%Y-%m-%dT%H:%M:%SZ")
     east = at.astimezone(timezone(timedelta(hours=2))).isoformat()
-    for text in (utc, east):
+    basic = utc.replace("-", "").replace(":", "")
+    for text in (utc, east, utc.replace("Z", "+00"), utc.replace("Z", "+0000"), utc.replace("T", " "), basic):
         assert create(shop, expires_at=text)["expires_at"] == utc
+    assert create(shop, expires_at=utc.replace("Z", ",999Z"))["expires_at"] == utc
+    to_the_minute = create(shop, expires_at=f"{utc[:16]}Z")["expires_at"]
+    assert to_the_minute == f"{utc[:16]}:00Z"
     past = (at - timedelta(hours=4)).isoformat()
     for wrong in ("tomorrow", "", "2099-01-01", utc.replace("Z", ""), past, "9999-12-31T00:00:00Z"):
         refused(shop, "expires_at must ", expires_at=wrong)
-    refused(shop, "expires_at must be a string", expires_at=int(at.timestamp()))
+    refused(shop, "expires_at must be an ISO 8601 timestamp with its offset", expires_at=utc.replace("Z", ""))
+    refused(shop, "expires_at must be an ISO 8601 timestamp or Unix seconds", expires_at=True)
+
+
+@documented("rule", "expires_at", "(silent) Unix seconds, which Stripe's clients send, are a time, too")
+def expiry_may_be_in_unix_seconds(shop):
+    at = (datetime.now(timezone.utc) + timedelta(hours=3)).replace(microsecond=0)
+    for seconds in (int(at.timestamp()), str(int(at.timestamp())), at.timestamp()):
+        assert create(shop, expires_at=seconds)["expires_at"] == at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    refused(shop, "expires_at must be between", expires_at=int(at.timestamp() * 1000))
+    refused(shop, "expires_at must be in the future", expires_at=1)
 
 
 @documented("rule", "expires_at", "(silent) a second to 30 days ahead")
