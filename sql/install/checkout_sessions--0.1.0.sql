@@ -1311,6 +1311,7 @@ COMMENT ON COLUMN checkout.webhook_event.delivery_attempts IS
     'How often the consumer has claimed the event, this claim included. NULL in lists.';
 COMMENT ON COLUMN checkout.webhook_event.lease_token IS
     'To present to ack_webhook_events and nack_webhook_event. Only claim_webhook_events returns it.';
+COMMENT ON COLUMN checkout.webhook_event.event_type IS 'Our name of the event, in every format of bodies.';
 COMMENT ON COLUMN checkout.webhook_event.body IS 'The JSON text to sign and send, byte for byte.';
 
 CREATE FUNCTION checkout_data.event_id(
@@ -1544,12 +1545,14 @@ COMMENT ON FUNCTION checkout_data.endpoint_of IS 'Returns a webhook endpoint as 
 
 CREATE FUNCTION checkout_data.event_type_matches(
     event_types text[],
+    body_format text,
     event_type text
 ) RETURNS boolean
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'event_type_matches_wrapper';
 COMMENT ON FUNCTION checkout_data.event_type_matches IS
-    'Returns true if a receiver with these event_types gets events of this type.';
+    'Returns true if a receiver with these event_types and this body_format gets events of this type. It asks for an '
+    'event by our name or by that in its bodies.';
 
 -- for applications ------------------------------------------------------------------------------------------------
 
@@ -1573,7 +1576,8 @@ begun, do not go to it; redeliver_webhook_events sends them.
 - url: https, at a public address. In the test environment also http to this machine (localhost).
 - event_types: names of events (checkout.session.completed), beginnings of names followed by * (checkout.session.*),
   or * for all.
-- body_format: canonical, or the dialect in which bodies are written: kobo, lomi, paygate, flutterwave, yuno.
+- body_format: canonical, or the dialect in which bodies are written: kobo, lomi, paygate, flutterwave, yuno. In lomi and
+  paygate, the event of a session that has failed is checkout.session.expired: who asks for that gets it.
 - signature_scheme: standard (Standard Webhooks 1.0.0) or stripe (for receivers that have constructEvent).
 - description: for people.
 
@@ -1701,12 +1705,12 @@ CREATE UNIQUE INDEX webhook_consumers_slot_idx
 -- All who receive events. With security_invoker it shows the rows that its reader may see.
 CREATE VIEW checkout_data.webhook_receivers WITH (security_invoker = true) AS
     SELECT p.organization_id, p.environment, p.webhook_endpoint_id AS receiver_id,
-        p.webhook_endpoint_id, NULL::text AS consumer, p.event_types, p.url, p.disabled_at IS NULL AS enabled,
-        p.failing_since
+        p.webhook_endpoint_id, NULL::text AS consumer, p.event_types, p.body_format, p.url,
+        p.disabled_at IS NULL AS enabled, p.failing_since
     FROM checkout_data.webhook_endpoints p WHERE p.deleted_at IS NULL
     UNION ALL
     SELECT c.organization_id, c.environment, c.webhook_consumer_id,
-        NULL, c.name, c.event_types, NULL, true, NULL
+        NULL, c.name, c.event_types, 'canonical', NULL, true, NULL
     FROM checkout_data.webhook_consumers c WHERE c.deleted_at IS NULL;
 COMMENT ON VIEW checkout_data.webhook_receivers IS
     'Webhook endpoints and consumers. Without organization_id, a consumer of all organizations.';
@@ -1969,6 +1973,8 @@ CREATE TYPE checkout.webhook_delivery AS (
 COMMENT ON TYPE checkout.webhook_delivery IS 'The delivery of one event to one receiver.';
 COMMENT ON COLUMN checkout.webhook_delivery.webhook_endpoint_id IS 'The receiver, if it is a webhook endpoint.';
 COMMENT ON COLUMN checkout.webhook_delivery.consumer IS 'The name of the receiver, if it is a consumer.';
+COMMENT ON COLUMN checkout.webhook_delivery.event_type IS
+    'Our name of the event. In the body it may have that of a dialect.';
 COMMENT ON COLUMN checkout.webhook_delivery.status IS
     'pending, leased, delivered, dead, or paused while its endpoint is disabled.';
 COMMENT ON COLUMN checkout.webhook_delivery.delivery_attempts IS
@@ -1989,6 +1995,8 @@ CREATE TYPE checkout.webhook_delivery_request AS (
 );
 COMMENT ON TYPE checkout.webhook_delivery_request IS
     'A request for a relay to send: POST the body to the url with the headers.';
+COMMENT ON COLUMN checkout.webhook_delivery_request.event_type IS
+    'Our name of the event. In the body it may have that of a dialect.';
 COMMENT ON COLUMN checkout.webhook_delivery_request.headers IS
     'Names and values of the headers, including the signature. The signature has the current time: send at once.';
 COMMENT ON COLUMN checkout.webhook_delivery_request.attempt IS
@@ -2489,7 +2497,7 @@ CREATE FUNCTION checkout_data.event_body_as(
     LANGUAGE c STABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'event_body_as_wrapper';
 COMMENT ON FUNCTION checkout_data.event_body_as IS
-    'Returns the body of an event in the format of a dialect. NULL if the event cannot be written in it.';
+    'Returns the body of an event in the format and the words of a dialect. NULL if the event cannot be written in it.';
 
 CREATE FUNCTION checkout.render_webhook_event(
     event_id text,
@@ -2502,7 +2510,8 @@ CREATE FUNCTION checkout.render_webhook_event(
 COMMENT ON FUNCTION checkout.render_webhook_event IS
 $$Returns the body of a webhook event in the format of a dialect.
 
-The session in it has the same format as in the answers of the dialect.
+The session in it has the same format as in the answers of the dialect. An event that the dialect's document does not
+know may have another type: in lomi and paygate, checkout.session.failed becomes checkout.session.expired.
 
 - api: kobo, lomi, paygate, flutterwave or yuno.
 

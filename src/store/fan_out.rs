@@ -12,12 +12,12 @@ macro_rules! fan_out {
            SELECT e.organization_id, e.environment, r.receiver_id, e.subject_id, e.sequence, e.created_at, e.created_at \
            FROM event e \
            JOIN checkout_data.webhook_receivers r ON r.organization_id = e.organization_id AND r.environment = e.environment \
-           WHERE r.receiver_id <> e.subject_id AND checkout_data.event_type_matches(r.event_types, e.event_type) \
+           WHERE r.receiver_id <> e.subject_id AND checkout_data.event_type_matches(r.event_types, r.body_format, e.event_type) \
            UNION ALL \
            SELECT e.organization_id, e.environment, c.webhook_consumer_id, e.subject_id, e.sequence, e.created_at, e.created_at \
            FROM event e \
            JOIN checkout_data.webhook_consumers c ON c.organization_id IS NULL AND c.deleted_at IS NULL \
-           WHERE checkout_data.event_type_matches(c.event_types, e.event_type) \
+           WHERE checkout_data.event_type_matches(c.event_types, 'canonical', e.event_type) \
            RETURNING organization_id) "
     };
 }

@@ -126,7 +126,7 @@ pub fn to_receiver(chosen: &Chosen, receiver_id: Uuid, is_endpoint: bool, now: D
                JOIN checkout_data.webhook_receivers r \
                  ON COALESCE(r.organization_id = o.organization_id AND r.environment = o.environment, true) \
                  AND r.receiver_id <> o.subject_id \
-                 AND checkout_data.event_type_matches(r.event_types, o.event_type) \
+                 AND checkout_data.event_type_matches(r.event_types, r.body_format, o.event_type) \
                WHERE r.receiver_id = $9 AND {TIMES} \
                ORDER BY o.organization_id, o.environment, o.subject_id, o.sequence), \
              again AS ( \

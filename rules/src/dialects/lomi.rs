@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Number, Value};
 use uuid::Uuid;
 
-use super::write::{number, seconds, three_statuses, to_text};
+use super::write::{THREE_STATUSES_EVENTS, number, seconds, three_statuses, to_text};
 use super::{Create, Dialect, HttpRequest, HttpResponse, List, Lookup, Operation, Route, Scenario, read};
 use crate::checkout::order::Order;
 use crate::checkout::policy::Policy;
@@ -43,6 +43,7 @@ pub const DIALECT: Dialect = Dialect {
     id: |id| id.to_string(),
     arguments: &[("page_size", "limit"), ("page_offset", "offset")],
     session,
+    events: &THREE_STATUSES_EVENTS,
     error,
     sentence,
 };

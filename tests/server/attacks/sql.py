@@ -142,7 +142,7 @@ FORBIDDEN = [
     "checkout_data.organizations_deleted()",
     "checkout_data.checkout_sessions_deleted()",
     "checkout_data.webhook_headers('standard', 'e', '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD', NULL, now())",
-    "checkout_data.event_type_matches('{*}', 'checkout.session.completed')",
+    "checkout_data.event_type_matches('{*}', 'lomi', 'checkout.session.completed')",
     "checkout_data.event_body_as('lomi', 'e', 'checkout.session.completed', now(), '{}', true)",
 ]
 SETTINGS = [

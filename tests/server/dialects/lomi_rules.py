@@ -195,6 +195,18 @@ def event_is_written(shop, event_type):
     assert same(event["data"]["object"], get(shop, session))
 
 
+@documented("event", "checkout.session.expired", "(silent) of a session whose payments have failed, too")
+def failed_session_is_told_as_expired(shop):
+    shop = shop.another(max_retry_attempts=0)
+    session = create(shop)
+    shop.pay(session["checkout_session_id"], "failed")
+    assert shop.event(session["checkout_session_id"], "checkout.session.expired") is None
+    event = shop.event(session["checkout_session_id"], "checkout.session.failed")
+    assert event["type"] == "checkout.session.expired"
+    assert event["data"]["object"]["status"] == "expired"
+    assert same(event["data"]["object"], get(shop, session))
+
+
 # use cases, as the document writes them
 
 
