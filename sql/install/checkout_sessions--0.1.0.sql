@@ -2303,7 +2303,7 @@ $$For a relay: returns the time when the next delivery is due or its lease ends.
 - after: only times later than this count. Default: now. Pass the time just before a claim that returned fewer
   deliveries than it asked for. With the default, deliveries that became due since that claim would be missed.$$;
 
--- For operators: the state of the outbox, dead deliveries, and redelivery.
+-- The state of the outbox and dead deliveries, for operators; and redelivery, which organizations may do, too.
 
 CREATE FUNCTION checkout.list_dead_webhook_deliveries(
     organization_id uuid DEFAULT NULL,
@@ -2339,10 +2339,13 @@ CREATE FUNCTION checkout.redeliver_webhook_events(
 COMMENT ON FUNCTION checkout.redeliver_webhook_events IS
 $$Makes events due again, and returns the number of deliveries. Their attempts start from the beginning.
 
+With a secret credential: events of its organization and environment, to the organization's own endpoints and consumers.
+For an administrator or a relay without a tenant: events of all organizations, also to the consumers of all.
+
 A delivery is included if it matches every argument given. One of event_ids, webhook_endpoint_id, webhook_consumer_id
 and created_after is required.
 
-- event_ids: these events.
+- event_ids: these events. An operator's call passes over those that do not exist; they may have been purged.
 - webhook_endpoint_id, webhook_consumer_id: only deliveries to this endpoint or consumer, at most one of the two.
   Events of its event_types that are older, and therefore never went to it, are included.
 - created_after (inclusive), created_before (exclusive): when the event was written.
@@ -2350,7 +2353,9 @@ and created_after is required.
 
 Errors:
 - 22023, 22P02: an argument is missing or wrong.
-- PT404: the endpoint or consumer does not exist.$$;
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: the endpoint or consumer does not exist or, with a secret credential, one of event_ids.$$;
 
 CREATE FUNCTION checkout.outbox_status() RETURNS TABLE (
     organization_id uuid,
@@ -2878,8 +2883,9 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'create_webhook_endpoint', 'list_webhook_endpoints', 'update_webhook_endpoint', 'delete_webhook_endpoint',
             'roll_webhook_secret', 'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
             'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'list_webhook_deliveries',
-            'list_webhook_attempts', 'session_funnel', 'handle_request', 'sign_webhook', 'verify_webhook',
-            'public_checkout_session', 'redirect_url', 'current_organization_id', 'current_environment']),
+            'list_webhook_attempts', 'redeliver_webhook_events', 'session_funnel', 'handle_request', 'sign_webhook',
+            'verify_webhook', 'public_checkout_session', 'redirect_url', 'current_organization_id',
+            'current_environment']),
         ('publishable', ARRAY[
             'create_checkout_session', 'handle_request', 'public_checkout_session', 'redirect_url',
             'current_organization_id', 'current_environment']),
@@ -2890,8 +2896,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'list_webhook_events', 'create_webhook_endpoint', 'list_webhook_endpoints', 'update_webhook_endpoint',
             'delete_webhook_endpoint', 'roll_webhook_secret', 'create_webhook_consumer', 'list_webhook_consumers',
             'delete_webhook_consumer', 'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event',
-            'list_webhook_deliveries', 'list_webhook_attempts', 'session_funnel', 'handle_request',
-            'public_checkout_session', 'redirect_url', 'current_organization_id', 'current_environment']),
+            'list_webhook_deliveries', 'list_webhook_attempts', 'redeliver_webhook_events', 'session_funnel',
+            'handle_request', 'public_checkout_session', 'redirect_url', 'current_organization_id', 'current_environment']),
         -- Sets the role of each request, and calls no function itself.
         ('authenticator', ARRAY[]::text[]),
         ('relay', ARRAY[
@@ -2915,14 +2921,14 @@ CREATE FUNCTION checkout_data.functions_above_tenants() RETURNS text[]
     AS $$
     SELECT ARRAY[
         'expire_due_checkout_sessions', 'run_maintenance', 'worker_status', 'outbox_status',
-        'redeliver_webhook_events', 'claim_webhook_deliveries',
+        'claim_webhook_deliveries',
         'record_webhook_attempt', 'record_webhook_attempts', 'release_webhook_delivery', 'next_webhook_attempt_at',
         'list_dead_webhook_deliveries', 'create_organization', 'update_organization', 'list_organizations',
         'rotate_client_secrets', 'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key',
         'security_report', 'render_webhook_event', 'activate_database', 'verify_restore',
         -- These act for the tenant of their caller, or for all.
         'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
-        'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event',
+        'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events',
         -- These determine the tenant.
         'authenticate', 'pre_request', 'public_checkout_session']
     $$;

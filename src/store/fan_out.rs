@@ -36,6 +36,16 @@ macro_rules! receivers_of_o {
 }
 pub(super) use receivers_of_o;
 
+/// Those of them that are its organization's own.
+macro_rules! own_receivers_of_o {
+    () => {
+        "LATERAL ( \
+           SELECT r.receiver_id FROM checkout_data.webhook_receivers r \
+           WHERE r.organization_id = o.organization_id AND r.environment = o.environment) AS r"
+    };
+}
+pub(super) use own_receivers_of_o;
+
 /// A column of the statement. It tells relays if the statement has made deliveries.
 macro_rules! notified {
     () => {

@@ -125,7 +125,6 @@ FORBIDDEN = [
     "checkout.next_webhook_attempt_at()",
     "checkout.list_dead_webhook_deliveries()",
     "checkout.list_dead_webhook_deliveries('$VICTIM')",
-    "checkout.redeliver_webhook_events(created_after => '2020-01-01')",
     "checkout.expire_due_checkout_sessions()",
     "checkout.run_maintenance()",
     "checkout.activate_database()",
