@@ -350,7 +350,7 @@ def test_openapi_shows_what_the_role_may_call_in_our_words(world, postgrest):
         # Of the functions for operators only those that act for an organization, too.
         assert set(functions) & (granted_functions(world, "admin") | granted_functions(world, "relay")) == {
             "create_webhook_consumer", "list_webhook_consumers", "delete_webhook_consumer",
-            "claim_webhook_events", "ack_webhook_events", "nack_webhook_event"}
+            "claim_webhook_events", "ack_webhook_events", "nack_webhook_event", "redeliver_webhook_events"}
         for name, methods in functions.items():
             said = methods["post"]
             assert "\n\n".join(filter(None, (said["summary"], said.get("description")))) == comments[name]
