@@ -1,0 +1,131 @@
+//! URLs, kept as given: a normalized URL would escape `{CHECKOUT_SESSION_ID}`.
+
+use ::url::Url;
+
+use super::{RETURN_URL, URL, app_link, text};
+use crate::{Error, Result};
+
+/// An absolute http or https URL.
+pub fn http_url<'a>(argument: &'static str, value: &'a str) -> Result<&'a str> {
+    text(argument, value, URL)?;
+    absolute(argument, value, &[])
+}
+
+/// Where a buyer returns to: an http or https URL, or an app link with one of the organization's schemes.
+pub fn return_url<'a>(argument: &'static str, value: &'a str, schemes: &[String]) -> Result<&'a str> {
+    text(argument, value, RETURN_URL)?;
+    absolute(argument, value, schemes)
+}
+
+fn absolute<'a>(argument: &'static str, value: &'a str, schemes: &[String]) -> Result<&'a str> {
+    let Some((scheme, rest)) = app_link::split(value) else {
+        return Err(Error::invalid(argument, "is not a valid URL"));
+    };
+    let web = matches!(scheme.as_str(), "http" | "https");
+    let app = !web && schemes.contains(&scheme);
+    let fault = match Url::parse(value) {
+        // The parser repairs the mistakes that browsers repair; a merchant's URL must be correct as it stands.
+        _ if value.chars().any(|c| c.is_whitespace() || c == '\\') => "is not a valid URL",
+        _ if !web && !app && schemes.is_empty() => "must be an http or https URL",
+        _ if !web && !app => "must be an http or https URL, or have a scheme of the organization's app_link_schemes",
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => "must not contain a user name or password",
+        Ok(_) if app && !rest.is_empty() => return Ok(value),
+        Ok(url) if web && has_authority(rest) && url.has_host() => return Ok(value),
+        _ => "is not a valid URL",
+    };
+    Err(Error::invalid(argument, fault))
+}
+
+fn has_authority(after_scheme: &str) -> bool {
+    after_scheme.strip_prefix("//").is_some_and(|rest| !rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::validate::testing::{all_ok, all_refused};
+
+    #[test]
+    fn urls_are_http_and_kept_as_given() {
+        let check = |value| http_url("success_url", value);
+        all_ok(
+            check,
+            &[
+                "https://example.com/success",
+                "http://localhost:3000/",
+                "https://example.com/{CHECKOUT_SESSION_ID}?id={CHECKOUT_SESSION_ID}",
+                "HTTPS://EXAMPLE.com/caf%C3%A9#x",
+            ],
+        );
+        all_refused(
+            check,
+            &[
+                "",
+                "example.com",
+                "/relative",
+                "javascript:alert(1)",
+                "data:text/html,x",
+                "ftp://example.com",
+                "https://",
+                "https:example.com",
+                "https:///example.com",
+                "https://user:secret@example.com",
+                "https://exa mple.com",
+                "https://example.com\\@evil.example",
+                " https://example.com",
+                "https://example.com/\u{1}",
+            ],
+        );
+    }
+
+    #[test]
+    fn an_organization_names_the_schemes_of_its_apps() {
+        let schemes = ["myapp".to_owned(), "com.example.shop".to_owned()];
+        let check = |value| return_url("success_url", value, &schemes);
+        all_ok(
+            check,
+            &[
+                "myapp://done",
+                "MyApp://done?id={CHECKOUT_SESSION_ID}",
+                "com.example.shop:/paid",
+                "myapp:done",
+                "https://example.com/",
+            ],
+        );
+        all_refused(
+            check,
+            &[
+                "otherapp://done",
+                "javascript:alert(1)",
+                "javascript:alert('myapp://')",
+                "myapp",
+                "myapp:",
+                "my\tapp://done",
+                "myapp://do ne",
+                "myapp://user:secret@done",
+                "myapp://done\u{1}",
+                "://done",
+            ],
+        );
+        assert_eq!(
+            check("other://done"),
+            Err(Error::invalid(
+                "success_url",
+                "must be an http or https URL, or have a scheme of the organization's app_link_schemes"
+            ))
+        );
+        assert_eq!(
+            return_url("success_url", "myapp://done", &[]),
+            Err(Error::invalid("success_url", "must be an http or https URL"))
+        );
+    }
+
+    #[test]
+    fn a_return_url_may_be_longer_than_others() {
+        let url = |length: usize| format!("{:x<length$}", "https://example.com/");
+        assert!(return_url("success_url", &url(5_000), &[]).is_ok());
+        assert!(return_url("success_url", &url(5_001), &[]).is_err());
+        assert!(http_url("base_url", &url(2_048)).is_ok());
+        assert!(http_url("base_url", &url(2_049)).is_err());
+    }
+}
