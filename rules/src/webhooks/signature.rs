@@ -4,9 +4,9 @@
 //! `constructEvent`, "Resolve webhook signature verification errors" of Stripe: `t=<seconds>,v1=<hex>`, over the time, a
 //! dot and the body, with the secret as it stands.
 //!
-//! The reference libraries of both allow five minutes. That of Standard Webhooks allows nothing else, which is why this
-//! compares signatures itself, and looks into the future, too. Stripe's takes a tolerance, of which 0 means any time:
-//! here that is refused, because who could replay a webhook for ever needs no signature.
+//! The reference libraries of both allow five minutes. That of Standard Webhooks allows nothing else, so this compares
+//! signatures itself. Stripe's takes a tolerance, of which 0 switches the check off, and does not look at times in the
+//! future. Here 0 is refused: whoever had seen a webhook once could send it for ever.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
