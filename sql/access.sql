@@ -30,7 +30,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
     FROM (VALUES
         ('secret', ARRAY[
             'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
-            'recover_checkout_session', 'begin_payment', 'record_payment', 'list_payments', 'list_webhook_events',
+            'recover_checkout_session', 'begin_payment', 'record_payment', 'apply_payment', 'list_payments',
+            'record_refund', 'list_refunds', 'list_webhook_events',
             'create_webhook_endpoint', 'list_webhook_endpoints', 'update_webhook_endpoint', 'delete_webhook_endpoint',
             'roll_webhook_secret', 'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
             'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'list_webhook_deliveries',
@@ -42,8 +43,9 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
         -- Everything that any API key may do. The key that is presented decides.
         ('request', ARRAY[
             'authenticate', 'pre_request', 'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions',
-            'expire_checkout_session', 'recover_checkout_session', 'begin_payment', 'record_payment', 'list_payments',
-            'list_webhook_events', 'create_webhook_endpoint', 'list_webhook_endpoints', 'update_webhook_endpoint',
+            'expire_checkout_session', 'recover_checkout_session', 'begin_payment', 'record_payment', 'apply_payment',
+            'list_payments', 'record_refund', 'list_refunds', 'list_webhook_events', 'create_webhook_endpoint',
+            'list_webhook_endpoints', 'update_webhook_endpoint',
             'delete_webhook_endpoint', 'roll_webhook_secret', 'create_webhook_consumer', 'list_webhook_consumers',
             'delete_webhook_consumer', 'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event',
             'list_webhook_deliveries', 'list_webhook_attempts', 'session_funnel', 'handle_request',

@@ -61,9 +61,26 @@ CREATE FUNCTION checkout.verify_restore() RETURNS TABLE (
         JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
         WHERE p.status = 'succeeded' AND s.status <> 'complete'
         UNION ALL
+        SELECT 'refunds without their payment', count(*)
+        FROM checkout_data.refunds r
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.payments p
+            WHERE p.organization_id = r.organization_id AND p.environment = r.environment
+                AND p.payment_id = r.payment_id)
+        UNION ALL
+        SELECT 'payments whose refunds are missing', count(*)
+        FROM checkout_data.payments p
+        WHERE p.refunded_amount + p.pending_refund_amount > 0
+            AND NOT EXISTS (
+                SELECT FROM checkout_data.refunds r
+                WHERE r.organization_id = p.organization_id AND r.environment = p.environment
+                    AND r.payment_id = p.payment_id
+                HAVING p.refunded_amount = COALESCE(sum(r.amount) FILTER (WHERE r.status = 'succeeded'), 0)
+                    AND p.pending_refund_amount = COALESCE(sum(r.amount) FILTER (WHERE r.status = 'pending'), 0))
+        UNION ALL
         SELECT 'sessions that will not expire', count(*)
         FROM checkout_data.checkout_sessions s
-        WHERE s.status = 'open' AND checkout_data.deadline(s.expires_at, s.lease_expires_at) > clock_timestamp()
+        WHERE s.status = 'open' AND checkout_data.deadline(s) > clock_timestamp()
             AND NOT EXISTS (
                 SELECT FROM checkout_data.open_sessions o
                 WHERE o.organization_id = s.organization_id AND o.environment = s.environment

@@ -3,6 +3,7 @@
 CREATE DOMAIN checkout_data.event_type AS text CHECK (VALUE IN (
     'checkout.session.completed', 'checkout.session.expired', 'checkout.session.failed',
     'checkout.session.expiring', 'checkout.session.payment_failed', 'checkout.session.payment_rejected',
+    'checkout.session.payment_applied', 'checkout.session.refunded', 'checkout.session.refund_failed',
     'webhook_endpoint.disabled'));
 
 CREATE DOMAIN checkout_data.event_subject AS text CHECK (VALUE IN ('checkout_session', 'webhook_endpoint'));
@@ -28,7 +29,7 @@ COMMENT ON COLUMN checkout_data.webhook_outbox.sequence IS
     'The number of the event within its subject, from 1, without gaps.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.snapshot IS
     'What the body of the event needs and may change later, as it was when the event was written: session (status and '
-    'attempts), payment, webhook_endpoint. Without session, the session had expired.';
+    'attempts), payment, refund, webhook_endpoint. Without session, the clock had ended the session.';
 -- Serves the removal of old events.
 CREATE INDEX webhook_outbox_created_at_idx ON checkout_data.webhook_outbox (created_at);
 
@@ -84,7 +85,10 @@ COMMENT ON FUNCTION checkout_data.event_id IS 'Returns the id of an event: its k
 -- the state of a session changes, and a final state stays, so the event needs to store little of it.
 CREATE FUNCTION checkout_data.status_of_event(o checkout_data.webhook_outbox) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$ SELECT COALESCE(o.snapshot OPERATOR(pg_catalog.#>>) '{session,status}', 'expired') $$;
+    AS $$
+    SELECT COALESCE(o.snapshot OPERATOR(pg_catalog.#>>) '{session,status}',
+        CASE WHEN o.event_type OPERATOR(pg_catalog.=) 'checkout.session.failed' THEN 'failed' ELSE 'expired' END)
+    $$;
 COMMENT ON FUNCTION checkout_data.status_of_event IS 'Returns the status of the session when an event was written.';
 
 CREATE FUNCTION checkout_data.session_of_event(o checkout_data.webhook_outbox, s checkout_data.checkout_sessions)
@@ -114,9 +118,8 @@ CREATE FUNCTION checkout_data.session_of_event(o checkout_data.webhook_outbox, s
         'created_at', s.created_at, 'created_by', s.created_by, 'created_with', s.created_with,
         'trace_id', s.trace_id,
         'updated_at', CASE WHEN checkout_data.status_of_event(o) OPERATOR(pg_catalog.=) 'open' THEN o.created_at
-            -- Expired by the clock: nobody has written that into the session's row.
-            WHEN s.status OPERATOR(pg_catalog.=) 'open'
-                THEN checkout_data.deadline(s.expires_at, s.lease_expires_at)
+            -- Ended by the clock: nobody has written that into the session's row.
+            WHEN s.status OPERATOR(pg_catalog.=) 'open' THEN checkout_data.deadline(s)
             ELSE s.updated_at END)
     $$;
 COMMENT ON FUNCTION checkout_data.session_of_event IS
@@ -143,6 +146,10 @@ CREATE FUNCTION checkout_data.event_body(o checkout_data.webhook_outbox, s check
         'timestamp', o.created_at,
         'data', CASE WHEN o.snapshot OPERATOR(pg_catalog.->) 'payment' IS NULL
             THEN pg_catalog.json_build_object('object', checkout_data.event_object(o, s))
+            WHEN o.snapshot OPERATOR(pg_catalog.->) 'refund' IS NOT NULL
+            THEN pg_catalog.json_build_object('object', checkout_data.event_object(o, s),
+                'payment', o.snapshot OPERATOR(pg_catalog.->) 'payment',
+                'refund', o.snapshot OPERATOR(pg_catalog.->) 'refund')
             ELSE pg_catalog.json_build_object('object', checkout_data.event_object(o, s),
                 'payment', o.snapshot OPERATOR(pg_catalog.->) 'payment') END
     )::pg_catalog.text

@@ -15,20 +15,23 @@ CREATE TABLE checkout_data.open_sessions (
     deadline timestamptz NOT NULL,
     expiring_notice_at timestamptz,
     event_count checkout_data.count NOT NULL DEFAULT 0,
+    fails_at_deadline boolean NOT NULL DEFAULT false,
     reference text COLLATE "C",
     created_by text COLLATE "C",
     CONSTRAINT open_sessions_pkey PRIMARY KEY (organization_id, environment, checkout_session_id)
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500,
     autovacuum_vacuum_insert_threshold = -1, vacuum_truncate = false);
 COMMENT ON TABLE checkout_data.open_sessions IS
-    'One row per session that has not ended. One whose deadline has passed is expired for all readers; its row is '
-    'there until the event of that is written.';
+    'One row per session that has not ended. One whose deadline has passed is expired, or failed, for all readers; its '
+    'row is there until the event of that is written.';
 COMMENT ON COLUMN checkout_data.open_sessions.deadline IS
-    'When the session expires: the later of expires_at and lease_expires_at of its row in checkout_sessions.';
+    'When the session ends by the clock: see checkout_data.deadline().';
 COMMENT ON COLUMN checkout_data.open_sessions.expiring_notice_at IS
     'When checkout.session.expiring is due. NULL: never, or already written.';
 COMMENT ON COLUMN checkout_data.open_sessions.event_count IS
     'The same as in checkout_sessions: the event of the end gets the next number.';
+COMMENT ON COLUMN checkout_data.open_sessions.fails_at_deadline IS
+    'True if the session is failed then, and not expired: it has no retries left, and a payment holds it.';
 COMMENT ON COLUMN checkout_data.open_sessions.reference IS
     'The reference of the session if only one open session may have it: see reference_policy. NULL otherwise.';
 COMMENT ON COLUMN checkout_data.open_sessions.created_by IS

@@ -16,6 +16,10 @@ CREATE TABLE checkout_data.organizations (
     payment_methods text[] NOT NULL DEFAULT '{bank_transfer,payid}',
     base_url text,
     expiring_notice interval CHECK (expiring_notice BETWEEN '1 second' AND '30 days'),
+    maximum_lease interval NOT NULL DEFAULT '15 minutes' CHECK (maximum_lease BETWEEN '1 second' AND '30 days'),
+    payment_method_leases checkout_data.json_object NOT NULL DEFAULT '{}',
+    require_payment_amount boolean NOT NULL DEFAULT false,
+    app_link_schemes text[] NOT NULL DEFAULT '{}',
     client_secret_key checkout_data.secret_key NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
@@ -38,6 +42,14 @@ COMMENT ON COLUMN checkout_data.organizations.base_url IS
     'setting checkout_sessions.base_url.';
 COMMENT ON COLUMN checkout_data.organizations.expiring_notice IS
     'How long before the deadline the event checkout.session.expiring is written. NULL: never.';
+COMMENT ON COLUMN checkout_data.organizations.maximum_lease IS
+    'How long a payment may hold its session open: the most that begin_payment accepts as lease.';
+COMMENT ON COLUMN checkout_data.organizations.payment_method_leases IS
+    'The maximum_lease of single payment methods, such as {"bank_transfer": "3 days"}.';
+COMMENT ON COLUMN checkout_data.organizations.require_payment_amount IS
+    'True makes record_payment refuse a success without an amount. Otherwise such a payment counts as paid in full.';
+COMMENT ON COLUMN checkout_data.organizations.app_link_schemes IS
+    'The schemes other than http and https that success_url and cancel_url may have.';
 COMMENT ON COLUMN checkout_data.organizations.client_secret_key IS
     '32 random bytes. The client secrets of the organization''s sessions are derived from them.';
 
@@ -53,6 +65,10 @@ CREATE TYPE checkout.organization AS (
     payment_methods text[],
     base_url text,
     expiring_notice interval,
+    maximum_lease interval,
+    payment_method_leases jsonb,
+    require_payment_amount boolean,
+    app_link_schemes text[],
     created_at timestamptz,
     updated_at timestamptz
 );
@@ -63,8 +79,8 @@ CREATE FUNCTION checkout_data.organization_of(o checkout_data.organizations) RET
     AS $$
     SELECT ROW(
         o.organization_id, o.name, o.default_lifetime, o.minimum_lifetime, o.maximum_lifetime, o.max_retry_attempts,
-        o.reference_policy, o.sub_minor_amounts, o.payment_methods, o.base_url, o.expiring_notice, o.created_at,
-        o.updated_at
+        o.reference_policy, o.sub_minor_amounts, o.payment_methods, o.base_url, o.expiring_notice, o.maximum_lease,
+        o.payment_method_leases, o.require_payment_amount, o.app_link_schemes, o.created_at, o.updated_at
     )::checkout.organization
     $$;
 COMMENT ON FUNCTION checkout_data.organization_of IS 'Returns an organization as administrators see it.';
@@ -90,6 +106,10 @@ CREATE FUNCTION checkout.create_organization(
     payment_methods text[] DEFAULT NULL,
     base_url text DEFAULT NULL,
     expiring_notice interval DEFAULT NULL,
+    maximum_lease interval DEFAULT NULL,
+    payment_method_leases jsonb DEFAULT NULL,
+    require_payment_amount boolean DEFAULT NULL,
+    app_link_schemes text[] DEFAULT NULL,
     organization_id uuid DEFAULT NULL
 ) RETURNS uuid
     LANGUAGE c SECURITY DEFINER
@@ -111,6 +131,13 @@ The first organization of a new database activates it: see activate_database.
 - payment_methods: the payment methods of sessions that are created without any. Default: {bank_transfer,payid}.
 - base_url: the address of the hosted payment pages. Default: the setting checkout_sessions.base_url.
 - expiring_notice: how long before the deadline the event checkout.session.expiring is written. Default: never.
+- maximum_lease: how long a payment may hold its session open, 1 second to 30 days. Default: 15 minutes.
+- payment_method_leases: the maximum_lease of single payment methods, for those that settle later, such as
+  {"bank_transfer": "3 days"}. Default: none.
+- require_payment_amount: true makes record_payment refuse a success without an amount. Default: false, and such a
+  payment counts as paid in full.
+- app_link_schemes: schemes that success_url and cancel_url may have beside http and https, such as {myapp}. Default:
+  none.
 - organization_id: for an organization that comes from another database: its id there. Default: a random id.
 
 Errors:
@@ -129,7 +156,11 @@ CREATE FUNCTION checkout.update_organization(
     sub_minor_amounts boolean DEFAULT NULL,
     payment_methods text[] DEFAULT NULL,
     base_url text DEFAULT NULL,
-    expiring_notice interval DEFAULT NULL
+    expiring_notice interval DEFAULT NULL,
+    maximum_lease interval DEFAULT NULL,
+    payment_method_leases jsonb DEFAULT NULL,
+    require_payment_amount boolean DEFAULT NULL,
+    app_link_schemes text[] DEFAULT NULL
 ) RETURNS checkout.organization
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
@@ -137,8 +168,9 @@ CREATE FUNCTION checkout.update_organization(
 COMMENT ON FUNCTION checkout.update_organization IS
 $$Changes settings of an organization and returns it.
 
-The arguments are those of create_organization. A setting whose argument is NULL stays as it is. An empty base_url and
-a zero expiring_notice remove the setting. Existing sessions do not change.
+The arguments are those of create_organization. A setting whose argument is NULL stays as it is. An empty base_url,
+payment_method_leases or app_link_schemes and a zero expiring_notice remove the setting. Existing sessions do not
+change.
 
 Errors:
 - 22004: organization_id is missing.

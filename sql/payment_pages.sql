@@ -51,9 +51,7 @@ CREATE FUNCTION checkout_data.public_session_at(
     SELECT ROW(
         s.checkout_session_id, s.environment, organization_name, s.title, s.description, s.amount, s.currency_code,
         s.quantity, s.allow_quantity, s.allow_coupon_code, s.require_billing_address, s.payment_methods,
-        checkout_data.effective_status(s.status, s.expires_at, s.lease_expires_at, at),
-        checkout_data.effective_payment_status(s.payment_status, s.lease_expires_at, at),
-        s.expires_at,
+        checkout_data.effective_status(s, at), checkout_data.effective_payment_status(s, at), s.expires_at,
         CASE WHEN s.status OPERATOR(pg_catalog.=) 'complete'
             THEN checkout_data.redirect_url_of(s, s.success_url) END,
         checkout_data.redirect_url_of(s, s.cancel_url)

@@ -31,3 +31,4 @@ CREATE DOMAIN checkout_data.count AS integer CHECK (VALUE >= 0);
 CREATE DOMAIN checkout_data.positive AS integer CHECK (VALUE > 0);
 CREATE DOMAIN checkout_data.currency_code AS text CHECK (VALUE ~ '^[A-Z]{3}$');
 CREATE DOMAIN checkout_data.sha256 AS bytea CHECK (octet_length(VALUE) = 32);
+CREATE DOMAIN checkout_data.json_object AS jsonb CHECK (jsonb_typeof(VALUE) = 'object');

@@ -65,9 +65,10 @@ GRANT EXECUTE ON FUNCTION checkout.current_organization_id(), checkout.current_e
 GRANT SELECT, INSERT ON checkout_data.checkout_sessions TO checkout_sessions_api;
 GRANT UPDATE (status, payment_status, payment_id, attempts, lease_expires_at, completed_at, updated_at, event_count)
     ON checkout_data.checkout_sessions TO checkout_sessions_api;
-GRANT SELECT, INSERT, DELETE, UPDATE (deadline, event_count)
+GRANT SELECT, INSERT, DELETE, UPDATE (deadline, event_count, fails_at_deadline)
     ON checkout_data.open_sessions TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.payments TO checkout_sessions_api;
+GRANT SELECT, INSERT, UPDATE (status, reason, updated_at) ON checkout_data.refunds TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_api;
 GRANT SELECT, INSERT ON checkout_data.webhook_outbox TO checkout_sessions_api;
 GRANT SELECT ON checkout_data.organizations TO checkout_sessions_api;
@@ -82,7 +83,7 @@ GRANT SELECT ON checkout_data.webhook_attempts, checkout_data.webhook_consumers,
 GRANT SELECT, UPDATE (event_count) ON checkout_data.checkout_sessions TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE (expiring_notice_at, event_count)
     ON checkout_data.open_sessions TO checkout_sessions_worker;
-GRANT SELECT ON checkout_data.payments TO checkout_sessions_worker;
+GRANT SELECT ON checkout_data.payments, checkout_data.refunds TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_worker;
 -- Nobody may update the outbox.
 GRANT SELECT, INSERT, DELETE ON checkout_data.webhook_outbox TO checkout_sessions_worker;
@@ -116,8 +117,8 @@ DECLARE
 BEGIN
     -- Without organizations and webhook_consumers, see above, and without api_keys, which is read to find the tenant.
     FOREACH name IN ARRAY ARRAY[
-        'checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'webhook_outbox', 'webhook_endpoints',
-        'webhook_deliveries', 'webhook_attempts'
+        'checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'webhook_outbox',
+        'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'
     ] LOOP
         EXECUTE pg_catalog.format(
             'CREATE POLICY tenant ON checkout_data.%I TO checkout_sessions_api USING (%s) WITH CHECK (%s)',

@@ -73,7 +73,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
                 '((organization_id IS NULL) OR ((organization_id = checkout.current_organization_id()) '
                     'AND ((environment)::text = checkout.current_environment())))', 'false'),
             ('tenant', 'checkout_sessions_api',
-                ARRAY['checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'webhook_outbox',
+                ARRAY['checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'webhook_outbox',
                     'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'],
                 '((organization_id = checkout.current_organization_id()) '
                     'AND ((environment)::text = checkout.current_environment()))',

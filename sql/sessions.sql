@@ -6,7 +6,6 @@ CREATE DOMAIN checkout_data.session_amount AS numeric
     CHECK (VALUE > 0 AND VALUE < 1000000000000000 AND scale(VALUE) <= 4);
 CREATE DOMAIN checkout_data.country_code AS text CHECK (VALUE ~ '^[A-Z]{2}$');
 CREATE DOMAIN checkout_data.reference_constraint AS text CHECK (VALUE IN ('none', 'unique', 'open'));
-CREATE DOMAIN checkout_data.json_object AS jsonb CHECK (jsonb_typeof(VALUE) = 'object');
 
 -- No foreign key to organizations: it would lock the organization's row in every create, and row locks of concurrent
 -- creates pile up in multixacts. See also references.sql.
@@ -66,6 +65,7 @@ CREATE TABLE checkout_data.checkout_sessions (
     CONSTRAINT checkout_sessions_lease_check CHECK (
         (payment_status = 'processing') = (lease_expires_at IS NOT NULL)
         AND (status = 'open' OR lease_expires_at IS NULL)
+        AND (status <> 'open' OR attempts <= max_retry_attempts OR lease_expires_at IS NOT NULL)
     )
 ) WITH (fillfactor = 85);
 COMMENT ON TABLE checkout_data.checkout_sessions IS
@@ -91,13 +91,16 @@ COMMENT ON COLUMN checkout_data.checkout_sessions.id_prefix IS
 COMMENT ON COLUMN checkout_data.checkout_sessions.reference_policy IS
     'The uniqueness of the reference that applied when the session was created.';
 
--- Serve list by customer and by reference, newest first.
+-- Serve list by customer and by reference, newest first, and what was recovered from a session.
 CREATE INDEX checkout_sessions_customer_email_idx
     ON checkout_data.checkout_sessions (organization_id, environment, customer_email, checkout_session_id)
     WHERE customer_email IS NOT NULL;
 CREATE INDEX checkout_sessions_customer_id_idx
     ON checkout_data.checkout_sessions (organization_id, environment, customer_id, checkout_session_id)
     WHERE customer_id IS NOT NULL;
+CREATE INDEX checkout_sessions_recovered_from_idx
+    ON checkout_data.checkout_sessions (organization_id, environment, recovered_from)
+    WHERE recovered_from IS NOT NULL;
 CREATE INDEX checkout_sessions_reference_idx
     ON checkout_data.checkout_sessions (organization_id, environment, reference, checkout_session_id)
     WHERE reference IS NOT NULL;
@@ -108,35 +111,39 @@ CREATE UNIQUE INDEX checkout_sessions_reference_unique_idx
 -- The state of a session at a time, and the session as callers see it. Like all functions that show rows, each is one
 -- expression without a search path of its own, so that the planner inlines it; names and operators are qualified.
 
-CREATE FUNCTION checkout_data.deadline(expires_at timestamptz, lease_expires_at timestamptz) RETURNS timestamptz
+CREATE FUNCTION checkout_data.deadline(s checkout_data.checkout_sessions) RETURNS timestamptz
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
-    SELECT GREATEST(expires_at, lease_expires_at)
+    SELECT CASE WHEN s.attempts OPERATOR(pg_catalog.>) s.max_retry_attempts
+        THEN COALESCE(s.lease_expires_at, s.expires_at) ELSE GREATEST(s.expires_at, s.lease_expires_at) END
     $$;
 COMMENT ON FUNCTION checkout_data.deadline IS
-    'Returns when an open session expires: a payment in progress holds it open until its lease ends.';
+    'Returns when an open session ends by the clock. A payment in progress holds it open until its lease ends; a session '
+    'that has no retries left is open only that long.';
 
-CREATE FUNCTION checkout_data.effective_status(
-    status text, expires_at timestamptz, lease_expires_at timestamptz, at timestamptz
-) RETURNS text
+CREATE FUNCTION checkout_data.ends_as(s checkout_data.checkout_sessions) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
-    SELECT CASE WHEN status OPERATOR(pg_catalog.=) 'open'
-            AND checkout_data.deadline(expires_at, lease_expires_at) OPERATOR(pg_catalog.<=) at
-        THEN 'expired' ELSE status END
+    SELECT CASE WHEN s.attempts OPERATOR(pg_catalog.>) s.max_retry_attempts THEN 'failed' ELSE 'expired' END
+    $$;
+COMMENT ON FUNCTION checkout_data.ends_as IS 'Returns the status of an open session after its deadline.';
+
+CREATE FUNCTION checkout_data.effective_status(s checkout_data.checkout_sessions, at timestamptz) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE WHEN s.status OPERATOR(pg_catalog.=) 'open'
+            AND checkout_data.deadline(s) OPERATOR(pg_catalog.<=) at
+        THEN checkout_data.ends_as(s) ELSE s.status END
     $$;
 COMMENT ON FUNCTION checkout_data.effective_status IS
     'Returns the status of a session at a time. The only definition of it in SQL.';
 
-CREATE FUNCTION checkout_data.effective_payment_status(
-    payment_status text,
-    lease_expires_at timestamptz,
-    at timestamptz
-) RETURNS text
+CREATE FUNCTION checkout_data.effective_payment_status(s checkout_data.checkout_sessions, at timestamptz) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
-    SELECT CASE WHEN payment_status OPERATOR(pg_catalog.=) 'processing' AND lease_expires_at OPERATOR(pg_catalog.<=) at
-        THEN 'unpaid' ELSE payment_status END
+    SELECT CASE WHEN s.payment_status OPERATOR(pg_catalog.=) 'processing'
+            AND s.lease_expires_at OPERATOR(pg_catalog.<=) at
+        THEN 'unpaid' ELSE s.payment_status END
     $$;
 COMMENT ON FUNCTION checkout_data.effective_payment_status IS
     'Returns the payment status of a session at a time: processing ends with the lease.';
@@ -198,9 +205,10 @@ COMMENT ON COLUMN checkout.checkout_session.status IS
 COMMENT ON COLUMN checkout.checkout_session.payment_status IS
     'unpaid, processing (a payment has begun and its lease has not ended) or paid.';
 COMMENT ON COLUMN checkout.checkout_session.payment_id IS 'The accepted payment, once the session is complete.';
-COMMENT ON COLUMN checkout.checkout_session.attempts IS 'How many payments have failed.';
+COMMENT ON COLUMN checkout.checkout_session.attempts IS 'How many attempts to pay have failed.';
 COMMENT ON COLUMN checkout.checkout_session.max_retry_attempts IS
-    'How often a failed payment may be retried. With one more failure the session is failed.';
+    'How often a failed payment may be retried. With one more failure the session is failed, unless another payment '
+    'holds a lease: then once that ends.';
 COMMENT ON COLUMN checkout.checkout_session.reference IS 'The merchant''s order id.';
 COMMENT ON COLUMN checkout.checkout_session.url IS 'The hosted payment page. NULL without a base URL.';
 COMMENT ON COLUMN checkout.checkout_session.client_secret IS
@@ -226,17 +234,15 @@ CREATE FUNCTION checkout_data.session_at(
     AS $$
     SELECT ROW(
         s.checkout_session_id, s.organization_id, s.environment, s.amount, s.currency_code,
-        checkout_data.effective_status(s.status, s.expires_at, s.lease_expires_at, at),
-        checkout_data.effective_payment_status(s.payment_status, s.lease_expires_at, at),
+        checkout_data.effective_status(s, at), checkout_data.effective_payment_status(s, at),
         s.payment_id, s.attempts, s.max_retry_attempts, s.title, s.description, s.reference,
         s.customer_id, s.customer_email, s.customer_name, s.customer_phone,
         s.product_id, s.price_id, s.subscription_id, s.payment_link_id,
         s.quantity, s.allow_quantity, s.allow_coupon_code, s.require_billing_address, s.is_spi, s.is_pos, s.country,
         s.success_url, s.cancel_url, s.url, client_secret, s.payment_methods, s.metadata, s.recovered_from,
         s.expires_at, s.completed_at, s.created_at, s.created_by, s.created_with, s.trace_id,
-        CASE WHEN s.status OPERATOR(pg_catalog.=) 'open'
-                AND checkout_data.deadline(s.expires_at, s.lease_expires_at) OPERATOR(pg_catalog.<=) at
-            THEN checkout_data.deadline(s.expires_at, s.lease_expires_at) ELSE s.updated_at END,
+        CASE WHEN s.status OPERATOR(pg_catalog.=) 'open' AND checkout_data.deadline(s) OPERATOR(pg_catalog.<=) at
+            THEN checkout_data.deadline(s) ELSE s.updated_at END,
         idempotent_replay
     )::checkout.checkout_session
     $$;
@@ -390,7 +396,9 @@ CREATE FUNCTION checkout.recover_checkout_session(
 COMMENT ON FUNCTION checkout.recover_checkout_session IS
 $$Creates an open checkout session with the contents of an expired one, and returns it.
 
-The new session has the id of the expired one in recovered_from.
+The new session has the id of the expired one in recovered_from. If one that was recovered from it, or from which it was
+recovered, is open, that session is returned, with idempotent_replay true: an expired session leads to one open session
+at most.
 
 - expires_at, expires_in: as for create_checkout_session.
 
@@ -400,4 +408,4 @@ Errors:
 - 28000: the caller is not authenticated.
 - 42501 (PT403 in an HTTP request): the credential is publishable.
 - PT404: the session does not exist.
-- PT409: the session is not expired.$$;
+- PT409: the session is not expired, or one that was recovered from it is complete.$$;

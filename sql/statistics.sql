@@ -35,9 +35,7 @@ CREATE FUNCTION checkout.session_funnel(
                 round(count(*) FILTER (WHERE e.status = 'complete')::numeric / count(*), 4),
                 percentile_cont(0.5) WITHIN GROUP (ORDER BY s.completed_at - s.created_at)
             FROM checkout_data.checkout_sessions s,
-                LATERAL (
-                    SELECT checkout_data.effective_status(s.status, s.expires_at, s.lease_expires_at, at)
-                ) AS e (status)
+                LATERAL (SELECT checkout_data.effective_status(s, at)) AS e (status)
             WHERE s.organization_id = tenant AND s.environment = tenant_environment
                 AND (session_funnel.created_after IS NULL OR s.created_at >= session_funnel.created_after)
                 AND (session_funnel.created_before IS NULL OR s.created_at < session_funnel.created_before)

@@ -121,6 +121,15 @@ pub enum Error {
     #[error("payment \"{payment_id}\" {conflict}")]
     PaymentConflict { payment_id: String, conflict: &'static str },
 
+    #[error("payment \"{payment_id}\" not found or access denied")]
+    PaymentNotFound { payment_id: String },
+
+    #[error("refund \"{refund_id}\" {fault}")]
+    RefundConflict { refund_id: String, fault: String },
+
+    #[error("checkout session was recovered, and the session that recovered it is complete")]
+    SessionRecovered,
+
     #[error("idempotency key was used with a different request")]
     IdempotencyConflict,
 
@@ -173,11 +182,14 @@ impl Error {
             | Self::EventNotFound { .. }
             | Self::EndpointNotFound { .. }
             | Self::ConsumerNotFound { .. }
+            | Self::PaymentNotFound { .. }
             | Self::DeliveryNotFound { .. } => "PT404",
             Self::SessionNotOpen { .. }
             | Self::SessionNotExpired { .. }
             | Self::PaymentInProgress { .. }
             | Self::PaymentConflict { .. }
+            | Self::RefundConflict { .. }
+            | Self::SessionRecovered
             | Self::IdempotencyConflict
             | Self::ApiKeyNotActive { .. }
             | Self::OrganizationExists { .. }

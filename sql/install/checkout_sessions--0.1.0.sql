@@ -33,6 +33,7 @@ CREATE DOMAIN checkout_data.count AS integer CHECK (VALUE >= 0);
 CREATE DOMAIN checkout_data.positive AS integer CHECK (VALUE > 0);
 CREATE DOMAIN checkout_data.currency_code AS text CHECK (VALUE ~ '^[A-Z]{3}$');
 CREATE DOMAIN checkout_data.sha256 AS bytea CHECK (octet_length(VALUE) = 32);
+CREATE DOMAIN checkout_data.json_object AS jsonb CHECK (jsonb_typeof(VALUE) = 'object');
 
 -- The two roles that functions run as. security.sql gives them their rights.
 
@@ -87,6 +88,10 @@ CREATE TABLE checkout_data.organizations (
     payment_methods text[] NOT NULL DEFAULT '{bank_transfer,payid}',
     base_url text,
     expiring_notice interval CHECK (expiring_notice BETWEEN '1 second' AND '30 days'),
+    maximum_lease interval NOT NULL DEFAULT '15 minutes' CHECK (maximum_lease BETWEEN '1 second' AND '30 days'),
+    payment_method_leases checkout_data.json_object NOT NULL DEFAULT '{}',
+    require_payment_amount boolean NOT NULL DEFAULT false,
+    app_link_schemes text[] NOT NULL DEFAULT '{}',
     client_secret_key checkout_data.secret_key NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
@@ -109,6 +114,14 @@ COMMENT ON COLUMN checkout_data.organizations.base_url IS
     'setting checkout_sessions.base_url.';
 COMMENT ON COLUMN checkout_data.organizations.expiring_notice IS
     'How long before the deadline the event checkout.session.expiring is written. NULL: never.';
+COMMENT ON COLUMN checkout_data.organizations.maximum_lease IS
+    'How long a payment may hold its session open: the most that begin_payment accepts as lease.';
+COMMENT ON COLUMN checkout_data.organizations.payment_method_leases IS
+    'The maximum_lease of single payment methods, such as {"bank_transfer": "3 days"}.';
+COMMENT ON COLUMN checkout_data.organizations.require_payment_amount IS
+    'True makes record_payment refuse a success without an amount. Otherwise such a payment counts as paid in full.';
+COMMENT ON COLUMN checkout_data.organizations.app_link_schemes IS
+    'The schemes other than http and https that success_url and cancel_url may have.';
 COMMENT ON COLUMN checkout_data.organizations.client_secret_key IS
     '32 random bytes. The client secrets of the organization''s sessions are derived from them.';
 
@@ -124,6 +137,10 @@ CREATE TYPE checkout.organization AS (
     payment_methods text[],
     base_url text,
     expiring_notice interval,
+    maximum_lease interval,
+    payment_method_leases jsonb,
+    require_payment_amount boolean,
+    app_link_schemes text[],
     created_at timestamptz,
     updated_at timestamptz
 );
@@ -134,8 +151,8 @@ CREATE FUNCTION checkout_data.organization_of(o checkout_data.organizations) RET
     AS $$
     SELECT ROW(
         o.organization_id, o.name, o.default_lifetime, o.minimum_lifetime, o.maximum_lifetime, o.max_retry_attempts,
-        o.reference_policy, o.sub_minor_amounts, o.payment_methods, o.base_url, o.expiring_notice, o.created_at,
-        o.updated_at
+        o.reference_policy, o.sub_minor_amounts, o.payment_methods, o.base_url, o.expiring_notice, o.maximum_lease,
+        o.payment_method_leases, o.require_payment_amount, o.app_link_schemes, o.created_at, o.updated_at
     )::checkout.organization
     $$;
 COMMENT ON FUNCTION checkout_data.organization_of IS 'Returns an organization as administrators see it.';
@@ -161,6 +178,10 @@ CREATE FUNCTION checkout.create_organization(
     payment_methods text[] DEFAULT NULL,
     base_url text DEFAULT NULL,
     expiring_notice interval DEFAULT NULL,
+    maximum_lease interval DEFAULT NULL,
+    payment_method_leases jsonb DEFAULT NULL,
+    require_payment_amount boolean DEFAULT NULL,
+    app_link_schemes text[] DEFAULT NULL,
     organization_id uuid DEFAULT NULL
 ) RETURNS uuid
     LANGUAGE c SECURITY DEFINER
@@ -182,6 +203,13 @@ The first organization of a new database activates it: see activate_database.
 - payment_methods: the payment methods of sessions that are created without any. Default: {bank_transfer,payid}.
 - base_url: the address of the hosted payment pages. Default: the setting checkout_sessions.base_url.
 - expiring_notice: how long before the deadline the event checkout.session.expiring is written. Default: never.
+- maximum_lease: how long a payment may hold its session open, 1 second to 30 days. Default: 15 minutes.
+- payment_method_leases: the maximum_lease of single payment methods, for those that settle later, such as
+  {"bank_transfer": "3 days"}. Default: none.
+- require_payment_amount: true makes record_payment refuse a success without an amount. Default: false, and such a
+  payment counts as paid in full.
+- app_link_schemes: schemes that success_url and cancel_url may have beside http and https, such as {myapp}. Default:
+  none.
 - organization_id: for an organization that comes from another database: its id there. Default: a random id.
 
 Errors:
@@ -200,7 +228,11 @@ CREATE FUNCTION checkout.update_organization(
     sub_minor_amounts boolean DEFAULT NULL,
     payment_methods text[] DEFAULT NULL,
     base_url text DEFAULT NULL,
-    expiring_notice interval DEFAULT NULL
+    expiring_notice interval DEFAULT NULL,
+    maximum_lease interval DEFAULT NULL,
+    payment_method_leases jsonb DEFAULT NULL,
+    require_payment_amount boolean DEFAULT NULL,
+    app_link_schemes text[] DEFAULT NULL
 ) RETURNS checkout.organization
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
@@ -208,8 +240,9 @@ CREATE FUNCTION checkout.update_organization(
 COMMENT ON FUNCTION checkout.update_organization IS
 $$Changes settings of an organization and returns it.
 
-The arguments are those of create_organization. A setting whose argument is NULL stays as it is. An empty base_url and
-a zero expiring_notice remove the setting. Existing sessions do not change.
+The arguments are those of create_organization. A setting whose argument is NULL stays as it is. An empty base_url,
+payment_method_leases or app_link_schemes and a zero expiring_notice remove the setting. Existing sessions do not
+change.
 
 Errors:
 - 22004: organization_id is missing.
@@ -473,7 +506,6 @@ CREATE DOMAIN checkout_data.session_amount AS numeric
     CHECK (VALUE > 0 AND VALUE < 1000000000000000 AND scale(VALUE) <= 4);
 CREATE DOMAIN checkout_data.country_code AS text CHECK (VALUE ~ '^[A-Z]{2}$');
 CREATE DOMAIN checkout_data.reference_constraint AS text CHECK (VALUE IN ('none', 'unique', 'open'));
-CREATE DOMAIN checkout_data.json_object AS jsonb CHECK (jsonb_typeof(VALUE) = 'object');
 
 -- No foreign key to organizations: it would lock the organization's row in every create, and row locks of concurrent
 -- creates pile up in multixacts. See also references.sql.
@@ -533,6 +565,7 @@ CREATE TABLE checkout_data.checkout_sessions (
     CONSTRAINT checkout_sessions_lease_check CHECK (
         (payment_status = 'processing') = (lease_expires_at IS NOT NULL)
         AND (status = 'open' OR lease_expires_at IS NULL)
+        AND (status <> 'open' OR attempts <= max_retry_attempts OR lease_expires_at IS NOT NULL)
     )
 ) WITH (fillfactor = 85);
 COMMENT ON TABLE checkout_data.checkout_sessions IS
@@ -558,13 +591,16 @@ COMMENT ON COLUMN checkout_data.checkout_sessions.id_prefix IS
 COMMENT ON COLUMN checkout_data.checkout_sessions.reference_policy IS
     'The uniqueness of the reference that applied when the session was created.';
 
--- Serve list by customer and by reference, newest first.
+-- Serve list by customer and by reference, newest first, and what was recovered from a session.
 CREATE INDEX checkout_sessions_customer_email_idx
     ON checkout_data.checkout_sessions (organization_id, environment, customer_email, checkout_session_id)
     WHERE customer_email IS NOT NULL;
 CREATE INDEX checkout_sessions_customer_id_idx
     ON checkout_data.checkout_sessions (organization_id, environment, customer_id, checkout_session_id)
     WHERE customer_id IS NOT NULL;
+CREATE INDEX checkout_sessions_recovered_from_idx
+    ON checkout_data.checkout_sessions (organization_id, environment, recovered_from)
+    WHERE recovered_from IS NOT NULL;
 CREATE INDEX checkout_sessions_reference_idx
     ON checkout_data.checkout_sessions (organization_id, environment, reference, checkout_session_id)
     WHERE reference IS NOT NULL;
@@ -575,35 +611,39 @@ CREATE UNIQUE INDEX checkout_sessions_reference_unique_idx
 -- The state of a session at a time, and the session as callers see it. Like all functions that show rows, each is one
 -- expression without a search path of its own, so that the planner inlines it; names and operators are qualified.
 
-CREATE FUNCTION checkout_data.deadline(expires_at timestamptz, lease_expires_at timestamptz) RETURNS timestamptz
+CREATE FUNCTION checkout_data.deadline(s checkout_data.checkout_sessions) RETURNS timestamptz
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
-    SELECT GREATEST(expires_at, lease_expires_at)
+    SELECT CASE WHEN s.attempts OPERATOR(pg_catalog.>) s.max_retry_attempts
+        THEN COALESCE(s.lease_expires_at, s.expires_at) ELSE GREATEST(s.expires_at, s.lease_expires_at) END
     $$;
 COMMENT ON FUNCTION checkout_data.deadline IS
-    'Returns when an open session expires: a payment in progress holds it open until its lease ends.';
+    'Returns when an open session ends by the clock. A payment in progress holds it open until its lease ends; a session '
+    'that has no retries left is open only that long.';
 
-CREATE FUNCTION checkout_data.effective_status(
-    status text, expires_at timestamptz, lease_expires_at timestamptz, at timestamptz
-) RETURNS text
+CREATE FUNCTION checkout_data.ends_as(s checkout_data.checkout_sessions) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
-    SELECT CASE WHEN status OPERATOR(pg_catalog.=) 'open'
-            AND checkout_data.deadline(expires_at, lease_expires_at) OPERATOR(pg_catalog.<=) at
-        THEN 'expired' ELSE status END
+    SELECT CASE WHEN s.attempts OPERATOR(pg_catalog.>) s.max_retry_attempts THEN 'failed' ELSE 'expired' END
+    $$;
+COMMENT ON FUNCTION checkout_data.ends_as IS 'Returns the status of an open session after its deadline.';
+
+CREATE FUNCTION checkout_data.effective_status(s checkout_data.checkout_sessions, at timestamptz) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE WHEN s.status OPERATOR(pg_catalog.=) 'open'
+            AND checkout_data.deadline(s) OPERATOR(pg_catalog.<=) at
+        THEN checkout_data.ends_as(s) ELSE s.status END
     $$;
 COMMENT ON FUNCTION checkout_data.effective_status IS
     'Returns the status of a session at a time. The only definition of it in SQL.';
 
-CREATE FUNCTION checkout_data.effective_payment_status(
-    payment_status text,
-    lease_expires_at timestamptz,
-    at timestamptz
-) RETURNS text
+CREATE FUNCTION checkout_data.effective_payment_status(s checkout_data.checkout_sessions, at timestamptz) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
-    SELECT CASE WHEN payment_status OPERATOR(pg_catalog.=) 'processing' AND lease_expires_at OPERATOR(pg_catalog.<=) at
-        THEN 'unpaid' ELSE payment_status END
+    SELECT CASE WHEN s.payment_status OPERATOR(pg_catalog.=) 'processing'
+            AND s.lease_expires_at OPERATOR(pg_catalog.<=) at
+        THEN 'unpaid' ELSE s.payment_status END
     $$;
 COMMENT ON FUNCTION checkout_data.effective_payment_status IS
     'Returns the payment status of a session at a time: processing ends with the lease.';
@@ -665,9 +705,10 @@ COMMENT ON COLUMN checkout.checkout_session.status IS
 COMMENT ON COLUMN checkout.checkout_session.payment_status IS
     'unpaid, processing (a payment has begun and its lease has not ended) or paid.';
 COMMENT ON COLUMN checkout.checkout_session.payment_id IS 'The accepted payment, once the session is complete.';
-COMMENT ON COLUMN checkout.checkout_session.attempts IS 'How many payments have failed.';
+COMMENT ON COLUMN checkout.checkout_session.attempts IS 'How many attempts to pay have failed.';
 COMMENT ON COLUMN checkout.checkout_session.max_retry_attempts IS
-    'How often a failed payment may be retried. With one more failure the session is failed.';
+    'How often a failed payment may be retried. With one more failure the session is failed, unless another payment '
+    'holds a lease: then once that ends.';
 COMMENT ON COLUMN checkout.checkout_session.reference IS 'The merchant''s order id.';
 COMMENT ON COLUMN checkout.checkout_session.url IS 'The hosted payment page. NULL without a base URL.';
 COMMENT ON COLUMN checkout.checkout_session.client_secret IS
@@ -693,17 +734,15 @@ CREATE FUNCTION checkout_data.session_at(
     AS $$
     SELECT ROW(
         s.checkout_session_id, s.organization_id, s.environment, s.amount, s.currency_code,
-        checkout_data.effective_status(s.status, s.expires_at, s.lease_expires_at, at),
-        checkout_data.effective_payment_status(s.payment_status, s.lease_expires_at, at),
+        checkout_data.effective_status(s, at), checkout_data.effective_payment_status(s, at),
         s.payment_id, s.attempts, s.max_retry_attempts, s.title, s.description, s.reference,
         s.customer_id, s.customer_email, s.customer_name, s.customer_phone,
         s.product_id, s.price_id, s.subscription_id, s.payment_link_id,
         s.quantity, s.allow_quantity, s.allow_coupon_code, s.require_billing_address, s.is_spi, s.is_pos, s.country,
         s.success_url, s.cancel_url, s.url, client_secret, s.payment_methods, s.metadata, s.recovered_from,
         s.expires_at, s.completed_at, s.created_at, s.created_by, s.created_with, s.trace_id,
-        CASE WHEN s.status OPERATOR(pg_catalog.=) 'open'
-                AND checkout_data.deadline(s.expires_at, s.lease_expires_at) OPERATOR(pg_catalog.<=) at
-            THEN checkout_data.deadline(s.expires_at, s.lease_expires_at) ELSE s.updated_at END,
+        CASE WHEN s.status OPERATOR(pg_catalog.=) 'open' AND checkout_data.deadline(s) OPERATOR(pg_catalog.<=) at
+            THEN checkout_data.deadline(s) ELSE s.updated_at END,
         idempotent_replay
     )::checkout.checkout_session
     $$;
@@ -857,7 +896,9 @@ CREATE FUNCTION checkout.recover_checkout_session(
 COMMENT ON FUNCTION checkout.recover_checkout_session IS
 $$Creates an open checkout session with the contents of an expired one, and returns it.
 
-The new session has the id of the expired one in recovered_from.
+The new session has the id of the expired one in recovered_from. If one that was recovered from it, or from which it was
+recovered, is open, that session is returned, with idempotent_replay true: an expired session leads to one open session
+at most.
 
 - expires_at, expires_in: as for create_checkout_session.
 
@@ -867,7 +908,7 @@ Errors:
 - 28000: the caller is not authenticated.
 - 42501 (PT403 in an HTTP request): the credential is publishable.
 - PT404: the session does not exist.
-- PT409: the session is not expired.$$;
+- PT409: the session is not expired, or one that was recovered from it is complete.$$;
 
 -- Open sessions: what changes while a session is open, in a narrow row of its own, so that the many sessions that expire
 -- cost little.
@@ -886,20 +927,23 @@ CREATE TABLE checkout_data.open_sessions (
     deadline timestamptz NOT NULL,
     expiring_notice_at timestamptz,
     event_count checkout_data.count NOT NULL DEFAULT 0,
+    fails_at_deadline boolean NOT NULL DEFAULT false,
     reference text COLLATE "C",
     created_by text COLLATE "C",
     CONSTRAINT open_sessions_pkey PRIMARY KEY (organization_id, environment, checkout_session_id)
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500,
     autovacuum_vacuum_insert_threshold = -1, vacuum_truncate = false);
 COMMENT ON TABLE checkout_data.open_sessions IS
-    'One row per session that has not ended. One whose deadline has passed is expired for all readers; its row is '
-    'there until the event of that is written.';
+    'One row per session that has not ended. One whose deadline has passed is expired, or failed, for all readers; its '
+    'row is there until the event of that is written.';
 COMMENT ON COLUMN checkout_data.open_sessions.deadline IS
-    'When the session expires: the later of expires_at and lease_expires_at of its row in checkout_sessions.';
+    'When the session ends by the clock: see checkout_data.deadline().';
 COMMENT ON COLUMN checkout_data.open_sessions.expiring_notice_at IS
     'When checkout.session.expiring is due. NULL: never, or already written.';
 COMMENT ON COLUMN checkout_data.open_sessions.event_count IS
     'The same as in checkout_sessions: the event of the end gets the next number.';
+COMMENT ON COLUMN checkout_data.open_sessions.fails_at_deadline IS
+    'True if the session is failed then, and not expired: it has no retries left, and a payment holds it.';
 COMMENT ON COLUMN checkout_data.open_sessions.reference IS
     'The reference of the session if only one open session may have it: see reference_policy. NULL otherwise.';
 COMMENT ON COLUMN checkout_data.open_sessions.created_by IS
@@ -994,9 +1038,7 @@ CREATE FUNCTION checkout_data.public_session_at(
     SELECT ROW(
         s.checkout_session_id, s.environment, organization_name, s.title, s.description, s.amount, s.currency_code,
         s.quantity, s.allow_quantity, s.allow_coupon_code, s.require_billing_address, s.payment_methods,
-        checkout_data.effective_status(s.status, s.expires_at, s.lease_expires_at, at),
-        checkout_data.effective_payment_status(s.payment_status, s.lease_expires_at, at),
-        s.expires_at,
+        checkout_data.effective_status(s, at), checkout_data.effective_payment_status(s, at), s.expires_at,
         CASE WHEN s.status OPERATOR(pg_catalog.=) 'complete'
             THEN checkout_data.redirect_url_of(s, s.success_url) END,
         checkout_data.redirect_url_of(s, s.cancel_url)
@@ -1046,10 +1088,14 @@ Errors:
 
 -- Payments of checkout sessions.
 
-CREATE DOMAIN checkout_data.payment_status AS text CHECK (VALUE IN ('processing', 'succeeded', 'failed', 'rejected'));
+CREATE DOMAIN checkout_data.payment_status AS text CHECK (VALUE IN
+    ('processing', 'succeeded', 'failed', 'canceled', 'rejected'));
 CREATE DOMAIN checkout_data.rejection_reason AS text CHECK (VALUE IN
     ('session_expired', 'session_failed', 'already_paid', 'amount_mismatch', 'currency_mismatch'));
-CREATE DOMAIN checkout_data.payment_amount AS numeric CHECK (VALUE >= 0 AND VALUE <> 'NaN');
+-- As it was reported: rejected payments may have any number, and a currency that is none of ISO 4217.
+CREATE DOMAIN checkout_data.payment_amount AS numeric CHECK (VALUE > '-Infinity' AND VALUE < 'Infinity');
+CREATE DOMAIN checkout_data.refund_sum AS numeric CHECK (VALUE >= 0 AND VALUE < 'Infinity');
+CREATE DOMAIN checkout_data.payment_currency_code AS text CHECK (char_length(VALUE) BETWEEN 1 AND 16);
 
 -- Like all tables, without foreign keys: see references.sql. Who writes a payment has locked its session.
 CREATE TABLE checkout_data.payments (
@@ -1060,24 +1106,47 @@ CREATE TABLE checkout_data.payments (
     status checkout_data.payment_status NOT NULL,
     rejection_reason checkout_data.rejection_reason,
     amount checkout_data.payment_amount NOT NULL,
-    currency_code checkout_data.currency_code NOT NULL,
+    currency_code checkout_data.payment_currency_code NOT NULL,
     payment_method text,
     failure_code text,
     failure_message text,
     lease_expires_at timestamptz,
+    attempt_ids text[] NOT NULL DEFAULT '{}',
+    refunded_amount checkout_data.refund_sum NOT NULL DEFAULT 0,
+    pending_refund_amount checkout_data.refund_sum NOT NULL DEFAULT 0,
+    reported_amount checkout_data.payment_amount,
+    reported_currency_code checkout_data.payment_currency_code,
+    applied_from uuid,
+    occurred_at timestamptz,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     CONSTRAINT payments_pkey PRIMARY KEY (organization_id, environment, payment_id),
     CONSTRAINT payments_rejection_check CHECK ((status = 'rejected') = (rejection_reason IS NOT NULL)),
-    CONSTRAINT payments_lease_check CHECK (status <> 'processing' OR lease_expires_at IS NOT NULL)
+    CONSTRAINT payments_lease_check CHECK (status <> 'processing' OR lease_expires_at IS NOT NULL),
+    CONSTRAINT payments_refunds_check CHECK (
+        refunded_amount + pending_refund_amount = 0
+        OR status IN ('succeeded', 'rejected') AND refunded_amount + pending_refund_amount <= amount
+    )
 );
 COMMENT ON TABLE checkout_data.payments IS
     'Every payment that was begun or reported for a session, including rejected ones: a payment is never lost.';
 COMMENT ON COLUMN checkout_data.payments.rejection_reason IS
-    'Why the session did not accept money that was taken. The money has to be refunded.';
+    'Why the session did not accept money that was taken. The money has to be refunded, or applied to another session.';
+COMMENT ON COLUMN checkout_data.payments.attempt_ids IS 'The failed attempts that were counted and had an id.';
+COMMENT ON COLUMN checkout_data.payments.refunded_amount IS 'The sum of the refunds that have succeeded.';
+COMMENT ON COLUMN checkout_data.payments.pending_refund_amount IS 'The sum of the refunds that are pending.';
+COMMENT ON COLUMN checkout_data.payments.reported_amount IS
+    'What a later report of an accepted payment said, if it was something else; with reported_currency_code.';
+COMMENT ON COLUMN checkout_data.payments.applied_from IS
+    'The session that had rejected the payment, before apply_payment.';
+COMMENT ON COLUMN checkout_data.payments.occurred_at IS 'When it happened, by the provider''s clock.';
 -- A session is paid once. Also serves the payments of a session.
 CREATE UNIQUE INDEX payments_succeeded_idx
     ON checkout_data.payments (organization_id, environment, checkout_session_id) WHERE status = 'succeeded';
+-- Serve lists: of all payments, and of those to refund.
+CREATE INDEX payments_created_at_idx ON checkout_data.payments (organization_id, environment, created_at, payment_id);
+CREATE INDEX payments_to_refund_idx ON checkout_data.payments (organization_id, environment, created_at, payment_id)
+    WHERE status = 'rejected' AND amount > refunded_amount + pending_refund_amount;
 CREATE INDEX payments_session_idx ON checkout_data.payments (organization_id, environment, checkout_session_id);
 
 CREATE TYPE checkout.payment AS (
@@ -1093,16 +1162,32 @@ CREATE TYPE checkout.payment AS (
     failure_code text,
     failure_message text,
     lease_expires_at timestamptz,
+    refunded_amount numeric,
+    pending_refund_amount numeric,
+    reported_amount numeric,
+    reported_currency_code text,
+    applied_from uuid,
+    occurred_at timestamptz,
     created_at timestamptz,
     updated_at timestamptz,
     idempotent_replay boolean
 );
 COMMENT ON TYPE checkout.payment IS 'One payment of a checkout session.';
 COMMENT ON COLUMN checkout.payment.status IS
-    'processing, succeeded (accepted: the session is complete), failed (no money was taken) or rejected (money was '
-    'taken but not accepted: refund it).';
+    'processing, succeeded (accepted: the session is complete), failed or canceled (no money was taken), or rejected '
+    '(money was taken but not accepted: refund it).';
 COMMENT ON COLUMN checkout.payment.rejection_reason IS
     'session_expired, session_failed, already_paid, amount_mismatch or currency_mismatch.';
+COMMENT ON COLUMN checkout.payment.currency_code IS
+    'ISO 4217. Of a rejected payment, the code that was reported.';
+COMMENT ON COLUMN checkout.payment.refunded_amount IS 'How much of it was returned: the refunds that have succeeded.';
+COMMENT ON COLUMN checkout.payment.pending_refund_amount IS 'How much of it is being returned.';
+COMMENT ON COLUMN checkout.payment.reported_amount IS
+    'What a later report of an accepted payment said, if it was something else. Ask the provider. NULL otherwise.';
+COMMENT ON COLUMN checkout.payment.reported_currency_code IS 'The currency of reported_amount.';
+COMMENT ON COLUMN checkout.payment.applied_from IS
+    'The session that had rejected the payment, if apply_payment gave it to this one.';
+COMMENT ON COLUMN checkout.payment.occurred_at IS 'When it happened, as the provider says.';
 COMMENT ON COLUMN checkout.payment.lease_expires_at IS 'Until this time the payment holds its session open.';
 COMMENT ON COLUMN checkout.payment.idempotent_replay IS
     'True if the call changed nothing because this payment was recorded before.';
@@ -1113,7 +1198,8 @@ CREATE FUNCTION checkout_data.payment_of(p checkout_data.payments, idempotent_re
     SELECT ROW(
         p.payment_id, p.checkout_session_id, p.organization_id, p.environment, p.status, p.rejection_reason,
         p.amount, p.currency_code, p.payment_method, p.failure_code, p.failure_message, p.lease_expires_at,
-        p.created_at, p.updated_at, idempotent_replay
+        p.refunded_amount, p.pending_refund_amount, p.reported_amount, p.reported_currency_code, p.applied_from,
+        p.occurred_at, p.created_at, p.updated_at, idempotent_replay
     )::checkout.payment
     $$;
 COMMENT ON FUNCTION checkout_data.payment_of IS 'Returns a payment as callers see it.';
@@ -1124,7 +1210,7 @@ CREATE FUNCTION checkout.begin_payment(
     checkout_session_id uuid,
     payment_id text,
     payment_method text DEFAULT NULL,
-    lease interval DEFAULT '5 minutes'
+    lease interval DEFAULT NULL
 ) RETURNS checkout.payment
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
@@ -1134,18 +1220,19 @@ $$Records that a payment has begun, and returns the payment.
 
 Call this before you send the buyer to the payment provider. Until the lease of the payment ends, the session stays
 open, even past its deadline, and no other payment can begin. Repeating the call returns the same payment while its
-lease runs.
+lease runs. A payment that has failed or was canceled may begin again.
 
 - payment_id: your id or the provider's, unique within the organization and environment.
 - payment_method: one of the session's payment methods.
-- lease: 1 second to 15 minutes.
+- lease: 1 second up to the organization's maximum_lease, or that of the payment_method in payment_method_leases.
+  Default: 5 minutes, or the maximum if that is shorter. Give a bank transfer the days that it takes.
 
 Errors:
 - 22003, 22004, 22023: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
 - 42501 (PT403 in an HTTP request): the credential is publishable.
 - PT404: the session does not exist.
-- PT409: the session is not open, another payment is in progress, or the payment is already recorded.$$;
+- PT409: the session is not open, another payment is in progress, or the payment has taken money already.$$;
 
 CREATE FUNCTION checkout.record_payment(
     checkout_session_id uuid,
@@ -1155,7 +1242,9 @@ CREATE FUNCTION checkout.record_payment(
     currency_code text DEFAULT NULL,
     payment_method text DEFAULT NULL,
     failure_code text DEFAULT NULL,
-    failure_message text DEFAULT NULL
+    failure_message text DEFAULT NULL,
+    attempt_id text DEFAULT NULL,
+    occurred_at timestamptz DEFAULT NULL
 ) RETURNS checkout.payment
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
@@ -1165,38 +1254,200 @@ COMMENT ON FUNCTION checkout.record_payment IS
 $$Records how a payment ended, and returns the payment. Check its status.
 
 - succeeded: the payment is accepted and the session is complete.
-- failed: no money was taken. The session is failed when more payments have failed than its max_retry_attempts.
+- failed: no money was taken. The session is failed when more attempts have failed than its max_retry_attempts; if
+  another payment holds a lease, once that lease ends and the session is still unpaid.
+- canceled: no money was taken, because the buyer left the provider's page. This is no attempt. The lease ends.
 - rejected: money was taken that the session cannot accept, and has to be refunded. rejection_reason says why:
   session_expired, session_failed, already_paid, amount_mismatch or currency_mismatch. This is a result and not an
   error, so that the payment is stored.
 
-Repeating the call with the same payment_id returns the same payment, with idempotent_replay true.
+A report is refused only if it cannot be attributed. Whatever else is odd about it is stored as it came, or cleaned: a
+label that is too long is cut, a currency code may be in lower case or unknown, and the noise of binary floating-point
+numbers is removed from the amount (19.990000000000002 is 19.99).
 
-- outcome: succeeded or failed.
-- amount (in major units), currency_code: what was paid. Default: the session's.
-- failure_code, failure_message: only with outcome failed.
+Repeating the call with the same payment_id returns the same payment, with idempotent_replay true. A later report
+corrects the amount and currency of a payment that was rejected for these, and the session accepts it if it is still
+open. A later report of an accepted payment with another amount changes reported_amount only.
+
+- outcome: succeeded, failed or canceled.
+- amount (in major units), currency_code: what was paid. Default: the session's. With the organization's setting
+  require_payment_amount a success must say the amount.
+- failure_code, failure_message: for outcome failed.
+- attempt_id: the provider's id of the attempt, if a payment can fail more than once under its id. Each failed attempt
+  counts once. Without attempt_id a payment counts as one failed attempt.
+- occurred_at: when it happened, by the provider's clock. It is kept, and decides nothing.
+
+Errors:
+- 22004, 22023: checkout_session_id, payment_id or outcome is missing or wrong; amount is no finite number, or missing
+  and required.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: the session does not exist.
+- PT409: the payment belongs to another session.$$;
+
+CREATE FUNCTION checkout.apply_payment(
+    payment_id text,
+    checkout_session_id uuid
+) RETURNS checkout.payment
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    SET timezone TO 'UTC'
+    AS 'MODULE_PATHNAME', 'apply_payment_wrapper';
+COMMENT ON FUNCTION checkout.apply_payment IS
+$$Pays an open session with a payment that another session has rejected, and returns the payment.
+
+For a payment that came too late, and the session that recovered its expired one: nothing needs to be refunded. The
+payment becomes one of the open session, which is complete, and applied_from names the session that had rejected it.
+Each of the two sessions gets an event: checkout.session.completed and checkout.session.payment_applied. Repeating the
+call returns the same payment, with idempotent_replay true.
+
+- payment_id: a rejected payment of which nothing was refunded.
+- checkout_session_id: an open session of the same organization and environment, with the amount and currency of the
+  payment.
 
 Errors:
 - 22004, 22023: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
 - 42501 (PT403 in an HTTP request): the credential is publishable.
-- PT404: the session does not exist.
-- PT409: the payment belongs to another session, or was recorded with another amount.$$;
+- PT404: the payment or the session does not exist.
+- PT409: the payment is not rejected or was refunded, the session is not open, or the amounts or currencies differ.$$;
 
 CREATE FUNCTION checkout.list_payments(
-    checkout_session_id uuid
+    checkout_session_id uuid DEFAULT NULL,
+    status text DEFAULT NULL,
+    rejection_reason text DEFAULT NULL,
+    payment_method text DEFAULT NULL,
+    to_refund boolean DEFAULT NULL,
+    occurred_after timestamptz DEFAULT NULL,
+    occurred_before timestamptz DEFAULT NULL,
+    page_size integer DEFAULT 100,
+    starting_after text DEFAULT NULL
 ) RETURNS SETOF checkout.payment
     LANGUAGE c STABLE SECURITY DEFINER PARALLEL RESTRICTED
     SET search_path TO pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'list_payments_wrapper';
 COMMENT ON FUNCTION checkout.list_payments IS
-$$Returns the payments of a checkout session, oldest first, including failed and rejected ones.
+$$Returns payments: those of a session oldest first, or else the newest first. Failed and rejected ones are included.
+
+A payment is returned if it matches every argument given.
+
+- status: processing, succeeded, failed, canceled or rejected.
+- rejection_reason: session_expired, session_failed, already_paid, amount_mismatch or currency_mismatch.
+- to_refund: true for the payments whose money was taken, not accepted, and is not returned or being returned in full.
+- occurred_after (inclusive), occurred_before (exclusive): when the payment happened by the provider's clock, or when it
+  was first recorded, if the provider has not said.
+- page_size: 1 to 100.
+- starting_after: a payment_id; the page after it is returned.
 
 Errors:
-- 22004: checkout_session_id is missing.
+- 22004, 22023: an argument is wrong.
 - 28000: the caller is not authenticated.
 - 42501 (PT403 in an HTTP request): the credential is publishable.
-- PT404: the session does not exist.$$;
+- PT404: the session, or the payment of starting_after, does not exist.$$;
+
+-- Refunds: what of a payment was returned.
+
+CREATE DOMAIN checkout_data.refund_status AS text CHECK (VALUE IN ('pending', 'succeeded', 'failed'));
+
+-- Who writes a refund has locked its payment, which has the sums.
+CREATE TABLE checkout_data.refunds (
+    organization_id uuid NOT NULL,
+    environment checkout_data.environment NOT NULL,
+    refund_id checkout_data.identifier COLLATE "C" NOT NULL,
+    payment_id checkout_data.identifier COLLATE "C" NOT NULL,
+    status checkout_data.refund_status NOT NULL,
+    amount numeric NOT NULL,
+    currency_code checkout_data.payment_currency_code NOT NULL,
+    reason text,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    CONSTRAINT refunds_pkey PRIMARY KEY (organization_id, environment, refund_id),
+    CONSTRAINT refunds_amount_check CHECK (amount > 0 AND amount < 'Infinity')
+);
+COMMENT ON TABLE checkout_data.refunds IS
+    'Every refund that was reported for a payment. Those that are pending or have succeeded are never more than was paid.';
+CREATE INDEX refunds_payment_idx ON checkout_data.refunds (organization_id, environment, payment_id);
+
+CREATE TYPE checkout.refund AS (
+    refund_id text,
+    payment_id text,
+    organization_id uuid,
+    environment text,
+    status text,
+    amount numeric,
+    currency_code text,
+    reason text,
+    created_at timestamptz,
+    updated_at timestamptz,
+    idempotent_replay boolean
+);
+COMMENT ON TYPE checkout.refund IS 'One refund of a payment.';
+COMMENT ON COLUMN checkout.refund.status IS 'pending, succeeded or failed.';
+COMMENT ON COLUMN checkout.refund.amount IS 'In major units of the payment''s currency.';
+COMMENT ON COLUMN checkout.refund.idempotent_replay IS
+    'True if the call changed nothing because this was recorded before.';
+
+CREATE FUNCTION checkout_data.refund_of(r checkout_data.refunds, idempotent_replay boolean) RETURNS checkout.refund
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT ROW(
+        r.refund_id, r.payment_id, r.organization_id, r.environment, r.status, r.amount, r.currency_code, r.reason,
+        r.created_at, r.updated_at, idempotent_replay
+    )::checkout.refund
+    $$;
+COMMENT ON FUNCTION checkout_data.refund_of IS 'Returns a refund as callers see it.';
+
+-- for applications ------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION checkout.record_refund(
+    payment_id text,
+    refund_id text,
+    amount numeric DEFAULT NULL,
+    status text DEFAULT 'succeeded',
+    reason text DEFAULT NULL
+) RETURNS checkout.refund
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    SET timezone TO 'UTC'
+    AS 'MODULE_PATHNAME', 'record_refund_wrapper';
+COMMENT ON FUNCTION checkout.record_refund IS
+$$Records that money of a payment was returned, or is being returned, and returns the refund.
+
+The payment may be accepted or rejected. Its session stays as it is. Partial refunds add up, never to more than was paid.
+refunded_amount of the payment is the sum of those that have succeeded. A refund that succeeds writes the event
+checkout.session.refunded, one that fails checkout.session.refund_failed.
+
+Repeating the call with the same refund_id returns the same refund, with idempotent_replay true. Call it again when the
+status changes: pending becomes succeeded or failed. A refund that had succeeded may still fail, if the buyer's bank
+sends it back.
+
+- refund_id: the provider's id or yours, unique within the organization and environment.
+- amount: in major units of the payment's currency. Default: all that is left.
+- status: pending, succeeded or failed.
+- reason: a text of your own.
+
+Errors:
+- 22004, 22023: an argument is missing or wrong.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: the payment does not exist.
+- PT409: the amount is more than what is left, the payment has taken no money, or the refund was recorded with another
+  amount or for another payment.$$;
+
+CREATE FUNCTION checkout.list_refunds(
+    payment_id text
+) RETURNS SETOF checkout.refund
+    LANGUAGE c STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'list_refunds_wrapper';
+COMMENT ON FUNCTION checkout.list_refunds IS
+$$Returns the refunds of a payment, oldest first, including failed ones.
+
+Errors:
+- 22004, 22023: payment_id is missing or wrong.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: the payment does not exist.$$;
 
 -- Statistics: how many sessions were created, and how they ended.
 
@@ -1235,9 +1486,7 @@ CREATE FUNCTION checkout.session_funnel(
                 round(count(*) FILTER (WHERE e.status = 'complete')::numeric / count(*), 4),
                 percentile_cont(0.5) WITHIN GROUP (ORDER BY s.completed_at - s.created_at)
             FROM checkout_data.checkout_sessions s,
-                LATERAL (
-                    SELECT checkout_data.effective_status(s.status, s.expires_at, s.lease_expires_at, at)
-                ) AS e (status)
+                LATERAL (SELECT checkout_data.effective_status(s, at)) AS e (status)
             WHERE s.organization_id = tenant AND s.environment = tenant_environment
                 AND (session_funnel.created_after IS NULL OR s.created_at >= session_funnel.created_after)
                 AND (session_funnel.created_before IS NULL OR s.created_at < session_funnel.created_before)
@@ -1262,6 +1511,7 @@ Errors:
 CREATE DOMAIN checkout_data.event_type AS text CHECK (VALUE IN (
     'checkout.session.completed', 'checkout.session.expired', 'checkout.session.failed',
     'checkout.session.expiring', 'checkout.session.payment_failed', 'checkout.session.payment_rejected',
+    'checkout.session.payment_applied', 'checkout.session.refunded', 'checkout.session.refund_failed',
     'webhook_endpoint.disabled'));
 
 CREATE DOMAIN checkout_data.event_subject AS text CHECK (VALUE IN ('checkout_session', 'webhook_endpoint'));
@@ -1287,7 +1537,7 @@ COMMENT ON COLUMN checkout_data.webhook_outbox.sequence IS
     'The number of the event within its subject, from 1, without gaps.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.snapshot IS
     'What the body of the event needs and may change later, as it was when the event was written: session (status and '
-    'attempts), payment, webhook_endpoint. Without session, the session had expired.';
+    'attempts), payment, refund, webhook_endpoint. Without session, the clock had ended the session.';
 -- Serves the removal of old events.
 CREATE INDEX webhook_outbox_created_at_idx ON checkout_data.webhook_outbox (created_at);
 
@@ -1343,7 +1593,10 @@ COMMENT ON FUNCTION checkout_data.event_id IS 'Returns the id of an event: its k
 -- the state of a session changes, and a final state stays, so the event needs to store little of it.
 CREATE FUNCTION checkout_data.status_of_event(o checkout_data.webhook_outbox) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$ SELECT COALESCE(o.snapshot OPERATOR(pg_catalog.#>>) '{session,status}', 'expired') $$;
+    AS $$
+    SELECT COALESCE(o.snapshot OPERATOR(pg_catalog.#>>) '{session,status}',
+        CASE WHEN o.event_type OPERATOR(pg_catalog.=) 'checkout.session.failed' THEN 'failed' ELSE 'expired' END)
+    $$;
 COMMENT ON FUNCTION checkout_data.status_of_event IS 'Returns the status of the session when an event was written.';
 
 CREATE FUNCTION checkout_data.session_of_event(o checkout_data.webhook_outbox, s checkout_data.checkout_sessions)
@@ -1373,9 +1626,8 @@ CREATE FUNCTION checkout_data.session_of_event(o checkout_data.webhook_outbox, s
         'created_at', s.created_at, 'created_by', s.created_by, 'created_with', s.created_with,
         'trace_id', s.trace_id,
         'updated_at', CASE WHEN checkout_data.status_of_event(o) OPERATOR(pg_catalog.=) 'open' THEN o.created_at
-            -- Expired by the clock: nobody has written that into the session's row.
-            WHEN s.status OPERATOR(pg_catalog.=) 'open'
-                THEN checkout_data.deadline(s.expires_at, s.lease_expires_at)
+            -- Ended by the clock: nobody has written that into the session's row.
+            WHEN s.status OPERATOR(pg_catalog.=) 'open' THEN checkout_data.deadline(s)
             ELSE s.updated_at END)
     $$;
 COMMENT ON FUNCTION checkout_data.session_of_event IS
@@ -1402,6 +1654,10 @@ CREATE FUNCTION checkout_data.event_body(o checkout_data.webhook_outbox, s check
         'timestamp', o.created_at,
         'data', CASE WHEN o.snapshot OPERATOR(pg_catalog.->) 'payment' IS NULL
             THEN pg_catalog.json_build_object('object', checkout_data.event_object(o, s))
+            WHEN o.snapshot OPERATOR(pg_catalog.->) 'refund' IS NOT NULL
+            THEN pg_catalog.json_build_object('object', checkout_data.event_object(o, s),
+                'payment', o.snapshot OPERATOR(pg_catalog.->) 'payment',
+                'refund', o.snapshot OPERATOR(pg_catalog.->) 'refund')
             ELSE pg_catalog.json_build_object('object', checkout_data.event_object(o, s),
                 'payment', o.snapshot OPERATOR(pg_catalog.->) 'payment') END
     )::pg_catalog.text
@@ -2740,9 +2996,26 @@ CREATE FUNCTION checkout.verify_restore() RETURNS TABLE (
         JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
         WHERE p.status = 'succeeded' AND s.status <> 'complete'
         UNION ALL
+        SELECT 'refunds without their payment', count(*)
+        FROM checkout_data.refunds r
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.payments p
+            WHERE p.organization_id = r.organization_id AND p.environment = r.environment
+                AND p.payment_id = r.payment_id)
+        UNION ALL
+        SELECT 'payments whose refunds are missing', count(*)
+        FROM checkout_data.payments p
+        WHERE p.refunded_amount + p.pending_refund_amount > 0
+            AND NOT EXISTS (
+                SELECT FROM checkout_data.refunds r
+                WHERE r.organization_id = p.organization_id AND r.environment = p.environment
+                    AND r.payment_id = p.payment_id
+                HAVING p.refunded_amount = COALESCE(sum(r.amount) FILTER (WHERE r.status = 'succeeded'), 0)
+                    AND p.pending_refund_amount = COALESCE(sum(r.amount) FILTER (WHERE r.status = 'pending'), 0))
+        UNION ALL
         SELECT 'sessions that will not expire', count(*)
         FROM checkout_data.checkout_sessions s
-        WHERE s.status = 'open' AND checkout_data.deadline(s.expires_at, s.lease_expires_at) > clock_timestamp()
+        WHERE s.status = 'open' AND checkout_data.deadline(s) > clock_timestamp()
             AND NOT EXISTS (
                 SELECT FROM checkout_data.open_sessions o
                 WHERE o.organization_id = s.organization_id AND o.environment = s.environment
@@ -2874,7 +3147,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
     FROM (VALUES
         ('secret', ARRAY[
             'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
-            'recover_checkout_session', 'begin_payment', 'record_payment', 'list_payments', 'list_webhook_events',
+            'recover_checkout_session', 'begin_payment', 'record_payment', 'apply_payment', 'list_payments',
+            'record_refund', 'list_refunds', 'list_webhook_events',
             'create_webhook_endpoint', 'list_webhook_endpoints', 'update_webhook_endpoint', 'delete_webhook_endpoint',
             'roll_webhook_secret', 'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
             'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'list_webhook_deliveries',
@@ -2886,8 +3160,9 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
         -- Everything that any API key may do. The key that is presented decides.
         ('request', ARRAY[
             'authenticate', 'pre_request', 'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions',
-            'expire_checkout_session', 'recover_checkout_session', 'begin_payment', 'record_payment', 'list_payments',
-            'list_webhook_events', 'create_webhook_endpoint', 'list_webhook_endpoints', 'update_webhook_endpoint',
+            'expire_checkout_session', 'recover_checkout_session', 'begin_payment', 'record_payment', 'apply_payment',
+            'list_payments', 'record_refund', 'list_refunds', 'list_webhook_events', 'create_webhook_endpoint',
+            'list_webhook_endpoints', 'update_webhook_endpoint',
             'delete_webhook_endpoint', 'roll_webhook_secret', 'create_webhook_consumer', 'list_webhook_consumers',
             'delete_webhook_consumer', 'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event',
             'list_webhook_deliveries', 'list_webhook_attempts', 'session_funnel', 'handle_request',
@@ -3123,7 +3398,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
                 '((organization_id IS NULL) OR ((organization_id = checkout.current_organization_id()) '
                     'AND ((environment)::text = checkout.current_environment())))', 'false'),
             ('tenant', 'checkout_sessions_api',
-                ARRAY['checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'webhook_outbox',
+                ARRAY['checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'webhook_outbox',
                     'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'],
                 '((organization_id = checkout.current_organization_id()) '
                     'AND ((environment)::text = checkout.current_environment()))',
@@ -3449,9 +3724,10 @@ GRANT EXECUTE ON FUNCTION checkout.current_organization_id(), checkout.current_e
 GRANT SELECT, INSERT ON checkout_data.checkout_sessions TO checkout_sessions_api;
 GRANT UPDATE (status, payment_status, payment_id, attempts, lease_expires_at, completed_at, updated_at, event_count)
     ON checkout_data.checkout_sessions TO checkout_sessions_api;
-GRANT SELECT, INSERT, DELETE, UPDATE (deadline, event_count)
+GRANT SELECT, INSERT, DELETE, UPDATE (deadline, event_count, fails_at_deadline)
     ON checkout_data.open_sessions TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.payments TO checkout_sessions_api;
+GRANT SELECT, INSERT, UPDATE (status, reason, updated_at) ON checkout_data.refunds TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_api;
 GRANT SELECT, INSERT ON checkout_data.webhook_outbox TO checkout_sessions_api;
 GRANT SELECT ON checkout_data.organizations TO checkout_sessions_api;
@@ -3466,7 +3742,7 @@ GRANT SELECT ON checkout_data.webhook_attempts, checkout_data.webhook_consumers,
 GRANT SELECT, UPDATE (event_count) ON checkout_data.checkout_sessions TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE (expiring_notice_at, event_count)
     ON checkout_data.open_sessions TO checkout_sessions_worker;
-GRANT SELECT ON checkout_data.payments TO checkout_sessions_worker;
+GRANT SELECT ON checkout_data.payments, checkout_data.refunds TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_worker;
 -- Nobody may update the outbox.
 GRANT SELECT, INSERT, DELETE ON checkout_data.webhook_outbox TO checkout_sessions_worker;
@@ -3500,8 +3776,8 @@ DECLARE
 BEGIN
     -- Without organizations and webhook_consumers, see above, and without api_keys, which is read to find the tenant.
     FOREACH name IN ARRAY ARRAY[
-        'checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'webhook_outbox', 'webhook_endpoints',
-        'webhook_deliveries', 'webhook_attempts'
+        'checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'webhook_outbox',
+        'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'
     ] LOOP
         EXECUTE pg_catalog.format(
             'CREATE POLICY tenant ON checkout_data.%I TO checkout_sessions_api USING (%s) WITH CHECK (%s)',

@@ -11,6 +11,7 @@ mod events;
 mod maintenance;
 mod organizations;
 mod payments;
+mod refunds;
 mod sessions;
 mod signatures;
 mod triggers;

@@ -1,17 +1,20 @@
 //! Organizations and their settings.
 
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
 use pgrx::Uuid;
 use pgrx::datum::Interval;
 use pgrx::prelude::*;
 
-use crate::datum::{self, Organization, Rows, Text, Texts, required_text, text};
+use crate::datum::{self, Jsonb, Organization, Rows, Text, Texts, required_text, text};
 use crate::operations::maintenance;
 use crate::report::or_raise;
 use crate::store::activation;
 use crate::store::organizations;
 use rules::access::api_key;
 use rules::checkout::lifetime::Lifetime;
-use rules::checkout::settings::Settings;
+use rules::checkout::settings::{Leases, Settings};
 use rules::validate::{self, required};
 use rules::{Error, Result};
 
@@ -27,10 +30,14 @@ struct Changes<'a> {
     payment_methods: Option<Vec<Option<String>>>,
     base_url: Option<&'a str>,
     expiring_notice: Option<Interval>,
+    maximum_lease: Option<Interval>,
+    payment_method_leases: Option<Jsonb>,
+    require_payment_amount: Option<bool>,
+    app_link_schemes: Option<Vec<Option<String>>>,
 }
 
 impl Changes<'_> {
-    /// Checks the changes and makes them. An empty base_url and a zero expiring_notice remove the setting.
+    /// Checks the changes and makes them. An empty value and a zero expiring_notice remove the setting.
     fn apply(self, settings: Settings) -> Result<Settings> {
         if let Some(name) = self.name {
             validate::text("name", name, validate::SHORT_TEXT)?;
@@ -74,9 +81,39 @@ impl Changes<'_> {
                 }
                 None => settings.expiring_notice,
             },
+            leases: Leases {
+                maximum: match self.maximum_lease {
+                    Some(span) => {
+                        Leases::check_maximum("maximum_lease", datum::from_interval("maximum_lease", span)?)?
+                    }
+                    None => settings.leases.maximum,
+                },
+                by_method: match self.payment_method_leases {
+                    Some(leases) => payment_method_leases(leases)?,
+                    None => settings.leases.by_method,
+                },
+            },
+            require_payment_amount: self.require_payment_amount.unwrap_or(settings.require_payment_amount),
+            app_link_schemes: match self.app_link_schemes {
+                Some(schemes) => validate::app_link_schemes(&schemes)?,
+                None => settings.app_link_schemes,
+            },
             client_secret_key: settings.client_secret_key,
         })
     }
+}
+
+fn payment_method_leases(leases: Jsonb) -> Result<BTreeMap<String, TimeDelta>> {
+    const ARGUMENT: &str = "payment_method_leases";
+    let leases = organizations::read_leases(ARGUMENT, leases.read(ARGUMENT, 64 * 1024)?)?;
+    if leases.len() > validate::PAYMENT_METHODS {
+        return Err(Error::invalid(ARGUMENT, format!("must name at most {} payment methods", validate::PAYMENT_METHODS)));
+    }
+    for (method, lease) in &leases {
+        validate::text(ARGUMENT, method, validate::PAYMENT_METHOD)?;
+        Leases::check_maximum(ARGUMENT, *lease)?;
+    }
+    Ok(leases)
 }
 
 #[expect(clippy::too_many_arguments)]
@@ -92,6 +129,10 @@ fn create_organization(
     payment_methods: Option<Texts>,
     base_url: Option<Text>,
     expiring_notice: Option<Interval>,
+    maximum_lease: Option<Interval>,
+    payment_method_leases: Option<Jsonb>,
+    require_payment_amount: Option<bool>,
+    app_link_schemes: Option<Texts>,
     organization_id: Option<Uuid>,
 ) -> Uuid {
     or_raise((|| {
@@ -107,6 +148,10 @@ fn create_organization(
             payment_methods: payment_methods.map(|methods| methods.read("payment_methods")).transpose()?,
             base_url: text("base_url", &base_url)?,
             expiring_notice,
+            maximum_lease,
+            payment_method_leases,
+            require_payment_amount,
+            app_link_schemes: app_link_schemes.map(|schemes| schemes.read("app_link_schemes")).transpose()?,
         }
         .apply(Settings { client_secret_key: api_key::random(), ..Settings::default() })?;
         let organization_id = organization_id.map_or_else(uuid::Uuid::new_v4, datum::from_uuid);
@@ -136,6 +181,10 @@ fn update_organization(
     payment_methods: Option<Texts>,
     base_url: Option<Text>,
     expiring_notice: Option<Interval>,
+    maximum_lease: Option<Interval>,
+    payment_method_leases: Option<Jsonb>,
+    require_payment_amount: Option<bool>,
+    app_link_schemes: Option<Texts>,
 ) -> Organization {
     or_raise((|| {
         let organization_id = datum::from_uuid(required("organization_id", organization_id)?);
@@ -154,6 +203,10 @@ fn update_organization(
             payment_methods: payment_methods.map(|methods| methods.read("payment_methods")).transpose()?,
             base_url: text("base_url", &base_url)?,
             expiring_notice,
+            maximum_lease,
+            payment_method_leases,
+            require_payment_amount,
+            app_link_schemes: app_link_schemes.map(|schemes| schemes.read("app_link_schemes")).transpose()?,
         }
         .apply(settings)?;
         let name = name.unwrap_or(&name_before);

@@ -92,6 +92,7 @@ impl HttpAnswer {
 composite!(Session = "checkout.checkout_session");
 composite!(PublicSession = "checkout.public_checkout_session");
 composite!(Payment = "checkout.payment");
+composite!(Refund = "checkout.refund");
 composite!(Event = "checkout.webhook_event");
 composite!(Organization = "checkout.organization");
 composite!(ApiKey = "checkout.api_key");

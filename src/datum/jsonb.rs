@@ -149,6 +149,11 @@ impl Json {
         Self(pg_sys::Datum::from(unsafe { pg_sys::pg_detoast_datum(datum.cast_mut_ptr()) }))
     }
 
+    /// The value.
+    pub fn value(self, argument: &'static str) -> Result<Value> {
+        serde_json::from_str(&self.text()).map_err(|_| Error::invalid(argument, "is nested too deeply"))
+    }
+
     /// The members of an object.
     pub fn object(self) -> Result<Map<String, Value>> {
         serde_json::from_str(&self.text())

@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use pgrx::AnyNumeric;
 use pgrx::datum::{Interval, TimestampWithTimeZone};
+use pgrx::prelude::PgTryBuilder;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
@@ -21,7 +22,7 @@ mod text;
 pub use column::Column;
 
 pub use composite::{
-    ApiKey, Composite, Event, HttpAnswer, Organization, Payment, PublicSession, Session, WebhookAttempt,
+    ApiKey, Composite, Event, HttpAnswer, Organization, Payment, PublicSession, Refund, Session, WebhookAttempt,
     WebhookConsumer, WebhookDelivery, WebhookDeliveryRequest, WebhookEndpoint,
 };
 pub use jsonb::{Json, Jsonb, metadata};
@@ -77,6 +78,15 @@ pub fn from_interval(argument: &'static str, interval: Interval) -> Result<TimeD
         .map_err(|_| Error::OutOfRange { argument, fault: "is too long".into() })
 }
 
+/// Reads an interval as Postgres does.
+pub fn parse_interval(argument: &'static str, text: &str) -> Result<TimeDelta> {
+    let unreadable = || Error::invalid(argument, "has a text that is no interval");
+    let interval = PgTryBuilder::new(|| text.parse::<Interval>().map_err(|_| unreadable()))
+        .catch_others(|_| Err(unreadable()))
+        .execute()?;
+    from_interval(argument, interval)
+}
+
 pub fn interval(span: TimeDelta) -> Interval {
     // In microseconds. An interval is made of a floating-point number, which would be rounded up beyond the greatest one.
     const LONGEST: i64 = 9_000_000_000_000_000_000;
@@ -90,4 +100,9 @@ pub fn numeric(amount: Decimal) -> Result<AnyNumeric> {
 
 pub fn from_numeric(argument: &'static str, amount: &AnyNumeric) -> Result<Decimal> {
     money::parse_amount(argument, &amount.to_string())
+}
+
+/// Any amount that is reported.
+pub fn from_reported(argument: &'static str, amount: &AnyNumeric) -> Result<Decimal> {
+    money::parse_reported(argument, &amount.to_string())
 }

@@ -74,20 +74,25 @@ impl Text {
         }
     }
 
+    /// Its first characters, whatever it consists of and however long it is.
+    pub fn label(&self, characters: usize) -> String {
+        String::from_utf8_lossy(self.slice(characters)).into_owned()
+    }
+
+    /// The bytes of at least its first characters: a character has at most four.
+    fn slice(&self, characters: usize) -> &[u8] {
+        let most = i32::try_from(characters.saturating_mul(4)).unwrap_or(i32::MAX);
+        // SAFETY: a text, which lives as long as the call of the function.
+        unsafe { varlena_to_byte_slice(pg_sys::pg_detoast_datum_slice(self.0.cast_mut_ptr(), 0, most)) }
+    }
+
     /// Its first characters, however long it is.
     pub fn beginning(&self, argument: &'static str, characters: usize) -> Result<String> {
-        // A character has at most four bytes.
-        let most = characters.saturating_mul(4);
-        // SAFETY: a text, which lives as long as the call of the function.
-        let bytes = unsafe {
-            let slice =
-                pg_sys::pg_detoast_datum_slice(self.0.cast_mut_ptr(), 0, i32::try_from(most).unwrap_or(i32::MAX));
-            varlena_to_byte_slice(slice)
-        };
+        let bytes = self.slice(characters);
         let text = match std::str::from_utf8(bytes) {
             Ok(text) => text,
             // The cut is within a character, which is not among the first ones.
-            Err(error) if error.error_len().is_none() && bytes.len() == most => {
+            Err(error) if error.error_len().is_none() && bytes.len() == characters.saturating_mul(4) => {
                 std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default()
             }
             Err(_) => return Err(Error::not_utf8(argument)),

@@ -5,5 +5,6 @@ pub mod credentials;
 pub mod dialects;
 pub mod maintenance;
 pub mod payments;
+pub mod refunds;
 pub mod sessions;
 pub mod webhook_deliveries;

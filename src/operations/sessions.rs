@@ -19,7 +19,7 @@ use crate::datum::{self, Json, Session};
 use crate::shared::wake;
 use crate::store::idempotency::Key;
 use crate::store::new_sessions::{self, Recovery};
-use crate::store::{self, references, sessions};
+use crate::store::{self, recoveries, references, sessions};
 use crate::tenant::{Caller, Tenant};
 use crate::{gucs, postgrest};
 
@@ -197,14 +197,33 @@ pub fn recover(
     if status != Status::Expired {
         return Err(Error::SessionNotExpired { status: status.as_str() });
     }
+    terms.lifetime.expires_at(datum::now(), expires_at, expires_in)?;
+    // An expired session leads to one open session at most, however often it and those recovered from it are recovered.
+    let first = recoveries::first(tenant, id)?.unwrap_or(id);
+    let living = || match recoveries::living(tenant, first, datum::now())? {
+        Some((open, Status::Open)) => replay(tenant, open, &settings).map(|open| Some(open.session)),
+        Some(_) => Err(Error::SessionRecovered),
+        None => Ok(None),
+    };
     let policy = reference.as_ref().map_or(ReferencePolicy::None, |_| terms.reference_policy);
     for _ in 0..REFERENCE_TRIES {
-        if let Some(reference) = &reference
-            && let Some(existing) = make_room(tenant, policy, reference)?
-        {
-            return Ok(replay(tenant, existing, &settings)?.session);
+        if let Some(reference) = &reference {
+            // Another call may be recovering it.
+            if policy != ReferencePolicy::None {
+                references::lock_open(tenant, reference)?;
+            }
+            if let Some(open) = living()? {
+                return Ok(open);
+            }
+            if let Some(existing) = make_room(tenant, policy, reference)? {
+                return Ok(replay(tenant, existing, &settings)?.session);
+            }
         }
+        sessions::lock(tenant, first)?;
         let expired = sessions::lock(tenant, id)?.state;
+        if let Some(open) = living()? {
+            return Ok(open);
+        }
         let now = datum::now();
         if expired.overdue(now) {
             sessions::expire(tenant, id, &expired, now)?;

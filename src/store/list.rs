@@ -92,7 +92,7 @@ fn compose<'a>(tenant: Tenant, filter: &Filter<'a>, now: DateTime<Utc>) -> (Stri
     }
     if !open && !filter.status.is_empty() {
         of_sessions += &format!(
-            " AND checkout_data.effective_status(s.status, s.expires_at, s.lease_expires_at, $3) = ANY ({})",
+            " AND checkout_data.effective_status(s, $3) = ANY ({})",
             bind(filter.status.iter().map(|status| status.as_str()).collect::<Vec<_>>().into())
         );
     }

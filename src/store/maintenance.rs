@@ -44,7 +44,7 @@ macro_rules! done {
         )
     };
 }
-// Writes nothing into checkout_sessions: for its readers the clock has expired the session. Whoever deletes the row here
+// Writes nothing into checkout_sessions: for its readers the clock has ended the session. Whoever deletes the row here
 // has ended the session.
 statement!(
     EXPIRE,
@@ -53,12 +53,12 @@ statement!(
         "WITH changed AS ( \
            DELETE FROM checkout_data.open_sessions s",
         portion!("deadline", "WHERE", "FOR UPDATE"),
-        "  s.event_count + 1 AS event_count, s.deadline AS due_at), \
+        "  s.event_count + 1 AS event_count, s.deadline AS due_at, s.fails_at_deadline), \
          event AS ( \
            INSERT INTO checkout_data.webhook_outbox (organization_id, environment, subject_type, subject_id, sequence, \
              event_type, created_at) \
            SELECT e.organization_id, e.environment, 'checkout_session', e.checkout_session_id, e.event_count, \
-             'checkout.session.expired', $1 \
+             CASE WHEN e.fails_at_deadline THEN 'checkout.session.failed' ELSE 'checkout.session.expired' END, $1 \
            FROM changed e",
         done!()
     )

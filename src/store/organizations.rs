@@ -1,20 +1,24 @@
 //! Statements on organizations.
 
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
 use pgrx::datum::Interval;
 use uuid::Uuid;
 
 use super::statement::{Argument, statement};
-use crate::datum::{self, Organization};
+use crate::datum::{self, Json, Organization};
 use rules::checkout::lifetime::Lifetime;
 use rules::checkout::reference::ReferencePolicy;
-use rules::checkout::settings::Settings;
+use rules::checkout::settings::{Leases, Settings, in_words};
 use rules::{Error, Result};
 
 statement!(
     SETTINGS,
     Latest,
     "SELECT o.default_lifetime, o.minimum_lifetime, o.maximum_lifetime, o.max_retry_attempts::integer, o.reference_policy, \
-       o.sub_minor_amounts, o.payment_methods, o.base_url, o.expiring_notice, o.client_secret_key::bytea \
+       o.sub_minor_amounts, o.payment_methods, o.base_url, o.expiring_notice, o.client_secret_key::bytea, o.maximum_lease, \
+       o.payment_method_leases::jsonb, o.require_payment_amount, o.app_link_schemes \
      FROM checkout_data.organizations o WHERE o.organization_id = $1"
 );
 
@@ -23,24 +27,30 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
     let row = SETTINGS.with(|statement| {
         statement.row(&[datum::uuid(organization_id).into()], |row| {
             Ok((
-                [row.get::<Interval>(1)?, row.get(2)?, row.get(3)?, row.get(9)?],
+                [row.get::<Interval>(1)?, row.get(2)?, row.get(3)?, row.get(9)?, row.get(11)?],
                 row.get::<i32>(4)?,
                 row.get::<String>(5)?,
                 row.get::<bool>(6)?,
                 row.get::<Vec<String>>(7)?,
                 row.get::<String>(8)?,
                 row.get::<Vec<u8>>(10)?,
+                row.get::<Json>(12)?.map(|leases| read_leases("payment_method_leases", leases)).transpose()?,
+                row.get::<bool>(13)?,
+                row.get::<Vec<String>>(14)?,
             ))
         })
     })?;
     let Some((
-        [Some(default), Some(minimum), Some(maximum), notice],
+        [Some(default), Some(minimum), Some(maximum), notice, Some(maximum_lease)],
         Some(retries),
         Some(policy),
         sub_minor,
         methods,
         base_url,
         Some(client_secret_key),
+        leases,
+        require_payment_amount,
+        app_link_schemes,
     )) = row
     else {
         return Ok(None);
@@ -57,15 +67,35 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
         payment_methods: methods.unwrap_or_default(),
         base_url,
         expiring_notice: notice.map(|notice| datum::from_interval("expiring_notice", notice)).transpose()?,
+        leases: Leases {
+            maximum: datum::from_interval("maximum_lease", maximum_lease)?,
+            by_method: leases.unwrap_or_default(),
+        },
+        require_payment_amount: require_payment_amount.unwrap_or(false),
+        app_link_schemes: app_link_schemes.unwrap_or_default(),
         client_secret_key: client_secret_key
             .try_into()
             .map_err(|_| Error::Internal("an organization's client_secret_key has not 32 bytes".into()))?,
     }))
 }
 
+/// Reads the leases of payment methods: an object of intervals.
+pub fn read_leases(argument: &'static str, leases: Json) -> Result<BTreeMap<String, TimeDelta>> {
+    let serde_json::Value::Object(leases) = leases.value(argument)? else {
+        return Err(Error::invalid(argument, "must be a JSON object"));
+    };
+    let read = |(method, lease): (String, serde_json::Value)| {
+        let lease = lease.as_str().ok_or_else(|| Error::invalid(argument, "must have intervals, as strings"))?;
+        Ok((method, datum::parse_interval(argument, lease)?))
+    };
+    leases.into_iter().map(read).collect()
+}
+
 /// The columns of an organization as they are written.
-fn columns(organization_id: Uuid, name: &str, settings: &Settings) -> [Argument<'static>; 12] {
-    [
+fn columns(organization_id: Uuid, name: &str, settings: &Settings) -> Result<[Argument<'static>; 16]> {
+    let leases = settings.leases.by_method.iter().map(|(method, lease)| (method.clone(), in_words(*lease).into()));
+    let leases = serde_json::Value::Object(leases.collect()).to_string();
+    Ok([
         datum::uuid(organization_id).into(),
         name.to_owned().into(),
         datum::interval(settings.lifetime.default).into(),
@@ -78,7 +108,11 @@ fn columns(organization_id: Uuid, name: &str, settings: &Settings) -> [Argument<
         settings.base_url.clone().into(),
         settings.expiring_notice.map(datum::interval).into(),
         settings.client_secret_key.to_vec().into(),
-    ]
+        datum::interval(settings.leases.maximum).into(),
+        Json::from_text("payment_method_leases", &leases)?.into(),
+        settings.require_payment_amount.into(),
+        settings.app_link_schemes.clone().into(),
+    ])
 }
 
 statement!(
@@ -86,14 +120,14 @@ statement!(
     Write,
     "INSERT INTO checkout_data.organizations (organization_id, name, default_lifetime, minimum_lifetime, maximum_lifetime, \
        max_retry_attempts, reference_policy, sub_minor_amounts, payment_methods, base_url, expiring_notice, \
-       client_secret_key) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+       client_secret_key, maximum_lease, payment_method_leases, require_payment_amount, app_link_schemes) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
      ON CONFLICT (organization_id) DO NOTHING"
 );
 
 /// Stores an organization, unless its id is taken.
 pub fn insert(organization_id: Uuid, name: &str, settings: &Settings) -> Result<()> {
-    let arguments = columns(organization_id, name, settings);
+    let arguments = columns(organization_id, name, settings)?;
     match INSERT.with(|statement| statement.count(&arguments))? {
         0 => Err(Error::OrganizationExists { organization_id }),
         _ => Ok(()),
@@ -126,12 +160,13 @@ statement!(
     "UPDATE checkout_data.organizations o \
      SET name = $2, default_lifetime = $3, minimum_lifetime = $4, maximum_lifetime = $5, max_retry_attempts = $6, \
        reference_policy = $7, sub_minor_amounts = $8, payment_methods = $9, base_url = $10, expiring_notice = $11, \
-       client_secret_key = $12, updated_at = clock_timestamp() \
+       client_secret_key = $12, maximum_lease = $13, payment_method_leases = $14, require_payment_amount = $15, \
+       app_link_schemes = $16, updated_at = clock_timestamp() \
      WHERE o.organization_id = $1 RETURNING checkout_data.organization_of(o)"
 );
 
 pub fn update(organization_id: Uuid, name: &str, settings: &Settings) -> Result<Option<Organization>> {
-    let arguments = columns(organization_id, name, settings);
+    let arguments = columns(organization_id, name, settings)?;
     UPDATE.with(|statement| statement.composite(&arguments))
 }
 

@@ -79,7 +79,7 @@ pub fn redirect_url(tenant: Tenant, id: Uuid, url: &str) -> Result<Option<String
 statement!(
     STATUS_AND_REFERENCE,
     Transaction,
-    "SELECT checkout_data.effective_status(s.status, s.expires_at, s.lease_expires_at, $4), \
+    "SELECT checkout_data.effective_status(s, $4), \
        CASE WHEN s.created_with = 'secret' THEN s.reference END \
      FROM checkout_data.checkout_sessions s \
      WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3"
@@ -170,18 +170,19 @@ fn read_locked(row: &Row) -> Result<Locked> {
         return Err(Error::Internal("a session has a NULL where none can be".into()));
     };
     let currency: Currency = currency_code.parse()?;
-    let (status, swept) = session::Session::standing(status.parse()?, row.get::<bool>(9)? == Some(true));
+    let among_open = row.get::<bool>(9)? == Some(true);
     Ok(Locked {
         state: session::Session {
-            status,
+            status: status.parse()?,
             amount: money::with_digits(datum::from_numeric("amount", &amount)?, currency),
             currency_code,
             attempts,
             max_retry_attempts,
             expires_at: datum::from_timestamp("expires_at", expires_at)?,
             lease_expires_at: lease.map(|lease| datum::from_timestamp("lease_expires_at", lease)).transpose()?,
-            swept,
-        },
+            swept: false,
+        }
+        .standing(among_open),
         payment_methods: row.get(8)?,
     })
 }
@@ -195,14 +196,14 @@ statement!(
        WHERE o.organization_id = $1 AND o.environment = $2 AND o.checkout_session_id = $3), \
      expired AS ( \
        UPDATE checkout_data.checkout_sessions s \
-       SET status = 'expired', payment_status = 'unpaid', lease_expires_at = NULL, updated_at = $5, \
+       SET status = $6, payment_status = 'unpaid', lease_expires_at = NULL, updated_at = $5, \
          event_count = s.event_count + 1 \
        WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3 RETURNING s AS session), \
      event AS ( \
        INSERT INTO checkout_data.webhook_outbox (organization_id, environment, subject_type, subject_id, sequence, event_type, \
          created_at) \
        SELECT (e.session).organization_id, (e.session).environment, 'checkout_session', (e.session).checkout_session_id, \
-         (e.session).event_count, 'checkout.session.expired', $4 \
+         (e.session).event_count, 'checkout.session.' || $6, $4 \
        FROM expired e",
         fan_out!(),
         "SELECT checkout_data.session_at(e.session, $4, false, NULL), ",
@@ -211,11 +212,18 @@ statement!(
     )
 );
 
-/// Makes a locked open session expired, and writes its event. If the deadline has passed, that is the time of expiry.
+/// Ends a locked open session as the clock would, and writes its event. If the deadline has passed, that is the time of
+/// its end.
 pub fn expire(tenant: Tenant, id: Uuid, session: &session::Session, now: DateTime<Utc>) -> Result<Session> {
     let [organization_id, environment, key] = key(tenant, id);
     let happened_at = if session.overdue(now) { session.deadline() } else { now };
-    let arguments =
-        [organization_id, environment, key, datum::timestamp(now).into(), datum::timestamp(happened_at).into()];
+    let arguments = [
+        organization_id,
+        environment,
+        key,
+        datum::timestamp(now).into(),
+        datum::timestamp(happened_at).into(),
+        session.ends_as().as_str().into(),
+    ];
     EXPIRE.with(|statement| statement.composite(&arguments))?.ok_or(Error::SessionNotFound { checkout_session_id: id })
 }

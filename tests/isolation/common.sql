@@ -22,7 +22,8 @@ GRANT SELECT ON session, secret TO visitor;
 CREATE VIEW stored AS
 SELECT s.customer_id AS name,
     CASE WHEN o.deadline IS NULL THEN CASE s.status WHEN 'open' THEN 'swept' ELSE s.status END
-        WHEN (s.status, s.event_count, GREATEST(s.expires_at, s.lease_expires_at)) = ('open', o.event_count, o.deadline)
+        WHEN (s.status, s.event_count, checkout_data.deadline(s), s.attempts > s.max_retry_attempts)
+            = ('open', o.event_count, o.deadline, o.fails_at_deadline)
             THEN 'open' ELSE 'torn' END AS status,
     s.payment_status, s.payment_id, s.attempts,
     (SELECT string_agg(concat_ws(' ', p.payment_id, p.status, p.rejection_reason), ', ' ORDER BY p.payment_id)
@@ -92,8 +93,8 @@ CREATE PROCEDURE let_deadline_pass(name text) LANGUAGE sql
         UPDATE checkout_data.checkout_sessions s
         SET created_at = s.created_at - interval '2 days', expires_at = s.created_at - interval '1 minute'
         WHERE s.customer_id = let_deadline_pass.name
-        RETURNING s.*)
-    UPDATE checkout_data.open_sessions o SET deadline = checkout_data.deadline(s.expires_at, s.lease_expires_at)
+        RETURNING s.checkout_session_id, checkout_data.deadline(s) AS deadline)
+    UPDATE checkout_data.open_sessions o SET deadline = s.deadline
     FROM session s WHERE o.checkout_session_id = s.checkout_session_id
     $$;
 
@@ -114,7 +115,7 @@ CREATE PROCEDURE wait_for(what text) LANGUAGE plpgsql
 CREATE PROCEDURE clear() LANGUAGE sql
     AS $$
     TRUNCATE session, secret, checkout_data.api_keys, checkout_data.checkout_sessions, checkout_data.open_sessions,
-        checkout_data.idempotency_keys, checkout_data.payments, checkout_data.webhook_outbox,
+        checkout_data.idempotency_keys, checkout_data.payments, checkout_data.refunds, checkout_data.webhook_outbox,
         checkout_data.webhook_endpoints, checkout_data.webhook_consumers, checkout_data.webhook_deliveries,
         checkout_data.webhook_attempts;
     UPDATE checkout_data.organizations SET reference_policy = 'none';

@@ -254,8 +254,8 @@ class Database:
 
     def row(self, session):
         """A session's row as it is stored, independent of the time, and its deadline."""
-        return self.sql("SELECT *, checkout_data.deadline(expires_at, lease_expires_at) AS deadline"
-                        " FROM checkout_data.checkout_sessions WHERE checkout_session_id = %s", session)[0]
+        return self.sql("SELECT s.*, checkout_data.deadline(s) AS deadline"
+                        " FROM checkout_data.checkout_sessions s WHERE checkout_session_id = %s", session)[0]
 
     def open_row(self, session):
         """The row that a session has while it has not ended, or None."""

@@ -5,12 +5,12 @@ WITH retention (minutes) AS (
     SELECT COALESCE((SELECT setting::integer FROM pg_settings WHERE name = 'checkout_sessions.outbox_retention'),
         30 * 24 * 60)
 ), session AS (
-    -- A session that is stored as open, and is not among the open sessions, has been swept: it is expired since its
-    -- deadline, and the event of that comes on top.
+    -- A session that is stored as open, and is not among the open sessions, has been swept: it is expired, or failed,
+    -- since its deadline, and the event of that comes on top.
     SELECT s.organization_id, s.environment, s.checkout_session_id, s.amount, s.currency_code, s.payment_id,
         s.completed_at, s.expires_at, s.created_with, s.reference_policy, s.metadata, s.recovered_from, s.attempts,
         s.max_retry_attempts, x.swept, x.deadline,
-        CASE WHEN x.swept THEN 'expired' ELSE s.status END AS status,
+        CASE WHEN x.swept THEN checkout_data.ends_as(s) ELSE s.status END AS status,
         CASE WHEN x.swept THEN 'unpaid' ELSE s.payment_status END AS payment_status,
         CASE WHEN NOT x.swept THEN s.lease_expires_at END AS lease_expires_at,
         s.event_count + x.swept::integer AS event_count, y.updated_at,
@@ -18,7 +18,7 @@ WITH retention (minutes) AS (
     FROM retention, checkout_data.checkout_sessions s
     LEFT JOIN checkout_data.open_sessions o USING (organization_id, environment, checkout_session_id)
     CROSS JOIN LATERAL (
-        SELECT s.status = 'open' AND o.deadline IS NULL, GREATEST(s.expires_at, s.lease_expires_at)
+        SELECT s.status = 'open' AND o.deadline IS NULL, checkout_data.deadline(s)
     ) AS x (swept, deadline)
     CROSS JOIN LATERAL (SELECT CASE WHEN x.swept THEN x.deadline ELSE s.updated_at END) AS y (updated_at)
 ), event AS (
@@ -77,7 +77,43 @@ WITH retention (minutes) AS (
     UNION ALL
     SELECT 'event tells of a payment of another session', e.organization_id, e.environment, e.checkout_session_id
     FROM event e JOIN checkout_data.payments p USING (organization_id, environment, payment_id)
-    WHERE p.checkout_session_id <> e.checkout_session_id
+    WHERE e.checkout_session_id NOT IN (p.checkout_session_id, COALESCE(p.applied_from, p.checkout_session_id))
+    UNION ALL
+    SELECT 'payment whose sums are not those of its refunds', p.organization_id, p.environment, p.checkout_session_id
+    FROM checkout_data.payments p, LATERAL (
+        SELECT COALESCE(sum(r.amount) FILTER (WHERE r.status = 'succeeded'), 0),
+            COALESCE(sum(r.amount) FILTER (WHERE r.status = 'pending'), 0)
+        FROM checkout_data.refunds r
+        WHERE (r.organization_id, r.environment, r.payment_id) = (p.organization_id, p.environment, p.payment_id)
+    ) AS r (succeeded, pending)
+    WHERE (p.refunded_amount, p.pending_refund_amount) <> (r.succeeded, r.pending)
+        OR r.succeeded + r.pending > GREATEST(p.amount, 0)
+    UNION ALL
+    SELECT 'refund of no payment', r.organization_id, r.environment, NULL
+    FROM checkout_data.refunds r LEFT JOIN checkout_data.payments p USING (organization_id, environment, payment_id)
+    WHERE p.payment_id IS NULL OR p.currency_code <> r.currency_code
+    UNION ALL
+    SELECT 'refund that has ended without its event', p.organization_id, p.environment, p.checkout_session_id
+    FROM checkout_data.refunds r
+    JOIN checkout_data.payments p USING (organization_id, environment, payment_id)
+    JOIN session s USING (organization_id, environment, checkout_session_id)
+    WHERE r.status <> 'pending' AND s.has_all_events AND p.applied_from IS NULL AND NOT EXISTS (
+        SELECT FROM event e
+        WHERE (e.organization_id, e.environment, e.checkout_session_id)
+                = (p.organization_id, p.environment, p.checkout_session_id)
+            AND e.snapshot #>> '{refund,refund_id}' = r.refund_id
+            AND e.kind = CASE r.status WHEN 'succeeded' THEN 'refunded' ELSE 'refund_failed' END)
+    UNION ALL
+    SELECT 'payment that was applied, and the session that had rejected it does not say so', p.organization_id,
+        p.environment, p.applied_from
+    FROM checkout_data.payments p
+    LEFT JOIN session s ON (s.organization_id, s.environment, s.checkout_session_id)
+        = (p.organization_id, p.environment, p.applied_from)
+    WHERE p.applied_from IS NOT NULL AND (p.status <> 'succeeded' OR s.status IS NULL OR s.has_all_events AND NOT EXISTS (
+        SELECT FROM event e
+        WHERE (e.organization_id, e.environment, e.checkout_session_id)
+                = (p.organization_id, p.environment, p.applied_from)
+            AND e.payment_id = p.payment_id AND e.kind = 'payment_applied'))
 
     -- time: only a payment that had begun before expires_at holds a session open
     UNION ALL
@@ -110,8 +146,8 @@ WITH retention (minutes) AS (
         o.checkout_session_id
     FROM checkout_data.open_sessions o
     JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
-    WHERE (o.deadline, o.event_count, o.reference, o.created_by) IS DISTINCT FROM (
-        GREATEST(s.expires_at, s.lease_expires_at), s.event_count,
+    WHERE (o.deadline, o.fails_at_deadline, o.event_count, o.reference, o.created_by) IS DISTINCT FROM (
+        checkout_data.deadline(s), s.attempts > s.max_retry_attempts, s.event_count,
         CASE WHEN s.reference_policy = 'open' THEN s.reference END,
         CASE WHEN s.created_with = 'publishable' AND s.recovered_from IS NULL THEN s.created_by END)
     UNION ALL
@@ -128,8 +164,11 @@ WITH retention (minutes) AS (
 
     -- states and events
     UNION ALL
-    SELECT 'failed with retries left, or open with none', organization_id, environment, checkout_session_id
-    FROM session WHERE status IN ('open', 'failed') AND (status = 'failed') <> (attempts > max_retry_attempts)
+    SELECT 'failed with retries left, or open with none and no lease', organization_id, environment,
+        checkout_session_id
+    FROM session
+    WHERE status = 'failed' AND attempts <= max_retry_attempts
+        OR status = 'open' AND attempts > max_retry_attempts AND lease_expires_at IS NULL
     UNION ALL
     SELECT 'final without exactly one event of its kind', organization_id, environment, checkout_session_id
     FROM session LEFT JOIN events USING (organization_id, environment, checkout_session_id)
@@ -140,11 +179,11 @@ WITH retention (minutes) AS (
     FROM session JOIN events USING (organization_id, environment, checkout_session_id)
     WHERE status = 'open' AND terminal IS NOT NULL
     UNION ALL
-    SELECT 'an event after the final one, and not of a rejected payment', e.organization_id, e.environment,
+    SELECT 'an event after the final one that changes the session', e.organization_id, e.environment,
         e.checkout_session_id
     FROM event e JOIN event final USING (organization_id, environment, checkout_session_id)
     WHERE final.kind IN ('completed', 'expired', 'failed') AND e.sequence > final.sequence
-        AND e.kind <> 'payment_rejected'
+        AND e.kind NOT IN ('payment_rejected', 'payment_applied', 'refunded', 'refund_failed')
     UNION ALL
     SELECT 'event without a session', organization_id, environment, checkout_session_id
     FROM events LEFT JOIN session s USING (organization_id, environment, checkout_session_id)
@@ -162,14 +201,17 @@ WITH retention (minutes) AS (
     WHERE (subject_type = 'checkout_session') <> (kind IS NOT NULL)
         OR (subject_type = 'webhook_endpoint') <> (endpoint IS NOT NULL)
         OR endpoint ->> 'webhook_endpoint_id' <> subject_id::text OR endpoint ? 'secret'
-        OR snapshot #>> '{payment,checkout_session_id}' <> subject_id::text
+        OR snapshot #>> '{payment,checkout_session_id}' <> subject_id::text AND kind <> 'payment_applied'
     UNION ALL
     SELECT 'event that does not tell how its session was', organization_id, environment, checkout_session_id
     FROM event
+    -- The clock has failed a session if there is none.
     WHERE (kind IS NULL OR kind = 'expired') <> (snapshot -> 'session' IS NULL)
+            AND NOT (kind = 'failed' AND snapshot IS NULL)
         OR snapshot -> 'session' IS NOT NULL AND num_nulls(
             snapshot #>> '{session,status}', (snapshot #>> '{session,attempts}')::integer) > 0
-        OR kind IN ('completed', 'failed', 'payment_failed', 'payment_rejected') <> (payment_id IS NOT NULL)
+        OR (kind NOT IN ('expired', 'expiring')) <> (payment_id IS NOT NULL) AND kind <> 'failed'
+        OR (kind IN ('refunded', 'refund_failed')) <> (snapshot -> 'refund' IS NOT NULL)
         OR kind = 'completed' AND snapshot #>> '{session,status}' <> 'complete'
     UNION ALL
     SELECT 'events of an endpoint do not go from 1 to event_count', p.organization_id, p.environment,

@@ -184,7 +184,7 @@ def test_locked_row_delays_that_row_only(db):
 def latenesses(db, organization_id):
     """How late each of an organization's sessions was expired, in seconds, sorted."""
     return [row["late"].total_seconds() for row in db.sql(
-        """SELECT o.created_at - checkout_data.deadline(s.expires_at, s.lease_expires_at) AS late
+        """SELECT o.created_at - checkout_data.deadline(s) AS late
             FROM checkout_data.webhook_outbox o
             JOIN checkout_data.checkout_sessions s ON s.checkout_session_id = o.subject_id
             WHERE s.organization_id = %s AND o.event_type = 'checkout.session.expired' ORDER BY 1""", organization_id)]

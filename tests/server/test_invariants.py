@@ -5,9 +5,9 @@ from contextlib import closing
 import pytest
 from conftest import INVARIANTS
 
-SESSIONS, OPEN, PAYMENTS, EVENTS, KEYS, API_KEYS, ENDPOINTS, CONSUMERS, DELIVERIES, ATTEMPTS = (
+SESSIONS, OPEN, PAYMENTS, REFUNDS, EVENTS, KEYS, API_KEYS, ENDPOINTS, CONSUMERS, DELIVERIES, ATTEMPTS = (
     f"checkout_data.{table}" for table in (
-        "checkout_sessions", "open_sessions", "payments", "webhook_outbox", "idempotency_keys", "api_keys",
+        "checkout_sessions", "open_sessions", "payments", "refunds", "webhook_outbox", "idempotency_keys", "api_keys",
         "webhook_endpoints", "webhook_consumers", "webhook_deliveries", "webhook_attempts"))
 ENDED = "open session that has ended, or that is no session"
 OTHERWISE = "open session that says something else than its session"
@@ -34,11 +34,21 @@ FAULTS = [
     (OTHERWISE, "open", f"UPDATE {OPEN} SET created_by = 'pk_live_1'"),
     ("processing without a lease", "begun", f"UPDATE {SESSIONS} SET lease_expires_at = NULL"),
     ("lease that no processing payment holds", "begun", f"UPDATE {PAYMENTS} SET status = 'failed'"),
-    ("failed with retries left, or open with none", "open", f"UPDATE {SESSIONS} SET attempts = 4"),
+    ("failed with retries left, or open with none and no lease", "open", f"UPDATE {SESSIONS} SET attempts = 4"),
+    ("failed with retries left, or open with none and no lease", "open", f"UPDATE {SESSIONS} SET status = 'failed'"),
+    ("payment whose sums are not those of its refunds", "refunded", f"UPDATE {PAYMENTS} SET refunded_amount = 1"),
+    ("payment whose sums are not those of its refunds", "refunded", f"UPDATE {PAYMENTS} SET amount = 1"),
+    ("refund of no payment", "refunded", f"DELETE FROM {PAYMENTS}"),
+    ("refund of no payment", "re_1", f"UPDATE {REFUNDS} SET currency_code = 'EUR'"),
+    ("refund that has ended without its event", "refunded", f"DELETE FROM {EVENTS}"),
+    ("payment that was applied, and the session that had rejected it does not say so", "rejecting",
+     f"DELETE FROM {EVENTS}"),
+    (OTHERWISE, "open", f"UPDATE {OPEN} SET fails_at_deadline = true"),
+    (HOW_ITS_SESSION_WAS, "refunded", f"UPDATE {EVENTS} SET snapshot = snapshot - 'refund' WHERE sequence = 2"),
     ("final without exactly one event of its kind", "open", f"UPDATE {SESSIONS} SET status = 'expired'"),
     ("final without exactly one event of its kind", "paid", f"DELETE FROM {EVENTS}"),
     ("open with a final event", "tried", f"UPDATE {EVENTS} SET event_type = 'checkout.session.expired' WHERE sequence = 2"),
-    ("an event after the final one, and not of a rejected payment", "late",
+    ("an event after the final one that changes the session", "late",
      f"UPDATE {EVENTS} SET event_type = 'checkout.session.expiring' WHERE sequence = 2"),
     ("event without a session", "late", f"DELETE FROM {SESSIONS}"),
     ("events do not go from 1 to event_count", "late", f"UPDATE {EVENTS} SET sequence = 3 WHERE sequence = 2"),
@@ -100,15 +110,19 @@ FAULTS = [
 def whole(shared_server):
     """A database with sessions of several kinds, all without faults."""
     db = shared_server.create_database()
-    sessions = {title: db.create("1 hour", title=title) for title in ("paid", "late", "begun")}
+    sessions = {title: db.create("1 hour", title=title) for title in ("paid", "late", "begun", "refunded", "rejecting", "paid late")}
     consumer = db.call("create_webhook_consumer", name="jobs", event_types=["checkout.session.*"])
     sessions["jobs"] = consumer[0]["webhook_consumer_id"]
     sessions["open"] = db.create("1 hour", title="open", idempotency_key="k1", metadata='{"idempotency_key": "k1"}')
     db.call("begin_payment", checkout_session_id=sessions["begun"], payment_id="p-begun")
     db.call("expire_checkout_session", checkout_session_id=sessions["late"])
-    for title in ("paid", "late"):
+    sessions["re_1"] = "re_1"
+    db.call("expire_checkout_session", checkout_session_id=sessions["rejecting"])
+    for title in ("paid", "late", "refunded", "rejecting"):
         db.call("record_payment", checkout_session_id=sessions[title], payment_id=f"p-{title}", outcome="succeeded")
-    for event in db.call("claim_webhook_events", consumer="jobs"):
+    db.call("record_refund", payment_id="p-refunded", refund_id="re_1", amount=5)
+    db.call("apply_payment", payment_id="p-rejecting", checkout_session_id=sessions["paid late"])
+    for event in db.call("claim_webhook_events", consumer="jobs", batch_size=100):
         ack = {"event_ids": [event["event_id"]], "lease_token": event["lease_token"]}
         assert db.call("ack_webhook_events", consumer="jobs", **ack) == [{"ack_webhook_events": 1}]
     db.call("create_webhook_consumer", name="jobs", event_types=["webhook_endpoint.*"])
@@ -145,7 +159,7 @@ def test_fault_is_found(whole, fault, title, statement):
             cursor.execute(row["drop"])
         where = "AND" if "WHERE" in statement else "WHERE"
         table = next(word for word in statement.split() if word.startswith("checkout_data."))
-        named = {API_KEYS: "api_key_id", ENDPOINTS: "webhook_endpoint_id", CONSUMERS: "webhook_consumer_id"}.get(
+        named = {REFUNDS: "refund_id", API_KEYS: "api_key_id", ENDPOINTS: "webhook_endpoint_id", CONSUMERS: "webhook_consumer_id"}.get(
             table, "subject_id" if table in (EVENTS, DELIVERIES, ATTEMPTS) else "checkout_session_id")
         cursor.execute(f"{statement} {where} {named} = %s", [sessions[title]])
         assert cursor.rowcount >= 1

@@ -4,6 +4,8 @@ import psycopg2
 
 # Each group works on one object of one organization, and its second call waits for the first. No other call waits.
 ONE_SESSION = {"begin_payment", "expire_checkout_session", "record_payment"}
+# A payment is applied to the first session; the second one, which rejected it, has expired.
+TWO_SESSIONS = {"apply_payment"}
 ONE_EVENT = {"ack_webhook_events", "nack_webhook_event", "redeliver_webhook_events"}
 ONE_CONSUMER = {"delete_webhook_consumer"}
 ONE_DELIVERY = {"record_webhook_attempt", "record_webhook_attempts", "release_webhook_delivery"}
@@ -11,12 +13,15 @@ ONE_ENDPOINT = {"delete_webhook_endpoint", "roll_webhook_secret", "update_webhoo
 ONE_KEY = {"revoke_api_key", "roll_api_key"}
 ONE_ORGANIZATION = {"rotate_client_secrets", "update_organization"}
 ONE_ROLE = {"grant_access", "revoke_access"}
-ALONE = [{"create_webhook_consumer"}, {"create_webhook_endpoint"}, {"recover_checkout_session"}]
+ALONE = [{"create_webhook_consumer"}, {"create_webhook_endpoint"}, {"recover_checkout_session"}, {"record_refund"}]
 WAITS = {
     held: group
     for group in [ONE_SESSION, ONE_EVENT, ONE_DELIVERY, ONE_CONSUMER, ONE_ENDPOINT, ONE_KEY, ONE_ORGANIZATION, ONE_ROLE, *ALONE]
     for held in group
 }
+for held in ONE_SESSION | {"recover_checkout_session"}:
+    WAITS[held] = WAITS[held] | TWO_SESSIONS
+WAITS["apply_payment"] = ONE_SESSION | TWO_SESSIONS | {"recover_checkout_session"}
 # A failed attempt is noted at its endpoint.
 WAITS["record_webhook_attempt"] = WAITS["record_webhook_attempts"] = ONE_DELIVERY | ONE_ENDPOINT
 

@@ -6,7 +6,7 @@
 use std::str::FromStr;
 
 use iso_currency::Currency as IsoCurrency;
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::{Error, Result};
 
@@ -46,17 +46,22 @@ pub struct Currency {
 }
 
 impl Currency {
-    /// Reads an ISO 4217 code in either case.
+    /// Reads an ISO 4217 code. The standard has upper case; many clients write lower case.
     pub fn parse(argument: &'static str, text: &str) -> Result<Self> {
-        let text = text.to_ascii_uppercase();
-        let unsupported = || Error::invalid(argument, "is not a supported ISO 4217 currency code");
-        let code: [u8; 3] = text.as_bytes().try_into().map_err(|_| unsupported())?;
-        let digits = match WITHDRAWN.iter().find(|(withdrawn, _)| *withdrawn == text.as_str()) {
-            Some((_, digits)) => Some(*digits),
+        Self::known(text).ok_or_else(|| Error::invalid(argument, "is not a supported ISO 4217 currency code"))
+    }
+
+    /// The currency of a code, if there is one.
+    pub fn known(text: &str) -> Option<Self> {
+        let code: [u8; 3] = text.as_bytes().try_into().ok()?;
+        let code = code.map(|letter| letter.to_ascii_uppercase());
+        let text = std::str::from_utf8(&code).ok()?;
+        let digits = match WITHDRAWN.iter().find(|(withdrawn, _)| *withdrawn == text) {
+            Some((_, digits)) => *digits,
             // Codes without a smallest unit (gold, test codes) are no money to pay with.
-            None => IsoCurrency::from_code(&text).and_then(|c| c.exponent()).map(u32::from),
+            None => IsoCurrency::from_code(text)?.exponent()?.into(),
         };
-        Ok(Self { code, digits: digits.ok_or_else(unsupported)? })
+        Some(Self { code, digits })
     }
 
     pub fn code(&self) -> &str {
@@ -64,22 +69,40 @@ impl Currency {
     }
 }
 
-/// Reads a decimal as Postgres writes a numeric.
+/// Reads a decimal as Postgres writes a numeric. It keeps 28 digits, which is finer than any amount.
 pub fn parse_amount(argument: &'static str, text: &str) -> Result<Decimal> {
-    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    let amount = parse_reported(argument, text)?;
+    if amount.is_sign_negative() && !amount.is_zero() {
+        return Err(Error::invalid(argument, "must not be negative"));
+    }
+    Ok(amount)
+}
+
+/// Reads any number that is reported as an amount. One that is too large becomes the largest that there is.
+pub fn parse_reported(argument: &'static str, text: &str) -> Result<Decimal> {
     if matches!(text, "NaN" | "Infinity" | "-Infinity") {
         return Err(Error::invalid(argument, "must be a finite number"));
     }
-    if text.starts_with('-') {
-        return Err(Error::invalid(argument, "must not be negative"));
+    if !text.bytes().any(|byte| byte.is_ascii_digit()) {
+        return Err(Error::invalid(argument, "must be a number"));
     }
-    // Zeros at the end of the fraction have no meaning, but may be more digits than a Decimal holds.
-    let significant = if text.contains('.') { text.trim_end_matches('0') } else { text };
-    Decimal::from_str_exact(significant.trim_end_matches('.')).map_err(|_| match digits {
-        0 => Error::invalid(argument, "must be a number"),
-        _ if text.split('.').next().is_some_and(|whole| whole.len() > 16) => too_large(argument),
-        _ => Error::invalid(argument, "has too many decimal places"),
-    })
+    let too_large = || if text.starts_with('-') { Decimal::MIN } else { Decimal::MAX };
+    Ok(Decimal::from_str(text).unwrap_or_else(|_| too_large()))
+}
+
+/// Removes the noise of binary floating-point numbers: 19.990000000000002 is 19.99. Noise is less than a thousandth of
+/// the smallest unit, and less than one part in 10^12 of the amount.
+fn denoised(amount: Decimal, digits: u32) -> Decimal {
+    let near = amount.round_dp_with_strategy(digits, RoundingStrategy::MidpointAwayFromZero);
+    let noise = (amount - near).abs();
+    let small = noise < Decimal::new(1, digits + 3) && noise * Decimal::from(10_u64.pow(12)) < near.abs();
+    if small { near } else { amount }
+}
+
+/// An amount that is reported in a currency, without noise.
+pub fn reported_amount(amount: Decimal, currency: Currency) -> Decimal {
+    let plain = denoised(denoised(amount, currency.digits), currency.digits.max(SUB_MINOR_DIGITS));
+    with_digits(plain.normalize(), currency)
 }
 
 /// Checks an amount and gives it the currency's number of decimals: 12.5 USD is 12.50, 10000.0 XOF is 10000.
@@ -90,8 +113,8 @@ pub fn check_amount(argument: &'static str, amount: Decimal, currency: Currency,
     if amount >= Decimal::from(AMOUNT_LIMIT) {
         return Err(too_large(argument));
     }
-    let exact = amount.normalize();
     let allowed = if sub_minor { currency.digits.max(SUB_MINOR_DIGITS) } else { currency.digits };
+    let exact = denoised(denoised(amount, currency.digits), allowed).normalize();
     if exact.scale() > allowed {
         return Err(Error::invalid(
             argument,
@@ -111,7 +134,7 @@ pub fn with_digits(mut amount: Decimal, currency: Currency) -> Decimal {
 
 /// Converts an amount in the currency's smallest units.
 pub fn from_minor_units(argument: &'static str, units: Decimal, currency: Currency) -> Result<Decimal> {
-    let mut amount = units.normalize();
+    let mut amount = denoised(units, 0).normalize();
     if amount.scale() != 0 {
         return Err(Error::invalid(argument, "must be an integer"));
     }
@@ -179,6 +202,45 @@ mod tests {
     }
 
     #[test]
+    fn noise_of_binary_floating_point_is_no_part_of_an_amount() {
+        for (amount, currency, stored) in [
+            ("19.990000000000002", "USD", "19.99"),
+            ("19.989999999999998", "USD", "19.99"),
+            ("434.99999999999994", "XOF", "435"),
+            ("12345678909.999998", "USD", "12345678910.00"),
+            ("0.1000000000000000055511151231257827021181583404541015625", "USD", "0.10"),
+            ("1.00000000000000000000000000000000000001", "USD", "1.00"),
+        ] {
+            assert_eq!(check(amount, currency, false), Ok(stored.to_owned()), "{amount} {currency}");
+            let reported = |currency: Currency| parse_reported("amount", amount).map(|it| reported_amount(it, currency));
+            assert_eq!(currency.parse().and_then(reported).map(|it| it.to_string()), Ok(stored.to_owned()));
+        }
+        assert_eq!(check("23.567600000000002", "USD", true), Ok("23.5676".to_owned()));
+        // What is finer is not noise.
+        for (amount, currency) in [("19.99001", "USD"), ("0.010000000001", "USD"), ("434.999", "XOF"), ("0.0000001", "USD")] {
+            assert_eq!(check(amount, currency, false), Err("22023"), "{amount} {currency}");
+        }
+        let units = |text: &str| {
+            let currency = "NGN".parse()?;
+            from_minor_units("amount", parse_amount("amount", text)?, currency).map(|amount| amount.to_string())
+        };
+        assert_eq!(units("1998.9999999999998"), Ok("19.99".to_owned()));
+        assert_eq!(units("1998.9").map_err(|error: Error| error.sqlstate()), Err("22023"));
+    }
+
+    #[test]
+    fn any_number_can_be_reported() {
+        let reported = |text: &str| parse_reported("amount", text);
+        assert_eq!(reported("-1"), Ok(Decimal::NEGATIVE_ONE));
+        assert_eq!(reported(&format!("1{}", "0".repeat(40))), Ok(Decimal::MAX));
+        assert_eq!(reported(&format!("-1{}.5", "0".repeat(100_000))), Ok(Decimal::MIN));
+        assert_eq!(reported(&format!("0.{}1", "0".repeat(39))), Ok(Decimal::ZERO));
+        for text in ["NaN", "Infinity", "-Infinity", "", "-"] {
+            assert_eq!(reported(text).map_err(|error| error.sqlstate()), Err("22023"), "{text}");
+        }
+    }
+
+    #[test]
     fn sub_minor_amounts_go_to_four_decimals_where_allowed() {
         assert_eq!(check("23.5676", "USD", true), Ok("23.5676".to_owned()));
         assert_eq!(check("23.5", "USD", true), Ok("23.50".to_owned()));
@@ -197,7 +259,7 @@ mod tests {
             ("-Infinity", "22023"),
             ("1000000000000000", "22003"),
             ("99999999999999999999999999999999999999", "22003"),
-            ("1.00000000000000000000000000000000000001", "22023"),
+            ("1.000000000001", "22023"),
         ] {
             assert_eq!(check(amount, "USD", true), Err(sqlstate), "{amount}");
         }
@@ -228,15 +290,9 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_kept_in_upper_case() {
-        for text in ["usd", "Usd", "USD"] {
-            assert_eq!(text.parse::<Currency>().map(|c| c.code().to_owned()), Ok("USD".to_owned()));
-        }
-    }
-
-    #[test]
     fn what_is_no_currency_is_refused() {
-        for text in ["", "US", "USDT", "XXX", "XTS", "XAU", "ZZZ", "U$D", "€€€", "UЅD"] {
+        assert_eq!("usd".parse::<Currency>().map(|c| c.code().to_owned()), Ok("USD".to_owned()));
+        for text in ["", "US", "USDT", " usd", "XXX", "xxx", "XTS", "XAU", "ZZZ", "U$D", "€€€", "UЅD"] {
             assert_eq!(text.parse::<Currency>().map_err(|e| e.sqlstate()), Err("22023"), "{text}");
         }
     }

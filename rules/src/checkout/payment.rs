@@ -3,22 +3,22 @@
 
 use std::str::FromStr;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
+use super::change::Change;
 use super::money::{self, Currency};
 use super::session::Session;
 use super::status::{Status, Trigger};
 use crate::webhooks::event::EventType;
 use crate::{Error, Result};
 
-const DEFAULT_LEASE: TimeDelta = TimeDelta::minutes(5);
-const MAXIMUM_LEASE: TimeDelta = TimeDelta::minutes(15);
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Succeeded,
     Failed,
+    /// The buyer left the provider's page. No money was taken, and that is no attempt.
+    Canceled,
 }
 
 impl FromStr for Outcome {
@@ -28,7 +28,8 @@ impl FromStr for Outcome {
         match text {
             "succeeded" => Ok(Self::Succeeded),
             "failed" => Ok(Self::Failed),
-            _ => Err(Error::invalid("outcome", "must be succeeded or failed")),
+            "canceled" => Ok(Self::Canceled),
+            _ => Err(Error::invalid("outcome", "must be succeeded, failed or canceled")),
         }
     }
 }
@@ -38,6 +39,7 @@ pub enum PaymentStatus {
     Processing,
     Succeeded,
     Failed,
+    Canceled,
     Rejected(Rejection),
 }
 
@@ -50,36 +52,73 @@ pub enum Rejection {
     CurrencyMismatch,
 }
 
+impl Rejection {
+    pub const ALL: [Self; 5] =
+        [Self::SessionExpired, Self::SessionFailed, Self::AlreadyPaid, Self::AmountMismatch, Self::CurrencyMismatch];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SessionExpired => "session_expired",
+            Self::SessionFailed => "session_failed",
+            Self::AlreadyPaid => "already_paid",
+            Self::AmountMismatch => "amount_mismatch",
+            Self::CurrencyMismatch => "currency_mismatch",
+        }
+    }
+}
+
 impl PaymentStatus {
+    /// Every status as it is written; a rejection has its reason beside it.
+    pub const NAMES: [&'static str; 5] = ["processing", "succeeded", "failed", "canceled", "rejected"];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Processing => "processing",
             Self::Succeeded => "succeeded",
             Self::Failed => "failed",
+            Self::Canceled => "canceled",
             Self::Rejected(_) => "rejected",
         }
     }
 
     pub fn rejection_reason(self) -> Option<&'static str> {
         match self {
-            Self::Rejected(Rejection::SessionExpired) => Some("session_expired"),
-            Self::Rejected(Rejection::SessionFailed) => Some("session_failed"),
-            Self::Rejected(Rejection::AlreadyPaid) => Some("already_paid"),
-            Self::Rejected(Rejection::AmountMismatch) => Some("amount_mismatch"),
-            Self::Rejected(Rejection::CurrencyMismatch) => Some("currency_mismatch"),
+            Self::Rejected(rejection) => Some(rejection.as_str()),
             _ => None,
         }
     }
+
+    /// The status that is stored as these two texts.
+    pub fn stored(status: &str, rejection: Option<&str>) -> Result<Self> {
+        [Self::Processing, Self::Succeeded, Self::Failed, Self::Canceled]
+            .into_iter()
+            .chain(Rejection::ALL.map(Self::Rejected))
+            .find(|known| known.as_str() == status && known.rejection_reason() == rejection)
+            .ok_or_else(|| Error::Internal(format!("payment has the unknown status \"{status}\"")))
+    }
 }
 
-/// A payment of that session that was recorded or begun before.
+/// An amount of a currency as a provider reports it. The currency may be none of ISO 4217.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
-    pub same_session: bool,
-    pub status: PaymentStatus,
+pub struct Paid {
     pub amount: Decimal,
     pub currency_code: String,
+}
+
+/// A payment that was recorded or begun before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// True if it is, or was, a payment of the session.
+    pub same_session: bool,
+    pub status: PaymentStatus,
+    pub paid: Paid,
     pub lease_expires_at: Option<DateTime<Utc>>,
+    /// The failed attempts that were counted and had an id.
+    pub attempt_ids: Vec<String>,
+    /// What was returned, or is being returned.
+    pub refunded: Decimal,
+    /// What a later report of the accepted payment said, if it was something else.
+    pub contradiction: Option<Paid>,
 }
 
 /// A report of how a payment ended. What it leaves out is taken from the session.
@@ -92,6 +131,10 @@ pub struct Report<'a> {
     pub payment_method: Option<&'a str>,
     pub failure_code: Option<&'a str>,
     pub failure_message: Option<&'a str>,
+    /// Tells failed attempts of one payment apart.
+    pub attempt_id: Option<&'a str>,
+    /// When it happened, by the provider's clock.
+    pub occurred_at: Option<DateTime<Utc>>,
 }
 
 impl<'a> Report<'a> {
@@ -105,6 +148,21 @@ impl<'a> Report<'a> {
             payment_method: None,
             failure_code: None,
             failure_message: None,
+            attempt_id: None,
+            occurred_at: None,
+        }
+    }
+
+    /// What it says was paid for the session.
+    fn paid(&self, session: &Session) -> Paid {
+        let code = self.currency_code.unwrap_or(&session.currency_code);
+        let amount = self.amount.unwrap_or(session.amount);
+        match Currency::known(code) {
+            Some(currency) => Paid {
+                amount: money::reported_amount(amount, currency),
+                currency_code: currency.code().to_owned(),
+            },
+            None => Paid { amount: amount.normalize(), currency_code: code.to_owned() },
         }
     }
 }
@@ -114,99 +172,136 @@ impl<'a> Report<'a> {
 pub enum Decision {
     /// Nothing: the payment was recorded before.
     Replay,
+    /// The payment stays accepted. What the report says instead is written beside it.
+    Contradict(Paid),
     Settle(Settlement),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settlement {
     pub payment: PaymentStatus,
-    pub amount: Decimal,
-    pub currency_code: String,
-    pub session: Status,
-    pub attempts: i32,
-    pub lease_expires_at: Option<DateTime<Utc>>,
-    /// In order, at most two: an overdue session is expired before its late payment is rejected.
-    pub events: Vec<EventType>,
+    pub paid: Paid,
+    /// The id of a failed attempt that counts.
+    pub attempt_id: Option<String>,
+    pub change: Change,
 }
 
 /// Decides the effect of a reported payment at `now`, under the session's row lock.
 pub fn record(session: &Session, known: Option<&Known>, report: &Report, now: DateTime<Utc>) -> Result<Decision> {
-    let currency_code = report.currency_code.unwrap_or(&session.currency_code);
-    let currency = Currency::parse("currency_code", currency_code)?;
-    let amount = money::with_digits(report.amount.unwrap_or(session.amount), currency);
-    if let Some(known) = known {
-        if !known.same_session {
-            return Err(conflict(report.payment_id, "belongs to another checkout session"));
-        }
-        let settled = matches!(known.status, PaymentStatus::Succeeded | PaymentStatus::Rejected(_));
-        if settled
-            && report.outcome == Outcome::Succeeded
-            && (known.amount != amount || known.currency_code != currency_code)
-        {
-            return Err(conflict(report.payment_id, "was recorded with another amount or currency"));
-        }
-        // A late report of failure does not undo a success. A late success after a failure is money: it goes on below.
-        if settled || (known.status == PaymentStatus::Failed && report.outcome == Outcome::Failed) {
-            return Ok(Decision::Replay);
-        }
+    let paid = report.paid(session);
+    if let Some(known) = known
+        && let Some(decision) = known.decides(report, &paid)?
+    {
+        return Ok(decision);
     }
-
-    let mut events = Vec::with_capacity(2);
-    let mut status = session.status;
-    if session.overdue(now) {
-        status = Status::Expired;
-        events.push(EventType::Expired);
-    }
+    let mut settlement = Settlement::begin(session, paid, now);
+    // A payment that ends gives up its own lease, and no other.
     let holds_lease = known.is_some_and(|known| {
         known.status == PaymentStatus::Processing
             && known.lease_expires_at.is_some()
             && known.lease_expires_at == session.lease_expires_at
     });
-    let live_lease = session.live_lease(now).filter(|_| status == Status::Open);
-    let settlement = |payment, session, attempts, lease_expires_at, events| {
-        let currency_code = currency_code.to_owned();
-        Ok(Decision::Settle(Settlement { payment, amount, currency_code, session, attempts, lease_expires_at, events }))
-    };
-
+    if holds_lease {
+        settlement.change.session.lease_expires_at = None;
+    }
+    let is_open = settlement.change.session.status == Status::Open;
     match report.outcome {
         Outcome::Succeeded => {
-            if let Some(rejection) = rejection(session, status, amount, currency_code) {
-                events.push(EventType::PaymentRejected);
-                let lease = if holds_lease { None } else { live_lease };
-                return settlement(PaymentStatus::Rejected(rejection), status, session.attempts, lease, events);
+            let refunded = known.is_some_and(|known| !known.refunded.is_zero());
+            match rejection(&settlement.change.session, &settlement.paid, refunded) {
+                None => settlement.accept()?,
+                Some(rejection) => {
+                    settlement.payment = PaymentStatus::Rejected(rejection);
+                    settlement.change.events.push(EventType::PaymentRejected);
+                    settlement.fail_if_exhausted()?;
+                }
             }
-            let status = after(status, Trigger::PaymentSucceeded)?;
-            events.push(EventType::Completed);
-            settlement(PaymentStatus::Succeeded, status, session.attempts, None, events)
+        }
+        Outcome::Failed if is_open => {
+            settlement.payment = PaymentStatus::Failed;
+            settlement.attempt_id = report.attempt_id.map(str::to_owned);
+            settlement.change.session.attempts += 1;
+            if !settlement.fail_if_exhausted()? {
+                settlement.change.events.push(EventType::PaymentFailed);
+            }
         }
         // No money was taken, and the session is over: only the payment is recorded.
-        Outcome::Failed if status != Status::Open => {
-            settlement(PaymentStatus::Failed, status, session.attempts, None, events)
+        Outcome::Failed => settlement.payment = PaymentStatus::Failed,
+        Outcome::Canceled => {
+            settlement.payment = PaymentStatus::Canceled;
+            settlement.fail_if_exhausted()?;
         }
-        Outcome::Failed => {
-            let attempts = session.attempts + 1;
-            let lease = if holds_lease { None } else { live_lease };
-            if attempts > session.max_retry_attempts {
-                events.push(EventType::Failed);
-                let status = after(status, Trigger::RetriesExhausted)?;
-                settlement(PaymentStatus::Failed, status, attempts, None, events)
-            } else {
-                events.push(EventType::PaymentFailed);
-                let status = after(status, Trigger::PaymentFailed)?;
-                settlement(PaymentStatus::Failed, status, attempts, lease, events)
+    }
+    Ok(Decision::Settle(settlement))
+}
+
+impl Known {
+    /// What the payment's own state decides about a report; `None` if the session decides.
+    fn decides(&self, report: &Report, paid: &Paid) -> Result<Option<Decision>> {
+        use PaymentStatus::*;
+        if !self.same_session {
+            return Err(conflict(report.payment_id, "belongs to another checkout session"));
+        }
+        let same = self.paid == *paid;
+        let replay = match (self.status, report.outcome) {
+            (Succeeded, Outcome::Succeeded) if !same && self.contradiction.as_ref() != Some(paid) => {
+                return Ok(Some(Decision::Contradict(paid.clone())));
             }
+            (Succeeded, _) => true,
+            // A later report corrects what was paid. Of money that has been returned, only more is news.
+            (Rejected(_), Outcome::Succeeded) => {
+                same || !self.refunded.is_zero()
+                    && (self.paid.currency_code != paid.currency_code || paid.amount <= self.paid.amount)
+            }
+            // A late report of failure does not undo that money was taken.
+            (Rejected(_), _) => true,
+            (Failed | Processing, Outcome::Failed) if report.attempt_id.is_some() => {
+                self.attempt_ids.iter().any(|known| Some(known.as_str()) == report.attempt_id)
+            }
+            (Failed, Outcome::Failed | Outcome::Canceled) | (Canceled, Outcome::Canceled) => true,
+            // A success after a failure is money.
+            (Failed | Canceled | Processing, _) => false,
+        };
+        Ok(replay.then_some(Decision::Replay))
+    }
+}
+
+impl Settlement {
+    fn begin(session: &Session, paid: Paid, now: DateTime<Utc>) -> Self {
+        let change = Change::by_clock(session, now);
+        Self { payment: PaymentStatus::Processing, paid, attempt_id: None, change }
+    }
+
+    fn accept(&mut self) -> Result<()> {
+        self.payment = PaymentStatus::Succeeded;
+        let session = &mut self.change.session;
+        session.status = after(session.status, Trigger::PaymentSucceeded)?;
+        session.lease_expires_at = None;
+        self.change.events.push(EventType::Completed);
+        Ok(())
+    }
+
+    /// Fails an open session that has no retries left, unless a payment still holds it.
+    fn fail_if_exhausted(&mut self) -> Result<bool> {
+        let session = &mut self.change.session;
+        if session.status != Status::Open || !session.exhausted() || session.lease_expires_at.is_some() {
+            return Ok(false);
         }
+        session.status = after(session.status, Trigger::RetriesExhausted)?;
+        self.change.events.push(EventType::Failed);
+        Ok(true)
     }
 }
 
 /// The reason why a successful payment cannot be accepted, if any.
-fn rejection(session: &Session, status: Status, amount: Decimal, currency_code: &str) -> Option<Rejection> {
-    match status {
+fn rejection(session: &Session, paid: &Paid, refunded: bool) -> Option<Rejection> {
+    match session.status {
         Status::Complete => Some(Rejection::AlreadyPaid),
         Status::Expired => Some(Rejection::SessionExpired),
         Status::Failed => Some(Rejection::SessionFailed),
-        Status::Open if currency_code != session.currency_code => Some(Rejection::CurrencyMismatch),
-        Status::Open if amount != session.amount => Some(Rejection::AmountMismatch),
+        Status::Open if paid.currency_code != session.currency_code => Some(Rejection::CurrencyMismatch),
+        // Of what was returned, nothing pays the session.
+        Status::Open if paid.amount != session.amount || refunded => Some(Rejection::AmountMismatch),
         Status::Open => None,
     }
 }
@@ -217,16 +312,18 @@ fn after(status: Status, trigger: Trigger) -> Result<Status> {
         .ok_or_else(|| Error::Internal(format!("session that is {status} cannot be settled by {trigger:?}")))
 }
 
-/// Checks that a payment may begin now: `Replay` if it has begun already and its lease is running.
+/// Checks that a payment may begin now: `Replay` if it has begun already and its lease is running. One that failed or
+/// was canceled may begin again.
 pub fn begin(session: &Session, known: Option<&Known>, payment_id: &str, now: DateTime<Utc>) -> Result<Begin> {
     if let Some(known) = known {
         if !known.same_session {
             return Err(conflict(payment_id, "belongs to another checkout session"));
         }
-        if known.status != PaymentStatus::Processing {
+        if matches!(known.status, PaymentStatus::Succeeded | PaymentStatus::Rejected(_)) {
             return Err(conflict(payment_id, "has been recorded already"));
         }
-        if known.lease_expires_at.is_some_and(|until| until > now)
+        if known.status == PaymentStatus::Processing
+            && known.lease_expires_at.is_some_and(|until| until > now)
             && known.lease_expires_at == session.lease_expires_at
             && session.status == Status::Open
         {
@@ -247,13 +344,27 @@ pub enum Begin {
     Lease,
 }
 
-/// How long a payment holds its session.
-pub fn lease(lease: Option<TimeDelta>) -> Result<TimeDelta> {
-    let lease = lease.unwrap_or(DEFAULT_LEASE);
-    if lease < TimeDelta::seconds(1) || lease > MAXIMUM_LEASE {
-        return Err(Error::invalid("lease", "must be between 1 second and 15 minutes"));
+/// Decides whether an open session accepts a payment that another session has rejected. `None`: it has before.
+pub fn apply(session: &Session, known: &Known, payment_id: &str, now: DateTime<Utc>) -> Result<Option<Settlement>> {
+    let refuse = |fault| Err(conflict(payment_id, fault));
+    match known.status {
+        PaymentStatus::Succeeded if known.same_session => return Ok(None),
+        PaymentStatus::Rejected(_) => {}
+        _ => return refuse("is not a rejected payment"),
     }
-    Ok(lease)
+    if !known.refunded.is_zero() {
+        return refuse("has been refunded");
+    }
+    let status = session.effective_status(now);
+    if status != Status::Open {
+        return Err(Error::SessionNotOpen { status: status.as_str() });
+    }
+    if known.paid.currency_code != session.currency_code || known.paid.amount != session.amount {
+        return refuse("has another amount or currency than the checkout session");
+    }
+    let mut settlement = Settlement::begin(session, known.paid.clone(), now);
+    settlement.accept()?;
+    Ok(Some(settlement))
 }
 
 fn conflict(payment_id: &str, conflict: &'static str) -> Error {

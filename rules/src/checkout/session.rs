@@ -15,37 +15,45 @@ pub struct Session {
     pub max_retry_attempts: i32,
     pub expires_at: DateTime<Utc>,
     pub lease_expires_at: Option<DateTime<Utc>>,
-    /// True if the event of the expiry is written, and nothing else of it. The status is expired then.
+    /// True if the event of its end by the clock is written, and nothing else of it. The status is what it ended as.
     pub swept: bool,
 }
 
 impl Session {
-    /// The status of a session from what its row says, and from whether it is among the open sessions. Also returns
-    /// whether it has been swept.
-    pub fn standing(stored: Status, among_open: bool) -> (Status, bool) {
-        match stored {
-            Status::Open if !among_open => (Status::Expired, true),
-            stored => (stored, false),
+    /// The session from what its row says, and from whether it is among the open sessions.
+    pub fn standing(self, among_open: bool) -> Self {
+        match self.status {
+            Status::Open if !among_open => Self { status: self.ends_as(), swept: true, ..self },
+            _ => self,
         }
     }
 
-    /// When the session becomes expired if it stays open.
+    /// True if no further attempt is allowed. Such a session is open only as long as the lease of another payment runs.
+    pub fn exhausted(&self) -> bool {
+        self.attempts > self.max_retry_attempts
+    }
+
+    /// When the session ends if it stays open.
     pub fn deadline(&self) -> DateTime<Utc> {
-        self.deadline_with(self.lease_expires_at)
+        match self.lease_expires_at {
+            Some(lease) if self.exhausted() => lease,
+            Some(lease) => lease.max(self.expires_at),
+            None => self.expires_at,
+        }
     }
 
-    /// The deadline with another lease.
-    pub fn deadline_with(&self, lease_expires_at: Option<DateTime<Utc>>) -> DateTime<Utc> {
-        lease_expires_at.map_or(self.expires_at, |lease| lease.max(self.expires_at))
+    /// How the session ends if its deadline passes.
+    pub fn ends_as(&self) -> Status {
+        if self.exhausted() { Status::Failed } else { Status::Expired }
     }
 
-    /// True if the session is expired by the clock, and its event is not written yet.
+    /// True if the clock has ended the session, and the event of that is not written yet.
     pub fn overdue(&self, now: DateTime<Utc>) -> bool {
         self.status == Status::Open && self.deadline() <= now
     }
 
     pub fn effective_status(&self, now: DateTime<Utc>) -> Status {
-        if self.overdue(now) { Status::Expired } else { self.status }
+        if self.overdue(now) { self.ends_as() } else { self.status }
     }
 
     /// The lease that is running, if any.
@@ -57,7 +65,8 @@ impl Session {
     pub fn expire(&self, now: DateTime<Utc>) -> Result<Option<Status>> {
         match self.status {
             Status::Expired => Ok(None),
-            status if self.overdue(now) => Ok(status.on(Trigger::DeadlinePassed)),
+            status if self.overdue(now) && !self.exhausted() => Ok(status.on(Trigger::DeadlinePassed)),
+            _ if self.overdue(now) => Err(Error::SessionNotOpen { status: self.ends_as().as_str() }),
             status => {
                 let expired =
                     status.on(Trigger::ExpireRequested).ok_or(Error::SessionNotOpen { status: status.as_str() })?;
@@ -99,12 +108,16 @@ pub(super) mod samples {
     }
 
     pub fn swept() -> Session {
-        let (status, swept) = Session::standing(Status::Open, false);
-        Session { status, swept, ..overdue() }
+        overdue().standing(false)
     }
 
     pub fn leased(until: DateTime<Utc>) -> Session {
         Session { lease_expires_at: Some(until), ..open() }
+    }
+
+    /// Out of retries while another payment holds it.
+    pub fn exhausted(until: DateTime<Utc>) -> Session {
+        Session { attempts: open().max_retry_attempts + 1, ..leased(until) }
     }
 }
 
@@ -117,21 +130,37 @@ mod tests {
 
     #[test]
     fn what_is_stored_as_open_and_is_not_among_the_open_sessions_has_been_swept() {
+        let standing = |status, among_open| {
+            let session = Session { status, ..open() }.standing(among_open);
+            (session.status, session.swept)
+        };
         for stored in Status::ALL {
-            assert_eq!(Session::standing(stored, true), (stored, false));
+            assert_eq!(standing(stored, true), (stored, false));
         }
-        assert_eq!(Session::standing(Status::Open, false), (Status::Expired, true));
+        assert_eq!(standing(Status::Open, false), (Status::Expired, true));
         for ended in [Status::Complete, Status::Failed, Status::Expired] {
-            assert_eq!(Session::standing(ended, false), (ended, false));
+            assert_eq!(standing(ended, false), (ended, false));
         }
+        assert_eq!(exhausted(now()).standing(false).status, Status::Failed);
     }
 
     #[test]
     fn a_lease_moves_the_deadline_only_if_it_ends_later() {
         let later = open().expires_at + TimeDelta::minutes(1);
-        assert_eq!(open().deadline_with(Some(now())), open().expires_at);
-        assert_eq!(open().deadline_with(Some(later)), later);
-        assert_eq!(leased(later).deadline_with(None), open().expires_at);
+        assert_eq!(open().deadline(), open().expires_at);
+        assert_eq!(leased(now()).deadline(), open().expires_at);
+        assert_eq!(leased(later).deadline(), later);
+    }
+
+    #[test]
+    fn a_session_without_retries_fails_when_the_lease_ends() {
+        let until = now() + TimeDelta::minutes(1);
+        let session = exhausted(until);
+        assert!(until < session.expires_at);
+        assert_eq!(session.deadline(), until);
+        assert_eq!(session.effective_status(now()), Status::Open);
+        assert_eq!(session.effective_status(until), Status::Failed);
+        assert_eq!(session.expire(until), Err(Error::SessionNotOpen { status: "failed" }));
     }
 
     #[test]

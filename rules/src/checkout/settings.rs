@@ -1,5 +1,7 @@
 //! The settings of an organization for its sessions.
 
+use std::collections::BTreeMap;
+
 use chrono::TimeDelta;
 use uuid::Uuid;
 
@@ -7,6 +9,7 @@ use super::lifetime::Lifetime;
 use super::reference::ReferencePolicy;
 use crate::access::client_secret;
 use crate::access::credential::Tenant;
+use crate::{Error, Result};
 
 /// The settings of an organization that affect its sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +21,11 @@ pub struct Settings {
     pub payment_methods: Vec<String>,
     pub base_url: Option<String>,
     pub expiring_notice: Option<TimeDelta>,
+    pub leases: Leases,
+    /// True if a success must say how much was paid.
+    pub require_payment_amount: bool,
+    /// In lower case.
+    pub app_link_schemes: Vec<String>,
     /// The secret from which the client secrets of its sessions are derived.
     pub client_secret_key: client_secret::Key,
 }
@@ -26,6 +34,58 @@ impl Settings {
     /// The client secret of a session.
     pub fn client_secret(&self, tenant: Tenant, checkout_session_id: Uuid) -> String {
         client_secret::derive(&self.client_secret_key, tenant, checkout_session_id)
+    }
+}
+
+/// How long payments may hold their sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leases {
+    pub maximum: TimeDelta,
+    /// The maximum of single payment methods.
+    pub by_method: BTreeMap<String, TimeDelta>,
+}
+
+impl Default for Leases {
+    fn default() -> Self {
+        Self { maximum: TimeDelta::minutes(15), by_method: BTreeMap::new() }
+    }
+}
+
+impl Leases {
+    /// If a lease is not said.
+    const DEFAULT: TimeDelta = TimeDelta::minutes(5);
+    const SHORTEST: TimeDelta = TimeDelta::seconds(1);
+    const LONGEST: TimeDelta = TimeDelta::days(30);
+
+    /// Checks the maximum that an organization sets.
+    pub fn check_maximum(argument: &'static str, maximum: TimeDelta) -> Result<TimeDelta> {
+        if maximum < Self::SHORTEST || maximum > Self::LONGEST {
+            return Err(Error::invalid(argument, "must be between 1 second and 30 days"));
+        }
+        Ok(maximum)
+    }
+
+    /// How long a payment holds its session.
+    pub fn of_payment(&self, payment_method: Option<&str>, lease: Option<TimeDelta>) -> Result<TimeDelta> {
+        let of_method = payment_method.and_then(|method| self.by_method.get(method));
+        let maximum = *of_method.unwrap_or(&self.maximum);
+        let lease = lease.unwrap_or(maximum.min(Self::DEFAULT));
+        if lease < Self::SHORTEST || lease > maximum {
+            return Err(Error::invalid("lease", format!("must be between 1 second and {}", in_words(maximum))));
+        }
+        Ok(lease)
+    }
+}
+
+/// A span as Postgres reads it, in the largest unit in which it is whole.
+pub fn in_words(span: TimeDelta) -> String {
+    const UNITS: [(&str, i64); 4] = [("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)];
+    let seconds = span.num_seconds();
+    let whole = UNITS.iter().find(|(_, size)| span == TimeDelta::seconds(seconds) && seconds % size == 0);
+    match whole {
+        Some((unit, size)) if seconds == *size => format!("1 {unit}"),
+        Some((unit, size)) => format!("{} {unit}s", seconds / size),
+        None => format!("{} microseconds", span.num_microseconds().unwrap_or(i64::MAX)),
     }
 }
 
@@ -44,7 +104,53 @@ impl Default for Settings {
             payment_methods: vec!["bank_transfer".into(), "payid".into()],
             base_url: None,
             expiring_notice: None,
+            leases: Leases::default(),
+            require_payment_amount: false,
+            app_link_schemes: Vec::new(),
             client_secret_key: [0; 32],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leases() -> Leases {
+        Leases { by_method: BTreeMap::from([("bank_transfer".into(), TimeDelta::days(3))]), ..Leases::default() }
+    }
+
+    #[test]
+    fn a_lease_is_bounded_by_its_payment_method_or_else_by_the_organization() {
+        let lease = |method, lease| leases().of_payment(method, lease).map_err(|error| error.to_string());
+        assert_eq!(lease(None, None), Ok(TimeDelta::minutes(5)));
+        assert_eq!(lease(Some("bank_transfer"), None), Ok(TimeDelta::minutes(5)));
+        assert_eq!(lease(Some("card"), Some(TimeDelta::minutes(15))), Ok(TimeDelta::minutes(15)));
+        assert_eq!(lease(Some("bank_transfer"), Some(TimeDelta::days(3))), Ok(TimeDelta::days(3)));
+        let refused = |most| Err(format!("argument \"lease\" must be between 1 second and {most}"));
+        for bad in [TimeDelta::zero(), TimeDelta::minutes(-1), TimeDelta::minutes(16)] {
+            assert_eq!(lease(Some("card"), Some(bad)), refused("15 minutes"));
+        }
+        assert_eq!(lease(Some("bank_transfer"), Some(TimeDelta::hours(73))), refused("3 days"));
+    }
+
+    #[test]
+    fn the_default_lease_is_no_longer_than_the_maximum() {
+        let leases = Leases { maximum: TimeDelta::seconds(90), ..Leases::default() };
+        assert_eq!(leases.of_payment(None, None), Ok(TimeDelta::seconds(90)));
+    }
+
+    #[test]
+    fn spans_are_written_in_the_largest_unit_in_which_they_are_whole() {
+        for (span, words) in [
+            (TimeDelta::days(3), "3 days"),
+            (TimeDelta::hours(24), "1 day"),
+            (TimeDelta::hours(25), "25 hours"),
+            (TimeDelta::seconds(90), "90 seconds"),
+            (TimeDelta::minutes(1), "1 minute"),
+            (TimeDelta::milliseconds(1_500), "1500000 microseconds"),
+        ] {
+            assert_eq!(in_words(span), words);
         }
     }
 }

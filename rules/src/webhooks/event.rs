@@ -67,17 +67,23 @@ pub enum EventType {
     Failed,
     PaymentFailed,
     PaymentRejected,
+    PaymentApplied,
+    Refunded,
+    RefundFailed,
     Expiring,
     EndpointDisabled,
 }
 
 impl EventType {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Completed,
         Self::Expired,
         Self::Failed,
         Self::PaymentFailed,
         Self::PaymentRejected,
+        Self::PaymentApplied,
+        Self::Refunded,
+        Self::RefundFailed,
         Self::Expiring,
         Self::EndpointDisabled,
     ];
@@ -89,6 +95,9 @@ impl EventType {
             Self::Failed => "checkout.session.failed",
             Self::PaymentFailed => "checkout.session.payment_failed",
             Self::PaymentRejected => "checkout.session.payment_rejected",
+            Self::PaymentApplied => "checkout.session.payment_applied",
+            Self::Refunded => "checkout.session.refunded",
+            Self::RefundFailed => "checkout.session.refund_failed",
             Self::Expiring => "checkout.session.expiring",
             Self::EndpointDisabled => "webhook_endpoint.disabled",
         }

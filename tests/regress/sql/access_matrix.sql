@@ -4,8 +4,8 @@ SELECT testing.key(:'a') AS secret_a, testing.key(:'a', 'secret', 'test') AS sec
     testing.key(:'a', 'publishable') AS publishable_a, testing.key(:'b') AS secret_b,
     testing.key(:'a') AS other_key \gset
 
--- A's live sessions: an open one, an expired one, and a paid one, whose event its consumer has leased. B has none. A
--- consumer of all organizations has another name.
+-- A's live sessions: an open one, an expired one with a late payment, and a paid one, whose event its consumer has
+-- leased. B has none. A consumer of all organizations has another name.
 SELECT name FROM checkout.create_webhook_consumer('audit');
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'secret_a');
@@ -15,6 +15,7 @@ SELECT checkout_session_id AS open, client_secret AS secret FROM checkout.create
 SELECT testing.new_session(2) AS expired, testing.new_session(3) AS paid \gset
 SELECT s.status, p.status
 FROM checkout.expire_checkout_session(:'expired') AS s, checkout.record_payment(:'paid', 'access-1', 'succeeded') AS p;
+SELECT status FROM checkout.record_payment(:'expired', 'access-late', 'succeeded', 1);
 SELECT event_id AS event, lease_token AS lease FROM checkout.claim_webhook_events('jobs')
 WHERE checkout_session_id = :'paid' \gset
 COMMIT;
@@ -66,6 +67,9 @@ INSERT INTO testing.access_calls VALUES
     ('list_checkout_sessions', ''),
     ('list_organizations', ''),
     ('list_payments', quote_literal(:'paid')),
+    ('list_refunds', '''access-1'''),
+    ('record_refund', '''access-1'', ''refund-1'', 1'),
+    ('apply_payment', format('''access-late'', %L', :'open')),
     ('list_webhook_events', ''),
     ('nack_webhook_event', format('''jobs'', %L, %L', :'event', :'lease')),
     ('create_webhook_consumer', '''more'''),

@@ -127,7 +127,21 @@ SELECT testing.story(:'new') AS none;
 -- The recovered session lives like any other, with a lifetime of its own.
 SELECT status FROM checkout.record_payment(:'new', 'expire-5', 'succeeded');
 SELECT * FROM testing.state(:'new');
-SELECT expires_at - created_at AS lifetime FROM checkout.recover_checkout_session(:'id', expires_in => '36 hours');
+-- Nobody pays twice: the expired one is paid, by the session that was recovered from it.
+SELECT testing.outcome(format('SELECT checkout.recover_checkout_session(%L)', :'id'));
+SELECT :'new' AS complete, testing.new_session() AS id \gset
+SELECT testing.age(:'id', '2 hours');
+SELECT checkout_session_id AS new, expires_at - created_at AS lifetime
+FROM checkout.recover_checkout_session(:'id', expires_in => '36 hours') \gset
+SELECT :'lifetime' AS lifetime;
+-- Recovered again, by the original or by one that was recovered from it, it is the same open session.
+SELECT checkout_session_id = :'new' AS same, idempotent_replay, client_secret IS NOT NULL AS has_secret
+FROM checkout.recover_checkout_session(:'id');
+SELECT testing.age(:'new', '40 hours');
+SELECT checkout_session_id AS newer, recovered_from = :'id' AS of_the_first, idempotent_replay
+FROM checkout.recover_checkout_session(:'id') \gset
+SELECT checkout_session_id = :'newer' AS same FROM checkout.recover_checkout_session(:'new');
+SELECT testing.age(:'newer', '2 hours');
 SELECT now() + interval '2 hours' AS at \gset
 SELECT expires_at = :'at' AS as_asked FROM checkout.recover_checkout_session(:'id', expires_at => :'at');
 -- Only an expired session can be recovered, and only within the bounds of every session.
@@ -135,7 +149,7 @@ SELECT expires_at = :'at' AS as_asked FROM checkout.recover_checkout_session(:'i
 SELECT call, testing.outcome(
         format('SELECT checkout.recover_checkout_session(%s)', replace(call, '$', quote_literal(:'id'))))
 FROM unnest(ARRAY[
-    'NULL', '''01890000-0000-7000-8000-000000000000''', quote_literal(:'new'), '$, expires_in => ''49 hours''',
+    'NULL', '''01890000-0000-7000-8000-000000000000''', quote_literal(:'complete'), '$, expires_in => ''49 hours''',
     '$, expires_in => ''0''',
     '$, expires_at => ''yesterday''', '$, expires_at => ''infinity''',
     '$, expires_at => ''tomorrow'', expires_in => ''1 hour''']) AS call \g | sed -E 's/[0-9a-f-]{36}/<uuid>/g'

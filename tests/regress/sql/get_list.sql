@@ -32,7 +32,7 @@ SELECT status FROM checkout.begin_payment(pg_temp.id('f'), 'pay-f', lease => '15
 UPDATE checkout_data.checkout_sessions SET created_at = created_at - interval '2 hours',
     expires_at = now() - interval '1 minute'
 WHERE title = 'f' AND organization_id = :'organization';
-UPDATE checkout_data.open_sessions o SET deadline = checkout_data.deadline(s.expires_at, s.lease_expires_at)
+UPDATE checkout_data.open_sessions o SET deadline = checkout_data.deadline(s)
 FROM checkout_data.checkout_sessions s
 WHERE s.checkout_session_id = o.checkout_session_id AND s.title = 'f' AND s.organization_id = :'organization';
 SELECT title, status, payment_status

@@ -7,10 +7,10 @@ CREATE VIEW testing.purged AS SELECT organization_id
 FROM checkout_data.organizations WHERE name IN ('Reports', 'Redeliveries', 'Redeliveries of another');
 
 -- The sessions with what their two rows say together. One that is stored as open, and is not among the open sessions,
--- has been swept: it is expired, and the event of that comes on top.
+-- has been swept: it is expired, or failed, and the event of that comes on top.
 CREATE VIEW testing.sessions AS
 SELECT s.organization_id, s.environment, s.checkout_session_id, s.recovered_from, s.amount, s.currency_code, s.attempts,
-    s.max_retry_attempts, CASE WHEN swept THEN 'expired' ELSE s.status END AS status,
+    s.max_retry_attempts, s.lease_expires_at, CASE WHEN swept THEN checkout_data.ends_as(s) ELSE s.status END AS status,
     s.event_count + swept::integer AS event_count
 FROM checkout_data.checkout_sessions s
     LEFT JOIN checkout_data.open_sessions o USING (organization_id, environment, checkout_session_id),
@@ -23,10 +23,10 @@ FROM checkout_data.checkout_sessions s
     FULL JOIN checkout_data.open_sessions o USING (organization_id, environment, checkout_session_id)
 WHERE o.deadline IS NULL AND s.status = 'open' AND s.expires_at > now()
     OR o.deadline IS NOT NULL
-    AND (s.status, s.event_count, GREATEST(s.expires_at, s.lease_expires_at),
+    AND (s.status, s.event_count, checkout_data.deadline(s), s.attempts > s.max_retry_attempts,
             CASE WHEN s.reference_policy = 'open' THEN s.reference END,
             CASE WHEN s.created_with = 'publishable' AND s.recovered_from IS NULL THEN s.created_by END)
-        IS DISTINCT FROM ('open', o.event_count, o.deadline, o.reference, o.created_by);
+        IS DISTINCT FROM ('open', o.event_count, o.deadline, o.fails_at_deadline, o.reference, o.created_by);
 -- A session that has ended has one event of its end, of the right kind; an open one has none.
 SELECT s.checkout_session_id, s.status, e.ends FROM testing.sessions s, LATERAL (
     SELECT array_agg(replace(o.event_type, 'checkout.session.', '')) AS ends FROM checkout_data.webhook_outbox o
@@ -61,16 +61,36 @@ SELECT p.payment_id, p.status
 FROM checkout_data.payments p
 WHERE p.status IN ('succeeded', 'rejected')
     AND p.organization_id NOT IN (SELECT p.organization_id FROM testing.purged p)
-    AND 1 <> (SELECT count(*) FROM checkout_data.webhook_outbox o
+    -- A rejected payment has one more for each report that corrected it.
+    AND 0 = (SELECT count(*) FROM checkout_data.webhook_outbox o
         WHERE (o.organization_id, o.environment, o.subject_id)
             = (p.organization_id, p.environment, p.checkout_session_id)
         AND o.snapshot #>> '{payment,payment_id}' = p.payment_id
         AND o.event_type = CASE p.status WHEN 'succeeded' THEN 'checkout.session.completed'
             ELSE 'checkout.session.payment_rejected' END);
--- As many failures as attempts, and never more than allowed
-SELECT checkout_session_id
-FROM testing.sessions
-WHERE attempts > max_retry_attempts + 1 OR (status = 'failed') <> (attempts = max_retry_attempts + 1);
+-- As many failures as allowed; and more only of a session that was leased to another payment
+SELECT s.checkout_session_id
+FROM testing.sessions s
+WHERE (s.status = 'failed' AND s.attempts <= s.max_retry_attempts)
+    OR (s.status = 'open' AND s.attempts > s.max_retry_attempts AND s.lease_expires_at IS NULL);
+-- A payment has the sums of its refunds, which are never more than was paid.
+SELECT count(*) > 5 AS there_are_refunds FROM checkout_data.refunds;
+SELECT p.payment_id
+FROM checkout_data.payments p
+    LEFT JOIN checkout_data.refunds r USING (organization_id, environment, payment_id)
+GROUP BY p.organization_id, p.environment, p.payment_id
+HAVING p.refunded_amount <> COALESCE(sum(r.amount) FILTER (WHERE r.status = 'succeeded'), 0)
+    OR p.pending_refund_amount <> COALESCE(sum(r.amount) FILTER (WHERE r.status = 'pending'), 0)
+    OR COALESCE(sum(r.amount) FILTER (WHERE r.status <> 'failed'), 0) > GREATEST(p.amount, 0);
+-- A refund that has ended has its event.
+SELECT r.refund_id, r.status
+FROM checkout_data.refunds r
+WHERE r.status <> 'pending' AND r.organization_id NOT IN (SELECT p.organization_id FROM testing.purged p)
+    AND NOT EXISTS (SELECT FROM checkout_data.webhook_outbox o
+        WHERE (o.organization_id, o.environment) = (r.organization_id, r.environment)
+        AND o.snapshot #>> '{refund,refund_id}' = r.refund_id
+        AND o.event_type = CASE r.status WHEN 'succeeded' THEN 'checkout.session.refunded'
+            ELSE 'checkout.session.refund_failed' END);
 -- A key stands for a session of its organization and environment.
 SELECT k.idempotency_key
 FROM checkout_data.idempotency_keys k
@@ -90,7 +110,9 @@ WHERE (o.event_type = 'webhook_endpoint.disabled') <> (o.subject_type = 'webhook
     OR (s.checkout_session_id IS NULL) <> (o.subject_type = 'webhook_endpoint')
     OR (o.subject_type = 'webhook_endpoint')
         <> coalesce(o.snapshot #>> '{webhook_endpoint,webhook_endpoint_id}' = o.subject_id::text, false)
-    OR (o.event_type ~ 'expired|expiring|disabled') = (coalesce(o.snapshot, '{}') ? 'payment');
+    -- An end by the clock has no payment.
+    OR (o.event_type ~ 'expired|expiring|disabled' OR o.event_type ~ 'failed' AND o.snapshot IS NULL)
+        = (coalesce(o.snapshot, '{}') ? 'payment');
 -- A delivery is of an event, and goes to an endpoint or consumer of its tenant, or to one of all tenants, that is not
 -- the event's subject. What remains of a deleted receiver keeps no event.
 SELECT count(*) > 50 AS there_are_deliveries FROM checkout_data.webhook_deliveries;

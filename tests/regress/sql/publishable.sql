@@ -62,6 +62,8 @@ FROM unnest(ARRAY[
     'list_checkout_sessions(customer_email => ''jane@example.com'')', format('expire_checkout_session(%L)', :'id'),
     format('recover_checkout_session(%L)', :'expired'), format('begin_payment(%L, ''p'')', :'id'),
     format('record_payment(%L, ''p'', ''succeeded'')', :'id'), format('list_payments(%L)', :'paid'),
+    'list_payments()', format('apply_payment(''publishable-1'', %L)', :'open'),
+    'record_refund(''publishable-1'', ''r'', 1)', 'list_refunds(''publishable-1'')',
     'list_webhook_events()', format('list_webhook_events(%L)', :'paid'), 'session_funnel()',
     format('redirect_url(''https://a.example'', %L)', :'id'), 'current_organization_id()', 'current_environment()',
     'create_checkout_session(1, ''USD'', customer_id => ''c'')',
@@ -73,7 +75,8 @@ SELECT call, testing.with_key(:'public_key', 'SELECT * FROM checkout.' || call) 
 FROM unnest(ARRAY[
     'get_checkout_session(NULL)', 'list_checkout_sessions(status => ''x'')', 'begin_payment(NULL, NULL)',
     'record_payment(gen_random_uuid(), NULL, NULL)', 'session_funnel(bucket => ''x'')',
-    'recover_checkout_session(gen_random_uuid())'
+    'recover_checkout_session(gen_random_uuid())', 'apply_payment(NULL, NULL)', 'record_refund(NULL, NULL)',
+    'list_refunds(NULL)'
 ]) AS call;
 \a
 -- It has idempotency keys of its own, apart from those of servers: a key that a browser guesses answers no other

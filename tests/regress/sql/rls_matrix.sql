@@ -10,15 +10,17 @@ SELECT checkout.grant_access('matrix_relay', 'relay');
 SELECT checkout.grant_access('matrix_admin', 'admin');
 SELECT checkout.grant_access('matrix_tenantless', 'secret');
 
--- A's: an open, an expired and a paid session, with a payment and events; B has one session.
+-- A's: an open, an expired and a paid session, with payments, a refund and events; B has one session.
 SELECT name FROM checkout.create_webhook_consumer('audit');
 SET checkout_sessions.organization_id = :'a';
 SELECT name FROM checkout.create_webhook_consumer('jobs');
 SELECT testing.new_session(1) AS open, testing.new_session(2) AS expired, testing.new_session(3) AS paid \gset
 SELECT s.status, p.status
 FROM checkout.expire_checkout_session(:'expired') AS s, checkout.record_payment(:'paid', 'matrix-1', 'succeeded') AS p;
+SELECT status FROM checkout.record_payment(:'expired', 'matrix-late', 'succeeded', 1);
+SELECT status FROM checkout.record_refund('matrix-1', 'refund-0', 1);
 SELECT count(*) FROM checkout.create_checkout_session(4, 'USD', customer_id => 'c', idempotency_key => 'matrix');
-SELECT event_id AS event FROM checkout.list_webhook_events(:'paid') \gset
+SELECT event_id AS event FROM checkout.list_webhook_events(:'paid', 'checkout.session.completed') \gset
 SELECT client_secret FROM checkout.get_checkout_session(:'open') \gset
 SELECT api_key_id, api_key FROM checkout.create_api_key(:'a', 'secret', 'live') \gset
 -- From now on its events go to an endpoint, too: one was tried and is leased, one is due, one is dead.
@@ -36,7 +38,9 @@ SET checkout_sessions.organization_id = :'b';
 SELECT testing.new_session(5) AS of_b \gset
 SELECT webhook_endpoint_id AS endpoint_of_b FROM checkout.create_webhook_endpoint('https://shop.example/hooks') \gset
 SELECT status FROM checkout.record_payment(testing.new_session(8), 'matrix-1', 'succeeded');
-SELECT event_id AS event_of_b FROM checkout.list_webhook_events() \gset
+SELECT status FROM checkout.record_payment(testing.new_session(9), 'matrix-of-b', 'succeeded', 8);
+SELECT event_id AS event_of_b
+FROM checkout.list_webhook_events(event_type => 'checkout.session.completed') \gset
 RESET checkout_sessions.organization_id;
 
 -- Runs a statement as a role, and always rolls it back.
@@ -60,6 +64,8 @@ INSERT INTO testing.calls (function, arguments) VALUES
     ('expire_checkout_session', quote_literal(:'open')), ('recover_checkout_session', quote_literal(:'expired')),
     ('begin_payment', format('%L, ''matrix-2''', :'open')),
     ('record_payment', format('%L, ''matrix-2'', ''succeeded''', :'open')),
+    ('apply_payment', format('''matrix-late'', %L', :'open')), ('list_refunds', '''matrix-1'''),
+    ('record_refund', '''matrix-1'', ''refund-1'', 1'),
     ('list_payments', quote_literal(:'paid')), ('list_webhook_events', ''), ('session_funnel', ''),
     ('redirect_url', format('''https://shop.example'', %L', :'open')),
     ('current_organization_id', ''), ('current_environment', ''),
@@ -259,7 +265,13 @@ FROM (VALUES ('get', 'SELECT checkout.get_checkout_session(%L)'),
     ('after', 'SELECT checkout.list_checkout_sessions(starting_after => %L)'),
     ('before', 'SELECT checkout.list_checkout_sessions(ending_before => %L)')
 ) AS calls (function, call);
--- The same holds for B's endpoints and events.
+-- The same holds for B's payments, endpoints and events.
+SELECT function, testing.outcome(format(call, 'matrix-of-b')) = replace(
+        testing.outcome(format(call, 'matrix-of-nobody')), 'of-nobody', 'of-b') AS same,
+    testing.outcome(format(call, 'matrix-of-b')) AS outcome
+FROM (VALUES ('apply', format('SELECT checkout.apply_payment(%%L, %L)', :'open')),
+    ('refund', 'SELECT checkout.record_refund(%L, ''refund'')'), ('refunds', 'SELECT checkout.list_refunds(%L)'),
+    ('payments after', 'SELECT checkout.list_payments(starting_after => %L)')) AS calls (function, call);
 SELECT function, testing.outcome(format(call, :'endpoint_of_b'))
     = testing.outcome(format(call, '7b1c5f0e-4c1d-4a6c-9d0e-2f6a3b9c8d10')) AS same,
     testing.outcome(format(call, :'endpoint_of_b')) AS outcome

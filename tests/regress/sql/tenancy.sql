@@ -117,7 +117,9 @@ FROM unnest(ARRAY[
     format('SELECT checkout.begin_payment(%L, ''p'')', :'of_a'),
     format('SELECT checkout.record_payment(%L, ''p'', ''failed'')', :'of_a'),
     format('SELECT checkout.recover_checkout_session(%L)', :'of_a'),
-    format('SELECT checkout.list_payments(%L)', :'of_a'),
+    format('SELECT checkout.list_payments(%L)', :'of_a'), 'SELECT checkout.list_payments()',
+    format('SELECT checkout.apply_payment(''p'', %L)', :'of_a'), 'SELECT checkout.record_refund(''p'', ''r'')',
+    'SELECT checkout.list_refunds(''p'')',
     'SELECT checkout.list_webhook_events()', 'SELECT * FROM checkout.session_funnel()',
     'SELECT checkout.current_environment()']) AS call
 \g | sed -E 's/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/<uuid>/g'

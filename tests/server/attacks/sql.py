@@ -137,7 +137,7 @@ FORBIDDEN = [
     "checkout_data.check_access('$ROLE', 'admin')",
     "checkout_data.secret_access()",
     "checkout_data.authenticator_access()",
-    "checkout_data.effective_status('open', now(), now(), now())",
+    "checkout_data.effective_status(NULL, now())",
     "checkout_data.organizations_changed()",
     "checkout_data.organizations_deleted()",
     "checkout_data.checkout_sessions_deleted()",

@@ -45,6 +45,7 @@ class World:
         self.expired, self.paid = db.create(), db.create()
         db.call("expire_checkout_session", checkout_session_id=self.expired)
         db.call("record_payment", checkout_session_id=self.paid, payment_id="paid", outcome="succeeded")
+        db.call("record_payment", checkout_session_id=self.expired, payment_id="late", outcome="succeeded")
 
     def value(self, query, *parameters):
         return self.db.value(query, *parameters)
@@ -88,6 +89,7 @@ class World:
         return [
             Call("ack_webhook_events", "shop", consumer | {"event_ids": [self.event], "lease_token": self.lease}),
             Call("activate_database", "admin", {}),
+            Call("apply_payment", "shop", session | {"payment_id": "late"}),
             Call("authenticate", "web", {"api_key": self.other_key}),
             Call("begin_payment", "shop", session | {"payment_id": "p1"}),
             Call("claim_webhook_deliveries", "relay", {}),
@@ -112,6 +114,7 @@ class World:
             Call("list_dead_webhook_deliveries", "relay", {}),
             Call("list_organizations", "admin", {}),
             Call("list_payments", "shop", {"checkout_session_id": self.paid}),
+            Call("list_refunds", "shop", {"payment_id": "paid"}),
             Call("list_webhook_attempts", "shop", {"event_id": self.sent}),
             Call("list_webhook_consumers", "shop", {}),
             Call("list_webhook_deliveries", "shop", endpoint),
@@ -123,6 +126,7 @@ class World:
             Call("pre_request", "web", {}),
             Call("public_checkout_session", "web", session | {"client_secret": self.secret}),
             Call("record_payment", "shop", session | {"payment_id": "p1", "outcome": "failed"}),
+            Call("record_refund", "shop", {"payment_id": "paid", "refund_id": "re_1", "amount": 1}),
             Call("record_webhook_attempt", "relay", sent | {"status_code": 500}),
             Call("record_webhook_attempts", "relay", {"attempts": attempts}),
             Call("recover_checkout_session", "shop", {"checkout_session_id": self.expired}),

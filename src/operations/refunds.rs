@@ -1,0 +1,33 @@
+//! Records refunds.
+
+use rules::checkout::refund::{self, Refundable, Report};
+use rules::{Error, Result};
+
+use crate::datum::{self, Refund};
+use crate::store::{payments, refunds, sessions};
+use crate::tenant::Tenant;
+
+/// Records that money of a payment was returned. A session is locked before its payment; so the payment is read first,
+/// and again if another call has given it to another session meanwhile.
+pub fn record(tenant: Tenant, report: &Report) -> Result<Refund> {
+    let unknown = || Error::PaymentNotFound { payment_id: report.payment_id.to_owned() };
+    loop {
+        let id = payments::find(tenant, report.payment_id)?.ok_or_else(unknown)?.checkout_session_id;
+        let session = sessions::lock(tenant, id)?.state;
+        let payment = payments::lock(tenant, report.payment_id)?.ok_or_else(unknown)?;
+        if payment.checkout_session_id != id {
+            continue;
+        }
+        let known = refunds::known(tenant, report.payment_id, report.refund_id)?;
+        let payment = Refundable {
+            status: payment.status,
+            paid: payment.paid,
+            refunded: payment.refunded,
+            pending: payment.pending,
+        };
+        return match refund::record(&payment, known.as_ref(), report)? {
+            Some(change) => refunds::record(tenant, id, &session, report, &change, datum::now()),
+            None => refunds::replay(tenant, report.refund_id),
+        };
+    }
+}
