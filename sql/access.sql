@@ -35,8 +35,9 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'create_webhook_endpoint', 'list_webhook_endpoints', 'update_webhook_endpoint', 'delete_webhook_endpoint',
             'roll_webhook_secret', 'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
             'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'list_webhook_deliveries',
-            'list_webhook_attempts', 'session_funnel', 'handle_request', 'sign_webhook', 'verify_webhook',
-            'public_checkout_session', 'redirect_url', 'current_organization_id', 'current_environment']),
+            'list_webhook_attempts', 'redeliver_webhook_events', 'session_funnel', 'handle_request', 'sign_webhook',
+            'verify_webhook', 'public_checkout_session', 'redirect_url', 'current_organization_id',
+            'current_environment']),
         ('publishable', ARRAY[
             'create_checkout_session', 'handle_request', 'public_checkout_session', 'redirect_url',
             'current_organization_id', 'current_environment']),
@@ -48,8 +49,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'list_webhook_endpoints', 'update_webhook_endpoint',
             'delete_webhook_endpoint', 'roll_webhook_secret', 'create_webhook_consumer', 'list_webhook_consumers',
             'delete_webhook_consumer', 'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event',
-            'list_webhook_deliveries', 'list_webhook_attempts', 'session_funnel', 'handle_request',
-            'public_checkout_session', 'redirect_url', 'current_organization_id', 'current_environment']),
+            'list_webhook_deliveries', 'list_webhook_attempts', 'redeliver_webhook_events', 'session_funnel',
+            'handle_request', 'public_checkout_session', 'redirect_url', 'current_organization_id', 'current_environment']),
         -- Sets the role of each request, and calls no function itself.
         ('authenticator', ARRAY[]::text[]),
         ('relay', ARRAY[
@@ -73,14 +74,14 @@ CREATE FUNCTION checkout_data.functions_above_tenants() RETURNS text[]
     AS $$
     SELECT ARRAY[
         'expire_due_checkout_sessions', 'run_maintenance', 'worker_status', 'outbox_status',
-        'redeliver_webhook_events', 'claim_webhook_deliveries',
+        'claim_webhook_deliveries',
         'record_webhook_attempt', 'record_webhook_attempts', 'release_webhook_delivery', 'next_webhook_attempt_at',
         'list_dead_webhook_deliveries', 'create_organization', 'update_organization', 'list_organizations',
         'rotate_client_secrets', 'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key',
         'security_report', 'render_webhook_event', 'activate_database', 'verify_restore',
         -- These act for the tenant of their caller, or for all.
         'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
-        'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event',
+        'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events',
         -- These determine the tenant.
         'authenticate', 'pre_request', 'public_checkout_session']
     $$;

@@ -35,12 +35,12 @@ CREATE UNIQUE INDEX webhook_consumers_slot_idx
 -- All who receive events. With security_invoker it shows the rows that its reader may see.
 CREATE VIEW checkout_data.webhook_receivers WITH (security_invoker = true) AS
     SELECT p.organization_id, p.environment, p.webhook_endpoint_id AS receiver_id,
-        p.webhook_endpoint_id, NULL::text AS consumer, p.event_types, p.url, p.disabled_at IS NULL AS enabled,
-        p.failing_since
+        p.webhook_endpoint_id, NULL::text AS consumer, p.event_types, p.body_format, p.url,
+        p.disabled_at IS NULL AS enabled, p.failing_since
     FROM checkout_data.webhook_endpoints p WHERE p.deleted_at IS NULL
     UNION ALL
     SELECT c.organization_id, c.environment, c.webhook_consumer_id,
-        NULL, c.name, c.event_types, NULL, true, NULL
+        NULL, c.name, c.event_types, 'canonical', NULL, true, NULL
     FROM checkout_data.webhook_consumers c WHERE c.deleted_at IS NULL;
 COMMENT ON VIEW checkout_data.webhook_receivers IS
     'Webhook endpoints and consumers. Without organization_id, a consumer of all organizations.';

@@ -86,6 +86,8 @@ CREATE TYPE checkout.webhook_delivery AS (
 COMMENT ON TYPE checkout.webhook_delivery IS 'The delivery of one event to one receiver.';
 COMMENT ON COLUMN checkout.webhook_delivery.webhook_endpoint_id IS 'The receiver, if it is a webhook endpoint.';
 COMMENT ON COLUMN checkout.webhook_delivery.consumer IS 'The name of the receiver, if it is a consumer.';
+COMMENT ON COLUMN checkout.webhook_delivery.event_type IS
+    'Our name of the event. In the body it may have that of a dialect.';
 COMMENT ON COLUMN checkout.webhook_delivery.status IS
     'pending, leased, delivered, dead, or paused while its endpoint is disabled.';
 COMMENT ON COLUMN checkout.webhook_delivery.delivery_attempts IS
@@ -106,6 +108,8 @@ CREATE TYPE checkout.webhook_delivery_request AS (
 );
 COMMENT ON TYPE checkout.webhook_delivery_request IS
     'A request for a relay to send: POST the body to the url with the headers.';
+COMMENT ON COLUMN checkout.webhook_delivery_request.event_type IS
+    'Our name of the event. In the body it may have that of a dialect.';
 COMMENT ON COLUMN checkout.webhook_delivery_request.headers IS
     'Names and values of the headers, including the signature. The signature has the current time: send at once.';
 COMMENT ON COLUMN checkout.webhook_delivery_request.attempt IS

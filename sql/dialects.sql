@@ -51,7 +51,7 @@ CREATE FUNCTION checkout_data.event_body_as(
     LANGUAGE c STABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'event_body_as_wrapper';
 COMMENT ON FUNCTION checkout_data.event_body_as IS
-    'Returns the body of an event in the format of a dialect. NULL if the event cannot be written in it.';
+    'Returns the body of an event in the format and the words of a dialect. NULL if the event cannot be written in it.';
 
 CREATE FUNCTION checkout.render_webhook_event(
     event_id text,
@@ -64,7 +64,8 @@ CREATE FUNCTION checkout.render_webhook_event(
 COMMENT ON FUNCTION checkout.render_webhook_event IS
 $$Returns the body of a webhook event in the format of a dialect.
 
-The session in it has the same format as in the answers of the dialect.
+The session in it has the same format as in the answers of the dialect. An event that the dialect's document does not
+know may have another type: in lomi and paygate, checkout.session.failed becomes checkout.session.expired.
 
 - api: kobo, lomi, paygate, flutterwave or yuno.
 

@@ -99,12 +99,14 @@ COMMENT ON FUNCTION checkout_data.endpoint_of IS 'Returns a webhook endpoint as 
 
 CREATE FUNCTION checkout_data.event_type_matches(
     event_types text[],
+    body_format text,
     event_type text
 ) RETURNS boolean
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'event_type_matches_wrapper';
 COMMENT ON FUNCTION checkout_data.event_type_matches IS
-    'Returns true if a receiver with these event_types gets events of this type.';
+    'Returns true if a receiver with these event_types and this body_format gets events of this type. It asks for an '
+    'event by our name or by that in its bodies.';
 
 -- for applications ------------------------------------------------------------------------------------------------
 
@@ -128,7 +130,8 @@ begun, do not go to it; redeliver_webhook_events sends them.
 - url: https, at a public address. In the test environment also http to this machine (localhost).
 - event_types: names of events (checkout.session.completed), beginnings of names followed by * (checkout.session.*),
   or * for all.
-- body_format: canonical, or the dialect in which bodies are written: kobo, lomi, paygate, flutterwave, yuno.
+- body_format: canonical, or the dialect in which bodies are written: kobo, lomi, paygate, flutterwave, yuno. In lomi and
+  paygate, the event of a session that has failed is checkout.session.expired: who asks for that gets it.
 - signature_scheme: standard (Standard Webhooks 1.0.0) or stripe (for receivers that have constructEvent).
 - description: for people.
 

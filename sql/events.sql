@@ -65,6 +65,7 @@ COMMENT ON COLUMN checkout.webhook_event.delivery_attempts IS
     'How often the consumer has claimed the event, this claim included. NULL in lists.';
 COMMENT ON COLUMN checkout.webhook_event.lease_token IS
     'To present to ack_webhook_events and nack_webhook_event. Only claim_webhook_events returns it.';
+COMMENT ON COLUMN checkout.webhook_event.event_type IS 'Our name of the event, in every format of bodies.';
 COMMENT ON COLUMN checkout.webhook_event.body IS 'The JSON text to sign and send, byte for byte.';
 
 CREATE FUNCTION checkout_data.event_id(

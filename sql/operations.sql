@@ -1,4 +1,4 @@
--- For operators: the state of the outbox, dead deliveries, and redelivery.
+-- The state of the outbox and dead deliveries, for operators; and redelivery, which organizations may do, too.
 
 CREATE FUNCTION checkout.list_dead_webhook_deliveries(
     organization_id uuid DEFAULT NULL,
@@ -34,10 +34,13 @@ CREATE FUNCTION checkout.redeliver_webhook_events(
 COMMENT ON FUNCTION checkout.redeliver_webhook_events IS
 $$Makes events due again, and returns the number of deliveries. Their attempts start from the beginning.
 
+With a secret credential: events of its organization and environment, to the organization's own endpoints and consumers.
+For an administrator or a relay without a tenant: events of all organizations, also to the consumers of all.
+
 A delivery is included if it matches every argument given. One of event_ids, webhook_endpoint_id, webhook_consumer_id
 and created_after is required.
 
-- event_ids: these events.
+- event_ids: these events. An operator's call passes over those that do not exist; they may have been purged.
 - webhook_endpoint_id, webhook_consumer_id: only deliveries to this endpoint or consumer, at most one of the two.
   Events of its event_types that are older, and therefore never went to it, are included.
 - created_after (inclusive), created_before (exclusive): when the event was written.
@@ -45,7 +48,9 @@ and created_after is required.
 
 Errors:
 - 22023, 22P02: an argument is missing or wrong.
-- PT404: the endpoint or consumer does not exist.$$;
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: the endpoint or consumer does not exist or, with a secret credential, one of event_ids.$$;
 
 CREATE FUNCTION checkout.outbox_status() RETURNS TABLE (
     organization_id uuid,

@@ -29,18 +29,21 @@ CREATE FUNCTION checkout.verify_webhook(
     headers jsonb,
     body text,
     secret text,
-    scheme text DEFAULT 'standard'
+    scheme text DEFAULT 'standard',
+    tolerance interval DEFAULT '5 minutes'
 ) RETURNS boolean
     LANGUAGE c STABLE PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'verify_webhook_wrapper';
 COMMENT ON FUNCTION checkout.verify_webhook IS
-$$Returns true if a webhook with these headers and this body was signed with the secret within the last five minutes.
+$$Returns true if a webhook with these headers and this body was signed with the secret, and not long ago.
 
 The comparison takes the same time wherever a signature is wrong.
 
 - headers: a JSON object. Upper and lower case in names are the same.
 - body: as received, byte for byte.
 - scheme: standard (webhook-id, webhook-timestamp, webhook-signature) or stripe (stripe-signature).
+- tolerance: how far the time of the signature may differ from now, in the past or in the future, 1 second to 1 day. With
+  the default, five minutes, the answers are those of the reference libraries.
 
 Errors:
-- 22004, 22023: an argument is missing or wrong.$$;
+- 22003, 22004, 22023: an argument is missing or wrong.$$;

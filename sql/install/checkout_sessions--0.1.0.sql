@@ -1573,6 +1573,7 @@ COMMENT ON COLUMN checkout.webhook_event.delivery_attempts IS
     'How often the consumer has claimed the event, this claim included. NULL in lists.';
 COMMENT ON COLUMN checkout.webhook_event.lease_token IS
     'To present to ack_webhook_events and nack_webhook_event. Only claim_webhook_events returns it.';
+COMMENT ON COLUMN checkout.webhook_event.event_type IS 'Our name of the event, in every format of bodies.';
 COMMENT ON COLUMN checkout.webhook_event.body IS 'The JSON text to sign and send, byte for byte.';
 
 CREATE FUNCTION checkout_data.event_id(
@@ -1812,12 +1813,14 @@ COMMENT ON FUNCTION checkout_data.endpoint_of IS 'Returns a webhook endpoint as 
 
 CREATE FUNCTION checkout_data.event_type_matches(
     event_types text[],
+    body_format text,
     event_type text
 ) RETURNS boolean
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'event_type_matches_wrapper';
 COMMENT ON FUNCTION checkout_data.event_type_matches IS
-    'Returns true if a receiver with these event_types gets events of this type.';
+    'Returns true if a receiver with these event_types and this body_format gets events of this type. It asks for an '
+    'event by our name or by that in its bodies.';
 
 -- for applications ------------------------------------------------------------------------------------------------
 
@@ -1841,7 +1844,8 @@ begun, do not go to it; redeliver_webhook_events sends them.
 - url: https, at a public address. In the test environment also http to this machine (localhost).
 - event_types: names of events (checkout.session.completed), beginnings of names followed by * (checkout.session.*),
   or * for all.
-- body_format: canonical, or the dialect in which bodies are written: kobo, lomi, paygate, flutterwave, yuno.
+- body_format: canonical, or the dialect in which bodies are written: kobo, lomi, paygate, flutterwave, yuno. In lomi and
+  paygate, the event of a session that has failed is checkout.session.expired: who asks for that gets it.
 - signature_scheme: standard (Standard Webhooks 1.0.0) or stripe (for receivers that have constructEvent).
 - description: for people.
 
@@ -1969,12 +1973,12 @@ CREATE UNIQUE INDEX webhook_consumers_slot_idx
 -- All who receive events. With security_invoker it shows the rows that its reader may see.
 CREATE VIEW checkout_data.webhook_receivers WITH (security_invoker = true) AS
     SELECT p.organization_id, p.environment, p.webhook_endpoint_id AS receiver_id,
-        p.webhook_endpoint_id, NULL::text AS consumer, p.event_types, p.url, p.disabled_at IS NULL AS enabled,
-        p.failing_since
+        p.webhook_endpoint_id, NULL::text AS consumer, p.event_types, p.body_format, p.url,
+        p.disabled_at IS NULL AS enabled, p.failing_since
     FROM checkout_data.webhook_endpoints p WHERE p.deleted_at IS NULL
     UNION ALL
     SELECT c.organization_id, c.environment, c.webhook_consumer_id,
-        NULL, c.name, c.event_types, NULL, true, NULL
+        NULL, c.name, c.event_types, 'canonical', NULL, true, NULL
     FROM checkout_data.webhook_consumers c WHERE c.deleted_at IS NULL;
 COMMENT ON VIEW checkout_data.webhook_receivers IS
     'Webhook endpoints and consumers. Without organization_id, a consumer of all organizations.';
@@ -2237,6 +2241,8 @@ CREATE TYPE checkout.webhook_delivery AS (
 COMMENT ON TYPE checkout.webhook_delivery IS 'The delivery of one event to one receiver.';
 COMMENT ON COLUMN checkout.webhook_delivery.webhook_endpoint_id IS 'The receiver, if it is a webhook endpoint.';
 COMMENT ON COLUMN checkout.webhook_delivery.consumer IS 'The name of the receiver, if it is a consumer.';
+COMMENT ON COLUMN checkout.webhook_delivery.event_type IS
+    'Our name of the event. In the body it may have that of a dialect.';
 COMMENT ON COLUMN checkout.webhook_delivery.status IS
     'pending, leased, delivered, dead, or paused while its endpoint is disabled.';
 COMMENT ON COLUMN checkout.webhook_delivery.delivery_attempts IS
@@ -2257,6 +2263,8 @@ CREATE TYPE checkout.webhook_delivery_request AS (
 );
 COMMENT ON TYPE checkout.webhook_delivery_request IS
     'A request for a relay to send: POST the body to the url with the headers.';
+COMMENT ON COLUMN checkout.webhook_delivery_request.event_type IS
+    'Our name of the event. In the body it may have that of a dialect.';
 COMMENT ON COLUMN checkout.webhook_delivery_request.headers IS
     'Names and values of the headers, including the signature. The signature has the current time: send at once.';
 COMMENT ON COLUMN checkout.webhook_delivery_request.attempt IS
@@ -2563,7 +2571,7 @@ $$For a relay: returns the time when the next delivery is due or its lease ends.
 - after: only times later than this count. Default: now. Pass the time just before a claim that returned fewer
   deliveries than it asked for. With the default, deliveries that became due since that claim would be missed.$$;
 
--- For operators: the state of the outbox, dead deliveries, and redelivery.
+-- The state of the outbox and dead deliveries, for operators; and redelivery, which organizations may do, too.
 
 CREATE FUNCTION checkout.list_dead_webhook_deliveries(
     organization_id uuid DEFAULT NULL,
@@ -2599,10 +2607,13 @@ CREATE FUNCTION checkout.redeliver_webhook_events(
 COMMENT ON FUNCTION checkout.redeliver_webhook_events IS
 $$Makes events due again, and returns the number of deliveries. Their attempts start from the beginning.
 
+With a secret credential: events of its organization and environment, to the organization's own endpoints and consumers.
+For an administrator or a relay without a tenant: events of all organizations, also to the consumers of all.
+
 A delivery is included if it matches every argument given. One of event_ids, webhook_endpoint_id, webhook_consumer_id
 and created_after is required.
 
-- event_ids: these events.
+- event_ids: these events. An operator's call passes over those that do not exist; they may have been purged.
 - webhook_endpoint_id, webhook_consumer_id: only deliveries to this endpoint or consumer, at most one of the two.
   Events of its event_types that are older, and therefore never went to it, are included.
 - created_after (inclusive), created_before (exclusive): when the event was written.
@@ -2610,7 +2621,9 @@ and created_after is required.
 
 Errors:
 - 22023, 22P02: an argument is missing or wrong.
-- PT404: the endpoint or consumer does not exist.$$;
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: the endpoint or consumer does not exist or, with a secret credential, one of event_ids.$$;
 
 CREATE FUNCTION checkout.outbox_status() RETURNS TABLE (
     organization_id uuid,
@@ -2685,21 +2698,24 @@ CREATE FUNCTION checkout.verify_webhook(
     headers jsonb,
     body text,
     secret text,
-    scheme text DEFAULT 'standard'
+    scheme text DEFAULT 'standard',
+    tolerance interval DEFAULT '5 minutes'
 ) RETURNS boolean
     LANGUAGE c STABLE PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'verify_webhook_wrapper';
 COMMENT ON FUNCTION checkout.verify_webhook IS
-$$Returns true if a webhook with these headers and this body was signed with the secret within the last five minutes.
+$$Returns true if a webhook with these headers and this body was signed with the secret, and not long ago.
 
 The comparison takes the same time wherever a signature is wrong.
 
 - headers: a JSON object. Upper and lower case in names are the same.
 - body: as received, byte for byte.
 - scheme: standard (webhook-id, webhook-timestamp, webhook-signature) or stripe (stripe-signature).
+- tolerance: how far the time of the signature may differ from now, in the past or in the future, 1 second to 1 day. With
+  the default, five minutes, the answers are those of the reference libraries.
 
 Errors:
-- 22004, 22023: an argument is missing or wrong.$$;
+- 22003, 22004, 22023: an argument is missing or wrong.$$;
 
 -- Dialects: requests and events in the format of five payment companies (kobo, lomi, paygate, flutterwave, yuno).
 
@@ -2754,7 +2770,7 @@ CREATE FUNCTION checkout_data.event_body_as(
     LANGUAGE c STABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'event_body_as_wrapper';
 COMMENT ON FUNCTION checkout_data.event_body_as IS
-    'Returns the body of an event in the format of a dialect. NULL if the event cannot be written in it.';
+    'Returns the body of an event in the format and the words of a dialect. NULL if the event cannot be written in it.';
 
 CREATE FUNCTION checkout.render_webhook_event(
     event_id text,
@@ -2767,7 +2783,8 @@ CREATE FUNCTION checkout.render_webhook_event(
 COMMENT ON FUNCTION checkout.render_webhook_event IS
 $$Returns the body of a webhook event in the format of a dialect.
 
-The session in it has the same format as in the answers of the dialect.
+The session in it has the same format as in the answers of the dialect. An event that the dialect's document does not
+know may have another type: in lomi and paygate, checkout.session.failed becomes checkout.session.expired.
 
 - api: kobo, lomi, paygate, flutterwave or yuno.
 
@@ -3152,8 +3169,9 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'create_webhook_endpoint', 'list_webhook_endpoints', 'update_webhook_endpoint', 'delete_webhook_endpoint',
             'roll_webhook_secret', 'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
             'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'list_webhook_deliveries',
-            'list_webhook_attempts', 'session_funnel', 'handle_request', 'sign_webhook', 'verify_webhook',
-            'public_checkout_session', 'redirect_url', 'current_organization_id', 'current_environment']),
+            'list_webhook_attempts', 'redeliver_webhook_events', 'session_funnel', 'handle_request', 'sign_webhook',
+            'verify_webhook', 'public_checkout_session', 'redirect_url', 'current_organization_id',
+            'current_environment']),
         ('publishable', ARRAY[
             'create_checkout_session', 'handle_request', 'public_checkout_session', 'redirect_url',
             'current_organization_id', 'current_environment']),
@@ -3165,8 +3183,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'list_webhook_endpoints', 'update_webhook_endpoint',
             'delete_webhook_endpoint', 'roll_webhook_secret', 'create_webhook_consumer', 'list_webhook_consumers',
             'delete_webhook_consumer', 'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event',
-            'list_webhook_deliveries', 'list_webhook_attempts', 'session_funnel', 'handle_request',
-            'public_checkout_session', 'redirect_url', 'current_organization_id', 'current_environment']),
+            'list_webhook_deliveries', 'list_webhook_attempts', 'redeliver_webhook_events', 'session_funnel',
+            'handle_request', 'public_checkout_session', 'redirect_url', 'current_organization_id', 'current_environment']),
         -- Sets the role of each request, and calls no function itself.
         ('authenticator', ARRAY[]::text[]),
         ('relay', ARRAY[
@@ -3190,14 +3208,14 @@ CREATE FUNCTION checkout_data.functions_above_tenants() RETURNS text[]
     AS $$
     SELECT ARRAY[
         'expire_due_checkout_sessions', 'run_maintenance', 'worker_status', 'outbox_status',
-        'redeliver_webhook_events', 'claim_webhook_deliveries',
+        'claim_webhook_deliveries',
         'record_webhook_attempt', 'record_webhook_attempts', 'release_webhook_delivery', 'next_webhook_attempt_at',
         'list_dead_webhook_deliveries', 'create_organization', 'update_organization', 'list_organizations',
         'rotate_client_secrets', 'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key',
         'security_report', 'render_webhook_event', 'activate_database', 'verify_restore',
         -- These act for the tenant of their caller, or for all.
         'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
-        'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event',
+        'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events',
         -- These determine the tenant.
         'authenticate', 'pre_request', 'public_checkout_session']
     $$;

@@ -189,7 +189,7 @@ fn key_of(event_id: &Option<Text>, webhook_endpoint_id: Option<Uuid>) -> Result<
     Ok((Key { event, receiver_id: webhook_endpoint_id }, unknown))
 }
 
-/// For claims: the body of an event in the format of a dialect; NULL if it cannot be written. `object` is the session,
+/// For claims: the body of an event in the format and the words of a dialect; NULL if it cannot be written. `object` is the session,
 /// in the form of checkout_data.event_object(), or the other object that the event is about.
 #[pg_extern(sql = false)]
 fn event_body_as(
@@ -202,12 +202,13 @@ fn event_body_as(
 ) -> Option<String> {
     let body = || {
         let object = object.read_up_to("object", BODY_BYTES)?;
-        let object = if about_session {
-            (dialects::find(dialect.read("dialect")?)?.session)(&read_view(object)?)
-        } else {
-            object.to_owned()
-        };
         let (id, kind) = (event_id.read("event_id")?, event_type.read("event_type")?);
+        let (kind, object) = if about_session {
+            let dialect = dialects::find(dialect.read("dialect")?)?;
+            (dialect.event_type(kind), (dialect.session)(&read_view(object)?))
+        } else {
+            (kind, object.to_owned())
+        };
         Ok::<_, Error>(dialects::event(id, kind, datum::from_timestamp("created_at", created_at)?, object))
     };
     body().ok()

@@ -144,12 +144,18 @@ fn id_of(webhook_endpoint_id: Option<Uuid>) -> Result<uuid::Uuid> {
     required("webhook_endpoint_id", webhook_endpoint_id).map(datum::from_uuid)
 }
 
-/// For fan-out: returns true if an event goes to an endpoint with these event types. An invalid pattern matches
-/// nothing: the event belongs to a payment, which must not fail because of it.
+/// For fan-out: returns true if an event goes to a receiver with these event types and this body format. An invalid
+/// pattern matches nothing: the event belongs to a payment, which must not fail because of it.
 #[pg_extern(sql = false)]
-fn event_type_matches(event_types: Texts, event_type: Text) -> bool {
-    let (Ok(event_types), Ok(event_type)) = (event_types.read("event_types"), event_type.read("event_type")) else {
-        return false;
+fn event_type_matches(event_types: Texts, body_format: Text, event_type: Text) -> bool {
+    let matches = || {
+        let event_types = event_types.read("event_types")?;
+        let event_types: Vec<_> = event_types.iter().flatten().map(String::as_str).collect();
+        Ok::<_, Error>(dialects::asks_for(
+            &event_types,
+            body_format.read("body_format")?,
+            event_type.read("event_type")?,
+        ))
     };
-    endpoint::matches(event_types.iter().flatten().map(String::as_str), event_type)
+    matches().unwrap_or(false)
 }

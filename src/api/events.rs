@@ -9,7 +9,7 @@ use crate::report::or_raise;
 use crate::store::events::{self, Filter};
 use crate::store::redeliveries::{self, Chosen};
 use crate::store::sessions;
-use crate::tenant;
+use crate::tenant::{self, Operator};
 use rules::dialects;
 use rules::validate::{self, required};
 use rules::webhooks::event::{EventId, EventType};
@@ -36,6 +36,7 @@ fn redeliver_webhook_events(
     webhook_consumer_id: Option<Uuid>,
 ) -> i32 {
     or_raise((|| {
+        let (tenant, _) = tenant::secret_or(Operator::AdminOrRelay)?;
         let receiver = match (webhook_endpoint_id, webhook_consumer_id) {
             (Some(_), Some(_)) => {
                 return Err(Error::invalid("webhook_consumer_id", "must not be given with webhook_endpoint_id"));
@@ -52,6 +53,7 @@ fn redeliver_webhook_events(
         let time =
             |argument, at: Option<TimestampWithTimeZone>| at.map(|at| datum::from_timestamp(argument, at)).transpose();
         let chosen = Chosen {
+            tenant,
             events: event_ids.map(|ids| event_ids_of(Some(ids))).transpose()?,
             created_after: time("created_after", created_after)?,
             created_before: time("created_before", created_before)?,
@@ -60,6 +62,11 @@ fn redeliver_webhook_events(
         validate::period(chosen.created_after, chosen.created_before)?;
         if status.is_some_and(|name| !["pending", "delivered", "dead"].contains(&name)) {
             return Err(Error::invalid("status", "must be pending, delivered or dead"));
+        }
+        if let (Some(tenant), Some(events)) = (tenant, &chosen.events)
+            && let Some(unknown) = redeliveries::unknown_to(tenant, events)?
+        {
+            return Err(Error::EventNotFound { event_id: unknown.to_string() });
         }
         let now = datum::now();
         let is_endpoint = webhook_endpoint_id.is_some();

@@ -1,6 +1,6 @@
 //! Signatures of webhooks, for senders and receivers that use SQL.
 
-use pgrx::datum::TimestampWithTimeZone;
+use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::prelude::*;
 use serde_json::{Map, Value};
 
@@ -33,12 +33,20 @@ fn sign_webhook(
 }
 
 #[pg_extern(sql = false)]
-fn verify_webhook(headers: Option<Jsonb>, body: Option<Text>, secret: Option<Text>, scheme: Option<Text>) -> bool {
+fn verify_webhook(
+    headers: Option<Jsonb>,
+    body: Option<Text>,
+    secret: Option<Text>,
+    scheme: Option<Text>,
+    tolerance: Option<Interval>,
+) -> bool {
     or_raise((|| {
         let headers = names_in_lower_case(required("headers", headers)?)?;
         let body = required("body", body.as_ref())?.read_up_to("body", BODY_BYTES)?;
         let secret = required_text("secret", &secret)?;
-        signature::verify(required_text("scheme", &scheme)?.parse()?, secret, &headers, body, datum::now())
+        let scheme = required_text("scheme", &scheme)?.parse()?;
+        let tolerance = signature::tolerance(datum::from_interval("tolerance", required("tolerance", tolerance)?)?)?;
+        signature::verify(scheme, secret, &headers, body, datum::now(), tolerance)
     })())
 }
 

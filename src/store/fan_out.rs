@@ -12,12 +12,12 @@ macro_rules! fan_out {
            SELECT e.organization_id, e.environment, r.receiver_id, e.subject_id, e.sequence, e.created_at, e.created_at \
            FROM event e \
            JOIN checkout_data.webhook_receivers r ON r.organization_id = e.organization_id AND r.environment = e.environment \
-           WHERE r.receiver_id <> e.subject_id AND checkout_data.event_type_matches(r.event_types, e.event_type) \
+           WHERE r.receiver_id <> e.subject_id AND checkout_data.event_type_matches(r.event_types, r.body_format, e.event_type) \
            UNION ALL \
            SELECT e.organization_id, e.environment, c.webhook_consumer_id, e.subject_id, e.sequence, e.created_at, e.created_at \
            FROM event e \
            JOIN checkout_data.webhook_consumers c ON c.organization_id IS NULL AND c.deleted_at IS NULL \
-           WHERE checkout_data.event_type_matches(c.event_types, e.event_type) \
+           WHERE checkout_data.event_type_matches(c.event_types, 'canonical', e.event_type) \
            RETURNING organization_id) "
     };
 }
@@ -35,6 +35,16 @@ macro_rules! receivers_of_o {
     };
 }
 pub(super) use receivers_of_o;
+
+/// Those of them that are its organization's own.
+macro_rules! own_receivers_of_o {
+    () => {
+        "LATERAL ( \
+           SELECT r.receiver_id FROM checkout_data.webhook_receivers r \
+           WHERE r.organization_id = o.organization_id AND r.environment = o.environment) AS r"
+    };
+}
+pub(super) use own_receivers_of_o;
 
 /// A column of the statement. It tells relays if the statement has made deliveries.
 macro_rules! notified {

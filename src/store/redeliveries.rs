@@ -6,15 +6,18 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::fan_out::receivers_of_o;
+use super::fan_out::{own_receivers_of_o, receivers_of_o};
 use super::statement::{Access, Argument, Statement, statement};
 use crate::datum;
 use crate::shared::wake;
+use crate::tenant::Tenant;
 use rules::Result;
 use rules::webhooks::event::EventId;
 
 /// The choice of events; every field narrows it.
 pub struct Chosen<'a> {
+    /// Only its events, and only to its own receivers: a consumer of all organizations is not a tenant's.
+    pub tenant: Option<Tenant>,
     pub events: Option<Vec<EventId>>,
     /// Inclusive.
     pub created_after: Option<DateTime<Utc>>,
@@ -36,6 +39,8 @@ impl Chosen<'_> {
             self.created_after.map(datum::timestamp).into(),
             self.created_before.map(datum::timestamp).into(),
             self.status.into(),
+            self.tenant.map(|tenant| datum::uuid(tenant.organization_id)).into(),
+            self.tenant.map(|tenant| tenant.environment.as_str()).into(),
         ]
     }
 
@@ -51,9 +56,17 @@ impl Chosen<'_> {
             "checkout_data.webhook_outbox o"
         }
     }
+
+    fn condition(&self) -> &'static str {
+        if self.tenant.is_some() {
+            "COALESCE(o.created_at >= $6, true) AND COALESCE(o.created_at < $7, true) \
+             AND o.organization_id = $9 AND o.environment = $10"
+        } else {
+            "COALESCE(o.created_at >= $6, true) AND COALESCE(o.created_at < $7, true)"
+        }
+    }
 }
 
-const TIMES: &str = "COALESCE(o.created_at >= $6, true) AND COALESCE(o.created_at < $7, true)";
 const KEY: &str = "organization_id, environment, receiver_id, subject_id, sequence";
 const IN_ORDER: &str = "ORDER BY d.organization_id, d.environment, d.subject_id, d.sequence, d.receiver_id";
 const AGAIN: &str = "next_attempt_at = $1, delivered_at = NULL, dead_at = NULL, lease_token = NULL, attempts = 0";
@@ -81,7 +94,7 @@ fn again(chosen: &Chosen, receivers: &str) -> String {
            JOIN checkout_data.webhook_deliveries d \
              ON d.organization_id = o.organization_id AND d.environment = o.environment \
              AND d.receiver_id = r.receiver_id AND d.subject_id = o.subject_id AND d.sequence = o.sequence \
-           WHERE {TIMES} AND {IN_STATUS} \
+           WHERE {condition} AND {IN_STATUS} \
            {IN_ORDER} FOR NO KEY UPDATE OF d), \
          again AS ( \
            UPDATE checkout_data.webhook_deliveries d SET {AGAIN} FROM x \
@@ -90,12 +103,38 @@ fn again(chosen: &Chosen, receivers: &str) -> String {
            RETURNING {RETURNED}) \
          {BEHIND}",
         source = chosen.source(),
+        condition = chosen.condition(),
     )
+}
+
+statement!(
+    UNKNOWN,
+    Transaction,
+    "SELECT e.place::integer FROM unnest($1, $2) WITH ORDINALITY AS e (subject_id, sequence, place) \
+     LEFT JOIN checkout_data.webhook_outbox o \
+       ON o.organization_id = $3 AND o.environment = $4 AND o.subject_id = e.subject_id AND o.sequence = e.sequence \
+     WHERE o.subject_id IS NULL ORDER BY e.place LIMIT 1"
+);
+
+/// The first of these events that is none of the tenant's.
+pub fn unknown_to(tenant: Tenant, events: &[EventId]) -> Result<Option<EventId>> {
+    if let Some(foreign) = events.iter().find(|event| event.tenant != tenant) {
+        return Ok(Some(*foreign));
+    }
+    let arguments = [
+        events.iter().map(|event| datum::uuid(event.subject_id)).collect::<Vec<_>>().into(),
+        events.iter().map(|event| event.sequence).collect::<Vec<_>>().into(),
+        datum::uuid(tenant.organization_id).into(),
+        tenant.environment.as_str().into(),
+    ];
+    let place = UNKNOWN.with(|statement| statement.row(&arguments, |row| row.get::<i32>(1)))?.flatten();
+    // Places are counted from 1.
+    Ok(place.and_then(|place| usize::try_from(place - 1).ok()).and_then(|place| events.get(place).copied()))
 }
 
 /// Makes events due again wherever they went. Returns the number of deliveries.
 pub fn everywhere(chosen: &Chosen, now: DateTime<Utc>) -> Result<usize> {
-    let text = again(chosen, receivers_of_o!());
+    let text = again(chosen, if chosen.tenant.is_some() { own_receivers_of_o!() } else { receivers_of_o!() });
     Statement::composed(Access::Write, text).count(&chosen.arguments(now)).map(announced)
 }
 
@@ -103,21 +142,28 @@ statement!(
     EXISTS,
     Transaction,
     "SELECT FROM checkout_data.webhook_receivers r \
-     WHERE r.receiver_id = $1 AND (r.webhook_endpoint_id IS NOT NULL) = $2"
+     WHERE r.receiver_id = $1 AND (r.webhook_endpoint_id IS NOT NULL) = $2 \
+       AND ($3 IS NULL OR r.organization_id = $3 AND r.environment = $4)"
 );
 
 /// Makes events due at one receiver, including those written before it existed. `None`: there is no such endpoint or
-/// consumer.
+/// consumer, or it is not the tenant's.
 pub fn to_receiver(chosen: &Chosen, receiver_id: Uuid, is_endpoint: bool, now: DateTime<Utc>) -> Result<Option<usize>> {
-    let receiver: Argument = datum::uuid(receiver_id).into();
-    if EXISTS.with(|statement| statement.count(&[receiver, is_endpoint.into()]))? == 0 {
+    let tenant = chosen.tenant;
+    let receiver = [
+        datum::uuid(receiver_id).into(),
+        is_endpoint.into(),
+        tenant.map(|tenant| datum::uuid(tenant.organization_id)).into(),
+        tenant.map(|tenant| tenant.environment.as_str()).into(),
+    ];
+    if EXISTS.with(|statement| statement.count(&receiver))? == 0 {
         return Ok(None);
     }
     let mut arguments = chosen.arguments(now);
     arguments.push(datum::uuid(receiver_id).into());
     let text = if chosen.status.is_some() {
         // A delivery with a status exists already.
-        again(chosen, "(SELECT $9::uuid AS receiver_id) AS r")
+        again(chosen, "(SELECT $11::uuid AS receiver_id) AS r")
     } else {
         format!(
             "WITH x AS ( \
@@ -126,16 +172,17 @@ pub fn to_receiver(chosen: &Chosen, receiver_id: Uuid, is_endpoint: bool, now: D
                JOIN checkout_data.webhook_receivers r \
                  ON COALESCE(r.organization_id = o.organization_id AND r.environment = o.environment, true) \
                  AND r.receiver_id <> o.subject_id \
-                 AND checkout_data.event_type_matches(r.event_types, o.event_type) \
-               WHERE r.receiver_id = $9 AND {TIMES} \
+                 AND checkout_data.event_type_matches(r.event_types, r.body_format, o.event_type) \
+               WHERE r.receiver_id = $11 AND {condition} \
                ORDER BY o.organization_id, o.environment, o.subject_id, o.sequence), \
              again AS ( \
                INSERT INTO checkout_data.webhook_deliveries AS d ({KEY}, created_at, next_attempt_at) \
-               SELECT x.organization_id, x.environment, $9, x.subject_id, x.sequence, x.created_at, $1 FROM x \
+               SELECT x.organization_id, x.environment, $11, x.subject_id, x.sequence, x.created_at, $1 FROM x \
                ON CONFLICT ({KEY}) DO UPDATE SET {AGAIN} \
                RETURNING {RETURNED}) \
              {BEHIND}",
             source = chosen.source(),
+            condition = chosen.condition(),
         )
     };
     Statement::composed(Access::Write, text).count(&arguments).map(announced).map(Some)

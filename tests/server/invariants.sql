@@ -109,11 +109,12 @@ WITH retention (minutes) AS (
     FROM checkout_data.payments p
     LEFT JOIN session s ON (s.organization_id, s.environment, s.checkout_session_id)
         = (p.organization_id, p.environment, p.applied_from)
-    WHERE p.applied_from IS NOT NULL AND (p.status <> 'succeeded' OR s.status IS NULL OR s.has_all_events AND NOT EXISTS (
-        SELECT FROM event e
-        WHERE (e.organization_id, e.environment, e.checkout_session_id)
-                = (p.organization_id, p.environment, p.applied_from)
-            AND e.payment_id = p.payment_id AND e.kind = 'payment_applied'))
+    WHERE p.applied_from IS NOT NULL AND (p.status <> 'succeeded' OR s.status IS NULL
+        OR s.has_all_events AND NOT EXISTS (
+            SELECT FROM event e
+            WHERE (e.organization_id, e.environment, e.checkout_session_id)
+                    = (p.organization_id, p.environment, p.applied_from)
+                AND e.payment_id = p.payment_id AND e.kind = 'payment_applied'))
 
     -- time: only a payment that had begun before expires_at holds a session open
     UNION ALL

@@ -44,7 +44,8 @@ def test_what_intruders_want_is_there_to_be_had(lab):
         if not any(
             name in statement
             for name in (
-                "session_funnel", "create_checkout", "begin_payment", "record_payment", "create_webhook", "webhook_consumer"
+                "session_funnel", "create_checkout", "begin_payment", "record_payment", "create_webhook", "webhook_consumer",
+                "redeliver"
             )
         ):
             assert any("canary_alpha_live" in what for what in owner.breaches()), statement
@@ -109,6 +110,8 @@ HOLES = {
             "update_webhook_endpoint(%s) for the endpoint of alpha live",
             "list_webhook_deliveries(%s) for the endpoint of alpha live",
             "claim_webhook_events(%s) for the consumer of alpha live",
+            "redeliver_webhook_events(webhook_endpoint_id => %s) for the endpoint of alpha live",
+            "redelivers all that it can reach, and what alpha live's consumer has",
             "delete_webhook_consumer(%s, discard_undelivered => true) for the consumer of alpha live",
         ],
     ),

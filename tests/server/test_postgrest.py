@@ -106,6 +106,10 @@ ERRORS = [
     ("secret", "get_checkout_session", {"checkout_session_id": UNKNOWN}, 404, "PT404",
         f"checkout session {UNKNOWN} not found or access denied"),
     ("secret", "list_checkout_sessions", {"starting_after": UNKNOWN}, 404, "PT404", "starting_after"),
+    ("secret", "redeliver_webhook_events", {"webhook_endpoint_id": UNKNOWN}, 404, "PT404",
+        f"webhook endpoint {UNKNOWN} not found or access denied"),
+    ("secret", "redeliver_webhook_events", {}, 400, "22023", "event_ids"),
+    ("publishable", "redeliver_webhook_events", {"created_after": "2026-01-01"}, 403, "PT403", "publishable"),
     ("anybody", "public_checkout_session", {"checkout_session_id": UNKNOWN, "client_secret": "x"}, 404, "PT404",
         "not found"),
     ("anybody", "create_checkout_session", ORDER, 403, "28000", "no organization is set"),
@@ -346,7 +350,7 @@ def test_openapi_shows_what_the_role_may_call_in_our_words(world, postgrest):
         # Of the functions for operators only those that act for an organization, too.
         assert set(functions) & (granted_functions(world, "admin") | granted_functions(world, "relay")) == {
             "create_webhook_consumer", "list_webhook_consumers", "delete_webhook_consumer",
-            "claim_webhook_events", "ack_webhook_events", "nack_webhook_event"}
+            "claim_webhook_events", "ack_webhook_events", "nack_webhook_event", "redeliver_webhook_events"}
         for name, methods in functions.items():
             said = methods["post"]
             assert "\n\n".join(filter(None, (said["summary"], said.get("description")))) == comments[name]

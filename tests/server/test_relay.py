@@ -61,6 +61,30 @@ def test_receivers_that_know_stripe_or_a_dialect(shop, start):
     assert request.event["data"]["object"]["id"].startswith("cs_")
 
 
+def test_a_reader_of_lomi_s_or_paygate_s_document_frees_its_stock(shop, start):
+    """It asks for the two events that it knows. A session that fails ends as one that expires, and only once."""
+    asked = ["checkout.session.completed", "checkout.session.expired"]
+    receivers = {name: start(Receiver) for name in ("lomi", "paygate", "everything", "canonical")}
+    register(shop, receivers["lomi"], event_types=asked, body_format="lomi")
+    register(shop, receivers["paygate"], event_types=asked, body_format="paygate", signature_scheme="stripe")
+    register(shop, receivers["everything"], body_format="lomi")
+    register(shop, receivers["canonical"], event_types=asked)
+    failed, paid = shop.create(max_retry_attempts=0), shop.create()
+    shop.call("record_payment", checkout_session_id=failed, payment_id="pay_1", outcome="failed")
+    shop.call("record_payment", checkout_session_id=failed, payment_id="pay_2", outcome="succeeded")
+    shop.call("record_payment", checkout_session_id=paid, payment_id="pay_3", outcome="succeeded")
+    start(Relay, shop)
+    wait_until(lambda: len(receivers["everything"].requests) == 3, 5)
+    told = {
+        name: sorted((request.event["type"], request.event["data"]["object"]["status"]) for request in receiver.requests)
+        for name, receiver in receivers.items()
+    }
+    ends = [("checkout.session.completed", "complete"), ("checkout.session.expired", "expired")]
+    assert told["lomi"] == told["paygate"] == ends
+    assert told["everything"] == [*ends, ("checkout.session.payment_rejected", "expired")]
+    assert told["canonical"] == ends[:1]
+
+
 def test_what_a_receiver_answers_is_what_counts(shop, start):
     """Success, failures of each kind, and the merchant's view of them."""
     elsewhere = start(Receiver)

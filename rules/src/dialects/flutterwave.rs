@@ -48,6 +48,8 @@ pub const DIALECT: Dialect = Dialect {
         ("trace_id", "X-Trace-Id"),
     ],
     session,
+    // Its document names no events.
+    events: &[],
     error,
     sentence: |_| None,
 };

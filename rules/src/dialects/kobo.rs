@@ -47,6 +47,8 @@ pub const DIALECT: Dialect = Dialect {
     id: |id| id.to_string(),
     arguments: &[("customer_email", "email"), ("success_url", "callback_url")],
     session,
+    // Its document names no events.
+    events: &[],
     error,
     sentence: |_| None,
 };

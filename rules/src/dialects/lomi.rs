@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Number, Value};
 use uuid::Uuid;
 
-use super::write::{number, seconds, three_statuses, to_text};
+use super::write::{THREE_STATUSES_EVENTS, number, seconds, three_statuses, to_text};
 use super::{Create, Dialect, HttpRequest, HttpResponse, List, Lookup, Operation, Route, Scenario, read};
 use crate::checkout::order::Order;
 use crate::checkout::policy::Policy;
@@ -43,6 +43,7 @@ pub const DIALECT: Dialect = Dialect {
     id: |id| id.to_string(),
     arguments: &[("page_size", "limit"), ("page_offset", "offset")],
     session,
+    events: &THREE_STATUSES_EVENTS,
     error,
     sentence,
 };
@@ -125,6 +126,8 @@ struct Session<'s> {
     created_at: String,
     created_by: Option<&'s str>,
     updated_at: String,
+    /// In no documented answer, but three of the document's examples send the buyer there. So it comes last.
+    url: Option<&'s str>,
 }
 
 /// A session in a list.
@@ -176,6 +179,7 @@ impl<'s> Session<'s> {
             created_at: seconds(session.created_at),
             created_by: session.created_by.as_deref(),
             updated_at: seconds(session.updated_at),
+            url: session.url.as_deref(),
         }
     }
 }
@@ -274,11 +278,12 @@ mod tests {
             "customer_email": "john@example.com", "customer_name": "John Doe", "customer_phone": "+221771234567",
             "product_id": "123e4567-e89b-12d3-a456-426614174000", "price_id": "321e4567-e89b-12d3-a456-426614174000",
             "success_url": "https://example.com/success", "cancel_url": "https://example.com/cancel",
-            "allow_coupon_code": true, "require_billing_address": true, "metadata": {"order_id": "ORDER-12345"}
+            "allow_coupon_code": true, "require_billing_address": true, "metadata": {"order_id": "ORDER-12345"},
+            "url": "https://pay.example/c/987e6543"
         }));
         let head = r#"{"checkout_session_id":"987e6543-e89b-12d3-a456-426614174000","organization_id":"789e0123-e89b-12d3-a456-426614174000","amount":10000,"currency_code":"XOF","status":"open","title":"Premium Subscription","description":"Monthly subscription to premium features","customer_id":null,"customer_email":"john@example.com""#;
         let middle = r#","customer_name":"John Doe","customer_phone":"+221771234567","product_id":"123e4567-e89b-12d3-a456-426614174000","price_id":"321e4567-e89b-12d3-a456-426614174000","subscription_id":null,"allow_quantity":false,"quantity":1,"success_url":"https://example.com/success","cancel_url":"https://example.com/cancel","allow_coupon_code":true,"require_billing_address":true,"payment_link_id":null"#;
-        let tail = r#","expires_at":"2024-01-15T11:30:00Z","metadata":{"order_id":"ORDER-12345"},"environment":"live","created_at":"2024-01-15T10:30:00Z","created_by":"456e7890-e89b-12d3-a456-426614174000","updated_at":"2024-01-15T10:30:00Z"}"#;
+        let tail = r#","expires_at":"2024-01-15T11:30:00Z","metadata":{"order_id":"ORDER-12345"},"environment":"live","created_at":"2024-01-15T10:30:00Z","created_by":"456e7890-e89b-12d3-a456-426614174000","updated_at":"2024-01-15T10:30:00Z","url":"https://pay.example/c/987e6543"}"#;
         let created = created(&session);
         assert_eq!((created.status, created.body), (201, format!("{head}{middle}{tail}")));
         let found = found(&session.clone());

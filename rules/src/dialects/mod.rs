@@ -10,8 +10,10 @@ use crate::checkout::order::Order;
 use crate::checkout::policy::Policy;
 use crate::checkout::status::Status;
 pub use crate::checkout::view::SessionView;
+use crate::webhooks::event::EventType;
 use crate::{Error, Result};
 
+mod events;
 mod flutterwave;
 mod http;
 mod kobo;
@@ -26,6 +28,7 @@ mod time;
 mod write;
 mod yuno;
 
+pub use events::asks_for;
 pub use http::{HttpRequest, HttpResponse, read_body};
 pub use router::{find, route};
 pub use scenario::Scenario;
@@ -41,6 +44,8 @@ pub struct Dialect {
     pub arguments: &'static [(&'static str, &'static str)],
     /// A session as JSON text, in the form of the dialect's answers and events.
     pub session: fn(&SessionView) -> String,
+    /// The events that the dialect's readers know by another name: ours, and theirs. All others keep our names.
+    pub events: &'static [(EventType, EventType)],
     /// The body of an error: its status and a message.
     pub error: fn(u16, &str) -> String,
     /// The dialect's own sentence for an error, if its document fixes one.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Number, Value};
 use uuid::Uuid;
 
-use super::write::{minor_units, seconds, three_statuses, to_text};
+use super::write::{THREE_STATUSES_EVENTS, minor_units, seconds, three_statuses, to_text};
 use super::{Create, Dialect, HttpRequest, HttpResponse, List, Lookup, Operation, Route, Scenario, read, time};
 use crate::checkout::lifetime::{self, Lifetime};
 use crate::checkout::money::Currency;
@@ -69,6 +69,7 @@ pub const DIALECT: Dialect = Dialect {
         ("page_size", "limit"),
     ],
     session,
+    events: &THREE_STATUSES_EVENTS,
     error,
     sentence: |_| None,
 };

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use crate::checkout::money;
 use crate::checkout::status::Status;
 use crate::checkout::view::SessionView;
+use crate::webhooks::event::EventType;
 
 /// JSON text. The members of a struct keep its order.
 pub fn to_text(body: &impl Serialize) -> String {
@@ -30,6 +31,9 @@ pub fn three_statuses(status: Status) -> &'static str {
         Status::Failed | Status::Expired => "expired",
     }
 }
+
+/// The events of such a dialect, which knows the ends of a session as completed and expired.
+pub const THREE_STATUSES_EVENTS: [(EventType, EventType); 1] = [(EventType::Failed, EventType::Expired)];
 
 /// The amount of a session in its currency's smallest units.
 pub fn minor_units(session: &SessionView) -> Number {

@@ -56,6 +56,8 @@ pub const DIALECT: Dialect = Dialect {
         ("success_url", "callback_url"),
     ],
     session,
+    // Its document names no events.
+    events: &[],
     error,
     sentence: |_| None,
 };

@@ -1,8 +1,12 @@
 //! Signatures of webhooks. They prove to a receiver who sent a webhook, and that it was not changed.
 //!
-//! Sources: Standard Webhooks 1.0.0, by its reference library; and, for receivers with Stripe's `constructEvent`,
-//! "Resolve webhook signature verification errors" of Stripe: `t=<seconds>,v1=<hex>`, over the time, a dot and the
-//! body, with the secret as it stands.
+//! Sources: Standard Webhooks 1.0.0, with the reference library's answers; and, for receivers with Stripe's
+//! `constructEvent`, "Resolve webhook signature verification errors" of Stripe: `t=<seconds>,v1=<hex>`, over the time, a
+//! dot and the body, with the secret as it stands.
+//!
+//! The reference libraries of both allow five minutes. That of Standard Webhooks allows nothing else, so this compares
+//! signatures itself. Stripe's takes a tolerance, of which 0 switches the check off, and does not look at times in the
+//! future. Here 0 is refused: whoever had seen a webhook once could send it for ever.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -11,15 +15,14 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use chrono::{DateTime, TimeDelta, Utc};
 use hmac::{Hmac, KeyInit, Mac};
-use http::{HeaderMap, HeaderValue};
 use serde_json::{Map, Value};
 use sha2::Sha256;
 use standardwebhooks::{HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP, Webhook};
 
 use crate::{Error, Result};
 
-/// How far the time in a signature may differ from now, either way.
-const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
+/// The longest tolerance. Relays sign each attempt anew, so no webhook is older unless its receiver has put it aside.
+const MAXIMUM_TOLERANCE: TimeDelta = TimeDelta::days(1);
 /// Standard Webhooks: "between 24 bytes and 64 bytes".
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
@@ -52,14 +55,15 @@ pub struct Message<'a> {
 
 /// The signature of a message: the value of its `webhook-signature` header, or of `stripe-signature`.
 pub fn sign(scheme: Scheme, secret: &str, message: &Message) -> Result<String> {
-    check_secret(secret)?;
+    read_secret(secret)?;
     let seconds = message.timestamp.timestamp();
     match scheme {
         Scheme::Standard => {
             if message.id.is_empty() || message.id.contains('.') {
                 return Err(Error::invalid("webhook_id", "must not be empty or contain a dot"));
             }
-            standard(secret)?.sign(message.id, seconds, message.body.as_bytes()).map_err(|_| bad_secret())
+            let webhook = Webhook::new(secret).map_err(|_| bad_secret())?;
+            webhook.sign(message.id, seconds, message.body.as_bytes()).map_err(|_| bad_secret())
         }
         Scheme::Stripe => {
             let mac = stripe(secret, seconds, message.body).finalize().into_bytes();
@@ -89,25 +93,44 @@ pub fn headers(scheme: Scheme, secrets: &[&str], message: &Message) -> Result<BT
     Ok(headers)
 }
 
+/// How far the time in a signature may differ from now, either way.
+pub fn tolerance(tolerance: TimeDelta) -> Result<TimeDelta> {
+    if tolerance < TimeDelta::seconds(1) || tolerance > MAXIMUM_TOLERANCE {
+        return Err(Error::invalid("tolerance", "must be between 1 second and 1 day"));
+    }
+    Ok(tolerance)
+}
+
 /// Returns true if the headers of a webhook, names in lower case, have a signature of its body under the secret, made
-/// within five minutes of `now`.
+/// at `now` or not further from it than the tolerance.
 pub fn verify(
     scheme: Scheme,
     secret: &str,
     headers: &Map<String, Value>,
     body: &str,
     now: DateTime<Utc>,
+    tolerance: TimeDelta,
 ) -> Result<bool> {
-    check_secret(secret)?;
+    let key = read_secret(secret)?;
+    // Signatures have whole seconds.
+    let recent = |seconds: i64| now.timestamp().abs_diff(seconds) <= tolerance.num_seconds().unsigned_abs();
     let header = |name: &str| headers.get(name).and_then(Value::as_str);
+    // Each comparison takes a time that does not depend on where the values differ.
     Ok(match scheme {
         Scheme::Standard => {
-            let mut shown = HeaderMap::new();
-            for name in [HEADER_WEBHOOK_ID, HEADER_WEBHOOK_TIMESTAMP, HEADER_WEBHOOK_SIGNATURE] {
-                let Some(Ok(value)) = header(name).map(HeaderValue::from_str) else { return Ok(false) };
-                shown.insert(name, value);
-            }
-            standard(secret)?.verify(body.as_bytes(), &shown).is_ok()
+            // The reference library reads no other characters in a header.
+            let header = |name| header(name).filter(|value| value.bytes().all(|c| matches!(c, b'\t' | b' '..=b'~')));
+            let seconds = header(HEADER_WEBHOOK_TIMESTAMP).and_then(|text| text.parse::<i64>().ok());
+            let (Some(id), Some(seconds), Some(signatures)) =
+                (header(HEADER_WEBHOOK_ID), seconds, header(HEADER_WEBHOOK_SIGNATURE))
+            else {
+                return Ok(false);
+            };
+            recent(seconds)
+                && signatures
+                    .split(' ')
+                    .filter_map(|text| BASE64_STANDARD.decode(text.strip_prefix("v1,")?).ok())
+                    .any(|signature| mac(&key, &format!("{id}.{seconds}."), body).verify_slice(&signature).is_ok())
         }
         Scheme::Stripe => {
             let mut seconds = None;
@@ -120,9 +143,7 @@ pub fn verify(
                 }
             }
             let Some(seconds) = seconds else { return Ok(false) };
-            let recent = (now.timestamp() - seconds).abs() <= TOLERANCE.num_seconds();
-            // Each comparison takes a time that does not depend on where the values differ.
-            recent
+            recent(seconds)
                 && signatures
                     .iter()
                     .filter_map(|text| hex::decode(text).ok())
@@ -131,26 +152,21 @@ pub fn verify(
     })
 }
 
-fn standard(secret: &str) -> Result<Webhook> {
-    Webhook::new(secret).map_err(|_| bad_secret())
+fn stripe(secret: &str, seconds: i64, body: &str) -> Hmac<Sha256> {
+    mac(secret.as_bytes(), &format!("{seconds}."), body)
 }
 
-fn stripe(secret: &str, seconds: i64, body: &str) -> Hmac<Sha256> {
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else {
-        unreachable!("HMAC takes keys of any length")
-    };
-    mac.update(format!("{seconds}.").as_bytes());
+fn mac(key: &[u8], prefix: &str, body: &str) -> Hmac<Sha256> {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { unreachable!("HMAC takes keys of any length") };
+    mac.update(prefix.as_bytes());
     mac.update(body.as_bytes());
     mac
 }
 
-/// `whsec_` and 24 to 64 bytes in base64.
-fn check_secret(secret: &str) -> Result<()> {
+/// The bytes of a secret: `whsec_` and 24 to 64 bytes in base64.
+fn read_secret(secret: &str) -> Result<Vec<u8>> {
     let bytes = secret.strip_prefix("whsec_").and_then(|text| BASE64_STANDARD.decode(text).ok());
-    match bytes {
-        Some(bytes) if SECRET_BYTES.contains(&bytes.len()) => Ok(()),
-        _ => Err(bad_secret()),
-    }
+    bytes.filter(|bytes| SECRET_BYTES.contains(&bytes.len())).ok_or_else(bad_secret)
 }
 
 fn bad_secret() -> Error {
@@ -159,6 +175,7 @@ fn bad_secret() -> Error {
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderMap, HeaderValue};
     use serde_json::json;
 
     use super::*;
@@ -172,6 +189,19 @@ mod tests {
             |_| unreachable!("it is later than 1970"),
             |since| DateTime::UNIX_EPOCH + TimeDelta::seconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX)),
         )
+    }
+
+    const FIVE_MINUTES: TimeDelta = TimeDelta::minutes(5);
+
+    /// The answer of the reference library.
+    fn reference(secret: &str, headers: &Map<String, Value>, body: &str) -> bool {
+        let mut shown = HeaderMap::new();
+        for name in [HEADER_WEBHOOK_ID, HEADER_WEBHOOK_TIMESTAMP, HEADER_WEBHOOK_SIGNATURE] {
+            let text = headers.get(name).and_then(Value::as_str);
+            let Some(Ok(value)) = text.map(HeaderValue::from_str) else { return false };
+            shown.insert(name, value);
+        }
+        Webhook::new(secret).is_ok_and(|webhook| webhook.verify(body.as_bytes(), &shown).is_ok())
     }
 
     fn message(timestamp: DateTime<Utc>) -> Message<'static> {
@@ -204,7 +234,11 @@ mod tests {
             let signed = message(now);
             let signature = sign(scheme, SECRET, &signed).expect("signed");
             let shown = headers(scheme, &signed, &signature);
-            let verify = |headers: &_, secret, body| verify(scheme, secret, headers, body, now).expect("a secret");
+            let verify = |headers: &_, secret, body| {
+                let verified = verify(scheme, secret, headers, body, now, FIVE_MINUTES).expect("a secret");
+                assert!(scheme == Scheme::Stripe || verified == reference(secret, headers, body));
+                verified
+            };
             assert!(verify(&shown, SECRET, BODY), "{scheme:?}");
             assert!(!verify(&shown, SECRET, r#"{"email":"test@example.com","username":"test_uses"}"#));
             assert!(!verify(&shown, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", BODY));
@@ -234,24 +268,86 @@ mod tests {
             assert_eq!(headers["webhook-id"], message(now).id);
             let shown = headers.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
             for secret in [SECRET, old] {
-                assert_eq!(verify(scheme, secret, &shown, BODY, now), Ok(true), "{scheme:?}");
+                assert_eq!(verify(scheme, secret, &shown, BODY, now, FIVE_MINUTES), Ok(true), "{scheme:?}");
             }
             let other = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-            assert_eq!(verify(scheme, other, &shown, BODY, now), Ok(false));
+            assert_eq!(verify(scheme, other, &shown, BODY, now, FIVE_MINUTES), Ok(false));
         }
     }
 
     #[test]
-    fn a_signature_is_good_for_five_minutes() {
+    fn a_signature_is_good_for_the_tolerance_and_not_a_second_longer() {
         let now = now();
         for scheme in [Scheme::Standard, Scheme::Stripe] {
-            for (seconds, good) in [(0, true), (-290, true), (290, true), (-310, false), (310, false)] {
-                let signed = message(now + TimeDelta::seconds(seconds));
-                let signature = sign(scheme, SECRET, &signed).expect("signed");
-                let shown = headers(scheme, &signed, &signature);
-                assert_eq!(verify(scheme, SECRET, &shown, BODY, now), Ok(good), "{scheme:?} {seconds}");
+            for (tolerance, whole) in [(1_000, 1), (1_999, 1), (300_000, 300), (86_400_000, 86_400)] {
+                for (seconds, good) in [(0, true), (whole, true), (whole + 1, false)] {
+                    for seconds in [seconds, -seconds] {
+                        let signed = message(now + TimeDelta::seconds(seconds));
+                        let signature = sign(scheme, SECRET, &signed).expect("signed");
+                        let shown = headers(scheme, &signed, &signature);
+                        let tolerance = super::tolerance(TimeDelta::milliseconds(tolerance)).expect("in range");
+                        let verified = verify(scheme, SECRET, &shown, BODY, now, tolerance);
+                        assert_eq!(verified, Ok(good), "{scheme:?} {tolerance} {seconds}");
+                    }
+                }
             }
         }
+        for refused in
+            [TimeDelta::MIN, TimeDelta::zero(), TimeDelta::milliseconds(999), TimeDelta::milliseconds(86_400_001)]
+        {
+            assert_eq!(tolerance(refused).expect_err("refused").sqlstate(), "22023");
+        }
+    }
+
+    #[test]
+    fn headers_are_read_as_the_reference_library_reads_them() {
+        let now = now();
+        let signature = |id: &str, seconds: i64| {
+            Webhook::new(SECRET).expect("a secret").sign(id, seconds, BODY.as_bytes()).expect("signed")
+        };
+        let (at, far) = (now.timestamp(), [i64::MAX, 0, -1]);
+        let mut cases: Vec<(String, String, String)> = vec![
+            ("é".into(), at.to_string(), signature("é", at)),
+            ("a\tb".into(), at.to_string(), signature("a\tb", at)),
+            ("a\nb".into(), at.to_string(), signature("a\nb", at)),
+            ("a.b".into(), at.to_string(), signature("a.b", at)),
+            (String::new(), at.to_string(), signature("", at)),
+        ];
+        for text in [format!("+{at}"), format!("00{at}"), format!(" {at}"), format!("{at}.0"), String::new()] {
+            cases.push(("m".into(), text, signature("m", at)));
+        }
+        cases.extend(far.map(|seconds| ("m".into(), seconds.to_string(), signature("m", seconds))));
+        let good = signature("m", at);
+        let (v1, short) = (&good["v1,".len()..], good.trim_end_matches('='));
+        // The same bytes: two bits of the last character have no meaning.
+        let (most, last) = short.split_at(short.len() - 1);
+        let same_bytes = format!("{most}{}=", char::from(last.as_bytes()[0] + 1));
+        for text in [
+            format!("  {good}  "),
+            format!("v1,{v1},{v1}"),
+            format!("v1a,{v1} v2,{v1} {v1}"),
+            format!("{good},"),
+            format!("{good}="),
+            short.into(),
+            same_bytes,
+            format!("V1,{v1}"),
+            "v1,".into(),
+            format!("é {good}"),
+        ] {
+            cases.push(("m".into(), at.to_string(), text));
+        }
+        let mut accepted = 0;
+        for (id, at, signature) in cases {
+            let shown = json!({"webhook-id": id, "webhook-timestamp": at, "webhook-signature": signature});
+            let shown = shown.as_object().expect("an object");
+            let verified = verify(Scheme::Standard, SECRET, shown, BODY, now, FIVE_MINUTES).expect("a secret");
+            assert_eq!(verified, reference(SECRET, shown, BODY), "{id:?} {at:?} {signature:?}");
+            accepted += i32::from(verified);
+        }
+        assert_eq!(accepted, 6);
+        let first = json!({"webhook-id": "m", "webhook-timestamp": i64::MIN.to_string(), "webhook-signature": good});
+        let first = first.as_object().expect("an object");
+        assert_eq!(verify(Scheme::Standard, SECRET, first, BODY, now, FIVE_MINUTES), Ok(false));
     }
 
     #[test]

@@ -43,7 +43,8 @@ SELECT testing.new_session() AS of_others \gset
 SELECT payment, session, testing.outcome(format('SELECT checkout.apply_payment(%L, %L)', payment, id)) FROM (VALUES
     (NULL, 'open', :'open'), ('twice', 'none', NULL), ('', 'open', :'open'), ('unknown', 'open', :'open'),
     ('twice', 'other amount', :'other_amount'), ('twice', 'other currency', :'other_currency'),
-    ('twice', 'paid', :'paid'), ('twice', 'overdue', :'overdue'), ('twice', 'of others', :'of_others'), ('accepted', 'open', :'open'),
+    ('twice', 'paid', :'paid'), ('twice', 'overdue', :'overdue'), ('twice', 'of others', :'of_others'),
+    ('accepted', 'open', :'open'),
     ('failed one', 'open', :'open'), ('refunded', 'open', :'open'), ('late', 'open', :'open'),
     ('twice', 'unknown', '01890000-0000-7000-8000-000000000000')) AS a (payment, session, id);
 \a

@@ -48,9 +48,11 @@ FROM checkout.record_payment(:'id', 'labels', 'failed', payment_method => E' ca\
 SELECT call, testing.outcome(format('SELECT checkout.record_payment(%s)', replace(call, '$', quote_literal(:'id'))))
 FROM unnest(ARRAY[
     'NULL, ''p'', ''succeeded''', '$, NULL, ''succeeded''', '$, '''', ''succeeded''',
-    '$, repeat(''x'', 256), ''succeeded''', '$, E''a\x01'', ''succeeded''', '$, ''p'', NULL', '$, ''p'', ''paid''', '$, ''p'', ''cancelled''',
+    '$, repeat(''x'', 256), ''succeeded''', '$, E''a\x01'', ''succeeded''', '$, ''p'', NULL',
+    '$, ''p'', ''paid''', '$, ''p'', ''cancelled''',
     '$, ''p'', ''succeeded'', ''NaN''', '$, ''p'', ''succeeded'', ''Infinity''',
-    '$, ''p'', ''succeeded'', ''-Infinity''', '''01890000-0000-7000-8000-000000000000'', ''p'', ''succeeded''', '$, ''report of another'', ''succeeded'''
+    '$, ''p'', ''succeeded'', ''-Infinity''',
+    '''01890000-0000-7000-8000-000000000000'', ''p'', ''succeeded''', '$, ''report of another'', ''succeeded'''
 ]) AS call;
 \a
 

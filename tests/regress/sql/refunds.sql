@@ -41,7 +41,8 @@ SELECT testing.age(:'overdue', '2 hours'), testing.age(:'swept', '2 hours');
 \c - postgres
 DELETE FROM checkout_data.open_sessions WHERE checkout_session_id = :'swept';
 INSERT INTO checkout_data.webhook_outbox
-SELECT organization_id, environment, checkout_session_id, event_count + 1, 'checkout_session', 'checkout.session.expired', now()
+SELECT organization_id, environment, checkout_session_id, event_count + 1, 'checkout_session',
+    'checkout.session.expired', now()
 FROM checkout_data.checkout_sessions WHERE checkout_session_id = :'swept';
 \c - shop_refunds
 SELECT status, amount, currency_code FROM checkout.record_refund('wrong', 're-5');
@@ -72,10 +73,14 @@ SELECT status FROM checkout.record_payment(:'id', 'failed one', 'failed');
 SELECT status FROM checkout.begin_payment(:'id', 'begun one');
 \a
 SELECT call, testing.outcome(format('SELECT checkout.%s', call)) FROM unnest(ARRAY[
-    'record_refund(NULL, ''r'')', 'record_refund(''paid'', NULL)', 'record_refund('''', ''r'')', 'record_refund(''paid'', '''')',
-    'record_refund(repeat(''x'', 256), ''r'')', 'record_refund(''paid'', E''r\x01'')', 'record_refund(''unknown'', ''r'')',
-    'record_refund(''paid'', ''r'', 0)', 'record_refund(''paid'', ''r'', -1)', 'record_refund(''paid'', ''r'', ''NaN'')',
+    'record_refund(NULL, ''r'')', 'record_refund(''paid'', NULL)', 'record_refund('''', ''r'')',
+    'record_refund(''paid'', '''')',
+    'record_refund(repeat(''x'', 256), ''r'')', 'record_refund(''paid'', E''r\x01'')',
+    'record_refund(''unknown'', ''r'')',
+    'record_refund(''paid'', ''r'', 0)', 'record_refund(''paid'', ''r'', -1)',
+    'record_refund(''paid'', ''r'', ''NaN'')',
     'record_refund(''little'', ''r'', 1, NULL)', 'record_refund(''little'', ''r'', 1, ''done'')',
-    'record_refund(''failed one'', ''r'')', 'record_refund(''begun one'', ''r'')', 'record_refund(''little'', ''re-1'')',
+    'record_refund(''failed one'', ''r'')', 'record_refund(''begun one'', ''r'')',
+    'record_refund(''little'', ''re-1'')',
     'list_refunds(NULL)', 'list_refunds('''')', 'list_refunds(''unknown'')']) AS call;
 \a

@@ -57,7 +57,8 @@ SELECT checkout.expire_due_checkout_sessions(100000) > 0 AS swept;
 SELECT status, event_count FROM checkout_data.checkout_sessions WHERE checkout_session_id = :'id';
 \c - shop_retries
 SELECT event_type, object ->> 'status' AS status, object ->> 'attempts' AS attempts,
-    object ->> 'payment_status' AS payment, (object ->> 'updated_at')::timestamptz < (object ->> 'expires_at')::timestamptz AS before_its_deadline
+    object ->> 'payment_status' AS payment,
+    (object ->> 'updated_at')::timestamptz < (object ->> 'expires_at')::timestamptz AS before_its_deadline
 FROM (SELECT event_type, body::jsonb #> '{data,object}' FROM checkout.list_webhook_events(:'id', page_size => 1))
     AS e (event_type, object);
 SELECT status, rejection_reason FROM checkout.record_payment(:'id', 'holder-6', 'succeeded');

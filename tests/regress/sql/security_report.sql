@@ -150,7 +150,8 @@ INSERT INTO testing.doors (opened) VALUES
         'except_organizations uuid[] DEFAULT ''{}'') RETURNS SETOF checkout.webhook_delivery_request '
         'LANGUAGE sql AS ''SELECT NULL::checkout.webhook_delivery_request'''),
     ('ALTER FUNCTION checkout.create_webhook_endpoint SECURITY INVOKER'),
-    ('CREATE OR REPLACE FUNCTION checkout_data.event_type_matches(event_types text[], event_type text) '
+    ('CREATE OR REPLACE FUNCTION checkout_data.event_type_matches(event_types text[], body_format text, '
+        'event_type text) '
         'RETURNS boolean LANGUAGE sql AS ''SELECT true'''),
     ('CREATE OR REPLACE FUNCTION checkout_data.webhook_headers(signature_scheme text, event_id text, url text, '
         'body text, secret text, previous_secret text, at timestamptz) '
@@ -232,7 +233,7 @@ INSERT INTO testing.doors (opened) VALUES
         'SET checkout_sessions.organization_id = ''01890000-0000-7000-8000-000000000000''');
 INSERT INTO testing.provoked (opened, finding, object, role, advice)
 SELECT d.opened, r.finding, r.object, r.role, r.advice
-FROM testing.doors d, LATERAL testing.report(d.opened) AS r ORDER BY d.n;
+FROM testing.doors d, LATERAL testing.report(d.opened) AS r ORDER BY d.n, r.finding, r.object, r.role;
 \a
 SELECT opened, finding, object, role FROM testing.provoked ORDER BY n;
 SELECT opened AS not_noticed

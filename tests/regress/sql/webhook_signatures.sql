@@ -43,6 +43,26 @@ SELECT age, scheme, checkout.verify_webhook(
             AS verified
 FROM unnest('{4 minutes,-4 minutes,6 minutes,-6 minutes}'::interval[]) AS age,
     unnest('{standard,stripe}'::text[]) AS scheme;
+-- A receiver that allows more, or less: for both directions of time, to the second.
+SELECT tolerance, scheme, string_agg(age::text || CASE WHEN checkout.verify_webhook(
+    jsonb_build_object('webhook-id', 'm', 'webhook-timestamp',
+        extract(epoch FROM date_trunc('second', now() - age))::bigint::text,
+        'webhook-signature', checkout.sign_webhook('m', now() - age, '', :'secret'),
+        'stripe-signature', checkout.sign_webhook('m', now() - age, '', :'secret', 'stripe')), '', :'secret', scheme,
+    tolerance) THEN ' yes' ELSE ' no' END, ', ' ORDER BY age) AS verified
+FROM unnest('{10 seconds,1 minute,1 hour,1 day}'::interval[]) AS tolerance,
+    unnest('{standard,stripe}'::text[]) AS scheme,
+    unnest('{0,20 seconds,-20 seconds,50 minutes,-50 minutes,23 hours,-23 hours,25 hours,-25 hours}'::interval[]) AS age
+GROUP BY tolerance, scheme ORDER BY tolerance, scheme;
+-- A wrong signature stays wrong, and no time is too far away to be compared.
+SELECT checkout.verify_webhook(
+    jsonb_build_object('webhook-id', id, 'webhook-timestamp', seconds, 'webhook-signature', standard),
+    :'body' || ' ', :'secret', tolerance => '1 day') AS of_another_body,
+    checkout.verify_webhook(jsonb_build_object('stripe-signature', 't=-9223372036854775808,v1=00'), '', :'secret',
+        'stripe', '1 day') AS before_all_time,
+    checkout.verify_webhook(jsonb_build_object('webhook-id', id, 'webhook-timestamp', '-9223372036854775808',
+        'webhook-signature', standard), '', :'secret', tolerance => '1 day') AS in_both_schemes
+FROM testing.webhook;
 
 -- Each fault of an argument; the error does not repeat the secret.
 SELECT call, testing.outcome('SELECT checkout.' || call) AS outcome
@@ -57,6 +77,13 @@ FROM unnest(ARRAY[
     $$sign_webhook('m.1', now(), '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD')$$,
     $$sign_webhook('m', now(), '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD', 'github')$$,
     $$verify_webhook(NULL, '', 's')$$, $$verify_webhook('[]', '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD')$$,
-    $$verify_webhook('{}', NULL, 's')$$, $$verify_webhook('{}', '', NULL)$$, $$verify_webhook('{}', '', 's')$$])
+    $$verify_webhook('{}', NULL, 's')$$, $$verify_webhook('{}', '', NULL)$$, $$verify_webhook('{}', '', 's')$$,
+    $$verify_webhook('{}', '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD', tolerance => NULL)$$,
+    $$verify_webhook('{}', '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD', tolerance => '0')$$,
+    $$verify_webhook('{}', '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD', tolerance => '-5 minutes')$$,
+    $$verify_webhook('{}', '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD', tolerance => '0.9 seconds')$$,
+    $$verify_webhook('{}', '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD', tolerance => '1 day 1 second')$$,
+    $$verify_webhook('{}', '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD', tolerance => '170000000 years')$$,
+    $$verify_webhook('{}', '', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD', tolerance => '1 second')$$])
         AS call;
 DROP TABLE testing.webhook;

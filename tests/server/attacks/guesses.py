@@ -41,6 +41,8 @@ BY_ENDPOINT = [
     "delete_webhook_endpoint(%s, discard_undelivered => true)",
     "list_webhook_deliveries(%s)",
     "list_webhook_deliveries(%s, 'pending', 100)",
+    "redeliver_webhook_events(webhook_endpoint_id => %s)",
+    "redeliver_webhook_events(webhook_endpoint_id => %s, status => 'pending')",
 ]
 # The functions that take the name of a webhook consumer.
 BY_CONSUMER = [
@@ -115,6 +117,8 @@ def endpoint_attacks():
                     ),
                 )
     for tenant in VICTIMS:
+        for who in INTRUDERS:
+            yield Attack(f"redelivers all that it can reach, and what {tenant}'s consumer has", who, redelivers(tenant))
         for who in ("B's secret key", "B's role"):
             yield Attack(f"attempts at an own event to the endpoint of {tenant}", who, own_event_to(tenant))
 
@@ -152,6 +156,17 @@ def consumer_named_as(tenant):
             target["event"],
         )
         me.do("SELECT * FROM checkout.delete_webhook_consumer(%s, true)", target["consumer"])
+
+    return action
+
+
+def redelivers(tenant):
+    def action(me):
+        if me.key:
+            me.present_key()
+        me.do("SELECT checkout.redeliver_webhook_events(created_after => '2020-01-01')")
+        consumer = "SELECT checkout.redeliver_webhook_events(webhook_consumer_id => %s)"
+        same_answers(me, consumer, me.lab.targets[tenant]["consumer id"], str(uuid.uuid4()))
 
     return action
 

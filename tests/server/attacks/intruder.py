@@ -214,6 +214,8 @@ def goals(target):
     yield ("SELECT * FROM checkout.list_webhook_consumers()",)
     yield ("SELECT * FROM checkout.create_webhook_consumer('thief')",)
     yield "SELECT * FROM checkout.claim_webhook_events(%s, 1000)", target["consumer"]
+    yield "SELECT checkout.redeliver_webhook_events(ARRAY[%s])", target["event"]
+    yield "SELECT checkout.redeliver_webhook_events(webhook_endpoint_id => %s)", target["endpoint"]
     yield "SELECT * FROM checkout.delete_webhook_consumer(%s, discard_undelivered => true)", target["consumer"]
     yield ("SELECT * FROM checkout_data.checkout_sessions",)
     yield ("UPDATE checkout_data.checkout_sessions SET status = 'expired'",)

@@ -161,7 +161,8 @@ class Lab:
             target["endpoint"] = endpoint["webhook_endpoint_id"]
             # Its name is guessed by intruders, so it has no canary.
             target["consumer"] = f"jobs of {tenant}"
-            call("create_webhook_consumer", name=target["consumer"])
+            consumer = call("create_webhook_consumer", name=target["consumer"])
+            target["consumer id"] = consumer["webhook_consumer_id"]
             for state in ("open", "processing", "complete", "failed", "expired"):
                 session = call(
                     "create_checkout_session",

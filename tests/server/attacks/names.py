@@ -58,7 +58,7 @@ OWN_FUNCTIONS = {
     "endpoint_of": "anyelement, text",
     "delivery_of": "anyelement, text, boolean, boolean, timestamptz",
     "deliveries_status": "record, timestamptz",
-    "event_type_matches": "text[], text",
+    "event_type_matches": "text[], text, text",
 }
 OPERATORS = {
     "=": ["uuid", "text", "timestamptz", "integer", "bytea"],

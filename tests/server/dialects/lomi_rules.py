@@ -4,7 +4,7 @@ import uuid
 from datetime import timedelta
 
 from dialects import rows
-from dialects.lomi import PATH, create, get, listed, refused, request
+from dialects.lomi import LISTED, PATH, create, get, listed, refused, request
 from dialects.shop import same, time
 
 documented = rows.of("lomi")
@@ -176,10 +176,23 @@ def environments_are_apart(shop):
     assert ids(shop.accepted("GET", PATH, environment="test")) == ids([test])
 
 
-@documented("rule", "session.url", "read by three examples, and in no documented response: there is none")
-def no_answer_has_an_url(shop):
-    session = create(shop.another(base_url="https://pay.example"))
-    assert "url" not in session
+@documented("rule", "session.url", "three examples redirect the buyer to it: the last field of create and get")
+def buyer_goes_to_the_url(shop):
+    shop = shop.another(base_url="https://pay.example")
+    session = create(shop)
+    found = get(shop, session)
+    assert list(session)[-1] == list(found)[-1] == "url"
+    assert session["url"] == found["url"] == shop.row(session["checkout_session_id"])["url"]
+    assert session["url"].startswith("https://pay.example/")
+
+
+@documented("rule", "session.url", "(silent) null without a base URL; a list has the documented fields only")
+def url_needs_a_base(shop):
+    session = create(shop)
+    assert session["url"] is None and get(shop, session)["url"] is None
+    based = shop.another(base_url="https://pay.example")
+    create(based)
+    assert [list(item) for item in listed(based)] == [LISTED]
 
 
 @documented("event", "checkout.session.completed", "payment successful", "checkout.session.completed")
@@ -193,6 +206,18 @@ def event_is_written(shop, event_type):
         shop.sweep()
     event = shop.event(session["checkout_session_id"], event_type)
     assert event["type"] == event_type
+    assert same(event["data"]["object"], get(shop, session))
+
+
+@documented("event", "checkout.session.expired", "(silent) of a session whose payments have failed, too")
+def failed_session_is_told_as_expired(shop):
+    shop = shop.another(max_retry_attempts=0)
+    session = create(shop)
+    shop.pay(session["checkout_session_id"], "failed")
+    assert shop.event(session["checkout_session_id"], "checkout.session.expired") is None
+    event = shop.event(session["checkout_session_id"], "checkout.session.failed")
+    assert event["type"] == "checkout.session.expired"
+    assert event["data"]["object"]["status"] == "expired"
     assert same(event["data"]["object"], get(shop, session))
 
 

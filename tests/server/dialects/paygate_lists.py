@@ -161,6 +161,18 @@ def event_has_a_type_and_the_session(shop, event_type):
     assert time(event["timestamp"]) and event["id"].startswith("evt_")
 
 
+@documented("event", "checkout.session.expired", "(silent) of a session whose payments have failed, too")
+def failed_session_is_told_as_expired(shop):
+    shop = shop.another(max_retry_attempts=0)
+    session = create(shop)
+    shop.pay(stored(session), "failed")
+    assert shop.event(stored(session), "checkout.session.expired") is None
+    event = shop.event(stored(session), "checkout.session.failed")
+    assert event["type"] == "checkout.session.expired"
+    assert (event["data"]["object"]["status"], event["data"]["object"]["payment_status"]) == ("expired", "unpaid")
+    assert same(event["data"]["object"], retrieve(shop, session))
+
+
 @documented("rule", "expire", "(silent) an expired session stays as it is")
 def expiring_again_changes_nothing(shop):
     session = create(shop)

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {
-    anybody, answer, browser, create, id, keys, order, organizations, otherShop, paid, refused, shop,
+    anybody, answer, browser, create, id, keys, order, organizations, otherShop, paid, refused, shop, withKey,
 } from './shop.js';
 
 const READ_ONLY = { get: true };
@@ -203,6 +203,30 @@ test('list_webhook_deliveries and list_webhook_attempts answer lists, to POST an
     }
 });
 
+test('redeliver_webhook_events makes the own events due again, and tells nothing of others', async () => {
+    const url = 'https://shop.example/again';
+    const { webhook_endpoint_id } = await answer(shop.rpc('create_webhook_endpoint', { url }));
+    const theirs = await answer(otherShop.rpc('create_webhook_endpoint', { url }));
+    try {
+        const { session } = await paid();
+        const [{ event_id }] = await answer(shop.rpc('list_webhook_events', id(session)));
+        const own = { event_ids: [event_id], webhook_endpoint_id };
+        assert.equal(await answer(shop.rpc('redeliver_webhook_events', own)), 1);
+        assert.equal(await answer(shop.rpc('redeliver_webhook_events', { ...own, status: 'dead' })), 0);
+        for (const call of [
+            otherShop.rpc('redeliver_webhook_events', { event_ids: [event_id] }),
+            otherShop.rpc('redeliver_webhook_events', { webhook_endpoint_id }),
+            withKey(keys.test).rpc('redeliver_webhook_events', { webhook_endpoint_id }),
+            shop.rpc('redeliver_webhook_events', { event_ids: [event_id], webhook_endpoint_id: theirs.webhook_endpoint_id }),
+        ]) {
+            await refused(call, 404, 'PT404', /not found/);
+        }
+    } finally {
+        await answer(shop.rpc('delete_webhook_endpoint', { webhook_endpoint_id, discard_undelivered: true }));
+        await answer(otherShop.rpc('delete_webhook_endpoint', { webhook_endpoint_id: theirs.webhook_endpoint_id }));
+    }
+});
+
 test('session_funnel answers figures, to POST and to GET', async () => {
     await paid();
     const hour = 3600_000;
@@ -323,6 +347,7 @@ test('a publishable key may do nothing else', async () => {
         nack_webhook_event: { consumer: 'jobs', event_id: `evt_${'A'.repeat(48)}bA`, lease_token: organizations.a },
         list_webhook_deliveries: { webhook_endpoint_id: organizations.a },
         list_webhook_attempts: { event_id: `evt_${'A'.repeat(48)}bA` },
+        redeliver_webhook_events: { created_after: '2026-01-01' },
         session_funnel: { created_after: '2026-01-01', created_before: '2026-02-01', bucket: 'month' },
     };
     for (const [name, parameters] of Object.entries(calls)) {
@@ -356,6 +381,7 @@ test('anybody may call public_checkout_session, and is refused everything else',
         nack_webhook_event: { consumer: 'jobs', event_id: `evt_${'A'.repeat(48)}bA`, lease_token: organizations.a },
         list_webhook_deliveries: { webhook_endpoint_id: organizations.a },
         list_webhook_attempts: { event_id: `evt_${'A'.repeat(48)}bA` },
+        redeliver_webhook_events: { created_after: '2026-01-01' },
         session_funnel: { created_after: '2026-01-01', created_before: '2026-02-01', bucket: 'month' },
         current_organization_id: {},
         current_environment: {},
