@@ -18,8 +18,10 @@ CREATE TABLE checkout_data.webhook_deliveries (
     last_attempt_at timestamptz,
     last_status_code integer,
     last_error text,
+    -- The environment follows from the receiver or the subject. It comes last, because comparisons of keys are slow
+    -- behind a column of variable length.
     CONSTRAINT webhook_deliveries_pkey
-        PRIMARY KEY (organization_id, environment, receiver_id, subject_id, sequence),
+        PRIMARY KEY (organization_id, receiver_id, subject_id, sequence, environment),
     CONSTRAINT webhook_deliveries_state_check CHECK (
         num_nonnulls(next_attempt_at, delivered_at, dead_at) = 1
         AND (lease_token IS NULL OR next_attempt_at IS NOT NULL))
@@ -59,7 +61,7 @@ CREATE TABLE checkout_data.webhook_attempts (
     duration interval,
     response_body text CHECK (char_length(response_body) <= 1000),
     CONSTRAINT webhook_attempts_pkey
-        PRIMARY KEY (organization_id, environment, receiver_id, subject_id, sequence, attempt)
+        PRIMARY KEY (organization_id, receiver_id, subject_id, sequence, attempt, environment)
 );
 COMMENT ON TABLE checkout_data.webhook_attempts IS 'The result of each attempt to deliver an event to an endpoint.';
 COMMENT ON COLUMN checkout_data.webhook_attempts.status_code IS

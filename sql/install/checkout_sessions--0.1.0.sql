@@ -1579,15 +1579,8 @@ COMMENT ON COLUMN checkout.webhook_event.body IS 'The JSON text to sign and send
 CREATE FUNCTION checkout_data.event_id(
     organization_id uuid, environment text, subject_id uuid, sequence integer
 ) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$
-    SELECT 'evt_' OPERATOR(pg_catalog.||) pg_catalog.translate(pg_catalog.encode(
-        pg_catalog.uuid_send(subject_id) OPERATOR(pg_catalog.||) pg_catalog.uuid_send(organization_id)
-            OPERATOR(pg_catalog.||) pg_catalog.int4send(sequence)
-            OPERATOR(pg_catalog.||) CASE WHEN environment OPERATOR(pg_catalog.=) 'live'
-                THEN '\x6c'::pg_catalog.bytea ELSE '\x74'::pg_catalog.bytea END,
-        'base64'), '+/=', '-_')
-    $$;
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'event_id_wrapper';
 COMMENT ON FUNCTION checkout_data.event_id IS 'Returns the id of an event: its key, opaque to consumers.';
 
 -- The body of an event has its subject as it was when the event was written, so that every delivery is the same. Only
@@ -1601,69 +1594,67 @@ CREATE FUNCTION checkout_data.status_of_event(o checkout_data.webhook_outbox) RE
 COMMENT ON FUNCTION checkout_data.status_of_event IS 'Returns the status of the session when an event was written.';
 
 CREATE FUNCTION checkout_data.session_of_event(o checkout_data.webhook_outbox, s checkout_data.checkout_sessions)
-    RETURNS json
+    RETURNS checkout.checkout_session
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-    SELECT pg_catalog.json_build_object(
-        'checkout_session_id', s.checkout_session_id, 'organization_id', s.organization_id,
-        'environment', s.environment, 'amount', s.amount, 'currency_code', s.currency_code,
-        'status', checkout_data.status_of_event(o),
-        'payment_status', CASE WHEN checkout_data.status_of_event(o) OPERATOR(pg_catalog.=) 'complete'
-            THEN 'paid' ELSE 'unpaid' END,
-        'payment_id', CASE WHEN checkout_data.status_of_event(o) OPERATOR(pg_catalog.=) 'complete'
-            THEN s.payment_id END,
-        'attempts', COALESCE((o.snapshot OPERATOR(pg_catalog.#>>) '{session,attempts}')::pg_catalog.int4, s.attempts),
-        'max_retry_attempts', s.max_retry_attempts, 'title', s.title,
-        'description', s.description, 'reference', s.reference, 'customer_id', s.customer_id,
-        'customer_email', s.customer_email, 'customer_name', s.customer_name, 'customer_phone', s.customer_phone,
-        'product_id', s.product_id, 'price_id', s.price_id, 'subscription_id', s.subscription_id,
-        'payment_link_id', s.payment_link_id, 'quantity', s.quantity, 'allow_quantity', s.allow_quantity,
-        'allow_coupon_code', s.allow_coupon_code, 'require_billing_address', s.require_billing_address,
-        'is_spi', s.is_spi, 'is_pos', s.is_pos, 'country', s.country, 'success_url', s.success_url,
-        'cancel_url', s.cancel_url, 'url', s.url, 'payment_methods', s.payment_methods, 'metadata', s.metadata,
-        'recovered_from', s.recovered_from, 'expires_at', s.expires_at,
-        'completed_at', CASE WHEN checkout_data.status_of_event(o) OPERATOR(pg_catalog.=) 'complete'
-            THEN s.completed_at END,
-        'created_at', s.created_at, 'created_by', s.created_by, 'created_with', s.created_with,
-        'trace_id', s.trace_id,
-        'updated_at', CASE WHEN checkout_data.status_of_event(o) OPERATOR(pg_catalog.=) 'open' THEN o.created_at
+    SELECT ROW(
+        s.checkout_session_id, s.organization_id, s.environment, s.amount, s.currency_code,
+        checkout_data.status_of_event(o),
+        CASE WHEN checkout_data.status_of_event(o) OPERATOR(pg_catalog.=) 'complete' THEN 'paid' ELSE 'unpaid' END,
+        CASE WHEN checkout_data.status_of_event(o) OPERATOR(pg_catalog.=) 'complete' THEN s.payment_id END,
+        COALESCE((o.snapshot OPERATOR(pg_catalog.#>>) '{session,attempts}')::pg_catalog.int4, s.attempts),
+        s.max_retry_attempts, s.title, s.description, s.reference, s.customer_id, s.customer_email, s.customer_name,
+        s.customer_phone, s.product_id, s.price_id, s.subscription_id, s.payment_link_id, s.quantity, s.allow_quantity,
+        s.allow_coupon_code, s.require_billing_address, s.is_spi, s.is_pos, s.country, s.success_url, s.cancel_url,
+        s.url, NULL, s.payment_methods, s.metadata, s.recovered_from, s.expires_at,
+        CASE WHEN checkout_data.status_of_event(o) OPERATOR(pg_catalog.=) 'complete' THEN s.completed_at END,
+        s.created_at, s.created_by, s.created_with, s.trace_id,
+        CASE WHEN checkout_data.status_of_event(o) OPERATOR(pg_catalog.=) 'open' THEN o.created_at
             -- Ended by the clock: nobody has written that into the session's row.
             WHEN s.status OPERATOR(pg_catalog.=) 'open' THEN checkout_data.deadline(s)
-            ELSE s.updated_at END)
+            ELSE s.updated_at END,
+        NULL
+    )::checkout.checkout_session
     $$;
 COMMENT ON FUNCTION checkout_data.session_of_event IS
     'Returns the session in the body of an event, as it was when the event was written.';
 
+CREATE FUNCTION checkout_data.session_json(
+    session checkout.checkout_session
+) RETURNS text
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'session_json_wrapper';
+COMMENT ON FUNCTION checkout_data.session_json IS
+    'Returns a session as JSON, for the bodies of events. NULL if it has a text that is not valid UTF-8.';
+
 CREATE FUNCTION checkout_data.event_object(o checkout_data.webhook_outbox, s checkout_data.checkout_sessions)
-    RETURNS json
+    RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
     SELECT CASE WHEN o.subject_type OPERATOR(pg_catalog.=) 'checkout_session'
-        THEN checkout_data.session_of_event(o, s)
-        ELSE (o.snapshot OPERATOR(pg_catalog.->) o.subject_type)::pg_catalog.json END
+        THEN checkout_data.session_json(checkout_data.session_of_event(o, s))
+        ELSE (o.snapshot OPERATOR(pg_catalog.->) o.subject_type)::pg_catalog.text END
     $$;
 COMMENT ON FUNCTION checkout_data.event_object IS
-    'Returns the session or webhook endpoint that an event is about, as it was when the event was written.';
+    'Returns the session or webhook endpoint that an event is about, as JSON, as it was when the event was written.';
 
 CREATE FUNCTION checkout_data.event_body(o checkout_data.webhook_outbox, s checkout_data.checkout_sessions)
     RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-    SELECT pg_catalog.json_build_object(
-        'id', checkout_data.event_id(o.organization_id, o.environment, o.subject_id, o.sequence),
-        'type', o.event_type,
-        'timestamp', o.created_at,
-        'data', CASE WHEN o.snapshot OPERATOR(pg_catalog.->) 'payment' IS NULL
-            THEN pg_catalog.json_build_object('object', checkout_data.event_object(o, s))
-            WHEN o.snapshot OPERATOR(pg_catalog.->) 'refund' IS NOT NULL
-            THEN pg_catalog.json_build_object('object', checkout_data.event_object(o, s),
-                'payment', o.snapshot OPERATOR(pg_catalog.->) 'payment',
-                'refund', o.snapshot OPERATOR(pg_catalog.->) 'refund')
-            ELSE pg_catalog.json_build_object('object', checkout_data.event_object(o, s),
-                'payment', o.snapshot OPERATOR(pg_catalog.->) 'payment') END
-    )::pg_catalog.text
+    SELECT '{"id" : "'
+        OPERATOR(pg_catalog.||) checkout_data.event_id(o.organization_id, o.environment, o.subject_id, o.sequence)
+        OPERATOR(pg_catalog.||) '", "type" : "' OPERATOR(pg_catalog.||) o.event_type
+        OPERATOR(pg_catalog.||) '", "timestamp" : ' OPERATOR(pg_catalog.||) pg_catalog.to_json(o.created_at)::pg_catalog.text
+        OPERATOR(pg_catalog.||) ', "data" : {"object" : ' OPERATOR(pg_catalog.||) checkout_data.event_object(o, s)
+        OPERATOR(pg_catalog.||) CASE WHEN o.snapshot OPERATOR(pg_catalog.->) 'payment' IS NULL THEN '}}'
+            ELSE ', "payment" : ' OPERATOR(pg_catalog.||) (o.snapshot OPERATOR(pg_catalog.->) 'payment')::pg_catalog.text
+                OPERATOR(pg_catalog.||) COALESCE(', "refund" : '
+                    OPERATOR(pg_catalog.||) (o.snapshot OPERATOR(pg_catalog.->) 'refund')::pg_catalog.text, '')
+                OPERATOR(pg_catalog.||) '}}' END
     $$;
-COMMENT ON FUNCTION checkout_data.event_body IS 'Returns the canonical body of an event.';
+COMMENT ON FUNCTION checkout_data.event_body IS
+    'Returns the canonical body of an event. NULL if part of it is not valid UTF-8.';
 
 CREATE FUNCTION checkout_data.event_of(
     o checkout_data.webhook_outbox, body text, status text, delivery_attempts integer, lease_token uuid
@@ -2173,8 +2164,10 @@ CREATE TABLE checkout_data.webhook_deliveries (
     last_attempt_at timestamptz,
     last_status_code integer,
     last_error text,
+    -- The environment follows from the receiver or the subject. It comes last, because comparisons of keys are slow
+    -- behind a column of variable length.
     CONSTRAINT webhook_deliveries_pkey
-        PRIMARY KEY (organization_id, environment, receiver_id, subject_id, sequence),
+        PRIMARY KEY (organization_id, receiver_id, subject_id, sequence, environment),
     CONSTRAINT webhook_deliveries_state_check CHECK (
         num_nonnulls(next_attempt_at, delivered_at, dead_at) = 1
         AND (lease_token IS NULL OR next_attempt_at IS NOT NULL))
@@ -2214,7 +2207,7 @@ CREATE TABLE checkout_data.webhook_attempts (
     duration interval,
     response_body text CHECK (char_length(response_body) <= 1000),
     CONSTRAINT webhook_attempts_pkey
-        PRIMARY KEY (organization_id, environment, receiver_id, subject_id, sequence, attempt)
+        PRIMARY KEY (organization_id, receiver_id, subject_id, sequence, attempt, environment)
 );
 COMMENT ON TABLE checkout_data.webhook_attempts IS 'The result of each attempt to deliver an event to an endpoint.';
 COMMENT ON COLUMN checkout_data.webhook_attempts.status_code IS
@@ -3528,7 +3521,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
         OR l.lanname = 'c' AND f.probin <> '$libdir/checkout_sessions'
         OR l.lanname <> 'c' AND f.proname = ANY (ARRAY[
             'secret_organization_id', 'wake_worker', 'organizations_changed', 'event_type_matches', 'event_body_as',
-            'webhook_headers', 'is_utf8', 'deliveries_due'])
+            'webhook_headers', 'is_utf8', 'deliveries_due', 'event_id', 'session_json'])
         OR l.lanname <> 'c' AND f.pronamespace = (SELECT s.oid FROM schema s WHERE s.nspname = 'checkout')
             AND f.proname <> ALL (ARRAY[
                 'session_funnel', 'outbox_status', 'next_webhook_attempt_at', 'grant_access',

@@ -4,12 +4,12 @@ use pgrx::Uuid;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::prelude::*;
 
-use crate::datum::{self, Event, Rows, Text, Texts, required_text, text};
+use crate::datum::{self, Event, Rows, Session, Text, Texts, required_text, text};
 use crate::report::or_raise;
 use crate::store::events::{self, Filter};
 use crate::store::redeliveries::{self, Chosen};
 use crate::store::sessions;
-use crate::tenant::{self, Operator};
+use crate::tenant::{self, Operator, Tenant};
 use rules::dialects;
 use rules::validate::{self, required};
 use rules::webhooks::event::{EventId, EventType};
@@ -129,4 +129,23 @@ pub(super) fn event_ids_of(ids: Option<Texts>) -> Result<Vec<EventId>> {
 
 pub(super) fn count(rows: usize) -> i32 {
     i32::try_from(rows).unwrap_or(i32::MAX)
+}
+
+/// The id of an event.
+#[pg_extern(sql = false)]
+fn event_id(organization_id: Uuid, environment: Text, subject_id: Uuid, sequence: i32) -> String {
+    or_raise((|| {
+        let environment = environment.read("environment")?.parse()?;
+        let tenant = Tenant { organization_id: datum::from_uuid(organization_id), environment };
+        Ok(EventId { tenant, subject_id: datum::from_uuid(subject_id), sequence }.to_string())
+    })())
+}
+
+/// For the bodies of events: a session as JSON; NULL if it has a text that is not valid UTF-8.
+#[pg_extern(sql = false)]
+fn session_json(session: Session) -> Option<String> {
+    match session.json() {
+        Err(Error::StoredTextNotUtf8) => None,
+        json => Some(or_raise(json)),
+    }
 }

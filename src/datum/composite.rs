@@ -14,6 +14,7 @@ use rules::{Error, Result};
 use serde_json::{Map, Value};
 
 use super::jsonb::Json;
+use super::text::from_datum;
 
 /// A value of a composite type.
 pub trait Composite {
@@ -90,6 +91,7 @@ impl HttpAnswer {
 }
 
 composite!(Session = "checkout.checkout_session");
+from_datum!(Session);
 composite!(PublicSession = "checkout.public_checkout_session");
 composite!(Payment = "checkout.payment");
 composite!(Refund = "checkout.refund");

@@ -5,13 +5,11 @@
 use std::ffi::{CStr, CString};
 use std::panic::AssertUnwindSafe;
 
-use pgrx::callconv::{Arg, ArgAbi};
-use pgrx::nullable::Nullable;
 use pgrx::pgrx_sql_entity_graph::metadata::{
     ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
 };
 use pgrx::prelude::{PgSqlErrorCode, PgTryBuilder};
-use pgrx::{FromDatum, IntoDatum, direct_function_call, pg_sys};
+use pgrx::{IntoDatum, direct_function_call, pg_sys};
 
 use rules::{Error, Result, validate};
 use serde_json::{Map, Value};
@@ -160,11 +158,20 @@ impl Json {
             .map_err(|error| Error::Internal(format!("a stored object is not what it was: {error}")))
     }
 
+    /// Its JSON text, if it is valid UTF-8.
+    pub fn valid_text(self) -> Result<String> {
+        String::from_utf8(self.bytes()).map_err(|_| Error::StoredTextNotUtf8)
+    }
+
     /// Its JSON text. Keys have the order that jsonb gives them, so equal objects have equal text.
     pub fn text(self) -> String {
+        String::from_utf8_lossy(&self.bytes()).into_owned()
+    }
+
+    fn bytes(self) -> Vec<u8> {
         // SAFETY: jsonb_out takes a jsonb and returns a NUL-terminated string.
         let text = unsafe { direct_function_call::<&CStr>(pg_sys::jsonb_out, &[Some(self.0)]) };
-        text.map(|text| text.to_string_lossy().into_owned()).unwrap_or_default()
+        text.map(|text| text.to_bytes().to_owned()).unwrap_or_default()
     }
 }
 

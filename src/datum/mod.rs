@@ -16,6 +16,7 @@ mod column;
 mod composite;
 mod jsonb;
 mod rows;
+mod session_json;
 mod session_view;
 mod text;
 

@@ -16,7 +16,7 @@ use super::composite::{Composite, Session};
 use super::{Json, from_numeric, from_timestamp, from_uuid};
 
 /// The attributes of `checkout.checkout_session`, in their order.
-const ATTRIBUTES: [&str; 43] = [
+pub(super) const ATTRIBUTES: [&str; 43] = [
     "checkout_session_id",
     "organization_id",
     "environment",
@@ -62,10 +62,10 @@ const ATTRIBUTES: [&str; 43] = [
     "idempotent_replay",
 ];
 
-struct Attributes {
+pub(super) struct Attributes {
     values: [pg_sys::Datum; ATTRIBUTES.len()],
     nulls: [bool; ATTRIBUTES.len()],
-    types: [pg_sys::Oid; ATTRIBUTES.len()],
+    pub types: [pg_sys::Oid; ATTRIBUTES.len()],
 }
 
 impl Session {
@@ -121,7 +121,7 @@ fn required<T>(value: Result<Option<T>>) -> Result<T> {
 }
 
 impl Attributes {
-    fn of(session: &Session) -> Result<Self> {
+    pub fn of(session: &Session) -> Result<Self> {
         let mut attributes = Self {
             values: [pg_sys::Datum::null(); ATTRIBUTES.len()],
             nulls: [true; ATTRIBUTES.len()],
@@ -142,8 +142,9 @@ impl Attributes {
                 };
                 let (values, nulls) = (attributes.values.as_mut_ptr(), attributes.nulls.as_mut_ptr());
                 pg_sys::heap_deform_tuple(&mut tuple, descriptor, values, nulls);
-                for (number, oid) in (1..).zip(&mut attributes.types) {
-                    *oid = pg_sys::SPI_gettypeid(descriptor, number);
+                let described = (*descriptor).attrs.as_slice(ATTRIBUTES.len());
+                for (attribute, oid) in described.iter().zip(&mut attributes.types) {
+                    *oid = attribute.atttypid;
                 }
             }
             if (*descriptor).tdrefcount >= 0 {
@@ -156,7 +157,7 @@ impl Attributes {
         Ok(attributes)
     }
 
-    fn get<T: Column>(&self, at: usize) -> Result<Option<T>> {
+    pub fn get<T: Column>(&self, at: usize) -> Result<Option<T>> {
         if self.types[at] != T::type_oid() {
             return Err(Error::Internal(format!("attribute {} of a session is of another type", ATTRIBUTES[at])));
         }

@@ -7,12 +7,10 @@
 
 #![expect(unsafe_code, reason = "reads varlenas without copying them")]
 
-use pgrx::callconv::{Arg, ArgAbi};
-use pgrx::nullable::Nullable;
 use pgrx::pgrx_sql_entity_graph::metadata::{
     ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
 };
-use pgrx::{FromDatum, pg_sys, varlena_to_byte_slice};
+use pgrx::{pg_sys, varlena_to_byte_slice};
 use uuid::Uuid;
 
 use rules::{Error, Result};
@@ -207,17 +205,22 @@ unsafe fn elements<T>(
     }
 }
 
-macro_rules! argument {
-    ($type:ident, $sql:literal) => {
-        impl FromDatum for $type {
-            unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Self> {
+/// Lets a function take a value of the server as it is: a type with only a datum in it.
+macro_rules! from_datum {
+    ($type:ident) => {
+        impl pgrx::FromDatum for $type {
+            unsafe fn from_polymorphic_datum(
+                datum: pgrx::pg_sys::Datum,
+                is_null: bool,
+                _: pgrx::pg_sys::Oid,
+            ) -> Option<Self> {
                 (!is_null).then_some(Self(datum))
             }
         }
 
         // SAFETY: unboxed by FromDatum, which tells NULL apart.
-        unsafe impl<'fcx> ArgAbi<'fcx> for $type {
-            unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        unsafe impl<'fcx> pgrx::callconv::ArgAbi<'fcx> for $type {
+            unsafe fn unbox_arg_unchecked(arg: pgrx::callconv::Arg<'_, 'fcx>) -> Self {
                 // SAFETY: the caller's: of this type, and not NULL.
                 match unsafe { arg.unbox_arg_using_from_datum() } {
                     Some(value) => value,
@@ -225,11 +228,18 @@ macro_rules! argument {
                 }
             }
 
-            unsafe fn unbox_nullable_arg(arg: Arg<'_, 'fcx>) -> Nullable<Self> {
+            unsafe fn unbox_nullable_arg(arg: pgrx::callconv::Arg<'_, 'fcx>) -> pgrx::nullable::Nullable<Self> {
                 // SAFETY: the caller's: of this type.
                 unsafe { arg.unbox_arg_using_from_datum() }.into()
             }
         }
+    };
+}
+pub(super) use from_datum;
+
+macro_rules! argument {
+    ($type:ident, $sql:literal) => {
+        $crate::datum::text::from_datum!($type);
 
         // SAFETY: it is this type in SQL, and nothing else.
         unsafe impl SqlTranslatable for $type {

@@ -86,8 +86,8 @@ const CLAIMED: &str = "d.organization_id, d.environment, d.receiver_id, d.subjec
        d.attempts_ever, d.dead_at, d.ctid AS place";
 
 /// Why the event cannot be sent at all.
-const GONE: &str = "CASE WHEN o.subject_id IS NULL THEN 'its event is gone' \
-     WHEN o.subject_type = 'checkout_session' AND s.checkout_session_id IS NULL THEN 'its session is gone' END";
+const GONE: &str = "(CASE WHEN o.subject_id IS NULL THEN 'its event is gone' \
+     WHEN o.subject_type = 'checkout_session' AND s.checkout_session_id IS NULL THEN 'its session is gone' END)";
 
 /// Leases due deliveries to endpoints: of each endpoint the oldest first, in order within a session. Returns the
 /// requests to send. `in_flight` has the endpoint of each delivery that the caller has open.
@@ -127,32 +127,33 @@ pub fn for_endpoints(
            RETURNING {CLAIMED}) \
          SELECT \
            CASE WHEN signed.headers IS NOT NULL THEN ROW( \
-             sent.event_id, p.webhook_endpoint_id, p.organization_id, p.environment, o.event_type, p.url, signed.headers, \
-             sent.body, c.attempts_ever + 1, $3, $2)::checkout.webhook_delivery_request END, \
-           CASE WHEN signed.headers IS NULL THEN c.place::text END, \
-           CASE WHEN signed.headers IS NOT NULL THEN NULL WHEN gone.reason IS NOT NULL THEN gone.reason \
-             WHEN sent.body IS NULL THEN concat('its body cannot be written as ', p.body_format) \
+             e.event_id, e.receiver_id, e.organization_id, e.environment, e.event_type, (e.p).url, signed.headers, \
+             e.body, e.attempts_ever + 1, $3, $2)::checkout.webhook_delivery_request END, \
+           CASE WHEN signed.headers IS NULL THEN e.place::text END, \
+           CASE WHEN signed.headers IS NOT NULL THEN NULL WHEN e.gone IS NOT NULL THEN e.gone \
+             WHEN e.body IS NULL AND (e.p).body_format <> 'canonical' \
+               THEN concat('its body cannot be written as ', (e.p).body_format) \
              ELSE 'its body or its URL is not valid' END \
-         FROM claimed c \
-         JOIN checkout_data.webhook_endpoints p \
-           ON p.organization_id = c.organization_id AND p.environment = c.environment \
-           AND p.webhook_endpoint_id = c.receiver_id \
-         {EVENT} \
-         CROSS JOIN LATERAL (SELECT {GONE} AS reason OFFSET 0) AS gone \
+         FROM ( \
+           SELECT c.*, p, o.event_type, o.created_at, id.event_id, {GONE} AS gone, \
+             CASE WHEN {GONE} IS NOT NULL THEN NULL \
+               WHEN p.body_format = 'canonical' THEN checkout_data.event_body(o, s) \
+               ELSE checkout_data.event_body_as(p.body_format, id.event_id, o.event_type, o.created_at, \
+                 checkout_data.event_object(o, s), o.subject_type = 'checkout_session') END AS body \
+           FROM claimed c \
+           JOIN checkout_data.webhook_endpoints p \
+             ON p.organization_id = c.organization_id AND p.environment = c.environment \
+             AND p.webhook_endpoint_id = c.receiver_id \
+           {EVENT} \
+           CROSS JOIN LATERAL ( \
+             SELECT checkout_data.event_id(c.organization_id, c.environment, c.subject_id, c.sequence) OFFSET 0) AS id (event_id) \
+           OFFSET 0) AS e \
          CROSS JOIN LATERAL ( \
-           SELECT e.event_id, CASE WHEN gone.reason IS NOT NULL THEN NULL \
-             WHEN p.body_format = 'canonical' THEN checkout_data.event_body(o, s) \
-             ELSE checkout_data.event_body_as(p.body_format, e.event_id, o.event_type, o.created_at, \
-               checkout_data.event_object(o, s)::text, o.subject_type = 'checkout_session') END AS body \
-           FROM (SELECT checkout_data.event_id(o.organization_id, o.environment, o.subject_id, o.sequence)) \
-             AS e (event_id) \
-           OFFSET 0) AS sent \
-         CROSS JOIN LATERAL ( \
-           SELECT CASE WHEN sent.body IS NOT NULL THEN \
-             checkout_data.webhook_headers(p.signature_scheme, sent.event_id, p.url, sent.body, p.secret, \
-               CASE WHEN p.previous_secret_expires_at > $1 THEN p.previous_secret END, $1)::jsonb END AS headers \
+           SELECT CASE WHEN e.body IS NOT NULL THEN \
+             checkout_data.webhook_headers((e.p).signature_scheme, e.event_id, (e.p).url, e.body, (e.p).secret, \
+               CASE WHEN (e.p).previous_secret_expires_at > $1 THEN (e.p).previous_secret END, $1)::jsonb END AS headers \
            OFFSET 0) AS signed \
-         ORDER BY o.created_at, o.subject_id, o.sequence",
+         ORDER BY e.created_at, e.subject_id, e.sequence",
         steps = steps("receiver_id", BY_RECEIVER, "true", "$4"),
         due = due(
             "p.webhook_endpoint_id",
@@ -197,19 +198,16 @@ pub fn for_consumer(consumer: Uuid, batch_size: i32, lease: TimeDelta, now: Date
            WHERE d.ctid = ANY (ARRAY( \
              SELECT due.ctid FROM (SELECT due.ctid FROM step, LATERAL ({due}) AS due WHERE step.next_attempt_at <= $1 LIMIT {at_most}) AS due LIMIT $6)) \
            RETURNING {CLAIMED}) \
-         SELECT CASE WHEN fault.reason IS NULL THEN \
-             checkout_data.event_of(o, sent.body, 'leased', c.attempts, $3) END, \
-           CASE WHEN fault.reason IS NOT NULL THEN c.place::text END, fault.reason \
-         FROM claimed c \
-         {EVENT} \
-         CROSS JOIN LATERAL (SELECT {GONE} AS reason OFFSET 0) AS gone \
+         SELECT CASE WHEN sent.fault IS NULL THEN checkout_data.event_of(e.o, e.body, 'leased', e.attempts, $3) END, \
+           CASE WHEN sent.fault IS NOT NULL THEN e.place::text END, sent.fault \
+         FROM ( \
+           SELECT c.attempts, c.place, o, {GONE} AS gone, \
+             CASE WHEN {GONE} IS NULL THEN checkout_data.event_body(o, s) END AS body \
+           FROM claimed c {EVENT} WHERE c.dead_at IS NULL OFFSET 0) AS e \
          CROSS JOIN LATERAL ( \
-           SELECT CASE WHEN gone.reason IS NULL THEN checkout_data.event_body(o, s) END AS body OFFSET 0) AS sent \
-         CROSS JOIN LATERAL ( \
-           SELECT COALESCE(gone.reason, CASE WHEN NOT checkout_data.is_utf8(sent.body) THEN 'its body is not valid UTF-8' END) \
-             AS reason OFFSET 0) AS fault \
-         WHERE c.dead_at IS NULL \
-         ORDER BY o.created_at, o.subject_id, o.sequence",
+           SELECT COALESCE(e.gone, \
+             CASE WHEN checkout_data.is_utf8(e.body) IS NOT TRUE THEN 'its body is not valid UTF-8' END) AS fault OFFSET 0) AS sent \
+         ORDER BY (e.o).created_at, (e.o).subject_id, (e.o).sequence",
         steps = steps("organization_id", BY_ORGANIZATION, "d.receiver_id = $5", "$4"),
         due = due("$5", "step.at", "$6"),
         at_most = at_most(batch_size),

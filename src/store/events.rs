@@ -21,7 +21,7 @@ fn key(event: &EventId) -> [Argument<'static>; 4] {
 statement!(
     BODY_AS,
     Caller,
-    "SELECT checkout_data.event_body_as($5, $6, o.event_type, o.created_at, checkout_data.event_object(o, s)::text, \
+    "SELECT checkout_data.event_body_as($5, $6, o.event_type, o.created_at, checkout_data.event_object(o, s), \
        o.subject_type = 'checkout_session') \
      FROM checkout_data.webhook_outbox o \
      LEFT JOIN checkout_data.checkout_sessions s \

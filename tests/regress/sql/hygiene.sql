@@ -120,9 +120,9 @@ SELECT count(*) > 0 AS unharmed FROM checkout.list_organizations();
 SELECT attname AS only_of_a_call FROM pg_attribute
 WHERE attrelid = 'checkout.checkout_session'::regclass AND attnum > 0
     AND attname NOT IN (
-        SELECT json_object_keys(checkout_data.session_of_event(
-            NULL::checkout_data.webhook_outbox, NULL::checkout_data.checkout_sessions)))
+        SELECT json_object_keys(checkout_data.session_json(checkout_data.session_of_event(
+            NULL::checkout_data.webhook_outbox, NULL::checkout_data.checkout_sessions))::json))
 ORDER BY 1;
-SELECT json_object_keys(checkout_data.session_of_event(
-    NULL::checkout_data.webhook_outbox, NULL::checkout_data.checkout_sessions)) AS only_of_events
+SELECT json_object_keys(checkout_data.session_json(checkout_data.session_of_event(
+    NULL::checkout_data.webhook_outbox, NULL::checkout_data.checkout_sessions))::json) AS only_of_events
 EXCEPT SELECT attname::text FROM pg_attribute WHERE attrelid = 'checkout.checkout_session'::regclass;
