@@ -83,9 +83,7 @@ impl Changes<'_> {
             },
             leases: Leases {
                 maximum: match self.maximum_lease {
-                    Some(span) => {
-                        Leases::check_maximum("maximum_lease", datum::from_interval("maximum_lease", span)?)?
-                    }
+                    Some(span) => Leases::check_maximum("maximum_lease", datum::from_interval("maximum_lease", span)?)?,
                     None => settings.leases.maximum,
                 },
                 by_method: match self.payment_method_leases {
@@ -107,7 +105,10 @@ fn payment_method_leases(leases: Jsonb) -> Result<BTreeMap<String, TimeDelta>> {
     const ARGUMENT: &str = "payment_method_leases";
     let leases = organizations::read_leases(ARGUMENT, leases.read(ARGUMENT, 64 * 1024)?)?;
     if leases.len() > validate::PAYMENT_METHODS {
-        return Err(Error::invalid(ARGUMENT, format!("must name at most {} payment methods", validate::PAYMENT_METHODS)));
+        return Err(Error::invalid(
+            ARGUMENT,
+            format!("must name at most {} payment methods", validate::PAYMENT_METHODS),
+        ));
     }
     for (method, lease) in &leases {
         validate::text(ARGUMENT, method, validate::PAYMENT_METHOD)?;

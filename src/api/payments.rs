@@ -129,7 +129,12 @@ fn list_payments(
             to_refund,
             occurred_after,
             occurred_before,
-            page_size: validate::in_range("page_size", page_size.unwrap_or(validate::PAGE_SIZE), 1, validate::PAGE_SIZE)?,
+            page_size: validate::in_range(
+                "page_size",
+                page_size.unwrap_or(validate::PAGE_SIZE),
+                1,
+                validate::PAGE_SIZE,
+            )?,
             starting_after: text("starting_after", &starting_after)?,
         };
         store::payment_lists::list(tenant, &filter)

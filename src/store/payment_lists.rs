@@ -41,11 +41,8 @@ pub fn exists(tenant: Tenant, payment_id: &str) -> Result<bool> {
 
 /// Payments as the caller's snapshot sees them: of one session the oldest first, of all the newest first.
 pub fn list(tenant: Tenant, filter: &Filter) -> Result<Vec<Payment>> {
-    let mut arguments: Vec<Argument> = vec![
-        datum::uuid(tenant.organization_id).into(),
-        tenant.environment.as_str().into(),
-        filter.page_size.into(),
-    ];
+    let mut arguments: Vec<Argument> =
+        vec![datum::uuid(tenant.organization_id).into(), tenant.environment.as_str().into(), filter.page_size.into()];
     let mut bind = |argument: Argument<'static>| {
         arguments.push(argument);
         format!("${}", arguments.len())

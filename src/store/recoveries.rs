@@ -50,8 +50,7 @@ statement!(
 pub fn living(tenant: Tenant, first: Uuid, now: DateTime<Utc>) -> Result<Option<(Uuid, Status)>> {
     let [organization_id, environment, first] = key(tenant, first);
     let arguments = [organization_id, environment, first, datum::timestamp(now).into()];
-    let row = LIVING.with(|statement| {
-        statement.row(&arguments, |row| Ok(row.get::<pgrx::Uuid>(1)?.zip(row.get::<String>(2)?)))
-    })?;
+    let row = LIVING
+        .with(|statement| statement.row(&arguments, |row| Ok(row.get::<pgrx::Uuid>(1)?.zip(row.get::<String>(2)?))))?;
     row.flatten().map(|(id, status)| Ok((datum::from_uuid(id), status.parse()?))).transpose()
 }

@@ -93,6 +93,10 @@ pub fn parse_reported(argument: &'static str, text: &str) -> Result<Decimal> {
 /// Removes the noise of binary floating-point numbers: 19.990000000000002 is 19.99. Noise is less than a thousandth of
 /// the smallest unit, and less than one part in 10^12 of the amount.
 fn denoised(amount: Decimal, digits: u32) -> Decimal {
+    // What is no finer than any amount may be was meant.
+    if amount.normalize().scale() <= SUB_MINOR_DIGITS {
+        return amount;
+    }
     let near = amount.round_dp_with_strategy(digits, RoundingStrategy::MidpointAwayFromZero);
     let noise = (amount - near).abs();
     let small = noise < Decimal::new(1, digits + 3) && noise * Decimal::from(10_u64.pow(12)) < near.abs();
@@ -212,12 +216,15 @@ mod tests {
             ("1.00000000000000000000000000000000000001", "USD", "1.00"),
         ] {
             assert_eq!(check(amount, currency, false), Ok(stored.to_owned()), "{amount} {currency}");
-            let reported = |currency: Currency| parse_reported("amount", amount).map(|it| reported_amount(it, currency));
+            let reported =
+                |currency: Currency| parse_reported("amount", amount).map(|it| reported_amount(it, currency));
             assert_eq!(currency.parse().and_then(reported).map(|it| it.to_string()), Ok(stored.to_owned()));
         }
         assert_eq!(check("23.567600000000002", "USD", true), Ok("23.5676".to_owned()));
         // What is finer is not noise.
-        for (amount, currency) in [("19.99001", "USD"), ("0.010000000001", "USD"), ("434.999", "XOF"), ("0.0000001", "USD")] {
+        for (amount, currency) in
+            [("19.99001", "USD"), ("0.010000000001", "USD"), ("434.999", "XOF"), ("0.0000001", "USD")]
+        {
             assert_eq!(check(amount, currency, false), Err("22023"), "{amount} {currency}");
         }
         let units = |text: &str| {
@@ -246,6 +253,16 @@ mod tests {
         assert_eq!(check("23.5", "USD", true), Ok("23.50".to_owned()));
         assert_eq!(check("0.0001", "JPY", true), Ok("0.0001".to_owned()));
         assert_eq!(check("23.56761", "USD", true), Err("22023"));
+    }
+
+    #[test]
+    fn what_is_fine_but_meant_is_no_noise() {
+        assert_eq!(check("999999999999.9999", "JPY", true), Ok("999999999999.9999".to_owned()));
+        assert_eq!(
+            reported_amount(Decimal::new(9_999_999_999_999_999, 4), "JPY".parse().expect("a currency")).scale(),
+            4
+        );
+        assert_eq!(check("999999999999.9999", "JPY", false), Err("22023"));
     }
 
     #[test]

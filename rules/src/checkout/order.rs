@@ -124,7 +124,7 @@ impl NewSession {
 
 impl Order<'_> {
     /// The order with everything that it implies, whatever the organization's settings are: a label with nothing to see
-    /// is none, and what the policy of a dialect fixes is as if it had been said. An organization's own defaults are not
+    /// is none, an amount has no noise, and what the policy of a dialect fixes is as if it had been said. An organization's own defaults are not
     /// filled in: they may change between two calls, and the second would no longer be a repetition of the first.
     pub fn complete(mut self, policy: &Policy) -> Self {
         for label in [
@@ -136,6 +136,10 @@ impl Order<'_> {
             &mut self.trace_id,
         ] {
             *label = check::label(*label);
+        }
+        if let (Some(amount), Some(currency)) = (self.amount, self.currency_code.and_then(Currency::known)) {
+            // Without the noise of binary floating-point numbers, which may differ from one program to another.
+            self.amount = Some(money::reported_amount(amount, currency));
         }
         self.max_retry_attempts = self.max_retry_attempts.or(policy.max_retry_attempts);
         if self.expires_at.is_none() && self.expires_in.is_none() {
@@ -313,6 +317,8 @@ mod tests {
             ..order()
         };
         same(said, Order { country: Some("SN"), ..order() }, &Policy::STANDARD);
+        let noisy = Order { amount: Some(Decimal::new(10_000_000_000_000_001, 12)), ..order() };
+        same(noisy, order(), &Policy::STANDARD);
         let fixed =
             Policy { max_retry_attempts: Some(3), lifetime: Policy::fixed(TimeDelta::minutes(60)), ..Policy::STANDARD };
         let said = || Order { max_retry_attempts: Some(3), expires_in: Some(TimeDelta::minutes(60)), ..order() };

@@ -158,10 +158,9 @@ impl<'a> Report<'a> {
         let code = self.currency_code.unwrap_or(&session.currency_code);
         let amount = self.amount.unwrap_or(session.amount);
         match Currency::known(code) {
-            Some(currency) => Paid {
-                amount: money::reported_amount(amount, currency),
-                currency_code: currency.code().to_owned(),
-            },
+            Some(currency) => {
+                Paid { amount: money::reported_amount(amount, currency), currency_code: currency.code().to_owned() }
+            }
             None => Paid { amount: amount.normalize(), currency_code: code.to_owned() },
         }
     }

@@ -165,7 +165,10 @@ fn a_payment_that_was_rejected_for_its_amount_or_currency_is_corrected_while_its
     ] {
         let rejected = Known { paid, ..known(PaymentStatus::Rejected(reason)) };
         let settlement = settle(&open(), Some(&rejected), &report(Outcome::Succeeded));
-        assert_eq!((settlement.payment, settlement.change.session.status), (PaymentStatus::Succeeded, Status::Complete));
+        assert_eq!(
+            (settlement.payment, settlement.change.session.status),
+            (PaymentStatus::Succeeded, Status::Complete)
+        );
         assert_eq!(settlement.change.events, [EventType::Completed]);
         // After the end of the session it is still known how much was taken.
         let settlement = settle(&swept(), Some(&rejected), &report(Outcome::Succeeded));
@@ -212,7 +215,10 @@ fn while_another_payment_holds_a_lease_the_last_failure_does_not_fail_the_sessio
     let end = |outcome| settle(&session, Some(&holder(until)), &report(outcome));
     assert_eq!(end(Outcome::Succeeded).change.session.status, Status::Complete);
     for outcome in [Outcome::Failed, Outcome::Canceled] {
-        assert_eq!((end(outcome).change.session.status, end(outcome).change.events), (Status::Failed, vec![EventType::Failed]));
+        assert_eq!(
+            (end(outcome).change.session.status, end(outcome).change.events),
+            (Status::Failed, vec![EventType::Failed])
+        );
     }
     let wrong = Report { amount: Some(1.into()), ..report(Outcome::Succeeded) };
     let settlement = settle(&session, Some(&holder(until)), &wrong);

@@ -50,7 +50,7 @@ impl<'a> Terms<'a> {
             },
             sub_minor_amounts: policy.sub_minor_amounts.unwrap_or(settings.sub_minor_amounts),
             payment_methods: payment_methods.unwrap_or(&settings.payment_methods),
-            app_link_schemes: &[],
+            app_link_schemes: &settings.app_link_schemes,
             base_url: settings.base_url.as_deref().or(base_url),
             expiring_notice: settings.expiring_notice,
         }

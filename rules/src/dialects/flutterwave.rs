@@ -70,10 +70,12 @@ const CURRENCIES: &str = "AED AFN ALL AMD ANG AOA AQD ARS AUD AZN BAM BBD BDT BG
 fn create<'a>(request: &'a HttpRequest<'a>) -> Result<Create<'a>> {
     let body = request.body()?;
     let amount = read::required("amount", read::decimal(body, "amount")?)?;
+    let currency = read::text(body, "currency")?;
+    let amount = read::without_noise(amount, currency.unwrap_or_default());
     if amount < Decimal::new(1, 2) {
         return Err(Error::invalid("amount", "must be at least 0.01"));
     }
-    let currency = read::required("currency", read::text(body, "currency")?)?;
+    let currency = read::required("currency", currency)?;
     if !CURRENCIES.split(' ').any(|known| known.eq_ignore_ascii_case(currency)) {
         return Err(Error::invalid("currency", "is not a supported currency"));
     }
@@ -219,6 +221,7 @@ mod tests {
         let ok = |members| testing::created(&DIALECT, PATH, json!({}), body(members), |_| ());
         for members in [
             json!({"amount": 0.01}),
+            json!({"amount": 0.009_999_999_999_999_998}),
             json!({"currency": "ngn"}),
             json!({"reference": "abcdef"}),
             json!({"reference": "a".repeat(42)}),

@@ -62,6 +62,11 @@ pub fn integer(body: &Object, name: &'static str) -> Result<Option<i64>> {
     }
 }
 
+/// An amount without the noise of binary floating-point numbers, if its currency is known.
+pub fn without_noise(amount: Decimal, currency_code: &str) -> Decimal {
+    Currency::known(currency_code).map_or(amount, |currency| money::reported_amount(amount, currency))
+}
+
 /// An amount in the smallest units of a currency.
 pub fn minor_units(body: &Object, name: &'static str, currency: Currency) -> Result<Option<Decimal>> {
     let Some(units) = decimal(body, name)? else { return Ok(None) };

@@ -67,6 +67,7 @@ fn create<'a>(request: &'a HttpRequest<'a>) -> Result<Create<'a>> {
     let amount = read::required("amount", read::object(body, "amount")?)?;
     let currency = read::required("amount.currency", read::bounded_text(amount, "amount.currency", 3, 3)?)?;
     let value = read::required("amount.value", read::decimal(amount, "amount.value")?)?;
+    let value = read::without_noise(value, currency);
     if value.normalize().scale() > 4 {
         return Err(Error::invalid("amount.value", "must be a multiple of 0.0001"));
     }
@@ -264,6 +265,7 @@ mod tests {
         for members in [
             json!({"customer_id": null, "metadata": null}),
             json!({"amount": {"currency": "USD", "value": 0.0001}}),
+            json!({"amount": {"currency": "cop", "value": 23.567600000000002}}),
             json!({"merchant_order_id": "a".repeat(255)}),
             json!({"metadata": metadata(50)}),
         ] {

@@ -47,6 +47,24 @@ FROM checkout.create_checkout_session(5, 'USD', customer_id => 'c',
     success_url => rpad('https://shop.example/?state=', 5000, 'x'),
     cancel_url => rpad('https://shop.example/?state=', 5000, 'ü'));
 
+-- A buyer in an app returns to the app: to the schemes that the organization names, and to no other.
+SELECT testing.creation('{"success_url": "myapp://done"}') AS before;
+\c - postgres
+SELECT app_link_schemes
+FROM checkout.update_organization(:'organization', app_link_schemes => '{MyApp,com.example.shop}');
+\c - shop_spellings
+SELECT checkout_session_id AS id, client_secret AS secret, success_url, cancel_url
+FROM checkout.create_checkout_session(5, 'USD', customer_id => 'c',
+    success_url => 'myapp://done?id={CHECKOUT_SESSION_ID}',
+    cancel_url => 'com.example.shop:/cart/%7BCHECKOUT_SESSION_ID%7D') \gset
+\echo :success_url :cancel_url
+SELECT replace(cancel_url, :'id', '<id>') AS cancel_url FROM checkout.public_checkout_session(:'id', :'secret');
+SELECT url, testing.creation(jsonb_build_object('success_url', url))
+FROM unnest(ARRAY[
+    'MYAPP://done', 'https://shop.example/', 'other://done', 'javascript:alert(1)', E'java\tscript:alert(1)', 'myapp',
+    'myapp:', 'myapp://do ne', 'myapp://user:secret@done', 'data:text/html,myapp://'
+]) AS url;
+
 -- Times beyond all bounds: create says which bounds, and a list has every session before them.
 SELECT testing.creation('{"expires_at": "294276-12-31"}');
 SELECT count(*) > 20 AS all FROM checkout.list_checkout_sessions(created_before => '294276-12-31', page_size => 100);

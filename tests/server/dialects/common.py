@@ -105,6 +105,18 @@ def nesting_has_an_end(shop):
     assert shop.count() == 0
 
 
+def app_may_be_returned_to(shop):
+    path, body = CREATE[shop.dialect]
+    name = {"kobo": "callback_url", "flutterwave": "redirect_url", "yuno": "callback_url"}.get(shop.dialect, "success_url")
+    link = {**body, name: "myapp://done?session={CHECKOUT_SESSION_ID}"}
+    shop.refused(400, f"{name} must be an http or https URL", "POST", path, link)
+    shop = shop.another(app_link_schemes=["MyApp"])
+    answer = shop.send("POST", path, link)
+    assert 200 <= answer.status < 300, answer
+    assert shop.row(id_of(shop, answer))["success_url"] == session_of(answer)[name] == link[name]
+    shop.refused(400, f"{name} must be an http or https URL", "POST", path, {**body, name: "other://done"})
+
+
 def header_that_is_no_text_is_400(shop):
     shape = list(shop.send("PATCH", CREATE[shop.dialect][0]).body)
     for name in ("Idempotency-Key", "X-Idempotency-Key", "X-Scenario-Key", "x-api-key", "Authorization"):
@@ -142,5 +154,7 @@ for dialect in CREATE:
     documented("error", "400 body", "(silent) a body that is no JSON object")(body_must_be_an_object)
     documented("error", "400 nesting", "(silent) a body that is nested deeper than can be read")(nesting_has_an_end)
     documented("error", "400 headers", "(silent) a header that is no text")(header_that_is_no_text_is_400)
+    says = "(silent) also to an app, with one of the organization's app_link_schemes"
+    documented("rule", "return URLs", says)(app_may_be_returned_to)
     says = "(silent) unknown, revoked and contradicting keys get one status"
     documented("error", "401", says)(key_of_another_kind_is_401)
