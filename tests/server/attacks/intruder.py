@@ -202,7 +202,6 @@ def goals(target):
     yield "SELECT * FROM checkout.begin_payment(%s, 'p1')", target["open"]
     yield "SELECT * FROM checkout.record_payment(%s, 'p1', 'failed')", target["open"]
     yield ("SELECT * FROM checkout.list_payments()",)
-    yield ("SELECT * FROM checkout.list_payments(to_refund => true)",)
     yield "SELECT * FROM checkout.recover_checkout_session(%s)", target["expired"]
     yield ("SELECT * FROM checkout.list_webhook_endpoints()",)
     yield "SELECT * FROM checkout.list_webhook_deliveries(%s, page_size => 100)", target["endpoint"]
