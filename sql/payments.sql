@@ -37,7 +37,8 @@ CREATE TABLE checkout_data.payments (
     CONSTRAINT payments_lease_check CHECK (status <> 'processing' OR lease_expires_at IS NOT NULL),
     CONSTRAINT payments_refunds_check CHECK (
         refunded_amount + pending_refund_amount = 0
-        OR status IN ('succeeded', 'rejected') AND refunded_amount + pending_refund_amount <= amount
+        OR status IN ('succeeded', 'rejected') AND refunded_amount + pending_refund_amount <= GREATEST(amount,
+            CASE WHEN reported_currency_code = currency_code THEN reported_amount END)
     )
 );
 COMMENT ON TABLE checkout_data.payments IS
@@ -59,7 +60,8 @@ CREATE UNIQUE INDEX payments_succeeded_idx
 CREATE INDEX payments_created_at_idx ON checkout_data.payments (organization_id, environment, created_at, payment_id);
 CREATE INDEX payments_to_refund_idx ON checkout_data.payments (organization_id, environment, created_at, payment_id)
     WHERE status = 'rejected' AND amount > refunded_amount + pending_refund_amount;
-CREATE INDEX payments_session_idx ON checkout_data.payments (organization_id, environment, checkout_session_id);
+CREATE INDEX payments_session_idx
+    ON checkout_data.payments (organization_id, environment, checkout_session_id, created_at, payment_id);
 
 CREATE TYPE checkout.payment AS (
     payment_id text,

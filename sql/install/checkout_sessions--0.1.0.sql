@@ -1125,7 +1125,8 @@ CREATE TABLE checkout_data.payments (
     CONSTRAINT payments_lease_check CHECK (status <> 'processing' OR lease_expires_at IS NOT NULL),
     CONSTRAINT payments_refunds_check CHECK (
         refunded_amount + pending_refund_amount = 0
-        OR status IN ('succeeded', 'rejected') AND refunded_amount + pending_refund_amount <= amount
+        OR status IN ('succeeded', 'rejected') AND refunded_amount + pending_refund_amount <= GREATEST(amount,
+            CASE WHEN reported_currency_code = currency_code THEN reported_amount END)
     )
 );
 COMMENT ON TABLE checkout_data.payments IS
@@ -1147,7 +1148,8 @@ CREATE UNIQUE INDEX payments_succeeded_idx
 CREATE INDEX payments_created_at_idx ON checkout_data.payments (organization_id, environment, created_at, payment_id);
 CREATE INDEX payments_to_refund_idx ON checkout_data.payments (organization_id, environment, created_at, payment_id)
     WHERE status = 'rejected' AND amount > refunded_amount + pending_refund_amount;
-CREATE INDEX payments_session_idx ON checkout_data.payments (organization_id, environment, checkout_session_id);
+CREATE INDEX payments_session_idx
+    ON checkout_data.payments (organization_id, environment, checkout_session_id, created_at, payment_id);
 
 CREATE TYPE checkout.payment AS (
     payment_id text,
@@ -3738,7 +3740,7 @@ GRANT UPDATE (status, payment_status, payment_id, attempts, lease_expires_at, co
 GRANT SELECT, INSERT, DELETE, UPDATE (deadline, event_count, fails_at_deadline)
     ON checkout_data.open_sessions TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.payments TO checkout_sessions_api;
-GRANT SELECT, INSERT, UPDATE (status, reason, updated_at) ON checkout_data.refunds TO checkout_sessions_api;
+GRANT SELECT, INSERT, UPDATE (status, amount, reason, updated_at) ON checkout_data.refunds TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_api;
 GRANT SELECT, INSERT ON checkout_data.webhook_outbox TO checkout_sessions_api;
 GRANT SELECT ON checkout_data.organizations TO checkout_sessions_api;
