@@ -1329,16 +1329,20 @@ $$Plays the buyer and the payment provider in the test environment, and returns 
 All that follows is as if your server had called begin_payment, record_payment and record_refund: the payments are kept,
 and events are written. A payment that is in progress, whoever has begun it, is the one that succeeds or fails.
 
+- scenario: a word, with a code or a status where it needs one.
+
+The scenarios are:
+
 - complete: a payment of the session's amount succeeds.
 - fail: attempts fail until the session has failed.
-- decline:<code>: one attempt fails, with this failure_code of 1 to 255 characters.
+- decline:CODE: one attempt fails, with this failure_code of 1 to 255 characters.
 - late: the session expires, and then it is paid: the payment is rejected (session_expired).
 - twice: the session is paid, and then paid again: the second payment is rejected (already_paid).
 - wrong_amount: one more than the session's amount is paid: the payment is rejected (amount_mismatch).
 - slow: a payment begins, and the session is processing. Called again, the payment succeeds.
 - expire: the session expires.
 - refund: the accepted payment is refunded in full; an open session is paid first.
-- error:<status>: nothing happens, and the call fails with this HTTP status, 400 to 599 (SQLSTATE PT<status>).
+- error:STATUS: nothing happens, and the call fails with this HTTP status, 400 to 599 (SQLSTATE PT400 to PT599).
 
 Each decline is another attempt. All else happens once: a call that finds it done changes nothing. Simulated payments
 have ids that begin with simulated_ and the session's id. In HTTP requests that create a session, the header

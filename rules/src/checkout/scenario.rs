@@ -204,7 +204,7 @@ mod tests {
         use Scenario::*;
         let refused = |scenario: Scenario, status| {
             scenario.steps(&Session { status, ..open() }, now())
-                == Err(Error::SessionNotOpen { status: status.as_str() })
+                == Err(crate::Error::SessionNotOpen { status: status.as_str() })
         };
         for scenario in [Complete, Fail, Decline("x"), Late, Twice, WrongAmount, Slow, Refund] {
             assert!(!refused(scenario, Status::Open), "{scenario:?}");

@@ -124,10 +124,11 @@ async fn forward(consumer: &mut Consumer, forwarder: &Forwarder, event: &Event) 
         true => ", again in 5 seconds",
         false => ", given up",
     };
-    Ok(match answered {
+    match answered {
         Ok(status) => screen::answer(status, &forwarder.url, event, again)?,
         Err(error) => screen::no_answer(&error, &forwarder.url, event, again)?,
-    })
+    }
+    Ok(())
 }
 
 /// Returns true if the database may be back soon: an error of the connection, or of a server that starts or stops.
