@@ -4,6 +4,7 @@
 CREATE EXTENSION IF NOT EXISTS checkout_sessions;
 CREATE ROLE reference_app LOGIN;
 CREATE ROLE reference_web LOGIN;
+CREATE ROLE reference_tester LOGIN;
 CREATE ROLE reference_relay LOGIN;
 
 -- example: create_organization
@@ -122,6 +123,19 @@ FROM checkout.list_payments(to_refund => true);
 
 -- example: apply_payment
 SELECT status, applied_from FROM checkout.apply_payment('pay_2', :'recovered_id');
+
+\c - postgres
+SELECT checkout.grant_access('reference_tester', 'secret');
+ALTER ROLE reference_tester SET checkout_sessions.organization_id = :'organization_id';
+ALTER ROLE reference_tester SET checkout_sessions.environment = 'test';
+\c - reference_tester
+SELECT checkout_session_id AS test_id FROM checkout.create_checkout_session(12.34, 'USD', customer_id => 'c') \gset
+
+-- example: simulate_payment
+SELECT status, payment_status FROM checkout.simulate_payment(:'test_id', 'decline:insufficient_funds');
+SELECT status, payment_status FROM checkout.simulate_payment(:'test_id', 'complete');
+
+\c - reference_app
 
 -- example: session_funnel
 SELECT bucket_start, created, completed, expired, conversion, median_time_to_pay

@@ -30,8 +30,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
     FROM (VALUES
         ('secret', ARRAY[
             'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
-            'recover_checkout_session', 'begin_payment', 'record_payment', 'apply_payment', 'list_payments',
-            'record_refund', 'list_refunds', 'list_webhook_events',
+            'recover_checkout_session', 'begin_payment', 'record_payment', 'apply_payment', 'simulate_payment',
+            'list_payments', 'record_refund', 'list_refunds', 'list_webhook_events',
             'create_webhook_endpoint', 'list_webhook_endpoints', 'update_webhook_endpoint', 'delete_webhook_endpoint',
             'roll_webhook_secret', 'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
             'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'list_webhook_deliveries',
@@ -45,7 +45,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
         ('request', ARRAY[
             'authenticate', 'pre_request', 'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions',
             'expire_checkout_session', 'recover_checkout_session', 'begin_payment', 'record_payment', 'apply_payment',
-            'list_payments', 'record_refund', 'list_refunds', 'list_webhook_events', 'create_webhook_endpoint',
+            'simulate_payment', 'list_payments', 'record_refund', 'list_refunds', 'list_webhook_events',
+            'create_webhook_endpoint',
             'list_webhook_endpoints', 'update_webhook_endpoint',
             'delete_webhook_endpoint', 'roll_webhook_secret', 'create_webhook_consumer', 'list_webhook_consumers',
             'delete_webhook_consumer', 'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event',

@@ -29,8 +29,8 @@ answer in the format of the dialect, and leaves no changes behind.
 The API key is in the headers, as the dialect documents it (x-api-key, or Authorization: Bearer), and applies to this
 call only. Without one the credential of the caller applies.
 
-In the test environment the header X-Scenario-Key decides how a new session ends: complete, fail or expire; or
-error:400 to error:599 for an answer with that status.
+In the test environment the header X-Scenario-Key plays a scenario with a new session. Its words are those of
+simulate_payment: complete, fail, expire and others; or error:400 to error:599 for an answer with that status.
 
 - api: kobo, lomi, paygate, flutterwave or yuno.
 - path: without scheme and host.

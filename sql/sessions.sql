@@ -309,6 +309,9 @@ $$Creates a checkout session and returns it.
   out, except one that comes from the organization's settings (payment_methods, max_retry_attempts, the lifetime): the
   settings may change between the two calls.
 
+In an HTTP request of the test environment with a secret credential, the header X-Scenario-Key plays a scenario with the
+new session: see simulate_payment.
+
 With a publishable API key a browser chooses the amount. Such a session has created_with publishable; the
 reference_policy does not apply to it, and its idempotency keys are separate from those of servers.
 

@@ -160,7 +160,7 @@ pub fn init() {
     GucRegistry::define_string_guc(
         c"checkout_sessions.webhook_allowed_ranges",
         c"Sets the private addresses that webhooks may be sent to.",
-        c"Addresses and CIDR ranges, separated by commas. If empty, webhooks go to public addresses only.",
+        c"Addresses and CIDR ranges, separated by commas. If empty, webhooks of the only organization's test environment may go to localhost, too; none forbids that.",
         &WEBHOOK_ALLOWED_RANGES,
         GucContext::Suset,
         GucFlags::default(),

@@ -560,6 +560,14 @@ export type Database = {
         }
         Returns: string
       }
+      /** Plays the buyer and the payment provider in the test environment, and returns the session. */
+      simulate_payment: {
+        Args: {
+          checkout_session_id: string
+          scenario: string
+        }
+        Returns: Checkout["CompositeTypes"]["checkout_session"]
+      }
       /** Changes settings of an organization and returns it. */
       update_organization: {
         Args: {
@@ -835,6 +843,7 @@ export type Database = {
         attempt: number | null
         lease_token: string | null
         lease_expires_at: string | null
+        to_localhost: boolean | null
       }
       /** A URL that events of an organization are sent to. */
       webhook_endpoint: {

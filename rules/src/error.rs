@@ -52,6 +52,13 @@ pub enum Error {
     #[error("a publishable API key may not call this function")]
     NotAllowed,
 
+    #[error("payments are simulated in the test environment only")]
+    TestEnvironmentOnly,
+
+    /// A caller has asked for an answer with this HTTP status, 400 to 599.
+    #[error("Simulated error")]
+    Simulated { status: u16 },
+
     #[error("API key \"{api_key_id}\" not found")]
     ApiKeyNotFound { api_key_id: String },
 
@@ -173,6 +180,8 @@ impl Error {
             Self::NotUtf8 { .. } | Self::StoredTextNotUtf8 => "22021",
             Self::NotAuthenticated { .. } | Self::InvalidApiKey | Self::Unauthorized { .. } => "28000",
             Self::NotAllowed => "42501",
+            Self::TestEnvironmentOnly => "PT403",
+            Self::Simulated { status } => of_status(*status),
             Self::SessionNotFound { .. }
             | Self::NoSuchSession { .. }
             | Self::PublicSessionNotFound
@@ -224,6 +233,7 @@ impl Error {
                 "It is new, or a copy of another. To put it to work, call checkout.verify_restore(), then checkout.activate_database().",
             ),
             Self::NotAllowed => Some("Use a secret API key, from a server."),
+            Self::TestEnvironmentOnly => Some("Use an API key, or a role, of the test environment."),
             Self::SessionNotOpen { .. } => Some("Create a new checkout session."),
             Self::IdempotencyConflict => Some("Use another idempotency key for another request."),
             Self::ReferenceTaken { .. } => {
@@ -240,6 +250,36 @@ impl Error {
             ),
             Self::LeaseLost { .. } => Some("The event has been claimed again, or is finished."),
             _ => None,
+        }
+    }
+}
+
+/// PT400 to PT599.
+static OF_STATUS: [[u8; 5]; 200] = {
+    let mut all = [*b"PT400"; 200];
+    let mut at = 0;
+    while at < all.len() {
+        all[at][2] = b'4' + (at / 100) as u8;
+        all[at][3] = b'0' + (at / 10 % 10) as u8;
+        all[at][4] = b'0' + (at % 10) as u8;
+        at += 1;
+    }
+    all
+};
+
+fn of_status(status: u16) -> &'static str {
+    let code = usize::from(status).checked_sub(400).and_then(|at| OF_STATUS.get(at));
+    code.and_then(|code| std::str::from_utf8(code).ok()).unwrap_or("PT500")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_simulated_error_has_the_status_that_was_asked_for() {
+        for (status, code) in [(400, "PT400"), (429, "PT429"), (503, "PT503"), (599, "PT599"), (200, "PT500")] {
+            assert_eq!(Error::Simulated { status }.sqlstate(), code);
         }
     }
 }

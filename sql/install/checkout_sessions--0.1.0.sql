@@ -809,6 +809,9 @@ $$Creates a checkout session and returns it.
   out, except one that comes from the organization's settings (payment_methods, max_retry_attempts, the lifetime): the
   settings may change between the two calls.
 
+In an HTTP request of the test environment with a secret credential, the header X-Scenario-Key plays a scenario with the
+new session: see simulate_payment.
+
 With a publishable API key a browser chooses the amount. Such a session has created_with publishable; the
 reference_policy does not apply to it, and its idempotency keys are separate from those of servers.
 
@@ -1313,6 +1316,47 @@ Errors:
 - 42501 (PT403 in an HTTP request): the credential is publishable.
 - PT404: the payment or the session does not exist.
 - PT409: the payment is not rejected or was refunded, the session is not open, or the amounts or currencies differ.$$;
+
+CREATE FUNCTION checkout.simulate_payment(
+    checkout_session_id uuid,
+    scenario text
+) RETURNS checkout.checkout_session
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    SET timezone TO 'UTC'
+    AS 'MODULE_PATHNAME', 'simulate_payment_wrapper';
+COMMENT ON FUNCTION checkout.simulate_payment IS
+$$Plays the buyer and the payment provider in the test environment, and returns the session.
+
+All that follows is as if your server had called begin_payment, record_payment and record_refund: the payments are kept,
+and events are written. A payment that is in progress, whoever has begun it, is the one that succeeds or fails.
+
+- scenario: a word, with a code or a status where it needs one.
+
+The scenarios are:
+
+- complete: a payment of the session's amount succeeds.
+- fail: attempts fail until the session has failed.
+- decline:CODE: one attempt fails, with this failure_code of 1 to 255 characters.
+- late: the session expires, and then it is paid: the payment is rejected (session_expired).
+- twice: the session is paid, and then paid again: the second payment is rejected (already_paid).
+- wrong_amount: one more than the session's amount is paid: the payment is rejected (amount_mismatch).
+- slow: a payment begins, and the session is processing. Called again, the payment succeeds.
+- expire: the session expires.
+- refund: the accepted payment is refunded in full; an open session is paid first.
+- error:STATUS: nothing happens, and the call fails with this HTTP status, 400 to 599 (SQLSTATE PT400 to PT599).
+
+Each decline is another attempt. All else happens once: a call that finds it done changes nothing. Simulated payments
+have ids that begin with simulated_ and the session's id. In HTTP requests that create a session, the header
+X-Scenario-Key takes the same words.
+
+Errors:
+- 22004, 22023: an argument is missing or wrong.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT403: the environment is live.
+- PT404: the session does not exist.
+- PT409: the scenario does not fit the state of the session, or another payment is in progress.$$;
 
 CREATE FUNCTION checkout.list_payments(
     checkout_session_id uuid DEFAULT NULL,
@@ -2254,7 +2298,8 @@ CREATE TYPE checkout.webhook_delivery_request AS (
     body text,
     attempt integer,
     lease_token uuid,
-    lease_expires_at timestamptz
+    lease_expires_at timestamptz,
+    to_localhost boolean
 );
 COMMENT ON TYPE checkout.webhook_delivery_request IS
     'A request for a relay to send: POST the body to the url with the headers.';
@@ -2266,6 +2311,9 @@ COMMENT ON COLUMN checkout.webhook_delivery_request.attempt IS
     'The number of the attempt, from 1, counting those before a redelivery.';
 COMMENT ON COLUMN checkout.webhook_delivery_request.lease_token IS
     'To present to record_webhook_attempt and release_webhook_delivery.';
+COMMENT ON COLUMN checkout.webhook_delivery_request.to_localhost IS
+    'True if a url with localhost or a loopback address may be followed: in the test environment, while the database has '
+    'one organization and checkout_sessions.webhook_allowed_ranges is empty.';
 
 CREATE TYPE checkout.webhook_attempt AS (
     event_id text,
@@ -2743,8 +2791,8 @@ answer in the format of the dialect, and leaves no changes behind.
 The API key is in the headers, as the dialect documents it (x-api-key, or Authorization: Bearer), and applies to this
 call only. Without one the credential of the caller applies.
 
-In the test environment the header X-Scenario-Key decides how a new session ends: complete, fail or expire; or
-error:400 to error:599 for an answer with that status.
+In the test environment the header X-Scenario-Key plays a scenario with a new session. Its words are those of
+simulate_payment: complete, fail, expire and others; or error:400 to error:599 for an answer with that status.
 
 - api: kobo, lomi, paygate, flutterwave or yuno.
 - path: without scheme and host.
@@ -3159,8 +3207,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
     FROM (VALUES
         ('secret', ARRAY[
             'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
-            'recover_checkout_session', 'begin_payment', 'record_payment', 'apply_payment', 'list_payments',
-            'record_refund', 'list_refunds', 'list_webhook_events',
+            'recover_checkout_session', 'begin_payment', 'record_payment', 'apply_payment', 'simulate_payment',
+            'list_payments', 'record_refund', 'list_refunds', 'list_webhook_events',
             'create_webhook_endpoint', 'list_webhook_endpoints', 'update_webhook_endpoint', 'delete_webhook_endpoint',
             'roll_webhook_secret', 'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
             'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'list_webhook_deliveries',
@@ -3174,7 +3222,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
         ('request', ARRAY[
             'authenticate', 'pre_request', 'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions',
             'expire_checkout_session', 'recover_checkout_session', 'begin_payment', 'record_payment', 'apply_payment',
-            'list_payments', 'record_refund', 'list_refunds', 'list_webhook_events', 'create_webhook_endpoint',
+            'simulate_payment', 'list_payments', 'record_refund', 'list_refunds', 'list_webhook_events',
+            'create_webhook_endpoint',
             'list_webhook_endpoints', 'update_webhook_endpoint',
             'delete_webhook_endpoint', 'roll_webhook_secret', 'create_webhook_consumer', 'list_webhook_consumers',
             'delete_webhook_consumer', 'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event',

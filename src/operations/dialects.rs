@@ -1,19 +1,16 @@
 //! Answers HTTP requests in the format of a dialect.
 
-use rules::access::credential::{Environment, Kind};
+use rules::access::credential::Kind;
 use rules::access::http_credential;
-use rules::checkout::payment::{Outcome, Report};
-use rules::checkout::status::Status;
-use rules::dialects::{
-    self, Create, Dialect, HttpRequest, HttpResponse, List, Lookup, Operation, Route, Scenario, SessionView,
-};
+use rules::checkout::scenario;
+use rules::dialects::{self, Create, Dialect, HttpRequest, HttpResponse, List, Lookup, Operation, Route, SessionView};
 use rules::{Error, Result, validate};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::credentials;
 use crate::datum::{self, Json, Text};
-use crate::operations::{payments, sessions};
+use crate::operations::{scenarios, sessions};
 use crate::role::as_worker_role;
 use crate::store::list::{self, Filter};
 use crate::store::{self, references, subtransaction};
@@ -108,15 +105,6 @@ impl<'a> Exchange<'a> {
     }
 
     fn create(&self, create: Create, answer: fn(&SessionView) -> HttpResponse) -> Result<HttpResponse> {
-        match create.scenario {
-            // It ends the session, and only servers may do that.
-            Some(_) if self.caller.kind == Kind::Publishable => return Err(Error::NotAllowed),
-            Some(_) if self.caller.tenant.environment == Environment::Live => {
-                return Err(Error::invalid("X-Scenario-Key", "is for the test environment only"));
-            }
-            Some(Scenario::Error(status)) => return Ok(self.dialect.refuse(status, "Simulated error")),
-            _ => {}
-        }
         let metadata = create
             .metadata
             .map(|metadata| Json::from_text("metadata", &Value::Object(metadata).to_string())?.check_metadata())
@@ -125,17 +113,11 @@ impl<'a> Exchange<'a> {
         let idempotency_key = create.idempotency_key.or(http_credential::idempotency_key(headers)?);
         let mut order = create.order;
         order.dialect = Some(self.dialect.name);
-        order.scenario = self.request.header("X-Scenario-Key")?;
+        order.scenario = self.request.header(scenario::HEADER)?;
         order.trace_id = validate::label(order.trace_id).or(http_credential::trace_id(headers));
-        let created = sessions::create(self.caller, &self.dialect.policy, order, metadata, idempotency_key)?;
-        let session = match create.scenario {
-            Some(scenario) if !created.replayed => {
-                play(self.caller.tenant, created.id, scenario)?;
-                view(self.caller.tenant, created.id)?
-            }
-            _ => created.session.view()?,
-        };
-        let mut response = answer(&session);
+        let policy = &self.dialect.policy;
+        let created = scenarios::create(self.caller, policy, order, metadata, idempotency_key, create.scenario)?;
+        let mut response = answer(&created.session.view()?);
         if created.replayed {
             response.headers.push(("Idempotent-Replayed", "true".to_owned()));
         }
@@ -154,30 +136,6 @@ fn find(tenant: Tenant, lookup: &Lookup) -> Result<Uuid> {
             Ok(id) if store::sessions::exists(tenant, id)? => Ok(id),
             _ => references::find(tenant, text)?.ok_or_else(|| Error::NoSuchSession { id: (*text).to_owned() }),
         },
-    }
-}
-
-/// Ends a new session as its creator asked.
-fn play(tenant: Tenant, id: Uuid, scenario: Scenario) -> Result<()> {
-    let mut attempt = 0;
-    let mut pay = |outcome| {
-        attempt += 1;
-        let payment_id = format!("scenario_{}_{attempt}", id.simple());
-        payments::record(tenant, id, &Report::new(&payment_id, outcome)).map(|_| ())
-    };
-    match scenario {
-        Scenario::Complete => pay(Outcome::Succeeded),
-        Scenario::Fail => {
-            for _ in 0..=validate::MAXIMUM_RETRY_ATTEMPTS {
-                if view(tenant, id)?.status != Status::Open {
-                    break;
-                }
-                pay(Outcome::Failed)?;
-            }
-            Ok(())
-        }
-        Scenario::Expire => sessions::expire(tenant, id).map(|_| ()),
-        Scenario::Error(_) => Ok(()),
     }
 }
 

@@ -315,6 +315,21 @@ pub fn replay(tenant: Tenant, payment_id: &str) -> Result<Payment> {
     GET.with(|statement| statement.composite(&payment_key(tenant, payment_id)))?.ok_or_else(gone)
 }
 
+statement!(
+    OF_SESSION,
+    Transaction,
+    "SELECT p.payment_id::text FROM checkout_data.payments p \
+     WHERE p.organization_id = $1 AND p.environment = $2 AND p.checkout_session_id = $3 AND p.status = $4 \
+     ORDER BY p.lease_expires_at DESC LIMIT 1"
+);
+
+/// The payment of a session that has this status; of several in progress, the one whose lease ends last.
+pub fn of_session(tenant: Tenant, id: Uuid, status: PaymentStatus) -> Result<Option<String>> {
+    let [organization_id, environment, id] = key(tenant, id);
+    let arguments = [organization_id, environment, id, status.as_str().into()];
+    Ok(OF_SESSION.with(|statement| statement.row(&arguments, |row| row.get::<String>(1)))?.flatten())
+}
+
 fn gone() -> Error {
     Error::Internal("a known payment is gone".into())
 }

@@ -98,7 +98,7 @@ fn create<'a>(request: &'a HttpRequest<'a>) -> Result<Create<'a>> {
         },
         metadata: None,
         idempotency_key: request.bounded_header("X-Idempotency-Key", 12, 255)?,
-        scenario: Scenario::of(request)?,
+        scenario: Scenario::of_headers(request.headers)?,
     })
 }
 

@@ -9,9 +9,11 @@ use crate::{Error, Result};
 
 /// The status for an error: PostgREST's for its SQLSTATE, except 401 if there is no credential.
 pub(super) fn status(error: &Error) -> u16 {
-    // A cursor is a parameter of a request for a list, and the list exists.
-    if matches!(error, Error::CursorNotFound { .. }) {
-        return 400;
+    match error {
+        // A cursor is a parameter of a request for a list, and the list exists.
+        Error::CursorNotFound { .. } => return 400,
+        Error::Simulated { status } => return *status,
+        _ => {}
     }
     match error.sqlstate() {
         "28000" => 401,

@@ -72,7 +72,7 @@ fn initialize<'a>(request: &'a HttpRequest<'a>) -> Result<Create<'a>> {
         },
         metadata: read::object(body, "metadata")?.cloned(),
         idempotency_key: None,
-        scenario: Scenario::of(request)?,
+        scenario: Scenario::of_headers(request.headers)?,
     })
 }
 

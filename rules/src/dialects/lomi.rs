@@ -73,7 +73,7 @@ fn create<'a>(request: &'a HttpRequest<'a>) -> Result<Create<'a>> {
         },
         metadata: read::object(body, "metadata")?.cloned(),
         idempotency_key: None,
-        scenario: Scenario::of(request)?,
+        scenario: Scenario::of_headers(request.headers)?,
     })
 }
 

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::checkout::order::Order;
 use crate::checkout::policy::Policy;
+pub use crate::checkout::scenario::Scenario;
 use crate::checkout::status::Status;
 pub use crate::checkout::view::SessionView;
 use crate::webhooks::event::EventType;
@@ -21,7 +22,6 @@ mod lomi;
 mod paygate;
 mod read;
 mod router;
-mod scenario;
 #[cfg(test)]
 mod testing;
 mod time;
@@ -31,7 +31,6 @@ mod yuno;
 pub use events::asks_for;
 pub use http::{HttpRequest, HttpResponse, read_body};
 pub use router::{find, route};
-pub use scenario::Scenario;
 pub use write::{event, to_text};
 
 pub struct Dialect {
@@ -79,7 +78,7 @@ pub struct Create<'a> {
     pub order: Order<'a>,
     pub metadata: Option<Map<String, Value>>,
     pub idempotency_key: Option<&'a str>,
-    pub scenario: Option<Scenario>,
+    pub scenario: Option<Scenario<'a>>,
 }
 
 /// How to look up a session.

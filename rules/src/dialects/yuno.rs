@@ -87,7 +87,7 @@ fn create<'a>(request: &'a HttpRequest<'a>) -> Result<Create<'a>> {
         },
         metadata: read_metadata(body)?,
         idempotency_key: None,
-        scenario: Scenario::of(request)?,
+        scenario: Scenario::of_headers(request.headers)?,
     })
 }
 

@@ -66,6 +66,7 @@ INSERT INTO testing.calls (function, arguments) VALUES
     ('record_payment', format('%L, ''matrix-2'', ''succeeded''', :'open')),
     ('apply_payment', format('''matrix-late'', %L', :'open')), ('list_refunds', '''matrix-1'''),
     ('record_refund', '''matrix-1'', ''refund-1'', 1'),
+    ('simulate_payment', format('%L, ''complete''', :'open')),
     ('list_payments', quote_literal(:'paid')), ('list_webhook_events', ''), ('session_funnel', ''),
     ('redirect_url', format('''https://shop.example'', %L', :'open')),
     ('current_organization_id', ''), ('current_environment', ''),

@@ -75,7 +75,8 @@ WHERE c.relnamespace = 'checkout_data'::regnamespace AND i.indisunique AND a.att
 -- Statuses are text, whose comparison is leakproof. There is no enum, and no sequence that counts for all tenants.
 SELECT attrelid::regclass AS "table", attname, coalesce(nullif(t.typbasetype, 0), t.oid)::regtype AS type
 FROM pg_attribute JOIN pg_class c ON c.oid = attrelid JOIN pg_type t ON t.oid = atttypid
-WHERE relnamespace = 'checkout_data'::regnamespace AND relkind = 'r' AND attname LIKE '%status' ORDER BY 1::text, 2;
+WHERE relnamespace = 'checkout_data'::regnamespace AND relkind = 'r' AND attname LIKE '%status'
+ORDER BY attrelid::regclass::text, 2;
 SELECT count(*) AS enums
 FROM pg_type WHERE typnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND typtype = 'e';
 SELECT count(*) AS sequences
