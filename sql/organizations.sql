@@ -38,8 +38,8 @@ COMMENT ON COLUMN checkout_data.organizations.sub_minor_amounts IS
 COMMENT ON COLUMN checkout_data.organizations.payment_methods IS
     'The payment methods of sessions that are created without any.';
 COMMENT ON COLUMN checkout_data.organizations.base_url IS
-    'The address of the hosted payment pages. The url of a session is this, a slash and the session''s id. NULL: the '
-    'setting checkout_sessions.base_url.';
+    'The address of the hosted payment pages. The url of a session is this with the session''s id for '
+    '{CHECKOUT_SESSION_ID}, or else this, a slash and the id. NULL: the setting checkout_sessions.base_url.';
 COMMENT ON COLUMN checkout_data.organizations.expiring_notice IS
     'How long before the deadline the event checkout.session.expiring is written. NULL: never.';
 COMMENT ON COLUMN checkout_data.organizations.maximum_lease IS
@@ -129,7 +129,9 @@ The first organization of a new database activates it: see activate_database.
   (expire_previous). Default: none.
 - sub_minor_amounts: true allows amounts with up to 4 decimals in every currency. Default: false.
 - payment_methods: the payment methods of sessions that are created without any. Default: {bank_transfer,payid}.
-- base_url: the address of the hosted payment pages. Default: the setting checkout_sessions.base_url.
+- base_url: the address of the hosted payment pages. The id of a session comes behind a slash, or in the place of
+  {CHECKOUT_SESSION_ID}, which a base URL with a query or a fragment must have. Default: the setting
+  checkout_sessions.base_url.
 - expiring_notice: how long before the deadline the event checkout.session.expiring is written. Default: never.
 - maximum_lease: how long a payment may hold its session open, 1 second to 30 days. Default: 15 minutes.
 - payment_method_leases: the maximum_lease of single payment methods, for those that settle later, such as

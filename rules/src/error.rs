@@ -30,7 +30,7 @@ pub enum Error {
     SettingTooLong { setting: &'static str, most: &'static str },
 
     #[error("setting \"{setting}\" {fault}")]
-    InvalidSetting { setting: &'static str, fault: &'static str },
+    InvalidSetting { setting: &'static str, fault: String },
 
     #[error("a stored text is not valid UTF-8")]
     StoredTextNotUtf8,
@@ -154,6 +154,14 @@ impl Error {
     /// An argument that is not valid UTF-8.
     pub fn not_utf8(argument: &'static str) -> Self {
         Self::NotUtf8 { what: "argument", name: argument }
+    }
+
+    /// The error of a setting that is checked as an argument is.
+    pub fn of_setting(self, setting: &'static str) -> Self {
+        match self {
+            Self::InvalidArgument { fault, .. } => Self::InvalidSetting { setting, fault },
+            error => error,
+        }
     }
 
     pub fn unauthorized(reason: impl Into<String>) -> Self {

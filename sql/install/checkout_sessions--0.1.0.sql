@@ -110,8 +110,8 @@ COMMENT ON COLUMN checkout_data.organizations.sub_minor_amounts IS
 COMMENT ON COLUMN checkout_data.organizations.payment_methods IS
     'The payment methods of sessions that are created without any.';
 COMMENT ON COLUMN checkout_data.organizations.base_url IS
-    'The address of the hosted payment pages. The url of a session is this, a slash and the session''s id. NULL: the '
-    'setting checkout_sessions.base_url.';
+    'The address of the hosted payment pages. The url of a session is this with the session''s id for '
+    '{CHECKOUT_SESSION_ID}, or else this, a slash and the id. NULL: the setting checkout_sessions.base_url.';
 COMMENT ON COLUMN checkout_data.organizations.expiring_notice IS
     'How long before the deadline the event checkout.session.expiring is written. NULL: never.';
 COMMENT ON COLUMN checkout_data.organizations.maximum_lease IS
@@ -201,7 +201,9 @@ The first organization of a new database activates it: see activate_database.
   (expire_previous). Default: none.
 - sub_minor_amounts: true allows amounts with up to 4 decimals in every currency. Default: false.
 - payment_methods: the payment methods of sessions that are created without any. Default: {bank_transfer,payid}.
-- base_url: the address of the hosted payment pages. Default: the setting checkout_sessions.base_url.
+- base_url: the address of the hosted payment pages. The id of a session comes behind a slash, or in the place of
+  {CHECKOUT_SESSION_ID}, which a base URL with a query or a fragment must have. Default: the setting
+  checkout_sessions.base_url.
 - expiring_notice: how long before the deadline the event checkout.session.expiring is written. Default: never.
 - maximum_lease: how long a payment may hold its session open, 1 second to 30 days. Default: 15 minutes.
 - payment_method_leases: the maximum_lease of single payment methods, for those that settle later, such as
@@ -2864,9 +2866,10 @@ CREATE FUNCTION checkout.worker_status() RETURNS TABLE (
 COMMENT ON FUNCTION checkout.worker_status IS
 $$Returns the state of the background worker in this database.
 
-- state: sleeping, starting, working, failing (see last_error), disabled (checkout_sessions.worker_enabled is off),
-  inactive (see activate_database), standby, no launcher (it is being restarted) or not preloaded (add
-  checkout_sessions to shared_preload_libraries).
+- state: sleeping, starting, working, standby, inactive (see activate_database), disabled
+  (checkout_sessions.worker_enabled is off), failing (see last_error), no worker slot (max_worker_processes is too
+  low), read only (default_transaction_read_only is on), no launcher (it is being restarted) or not preloaded (add
+  checkout_sessions to shared_preload_libraries). Alert on the last five.
 - pid: the process id of the worker while it runs. A worker with nothing due soon exits.
 - next_deadline: when the next session or reminder is due.
 - overdue, oldest_overdue_at, lag: the sessions whose deadline has passed, but whose event is not written yet. Normally

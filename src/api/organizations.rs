@@ -71,7 +71,7 @@ impl Changes<'_> {
             },
             base_url: match self.base_url {
                 Some("") => None,
-                Some(url) => Some(validate::http_url("base_url", url)?.to_owned()),
+                Some(url) => Some(validate::base_url("base_url", url)?.to_owned()),
                 None => settings.base_url,
             },
             expiring_notice: match self.expiring_notice {

@@ -93,6 +93,17 @@ pub fn tenant(claims: &Object, paths: &str, default_environment: Environment) ->
     Ok(found)
 }
 
+/// Checks the setting that has such paths.
+pub fn check_claim_paths(setting: &'static str, paths: &str) -> Result<()> {
+    let users = |path: &str| names(path.trim()).first().is_some_and(|name| name == "user_metadata");
+    match paths.split(',').any(users) {
+        true => {
+            Err(Error::InvalidSetting { setting, fault: "must not name user_metadata, which users can change".into() })
+        }
+        false => Ok(()),
+    }
+}
+
 /// The names in a path: joined by dots, or a JSON Pointer (RFC 6901) for names that contain dots.
 fn names(path: &str) -> Vec<String> {
     match path.strip_prefix('/') {

@@ -11,6 +11,25 @@ pub fn http_url<'a>(argument: &'static str, value: &'a str) -> Result<&'a str> {
     absolute(argument, value, &[])
 }
 
+/// Where hosted payment pages are. The id of a session comes behind a slash, or where the URL says
+/// `{CHECKOUT_SESSION_ID}`; a query and a fragment have no room behind them.
+pub fn base_url<'a>(argument: &'static str, value: &'a str) -> Result<&'a str> {
+    http_url(argument, value)?;
+    if value.contains(['?', '#']) && with_session_id(value, "").is_none() {
+        return Err(Error::invalid(argument, "must have {CHECKOUT_SESSION_ID} if it has a query or a fragment"));
+    }
+    Ok(value)
+}
+
+/// A URL with an id in the place of `{CHECKOUT_SESSION_ID}`, whose braces may be percent-encoded; `None` without such a
+/// place.
+pub fn with_session_id(url: &str, id: &str) -> Option<String> {
+    let filled = ["{", "%7B", "%7b"].iter().fold(url.to_owned(), |url, open| {
+        ["}", "%7D", "%7d"].iter().fold(url, |url, close| url.replace(&format!("{open}CHECKOUT_SESSION_ID{close}"), id))
+    });
+    (filled != url).then_some(filled)
+}
+
 /// Where a buyer returns to: an http or https URL, or an app link with one of the organization's schemes.
 pub fn return_url<'a>(argument: &'static str, value: &'a str, schemes: &[String]) -> Result<&'a str> {
     text(argument, value, RETURN_URL)?;
@@ -76,6 +95,32 @@ mod tests {
                 "https://example.com/\u{1}",
             ],
         );
+    }
+
+    #[test]
+    fn a_base_url_has_a_place_for_the_id() {
+        let check = |value| base_url("base_url", value);
+        all_ok(
+            check,
+            &[
+                "https://pay.example",
+                "https://pay.example/c/",
+                "https://pay.example/c?k=1&id={CHECKOUT_SESSION_ID}",
+                "https://pay.example/#/pay/%7bCHECKOUT_SESSION_ID%7D",
+            ],
+        );
+        all_refused(
+            check,
+            &[
+                "https://pay.example/c?k=1",
+                "https://pay.example/c?",
+                "https://pay.example/#f",
+                "https://pay.example/c?id={CHECKOUT_SESSION}",
+                "ftp://pay.example",
+            ],
+        );
+        let filled = with_session_id("https://a.example/{CHECKOUT_SESSION_ID}?%7BCHECKOUT_SESSION_ID%7d", "1");
+        assert_eq!(filled.as_deref(), Some("https://a.example/1?1"));
     }
 
     #[test]
