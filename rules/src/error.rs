@@ -22,6 +22,10 @@ pub enum Error {
     #[error("argument \"{argument}\" {fault}")]
     Malformed { argument: &'static str, fault: String },
 
+    /// A request in a dialect has a parameter that the dialect does not know.
+    #[error("{name} is not a parameter{}", nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default())]
+    UnknownParameter { name: String, nearest: Option<&'static str> },
+
     /// The server does not check every text.
     #[error("{what} \"{name}\" is not valid UTF-8")]
     NotUtf8 { what: &'static str, name: &'static str },
@@ -175,6 +179,7 @@ impl Error {
             Self::InvalidArgument { .. }
             | Self::SettingTooLong { .. }
             | Self::InvalidSetting { .. }
+            | Self::UnknownParameter { .. }
             | Self::CustomerRequired => "22023",
             Self::OutOfRange { .. } => "22003",
             Self::Malformed { .. } => "22P02",

@@ -145,7 +145,7 @@ def test_lomi_has_no_update_and_no_delete(gateway, shop):
     session = gateway.create("lomi", shop.live).body["checkout_session_id"]
     before = gateway.get("lomi", shop.live, session).text
     for method in ("PUT", "PATCH", "DELETE", "PROPFIND"):
-        for path, allowed in ((f"/checkout-sessions/{session}", "GET"), ("/checkout-sessions", "POST, GET")):
+        for path, allowed in ((f"/checkout-sessions/{session}", "GET, HEAD, OPTIONS"), ("/checkout-sessions", "POST, GET, HEAD, OPTIONS")):
             answer = gateway.call("lomi", method, path, {"amount": 1}, key=shop.live)
             assert (answer.status, answer.headers["Allow"]) == (405, allowed), method
             assert answer.text == error("lomi", 405, "Method not allowed")

@@ -36,6 +36,29 @@ pub fn return_url<'a>(argument: &'static str, value: &'a str, schemes: &[String]
     absolute(argument, value, schemes)
 }
 
+const ORIGINS: usize = 50;
+
+/// Origins of web pages, as browsers write them: scheme, host, and a port that is not the scheme's own.
+pub fn origins(argument: &'static str, origins: &[Option<String>]) -> Result<Vec<String>> {
+    if origins.len() > ORIGINS {
+        return Err(Error::invalid(argument, format!("must have at most {ORIGINS} elements")));
+    }
+    let mut checked: Vec<String> = Vec::with_capacity(origins.len());
+    for origin in origins {
+        let origin = origin.as_deref().ok_or_else(|| Error::invalid(argument, "must not have null elements"))?;
+        let fault = || Error::invalid(argument, "must have origins such as https://shop.example, without a path");
+        let url = http_url(argument, origin).ok().and_then(|url| Url::parse(url).ok()).ok_or_else(fault)?;
+        if url.path() != "/" || origin.ends_with('/') || origin.contains(['?', '#']) {
+            return Err(fault());
+        }
+        let origin = url.origin().ascii_serialization();
+        if !checked.contains(&origin) {
+            checked.push(origin);
+        }
+    }
+    Ok(checked)
+}
+
 fn absolute<'a>(argument: &'static str, value: &'a str, schemes: &[String]) -> Result<&'a str> {
     let Some((scheme, rest)) = app_link::split(value) else {
         return Err(Error::invalid(argument, "is not a valid URL"));
@@ -121,6 +144,38 @@ mod tests {
         );
         let filled = with_session_id("https://a.example/{CHECKOUT_SESSION_ID}?%7BCHECKOUT_SESSION_ID%7d", "1");
         assert_eq!(filled.as_deref(), Some("https://a.example/1?1"));
+    }
+
+    #[test]
+    fn origins_are_as_browsers_write_them() {
+        let check = |origin: &str| origins("allowed_origins", &[Some(origin.to_owned())]);
+        for (given, kept) in [
+            ("https://shop.example", "https://shop.example"),
+            ("HTTPS://Shop.example:443", "https://shop.example"),
+            ("http://localhost:3000", "http://localhost:3000"),
+            ("https://b\u{fc}cher.example", "https://xn--bcher-kva.example"),
+        ] {
+            assert_eq!(check(given), Ok(vec![kept.to_owned()]));
+        }
+        let shop = Some("https://shop.example".to_owned());
+        assert_eq!(origins("allowed_origins", &[shop.clone(), shop]).map(|origins| origins.len()), Ok(1));
+        for bad in [
+            "*",
+            "null",
+            "",
+            "shop.example",
+            "https://shop.example/",
+            "https://shop.example/pay",
+            "https://shop.example?",
+            "https://*.example/",
+            "myapp://shop",
+            "https://user@shop.example",
+        ] {
+            assert!(check(bad).is_err(), "{bad}");
+        }
+        assert!(origins("allowed_origins", &[None]).is_err());
+        assert!(origins("allowed_origins", &vec![Some("https://shop.example".to_owned()); 51]).is_err());
+        assert_eq!(origins("allowed_origins", &[]), Ok(vec![]));
     }
 
     #[test]

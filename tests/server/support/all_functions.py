@@ -141,6 +141,7 @@ class World:
             Call("rotate_client_secrets", "admin", organization),
             Call("security_report", "admin", {}),
             Call("session_funnel", "shop", {}),
+            Call("session_id", "shop", {"id": f"cs_{str(self.open).replace('-', '')}"}),
             Call("sign_webhook", "shop", webhook),
             Call("update_organization", "admin", organization),
             Call("update_webhook_endpoint", "shop", endpoint),
