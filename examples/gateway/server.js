@@ -41,6 +41,7 @@ function target(request) {
 
 async function forward(request, reply) {
     const { api, path } = target(request);
+    reply.header('x-request-id', request.id);
     if (!api) return reply.code(404).send({ message: `Cannot ${request.method} ${request.raw.url.split('?', 1)[0]}` });
     const { method, query, body } = request;
     const headers = { ...request.headers, 'x-request-id': request.id };
