@@ -9,7 +9,7 @@ PG_MAJOR = $(shell $(PG_CONFIG) --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/'
 FEATURES = $(if $(filter 15,$(PG_MAJOR)),,--no-default-features --features pg$(PG_MAJOR))
 
 .NOTPARALLEL:
-.PHONY: help build service install demo demo-url demo-stop psql test unit regress isolation server-tests bench lint schema clean
+.PHONY: help build service install demo demo-url demo-stop psql test unit regress isolation server-tests bench lint schema reference clean
 
 help: ## this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -61,7 +61,7 @@ server-tests: build ## tests that start, stop and kill servers; ARGS: for pytest
 bench: build ## the benchmarks
 	@benches/run $(ARGS)
 
-lint: ## formatting, clippy, the committed install script, pgspot, shellcheck
+lint: build ## formatting, clippy, the generated files, pgspot, shellcheck
 	@scripts/setup lint
 	cargo fmt --check
 	cargo clippy --release --workspace --all-targets $(FEATURES) -- -D warnings
@@ -69,6 +69,10 @@ lint: ## formatting, clippy, the committed install script, pgspot, shellcheck
 
 schema: ## generate the install script anew
 	@scripts/schema --write
+
+reference: build ## generate docs/reference.md and types/checkout.d.ts anew
+	@scripts/reference --write
+	@scripts/types --write
 
 clean: ## stop this clone's private servers, remove them and what was built
 	@scripts/clean

@@ -26,6 +26,10 @@ use crate::{gucs, postgrest};
 /// How often a create starts over when other calls take its reference at the same moment.
 const REFERENCE_TRIES: usize = 10;
 
+/// Another price is another purchase: whoever gets the session would pay less, or more, than was ordered.
+const OTHER_PRICE: Error =
+    Error::ReferenceTaken { fault: "reference has an open checkout session of another amount or currency" };
+
 /// The session that a create returns.
 pub struct Created {
     pub id: Uuid,
@@ -95,11 +99,9 @@ impl Creation<'_> {
             if let (Some(reference), Some(asked)) = (reference, &asked)
                 && let Some(existing) = make_room(tenant, policy, reference)?
             {
-                // Another price is another purchase: whoever gets the session would pay less, or more, than was ordered.
                 let open = sessions::lock(tenant, existing)?.state;
                 if !asked.has_price(open.amount, &open.currency_code) {
-                    let fault = "reference has an open checkout session of another amount or currency";
-                    return Err(Error::ReferenceTaken { fault });
+                    return Err(OTHER_PRICE);
                 }
                 return replay(tenant, existing, self.settings);
             }
@@ -216,6 +218,11 @@ pub fn recover(
                 return Ok(open);
             }
             if let Some(existing) = make_room(tenant, policy, reference)? {
+                let [open, expired] = [existing, id].map(|id| sessions::lock(tenant, id));
+                let (open, expired) = (open?.state, expired?.state);
+                if (open.amount, &open.currency_code) != (expired.amount, &expired.currency_code) {
+                    return Err(OTHER_PRICE);
+                }
                 return Ok(replay(tenant, existing, &settings)?.session);
             }
         }

@@ -124,6 +124,15 @@ SELECT status, recovered_from = :'id' AS recovered FROM checkout.list_checkout_s
 SELECT testing.policy(:'organization', 'error');
 SELECT testing.outcome(format('SELECT checkout.recover_checkout_session(%L)', :'id'));
 
+-- An open session of the reference with another price is not the one that was recovered.
+SELECT testing.policy(:'organization', 'return_existing');
+SELECT checkout_session_id AS id
+FROM checkout.create_checkout_session(30, 'USD', customer_id => 'c', reference => 'two prices') \gset
+SELECT status FROM checkout.expire_checkout_session(:'id');
+SELECT checkout_session_id AS other
+FROM checkout.create_checkout_session(31, 'USD', customer_id => 'c', reference => 'two prices') \gset
+SELECT testing.outcome(format('SELECT checkout.recover_checkout_session(%L)', :'id'));
+
 -- Each environment has references of its own.
 SELECT testing.policy(:'organization', 'unique');
 \c - shop_references_test

@@ -95,6 +95,35 @@ test('list_payments answers a list, to POST and to GET', async () => {
     }
 });
 
+test('money is returned, and the refunds are listed, to POST and to GET', async () => {
+    const { payment } = await paid();
+    const { payment_id } = payment;
+    const refund = { payment_id, refund_id: `refund of ${payment_id}`, amount: 2.34 };
+    const { status, amount, idempotent_replay } = await answer(shop.rpc('record_refund', refund));
+    assert.deepEqual([status, amount, idempotent_replay], ['succeeded', 2.34, false]);
+    assert.equal((await answer(shop.rpc('record_refund', refund))).idempotent_replay, true);
+    await refused(shop.rpc('record_refund', { payment_id, refund_id: 'too much', amount: 10.01 }), 409, 'PT409');
+    for (const options of [{}, READ_ONLY]) {
+        const list = await answer(shop.rpc('list_refunds', { payment_id }, options));
+        assert.deepEqual(list.map((one) => [one.refund_id, one.amount]), [[refund.refund_id, 2.34]]);
+    }
+});
+
+test('a late payment pays the session that was recovered', async () => {
+    const session = await create();
+    await answer(shop.rpc('expire_checkout_session', id(session)));
+    const payment_id = `late ${session.customer_id}`;
+    await answer(shop.rpc('record_payment', { ...id(session), payment_id, outcome: 'succeeded' }));
+    const recovered = await answer(shop.rpc('recover_checkout_session', id(session)));
+    const again = await answer(shop.rpc('recover_checkout_session', id(session)));
+    assert.deepEqual([again.checkout_session_id, again.idempotent_replay], [recovered.checkout_session_id, true]);
+    const to_refund = async () => (await answer(shop.rpc('list_payments', { to_refund: true }))).map((one) => one.payment_id);
+    assert.ok((await to_refund()).includes(payment_id));
+    const applied = await answer(shop.rpc('apply_payment', { ...id(recovered), payment_id }));
+    assert.deepEqual([applied.status, applied.applied_from], ['succeeded', session.checkout_session_id]);
+    assert.ok(!(await to_refund()).includes(payment_id));
+});
+
 test('list_webhook_events answers a list, to POST and to GET', async () => {
     const { session } = await paid();
     for (const options of [{}, READ_ONLY]) {
@@ -342,6 +371,9 @@ test('a publishable key may do nothing else', async () => {
         begin_payment: payment,
         record_payment: { ...payment, outcome: 'succeeded' },
         list_payments: id(session),
+        apply_payment: { ...id(session), payment_id: 'pay' },
+        record_refund: { payment_id: 'pay', refund_id: 'refund' },
+        list_refunds: { payment_id: 'pay' },
         list_webhook_events: {},
         create_webhook_endpoint: { url: 'https://shop.example' },
         list_webhook_endpoints: {},
@@ -376,6 +408,9 @@ test('anybody may call public_checkout_session, and is refused everything else',
         begin_payment: { ...id(session), payment_id: 'pay' },
         record_payment: { ...id(session), payment_id: 'pay', outcome: 'succeeded' },
         list_payments: id(session),
+        apply_payment: { ...id(session), payment_id: 'pay' },
+        record_refund: { payment_id: 'pay', refund_id: 'refund' },
+        list_refunds: { payment_id: 'pay' },
         list_webhook_events: {},
         create_webhook_endpoint: { url: 'https://shop.example' },
         list_webhook_endpoints: {},

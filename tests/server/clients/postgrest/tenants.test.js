@@ -18,6 +18,9 @@ test('a session is not found by another tenant, nor in the other environment', a
             begin_payment: payment,
             record_payment: { ...payment, outcome: 'succeeded' },
             list_payments: { checkout_session_id },
+            apply_payment: payment,
+            record_refund: { payment_id: 'pay_of_another', refund_id: 'refund' },
+            list_refunds: { payment_id: 'pay_of_another' },
             list_webhook_events: { checkout_session_id },
             list_checkout_sessions: { starting_after: checkout_session_id },
         })) {

@@ -1,0 +1,280 @@
+-- The examples of docs/reference.md, as one story: run it with psql as a superuser, on a server with the extension.
+-- "-- example: f" begins the example of a function; it ends at the next empty line. What is between is not shown.
+\set ON_ERROR_STOP on
+CREATE EXTENSION IF NOT EXISTS checkout_sessions;
+CREATE ROLE reference_app LOGIN;
+CREATE ROLE reference_web LOGIN;
+CREATE ROLE reference_relay LOGIN;
+
+-- example: create_organization
+SELECT checkout.create_organization('My shop', default_lifetime => '30 minutes', reference_policy => 'return_existing');
+
+SELECT organization_id FROM checkout.list_organizations() WHERE name = 'My shop' \gset
+
+-- example: update_organization
+SELECT maximum_lease, payment_method_leases
+FROM checkout.update_organization(:'organization_id', payment_method_leases => '{"bank_transfer": "3 days"}');
+
+-- example: list_organizations
+SELECT organization_id, name, reference_policy FROM checkout.list_organizations();
+
+-- example: grant_access
+SELECT checkout.grant_access('reference_app', 'secret');
+
+SELECT checkout.grant_access('reference_web', 'request'), checkout.grant_access('reference_relay', 'relay');
+ALTER ROLE reference_app SET checkout_sessions.organization_id = :'organization_id';
+CREATE ROLE reference_former;
+SELECT checkout.grant_access('reference_former', 'secret');
+
+-- example: revoke_access
+SELECT checkout.revoke_access('reference_former', 'secret');
+
+-- example: create_api_key
+SELECT api_key_id, api_key
+FROM checkout.create_api_key(:'organization_id', kind => 'secret', environment => 'live', name => 'Server');
+
+SELECT api_key_id, api_key FROM checkout.create_api_key(:'organization_id', 'secret', 'live') \gset
+
+-- example: list_api_keys
+SELECT api_key_id, kind, environment, status, last_used_at FROM checkout.list_api_keys(:'organization_id');
+
+-- example: roll_api_key
+SELECT api_key_id, api_key FROM checkout.roll_api_key(:'api_key_id', overlap => '1 hour');
+
+-- example: revoke_api_key
+SELECT api_key_id, status FROM checkout.revoke_api_key(:'api_key_id');
+
+SELECT api_key_id, api_key FROM checkout.create_api_key(:'organization_id', 'secret', 'live') \gset
+SET SESSION AUTHORIZATION reference_web;
+
+-- example: authenticate
+BEGIN;
+SELECT organization_id, kind, environment FROM checkout.authenticate(:'api_key');
+SELECT count(*) FROM checkout.list_checkout_sessions(status => 'open');
+COMMIT;
+
+BEGIN;
+
+-- example: pre_request
+-- PostgREST does this before each request: db-pre-request = "checkout.pre_request"
+SELECT set_config('request.headers', json_build_object('x-api-key', :'api_key')::text, true);
+SELECT checkout.pre_request();
+
+COMMIT;
+RESET SESSION AUTHORIZATION;
+\c - reference_app
+
+-- example: create_checkout_session
+SELECT checkout_session_id, status, amount, currency_code, expires_at, client_secret
+FROM checkout.create_checkout_session(
+    amount => 12.34, currency_code => 'USD', customer_email => 'jane@example.com', reference => 'order-4521',
+    success_url => 'https://shop.example/thanks?session={CHECKOUT_SESSION_ID}', metadata => '{"cart": 17}',
+    idempotency_key => 'order-4521');
+
+SELECT checkout_session_id, client_secret
+FROM checkout.create_checkout_session(amount => 12.34, currency_code => 'USD', customer_id => 'c') \gset
+
+-- example: get_checkout_session
+SELECT status, payment_status, expires_at FROM checkout.get_checkout_session(:'checkout_session_id');
+
+-- example: list_checkout_sessions
+SELECT checkout_session_id, amount, currency_code, reference
+FROM checkout.list_checkout_sessions(status => 'open', customer_email => 'jane@example.com', page_size => 10);
+
+-- example: public_checkout_session
+-- The buyer's page needs no credential.
+SELECT organization_name, amount, currency_code, payment_methods, status
+FROM checkout.public_checkout_session(:'checkout_session_id', :'client_secret');
+
+-- example: redirect_url
+SELECT checkout.redirect_url('https://shop.example/thanks?session={CHECKOUT_SESSION_ID}', :'checkout_session_id');
+
+-- example: begin_payment
+SELECT status, lease_expires_at
+FROM checkout.begin_payment(:'checkout_session_id', payment_id => 'pay_1', payment_method => 'bank_transfer', lease => '2 days');
+
+-- example: record_payment
+SELECT status, rejection_reason
+FROM checkout.record_payment(:'checkout_session_id', payment_id => 'pay_1', outcome => 'succeeded', amount => 12.34,
+    currency_code => 'USD');
+
+-- example: record_refund
+SELECT status, amount FROM checkout.record_refund('pay_1', refund_id => 're_1', amount => 2.34, reason => 'One was broken');
+
+-- example: list_refunds
+SELECT refund_id, status, amount FROM checkout.list_refunds('pay_1');
+
+SELECT checkout_session_id AS expired_id FROM checkout.create_checkout_session(20, 'USD', customer_id => 'c') \gset
+
+-- example: expire_checkout_session
+SELECT status FROM checkout.expire_checkout_session(:'expired_id');
+
+SELECT status FROM checkout.record_payment(:'expired_id', 'pay_2', 'succeeded');
+
+-- example: recover_checkout_session
+SELECT checkout_session_id, status, recovered_from FROM checkout.recover_checkout_session(:'expired_id', expires_in => '1 hour');
+
+SELECT checkout_session_id AS recovered_id FROM checkout.recover_checkout_session(:'expired_id') \gset
+
+-- example: list_payments
+SELECT payment_id, rejection_reason, amount - refunded_amount - pending_refund_amount AS left_to_refund, currency_code
+FROM checkout.list_payments(to_refund => true);
+
+-- example: apply_payment
+SELECT status, applied_from FROM checkout.apply_payment('pay_2', :'recovered_id');
+
+-- example: session_funnel
+SELECT bucket_start, created, completed, expired, conversion, median_time_to_pay
+FROM checkout.session_funnel(created_after => now() - interval '30 days', bucket => 'day');
+
+-- example: current_organization_id
+SELECT checkout.current_organization_id();
+
+-- example: current_environment
+SELECT checkout.current_environment();
+
+-- example: handle_request
+SELECT status, headers, body
+FROM checkout.handle_request(api => 'lomi', method => 'POST', path => '/checkout-sessions',
+    body => '{"amount": 10000, "currency_code": "XOF"}');
+
+-- example: create_webhook_endpoint
+SELECT webhook_endpoint_id, secret
+FROM checkout.create_webhook_endpoint('https://shop.example/webhooks', event_types => '{checkout.session.*}');
+
+SELECT webhook_endpoint_id FROM checkout.list_webhook_endpoints() \gset
+
+-- example: list_webhook_endpoints
+SELECT webhook_endpoint_id, url, event_types, enabled FROM checkout.list_webhook_endpoints();
+
+-- example: update_webhook_endpoint
+SELECT url, enabled FROM checkout.update_webhook_endpoint(:'webhook_endpoint_id', url => 'https://shop.example/hooks');
+
+-- example: roll_webhook_secret
+SELECT secret FROM checkout.roll_webhook_secret(:'webhook_endpoint_id', overlap => '1 hour');
+
+-- example: create_webhook_consumer
+SELECT name, event_types FROM checkout.create_webhook_consumer('jobs', event_types => '{checkout.session.completed}');
+
+-- example: list_webhook_consumers
+SELECT name, event_types FROM checkout.list_webhook_consumers();
+
+SELECT p.status
+FROM checkout.create_checkout_session(30, 'USD', customer_id => 'c') s,
+    checkout.record_payment(s.checkout_session_id, 'pay_3', 'succeeded') p;
+
+-- example: list_webhook_events
+SELECT event_id, event_type, status, created_at FROM checkout.list_webhook_events(event_type => 'checkout.session.completed');
+
+SELECT event_id FROM checkout.list_webhook_events(event_type => 'checkout.session.completed', page_size => 1) \gset
+
+-- example: claim_webhook_events
+SELECT event_id, lease_token, body FROM checkout.claim_webhook_events('jobs', batch_size => 10, lease => '1 minute');
+
+SELECT checkout.redeliver_webhook_events(ARRAY[:'event_id']);
+SELECT lease_token FROM checkout.claim_webhook_events('jobs') \gset
+
+-- example: nack_webhook_event
+SELECT status, next_attempt_at
+FROM checkout.nack_webhook_event('jobs', :'event_id', :'lease_token', error => 'no room', retry_after => '1 minute');
+
+SELECT checkout.redeliver_webhook_events(ARRAY[:'event_id']);
+SELECT lease_token FROM checkout.claim_webhook_events('jobs') \gset
+
+-- example: ack_webhook_events
+SELECT checkout.ack_webhook_events('jobs', ARRAY[:'event_id'], :'lease_token');
+
+-- example: redeliver_webhook_events
+SELECT checkout.redeliver_webhook_events(created_after => now() - interval '1 hour', status => 'dead');
+
+-- example: delete_webhook_consumer
+SELECT name FROM checkout.delete_webhook_consumer('jobs', discard_undelivered => true);
+
+\c - reference_relay
+
+-- example: next_webhook_attempt_at
+SELECT checkout.next_webhook_attempt_at();
+
+-- example: claim_webhook_deliveries
+SELECT event_id, webhook_endpoint_id, url, headers, body FROM checkout.claim_webhook_deliveries(batch_size => 100);
+
+\c - postgres
+UPDATE checkout_data.webhook_deliveries SET next_attempt_at = now() WHERE lease_token IS NOT NULL;
+\c - reference_relay
+SELECT event_id, webhook_endpoint_id, lease_token FROM checkout.claim_webhook_deliveries(batch_size => 1) \gset
+
+-- example: record_webhook_attempt
+SELECT status, next_attempt_at
+FROM checkout.record_webhook_attempt(:'event_id', :'webhook_endpoint_id', :'lease_token', status_code => 503,
+    error => 'HTTP 503', duration => '120 ms');
+
+\c - postgres
+UPDATE checkout_data.webhook_deliveries SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL;
+\c - reference_relay
+SELECT event_id, webhook_endpoint_id, lease_token FROM checkout.claim_webhook_deliveries(batch_size => 1) \gset
+
+-- example: record_webhook_attempts
+SELECT event_id, status, last_status_code
+FROM checkout.record_webhook_attempts(jsonb_build_array(jsonb_build_object(
+    'event_id', :'event_id', 'webhook_endpoint_id', :'webhook_endpoint_id', 'lease_token', :'lease_token',
+    'status_code', 200, 'duration', 0.12)));
+
+\c - postgres
+SELECT checkout.redeliver_webhook_events(ARRAY[:'event_id']);
+\c - reference_relay
+SELECT event_id, webhook_endpoint_id, lease_token FROM checkout.claim_webhook_deliveries(batch_size => 1) \gset
+
+-- example: release_webhook_delivery
+SELECT checkout.release_webhook_delivery(:'event_id', :'webhook_endpoint_id', :'lease_token');
+
+-- example: list_dead_webhook_deliveries
+SELECT event_id, event_type, delivery_attempts, last_error FROM checkout.list_dead_webhook_deliveries();
+
+-- example: render_webhook_event
+SELECT checkout.render_webhook_event(:'event_id', api => 'lomi');
+
+-- example: sign_webhook
+SELECT checkout.sign_webhook('evt_1', now(), '{"type": "ping"}', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD');
+
+-- example: verify_webhook
+SELECT checkout.verify_webhook(
+    headers => '{"webhook-id": "evt_1", "webhook-timestamp": "1700000000", "webhook-signature": "v1,..."}',
+    body => '{"type": "ping"}', secret => 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD', tolerance => '10 minutes');
+
+-- example: outbox_status
+SELECT * FROM checkout.outbox_status();
+
+\c - reference_app
+
+-- example: list_webhook_deliveries
+SELECT event_id, event_type, status, delivery_attempts, last_status_code
+FROM checkout.list_webhook_deliveries(:'webhook_endpoint_id', status => 'pending');
+
+-- example: list_webhook_attempts
+SELECT attempt, status_code, error, duration FROM checkout.list_webhook_attempts(:'event_id');
+
+-- example: delete_webhook_endpoint
+SELECT url FROM checkout.delete_webhook_endpoint(:'webhook_endpoint_id', discard_undelivered => true);
+
+\c - postgres
+
+-- example: rotate_client_secrets
+SELECT name FROM checkout.rotate_client_secrets(:'organization_id');
+
+-- example: expire_due_checkout_sessions
+SELECT checkout.expire_due_checkout_sessions(batch => 1000);
+
+-- example: run_maintenance
+SELECT task, row_count FROM checkout.run_maintenance();
+
+-- example: worker_status
+SELECT state, overdue, lag, failures, last_error FROM checkout.worker_status();
+
+-- example: security_report
+SELECT finding, object, role, advice FROM checkout.security_report();
+
+-- example: verify_restore
+SELECT problem, row_count FROM checkout.verify_restore();
+
+-- example: activate_database
+SELECT checkout.activate_database();
