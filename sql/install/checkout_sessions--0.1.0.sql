@@ -2787,6 +2787,8 @@ $$Returns the checkout_session_id of the session that a dialect calls by this id
 paygate writes ids as cs_ and 32 digits, the other dialects as UUIDs. Both are taken, so a program need not know which
 dialect an id comes from: get_checkout_session(session_id('cs_...')). Whether there is such a session is not checked.
 
+- id: the session's id as a dialect writes it.
+
 Errors:
 - 22004: id is missing.
 - 22P02: it is not the id of a session.$$;
