@@ -152,6 +152,9 @@ SELECT status, headers, body
 FROM checkout.handle_request(api => 'lomi', method => 'POST', path => '/checkout-sessions',
     body => '{"amount": 10000, "currency_code": "XOF"}');
 
+-- example: session_id
+SELECT checkout.session_id('cs_01890000000070008000000000000001');
+
 -- example: create_webhook_endpoint
 SELECT webhook_endpoint_id, secret
 FROM checkout.create_webhook_endpoint('https://shop.example/webhooks', event_types => '{checkout.session.*}');

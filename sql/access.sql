@@ -36,10 +36,10 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'roll_webhook_secret', 'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
             'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'list_webhook_deliveries',
             'list_webhook_attempts', 'redeliver_webhook_events', 'session_funnel', 'handle_request', 'sign_webhook',
-            'verify_webhook', 'public_checkout_session', 'redirect_url', 'current_organization_id',
+            'verify_webhook', 'public_checkout_session', 'redirect_url', 'session_id', 'current_organization_id',
             'current_environment']),
         ('publishable', ARRAY[
-            'create_checkout_session', 'handle_request', 'public_checkout_session', 'redirect_url',
+            'create_checkout_session', 'handle_request', 'public_checkout_session', 'redirect_url', 'session_id',
             'current_organization_id', 'current_environment']),
         -- Everything that any API key may do. The key that is presented decides.
         ('request', ARRAY[
@@ -51,7 +51,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'delete_webhook_endpoint', 'roll_webhook_secret', 'create_webhook_consumer', 'list_webhook_consumers',
             'delete_webhook_consumer', 'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event',
             'list_webhook_deliveries', 'list_webhook_attempts', 'redeliver_webhook_events', 'session_funnel',
-            'handle_request', 'public_checkout_session', 'redirect_url', 'current_organization_id', 'current_environment']),
+            'handle_request', 'public_checkout_session', 'redirect_url', 'session_id', 'current_organization_id',
+            'current_environment']),
         -- Sets the role of each request, and calls no function itself.
         ('authenticator', ARRAY[]::text[]),
         ('relay', ARRAY[

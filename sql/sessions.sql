@@ -220,7 +220,8 @@ COMMENT ON COLUMN checkout.checkout_session.created_with IS
     'secret or publishable. With publishable a browser chose the amount: compare it with your order''s before you '
     'deliver.';
 COMMENT ON COLUMN checkout.checkout_session.trace_id IS
-    'The trace id of the request that created the session: argument trace_id, or header X-Trace-Id.';
+    'The trace id of the request that created the session: argument trace_id, or header X-Trace-Id; in a dialect without '
+    'one, the X-Request-Id of the answer.';
 COMMENT ON COLUMN checkout.checkout_session.recovered_from IS 'The expired session that this one was created from.';
 COMMENT ON COLUMN checkout.checkout_session.idempotent_replay IS
     'True if create_checkout_session returned an existing session: its idempotency key was used before, or its '

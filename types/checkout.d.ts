@@ -138,6 +138,8 @@ export type Database = {
           payment_method_leases?: Json | null
           require_payment_amount?: boolean | null
           app_link_schemes?: string[] | null
+          strict_parameters?: boolean | null
+          allowed_origins?: string[] | null
           organization_id?: string | null
         }
         Returns: string
@@ -549,6 +551,13 @@ export type Database = {
           median_time_to_pay: string | null
         }[]
       }
+      /** Returns the checkout_session_id of the session that a dialect calls by this id. */
+      session_id: {
+        Args: {
+          id: string
+        }
+        Returns: string
+      }
       /** Returns the signature of a webhook. */
       sign_webhook: {
         Args: {
@@ -586,6 +595,8 @@ export type Database = {
           payment_method_leases?: Json | null
           require_payment_amount?: boolean | null
           app_link_schemes?: string[] | null
+          strict_parameters?: boolean | null
+          allowed_origins?: string[] | null
         }
         Returns: Checkout["CompositeTypes"]["organization"]
       }
@@ -728,6 +739,8 @@ export type Database = {
         payment_method_leases: Json
         require_payment_amount: boolean
         app_link_schemes: string[]
+        strict_parameters: boolean
+        allowed_origins: string[]
         created_at: string
         updated_at: string
       }

@@ -22,6 +22,10 @@ pub enum Error {
     #[error("argument \"{argument}\" {fault}")]
     Malformed { argument: &'static str, fault: String },
 
+    /// A request in a dialect has a parameter that the dialect does not know.
+    #[error("{name} is not a parameter{}", nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default())]
+    UnknownParameter { name: String, nearest: Option<&'static str> },
+
     /// The server does not check every text.
     #[error("{what} \"{name}\" is not valid UTF-8")]
     NotUtf8 { what: &'static str, name: &'static str },
@@ -30,7 +34,7 @@ pub enum Error {
     SettingTooLong { setting: &'static str, most: &'static str },
 
     #[error("setting \"{setting}\" {fault}")]
-    InvalidSetting { setting: &'static str, fault: &'static str },
+    InvalidSetting { setting: &'static str, fault: String },
 
     #[error("a stored text is not valid UTF-8")]
     StoredTextNotUtf8,
@@ -163,6 +167,14 @@ impl Error {
         Self::NotUtf8 { what: "argument", name: argument }
     }
 
+    /// The error of a setting that is checked as an argument is.
+    pub fn of_setting(self, setting: &'static str) -> Self {
+        match self {
+            Self::InvalidArgument { fault, .. } => Self::InvalidSetting { setting, fault },
+            error => error,
+        }
+    }
+
     pub fn unauthorized(reason: impl Into<String>) -> Self {
         Self::Unauthorized { reason: reason.into() }
     }
@@ -174,6 +186,7 @@ impl Error {
             Self::InvalidArgument { .. }
             | Self::SettingTooLong { .. }
             | Self::InvalidSetting { .. }
+            | Self::UnknownParameter { .. }
             | Self::CustomerRequired => "22023",
             Self::OutOfRange { .. } => "22003",
             Self::Malformed { .. } => "22P02",

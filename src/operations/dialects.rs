@@ -3,7 +3,9 @@
 use rules::access::credential::Kind;
 use rules::access::http_credential;
 use rules::checkout::scenario;
-use rules::dialects::{self, Create, Dialect, HttpRequest, HttpResponse, List, Lookup, Operation, Route, SessionView};
+use rules::dialects::{
+    self, Create, Dialect, HttpRequest, HttpResponse, List, Lookup, Operation, Route, SessionView, cors,
+};
 use rules::{Error, Result, validate};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -19,8 +21,28 @@ use crate::tenant::{self, Caller, Lasting, Tenant};
 /// Several times the size of the largest request that the dialects allow.
 const BODY_BYTES: usize = 256 * 1024;
 
-/// The answer to a request. Every error has the dialect's shape.
+/// The answer to a request, without a body for HEAD. Every error has the dialect's shape.
 pub fn answer(
+    dialect: &Dialect,
+    method: &str,
+    path: &str,
+    headers: &Map<String, Value>,
+    query: &Map<String, Value>,
+    body: Option<Text>,
+) -> Result<HttpResponse> {
+    if method.eq_ignore_ascii_case("OPTIONS")
+        && let Some(response) = cors::options(dialect, path, headers)
+    {
+        return Ok(response);
+    }
+    let mut response = routed(dialect, method, path, headers, query, body)?;
+    if method.eq_ignore_ascii_case("HEAD") {
+        response.body.clear();
+    }
+    Ok(response)
+}
+
+fn routed(
     dialect: &Dialect,
     method: &str,
     path: &str,
@@ -32,8 +54,14 @@ pub fn answer(
         Ok(found) => found,
         Err(response) => return Ok(response),
     };
+    // What a browser is told once the organization is known, also of a refusal.
+    let mut for_browsers = cors::headers(route, headers, &[]);
     let served = subtransaction::undone_if_refused(|| {
         let caller = caller(headers)?;
+        if route.publishable {
+            let settings = store::settings::of(caller.tenant)?;
+            for_browsers = cors::headers(route, headers, &settings.allowed_origins);
+        }
         // Only after the caller is known.
         let body = match body.map_or(Ok(Value::Null), read_body) {
             Ok(body) => body,
@@ -42,11 +70,13 @@ pub fn answer(
         let request = HttpRequest { parameters, headers, query, body: &body };
         Exchange { dialect, caller: &caller, request: &request }.serve(route)
     });
-    match served {
-        Err(error @ Error::Internal(_)) => Err(error),
-        Err(error) => Ok(dialect.refuse_error(&error)),
-        Ok(response) => Ok(response),
-    }
+    let mut response = match served {
+        Err(error @ Error::Internal(_)) => return Err(error),
+        Err(error) => dialect.refuse_error(&error),
+        Ok(response) => response,
+    };
+    response.headers.append(&mut for_browsers);
+    Ok(response)
 }
 
 fn read_body(body: Text) -> Result<Value> {
@@ -77,6 +107,11 @@ impl<'a> Exchange<'a> {
             return Err(Error::NotAllowed);
         }
         let tenant = self.caller.tenant;
+        if store::settings::of(tenant)?.strict_parameters
+            && let Err(error) = dialects::unknown_parameter(route, self.request)
+        {
+            return Ok(self.dialect.refuse_reading(&error));
+        }
         match &route.operation {
             Operation::Create { read, answer } => self.having_read(*read, |create| self.create(create, *answer)),
             Operation::Get { read, answer } => {
@@ -114,7 +149,9 @@ impl<'a> Exchange<'a> {
         let mut order = create.order;
         order.dialect = Some(self.dialect.name);
         order.scenario = self.request.header(scenario::HEADER)?;
-        order.trace_id = validate::label(order.trace_id).or(http_credential::trace_id(headers));
+        order.trace_id = validate::label(order.trace_id)
+            .or(http_credential::trace_id(headers))
+            .or(http_credential::request_id(headers));
         let policy = &self.dialect.policy;
         let created = scenarios::create(self.caller, policy, order, metadata, idempotency_key, create.scenario)?;
         let mut response = answer(&created.session.view()?);

@@ -38,6 +38,16 @@ pub const DIALECT: Dialect = Dialect {
         path: "/checkout/sessions",
         operation: Operation::Create { read: create, answer: created },
         publishable: false,
+        body: &[
+            "amount",
+            "currency",
+            "customer_id",
+            "redirect_url",
+            "reference",
+            "session_duration",
+            "max_retry_attempts",
+        ],
+        query: &[],
     }],
     id: |id| id.to_string(),
     arguments: &[

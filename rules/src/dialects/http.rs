@@ -79,7 +79,7 @@ pub struct HttpRequest<'a> {
 pub struct HttpResponse {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
-    /// JSON text.
+    /// JSON text; empty if there is no body.
     pub body: String,
 }
 

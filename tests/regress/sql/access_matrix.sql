@@ -95,6 +95,7 @@ INSERT INTO testing.access_calls VALUES
     ('rotate_client_secrets', quote_literal(:'a')),
     ('security_report', ''),
     ('session_funnel', ''),
+    ('session_id', quote_literal(:'open')),
     ('update_organization', quote_literal(:'a')),
     ('create_webhook_endpoint', '''https://shop.example/more'''),
     ('list_webhook_endpoints', ''),

@@ -69,7 +69,7 @@ INSERT INTO testing.calls (function, arguments) VALUES
     ('simulate_payment', format('%L, ''complete''', :'open')),
     ('list_payments', quote_literal(:'paid')), ('list_webhook_events', ''), ('session_funnel', ''),
     ('redirect_url', format('''https://shop.example'', %L', :'open')),
-    ('current_organization_id', ''), ('current_environment', ''),
+    ('current_organization_id', ''), ('current_environment', ''), ('session_id', quote_literal(:'open')),
     ('create_webhook_consumer', '''more'''), ('list_webhook_consumers', ''),
     ('delete_webhook_consumer', '''jobs'', true'), ('claim_webhook_events', '''jobs'''),
     ('ack_webhook_events', format('''jobs'', ''{%s}'', gen_random_uuid()', :'event')),

@@ -154,6 +154,7 @@ class World:
             Call("rotate_client_secrets", "admin", organization),
             Call("security_report", "admin", {}),
             Call("session_funnel", "shop", {}),
+            Call("session_id", "shop", {"id": f"cs_{str(self.open).replace('-', '')}"}),
             Call("sign_webhook", "shop", webhook),
             Call("simulate_payment", "tester", {"checkout_session_id": self.tried, "scenario": "complete"}),
             Call("update_organization", "admin", organization),

@@ -323,6 +323,15 @@ test('redirect_url fills in the id', async () => {
     }
 });
 
+test('session_id reads the id of a dialect', async () => {
+    const session = await create();
+    const written = `cs_${session.checkout_session_id.replaceAll('-', '')}`;
+    for (const options of [{}, READ_ONLY]) {
+        assert.equal(await answer(shop.rpc('session_id', { id: written }, options)), session.checkout_session_id);
+    }
+    await refused(shop.rpc('get_checkout_session', { checkout_session_id: written }), 400, '22P02');
+});
+
 test('a key can ask for whom it acts', async () => {
     for (const options of [{}, READ_ONLY]) {
         assert.equal(await answer(shop.rpc('current_organization_id', {}, options)), organizations.a);
