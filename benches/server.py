@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import urllib.parse
 from pathlib import Path
 
@@ -53,7 +54,7 @@ class Server:
 
     def pgbench_command(self, script, *arguments, variables):
         defined = (f"--define={key}={value}" for key, value in variables.items())
-        return [self.pgbench_program, "--no-vacuum", "--protocol=prepared", f"--file={HERE}/scripts/{script}.sql",
+        return [self.pgbench_program, "--no-vacuum", "--protocol=prepared", f"--file={HERE / 'scripts' / script}.sql",
                 *map(str, arguments), *defined]
 
     def environment(self, user, commit):
@@ -62,6 +63,13 @@ class Server:
     def tps(self, script, *arguments, variables, user="bench_app", commit="on"):
         report = run(self.pgbench_command(script, *arguments, variables=variables), env=self.environment(user, commit))
         return next(float(line.split()[2]) for line in report.splitlines() if line.startswith("tps"))
+
+    def tps_of(self, text, *arguments, **more):
+        """The same for a script that is in no file."""
+        with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
+            script.write(text)
+            script.flush()
+            return self.tps(script.name.removesuffix(".sql"), *arguments, **more)
 
     def interactive(self):
         return subprocess.Popen([SERVER, "psql", NAME, "-qAtX"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)

@@ -37,7 +37,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'list_webhook_deliveries',
             'list_webhook_attempts', 'redeliver_webhook_events', 'session_funnel', 'handle_request', 'sign_webhook',
             'verify_webhook', 'public_checkout_session', 'redirect_url', 'session_id', 'current_organization_id',
-            'current_environment']),
+            'current_environment', 'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events',
+            'webhook_deliveries', 'webhook_attempts']),
         ('publishable', ARRAY[
             'create_checkout_session', 'handle_request', 'public_checkout_session', 'redirect_url', 'session_id',
             'current_organization_id', 'current_environment']),
@@ -52,7 +53,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'delete_webhook_consumer', 'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event',
             'list_webhook_deliveries', 'list_webhook_attempts', 'redeliver_webhook_events', 'session_funnel',
             'handle_request', 'public_checkout_session', 'redirect_url', 'session_id', 'current_organization_id',
-            'current_environment']),
+            'current_environment', 'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events',
+            'webhook_deliveries', 'webhook_attempts']),
         -- Sets the role of each request, and calls no function itself.
         ('authenticator', ARRAY[]::text[]),
         ('relay', ARRAY[
@@ -95,13 +97,29 @@ CREATE FUNCTION checkout_data.functions_of_access(access text) RETURNS SETOF reg
     SET search_path TO pg_catalog, pg_temp
     AS $$
     SELECT p.oid::regprocedure FROM pg_proc p
-    WHERE p.pronamespace = 'checkout_data'::regnamespace AND p.proname = functions_of_access.access || '_access'
+    WHERE p.pronamespace = 'checkout_data'::regnamespace
+        AND (p.proname = functions_of_access.access || '_access'
+            -- The views call this one with the rights of their reader.
+            OR p.proname = 'secret_organization_id' AND functions_of_access.access IN ('secret', 'request'))
     UNION ALL
     SELECT p.oid::regprocedure FROM pg_proc p JOIN checkout_data.accesses() a ON a.function_name = p.proname
     WHERE p.pronamespace = 'checkout'::regnamespace AND a.access = functions_of_access.access
     $$;
 COMMENT ON FUNCTION checkout_data.functions_of_access IS
     'Returns the functions that a role with an access may execute, including the function that stands for the access.';
+
+CREATE FUNCTION checkout_data.views_of_access(access text) RETURNS SETOF regclass
+    LANGUAGE sql STABLE
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    SELECT c.oid::regclass FROM pg_class c
+    WHERE c.relnamespace = 'checkout'::regnamespace AND c.relkind = 'v'
+        AND views_of_access.access IN ('secret', 'request')
+        AND EXISTS (
+            SELECT FROM pg_depend d
+            WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+    $$;
+COMMENT ON FUNCTION checkout_data.views_of_access IS 'Returns the views that a role with an access may read.';
 
 CREATE FUNCTION checkout_data.check_access(role text, access text) RETURNS regrole
     LANGUAGE plpgsql STABLE
@@ -140,23 +158,27 @@ CREATE FUNCTION checkout.grant_access(role text, access text) RETURNS void
     AS $$
     DECLARE
         callable regprocedure;
+        view regclass;
         grantee CONSTANT regrole := checkout_data.check_access(role, access);
     BEGIN
         FOR callable IN SELECT checkout_data.functions_of_access(access) LOOP
             EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', callable, grantee);
         END LOOP;
+        FOR view IN SELECT checkout_data.views_of_access(access) LOOP
+            EXECUTE format('GRANT SELECT ON %s TO %s', view, grantee);
+        END LOOP;
         EXECUTE format('GRANT USAGE ON SCHEMA checkout TO %s', grantee);
     END
     $$;
 COMMENT ON FUNCTION checkout.grant_access IS
-$$Lets a role call the functions of an access. Only a superuser can call this.
+$$Lets a role call the functions of an access, and read its views. Only a superuser can call this.
 
 - role: the name of the role as it is, without double quotes.
 - access: one of the following.
 
 The accesses are:
 
-- secret: all functions for one organization. The role's setting checkout_sessions.organization_id names it.
+- secret: all functions and views for one organization. The role's setting checkout_sessions.organization_id names it.
 - publishable: creates sessions for that organization.
 - request: as much as the API key or token allows that is presented in the same transaction. For PostgREST's roles.
 - authenticator: makes the claims of tokens believed. For the role that PostgREST connects as.
@@ -174,25 +196,34 @@ CREATE FUNCTION checkout.revoke_access(role text, access text) RETURNS void
     AS $$
     DECLARE
         callable regprocedure;
+        view regclass;
         taken_from CONSTANT regrole := checkout_data.check_access(role, access);
+        other_accesses CONSTANT text[] := ARRAY(
+            SELECT left(p.proname, -length('_access'))
+            FROM pg_proc p, aclexplode(p.proacl) AS granted
+            WHERE p.pronamespace = 'checkout_data'::regnamespace AND right(p.proname, length('_access')) = '_access'
+                AND granted.grantee = taken_from AND p.proname <> access || '_access');
     BEGIN
-        -- The role keeps functions that another of its accesses includes.
+        -- The role keeps what another of its accesses includes.
         FOR callable IN
             SELECT checkout_data.functions_of_access(access)
             EXCEPT
             SELECT kept.callable
-            FROM pg_proc p, aclexplode(p.proacl) AS granted,
-                LATERAL checkout_data.functions_of_access(left(p.proname, -length('_access'))) AS kept (callable)
-            WHERE p.pronamespace = 'checkout_data'::regnamespace AND right(p.proname, length('_access')) = '_access'
-                AND granted.grantee = taken_from AND p.proname <> access || '_access'
+            FROM unnest(other_accesses) AS other (access),
+                LATERAL checkout_data.functions_of_access(other.access) AS kept (callable)
         LOOP
             EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM %s', callable, taken_from);
         END LOOP;
-        IF NOT EXISTS (
-            SELECT FROM pg_proc p, aclexplode(p.proacl) AS granted
-            WHERE p.pronamespace = 'checkout_data'::regnamespace AND right(p.proname, length('_access')) = '_access'
-                AND granted.grantee = taken_from
-        ) THEN
+        FOR view IN
+            SELECT checkout_data.views_of_access(access)
+            EXCEPT
+            SELECT kept.view
+            FROM unnest(other_accesses) AS other (access),
+                LATERAL checkout_data.views_of_access(other.access) AS kept (view)
+        LOOP
+            EXECUTE format('REVOKE SELECT ON %s FROM %s', view, taken_from);
+        END LOOP;
+        IF other_accesses = '{}' THEN
             EXECUTE format('REVOKE USAGE ON SCHEMA checkout FROM %s', taken_from);
         END IF;
     END
@@ -200,7 +231,7 @@ CREATE FUNCTION checkout.revoke_access(role text, access text) RETURNS void
 COMMENT ON FUNCTION checkout.revoke_access IS
 $$Takes an access back that grant_access gave. Only a superuser can call this.
 
-The role keeps functions that another of its accesses includes.
+The role keeps functions and views that another of its accesses includes.
 
 - role, access: as for grant_access.
 

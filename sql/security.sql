@@ -1,4 +1,4 @@
--- Security: owners of functions, grants, row-level security policies, and the registration of tables for dumps.
+-- Security: owners of functions and views, grants, row-level security policies, and the registration of tables for dumps.
 
 -- owners ----------------------------------------------------------------------------------------------------------
 -- SECURITY DEFINER functions run as roles that own no table, so row-level security applies to them.
@@ -19,6 +19,22 @@ BEGIN
         EXECUTE pg_catalog.format('ALTER FUNCTION %s OWNER TO %I', callable, role);
         EXECUTE pg_catalog.format('REVOKE CREATE ON SCHEMA checkout FROM %I', role);
     END LOOP;
+END
+$$;
+-- A view reads its tables as its owner, so row-level security applies to them, too.
+DO $$
+DECLARE
+    view pg_catalog.regclass;
+BEGIN
+    GRANT CREATE ON SCHEMA checkout TO checkout_sessions_api;
+    FOR view IN
+        SELECT c.oid::pg_catalog.regclass FROM pg_catalog.pg_class c
+        WHERE c.relnamespace OPERATOR(pg_catalog.=) 'checkout'::pg_catalog.regnamespace
+            AND c.relkind OPERATOR(pg_catalog.=) 'v'
+    LOOP
+        EXECUTE pg_catalog.format('ALTER VIEW %s OWNER TO checkout_sessions_api', view);
+    END LOOP;
+    REVOKE CREATE ON SCHEMA checkout FROM checkout_sessions_api;
 END
 $$;
 

@@ -24,6 +24,11 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     executable AS (
         SELECT g.grantee, callable::oid AS function
         FROM granted_access g, LATERAL checkout_data.functions_of_access(g.access) AS callable),
+    readable AS (
+        SELECT g.grantee, view::oid AS view
+        FROM granted_access g, LATERAL checkout_data.views_of_access(g.access) AS view),
+    -- The views for applications: the only ones that may read tables with the rights of their owner.
+    open_view AS (SELECT c.* FROM relation c JOIN checkout_data.views_of_access('secret') AS v ON v = c.oid),
     -- Every grant on an object of the two schemas, except the owners' own.
     object AS (
         SELECT 'pg_proc'::regclass AS class, f.oid, 0 AS part, f.oid::regprocedure::text AS name, f.proowner AS owner,
@@ -56,6 +61,8 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
             -- and the grants of grant_access.
             OR (p.class = 'pg_proc'::regclass
                 AND EXISTS (SELECT FROM executable e WHERE e.grantee = p.grantee AND e.function = p.oid))
+            OR (p.class = 'pg_class'::regclass AND p.part = 0 AND p.privilege_type = 'SELECT'
+                AND EXISTS (SELECT FROM readable e WHERE e.grantee = p.grantee AND e.view = p.oid))
             OR (p.name = 'checkout' AND p.privilege_type = 'USAGE' AND p.grantee <> 0))),
     policy AS (
         SELECT c.relname, p.polname, p.polcmd = '*' AND p.polpermissive AS for_all, p.polroles,
@@ -156,6 +163,12 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     FROM object o JOIN pg_roles r ON r.oid = o.owner
     WHERE o.part = 0 AND NOT r.rolsuper
         AND NOT (o.class = 'pg_proc'::regclass AND EXISTS (SELECT FROM function f WHERE f.oid = o.oid AND f.prosecdef))
+        AND NOT (o.class = 'pg_class'::regclass AND EXISTS (SELECT FROM open_view v WHERE v.oid = o.oid))
+
+    UNION ALL
+    SELECT 'owner', v.oid::regclass::text, pg_get_userbyid(v.relowner)::text,
+        'ALTER VIEW ... OWNER TO checkout_sessions_api'
+    FROM open_view v WHERE v.relowner <> (SELECT r.oid FROM owner_role r WHERE r.rolname = 'checkout_sessions_api')
 
     UNION ALL
     SELECT 'owner', f.oid::regprocedure::text, pg_get_userbyid(f.proowner)::text,
@@ -176,7 +189,8 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     FROM function f JOIN pg_language l ON l.oid = f.prolang
     WHERE NOT f.prosecdef AND f.proname IN (SELECT a.function_name FROM checkout_data.accesses() a)
             AND f.proname NOT IN
-                ('current_organization_id', 'current_environment', 'sign_webhook', 'verify_webhook', 'session_id')
+                ('current_organization_id', 'current_environment', 'sign_webhook', 'verify_webhook', 'session_id', 'payments',
+                'checkout_session', 'refunds', 'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts')
         OR EXISTS (
             SELECT FROM unnest(f.proconfig) AS setting
             WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC', 'jit=off',
@@ -189,7 +203,8 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
         OR l.lanname <> 'c' AND f.pronamespace = (SELECT s.oid FROM schema s WHERE s.nspname = 'checkout')
             AND f.proname <> ALL (ARRAY[
                 'session_funnel', 'outbox_status', 'next_webhook_attempt_at', 'grant_access',
-                'revoke_access', 'security_report', 'verify_restore'])
+                'revoke_access', 'security_report', 'verify_restore', 'payments', 'checkout_session', 'refunds',
+                'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts'])
             AND f.oid IN (
                 SELECT d.objid FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e')
 
@@ -217,7 +232,21 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
             OR EXISTS (
                 SELECT FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
                 JOIN relation t ON d.refclassid = 'pg_class'::regclass AND d.refobjid = t.oid
-                WHERE w.ev_class = c.oid))
+                -- A view on a view for applications asks for the reader's credential, too.
+                WHERE w.ev_class = c.oid AND t.oid NOT IN (SELECT v.oid FROM open_view v)))
+
+    UNION ALL
+    SELECT 'changed view', v.oid::regclass::text, NULL,
+        'restore it: create the extension in another database and compare'
+    FROM open_view v
+    WHERE NOT EXISTS (
+            SELECT FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+            WHERE w.ev_class = v.oid AND (
+                d.refclassid = 'pg_proc'::regclass
+                    AND d.refobjid IN (SELECT f.oid FROM function f WHERE f.proname = 'secret_organization_id')
+                OR v.relname = 'open_checkout_sessions' AND d.refclassid = 'pg_class'::regclass
+                    AND d.refobjid IN (SELECT t.oid FROM open_view t WHERE t.relname = 'checkout_sessions')))
+        OR pg_relation_is_updatable(v.oid, true) <> 0
 
     UNION ALL
     SELECT 'row-level security is off', c.oid::regclass::text, NULL,
@@ -227,6 +256,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     WHERE c.relkind = 'r' AND NOT c.relrowsecurity
         -- A view without it reads its tables with the rights of its owner.
         OR c.relkind = 'v' AND NOT COALESCE('security_invoker=true' = ANY (c.reloptions), false)
+            AND c.oid NOT IN (SELECT v.oid FROM open_view v)
 
     UNION ALL
     SELECT CASE WHEN e.relname IS NULL THEN 'added policy' WHEN p.relname IS NULL THEN 'missing policy'
@@ -254,7 +284,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     UNION ALL
     SELECT 'rule', format('%I on %s', w.rulename, c.oid::regclass), NULL,
         'drop it: it runs instead of what the functions say'
-    FROM pg_rewrite w JOIN relation c ON c.oid = w.ev_class WHERE c.relkind = 'r'
+    FROM pg_rewrite w JOIN relation c ON c.oid = w.ev_class WHERE c.relkind = 'r' OR w.ev_type <> '1'
 
     UNION ALL
     SELECT 'tenant can be chosen', p.parname,

@@ -104,6 +104,9 @@ CREATE INDEX checkout_sessions_recovered_from_idx
 CREATE INDEX checkout_sessions_reference_idx
     ON checkout_data.checkout_sessions (organization_id, environment, reference, checkout_session_id)
     WHERE reference IS NOT NULL;
+-- Serves queries of the view that are in the order of created_at, or about a time.
+CREATE INDEX checkout_sessions_created_at_idx
+    ON checkout_data.checkout_sessions (organization_id, environment, created_at);
 -- Enforces the reference policy unique; that of open sessions is in open_sessions.
 CREATE UNIQUE INDEX checkout_sessions_reference_unique_idx
     ON checkout_data.checkout_sessions (organization_id, environment, reference) WHERE reference_policy = 'unique';
@@ -136,7 +139,7 @@ CREATE FUNCTION checkout_data.effective_status(s checkout_data.checkout_sessions
         THEN checkout_data.ends_as(s) ELSE s.status END
     $$;
 COMMENT ON FUNCTION checkout_data.effective_status IS
-    'Returns the status of a session at a time. The only definition of it in SQL.';
+    'Returns the status of a session at a time. The only definition of it in SQL, except for the view of sessions.';
 
 CREATE FUNCTION checkout_data.effective_payment_status(s checkout_data.checkout_sessions, at timestamptz) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE

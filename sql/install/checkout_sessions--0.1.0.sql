@@ -485,10 +485,11 @@ access. A request without credential is anonymous, and may only call public_chec
 Errors:
 - PT401 (HTTP status 401): a credential is not valid, or two credentials contradict each other.$$;
 
--- These two have no search path of their own: they look up no names, and policies call them in every statement.
+-- These two have no search path of their own: they look up no names, and policies call them in every statement. Because of
+-- their cost, the planner prefers an index, which calls them once, to a filter, which calls them for each row.
 
 CREATE FUNCTION checkout.current_organization_id() RETURNS uuid
-    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    LANGUAGE c STABLE STRICT PARALLEL SAFE COST 100
     AS 'MODULE_PATHNAME', 'current_organization_id_wrapper';
 COMMENT ON FUNCTION checkout.current_organization_id IS
 $$Returns the organization that the caller acts for.
@@ -500,7 +501,7 @@ Errors:
 - 28000: no organization is set, the setting is not a UUID, or it contradicts the credential.$$;
 
 CREATE FUNCTION checkout.current_environment() RETURNS text
-    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    LANGUAGE c STABLE STRICT PARALLEL SAFE COST 100
     AS 'MODULE_PATHNAME', 'current_environment_wrapper';
 COMMENT ON FUNCTION checkout.current_environment IS
 $$Returns the environment that the caller acts in, live or test.
@@ -623,6 +624,9 @@ CREATE INDEX checkout_sessions_recovered_from_idx
 CREATE INDEX checkout_sessions_reference_idx
     ON checkout_data.checkout_sessions (organization_id, environment, reference, checkout_session_id)
     WHERE reference IS NOT NULL;
+-- Serves queries of the view that are in the order of created_at, or about a time.
+CREATE INDEX checkout_sessions_created_at_idx
+    ON checkout_data.checkout_sessions (organization_id, environment, created_at);
 -- Enforces the reference policy unique; that of open sessions is in open_sessions.
 CREATE UNIQUE INDEX checkout_sessions_reference_unique_idx
     ON checkout_data.checkout_sessions (organization_id, environment, reference) WHERE reference_policy = 'unique';
@@ -655,7 +659,7 @@ CREATE FUNCTION checkout_data.effective_status(s checkout_data.checkout_sessions
         THEN checkout_data.ends_as(s) ELSE s.status END
     $$;
 COMMENT ON FUNCTION checkout_data.effective_status IS
-    'Returns the status of a session at a time. The only definition of it in SQL.';
+    'Returns the status of a session at a time. The only definition of it in SQL, except for the view of sessions.';
 
 CREATE FUNCTION checkout_data.effective_payment_status(s checkout_data.checkout_sessions, at timestamptz) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -3217,6 +3221,289 @@ It finds rows without the row that they belong to, such as payments without thei
 table, also on a standby. Call it after a restore, before activate_database. It cannot find events that are missing:
 delivered ones are removed in time.$$;
 
+-- Views: what the lists of functions show, for queries of any kind. Read-only.
+
+-- checkout_sessions_api owns the views, so its policies say which rows they have; but the functions in a view are called
+-- with the rights of the reader. Therefore the views repeat as expressions what the functions of other files say, and
+-- call only one function: secret_organization_id(), which every access that may read them includes. It raises the same
+-- errors as the functions of schema checkout, once for each query and before the first row, because nothing in its
+-- condition depends on a row. A view with two items in FROM cannot be updated, not even by a superuser.
+-- Casts that change only the name of a type, from a domain to its base, do not keep an index from being used.
+
+CREATE VIEW checkout.checkout_sessions AS
+    SELECT s.checkout_session_id, s.organization_id, s.environment::pg_catalog.text AS environment,
+        s.amount::pg_catalog.numeric AS amount, s.currency_code::pg_catalog.text AS currency_code,
+        CASE WHEN s.status OPERATOR(pg_catalog.=) 'open'
+                AND ends.deadline OPERATOR(pg_catalog.<=) pg_catalog.statement_timestamp()
+            THEN CASE WHEN s.attempts OPERATOR(pg_catalog.>) s.max_retry_attempts THEN 'failed' ELSE 'expired' END
+            ELSE s.status::pg_catalog.text END AS status,
+        CASE WHEN s.payment_status OPERATOR(pg_catalog.=) 'processing'
+                AND s.lease_expires_at OPERATOR(pg_catalog.<=) pg_catalog.statement_timestamp()
+            THEN 'unpaid' ELSE s.payment_status::pg_catalog.text END AS payment_status,
+        s.payment_id, s.attempts::pg_catalog.int4 AS attempts,
+        s.max_retry_attempts::pg_catalog.int4 AS max_retry_attempts, s.title, s.description, s.reference,
+        s.customer_id, s.customer_email, s.customer_name, s.customer_phone,
+        s.product_id, s.price_id, s.subscription_id, s.payment_link_id,
+        s.quantity::pg_catalog.int4 AS quantity, s.allow_quantity, s.allow_coupon_code, s.require_billing_address,
+        s.is_spi, s.is_pos, s.country::pg_catalog.text AS country, s.success_url, s.cancel_url, s.url,
+        s.payment_methods, s.metadata::pg_catalog.jsonb AS metadata, s.recovered_from, s.expires_at, s.completed_at,
+        s.created_at, s.created_by, s.created_with::pg_catalog.text AS created_with, s.trace_id,
+        CASE WHEN s.status OPERATOR(pg_catalog.=) 'open'
+                AND ends.deadline OPERATOR(pg_catalog.<=) pg_catalog.statement_timestamp()
+            THEN ends.deadline ELSE s.updated_at END AS updated_at
+    FROM checkout_data.checkout_sessions s
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN s.attempts OPERATOR(pg_catalog.>) s.max_retry_attempts
+            THEN COALESCE(s.lease_expires_at, s.expires_at) ELSE GREATEST(s.expires_at, s.lease_expires_at) END AS deadline
+    ) AS ends
+    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+COMMENT ON VIEW checkout.checkout_sessions IS
+$$Checkout sessions of the caller's organization and environment, with their status as of now.
+
+For queries of any kind; needs secret or request access, and a secret credential. Order by checkout_session_id or
+created_at: both are the order of creation, and served by an index.$$;
+
+-- Begins with the narrow rows, of which there are few.
+CREATE VIEW checkout.open_checkout_sessions AS
+    SELECT s.*
+    FROM checkout_data.open_sessions o
+    JOIN checkout.checkout_sessions s
+        ON s.organization_id OPERATOR(pg_catalog.=) o.organization_id
+        AND s.environment OPERATOR(pg_catalog.=) o.environment
+        AND s.checkout_session_id OPERATOR(pg_catalog.=) o.checkout_session_id
+    WHERE o.deadline OPERATOR(pg_catalog.>) pg_catalog.statement_timestamp();
+COMMENT ON VIEW checkout.open_checkout_sessions IS
+$$The sessions whose status is open: the same as checkout_sessions with that filter.
+
+A page is found among the open sessions, however many have ended, and however old the open ones are.$$;
+
+CREATE VIEW checkout.payments AS
+    SELECT p.payment_id::pg_catalog.text AS payment_id, p.checkout_session_id, p.organization_id,
+        p.environment::pg_catalog.text AS environment, p.status::pg_catalog.text AS status,
+        p.rejection_reason::pg_catalog.text AS rejection_reason, p.amount::pg_catalog.numeric AS amount,
+        p.currency_code::pg_catalog.text AS currency_code, p.payment_method, p.failure_code, p.failure_message,
+        p.lease_expires_at, p.refunded_amount::pg_catalog.numeric AS refunded_amount,
+        p.pending_refund_amount::pg_catalog.numeric AS pending_refund_amount,
+        p.reported_amount::pg_catalog.numeric AS reported_amount,
+        p.reported_currency_code::pg_catalog.text AS reported_currency_code, p.applied_from, p.occurred_at,
+        p.created_at, p.updated_at
+    FROM checkout_data.payments p
+    CROSS JOIN (SELECT) AS read_only
+    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+COMMENT ON VIEW checkout.payments IS
+    'Payments of the caller''s checkout sessions. Failed and rejected ones are included.';
+
+CREATE VIEW checkout.refunds AS
+    SELECT r.refund_id::pg_catalog.text AS refund_id, r.payment_id::pg_catalog.text AS payment_id, r.organization_id,
+        r.environment::pg_catalog.text AS environment, r.status::pg_catalog.text AS status, r.amount,
+        r.currency_code::pg_catalog.text AS currency_code, r.reason, r.created_at, r.updated_at
+    FROM checkout_data.refunds r
+    CROSS JOIN (SELECT) AS read_only
+    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+COMMENT ON VIEW checkout.refunds IS 'Refunds of the caller''s payments. Failed ones are included.';
+
+-- The key of an event as text, as checkout_data.event_id() writes it. The session comes from a join and not from
+-- subject_id, so that a condition on it finds the events by their key; where it is not asked for, there is no join.
+CREATE VIEW checkout.webhook_events AS
+    SELECT 'evt_' OPERATOR(pg_catalog.||) pg_catalog.translate(pg_catalog.encode(
+            pg_catalog.uuid_send(o.subject_id) OPERATOR(pg_catalog.||) pg_catalog.uuid_send(o.organization_id)
+                OPERATOR(pg_catalog.||) pg_catalog.int4send(o.sequence)
+                OPERATOR(pg_catalog.||) CASE WHEN o.environment OPERATOR(pg_catalog.=) 'live'
+                    THEN '\x6c'::pg_catalog.bytea ELSE '\x74' END, 'base64'), '+/=', '-_') AS event_id,
+        o.event_type::pg_catalog.text AS event_type, o.organization_id, o.environment::pg_catalog.text AS environment,
+        o.subject_type::pg_catalog.text AS subject_type, o.subject_id, s.checkout_session_id,
+        o.sequence::pg_catalog.int4 AS sequence,
+        o.snapshot OPERATOR(pg_catalog.#>>) '{payment,payment_id}' AS payment_id, o.created_at,
+        (
+            SELECT CASE
+                WHEN pg_catalog.bool_or(d.next_attempt_at OPERATOR(pg_catalog.>) pg_catalog.statement_timestamp()
+                    AND d.lease_token IS NOT NULL) THEN 'leased'
+                WHEN pg_catalog.bool_or(d.next_attempt_at IS NOT NULL) THEN 'pending'
+                WHEN pg_catalog.bool_or(d.dead_at IS NOT NULL) THEN 'dead'
+                WHEN pg_catalog.count(*) OPERATOR(pg_catalog.>) 0 THEN 'delivered'
+                ELSE 'skipped' END
+            FROM (
+                SELECT p.webhook_endpoint_id AS receiver_id FROM checkout_data.webhook_endpoints p
+                WHERE p.organization_id OPERATOR(pg_catalog.=) o.organization_id
+                    AND p.environment OPERATOR(pg_catalog.=) o.environment AND p.deleted_at IS NULL
+                UNION ALL
+                SELECT c.webhook_consumer_id FROM checkout_data.webhook_consumers c
+                WHERE c.deleted_at IS NULL
+                    AND (c.organization_id IS NULL OR c.organization_id OPERATOR(pg_catalog.=) o.organization_id
+                        AND c.environment OPERATOR(pg_catalog.=) o.environment)
+            ) AS r
+            JOIN checkout_data.webhook_deliveries d
+                ON d.organization_id OPERATOR(pg_catalog.=) o.organization_id
+                AND d.environment OPERATOR(pg_catalog.=) o.environment
+                AND d.receiver_id OPERATOR(pg_catalog.=) r.receiver_id
+                AND d.subject_id OPERATOR(pg_catalog.=) o.subject_id
+                AND d.sequence OPERATOR(pg_catalog.=) o.sequence
+        ) AS status
+    FROM checkout_data.webhook_outbox o
+    LEFT JOIN checkout_data.checkout_sessions s
+        ON s.organization_id OPERATOR(pg_catalog.=) o.organization_id
+        AND s.environment OPERATOR(pg_catalog.=) o.environment
+        AND s.checkout_session_id OPERATOR(pg_catalog.=) o.subject_id
+    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+COMMENT ON VIEW checkout.webhook_events IS
+$$Webhook events of the caller's organization and environment, and the state of their deliveries.
+
+Without bodies: list_webhook_events has them.$$;
+
+-- To the organization's own receivers. An operator's consumer of all organizations is not shown.
+CREATE VIEW checkout.webhook_deliveries AS
+    SELECT 'evt_' OPERATOR(pg_catalog.||) pg_catalog.translate(pg_catalog.encode(
+            pg_catalog.uuid_send(d.subject_id) OPERATOR(pg_catalog.||) pg_catalog.uuid_send(d.organization_id)
+                OPERATOR(pg_catalog.||) pg_catalog.int4send(d.sequence)
+                OPERATOR(pg_catalog.||) CASE WHEN d.environment OPERATOR(pg_catalog.=) 'live'
+                    THEN '\x6c'::pg_catalog.bytea ELSE '\x74' END, 'base64'), '+/=', '-_') AS event_id,
+        p.webhook_endpoint_id, c.name::pg_catalog.text AS consumer, o.event_type::pg_catalog.text AS event_type,
+        d.organization_id, d.environment::pg_catalog.text AS environment,
+        CASE WHEN o.subject_type OPERATOR(pg_catalog.=) 'checkout_session' THEN d.subject_id END AS checkout_session_id,
+        CASE
+            WHEN d.delivered_at IS NOT NULL THEN 'delivered'
+            WHEN d.dead_at IS NOT NULL THEN 'dead'
+            WHEN d.lease_token IS NOT NULL
+                AND d.next_attempt_at OPERATOR(pg_catalog.>) pg_catalog.statement_timestamp() THEN 'leased'
+            WHEN p.disabled_at IS NULL THEN 'pending'
+            ELSE 'paused' END AS status,
+        d.attempts::pg_catalog.int4 AS delivery_attempts, d.next_attempt_at, d.delivered_at, d.dead_at,
+        d.last_attempt_at, d.last_status_code, d.last_error, d.created_at,
+        d.subject_id, d.sequence::pg_catalog.int4 AS sequence
+    FROM checkout_data.webhook_deliveries d
+    LEFT JOIN checkout_data.webhook_endpoints p
+        ON p.organization_id OPERATOR(pg_catalog.=) d.organization_id
+        AND p.environment OPERATOR(pg_catalog.=) d.environment
+        AND p.webhook_endpoint_id OPERATOR(pg_catalog.=) d.receiver_id AND p.deleted_at IS NULL
+    LEFT JOIN checkout_data.webhook_consumers c
+        ON c.webhook_consumer_id OPERATOR(pg_catalog.=) d.receiver_id
+        AND c.organization_id OPERATOR(pg_catalog.=) d.organization_id
+        AND c.environment OPERATOR(pg_catalog.=) d.environment AND c.deleted_at IS NULL
+    LEFT JOIN checkout_data.webhook_outbox o
+        ON o.organization_id OPERATOR(pg_catalog.=) d.organization_id
+        AND o.environment OPERATOR(pg_catalog.=) d.environment
+        AND o.subject_id OPERATOR(pg_catalog.=) d.subject_id AND o.sequence OPERATOR(pg_catalog.=) d.sequence
+    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL
+        AND (p.webhook_endpoint_id IS NOT NULL OR c.webhook_consumer_id IS NOT NULL);
+COMMENT ON VIEW checkout.webhook_deliveries IS
+    'Deliveries of events to the webhook endpoints and consumers of the caller''s organization and environment.';
+COMMENT ON COLUMN checkout.webhook_deliveries.subject_id IS 'Identifies the event, together with sequence.';
+COMMENT ON COLUMN checkout.webhook_deliveries.sequence IS 'Identifies the event, together with subject_id.';
+
+CREATE VIEW checkout.webhook_attempts AS
+    SELECT 'evt_' OPERATOR(pg_catalog.||) pg_catalog.translate(pg_catalog.encode(
+            pg_catalog.uuid_send(a.subject_id) OPERATOR(pg_catalog.||) pg_catalog.uuid_send(a.organization_id)
+                OPERATOR(pg_catalog.||) pg_catalog.int4send(a.sequence)
+                OPERATOR(pg_catalog.||) CASE WHEN a.environment OPERATOR(pg_catalog.=) 'live'
+                    THEN '\x6c'::pg_catalog.bytea ELSE '\x74' END, 'base64'), '+/=', '-_') AS event_id,
+        p.webhook_endpoint_id, a.attempt::pg_catalog.int4 AS attempt, a.recorded_at, a.status_code, a.error,
+        a.duration, a.response_body, a.organization_id, a.environment::pg_catalog.text AS environment, a.subject_id,
+        a.sequence::pg_catalog.int4 AS sequence
+    FROM checkout_data.webhook_attempts a
+    JOIN checkout_data.webhook_endpoints p
+        ON p.organization_id OPERATOR(pg_catalog.=) a.organization_id
+        AND p.environment OPERATOR(pg_catalog.=) a.environment
+        AND p.webhook_endpoint_id OPERATOR(pg_catalog.=) a.receiver_id AND p.deleted_at IS NULL
+    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+COMMENT ON VIEW checkout.webhook_attempts IS
+    'Attempts to deliver events to the webhook endpoints of the caller''s organization and environment.';
+COMMENT ON COLUMN checkout.webhook_attempts.subject_id IS 'Identifies the event, together with sequence.';
+COMMENT ON COLUMN checkout.webhook_attempts.sequence IS 'Identifies the event, together with subject_id.';
+
+CREATE VIEW checkout.webhook_endpoints AS
+    SELECT p.webhook_endpoint_id, p.organization_id, p.environment::pg_catalog.text AS environment, p.url,
+        p.event_types, p.body_format, p.signature_scheme, p.description, p.disabled_at IS NULL AS enabled,
+        p.disabled_reason, p.disabled_at, p.failing_since, p.created_at, p.created_by, p.updated_at,
+        p.previous_secret_expires_at
+    FROM checkout_data.webhook_endpoints p
+    CROSS JOIN (SELECT) AS read_only
+    WHERE p.deleted_at IS NULL AND (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+COMMENT ON VIEW checkout.webhook_endpoints IS
+    'Webhook endpoints of the caller''s organization and environment, without their secrets.';
+
+-- The columns mean what they mean in the types, and say so in the page that PostgREST makes of them.
+DO $$
+DECLARE
+    view_column record;
+BEGIN
+    FOR view_column IN
+        SELECT shown.view_name, a.attname, pg_catalog.col_description(t.typrelid, said.attnum) AS comment
+        FROM (VALUES
+            ('checkout_sessions', 'checkout_session'), ('open_checkout_sessions', 'checkout_session'),
+            ('payments', 'payment'), ('refunds', 'refund'), ('webhook_events', 'webhook_event'),
+            ('webhook_deliveries', 'webhook_delivery'), ('webhook_attempts', 'webhook_attempt'),
+            ('webhook_endpoints', 'webhook_endpoint')
+        ) AS shown (view_name, type_name)
+        JOIN pg_catalog.pg_type t ON t.typname OPERATOR(pg_catalog.=) shown.type_name
+            AND t.typnamespace OPERATOR(pg_catalog.=) 'checkout'::pg_catalog.regnamespace
+        JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=)
+            pg_catalog.format('checkout.%I', shown.view_name)::pg_catalog.regclass
+        JOIN pg_catalog.pg_attribute said ON said.attrelid OPERATOR(pg_catalog.=) t.typrelid
+            AND said.attname OPERATOR(pg_catalog.=) a.attname
+        WHERE pg_catalog.col_description(t.typrelid, said.attnum) IS NOT NULL
+    LOOP
+        EXECUTE pg_catalog.format('COMMENT ON COLUMN checkout.%I.%I IS %L',
+            view_column.view_name, view_column.attname, view_column.comment);
+    END LOOP;
+END
+$$;
+
+-- Relationships, as PostgREST reads them: select=*,payments(*). Each is the name of what is embedded. There are no foreign
+-- keys that it could find. Without a search path of their own, the planner makes joins of them.
+
+CREATE FUNCTION checkout.payments(checkout.checkout_sessions) RETURNS SETOF checkout.payments
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    AS $$
+    SELECT * FROM checkout.payments p WHERE p.checkout_session_id OPERATOR(pg_catalog.=) $1.checkout_session_id
+    $$;
+COMMENT ON FUNCTION checkout.payments IS 'Returns the payments of a row of checkout_sessions.';
+
+CREATE FUNCTION checkout.checkout_session(checkout.payments) RETURNS SETOF checkout.checkout_sessions
+    LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 1
+    AS $$
+    SELECT * FROM checkout.checkout_sessions s
+    WHERE s.checkout_session_id OPERATOR(pg_catalog.=) $1.checkout_session_id
+    $$;
+COMMENT ON FUNCTION checkout.checkout_session IS 'Returns the checkout session of a row of payments.';
+
+CREATE FUNCTION checkout.refunds(checkout.payments) RETURNS SETOF checkout.refunds
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    AS $$
+    SELECT * FROM checkout.refunds r WHERE r.payment_id OPERATOR(pg_catalog.=) $1.payment_id
+    $$;
+COMMENT ON FUNCTION checkout.refunds IS 'Returns the refunds of a row of payments.';
+
+CREATE FUNCTION checkout.payment(checkout.refunds) RETURNS SETOF checkout.payments
+    LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 1
+    AS $$
+    SELECT * FROM checkout.payments p WHERE p.payment_id OPERATOR(pg_catalog.=) $1.payment_id
+    $$;
+COMMENT ON FUNCTION checkout.payment IS 'Returns the payment of a row of refunds.';
+
+CREATE FUNCTION checkout.webhook_events(checkout.checkout_sessions) RETURNS SETOF checkout.webhook_events
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    AS $$
+    SELECT * FROM checkout.webhook_events e WHERE e.subject_id OPERATOR(pg_catalog.=) $1.checkout_session_id
+    $$;
+COMMENT ON FUNCTION checkout.webhook_events IS 'Returns the webhook events of a row of checkout_sessions.';
+
+CREATE FUNCTION checkout.webhook_deliveries(checkout.webhook_events) RETURNS SETOF checkout.webhook_deliveries
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    AS $$
+    SELECT * FROM checkout.webhook_deliveries d
+    WHERE d.subject_id OPERATOR(pg_catalog.=) $1.subject_id AND d.sequence OPERATOR(pg_catalog.=) $1.sequence
+    $$;
+COMMENT ON FUNCTION checkout.webhook_deliveries IS 'Returns the deliveries of a row of webhook_events.';
+
+CREATE FUNCTION checkout.webhook_attempts(checkout.webhook_deliveries) RETURNS SETOF checkout.webhook_attempts
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    AS $$
+    SELECT * FROM checkout.webhook_attempts a
+    WHERE a.webhook_endpoint_id OPERATOR(pg_catalog.=) $1.webhook_endpoint_id
+        AND a.subject_id OPERATOR(pg_catalog.=) $1.subject_id AND a.sequence OPERATOR(pg_catalog.=) $1.sequence
+    $$;
+COMMENT ON FUNCTION checkout.webhook_attempts IS 'Returns the attempts of a row of webhook_deliveries.';
+
 -- Accesses: the sets of functions that a role can be granted.
 
 -- A role has an access if it may execute the function of that name. So the server stores and dumps the grants, and
@@ -3256,7 +3543,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'list_webhook_deliveries',
             'list_webhook_attempts', 'redeliver_webhook_events', 'session_funnel', 'handle_request', 'sign_webhook',
             'verify_webhook', 'public_checkout_session', 'redirect_url', 'session_id', 'current_organization_id',
-            'current_environment']),
+            'current_environment', 'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events',
+            'webhook_deliveries', 'webhook_attempts']),
         ('publishable', ARRAY[
             'create_checkout_session', 'handle_request', 'public_checkout_session', 'redirect_url', 'session_id',
             'current_organization_id', 'current_environment']),
@@ -3271,7 +3559,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'delete_webhook_consumer', 'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event',
             'list_webhook_deliveries', 'list_webhook_attempts', 'redeliver_webhook_events', 'session_funnel',
             'handle_request', 'public_checkout_session', 'redirect_url', 'session_id', 'current_organization_id',
-            'current_environment']),
+            'current_environment', 'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events',
+            'webhook_deliveries', 'webhook_attempts']),
         -- Sets the role of each request, and calls no function itself.
         ('authenticator', ARRAY[]::text[]),
         ('relay', ARRAY[
@@ -3314,13 +3603,29 @@ CREATE FUNCTION checkout_data.functions_of_access(access text) RETURNS SETOF reg
     SET search_path TO pg_catalog, pg_temp
     AS $$
     SELECT p.oid::regprocedure FROM pg_proc p
-    WHERE p.pronamespace = 'checkout_data'::regnamespace AND p.proname = functions_of_access.access || '_access'
+    WHERE p.pronamespace = 'checkout_data'::regnamespace
+        AND (p.proname = functions_of_access.access || '_access'
+            -- The views call this one with the rights of their reader.
+            OR p.proname = 'secret_organization_id' AND functions_of_access.access IN ('secret', 'request'))
     UNION ALL
     SELECT p.oid::regprocedure FROM pg_proc p JOIN checkout_data.accesses() a ON a.function_name = p.proname
     WHERE p.pronamespace = 'checkout'::regnamespace AND a.access = functions_of_access.access
     $$;
 COMMENT ON FUNCTION checkout_data.functions_of_access IS
     'Returns the functions that a role with an access may execute, including the function that stands for the access.';
+
+CREATE FUNCTION checkout_data.views_of_access(access text) RETURNS SETOF regclass
+    LANGUAGE sql STABLE
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    SELECT c.oid::regclass FROM pg_class c
+    WHERE c.relnamespace = 'checkout'::regnamespace AND c.relkind = 'v'
+        AND views_of_access.access IN ('secret', 'request')
+        AND EXISTS (
+            SELECT FROM pg_depend d
+            WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+    $$;
+COMMENT ON FUNCTION checkout_data.views_of_access IS 'Returns the views that a role with an access may read.';
 
 CREATE FUNCTION checkout_data.check_access(role text, access text) RETURNS regrole
     LANGUAGE plpgsql STABLE
@@ -3359,23 +3664,27 @@ CREATE FUNCTION checkout.grant_access(role text, access text) RETURNS void
     AS $$
     DECLARE
         callable regprocedure;
+        view regclass;
         grantee CONSTANT regrole := checkout_data.check_access(role, access);
     BEGIN
         FOR callable IN SELECT checkout_data.functions_of_access(access) LOOP
             EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', callable, grantee);
         END LOOP;
+        FOR view IN SELECT checkout_data.views_of_access(access) LOOP
+            EXECUTE format('GRANT SELECT ON %s TO %s', view, grantee);
+        END LOOP;
         EXECUTE format('GRANT USAGE ON SCHEMA checkout TO %s', grantee);
     END
     $$;
 COMMENT ON FUNCTION checkout.grant_access IS
-$$Lets a role call the functions of an access. Only a superuser can call this.
+$$Lets a role call the functions of an access, and read its views. Only a superuser can call this.
 
 - role: the name of the role as it is, without double quotes.
 - access: one of the following.
 
 The accesses are:
 
-- secret: all functions for one organization. The role's setting checkout_sessions.organization_id names it.
+- secret: all functions and views for one organization. The role's setting checkout_sessions.organization_id names it.
 - publishable: creates sessions for that organization.
 - request: as much as the API key or token allows that is presented in the same transaction. For PostgREST's roles.
 - authenticator: makes the claims of tokens believed. For the role that PostgREST connects as.
@@ -3393,25 +3702,34 @@ CREATE FUNCTION checkout.revoke_access(role text, access text) RETURNS void
     AS $$
     DECLARE
         callable regprocedure;
+        view regclass;
         taken_from CONSTANT regrole := checkout_data.check_access(role, access);
+        other_accesses CONSTANT text[] := ARRAY(
+            SELECT left(p.proname, -length('_access'))
+            FROM pg_proc p, aclexplode(p.proacl) AS granted
+            WHERE p.pronamespace = 'checkout_data'::regnamespace AND right(p.proname, length('_access')) = '_access'
+                AND granted.grantee = taken_from AND p.proname <> access || '_access');
     BEGIN
-        -- The role keeps functions that another of its accesses includes.
+        -- The role keeps what another of its accesses includes.
         FOR callable IN
             SELECT checkout_data.functions_of_access(access)
             EXCEPT
             SELECT kept.callable
-            FROM pg_proc p, aclexplode(p.proacl) AS granted,
-                LATERAL checkout_data.functions_of_access(left(p.proname, -length('_access'))) AS kept (callable)
-            WHERE p.pronamespace = 'checkout_data'::regnamespace AND right(p.proname, length('_access')) = '_access'
-                AND granted.grantee = taken_from AND p.proname <> access || '_access'
+            FROM unnest(other_accesses) AS other (access),
+                LATERAL checkout_data.functions_of_access(other.access) AS kept (callable)
         LOOP
             EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM %s', callable, taken_from);
         END LOOP;
-        IF NOT EXISTS (
-            SELECT FROM pg_proc p, aclexplode(p.proacl) AS granted
-            WHERE p.pronamespace = 'checkout_data'::regnamespace AND right(p.proname, length('_access')) = '_access'
-                AND granted.grantee = taken_from
-        ) THEN
+        FOR view IN
+            SELECT checkout_data.views_of_access(access)
+            EXCEPT
+            SELECT kept.view
+            FROM unnest(other_accesses) AS other (access),
+                LATERAL checkout_data.views_of_access(other.access) AS kept (view)
+        LOOP
+            EXECUTE format('REVOKE SELECT ON %s FROM %s', view, taken_from);
+        END LOOP;
+        IF other_accesses = '{}' THEN
             EXECUTE format('REVOKE USAGE ON SCHEMA checkout FROM %s', taken_from);
         END IF;
     END
@@ -3419,7 +3737,7 @@ CREATE FUNCTION checkout.revoke_access(role text, access text) RETURNS void
 COMMENT ON FUNCTION checkout.revoke_access IS
 $$Takes an access back that grant_access gave. Only a superuser can call this.
 
-The role keeps functions that another of its accesses includes.
+The role keeps functions and views that another of its accesses includes.
 
 - role, access: as for grant_access.
 
@@ -3454,6 +3772,11 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     executable AS (
         SELECT g.grantee, callable::oid AS function
         FROM granted_access g, LATERAL checkout_data.functions_of_access(g.access) AS callable),
+    readable AS (
+        SELECT g.grantee, view::oid AS view
+        FROM granted_access g, LATERAL checkout_data.views_of_access(g.access) AS view),
+    -- The views for applications: the only ones that may read tables with the rights of their owner.
+    open_view AS (SELECT c.* FROM relation c JOIN checkout_data.views_of_access('secret') AS v ON v = c.oid),
     -- Every grant on an object of the two schemas, except the owners' own.
     object AS (
         SELECT 'pg_proc'::regclass AS class, f.oid, 0 AS part, f.oid::regprocedure::text AS name, f.proowner AS owner,
@@ -3486,6 +3809,8 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
             -- and the grants of grant_access.
             OR (p.class = 'pg_proc'::regclass
                 AND EXISTS (SELECT FROM executable e WHERE e.grantee = p.grantee AND e.function = p.oid))
+            OR (p.class = 'pg_class'::regclass AND p.part = 0 AND p.privilege_type = 'SELECT'
+                AND EXISTS (SELECT FROM readable e WHERE e.grantee = p.grantee AND e.view = p.oid))
             OR (p.name = 'checkout' AND p.privilege_type = 'USAGE' AND p.grantee <> 0))),
     policy AS (
         SELECT c.relname, p.polname, p.polcmd = '*' AND p.polpermissive AS for_all, p.polroles,
@@ -3586,6 +3911,12 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     FROM object o JOIN pg_roles r ON r.oid = o.owner
     WHERE o.part = 0 AND NOT r.rolsuper
         AND NOT (o.class = 'pg_proc'::regclass AND EXISTS (SELECT FROM function f WHERE f.oid = o.oid AND f.prosecdef))
+        AND NOT (o.class = 'pg_class'::regclass AND EXISTS (SELECT FROM open_view v WHERE v.oid = o.oid))
+
+    UNION ALL
+    SELECT 'owner', v.oid::regclass::text, pg_get_userbyid(v.relowner)::text,
+        'ALTER VIEW ... OWNER TO checkout_sessions_api'
+    FROM open_view v WHERE v.relowner <> (SELECT r.oid FROM owner_role r WHERE r.rolname = 'checkout_sessions_api')
 
     UNION ALL
     SELECT 'owner', f.oid::regprocedure::text, pg_get_userbyid(f.proowner)::text,
@@ -3606,7 +3937,8 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     FROM function f JOIN pg_language l ON l.oid = f.prolang
     WHERE NOT f.prosecdef AND f.proname IN (SELECT a.function_name FROM checkout_data.accesses() a)
             AND f.proname NOT IN
-                ('current_organization_id', 'current_environment', 'sign_webhook', 'verify_webhook', 'session_id')
+                ('current_organization_id', 'current_environment', 'sign_webhook', 'verify_webhook', 'session_id', 'payments',
+                'checkout_session', 'refunds', 'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts')
         OR EXISTS (
             SELECT FROM unnest(f.proconfig) AS setting
             WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC', 'jit=off',
@@ -3619,7 +3951,8 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
         OR l.lanname <> 'c' AND f.pronamespace = (SELECT s.oid FROM schema s WHERE s.nspname = 'checkout')
             AND f.proname <> ALL (ARRAY[
                 'session_funnel', 'outbox_status', 'next_webhook_attempt_at', 'grant_access',
-                'revoke_access', 'security_report', 'verify_restore'])
+                'revoke_access', 'security_report', 'verify_restore', 'payments', 'checkout_session', 'refunds',
+                'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts'])
             AND f.oid IN (
                 SELECT d.objid FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e')
 
@@ -3647,7 +3980,21 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
             OR EXISTS (
                 SELECT FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
                 JOIN relation t ON d.refclassid = 'pg_class'::regclass AND d.refobjid = t.oid
-                WHERE w.ev_class = c.oid))
+                -- A view on a view for applications asks for the reader's credential, too.
+                WHERE w.ev_class = c.oid AND t.oid NOT IN (SELECT v.oid FROM open_view v)))
+
+    UNION ALL
+    SELECT 'changed view', v.oid::regclass::text, NULL,
+        'restore it: create the extension in another database and compare'
+    FROM open_view v
+    WHERE NOT EXISTS (
+            SELECT FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+            WHERE w.ev_class = v.oid AND (
+                d.refclassid = 'pg_proc'::regclass
+                    AND d.refobjid IN (SELECT f.oid FROM function f WHERE f.proname = 'secret_organization_id')
+                OR v.relname = 'open_checkout_sessions' AND d.refclassid = 'pg_class'::regclass
+                    AND d.refobjid IN (SELECT t.oid FROM open_view t WHERE t.relname = 'checkout_sessions')))
+        OR pg_relation_is_updatable(v.oid, true) <> 0
 
     UNION ALL
     SELECT 'row-level security is off', c.oid::regclass::text, NULL,
@@ -3657,6 +4004,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     WHERE c.relkind = 'r' AND NOT c.relrowsecurity
         -- A view without it reads its tables with the rights of its owner.
         OR c.relkind = 'v' AND NOT COALESCE('security_invoker=true' = ANY (c.reloptions), false)
+            AND c.oid NOT IN (SELECT v.oid FROM open_view v)
 
     UNION ALL
     SELECT CASE WHEN e.relname IS NULL THEN 'added policy' WHEN p.relname IS NULL THEN 'missing policy'
@@ -3684,7 +4032,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     UNION ALL
     SELECT 'rule', format('%I on %s', w.rulename, c.oid::regclass), NULL,
         'drop it: it runs instead of what the functions say'
-    FROM pg_rewrite w JOIN relation c ON c.oid = w.ev_class WHERE c.relkind = 'r'
+    FROM pg_rewrite w JOIN relation c ON c.oid = w.ev_class WHERE c.relkind = 'r' OR w.ev_type <> '1'
 
     UNION ALL
     SELECT 'tenant can be chosen', p.parname,
@@ -3762,7 +4110,7 @@ incomplete.
 - role: the role that gains from it.
 - advice: how to fix it.$$;
 
--- Security: owners of functions, grants, row-level security policies, and the registration of tables for dumps.
+-- Security: owners of functions and views, grants, row-level security policies, and the registration of tables for dumps.
 
 -- owners ----------------------------------------------------------------------------------------------------------
 -- SECURITY DEFINER functions run as roles that own no table, so row-level security applies to them.
@@ -3783,6 +4131,22 @@ BEGIN
         EXECUTE pg_catalog.format('ALTER FUNCTION %s OWNER TO %I', callable, role);
         EXECUTE pg_catalog.format('REVOKE CREATE ON SCHEMA checkout FROM %I', role);
     END LOOP;
+END
+$$;
+-- A view reads its tables as its owner, so row-level security applies to them, too.
+DO $$
+DECLARE
+    view pg_catalog.regclass;
+BEGIN
+    GRANT CREATE ON SCHEMA checkout TO checkout_sessions_api;
+    FOR view IN
+        SELECT c.oid::pg_catalog.regclass FROM pg_catalog.pg_class c
+        WHERE c.relnamespace OPERATOR(pg_catalog.=) 'checkout'::pg_catalog.regnamespace
+            AND c.relkind OPERATOR(pg_catalog.=) 'v'
+    LOOP
+        EXECUTE pg_catalog.format('ALTER VIEW %s OWNER TO checkout_sessions_api', view);
+    END LOOP;
+    REVOKE CREATE ON SCHEMA checkout FROM checkout_sessions_api;
 END
 $$;
 

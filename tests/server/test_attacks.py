@@ -4,13 +4,13 @@ import hashlib
 from contextlib import closing
 
 import pytest
-from attacks import credentials, guesses, moments, names, settings, sql
+from attacks import credentials, guesses, moments, names, settings, sql, views
 from attacks.credentials import PUBLIC, changed
 from attacks.intruder import Intruder, goals
 from attacks.lab import Attack, Lab, checksummed
 from conftest import private_server
 
-KINDS = [settings, credentials, guesses, names, sql, moments]
+KINDS = [settings, credentials, guesses, names, sql, moments, views]
 ATTACKS = [attack for kind in KINDS for attack in kind.attacks()]
 
 
@@ -137,6 +137,14 @@ HOLES = {
             *(f"{verb} on payments" for verb in ("SELECT", "COPY TO", "query_to_xml", "pg_stats", "a view")),
             "SELECT on webhook_endpoints",
         ],
+    ),
+    "a view by an owner above row-level security": (
+        "GRANT CREATE ON SCHEMA checkout TO postgres; ALTER VIEW checkout.checkout_sessions OWNER TO postgres",
+        """GRANT CREATE ON SCHEMA checkout TO checkout_sessions_api;
+           ALTER VIEW checkout.checkout_sessions OWNER TO checkout_sessions_api;
+           REVOKE CREATE ON SCHEMA checkout FROM checkout_sessions_api""",
+        views,
+        [f"{name} on view checkout_sessions" for name in ("SELECT", "COPY", "a function that tells", "an error that tells")],
     ),
     "a tenant that stays": (
         "ALTER ROLE web SET checkout_sessions.organization_id = %(bravo)s",

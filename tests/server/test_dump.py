@@ -83,6 +83,8 @@ def goes_on(db, due):
     claimed = db.sql("SELECT body::json -> 'data' -> 'object' ->> 'customer_id' AS customer FROM checkout.claim_webhook_events('jobs')")
     assert 0 < len(claimed) <= pending and {event["customer"] for event in claimed} == {"c1"}
     assert db.call("list_checkout_sessions", reference="r1")[0]["customer_name"] == "Zoë"
+    assert db.value("SELECT customer_name FROM checkout.checkout_sessions WHERE reference = 'r1'", user=db.shop) == "Zoë"
+    assert db.value("SELECT count(*) FROM checkout.security_report() WHERE object LIKE '%%checkout.checkout_sessions%%'") == 0
     webhooks_go_on(db)
     assert db.create("1 hour", idempotency_key="k2") != db.create("1 hour", idempotency_key="k3")
     db.expires_on_time()

@@ -13,6 +13,10 @@ def test_reads_on_a_standby_show_what_is_overdue_as_expired(pair):
     assert [row["checkout_session_id"] for row in copy.call("list_checkout_sessions", status="open")] == [still_open]
     assert [row["checkout_session_id"] for row in copy.call("list_checkout_sessions", status="expired")] == [overdue]
     assert copy.stored_status(overdue) == "open"
+    rows = copy.sql("SELECT checkout_session_id AS id, status FROM checkout.checkout_sessions ORDER BY created_at", user=copy.shop)
+    assert {row["id"]: row["status"] for row in rows} == {still_open: "open", overdue: "expired"}
+    (row,) = copy.sql("SELECT checkout_session_id AS id FROM checkout.open_checkout_sessions", user=copy.shop)
+    assert row["id"] == still_open
 
 
 def test_writes_on_a_standby_are_refused_as_read_only(pair):

@@ -16,6 +16,7 @@ SELECT testing.new_session(2) AS expired, testing.new_session(3) AS paid \gset
 SELECT s.status, p.status
 FROM checkout.expire_checkout_session(:'expired') AS s, checkout.record_payment(:'paid', 'access-1', 'succeeded') AS p;
 SELECT status FROM checkout.record_payment(:'expired', 'access-late', 'succeeded', 1);
+SELECT status FROM checkout.record_refund('access-1', 'refund-0', 1, 'pending');
 SELECT event_id AS event, lease_token AS lease FROM checkout.claim_webhook_events('jobs')
 WHERE checkout_session_id = :'paid' \gset
 COMMIT;
@@ -29,7 +30,8 @@ COMMIT;
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'secret_a');
 SELECT webhook_endpoint_id AS endpoint FROM checkout.create_webhook_endpoint('https://shop.example/hooks') \gset
-SELECT status FROM checkout.expire_checkout_session(testing.new_session(5));
+SELECT testing.new_session(5) AS tried \gset
+SELECT status FROM checkout.expire_checkout_session(:'tried');
 COMMIT;
 SELECT event_id AS delivered_event, lease_token AS delivery_lease FROM checkout.claim_webhook_deliveries()
 WHERE webhook_endpoint_id = :'endpoint' \gset
@@ -113,7 +115,21 @@ INSERT INTO testing.access_calls VALUES
     ('next_webhook_attempt_at', ''),
     ('list_dead_webhook_deliveries', format('organization_id => %L', :'a')),
     ('verify_restore', ''),
-    ('worker_status', '');
+    ('worker_status', ''),
+    -- These are given a row of a view.
+    ('payments', format('jsonb_populate_record(NULL::checkout.checkout_sessions, ''{"checkout_session_id": "%s"}'')',
+        :'paid')),
+    ('checkout_session', format('jsonb_populate_record(NULL::checkout.payments, ''{"checkout_session_id": "%s"}'')',
+        :'paid')),
+    ('refunds', 'jsonb_populate_record(NULL::checkout.payments, ''{"payment_id": "access-1"}'')'),
+    ('payment', 'jsonb_populate_record(NULL::checkout.refunds, ''{"payment_id": "access-1"}'')'),
+    ('webhook_events', format('jsonb_populate_record(NULL::checkout.checkout_sessions, '
+        '''{"checkout_session_id": "%s"}'')', :'paid')),
+    ('webhook_deliveries', format('jsonb_populate_record(NULL::checkout.webhook_events, '
+        '''{"subject_id": "%s", "sequence": 1}'')', :'dead')),
+    ('webhook_attempts', format(
+        'jsonb_populate_record(NULL::checkout.webhook_deliveries, ''{"subject_id": "%s", "sequence": 1, '
+            '"webhook_endpoint_id": "%s"}'')', :'tried', :'endpoint'));
 SELECT p.oid::regprocedure AS without_a_call
 FROM pg_proc p
 WHERE p.pronamespace = 'checkout'::regnamespace
@@ -210,5 +226,43 @@ FROM (SELECT proname FROM testing.access_matrix GROUP BY proname HAVING NOT bool
     JOIN testing.access_calls a ON a.function = m.proname,
     LATERAL (SELECT ROW(0, 'superuser', 'postgres', 'postgres', :'a', '', '')::testing.access_callers) AS s (c)
 ORDER BY m.proname;
+-- Every view is read by every kind of caller: as a whole, counted, and in a join with a table of the caller's.
+CREATE TABLE testing.view_orders (checkout_session_id uuid);
+GRANT SELECT ON testing.view_orders TO PUBLIC;
+INSERT INTO testing.view_orders VALUES (:'paid');
+CREATE TABLE testing.view_matrix AS
+SELECT v.relname, c.caller, testing.access(c, format('TABLE checkout.%I', v.relname)) AS outcome,
+    testing.access(c, format('SELECT count(*) FROM checkout.%I', v.relname)) AS counted,
+    testing.access(c, format('SELECT FROM testing.view_orders LEFT JOIN checkout.%I ON true', v.relname))
+        AS joined
+FROM pg_class v, testing.access_callers c WHERE v.relnamespace = 'checkout'::regnamespace AND v.relkind = 'v';
+SELECT relname AS view,
+    max(outcome) FILTER (WHERE caller = 'anonymous') AS anonymous,
+    max(outcome) FILTER (WHERE caller = 'publishable_a') AS publishable_a,
+    max(outcome) FILTER (WHERE caller = 'secret_a_test') AS secret_a_test,
+    max(outcome) FILTER (WHERE caller = 'secret_a') AS secret_a,
+    max(outcome) FILTER (WHERE caller = 'secret_b') AS secret_b,
+    max(outcome) FILTER (WHERE caller = 'token_a') AS token_a
+FROM testing.view_matrix GROUP BY 1 ORDER BY 1;
+SELECT relname AS view,
+    max(outcome) FILTER (WHERE caller = 'role_secret') AS secret_a,
+    max(outcome) FILTER (WHERE caller = 'role_publishable') AS publishable_a,
+    max(outcome) FILTER (WHERE caller = 'relay') AS relay,
+    max(outcome) FILTER (WHERE caller = 'authenticator') AS authenticator,
+    max(outcome) FILTER (WHERE caller = 'admin') AS admin,
+    max(outcome) FILTER (WHERE caller = 'plain') AS plain
+FROM testing.view_matrix GROUP BY 1 ORDER BY 1;
+-- A count and a join are refused in the same way. If there is nothing to see, a count is a row all the same.
+SELECT * FROM testing.view_matrix
+WHERE outcome NOT IN ('allowed', 'no rows') AND (counted <> outcome OR joined <> outcome)
+    OR outcome IN ('allowed', 'no rows') AND (counted <> 'allowed' OR joined <> 'allowed');
+-- Nobody may write to a view, not even a superuser.
+SELECT v.relname, what, testing.access(c, format(statement, v.relname)) AS secret_a,
+    testing.access(ROW(0, 'superuser', 'postgres', 'postgres', :'a', '', ''), format(statement, v.relname)) AS superuser
+FROM pg_class v, testing.access_callers c, (VALUES ('insert', 'INSERT INTO checkout.%I (created_at) VALUES (now())'),
+    ('update', 'UPDATE checkout.%I SET organization_id = organization_id'), ('delete', 'DELETE FROM checkout.%I'))
+    AS s (what, statement)
+WHERE v.relnamespace = 'checkout'::regnamespace AND v.relkind = 'v' AND c.caller = 'role_secret' ORDER BY 1, 2;
+
 -- The following tests have no endpoints and no consumers.
 CALL testing.forget_receivers();

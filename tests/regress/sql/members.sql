@@ -16,6 +16,13 @@ FROM pg_depend d JOIN pg_type t ON d.classid = 'pg_type'::regclass AND d.objid =
 WHERE d.deptype = 'e' AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'checkout_sessions')
     AND t.typnamespace = 'checkout'::regnamespace
 GROUP BY t.typname ORDER BY t.typname COLLATE "C" \gx
+
+-- Its views
+SELECT c.relname, string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)
+    AS columns
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+WHERE c.relnamespace = 'checkout'::regnamespace AND c.relkind = 'v'
+GROUP BY c.relname ORDER BY c.relname COLLATE "C" \gx
 \pset format aligned
 
 -- Its schemas, and the tables behind it
@@ -36,17 +43,17 @@ WHERE c.relnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace
     AND NOT EXISTS (SELECT FROM pg_depend d
         WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e');
 
--- Every function and type has a comment that says what it promises, and so do the tables and the columns of the types
--- that need it.
+-- Every function and type has a comment that says what it promises, and so do the tables, the views, and the columns of
+-- the types that need it.
 SELECT p.oid::regprocedure AS without_a_comment FROM pg_proc p
 WHERE p.pronamespace = 'checkout'::regnamespace AND obj_description(p.oid, 'pg_proc') IS NULL;
 SELECT c.relname AS without_a_comment
 FROM pg_class c
-WHERE c.relnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND c.relkind = 'r'
+WHERE c.relnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND c.relkind IN ('r', 'v')
     AND obj_description(c.oid, 'pg_class') IS NULL;
 SELECT t.typname AS without_a_comment
-FROM pg_type t
-WHERE t.typnamespace = 'checkout'::regnamespace AND t.typtype = 'c' AND obj_description(t.oid, 'pg_type') IS NULL;
+FROM pg_type t JOIN pg_class c ON c.oid = t.typrelid AND c.relkind = 'c'
+WHERE t.typnamespace = 'checkout'::regnamespace AND obj_description(t.oid, 'pg_type') IS NULL;
 -- A function raises an error if a required value is NULL; none is silently skipped.
 SELECT p.oid::regprocedure AS strict_with_arguments
 FROM pg_proc p WHERE p.pronamespace = 'checkout'::regnamespace AND p.proisstrict AND p.pronargs > 0;

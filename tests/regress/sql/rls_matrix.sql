@@ -98,7 +98,20 @@ INSERT INTO testing.calls (function, arguments) VALUES
         '''[{"event_id": "%s", "webhook_endpoint_id": "%s", "lease_token": "%s", "status_code": 200}]''',
         :'tried_event', :'endpoint', :'lease')),
     ('release_webhook_delivery', format('%L, %L, %L', :'tried_event', :'endpoint', :'lease')),
-    ('next_webhook_attempt_at', ''), ('list_dead_webhook_deliveries', '');
+    ('next_webhook_attempt_at', ''), ('list_dead_webhook_deliveries', ''),
+    -- These are given a row of a view.
+    ('payments', format('jsonb_populate_record(NULL::checkout.checkout_sessions, ''{"checkout_session_id": "%s"}'')',
+        :'paid')),
+    ('checkout_session', format('jsonb_populate_record(NULL::checkout.payments, ''{"checkout_session_id": "%s"}'')',
+        :'paid')),
+    ('refunds', 'jsonb_populate_record(NULL::checkout.payments, ''{"payment_id": "matrix-1"}'')'),
+    ('payment', 'jsonb_populate_record(NULL::checkout.refunds, ''{"payment_id": "matrix-1"}'')'),
+    ('webhook_events', format('jsonb_populate_record(NULL::checkout.checkout_sessions, '
+        '''{"checkout_session_id": "%s"}'')', :'paid')),
+    ('webhook_deliveries', format('jsonb_populate_record(NULL::checkout.webhook_events, '
+        '''{"subject_id": "%s", "sequence": 1}'')', :'dead')),
+    ('webhook_attempts', format('jsonb_populate_record(NULL::checkout.webhook_deliveries, '
+        '''{"subject_id": "%s", "sequence": 1, "webhook_endpoint_id": "%s"}'')', :'tried', :'endpoint'));
 -- No function is missing from the matrix.
 SELECT string_agg(p.proname, ' ') AS missing
 FROM pg_proc p
@@ -137,7 +150,7 @@ SELECT testing.try_as('matrix_a', :'a', call) AS secret_a, testing.try_as('matri
 FROM (VALUES ('SELECT * FROM checkout.security_report()')) AS s (call);
 
 -- Functions of the storage schema: only the two roles that own the API may call them. Those that stand for an access do
--- nothing.
+-- nothing. The views call secret_organization_id() with the rights of their reader, who has none on the schema.
 SELECT p.oid::regprocedure AS callable_by_others
 FROM pg_proc p,
     LATERAL (SELECT format('SELECT %s',
@@ -145,7 +158,7 @@ FROM pg_proc p,
 WHERE p.pronamespace = 'checkout_data'::regnamespace
     AND (testing.try_as('matrix_a', :'a', call) <> '42501' OR testing.try_as('matrix_admin', '', call) <> '42501'
         OR testing.try_as('matrix_relay', '', call) <> '42501'
-        OR p.proname !~ '_access$'
+        OR p.proname !~ '_access$|^secret_organization_id$'
             AND (has_function_privilege('matrix_a', p.oid, 'EXECUTE')
             OR has_function_privilege('matrix_admin', p.oid, 'EXECUTE')));
 SELECT p.proname AS stands_for, p.prosrc AS does,
@@ -155,6 +168,19 @@ FROM pg_proc p,
     AS role
 WHERE p.pronamespace = 'checkout_data'::regnamespace AND p.proname ~ '_access$' AND p.pronargs = 0
 GROUP BY 1, 2 ORDER BY 1;
+
+-- Views: a tenant's own rows, or an error.
+SELECT c.relname AS view, testing.try_as('postgres', :'a', statement) AS superuser,
+    testing.try_as('matrix_a', :'a', statement) AS secret_a, testing.try_as('matrix_b', :'b', statement) AS secret_b,
+    testing.try_as('matrix_tenantless', '', statement) AS no_tenant,
+    testing.try_as('matrix_relay', '', statement) AS relay, testing.try_as('matrix_admin', '', statement) AS admin,
+    testing.try_as('matrix_admin', :'a', statement) AS admin_of_a,
+    testing.try_as('matrix_nobody', :'a', statement) AS no_access
+FROM pg_class c, LATERAL (
+    SELECT format('SELECT FROM checkout.%I WHERE organization_id IN (%L, %L)', c.relname, :'a', :'b')) AS s (statement)
+WHERE c.relnamespace = 'checkout'::regnamespace AND c.relkind = 'v' ORDER BY 1;
+SELECT c.relname AS view, testing.try_as('matrix_a', :'b', format('TABLE checkout.%I', c.relname)) AS a_as_b
+FROM pg_class c WHERE c.relname = 'refunds' AND c.relnamespace = 'checkout'::regnamespace;
 
 -- Tables: the API's own role sees only the rows of the tenant; applications see none.
 CREATE TABLE testing.rows AS

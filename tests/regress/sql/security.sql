@@ -14,10 +14,11 @@ WHERE p.pronamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace
     AND (r.rolname NOT IN ('checkout_sessions_api', 'checkout_sessions_worker')
         OR NOT ('search_path=pg_catalog, pg_temp' = ANY (p.proconfig)));
 -- So have those that run as their caller, if they are written in SQL; only the other functions call those of the
--- storage schema.
+-- storage schema. The functions on rows of views are written to be inlined.
 SELECT p.oid::regprocedure AS without_a_search_path FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
 WHERE p.pronamespace = 'checkout'::regnamespace AND NOT p.prosecdef AND l.lanname <> 'c'
-    AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false);
+    AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false)
+    AND NOT (p.proretset AND EXISTS (SELECT FROM pg_class c WHERE c.reltype = p.prorettype AND c.relkind = 'v'));
 -- None is leakproof; none that writes is marked safe for parallel use.
 SELECT p.oid::regprocedure AS wrongly_marked FROM pg_proc p
 WHERE p.pronamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace)
@@ -76,15 +77,16 @@ WHERE c.relnamespace = 'checkout_data'::regnamespace AND i.indisunique AND a.att
 SELECT attrelid::regclass AS "table", attname, coalesce(nullif(t.typbasetype, 0), t.oid)::regtype AS type
 FROM pg_attribute JOIN pg_class c ON c.oid = attrelid JOIN pg_type t ON t.oid = atttypid
 WHERE relnamespace = 'checkout_data'::regnamespace AND relkind = 'r' AND attname LIKE '%status'
-ORDER BY attrelid::regclass::text, 2;
+ORDER BY attrelid::regclass::text, attname;
 SELECT count(*) AS enums
 FROM pg_type WHERE typnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND typtype = 'e';
 SELECT count(*) AS sequences
 FROM pg_class WHERE relnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND relkind = 'S';
--- No view over tenants' tables but one that shows only the rows that its reader may see, and no trigger but the
--- extension's own
-SELECT relname, relkind, reloptions
-FROM pg_class WHERE relnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND relkind IN ('v', 'm');
+-- No view over tenants' tables but one that shows only the rows that its reader may see, and those that show what the
+-- policies of the API's own role show; no trigger but the extension's own
+SELECT oid::regclass AS relation, relkind, relowner::regrole, reloptions, pg_relation_is_updatable(oid, true) AS writes
+FROM pg_class WHERE relnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND relkind IN ('v', 'm')
+ORDER BY oid::regclass::text;
 SELECT t.tgname AS foreign_trigger FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
 WHERE c.relnamespace = 'checkout_data'::regnamespace AND NOT t.tgisinternal
     AND NOT EXISTS (SELECT FROM pg_depend d

@@ -85,7 +85,7 @@ INSERT INTO testing.doors (opened) VALUES
     ('GRANT EXECUTE ON FUNCTION checkout.claim_webhook_events TO report_window'),
     ('GRANT EXECUTE ON FUNCTION checkout.create_webhook_consumer TO report_sender'),
     ('GRANT EXECUTE ON FUNCTION checkout_data.webhook_headers TO PUBLIC'),
-    ('GRANT EXECUTE ON FUNCTION checkout_data.secret_organization_id TO report_anon'),
+    ('GRANT EXECUTE ON FUNCTION checkout_data.secret_organization_id TO report_window'),
     ('GRANT EXECUTE ON FUNCTION checkout_data.wake_worker TO PUBLIC'),
     ('GRANT EXECUTE ON FUNCTION checkout_data.secret_access TO PUBLIC'),
     ('GRANT EXECUTE ON FUNCTION checkout_data.authenticator_access TO PUBLIC'),
@@ -162,6 +162,18 @@ INSERT INTO testing.doors (opened) VALUES
     ('CREATE FUNCTION checkout.list_everything() RETURNS SETOF checkout_data.checkout_sessions '
         'LANGUAGE sql SECURITY DEFINER AS ''TABLE checkout_data.checkout_sessions'''),
     ('CREATE VIEW checkout.sessions AS TABLE checkout_data.checkout_sessions'),
+    -- Views that differ from the installed ones
+    ('ALTER VIEW checkout.payments OWNER TO postgres'),
+    ('DO $do$ BEGIN EXECUTE ''CREATE OR REPLACE VIEW checkout.refunds AS '' || regexp_replace(pg_get_viewdef('
+        '''checkout.refunds''::regclass, true), ''WHERE.*'', ''''); END $do$'),
+    ('DO $do$ BEGIN EXECUTE ''CREATE OR REPLACE VIEW checkout.payments AS '' || replace(pg_get_viewdef('
+        '''checkout.payments''::regclass, true), ''CROSS JOIN ( SELECT) read_only'', ''''); END $do$'),
+    ('CREATE RULE spy AS ON INSERT TO checkout.payments DO INSTEAD NOTHING'),
+    ('GRANT SELECT ON checkout.payments TO PUBLIC'), ('GRANT SELECT ON checkout.checkout_sessions TO report_sender'),
+    ('GRANT SELECT ON checkout.checkout_sessions TO report_window'),
+    ('GRANT INSERT ON checkout.payments TO report_shop'),
+    ('GRANT SELECT (amount) ON checkout.payments TO report_admin'),
+    ('GRANT SELECT ON checkout.payments TO report_shop WITH GRANT OPTION'),
     ('CREATE TABLE checkout_data.notes (note text)'), ('CREATE SEQUENCE checkout_data.counter'),
     -- Objects elsewhere that expose the extension's
     ('CREATE VIEW testing.sessions AS SELECT customer_email FROM checkout_data.checkout_sessions'),
@@ -250,6 +262,9 @@ SELECT opened, count(r.finding) AS findings FROM unnest(ARRAY['ALTER ROLE report
     'ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO PUBLIC',
         'ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC',
         'ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO report_anon',
+    -- A view on our views asks for the reader's credential.
+    'CREATE VIEW testing.orders AS SELECT checkout_session_id FROM checkout.checkout_sessions; '
+        'GRANT SELECT ON testing.orders TO PUBLIC',
     'CREATE VIEW testing.orders AS SELECT checkout_session_id FROM checkout.list_checkout_sessions(); '
         'GRANT SELECT ON testing.orders TO PUBLIC',
         'CREATE TABLE testing.orders (checkout_session_id uuid); GRANT ALL ON testing.orders TO PUBLIC',

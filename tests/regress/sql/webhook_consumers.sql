@@ -135,7 +135,8 @@ BEGIN
 END $$;
 SELECT * FROM pg_temp.work(:'poison');
 SELECT about, state, attempts, attempts_ever, last_error
-FROM testing.consumed WHERE organization_id = :'organization' AND consumer = 'jobs' AND about = '90.00';
+FROM testing.consumed WHERE organization_id = :'organization' AND consumer = 'jobs' AND about = '90.00'
+ORDER BY attempts;
 SELECT status FROM checkout.list_webhook_events(:'poison');
 
 -- A delivery whose event or session is gone is dead, with the reason, and holds nothing up.

@@ -216,5 +216,10 @@ def goals(target):
     yield "SELECT checkout.redeliver_webhook_events(ARRAY[%s])", target["event"]
     yield "SELECT checkout.redeliver_webhook_events(webhook_endpoint_id => %s)", target["endpoint"]
     yield "SELECT * FROM checkout.delete_webhook_consumer(%s, discard_undelivered => true)", target["consumer"]
+    yield ("SELECT * FROM checkout.checkout_sessions",)
+    yield ("SELECT * FROM checkout.open_checkout_sessions",)
+    yield ("SELECT * FROM checkout.payments",)
+    yield ("SELECT * FROM checkout.webhook_deliveries",)
+    yield ("SELECT * FROM checkout.webhook_endpoints",)
     yield ("SELECT * FROM checkout_data.checkout_sessions",)
     yield ("UPDATE checkout_data.checkout_sessions SET status = 'expired'",)

@@ -13,9 +13,13 @@ class Call(NamedTuple):
     function: str
     who: str
     arguments: dict
+    # A row of a view as SQL, in place of arguments: the function returns what belongs to it.
+    row: str = ""
 
     def sql(self, **others):
         """The call; `others` are arguments as SQL."""
+        if self.row:
+            return f"checkout.{self.function}({self.row})"
         given = {name: f"%({name})s" for name in self.arguments} | others
         return f"checkout.{self.function}({', '.join(f'{name} => {value}' for name, value in given.items())})"
 
@@ -98,6 +102,9 @@ class World:
         consumer = {"consumer": "jobs"}
         event = consumer | {"event_id": self.event, "lease_token": self.lease}
         attempts = json.dumps([sent | {"status_code": 500, "error": "no answer", "duration": 0.5}])
+        row = lambda view, **values: f"jsonb_populate_record(NULL::checkout.{view}, '{json.dumps(values)}')"
+        paid = row("checkout_sessions", checkout_session_id=self.paid)
+        payment = row("payments", payment_id="paid", checkout_session_id=self.paid)
         request = {"api": "lomi", "method": "GET", "path": f"/checkout-sessions/{self.open}"}
         return [
             Call("ack_webhook_events", "shop", consumer | {"event_ids": [self.event], "lease_token": self.lease}),
@@ -105,6 +112,7 @@ class World:
             Call("apply_payment", "shop", session | {"payment_id": "late"}),
             Call("authenticate", "web", {"api_key": self.other_key}),
             Call("begin_payment", "shop", session | {"payment_id": "p1"}),
+            Call("checkout_session", "shop", {}, payment),
             Call("claim_webhook_deliveries", "relay", {}),
             Call("claim_webhook_events", "shop", consumer),
             Call("create_api_key", "admin", organization | {"kind": "secret", "environment": "live"}),
@@ -136,6 +144,8 @@ class World:
             Call("nack_webhook_event", "shop", event),
             Call("next_webhook_attempt_at", "relay", {}),
             Call("outbox_status", "admin", {}),
+            Call("payment", "shop", {}, row("refunds", payment_id="paid")),
+            Call("payments", "shop", {}, paid),
             Call("pre_request", "web", {}),
             Call("public_checkout_session", "web", session | {"client_secret": self.secret}),
             Call("record_payment", "shop", session | {"payment_id": "p1", "outcome": "failed"}),
@@ -145,6 +155,7 @@ class World:
             Call("recover_checkout_session", "shop", {"checkout_session_id": self.expired}),
             Call("redeliver_webhook_events", "shop", {"event_ids": [self.event]}),
             Call("redirect_url", "shop", {"url": "https://shop.example/"} | session),
+            Call("refunds", "shop", {}, payment),
             Call("release_webhook_delivery", "relay", sent),
             Call("render_webhook_event", "relay", {"event_id": self.event, "api": "lomi"}),
             Call("revoke_access", "superuser", {"role": "nobody_else", "access": "secret"}),
@@ -161,5 +172,9 @@ class World:
             Call("update_webhook_endpoint", "shop", endpoint),
             Call("verify_restore", "admin", {}),
             Call("verify_webhook", "shop", {"headers": "{}", "body": "{}", "secret": SECRET, "tolerance": "1 hour"}),
+            Call("webhook_attempts", "shop", {}, row(
+                "webhook_deliveries", webhook_endpoint_id=self.endpoint, subject_id=self.expired, sequence=1)),
+            Call("webhook_deliveries", "shop", {}, row("webhook_events", subject_id=self.expired, sequence=1)),
+            Call("webhook_events", "shop", {}, paid),
             Call("worker_status", "admin", {}),
         ]
