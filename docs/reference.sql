@@ -4,6 +4,7 @@
 CREATE EXTENSION IF NOT EXISTS checkout_sessions;
 CREATE ROLE reference_app LOGIN;
 CREATE ROLE reference_web LOGIN;
+CREATE ROLE reference_tester LOGIN;
 CREATE ROLE reference_relay LOGIN;
 
 -- example: create_organization
@@ -123,6 +124,19 @@ FROM checkout.list_payments(to_refund => true);
 -- example: apply_payment
 SELECT status, applied_from FROM checkout.apply_payment('pay_2', :'recovered_id');
 
+\c - postgres
+SELECT checkout.grant_access('reference_tester', 'secret');
+ALTER ROLE reference_tester SET checkout_sessions.organization_id = :'organization_id';
+ALTER ROLE reference_tester SET checkout_sessions.environment = 'test';
+\c - reference_tester
+SELECT checkout_session_id AS test_id FROM checkout.create_checkout_session(12.34, 'USD', customer_id => 'c') \gset
+
+-- example: simulate_payment
+SELECT status, payment_status FROM checkout.simulate_payment(:'test_id', 'decline:insufficient_funds');
+SELECT status, payment_status FROM checkout.simulate_payment(:'test_id', 'complete');
+
+\c - reference_app
+
 -- example: session_funnel
 SELECT bucket_start, created, completed, expired, conversion, median_time_to_pay
 FROM checkout.session_funnel(created_after => now() - interval '30 days', bucket => 'day');
@@ -137,6 +151,9 @@ SELECT checkout.current_environment();
 SELECT status, headers, body
 FROM checkout.handle_request(api => 'lomi', method => 'POST', path => '/checkout-sessions',
     body => '{"amount": 10000, "currency_code": "XOF"}');
+
+-- example: session_id
+SELECT checkout.session_id('cs_01890000000070008000000000000001');
 
 -- example: create_webhook_endpoint
 SELECT webhook_endpoint_id, secret

@@ -30,30 +30,31 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
     FROM (VALUES
         ('secret', ARRAY[
             'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
-            'recover_checkout_session', 'begin_payment', 'record_payment', 'apply_payment', 'list_payments',
-            'record_refund', 'list_refunds', 'list_webhook_events',
+            'recover_checkout_session', 'begin_payment', 'record_payment', 'apply_payment', 'simulate_payment',
+            'list_payments', 'record_refund', 'list_refunds', 'list_webhook_events',
             'create_webhook_endpoint', 'list_webhook_endpoints', 'update_webhook_endpoint', 'delete_webhook_endpoint',
             'roll_webhook_secret', 'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
             'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'list_webhook_deliveries',
             'list_webhook_attempts', 'redeliver_webhook_events', 'session_funnel', 'handle_request', 'sign_webhook',
-            'verify_webhook', 'public_checkout_session', 'redirect_url', 'current_organization_id',
+            'verify_webhook', 'public_checkout_session', 'redirect_url', 'session_id', 'current_organization_id',
             'current_environment', 'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events',
             'webhook_deliveries', 'webhook_attempts']),
         ('publishable', ARRAY[
-            'create_checkout_session', 'handle_request', 'public_checkout_session', 'redirect_url',
+            'create_checkout_session', 'handle_request', 'public_checkout_session', 'redirect_url', 'session_id',
             'current_organization_id', 'current_environment']),
         -- Everything that any API key may do. The key that is presented decides.
         ('request', ARRAY[
             'authenticate', 'pre_request', 'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions',
             'expire_checkout_session', 'recover_checkout_session', 'begin_payment', 'record_payment', 'apply_payment',
-            'list_payments', 'record_refund', 'list_refunds', 'list_webhook_events', 'create_webhook_endpoint',
+            'simulate_payment', 'list_payments', 'record_refund', 'list_refunds', 'list_webhook_events',
+            'create_webhook_endpoint',
             'list_webhook_endpoints', 'update_webhook_endpoint',
             'delete_webhook_endpoint', 'roll_webhook_secret', 'create_webhook_consumer', 'list_webhook_consumers',
             'delete_webhook_consumer', 'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event',
             'list_webhook_deliveries', 'list_webhook_attempts', 'redeliver_webhook_events', 'session_funnel',
-            'handle_request', 'public_checkout_session', 'redirect_url', 'current_organization_id', 'current_environment',
-            'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events', 'webhook_deliveries',
-            'webhook_attempts']),
+            'handle_request', 'public_checkout_session', 'redirect_url', 'session_id', 'current_organization_id',
+            'current_environment', 'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events',
+            'webhook_deliveries', 'webhook_attempts']),
         -- Sets the role of each request, and calls no function itself.
         ('authenticator', ARRAY[]::text[]),
         ('relay', ARRAY[

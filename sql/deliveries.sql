@@ -106,7 +106,8 @@ CREATE TYPE checkout.webhook_delivery_request AS (
     body text,
     attempt integer,
     lease_token uuid,
-    lease_expires_at timestamptz
+    lease_expires_at timestamptz,
+    to_localhost boolean
 );
 COMMENT ON TYPE checkout.webhook_delivery_request IS
     'A request for a relay to send: POST the body to the url with the headers.';
@@ -118,6 +119,9 @@ COMMENT ON COLUMN checkout.webhook_delivery_request.attempt IS
     'The number of the attempt, from 1, counting those before a redelivery.';
 COMMENT ON COLUMN checkout.webhook_delivery_request.lease_token IS
     'To present to record_webhook_attempt and release_webhook_delivery.';
+COMMENT ON COLUMN checkout.webhook_delivery_request.to_localhost IS
+    'True if a url with localhost or a loopback address may be followed: in the test environment, while the database has '
+    'one organization and checkout_sessions.webhook_allowed_ranges is empty.';
 
 CREATE TYPE checkout.webhook_attempt AS (
     event_id text,

@@ -6,7 +6,8 @@ CREATE TYPE checkout.http_response AS (
     body json
 );
 COMMENT ON TYPE checkout.http_response IS 'The answer to an HTTP request.';
-COMMENT ON COLUMN checkout.http_response.body IS 'json and not jsonb: the members are in the documented order.';
+COMMENT ON COLUMN checkout.http_response.body IS
+    'json and not jsonb: the members are in the documented order. NULL if the answer has no body.';
 
 CREATE FUNCTION checkout.handle_request(
     api text,
@@ -23,14 +24,17 @@ CREATE FUNCTION checkout.handle_request(
 COMMENT ON FUNCTION checkout.handle_request IS
 $$Answers an HTTP request in the way of a dialect. For a gateway that forwards requests and answers.
 
-Returns the status, the headers, and the body with its fields in the documented order. A refused request also gets an
-answer in the format of the dialect, and leaves no changes behind.
+Returns the status, the headers, and the body with its fields in the documented order; no body for HEAD and OPTIONS. A
+refused request also gets an answer in the format of the dialect, and leaves no changes behind.
+
+Every answer has the header X-Request-Id: that of the request, or else a new UUID. Errors in the server's log have it in
+their CONTEXT.
 
 The API key is in the headers, as the dialect documents it (x-api-key, or Authorization: Bearer), and applies to this
 call only. Without one the credential of the caller applies.
 
-In the test environment the header X-Scenario-Key decides how a new session ends: complete, fail or expire; or
-error:400 to error:599 for an answer with that status.
+In the test environment the header X-Scenario-Key plays a scenario with a new session. Its words are those of
+simulate_payment: complete, fail, expire and others; or error:400 to error:599 for an answer with that status.
 
 - api: kobo, lomi, paygate, flutterwave or yuno.
 - path: without scheme and host.
@@ -39,6 +43,23 @@ error:400 to error:599 for an answer with that status.
 
 Errors:
 - 22004, 22023: an argument of the function is missing or wrong.$$;
+
+CREATE FUNCTION checkout.session_id(
+    id text
+) RETURNS uuid
+    LANGUAGE c IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'session_id_wrapper';
+COMMENT ON FUNCTION checkout.session_id IS
+$$Returns the checkout_session_id of the session that a dialect calls by this id.
+
+paygate writes ids as cs_ and 32 digits, the other dialects as UUIDs. Both are taken, so a program need not know which
+dialect an id comes from: get_checkout_session(session_id('cs_...')). Whether there is such a session is not checked.
+
+- id: the session's id as a dialect writes it.
+
+Errors:
+- 22004: id is missing.
+- 22P02: it is not the id of a session.$$;
 
 CREATE FUNCTION checkout_data.event_body_as(
     dialect text,

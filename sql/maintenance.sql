@@ -77,9 +77,10 @@ CREATE FUNCTION checkout.worker_status() RETURNS TABLE (
 COMMENT ON FUNCTION checkout.worker_status IS
 $$Returns the state of the background worker in this database.
 
-- state: sleeping, starting, working, failing (see last_error), disabled (checkout_sessions.worker_enabled is off),
-  inactive (see activate_database), standby, no launcher (it is being restarted) or not preloaded (add
-  checkout_sessions to shared_preload_libraries).
+- state: sleeping, starting, working, standby, inactive (see activate_database), disabled
+  (checkout_sessions.worker_enabled is off), failing (see last_error), no worker slot (max_worker_processes is too
+  low), read only (default_transaction_read_only is on), no launcher (it is being restarted) or not preloaded (add
+  checkout_sessions to shared_preload_libraries). Alert on the last five.
 - pid: the process id of the worker while it runs. A worker with nothing due soon exits.
 - next_deadline: when the next session or reminder is due.
 - overdue, oldest_overdue_at, lag: the sessions whose deadline has passed, but whose event is not written yet. Normally

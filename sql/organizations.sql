@@ -20,6 +20,8 @@ CREATE TABLE checkout_data.organizations (
     payment_method_leases checkout_data.json_object NOT NULL DEFAULT '{}',
     require_payment_amount boolean NOT NULL DEFAULT false,
     app_link_schemes text[] NOT NULL DEFAULT '{}',
+    strict_parameters boolean NOT NULL DEFAULT false,
+    allowed_origins text[] NOT NULL DEFAULT '{}',
     client_secret_key checkout_data.secret_key NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
@@ -38,8 +40,8 @@ COMMENT ON COLUMN checkout_data.organizations.sub_minor_amounts IS
 COMMENT ON COLUMN checkout_data.organizations.payment_methods IS
     'The payment methods of sessions that are created without any.';
 COMMENT ON COLUMN checkout_data.organizations.base_url IS
-    'The address of the hosted payment pages. The url of a session is this, a slash and the session''s id. NULL: the '
-    'setting checkout_sessions.base_url.';
+    'The address of the hosted payment pages. The url of a session is this with the session''s id for '
+    '{CHECKOUT_SESSION_ID}, or else this, a slash and the id. NULL: the setting checkout_sessions.base_url.';
 COMMENT ON COLUMN checkout_data.organizations.expiring_notice IS
     'How long before the deadline the event checkout.session.expiring is written. NULL: never.';
 COMMENT ON COLUMN checkout_data.organizations.maximum_lease IS
@@ -50,6 +52,10 @@ COMMENT ON COLUMN checkout_data.organizations.require_payment_amount IS
     'True makes record_payment refuse a success without an amount. Otherwise such a payment counts as paid in full.';
 COMMENT ON COLUMN checkout_data.organizations.app_link_schemes IS
     'The schemes other than http and https that success_url and cancel_url may have.';
+COMMENT ON COLUMN checkout_data.organizations.strict_parameters IS
+    'True makes the dialects refuse parameters that they do not know. Otherwise they ignore them.';
+COMMENT ON COLUMN checkout_data.organizations.allowed_origins IS
+    'The origins of the pages that may read the answers of the dialects in a browser.';
 COMMENT ON COLUMN checkout_data.organizations.client_secret_key IS
     '32 random bytes. The client secrets of the organization''s sessions are derived from them.';
 
@@ -69,6 +75,8 @@ CREATE TYPE checkout.organization AS (
     payment_method_leases jsonb,
     require_payment_amount boolean,
     app_link_schemes text[],
+    strict_parameters boolean,
+    allowed_origins text[],
     created_at timestamptz,
     updated_at timestamptz
 );
@@ -80,7 +88,8 @@ CREATE FUNCTION checkout_data.organization_of(o checkout_data.organizations) RET
     SELECT ROW(
         o.organization_id, o.name, o.default_lifetime, o.minimum_lifetime, o.maximum_lifetime, o.max_retry_attempts,
         o.reference_policy, o.sub_minor_amounts, o.payment_methods, o.base_url, o.expiring_notice, o.maximum_lease,
-        o.payment_method_leases, o.require_payment_amount, o.app_link_schemes, o.created_at, o.updated_at
+        o.payment_method_leases, o.require_payment_amount, o.app_link_schemes, o.strict_parameters, o.allowed_origins,
+        o.created_at, o.updated_at
     )::checkout.organization
     $$;
 COMMENT ON FUNCTION checkout_data.organization_of IS 'Returns an organization as administrators see it.';
@@ -110,6 +119,8 @@ CREATE FUNCTION checkout.create_organization(
     payment_method_leases jsonb DEFAULT NULL,
     require_payment_amount boolean DEFAULT NULL,
     app_link_schemes text[] DEFAULT NULL,
+    strict_parameters boolean DEFAULT NULL,
+    allowed_origins text[] DEFAULT NULL,
     organization_id uuid DEFAULT NULL
 ) RETURNS uuid
     LANGUAGE c SECURITY DEFINER
@@ -129,7 +140,9 @@ The first organization of a new database activates it: see activate_database.
   (expire_previous). Default: none.
 - sub_minor_amounts: true allows amounts with up to 4 decimals in every currency. Default: false.
 - payment_methods: the payment methods of sessions that are created without any. Default: {bank_transfer,payid}.
-- base_url: the address of the hosted payment pages. Default: the setting checkout_sessions.base_url.
+- base_url: the address of the hosted payment pages. The id of a session comes behind a slash, or in the place of
+  {CHECKOUT_SESSION_ID}, which a base URL with a query or a fragment must have. Default: the setting
+  checkout_sessions.base_url.
 - expiring_notice: how long before the deadline the event checkout.session.expiring is written. Default: never.
 - maximum_lease: how long a payment may hold its session open, 1 second to 30 days. Default: 15 minutes.
 - payment_method_leases: the maximum_lease of single payment methods, for those that settle later, such as
@@ -138,6 +151,10 @@ The first organization of a new database activates it: see activate_database.
   payment counts as paid in full.
 - app_link_schemes: schemes that success_url and cancel_url may have beside http and https, such as {myapp}. Default:
   none.
+- strict_parameters: true makes the dialects refuse parameters that they do not know. Default: false, and they ignore
+  them.
+- allowed_origins: the origins of the pages that may use the dialects in a browser, such as {https://shop.example}, at
+  most 50. Default: none.
 - organization_id: for an organization that comes from another database: its id there. Default: a random id.
 
 Errors:
@@ -160,7 +177,9 @@ CREATE FUNCTION checkout.update_organization(
     maximum_lease interval DEFAULT NULL,
     payment_method_leases jsonb DEFAULT NULL,
     require_payment_amount boolean DEFAULT NULL,
-    app_link_schemes text[] DEFAULT NULL
+    app_link_schemes text[] DEFAULT NULL,
+    strict_parameters boolean DEFAULT NULL,
+    allowed_origins text[] DEFAULT NULL
 ) RETURNS checkout.organization
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
@@ -169,8 +188,8 @@ COMMENT ON FUNCTION checkout.update_organization IS
 $$Changes settings of an organization and returns it.
 
 The arguments are those of create_organization. A setting whose argument is NULL stays as it is. An empty base_url,
-payment_method_leases or app_link_schemes and a zero expiring_notice remove the setting. Existing sessions do not
-change.
+payment_method_leases, app_link_schemes or allowed_origins and a zero expiring_notice remove the setting. Existing
+sessions do not change.
 
 Errors:
 - 22004: organization_id is missing.

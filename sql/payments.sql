@@ -37,7 +37,8 @@ CREATE TABLE checkout_data.payments (
     CONSTRAINT payments_lease_check CHECK (status <> 'processing' OR lease_expires_at IS NOT NULL),
     CONSTRAINT payments_refunds_check CHECK (
         refunded_amount + pending_refund_amount = 0
-        OR status IN ('succeeded', 'rejected') AND refunded_amount + pending_refund_amount <= amount
+        OR status IN ('succeeded', 'rejected') AND refunded_amount + pending_refund_amount <= GREATEST(amount,
+            CASE WHEN reported_currency_code = currency_code THEN reported_amount END)
     )
 );
 COMMENT ON TABLE checkout_data.payments IS
@@ -59,7 +60,8 @@ CREATE UNIQUE INDEX payments_succeeded_idx
 CREATE INDEX payments_created_at_idx ON checkout_data.payments (organization_id, environment, created_at, payment_id);
 CREATE INDEX payments_to_refund_idx ON checkout_data.payments (organization_id, environment, created_at, payment_id)
     WHERE status = 'rejected' AND amount > refunded_amount + pending_refund_amount;
-CREATE INDEX payments_session_idx ON checkout_data.payments (organization_id, environment, checkout_session_id);
+CREATE INDEX payments_session_idx
+    ON checkout_data.payments (organization_id, environment, checkout_session_id, created_at, payment_id);
 
 CREATE TYPE checkout.payment AS (
     payment_id text,
@@ -223,6 +225,47 @@ Errors:
 - 42501 (PT403 in an HTTP request): the credential is publishable.
 - PT404: the payment or the session does not exist.
 - PT409: the payment is not rejected or was refunded, the session is not open, or the amounts or currencies differ.$$;
+
+CREATE FUNCTION checkout.simulate_payment(
+    checkout_session_id uuid,
+    scenario text
+) RETURNS checkout.checkout_session
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    SET timezone TO 'UTC'
+    AS 'MODULE_PATHNAME', 'simulate_payment_wrapper';
+COMMENT ON FUNCTION checkout.simulate_payment IS
+$$Plays the buyer and the payment provider in the test environment, and returns the session.
+
+All that follows is as if your server had called begin_payment, record_payment and record_refund: the payments are kept,
+and events are written. A payment that is in progress, whoever has begun it, is the one that succeeds or fails.
+
+- scenario: a word, with a code or a status where it needs one.
+
+The scenarios are:
+
+- complete: a payment of the session's amount succeeds.
+- fail: attempts fail until the session has failed.
+- decline:CODE: one attempt fails, with this failure_code of 1 to 255 characters.
+- late: the session expires, and then it is paid: the payment is rejected (session_expired).
+- twice: the session is paid, and then paid again: the second payment is rejected (already_paid).
+- wrong_amount: one more than the session's amount is paid: the payment is rejected (amount_mismatch).
+- slow: a payment begins, and the session is processing. Called again, the payment succeeds.
+- expire: the session expires.
+- refund: the accepted payment is refunded in full; an open session is paid first.
+- error:STATUS: nothing happens, and the call fails with this HTTP status, 400 to 599 (SQLSTATE PT400 to PT599).
+
+Each decline is another attempt. All else happens once: a call that finds it done changes nothing. Simulated payments
+have ids that begin with simulated_ and the session's id. In HTTP requests that create a session, the header
+X-Scenario-Key takes the same words.
+
+Errors:
+- 22004, 22023: an argument is missing or wrong.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT403: the environment is live.
+- PT404: the session does not exist.
+- PT409: the scenario does not fit the state of the session, or another payment is in progress.$$;
 
 CREATE FUNCTION checkout.list_payments(
     checkout_session_id uuid DEFAULT NULL,

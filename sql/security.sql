@@ -84,7 +84,7 @@ GRANT UPDATE (status, payment_status, payment_id, attempts, lease_expires_at, co
 GRANT SELECT, INSERT, DELETE, UPDATE (deadline, event_count, fails_at_deadline)
     ON checkout_data.open_sessions TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.payments TO checkout_sessions_api;
-GRANT SELECT, INSERT, UPDATE (status, reason, updated_at) ON checkout_data.refunds TO checkout_sessions_api;
+GRANT SELECT, INSERT, UPDATE (status, amount, reason, updated_at) ON checkout_data.refunds TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_api;
 GRANT SELECT, INSERT ON checkout_data.webhook_outbox TO checkout_sessions_api;
 GRANT SELECT ON checkout_data.organizations TO checkout_sessions_api;

@@ -189,7 +189,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     FROM function f JOIN pg_language l ON l.oid = f.prolang
     WHERE NOT f.prosecdef AND f.proname IN (SELECT a.function_name FROM checkout_data.accesses() a)
             AND f.proname NOT IN
-                ('current_organization_id', 'current_environment', 'sign_webhook', 'verify_webhook', 'payments',
+                ('current_organization_id', 'current_environment', 'sign_webhook', 'verify_webhook', 'session_id', 'payments',
                 'checkout_session', 'refunds', 'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts')
         OR EXISTS (
             SELECT FROM unnest(f.proconfig) AS setting

@@ -223,7 +223,8 @@ COMMENT ON COLUMN checkout.checkout_session.created_with IS
     'secret or publishable. With publishable a browser chose the amount: compare it with your order''s before you '
     'deliver.';
 COMMENT ON COLUMN checkout.checkout_session.trace_id IS
-    'The trace id of the request that created the session: argument trace_id, or header X-Trace-Id.';
+    'The trace id of the request that created the session: argument trace_id, or header X-Trace-Id; in a dialect without '
+    'one, the X-Request-Id of the answer.';
 COMMENT ON COLUMN checkout.checkout_session.recovered_from IS 'The expired session that this one was created from.';
 COMMENT ON COLUMN checkout.checkout_session.idempotent_replay IS
     'True if create_checkout_session returned an existing session: its idempotency key was used before, or its '
@@ -311,6 +312,9 @@ $$Creates a checkout session and returns it.
   same if its values are equal: 10 and 10.00, usd and USD, metadata that are equal as jsonb. A default may be said or left
   out, except one that comes from the organization's settings (payment_methods, max_retry_attempts, the lifetime): the
   settings may change between the two calls.
+
+In an HTTP request of the test environment with a secret credential, the header X-Scenario-Key plays a scenario with the
+new session: see simulate_payment.
 
 With a publishable API key a browser chooses the amount. Such a session has created_with publishable; the
 reference_policy does not apply to it, and its idempotency keys are separate from those of servers.

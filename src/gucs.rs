@@ -1,14 +1,18 @@
 //! The settings, `checkout_sessions.*`.
 
-#![expect(unsafe_code, reason = "asks how the library is being loaded")]
+#![expect(unsafe_code, reason = "defines settings with checks, and reserves their prefix")]
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 
+use pgrx::prelude::*;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum, pg_sys};
+use uuid::Uuid;
 
 use crate::backend;
 use rules::access::credential::Environment;
-use rules::{Error, Result};
+use rules::access::http_credential;
+use rules::webhooks::endpoint;
+use rules::{Error, Result, validate};
 
 #[derive(Clone, Copy, PostgresGucEnum)]
 pub enum EnvironmentSetting {
@@ -71,19 +75,87 @@ pub static WORKER_DATABASE: GucSetting<Option<CString>> = GucSetting::<Option<CS
 pub static WORKER_BATCH_SIZE: GucSetting<i32> = GucSetting::<i32>::new(1_000);
 pub static WORKER_SHARE: GucSetting<i32> = GucSetting::<i32>::new(50);
 
+/// Defines what the server asks before it takes a value of a text setting: wherever the value comes from, it is refused at
+/// once, and not by whom it disturbs later. An empty text is always taken, and stands for no value.
+macro_rules! checked {
+    ($hook:ident, $setting:literal, $check:expr) => {
+        #[pg_guard]
+        unsafe extern "C-unwind" fn $hook(
+            value: *mut *mut c_char,
+            _extra: *mut *mut c_void,
+            _source: pg_sys::GucSource::Type,
+        ) -> bool {
+            // SAFETY: the server passes a pointer to the new value, which is NULL or NUL-terminated.
+            unsafe { is_taken(*value, $setting, $check) }
+        }
+    };
+}
+
+checked!(check_organization_id, "checkout_sessions.organization_id", |setting, text| {
+    let fault = || Error::InvalidSetting { setting, fault: "must be a UUID".into() };
+    Uuid::try_parse(text).map(|_| ()).map_err(|_| fault())
+});
+checked!(check_jwt_organization_claim, "checkout_sessions.jwt_organization_claim", http_credential::check_claim_paths);
+checked!(check_base_url, "checkout_sessions.base_url", |setting, text| {
+    validate::base_url(setting, text).map(|_| ()).map_err(|error| error.of_setting(setting))
+});
+checked!(check_webhook_allowed_ranges, "checkout_sessions.webhook_allowed_ranges", endpoint::check_allowed_ranges);
+
+/// Returns whether a value is taken. If not, the server reports our message, which does not repeat the value: an ERROR for
+/// who sets it, a WARNING at a start or a connection, which goes on with the value that the setting had before.
+///
+/// # Safety
+/// `value` is NULL or NUL-terminated. Called by the server's check of a setting.
+unsafe fn is_taken(
+    value: *const c_char,
+    setting: &'static str,
+    check: impl Fn(&'static str, &str) -> Result<()>,
+) -> bool {
+    // SAFETY: the caller's. The message is copied into the memory where the server keeps its own messages of a check.
+    unsafe {
+        if value.is_null() {
+            return true;
+        }
+        let checked = match CStr::from_ptr(value).to_str() {
+            Ok("") => Ok(()),
+            Ok(text) => check(setting, text),
+            Err(_) => Err(Error::NotUtf8 { what: "setting", name: setting }),
+        };
+        let Err(error) = checked else { return true };
+        if matches!(error, Error::NotUtf8 { .. }) {
+            pg_sys::GUC_check_errcode(PgSqlErrorCode::ERRCODE_CHARACTER_NOT_IN_REPERTOIRE as c_int);
+        }
+        let message = CString::new(error.to_string()).unwrap_or_default();
+        pg_sys::GUC_check_errmsg_string = pg_sys::MemoryContextStrdup(pg_sys::ErrorContext, message.as_ptr());
+        false
+    }
+}
+
+/// Defines a text setting that is checked.
+fn define_checked(
+    name: &'static CStr,
+    short: &'static CStr,
+    long: &'static CStr,
+    setting: &'static GucSetting<Option<CString>>,
+    check: pg_sys::GucStringCheckHook,
+) {
+    let (context, flags) = (GucContext::Suset, GucFlags::default());
+    // SAFETY: the hook is guarded, and lives as long as the library.
+    unsafe { GucRegistry::define_string_guc_with_hooks(name, short, long, setting, context, flags, check, None, None) };
+}
+
 const MONTH_IN_MINUTES: i32 = 30 * 24 * 60;
 const YEAR_IN_MINUTES: i32 = 365 * 24 * 60;
 
 pub fn init() {
     // The tenant: ordinary roles cannot set these two. PGC_SUSET also discards values that were given before the
     // library was loaded.
-    GucRegistry::define_string_guc(
+    define_checked(
         c"checkout_sessions.organization_id",
         c"Sets the organization on whose behalf the functions act.",
         c"A UUID. Only a superuser, or a role that was granted SET on it, can change it; ALTER ROLE ... SET binds a role to it.",
         &ORGANIZATION_ID,
-        GucContext::Suset,
-        GucFlags::default(),
+        Some(check_organization_id),
     );
     GucRegistry::define_enum_guc(
         c"checkout_sessions.environment",
@@ -103,21 +175,19 @@ pub fn init() {
         GucContext::Internal,
         GucFlags::NO_SHOW_ALL | GucFlags::DISALLOW_IN_FILE,
     );
-    GucRegistry::define_string_guc(
+    define_checked(
         c"checkout_sessions.jwt_organization_claim",
         c"Sets which claims of a token name the organization.",
         c"Paths of members joined by dots, or JSON Pointers, separated by commas. Claims count only if the session user has authenticator access.",
         &JWT_ORGANIZATION_CLAIM,
-        GucContext::Suset,
-        GucFlags::default(),
+        Some(check_jwt_organization_claim),
     );
-    GucRegistry::define_string_guc(
+    define_checked(
         c"checkout_sessions.base_url",
         c"Sets the base URL of the hosted payment pages of organizations without their own base_url.",
-        c"A session's url is this, a slash and its id. If empty, such sessions have no url.",
+        c"A session's url is this, a slash and its id, or this with its id for {CHECKOUT_SESSION_ID}. If empty, such sessions have no url.",
         &BASE_URL,
-        GucContext::Suset,
-        GucFlags::default(),
+        Some(check_base_url),
     );
     GucRegistry::define_int_guc(
         c"checkout_sessions.idempotency_key_lifetime",
@@ -157,13 +227,12 @@ pub fn init() {
         GucContext::Sighup,
         GucFlags::default(),
     );
-    GucRegistry::define_string_guc(
+    define_checked(
         c"checkout_sessions.webhook_allowed_ranges",
         c"Sets the private addresses that webhooks may be sent to.",
-        c"Addresses and CIDR ranges, separated by commas. If empty, webhooks go to public addresses only.",
+        c"Addresses and CIDR ranges, separated by commas. If empty, webhooks of the only organization's test environment may go to localhost, too; none forbids that.",
         &WEBHOOK_ALLOWED_RANGES,
-        GucContext::Suset,
-        GucFlags::default(),
+        Some(check_webhook_allowed_ranges),
     );
     // Not PGC_SIGHUP, so that ALTER DATABASE can set these two. The launcher has the server's value, and the worker that of
     // its database.

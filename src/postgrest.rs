@@ -15,7 +15,7 @@ use crate::backend;
 /// The headers of the request; `None` if there is no request.
 pub fn headers() -> Result<Option<Map<String, Value>>> {
     // Not a bad credential: who sent the request is not known.
-    let malformed = Error::InvalidSetting { setting: "request.headers", fault: "must be a JSON object" };
+    let malformed = Error::InvalidSetting { setting: "request.headers", fault: "must be a JSON object".into() };
     object(c"request.headers", malformed)
 }
 

@@ -1,8 +1,8 @@
 //! The only place where an error of the domain becomes an error of Postgres.
 
-#![expect(unsafe_code, reason = "sets the SQLSTATE of an error")]
+#![expect(unsafe_code, reason = "sets the SQLSTATE and the context of an error")]
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{CString, c_char, c_int, c_void};
 
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -12,9 +12,10 @@ use rules::{Error, Result};
 
 use crate::tenant;
 
-// Sets the SQLSTATE of the error that is being reported. pgrx does not export it, because it may be called only then.
+// These change the error that is being reported. pgrx does not export them, because they may be called only then.
 unsafe extern "C-unwind" {
     fn errcode(sqlstate: c_int) -> c_int;
+    fn errcontext_msg(format: *const c_char, ...) -> c_int;
 }
 
 /// The value, or the error raised as SQL callers see it.
@@ -49,6 +50,28 @@ fn raise(error: &Error) -> ! {
     }
     report.report(PgLogLevel::ERROR);
     unreachable!("an ERROR was reported and did not raise")
+}
+
+/// Does `work`. What the server reports meanwhile, to the client and in its log, has the line in its CONTEXT.
+pub fn in_context<T>(line: &str, work: impl FnOnce() -> T) -> T {
+    let line = CString::new(line).unwrap_or_default();
+    // SAFETY: as in `raise`: the copies live until the calling function's error has been handled, and the handler takes
+    // the callback off the stack. If there is no error, it is taken off here.
+    unsafe {
+        let context = pg_sys::palloc0(size_of::<pg_sys::ErrorContextCallback>()).cast::<pg_sys::ErrorContextCallback>();
+        (*context).previous = pg_sys::error_context_stack;
+        (*context).callback = Some(add_line);
+        (*context).arg = pg_sys::pstrdup(line.as_ptr()).cast();
+        pg_sys::error_context_stack = context;
+        let done = work();
+        pg_sys::error_context_stack = (*context).previous;
+        done
+    }
+}
+
+unsafe extern "C-unwind" fn add_line(line: *mut c_void) {
+    // SAFETY: called by the server while it makes a report, with the line of `in_context`.
+    unsafe { errcontext_msg(c"%s".as_ptr(), line.cast::<c_char>()) };
 }
 
 /// The SQLSTATE of an error. PostgREST would turn 28000 into 403, and 42501 into 401 if there is no token. HTTP callers

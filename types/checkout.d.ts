@@ -385,6 +385,8 @@ export type Database = {
           payment_method_leases?: Json | null
           require_payment_amount?: boolean | null
           app_link_schemes?: string[] | null
+          strict_parameters?: boolean | null
+          allowed_origins?: string[] | null
           organization_id?: string | null
         }
         Returns: string
@@ -796,6 +798,13 @@ export type Database = {
           median_time_to_pay: string | null
         }[]
       }
+      /** Returns the checkout_session_id of the session that a dialect calls by this id. */
+      session_id: {
+        Args: {
+          id: string
+        }
+        Returns: string
+      }
       /** Returns the signature of a webhook. */
       sign_webhook: {
         Args: {
@@ -806,6 +815,14 @@ export type Database = {
           scheme?: "standard" | "stripe" | null
         }
         Returns: string
+      }
+      /** Plays the buyer and the payment provider in the test environment, and returns the session. */
+      simulate_payment: {
+        Args: {
+          checkout_session_id: string
+          scenario: string
+        }
+        Returns: Checkout["CompositeTypes"]["checkout_session"]
       }
       /** Changes settings of an organization and returns it. */
       update_organization: {
@@ -825,6 +842,8 @@ export type Database = {
           payment_method_leases?: Json | null
           require_payment_amount?: boolean | null
           app_link_schemes?: string[] | null
+          strict_parameters?: boolean | null
+          allowed_origins?: string[] | null
         }
         Returns: Checkout["CompositeTypes"]["organization"]
       }
@@ -967,6 +986,8 @@ export type Database = {
         payment_method_leases: Json
         require_payment_amount: boolean
         app_link_schemes: string[]
+        strict_parameters: boolean
+        allowed_origins: string[]
         created_at: string
         updated_at: string
       }
@@ -1082,6 +1103,7 @@ export type Database = {
         attempt: number | null
         lease_token: string | null
         lease_expires_at: string | null
+        to_localhost: boolean | null
       }
       /** A URL that events of an organization are sent to. */
       webhook_endpoint: {

@@ -3,6 +3,8 @@
 // API: kobo, lomi, paygate, flutterwave or yuno, to serve one dialect at its documented paths; otherwise all, below
 // /NAME.
 
+import { randomUUID } from 'node:crypto';
+
 import Fastify from 'fastify';
 import pg from 'pg';
 
@@ -14,6 +16,9 @@ if (API && !DIALECTS.includes(API)) throw new Error(`API must be one of ${DIALEC
 // In the log, keys are cut down to their names, wherever they are: a client may have put one into a URL.
 const masked = (line) => line.replace(/([sp]k_(?:live|test)_\w{12}|cs_secret_)[\w-]+/g, '$1***');
 const app = Fastify({
+    // The id of a request is in this log, in the answer, and in the log of the database.
+    requestIdHeader: 'x-request-id',
+    genReqId: () => randomUUID(),
     logger: { stream: { write: (line) => process.stdout.write(masked(line)) } },
     // A wrong percent-encoding, for example.
     frameworkErrors: (error, request, reply) => refuse(error, request, reply),
@@ -36,12 +41,15 @@ function target(request) {
 
 async function forward(request, reply) {
     const { api, path } = target(request);
+    reply.header('x-request-id', request.id);
     if (!api) return reply.code(404).send({ message: `Cannot ${request.method} ${request.raw.url.split('?', 1)[0]}` });
-    const { method, headers, query, body } = request;
+    const { method, query, body } = request;
+    const headers = { ...request.headers, 'x-request-id': request.id };
     // One statement, so one transaction: when its promise is fulfilled, it is committed.
     const { rows: [answer] } = await pool.query(FORWARD,
         [api, method, path, JSON.stringify(headers), JSON.stringify(query), body || null]);
-    return reply.code(answer.status).headers(answer.headers).type(JSON_TYPE).send(answer.body);
+    reply.code(answer.status).headers(answer.headers);
+    return answer.body === null ? reply.send() : reply.type(JSON_TYPE).send(answer.body);
 }
 
 /** What does not reach a dialect, or fails behind it: its details are for the log alone, they may quote the body. */
@@ -49,7 +57,7 @@ function refuse(error, request, reply) {
     const status = error.severity ? 500 : (error.statusCode ?? 500);
     if (status >= 500) request.log.error({ code: error.code, stack: error.stack }, error.message);
     const message = status >= 500 ? 'Internal server error' : error.message;
-    return reply.code(status).type(JSON_TYPE).send(JSON.stringify({ message }));
+    return reply.code(status).header('x-request-id', request.id).type(JSON_TYPE).send(JSON.stringify({ message }));
 }
 
 // Every body counts as JSON, whatever its type, and is forwarded as text. Bytes that are not text are not JSON either:

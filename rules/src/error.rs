@@ -22,6 +22,10 @@ pub enum Error {
     #[error("argument \"{argument}\" {fault}")]
     Malformed { argument: &'static str, fault: String },
 
+    /// A request in a dialect has a parameter that the dialect does not know.
+    #[error("{name} is not a parameter{}", nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default())]
+    UnknownParameter { name: String, nearest: Option<&'static str> },
+
     /// The server does not check every text.
     #[error("{what} \"{name}\" is not valid UTF-8")]
     NotUtf8 { what: &'static str, name: &'static str },
@@ -30,7 +34,7 @@ pub enum Error {
     SettingTooLong { setting: &'static str, most: &'static str },
 
     #[error("setting \"{setting}\" {fault}")]
-    InvalidSetting { setting: &'static str, fault: &'static str },
+    InvalidSetting { setting: &'static str, fault: String },
 
     #[error("a stored text is not valid UTF-8")]
     StoredTextNotUtf8,
@@ -51,6 +55,13 @@ pub enum Error {
 
     #[error("a publishable API key may not call this function")]
     NotAllowed,
+
+    #[error("payments are simulated in the test environment only")]
+    TestEnvironmentOnly,
+
+    /// A caller has asked for an answer with this HTTP status, 400 to 599.
+    #[error("Simulated error")]
+    Simulated { status: u16 },
 
     #[error("API key \"{api_key_id}\" not found")]
     ApiKeyNotFound { api_key_id: String },
@@ -156,6 +167,14 @@ impl Error {
         Self::NotUtf8 { what: "argument", name: argument }
     }
 
+    /// The error of a setting that is checked as an argument is.
+    pub fn of_setting(self, setting: &'static str) -> Self {
+        match self {
+            Self::InvalidArgument { fault, .. } => Self::InvalidSetting { setting, fault },
+            error => error,
+        }
+    }
+
     pub fn unauthorized(reason: impl Into<String>) -> Self {
         Self::Unauthorized { reason: reason.into() }
     }
@@ -167,12 +186,15 @@ impl Error {
             Self::InvalidArgument { .. }
             | Self::SettingTooLong { .. }
             | Self::InvalidSetting { .. }
+            | Self::UnknownParameter { .. }
             | Self::CustomerRequired => "22023",
             Self::OutOfRange { .. } => "22003",
             Self::Malformed { .. } => "22P02",
             Self::NotUtf8 { .. } | Self::StoredTextNotUtf8 => "22021",
             Self::NotAuthenticated { .. } | Self::InvalidApiKey | Self::Unauthorized { .. } => "28000",
             Self::NotAllowed => "42501",
+            Self::TestEnvironmentOnly => "PT403",
+            Self::Simulated { status } => of_status(*status),
             Self::SessionNotFound { .. }
             | Self::NoSuchSession { .. }
             | Self::PublicSessionNotFound
@@ -224,6 +246,7 @@ impl Error {
                 "It is new, or a copy of another. To put it to work, call checkout.verify_restore(), then checkout.activate_database().",
             ),
             Self::NotAllowed => Some("Use a secret API key, from a server."),
+            Self::TestEnvironmentOnly => Some("Use an API key, or a role, of the test environment."),
             Self::SessionNotOpen { .. } => Some("Create a new checkout session."),
             Self::IdempotencyConflict => Some("Use another idempotency key for another request."),
             Self::ReferenceTaken { .. } => {
@@ -240,6 +263,36 @@ impl Error {
             ),
             Self::LeaseLost { .. } => Some("The event has been claimed again, or is finished."),
             _ => None,
+        }
+    }
+}
+
+/// PT400 to PT599.
+static OF_STATUS: [[u8; 5]; 200] = {
+    let mut all = [*b"PT400"; 200];
+    let mut at = 0;
+    while at < all.len() {
+        all[at][2] = b'4' + (at / 100) as u8;
+        all[at][3] = b'0' + (at / 10 % 10) as u8;
+        all[at][4] = b'0' + (at % 10) as u8;
+        at += 1;
+    }
+    all
+};
+
+fn of_status(status: u16) -> &'static str {
+    let code = usize::from(status).checked_sub(400).and_then(|at| OF_STATUS.get(at));
+    code.and_then(|code| std::str::from_utf8(code).ok()).unwrap_or("PT500")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_simulated_error_has_the_status_that_was_asked_for() {
+        for (status, code) in [(400, "PT400"), (429, "PT429"), (503, "PT503"), (599, "PT599"), (200, "PT500")] {
+            assert_eq!(Error::Simulated { status }.sqlstate(), code);
         }
     }
 }

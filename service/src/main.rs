@@ -3,11 +3,13 @@
 //! The files in this folder are for every subcommand. Those of one subcommand are in its own folder, which the files
 //! here do not use.
 
+mod api_key;
 mod back_off;
 mod database;
 mod database_error;
 mod database_url;
 mod health;
+mod listen;
 mod logs;
 mod metrics;
 mod monitoring;
@@ -18,6 +20,7 @@ mod runtime;
 mod shutdown;
 mod sqlx;
 mod tls;
+mod trigger;
 
 use std::process::ExitCode;
 
@@ -36,6 +39,8 @@ struct Program {
 #[derive(Subcommand)]
 enum Command {
     Relay(relay::Options),
+    Listen(listen::Options),
+    Trigger(trigger::Options),
 }
 
 /// 0: stopped or done; 1: the database could not be reached, or another failure; 2: wrong arguments.
@@ -43,6 +48,8 @@ fn main() -> ExitCode {
     let Program { command } = options::parse();
     let result = match command {
         Command::Relay(options) => relay::start(options),
+        Command::Listen(options) => listen::start(options),
+        Command::Trigger(options) => trigger::start(options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -85,10 +92,18 @@ mod tests {
     }
 
     #[test]
-    fn help_does_not_show_the_password_of_the_environment() {
+    fn help_does_not_show_the_secrets_of_the_environment() {
         let program = Program::command();
-        let relay = program.find_subcommand("relay").expect("there");
-        let url = relay.get_arguments().find(|a| a.get_id() == "database_url").expect("there");
-        assert!(url.is_hide_env_values_set());
+        for (subcommand, option) in [
+            ("relay", "database_url"),
+            ("listen", "database_url"),
+            ("listen", "api_key"),
+            ("trigger", "database_url"),
+            ("trigger", "api_key"),
+        ] {
+            let subcommand = program.find_subcommand(subcommand).expect("there");
+            let option = subcommand.get_arguments().find(|a| a.get_id() == option).expect("there");
+            assert!(option.is_hide_env_values_set(), "{option:?}");
+        }
     }
 }

@@ -7,12 +7,18 @@ use clap::{Args, Command, Parser, ValueEnum};
 use tracing::level_filters::LevelFilter;
 
 #[derive(Clone, Args)]
-#[command(next_help_heading = "Database, logs and monitoring")]
-pub struct SharedOptions {
+pub struct DatabaseOptions {
     /// postgres://USER@HOST/DATABASE, or postgres:///DATABASE?host=/FOLDER for a Unix socket [default: PGHOST, PGPORT, PGUSER,
     /// PGDATABASE and their like]. Put a password into the environment or ~/.pgpass: others see arguments
     #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
+}
+
+#[derive(Clone, Args)]
+#[command(next_help_heading = "Database, logs and monitoring")]
+pub struct SharedOptions {
+    #[command(flatten)]
+    pub database: DatabaseOptions,
 
     /// Serves /metrics and /healthz over HTTP, such as on 127.0.0.1:9187
     #[arg(long, value_name = "ADDRESS")]
@@ -51,6 +57,7 @@ pub fn with_environment(program: Command) -> Command {
         let prefix = format!("CHECKOUT_SESSIONS_{}", subcommand.get_name());
         subcommand.mut_args(|option| match option.get_env() {
             Some(_) => option,
+            None if option.is_positional() => option,
             None => {
                 let name = format!("{prefix}_{}", option.get_id()).to_uppercase();
                 option.env(name)

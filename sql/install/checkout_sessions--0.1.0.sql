@@ -92,6 +92,8 @@ CREATE TABLE checkout_data.organizations (
     payment_method_leases checkout_data.json_object NOT NULL DEFAULT '{}',
     require_payment_amount boolean NOT NULL DEFAULT false,
     app_link_schemes text[] NOT NULL DEFAULT '{}',
+    strict_parameters boolean NOT NULL DEFAULT false,
+    allowed_origins text[] NOT NULL DEFAULT '{}',
     client_secret_key checkout_data.secret_key NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
@@ -110,8 +112,8 @@ COMMENT ON COLUMN checkout_data.organizations.sub_minor_amounts IS
 COMMENT ON COLUMN checkout_data.organizations.payment_methods IS
     'The payment methods of sessions that are created without any.';
 COMMENT ON COLUMN checkout_data.organizations.base_url IS
-    'The address of the hosted payment pages. The url of a session is this, a slash and the session''s id. NULL: the '
-    'setting checkout_sessions.base_url.';
+    'The address of the hosted payment pages. The url of a session is this with the session''s id for '
+    '{CHECKOUT_SESSION_ID}, or else this, a slash and the id. NULL: the setting checkout_sessions.base_url.';
 COMMENT ON COLUMN checkout_data.organizations.expiring_notice IS
     'How long before the deadline the event checkout.session.expiring is written. NULL: never.';
 COMMENT ON COLUMN checkout_data.organizations.maximum_lease IS
@@ -122,6 +124,10 @@ COMMENT ON COLUMN checkout_data.organizations.require_payment_amount IS
     'True makes record_payment refuse a success without an amount. Otherwise such a payment counts as paid in full.';
 COMMENT ON COLUMN checkout_data.organizations.app_link_schemes IS
     'The schemes other than http and https that success_url and cancel_url may have.';
+COMMENT ON COLUMN checkout_data.organizations.strict_parameters IS
+    'True makes the dialects refuse parameters that they do not know. Otherwise they ignore them.';
+COMMENT ON COLUMN checkout_data.organizations.allowed_origins IS
+    'The origins of the pages that may read the answers of the dialects in a browser.';
 COMMENT ON COLUMN checkout_data.organizations.client_secret_key IS
     '32 random bytes. The client secrets of the organization''s sessions are derived from them.';
 
@@ -141,6 +147,8 @@ CREATE TYPE checkout.organization AS (
     payment_method_leases jsonb,
     require_payment_amount boolean,
     app_link_schemes text[],
+    strict_parameters boolean,
+    allowed_origins text[],
     created_at timestamptz,
     updated_at timestamptz
 );
@@ -152,7 +160,8 @@ CREATE FUNCTION checkout_data.organization_of(o checkout_data.organizations) RET
     SELECT ROW(
         o.organization_id, o.name, o.default_lifetime, o.minimum_lifetime, o.maximum_lifetime, o.max_retry_attempts,
         o.reference_policy, o.sub_minor_amounts, o.payment_methods, o.base_url, o.expiring_notice, o.maximum_lease,
-        o.payment_method_leases, o.require_payment_amount, o.app_link_schemes, o.created_at, o.updated_at
+        o.payment_method_leases, o.require_payment_amount, o.app_link_schemes, o.strict_parameters, o.allowed_origins,
+        o.created_at, o.updated_at
     )::checkout.organization
     $$;
 COMMENT ON FUNCTION checkout_data.organization_of IS 'Returns an organization as administrators see it.';
@@ -182,6 +191,8 @@ CREATE FUNCTION checkout.create_organization(
     payment_method_leases jsonb DEFAULT NULL,
     require_payment_amount boolean DEFAULT NULL,
     app_link_schemes text[] DEFAULT NULL,
+    strict_parameters boolean DEFAULT NULL,
+    allowed_origins text[] DEFAULT NULL,
     organization_id uuid DEFAULT NULL
 ) RETURNS uuid
     LANGUAGE c SECURITY DEFINER
@@ -201,7 +212,9 @@ The first organization of a new database activates it: see activate_database.
   (expire_previous). Default: none.
 - sub_minor_amounts: true allows amounts with up to 4 decimals in every currency. Default: false.
 - payment_methods: the payment methods of sessions that are created without any. Default: {bank_transfer,payid}.
-- base_url: the address of the hosted payment pages. Default: the setting checkout_sessions.base_url.
+- base_url: the address of the hosted payment pages. The id of a session comes behind a slash, or in the place of
+  {CHECKOUT_SESSION_ID}, which a base URL with a query or a fragment must have. Default: the setting
+  checkout_sessions.base_url.
 - expiring_notice: how long before the deadline the event checkout.session.expiring is written. Default: never.
 - maximum_lease: how long a payment may hold its session open, 1 second to 30 days. Default: 15 minutes.
 - payment_method_leases: the maximum_lease of single payment methods, for those that settle later, such as
@@ -210,6 +223,10 @@ The first organization of a new database activates it: see activate_database.
   payment counts as paid in full.
 - app_link_schemes: schemes that success_url and cancel_url may have beside http and https, such as {myapp}. Default:
   none.
+- strict_parameters: true makes the dialects refuse parameters that they do not know. Default: false, and they ignore
+  them.
+- allowed_origins: the origins of the pages that may use the dialects in a browser, such as {https://shop.example}, at
+  most 50. Default: none.
 - organization_id: for an organization that comes from another database: its id there. Default: a random id.
 
 Errors:
@@ -232,7 +249,9 @@ CREATE FUNCTION checkout.update_organization(
     maximum_lease interval DEFAULT NULL,
     payment_method_leases jsonb DEFAULT NULL,
     require_payment_amount boolean DEFAULT NULL,
-    app_link_schemes text[] DEFAULT NULL
+    app_link_schemes text[] DEFAULT NULL,
+    strict_parameters boolean DEFAULT NULL,
+    allowed_origins text[] DEFAULT NULL
 ) RETURNS checkout.organization
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
@@ -241,8 +260,8 @@ COMMENT ON FUNCTION checkout.update_organization IS
 $$Changes settings of an organization and returns it.
 
 The arguments are those of create_organization. A setting whose argument is NULL stays as it is. An empty base_url,
-payment_method_leases or app_link_schemes and a zero expiring_notice remove the setting. Existing sessions do not
-change.
+payment_method_leases, app_link_schemes or allowed_origins and a zero expiring_notice remove the setting. Existing
+sessions do not change.
 
 Errors:
 - 22004: organization_id is missing.
@@ -724,7 +743,8 @@ COMMENT ON COLUMN checkout.checkout_session.created_with IS
     'secret or publishable. With publishable a browser chose the amount: compare it with your order''s before you '
     'deliver.';
 COMMENT ON COLUMN checkout.checkout_session.trace_id IS
-    'The trace id of the request that created the session: argument trace_id, or header X-Trace-Id.';
+    'The trace id of the request that created the session: argument trace_id, or header X-Trace-Id; in a dialect without '
+    'one, the X-Request-Id of the answer.';
 COMMENT ON COLUMN checkout.checkout_session.recovered_from IS 'The expired session that this one was created from.';
 COMMENT ON COLUMN checkout.checkout_session.idempotent_replay IS
     'True if create_checkout_session returned an existing session: its idempotency key was used before, or its '
@@ -812,6 +832,9 @@ $$Creates a checkout session and returns it.
   same if its values are equal: 10 and 10.00, usd and USD, metadata that are equal as jsonb. A default may be said or left
   out, except one that comes from the organization's settings (payment_methods, max_retry_attempts, the lifetime): the
   settings may change between the two calls.
+
+In an HTTP request of the test environment with a secret credential, the header X-Scenario-Key plays a scenario with the
+new session: see simulate_payment.
 
 With a publishable API key a browser chooses the amount. Such a session has created_with publishable; the
 reference_policy does not apply to it, and its idempotency keys are separate from those of servers.
@@ -1129,7 +1152,8 @@ CREATE TABLE checkout_data.payments (
     CONSTRAINT payments_lease_check CHECK (status <> 'processing' OR lease_expires_at IS NOT NULL),
     CONSTRAINT payments_refunds_check CHECK (
         refunded_amount + pending_refund_amount = 0
-        OR status IN ('succeeded', 'rejected') AND refunded_amount + pending_refund_amount <= amount
+        OR status IN ('succeeded', 'rejected') AND refunded_amount + pending_refund_amount <= GREATEST(amount,
+            CASE WHEN reported_currency_code = currency_code THEN reported_amount END)
     )
 );
 COMMENT ON TABLE checkout_data.payments IS
@@ -1151,7 +1175,8 @@ CREATE UNIQUE INDEX payments_succeeded_idx
 CREATE INDEX payments_created_at_idx ON checkout_data.payments (organization_id, environment, created_at, payment_id);
 CREATE INDEX payments_to_refund_idx ON checkout_data.payments (organization_id, environment, created_at, payment_id)
     WHERE status = 'rejected' AND amount > refunded_amount + pending_refund_amount;
-CREATE INDEX payments_session_idx ON checkout_data.payments (organization_id, environment, checkout_session_id);
+CREATE INDEX payments_session_idx
+    ON checkout_data.payments (organization_id, environment, checkout_session_id, created_at, payment_id);
 
 CREATE TYPE checkout.payment AS (
     payment_id text,
@@ -1315,6 +1340,47 @@ Errors:
 - 42501 (PT403 in an HTTP request): the credential is publishable.
 - PT404: the payment or the session does not exist.
 - PT409: the payment is not rejected or was refunded, the session is not open, or the amounts or currencies differ.$$;
+
+CREATE FUNCTION checkout.simulate_payment(
+    checkout_session_id uuid,
+    scenario text
+) RETURNS checkout.checkout_session
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    SET timezone TO 'UTC'
+    AS 'MODULE_PATHNAME', 'simulate_payment_wrapper';
+COMMENT ON FUNCTION checkout.simulate_payment IS
+$$Plays the buyer and the payment provider in the test environment, and returns the session.
+
+All that follows is as if your server had called begin_payment, record_payment and record_refund: the payments are kept,
+and events are written. A payment that is in progress, whoever has begun it, is the one that succeeds or fails.
+
+- scenario: a word, with a code or a status where it needs one.
+
+The scenarios are:
+
+- complete: a payment of the session's amount succeeds.
+- fail: attempts fail until the session has failed.
+- decline:CODE: one attempt fails, with this failure_code of 1 to 255 characters.
+- late: the session expires, and then it is paid: the payment is rejected (session_expired).
+- twice: the session is paid, and then paid again: the second payment is rejected (already_paid).
+- wrong_amount: one more than the session's amount is paid: the payment is rejected (amount_mismatch).
+- slow: a payment begins, and the session is processing. Called again, the payment succeeds.
+- expire: the session expires.
+- refund: the accepted payment is refunded in full; an open session is paid first.
+- error:STATUS: nothing happens, and the call fails with this HTTP status, 400 to 599 (SQLSTATE PT400 to PT599).
+
+Each decline is another attempt. All else happens once: a call that finds it done changes nothing. Simulated payments
+have ids that begin with simulated_ and the session's id. In HTTP requests that create a session, the header
+X-Scenario-Key takes the same words.
+
+Errors:
+- 22004, 22023: an argument is missing or wrong.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT403: the environment is live.
+- PT404: the session does not exist.
+- PT409: the scenario does not fit the state of the session, or another payment is in progress.$$;
 
 CREATE FUNCTION checkout.list_payments(
     checkout_session_id uuid DEFAULT NULL,
@@ -2256,7 +2322,8 @@ CREATE TYPE checkout.webhook_delivery_request AS (
     body text,
     attempt integer,
     lease_token uuid,
-    lease_expires_at timestamptz
+    lease_expires_at timestamptz,
+    to_localhost boolean
 );
 COMMENT ON TYPE checkout.webhook_delivery_request IS
     'A request for a relay to send: POST the body to the url with the headers.';
@@ -2268,6 +2335,9 @@ COMMENT ON COLUMN checkout.webhook_delivery_request.attempt IS
     'The number of the attempt, from 1, counting those before a redelivery.';
 COMMENT ON COLUMN checkout.webhook_delivery_request.lease_token IS
     'To present to record_webhook_attempt and release_webhook_delivery.';
+COMMENT ON COLUMN checkout.webhook_delivery_request.to_localhost IS
+    'True if a url with localhost or a loopback address may be followed: in the test environment, while the database has '
+    'one organization and checkout_sessions.webhook_allowed_ranges is empty.';
 
 CREATE TYPE checkout.webhook_attempt AS (
     event_id text,
@@ -2722,7 +2792,8 @@ CREATE TYPE checkout.http_response AS (
     body json
 );
 COMMENT ON TYPE checkout.http_response IS 'The answer to an HTTP request.';
-COMMENT ON COLUMN checkout.http_response.body IS 'json and not jsonb: the members are in the documented order.';
+COMMENT ON COLUMN checkout.http_response.body IS
+    'json and not jsonb: the members are in the documented order. NULL if the answer has no body.';
 
 CREATE FUNCTION checkout.handle_request(
     api text,
@@ -2739,14 +2810,17 @@ CREATE FUNCTION checkout.handle_request(
 COMMENT ON FUNCTION checkout.handle_request IS
 $$Answers an HTTP request in the way of a dialect. For a gateway that forwards requests and answers.
 
-Returns the status, the headers, and the body with its fields in the documented order. A refused request also gets an
-answer in the format of the dialect, and leaves no changes behind.
+Returns the status, the headers, and the body with its fields in the documented order; no body for HEAD and OPTIONS. A
+refused request also gets an answer in the format of the dialect, and leaves no changes behind.
+
+Every answer has the header X-Request-Id: that of the request, or else a new UUID. Errors in the server's log have it in
+their CONTEXT.
 
 The API key is in the headers, as the dialect documents it (x-api-key, or Authorization: Bearer), and applies to this
 call only. Without one the credential of the caller applies.
 
-In the test environment the header X-Scenario-Key decides how a new session ends: complete, fail or expire; or
-error:400 to error:599 for an answer with that status.
+In the test environment the header X-Scenario-Key plays a scenario with a new session. Its words are those of
+simulate_payment: complete, fail, expire and others; or error:400 to error:599 for an answer with that status.
 
 - api: kobo, lomi, paygate, flutterwave or yuno.
 - path: without scheme and host.
@@ -2755,6 +2829,23 @@ error:400 to error:599 for an answer with that status.
 
 Errors:
 - 22004, 22023: an argument of the function is missing or wrong.$$;
+
+CREATE FUNCTION checkout.session_id(
+    id text
+) RETURNS uuid
+    LANGUAGE c IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'session_id_wrapper';
+COMMENT ON FUNCTION checkout.session_id IS
+$$Returns the checkout_session_id of the session that a dialect calls by this id.
+
+paygate writes ids as cs_ and 32 digits, the other dialects as UUIDs. Both are taken, so a program need not know which
+dialect an id comes from: get_checkout_session(session_id('cs_...')). Whether there is such a session is not checked.
+
+- id: the session's id as a dialect writes it.
+
+Errors:
+- 22004: id is missing.
+- 22P02: it is not the id of a session.$$;
 
 CREATE FUNCTION checkout_data.event_body_as(
     dialect text,
@@ -2868,9 +2959,10 @@ CREATE FUNCTION checkout.worker_status() RETURNS TABLE (
 COMMENT ON FUNCTION checkout.worker_status IS
 $$Returns the state of the background worker in this database.
 
-- state: sleeping, starting, working, failing (see last_error), disabled (checkout_sessions.worker_enabled is off),
-  inactive (see activate_database), standby, no launcher (it is being restarted) or not preloaded (add
-  checkout_sessions to shared_preload_libraries).
+- state: sleeping, starting, working, standby, inactive (see activate_database), disabled
+  (checkout_sessions.worker_enabled is off), failing (see last_error), no worker slot (max_worker_processes is too
+  low), read only (default_transaction_read_only is on), no launcher (it is being restarted) or not preloaded (add
+  checkout_sessions to shared_preload_libraries). Alert on the last five.
 - pid: the process id of the worker while it runs. A worker with nothing due soon exits.
 - next_deadline: when the next session or reminder is due.
 - overdue, oldest_overdue_at, lag: the sessions whose deadline has passed, but whose event is not written yet. Normally
@@ -3444,30 +3536,31 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
     FROM (VALUES
         ('secret', ARRAY[
             'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
-            'recover_checkout_session', 'begin_payment', 'record_payment', 'apply_payment', 'list_payments',
-            'record_refund', 'list_refunds', 'list_webhook_events',
+            'recover_checkout_session', 'begin_payment', 'record_payment', 'apply_payment', 'simulate_payment',
+            'list_payments', 'record_refund', 'list_refunds', 'list_webhook_events',
             'create_webhook_endpoint', 'list_webhook_endpoints', 'update_webhook_endpoint', 'delete_webhook_endpoint',
             'roll_webhook_secret', 'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
             'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'list_webhook_deliveries',
             'list_webhook_attempts', 'redeliver_webhook_events', 'session_funnel', 'handle_request', 'sign_webhook',
-            'verify_webhook', 'public_checkout_session', 'redirect_url', 'current_organization_id',
+            'verify_webhook', 'public_checkout_session', 'redirect_url', 'session_id', 'current_organization_id',
             'current_environment', 'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events',
             'webhook_deliveries', 'webhook_attempts']),
         ('publishable', ARRAY[
-            'create_checkout_session', 'handle_request', 'public_checkout_session', 'redirect_url',
+            'create_checkout_session', 'handle_request', 'public_checkout_session', 'redirect_url', 'session_id',
             'current_organization_id', 'current_environment']),
         -- Everything that any API key may do. The key that is presented decides.
         ('request', ARRAY[
             'authenticate', 'pre_request', 'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions',
             'expire_checkout_session', 'recover_checkout_session', 'begin_payment', 'record_payment', 'apply_payment',
-            'list_payments', 'record_refund', 'list_refunds', 'list_webhook_events', 'create_webhook_endpoint',
+            'simulate_payment', 'list_payments', 'record_refund', 'list_refunds', 'list_webhook_events',
+            'create_webhook_endpoint',
             'list_webhook_endpoints', 'update_webhook_endpoint',
             'delete_webhook_endpoint', 'roll_webhook_secret', 'create_webhook_consumer', 'list_webhook_consumers',
             'delete_webhook_consumer', 'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event',
             'list_webhook_deliveries', 'list_webhook_attempts', 'redeliver_webhook_events', 'session_funnel',
-            'handle_request', 'public_checkout_session', 'redirect_url', 'current_organization_id', 'current_environment',
-            'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events', 'webhook_deliveries',
-            'webhook_attempts']),
+            'handle_request', 'public_checkout_session', 'redirect_url', 'session_id', 'current_organization_id',
+            'current_environment', 'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events',
+            'webhook_deliveries', 'webhook_attempts']),
         -- Sets the role of each request, and calls no function itself.
         ('authenticator', ARRAY[]::text[]),
         ('relay', ARRAY[
@@ -3844,7 +3937,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     FROM function f JOIN pg_language l ON l.oid = f.prolang
     WHERE NOT f.prosecdef AND f.proname IN (SELECT a.function_name FROM checkout_data.accesses() a)
             AND f.proname NOT IN
-                ('current_organization_id', 'current_environment', 'sign_webhook', 'verify_webhook', 'payments',
+                ('current_organization_id', 'current_environment', 'sign_webhook', 'verify_webhook', 'session_id', 'payments',
                 'checkout_session', 'refunds', 'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts')
         OR EXISTS (
             SELECT FROM unnest(f.proconfig) AS setting
@@ -4103,7 +4196,7 @@ GRANT UPDATE (status, payment_status, payment_id, attempts, lease_expires_at, co
 GRANT SELECT, INSERT, DELETE, UPDATE (deadline, event_count, fails_at_deadline)
     ON checkout_data.open_sessions TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.payments TO checkout_sessions_api;
-GRANT SELECT, INSERT, UPDATE (status, reason, updated_at) ON checkout_data.refunds TO checkout_sessions_api;
+GRANT SELECT, INSERT, UPDATE (status, amount, reason, updated_at) ON checkout_data.refunds TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_api;
 GRANT SELECT, INSERT ON checkout_data.webhook_outbox TO checkout_sessions_api;
 GRANT SELECT ON checkout_data.organizations TO checkout_sessions_api;

@@ -13,12 +13,13 @@ use crate::store::activation;
 use crate::store::deliveries::{self, Key};
 use crate::store::delivery_lists::{self, Filter};
 use crate::store::{claims, endpoints, events};
-use crate::tenant;
+use crate::{gucs, tenant};
 use rules::dialects::{self, SessionView};
 use rules::validate::{self, required};
 use rules::webhooks::delivery::{self, Attempt};
 use rules::webhooks::event::{self, EventId};
 use rules::webhooks::signature::{self, Message};
+use rules::webhooks::url::Ranges;
 use rules::{Error, Result};
 
 /// The size limit of an event's body: far more than a session can have.
@@ -46,7 +47,9 @@ fn claim_webhook_deliveries(
         if !activation::may_deliver()? {
             return Ok(Vec::new());
         }
-        claims::for_endpoints(batch_size, lease, per_endpoint, &in_flight, &except_organizations, datum::now())
+        let may_stay_home = Ranges::are_unset(&gucs::webhook_allowed_ranges()?.unwrap_or_default());
+        let now = datum::now();
+        claims::for_endpoints(batch_size, lease, per_endpoint, &in_flight, &except_organizations, may_stay_home, now)
     })()))
 }
 

@@ -1,14 +1,15 @@
 //! The dialects: an HTTP request in, its answer out.
 
+use pgrx::Uuid;
 use pgrx::prelude::*;
 use rules::access::http_credential;
 use rules::dialects;
 use rules::{Error, Result};
 use serde_json::{Map, Value};
 
-use crate::datum::{HttpAnswer, Jsonb, Text, required_text};
+use crate::datum::{self, HttpAnswer, Jsonb, Text, required_text};
 use crate::operations::dialects::answer;
-use crate::report::or_raise;
+use crate::report::{in_context, or_raise};
 
 const HEADERS_BYTES: usize = 64 * 1024;
 
@@ -25,14 +26,27 @@ fn handle_request(
         let dialect = dialects::find(required_text("api", &api)?)?;
         let method = required_text("method", &method)?;
         let path = required_text("path", &path)?;
-        let headers = texts("headers", headers)?;
+        let mut headers = texts("headers", headers)?;
         let query = texts("query", query)?;
-        let mut response = answer(dialect, method, path, &headers, &query, body)?;
+        let request_id = http_credential::request_id(&headers).map_or_else(new_request_id, str::to_owned);
+        headers.insert("x-request-id".to_owned(), request_id.as_str().into());
+        let line = format!("checkout_sessions request {request_id}");
+        let mut response = in_context(&line, || or_raise(answer(dialect, method, path, &headers, &query, body)));
+        response.headers.push(("X-Request-Id", request_id));
         if let Some(trace_id) = http_credential::trace_id(&headers) {
             response.headers.push(("X-Trace-Id", trace_id.to_owned()));
         }
         HttpAnswer::new(&response)
     })())
+}
+
+#[pg_extern(sql = false)]
+fn session_id(id: Option<Text>) -> Uuid {
+    or_raise(required_text("id", &id).and_then(|id| dialects::session_id("id", id)).map(datum::uuid))
+}
+
+fn new_request_id() -> String {
+    uuid::Uuid::now_v7().to_string()
 }
 
 /// An object of texts, the form in which gateways have headers and queries. Names are in lower case; of several values

@@ -34,6 +34,8 @@ struct Changes<'a> {
     payment_method_leases: Option<Jsonb>,
     require_payment_amount: Option<bool>,
     app_link_schemes: Option<Vec<Option<String>>>,
+    strict_parameters: Option<bool>,
+    allowed_origins: Option<Vec<Option<String>>>,
 }
 
 impl Changes<'_> {
@@ -71,7 +73,7 @@ impl Changes<'_> {
             },
             base_url: match self.base_url {
                 Some("") => None,
-                Some(url) => Some(validate::http_url("base_url", url)?.to_owned()),
+                Some(url) => Some(validate::base_url("base_url", url)?.to_owned()),
                 None => settings.base_url,
             },
             expiring_notice: match self.expiring_notice {
@@ -95,6 +97,11 @@ impl Changes<'_> {
             app_link_schemes: match self.app_link_schemes {
                 Some(schemes) => validate::app_link_schemes(&schemes)?,
                 None => settings.app_link_schemes,
+            },
+            strict_parameters: self.strict_parameters.unwrap_or(settings.strict_parameters),
+            allowed_origins: match self.allowed_origins {
+                Some(origins) => validate::origins("allowed_origins", &origins)?,
+                None => settings.allowed_origins,
             },
             client_secret_key: settings.client_secret_key,
         })
@@ -134,6 +141,8 @@ fn create_organization(
     payment_method_leases: Option<Jsonb>,
     require_payment_amount: Option<bool>,
     app_link_schemes: Option<Texts>,
+    strict_parameters: Option<bool>,
+    allowed_origins: Option<Texts>,
     organization_id: Option<Uuid>,
 ) -> Uuid {
     or_raise((|| {
@@ -153,6 +162,8 @@ fn create_organization(
             payment_method_leases,
             require_payment_amount,
             app_link_schemes: app_link_schemes.map(|schemes| schemes.read("app_link_schemes")).transpose()?,
+            strict_parameters,
+            allowed_origins: allowed_origins.map(|origins| origins.read("allowed_origins")).transpose()?,
         }
         .apply(Settings { client_secret_key: api_key::random(), ..Settings::default() })?;
         let organization_id = organization_id.map_or_else(uuid::Uuid::new_v4, datum::from_uuid);
@@ -186,6 +197,8 @@ fn update_organization(
     payment_method_leases: Option<Jsonb>,
     require_payment_amount: Option<bool>,
     app_link_schemes: Option<Texts>,
+    strict_parameters: Option<bool>,
+    allowed_origins: Option<Texts>,
 ) -> Organization {
     or_raise((|| {
         let organization_id = datum::from_uuid(required("organization_id", organization_id)?);
@@ -208,6 +221,8 @@ fn update_organization(
             payment_method_leases,
             require_payment_amount,
             app_link_schemes: app_link_schemes.map(|schemes| schemes.read("app_link_schemes")).transpose()?,
+            strict_parameters,
+            allowed_origins: allowed_origins.map(|origins| origins.read("allowed_origins")).transpose()?,
         }
         .apply(settings)?;
         let name = name.unwrap_or(&name_before);

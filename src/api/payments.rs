@@ -1,4 +1,4 @@
-//! Begin, record, apply and list payments.
+//! Begin, record, apply, simulate and list payments.
 
 use chrono::{DateTime, Utc};
 use pgrx::datum::{Interval, TimestampWithTimeZone};
@@ -6,11 +6,12 @@ use pgrx::prelude::*;
 use pgrx::{AnyNumeric, Uuid};
 use rules::checkout::label;
 use rules::checkout::payment::{Outcome, PaymentStatus, Rejection, Report};
+use rules::checkout::scenario::Scenario;
 use rules::validate::{self, required};
 use rules::{Error, Result};
 
-use crate::datum::{self, Payment, Rows, Text, required_text, text};
-use crate::operations::payments;
+use crate::datum::{self, Payment, Rows, Session, Text, required_text, text};
+use crate::operations::{payments, scenarios};
 use crate::report::or_raise;
 use crate::store::payment_lists::Filter;
 use crate::{store, tenant};
@@ -92,6 +93,16 @@ fn apply_payment(payment_id: Option<Text>, checkout_session_id: Option<Uuid>) ->
         let payment_id = check_payment_id(&payment_id)?;
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
         payments::apply(tenant, payment_id, id)
+    })())
+}
+
+#[pg_extern(sql = false)]
+fn simulate_payment(checkout_session_id: Option<Uuid>, scenario: Option<Text>) -> Session {
+    or_raise((|| {
+        let tenant = tenant::secret()?;
+        let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
+        let scenario = Scenario::parse("scenario", required_text("scenario", &scenario)?)?;
+        scenarios::simulate(tenant, id, scenario)
     })())
 }
 

@@ -6,12 +6,13 @@ use pgrx::{AnyNumeric, Uuid};
 use rules::access::http_credential;
 use rules::checkout::order::Order;
 use rules::checkout::policy::Policy;
+use rules::checkout::scenario::{self, Scenario};
 use rules::checkout::status::Status;
 use rules::validate::{self, required};
 use rules::{Error, Result};
 
 use crate::datum::{self, Jsonb, Rows, Session, Text, Texts, required_text, text};
-use crate::operations::sessions;
+use crate::operations::{scenarios, sessions};
 use crate::report::or_raise;
 use crate::store::list::Filter;
 use crate::{postgrest, store, tenant};
@@ -52,6 +53,7 @@ fn create_checkout_session(
     or_raise((|| {
         let caller = tenant::caller()?;
         let headers = if caller.http { postgrest::headers()?.unwrap_or_default() } else { Default::default() };
+        let scenario = Scenario::of_headers(&headers)?;
         let idempotency_key = text("idempotency_key", &idempotency_key)?;
         let idempotency_key = same("idempotency_key", idempotency_key, http_credential::idempotency_key(&headers)?)?;
         let order = Order {
@@ -82,11 +84,12 @@ fn create_checkout_session(
             expires_at: expires_at.map(|at| datum::from_timestamp("expires_at", at)).transpose()?,
             expires_in: expires_in.map(|span| datum::from_interval("expires_in", span)).transpose()?,
             dialect: None,
-            scenario: None,
+            scenario: http_credential::header(&headers, scenario::HEADER)?,
             trace_id: validate::label(text("trace_id", &trace_id)?).or(http_credential::trace_id(&headers)),
             metadata: None,
         };
-        Ok(sessions::create(&caller, &Policy::STANDARD, order, datum::metadata(&metadata)?, idempotency_key)?.session)
+        let metadata = datum::metadata(&metadata)?;
+        Ok(scenarios::create(&caller, &Policy::STANDARD, order, metadata, idempotency_key, scenario)?.session)
     })())
 }
 

@@ -85,7 +85,8 @@ impl HttpAnswer {
         let mut row = PgHeapTuple::new_composite_type("checkout.http_response").map_err(not_made)?;
         row.set_by_name("status", i32::from(response.status)).map_err(not_made)?;
         row.set_by_name("headers", headers).map_err(not_made)?;
-        row.set_by_name("body", JsonString(response.body.clone())).map_err(not_made)?;
+        let body = Some(&response.body).filter(|body| !body.is_empty());
+        row.set_by_name("body", body.map(|body| JsonString(body.clone()))).map_err(not_made)?;
         row.into_composite_datum().map(Self).ok_or_else(|| Error::Internal("an HTTP response has no value".into()))
     }
 }

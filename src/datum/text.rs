@@ -72,9 +72,9 @@ impl Text {
         }
     }
 
-    /// Its first characters, whatever it consists of and however long it is.
+    /// At least its first characters, whatever it consists of and however long it is.
     pub fn label(&self, characters: usize) -> String {
-        String::from_utf8_lossy(self.slice(characters)).into_owned()
+        String::from_utf8_lossy(self.slice(characters.max(1_000))).into_owned()
     }
 
     /// The bytes of at least its first characters: a character has at most four.

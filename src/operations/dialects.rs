@@ -1,11 +1,10 @@
 //! Answers HTTP requests in the format of a dialect.
 
-use rules::access::credential::{Environment, Kind};
+use rules::access::credential::Kind;
 use rules::access::http_credential;
-use rules::checkout::payment::{Outcome, Report};
-use rules::checkout::status::Status;
+use rules::checkout::scenario;
 use rules::dialects::{
-    self, Create, Dialect, HttpRequest, HttpResponse, List, Lookup, Operation, Route, Scenario, SessionView,
+    self, Create, Dialect, HttpRequest, HttpResponse, List, Lookup, Operation, Route, SessionView, cors,
 };
 use rules::{Error, Result, validate};
 use serde_json::{Map, Value};
@@ -13,7 +12,7 @@ use uuid::Uuid;
 
 use super::credentials;
 use crate::datum::{self, Json, Text};
-use crate::operations::{payments, sessions};
+use crate::operations::{scenarios, sessions};
 use crate::role::as_worker_role;
 use crate::store::list::{self, Filter};
 use crate::store::{self, references, subtransaction};
@@ -22,8 +21,28 @@ use crate::tenant::{self, Caller, Lasting, Tenant};
 /// Several times the size of the largest request that the dialects allow.
 const BODY_BYTES: usize = 256 * 1024;
 
-/// The answer to a request. Every error has the dialect's shape.
+/// The answer to a request, without a body for HEAD. Every error has the dialect's shape.
 pub fn answer(
+    dialect: &Dialect,
+    method: &str,
+    path: &str,
+    headers: &Map<String, Value>,
+    query: &Map<String, Value>,
+    body: Option<Text>,
+) -> Result<HttpResponse> {
+    if method.eq_ignore_ascii_case("OPTIONS")
+        && let Some(response) = cors::options(dialect, path, headers)
+    {
+        return Ok(response);
+    }
+    let mut response = routed(dialect, method, path, headers, query, body)?;
+    if method.eq_ignore_ascii_case("HEAD") {
+        response.body.clear();
+    }
+    Ok(response)
+}
+
+fn routed(
     dialect: &Dialect,
     method: &str,
     path: &str,
@@ -35,8 +54,14 @@ pub fn answer(
         Ok(found) => found,
         Err(response) => return Ok(response),
     };
+    // What a browser is told once the organization is known, also of a refusal.
+    let mut for_browsers = cors::headers(route, headers, &[]);
     let served = subtransaction::undone_if_refused(|| {
         let caller = caller(headers)?;
+        if route.publishable {
+            let settings = store::settings::of(caller.tenant)?;
+            for_browsers = cors::headers(route, headers, &settings.allowed_origins);
+        }
         // Only after the caller is known.
         let body = match body.map_or(Ok(Value::Null), read_body) {
             Ok(body) => body,
@@ -45,11 +70,13 @@ pub fn answer(
         let request = HttpRequest { parameters, headers, query, body: &body };
         Exchange { dialect, caller: &caller, request: &request }.serve(route)
     });
-    match served {
-        Err(error @ Error::Internal(_)) => Err(error),
-        Err(error) => Ok(dialect.refuse_error(&error)),
-        Ok(response) => Ok(response),
-    }
+    let mut response = match served {
+        Err(error @ Error::Internal(_)) => return Err(error),
+        Err(error) => dialect.refuse_error(&error),
+        Ok(response) => response,
+    };
+    response.headers.append(&mut for_browsers);
+    Ok(response)
 }
 
 fn read_body(body: Text) -> Result<Value> {
@@ -80,6 +107,11 @@ impl<'a> Exchange<'a> {
             return Err(Error::NotAllowed);
         }
         let tenant = self.caller.tenant;
+        if store::settings::of(tenant)?.strict_parameters
+            && let Err(error) = dialects::unknown_parameter(route, self.request)
+        {
+            return Ok(self.dialect.refuse_reading(&error));
+        }
         match &route.operation {
             Operation::Create { read, answer } => self.having_read(*read, |create| self.create(create, *answer)),
             Operation::Get { read, answer } => {
@@ -108,15 +140,6 @@ impl<'a> Exchange<'a> {
     }
 
     fn create(&self, create: Create, answer: fn(&SessionView) -> HttpResponse) -> Result<HttpResponse> {
-        match create.scenario {
-            // It ends the session, and only servers may do that.
-            Some(_) if self.caller.kind == Kind::Publishable => return Err(Error::NotAllowed),
-            Some(_) if self.caller.tenant.environment == Environment::Live => {
-                return Err(Error::invalid("X-Scenario-Key", "is for the test environment only"));
-            }
-            Some(Scenario::Error(status)) => return Ok(self.dialect.refuse(status, "Simulated error")),
-            _ => {}
-        }
         let metadata = create
             .metadata
             .map(|metadata| Json::from_text("metadata", &Value::Object(metadata).to_string())?.check_metadata())
@@ -125,17 +148,13 @@ impl<'a> Exchange<'a> {
         let idempotency_key = create.idempotency_key.or(http_credential::idempotency_key(headers)?);
         let mut order = create.order;
         order.dialect = Some(self.dialect.name);
-        order.scenario = self.request.header("X-Scenario-Key")?;
-        order.trace_id = validate::label(order.trace_id).or(http_credential::trace_id(headers));
-        let created = sessions::create(self.caller, &self.dialect.policy, order, metadata, idempotency_key)?;
-        let session = match create.scenario {
-            Some(scenario) if !created.replayed => {
-                play(self.caller.tenant, created.id, scenario)?;
-                view(self.caller.tenant, created.id)?
-            }
-            _ => created.session.view()?,
-        };
-        let mut response = answer(&session);
+        order.scenario = self.request.header(scenario::HEADER)?;
+        order.trace_id = validate::label(order.trace_id)
+            .or(http_credential::trace_id(headers))
+            .or(http_credential::request_id(headers));
+        let policy = &self.dialect.policy;
+        let created = scenarios::create(self.caller, policy, order, metadata, idempotency_key, create.scenario)?;
+        let mut response = answer(&created.session.view()?);
         if created.replayed {
             response.headers.push(("Idempotent-Replayed", "true".to_owned()));
         }
@@ -154,30 +173,6 @@ fn find(tenant: Tenant, lookup: &Lookup) -> Result<Uuid> {
             Ok(id) if store::sessions::exists(tenant, id)? => Ok(id),
             _ => references::find(tenant, text)?.ok_or_else(|| Error::NoSuchSession { id: (*text).to_owned() }),
         },
-    }
-}
-
-/// Ends a new session as its creator asked.
-fn play(tenant: Tenant, id: Uuid, scenario: Scenario) -> Result<()> {
-    let mut attempt = 0;
-    let mut pay = |outcome| {
-        attempt += 1;
-        let payment_id = format!("scenario_{}_{attempt}", id.simple());
-        payments::record(tenant, id, &Report::new(&payment_id, outcome)).map(|_| ())
-    };
-    match scenario {
-        Scenario::Complete => pay(Outcome::Succeeded),
-        Scenario::Fail => {
-            for _ in 0..=validate::MAXIMUM_RETRY_ATTEMPTS {
-                if view(tenant, id)?.status != Status::Open {
-                    break;
-                }
-                pay(Outcome::Failed)?;
-            }
-            Ok(())
-        }
-        Scenario::Expire => sessions::expire(tenant, id).map(|_| ()),
-        Scenario::Error(_) => Ok(()),
     }
 }
 

@@ -6,5 +6,6 @@ pub mod dialects;
 pub mod maintenance;
 pub mod payments;
 pub mod refunds;
+pub mod scenarios;
 pub mod sessions;
 pub mod webhook_deliveries;

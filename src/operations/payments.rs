@@ -60,29 +60,31 @@ fn wake_for(session: &Session, change: &Change) {
     }
 }
 
-/// Pays an open session with a payment that another session has rejected. Sessions are locked in the order of their ids,
-/// and before their payments.
+/// Pays an open session with a payment that another session has rejected. Of two sessions the newer one is locked first,
+/// as among those of a reference, and both before the payment.
 pub fn apply(tenant: Tenant, payment_id: &str, id: Uuid) -> Result<Payment> {
     let unknown = || Error::PaymentNotFound { payment_id: payment_id.to_owned() };
-    loop {
-        let from = payments::find(tenant, payment_id)?.ok_or_else(unknown)?.checkout_session_id;
-        let earlier = if from < id { Some(sessions::lock(tenant, from)?.state) } else { None };
-        let session = sessions::lock(tenant, id)?.state;
-        let earlier = match earlier {
-            None if from > id => Some(sessions::lock(tenant, from)?.state),
-            earlier => earlier,
-        };
-        let payment = payments::lock(tenant, payment_id)?.ok_or_else(unknown)?;
-        if payment.checkout_session_id != from {
-            continue;
-        }
-        let now = datum::now();
-        let settlement = payment::apply(&session, &payment.known(id), payment_id, now)?;
-        let (Some(settlement), Some(earlier)) = (settlement, earlier) else {
-            return payments::replay(tenant, payment_id);
-        };
-        let applied = payments::apply(tenant, id, &session, payment_id, &settlement, now)?;
-        payments::announce(tenant, from, &earlier, payment_id, EventType::PaymentApplied, now)?;
-        return Ok(applied);
+    let from = payments::find(tenant, payment_id)?.ok_or_else(unknown)?.checkout_session_id;
+    let mut ids = [id, from];
+    ids.sort_by(|one, other| other.cmp(one));
+    let states = ids.map(|id| sessions::lock(tenant, id));
+    let (session, rejecting) = match states {
+        [one, other] if ids[0] == id => (one?.state, other?.state),
+        [one, other] => (other?.state, one?.state),
+    };
+    // Another call may have applied it meanwhile, and then it is not locked: its session comes first. It stays there.
+    let payment = payments::find(tenant, payment_id)?.ok_or_else(unknown)?;
+    let payment = match payment.checkout_session_id == from {
+        true => payments::lock(tenant, payment_id)?.ok_or_else(unknown)?,
+        false => payment,
+    };
+    let now = datum::now();
+    let Some(settlement) = payment::apply(&session, &payment.known(id), payment_id, now)? else {
+        return payments::replay(tenant, payment_id);
+    };
+    let applied = payments::apply(tenant, id, &session, payment_id, &settlement, now)?;
+    if from != id {
+        payments::announce(tenant, from, &rejecting, payment_id, EventType::PaymentApplied, now)?;
     }
+    Ok(applied)
 }

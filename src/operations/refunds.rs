@@ -11,17 +11,18 @@ use crate::tenant::Tenant;
 /// and again if another call has given it to another session meanwhile.
 pub fn record(tenant: Tenant, report: &Report) -> Result<Refund> {
     let unknown = || Error::PaymentNotFound { payment_id: report.payment_id.to_owned() };
+    let session_of_payment = || Ok(payments::find(tenant, report.payment_id)?.ok_or_else(unknown)?.checkout_session_id);
     loop {
-        let id = payments::find(tenant, report.payment_id)?.ok_or_else(unknown)?.checkout_session_id;
+        let id = session_of_payment()?;
         let session = sessions::lock(tenant, id)?.state;
-        let payment = payments::lock(tenant, report.payment_id)?.ok_or_else(unknown)?;
-        if payment.checkout_session_id != id {
+        if session_of_payment()? != id {
             continue;
         }
+        let payment = payments::lock(tenant, report.payment_id)?.ok_or_else(unknown)?;
         let known = refunds::known(tenant, report.payment_id, report.refund_id)?;
         let payment = Refundable {
             status: payment.status,
-            paid: payment.paid,
+            paid: payment.most_paid(),
             refunded: payment.refunded,
             pending: payment.pending,
         };

@@ -226,8 +226,8 @@ pub fn recover(
                 return Ok(replay(tenant, existing, &settings)?.session);
             }
         }
-        sessions::lock(tenant, first)?;
         let expired = sessions::lock(tenant, id)?.state;
+        sessions::lock(tenant, first)?;
         if let Some(open) = living()? {
             return Ok(open);
         }

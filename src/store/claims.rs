@@ -90,13 +90,15 @@ const GONE: &str = "(CASE WHEN o.subject_id IS NULL THEN 'its event is gone' \
      WHEN o.subject_type = 'checkout_session' AND s.checkout_session_id IS NULL THEN 'its session is gone' END)";
 
 /// Leases due deliveries to endpoints: of each endpoint the oldest first, in order within a session. Returns the
-/// requests to send. `in_flight` has the endpoint of each delivery that the caller has open.
+/// requests to send. `in_flight` has the endpoint of each delivery that the caller has open. With `may_stay_home` those of
+/// the test environment may go to the relay's machine, as long as there is one organization: no stranger's do.
 pub fn for_endpoints(
     batch_size: i32,
     lease: TimeDelta,
     per_endpoint: i32,
     in_flight: &[Uuid],
     except_organizations: &[Uuid],
+    may_stay_home: bool,
     now: DateTime<Utc>,
 ) -> Result<Vec<WebhookDeliveryRequest>> {
     let arguments = [
@@ -109,6 +111,7 @@ pub fn for_endpoints(
         in_flight.iter().copied().map(datum::uuid).collect::<Vec<_>>().into(),
         batch_size.into(),
         except_organizations.iter().copied().map(datum::uuid).collect::<Vec<_>>().into(),
+        may_stay_home.into(),
     ];
     let sql = format!(
         "WITH RECURSIVE {steps}, claimed AS ( \
@@ -128,7 +131,9 @@ pub fn for_endpoints(
          SELECT \
            CASE WHEN signed.headers IS NOT NULL THEN ROW( \
              e.event_id, e.receiver_id, e.organization_id, e.environment, e.event_type, (e.p).url, signed.headers, \
-             e.body, e.attempts_ever + 1, $3, $2)::checkout.webhook_delivery_request END, \
+             e.body, e.attempts_ever + 1, $3, $2, $9 AND e.environment = 'test' \
+             AND NOT EXISTS (SELECT FROM checkout_data.organizations o WHERE o.organization_id <> e.organization_id) \
+             )::checkout.webhook_delivery_request END, \
            CASE WHEN signed.headers IS NULL THEN e.place::text END, \
            CASE WHEN signed.headers IS NOT NULL THEN NULL WHEN e.gone IS NOT NULL THEN e.gone \
              WHEN e.body IS NULL AND (e.p).body_format <> 'canonical' \

@@ -18,7 +18,8 @@ statement!(
     Latest,
     "SELECT o.default_lifetime, o.minimum_lifetime, o.maximum_lifetime, o.max_retry_attempts::integer, o.reference_policy, \
        o.sub_minor_amounts, o.payment_methods, o.base_url, o.expiring_notice, o.client_secret_key::bytea, o.maximum_lease, \
-       o.payment_method_leases::jsonb, o.require_payment_amount, o.app_link_schemes \
+       o.payment_method_leases::jsonb, o.require_payment_amount, o.app_link_schemes, \
+       o.strict_parameters, o.allowed_origins \
      FROM checkout_data.organizations o WHERE o.organization_id = $1"
 );
 
@@ -37,6 +38,7 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
                 row.get::<Json>(12)?.map(|leases| read_leases("payment_method_leases", leases)).transpose()?,
                 row.get::<bool>(13)?,
                 row.get::<Vec<String>>(14)?,
+                (row.get::<bool>(15)?, row.get::<Vec<String>>(16)?),
             ))
         })
     })?;
@@ -51,6 +53,7 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
         leases,
         require_payment_amount,
         app_link_schemes,
+        (strict_parameters, allowed_origins),
     )) = row
     else {
         return Ok(None);
@@ -73,6 +76,8 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
         },
         require_payment_amount: require_payment_amount.unwrap_or(false),
         app_link_schemes: app_link_schemes.unwrap_or_default(),
+        strict_parameters: strict_parameters.unwrap_or(false),
+        allowed_origins: allowed_origins.unwrap_or_default(),
         client_secret_key: client_secret_key
             .try_into()
             .map_err(|_| Error::Internal("an organization's client_secret_key has not 32 bytes".into()))?,
@@ -92,7 +97,7 @@ pub fn read_leases(argument: &'static str, leases: Json) -> Result<BTreeMap<Stri
 }
 
 /// The columns of an organization as they are written.
-fn columns(organization_id: Uuid, name: &str, settings: &Settings) -> Result<[Argument<'static>; 16]> {
+fn columns(organization_id: Uuid, name: &str, settings: &Settings) -> Result<[Argument<'static>; 18]> {
     let leases = settings.leases.by_method.iter().map(|(method, lease)| (method.clone(), in_words(*lease).into()));
     let leases = serde_json::Value::Object(leases.collect()).to_string();
     Ok([
@@ -112,6 +117,8 @@ fn columns(organization_id: Uuid, name: &str, settings: &Settings) -> Result<[Ar
         Json::from_text("payment_method_leases", &leases)?.into(),
         settings.require_payment_amount.into(),
         settings.app_link_schemes.clone().into(),
+        settings.strict_parameters.into(),
+        settings.allowed_origins.clone().into(),
     ])
 }
 
@@ -120,8 +127,9 @@ statement!(
     Write,
     "INSERT INTO checkout_data.organizations (organization_id, name, default_lifetime, minimum_lifetime, maximum_lifetime, \
        max_retry_attempts, reference_policy, sub_minor_amounts, payment_methods, base_url, expiring_notice, \
-       client_secret_key, maximum_lease, payment_method_leases, require_payment_amount, app_link_schemes) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
+       client_secret_key, maximum_lease, payment_method_leases, require_payment_amount, app_link_schemes, \
+       strict_parameters, allowed_origins) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
      ON CONFLICT (organization_id) DO NOTHING"
 );
 
@@ -161,7 +169,7 @@ statement!(
      SET name = $2, default_lifetime = $3, minimum_lifetime = $4, maximum_lifetime = $5, max_retry_attempts = $6, \
        reference_policy = $7, sub_minor_amounts = $8, payment_methods = $9, base_url = $10, expiring_notice = $11, \
        client_secret_key = $12, maximum_lease = $13, payment_method_leases = $14, require_payment_amount = $15, \
-       app_link_schemes = $16, updated_at = clock_timestamp() \
+       app_link_schemes = $16, strict_parameters = $17, allowed_origins = $18, updated_at = clock_timestamp() \
      WHERE o.organization_id = $1 RETURNING checkout_data.organization_of(o)"
 );
 

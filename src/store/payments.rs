@@ -29,7 +29,10 @@ macro_rules! stored {
         concat!(
             "SELECT p.checkout_session_id, p.status::text, p.rejection_reason::text, p.amount::numeric, \
                p.currency_code::text, p.lease_expires_at, p.attempt_ids, p.refunded_amount::numeric, \
-               p.pending_refund_amount::numeric, p.reported_amount::numeric, p.reported_currency_code::text, p.applied_from \
+               p.pending_refund_amount::numeric, p.reported_amount::numeric, p.reported_currency_code::text, p.applied_from, \
+               EXISTS ( \
+                 SELECT FROM checkout_data.refunds r \
+                 WHERE r.organization_id = $1 AND r.environment = $2 AND r.payment_id = $3) \
              FROM checkout_data.payments p \
              WHERE p.organization_id = $1 AND p.environment = $2 AND p.payment_id = $3",
             $lock
@@ -49,10 +52,18 @@ pub struct Stored {
     attempt_ids: Vec<String>,
     pub refunded: Decimal,
     pub pending: Decimal,
+    has_refunds: bool,
     contradiction: Option<Paid>,
 }
 
 impl Stored {
+    /// The most of its currency that was reported.
+    pub fn most_paid(&self) -> Paid {
+        let more = self.contradiction.as_ref().filter(|other| other.currency_code == self.paid.currency_code);
+        let amount = more.map_or(self.paid.amount, |other| other.amount.max(self.paid.amount));
+        Paid { amount, ..self.paid.clone() }
+    }
+
     /// The payment as the rules see it from a session. One that was applied is also of the session that had rejected it:
     /// its provider reports it there.
     pub fn known(self, session: Uuid) -> Known {
@@ -63,6 +74,7 @@ impl Stored {
             lease_expires_at: self.lease_expires_at,
             attempt_ids: self.attempt_ids,
             refunded: self.refunded + self.pending,
+            has_refunds: self.has_refunds,
             contradiction: self.contradiction,
         }
     }
@@ -98,6 +110,7 @@ fn read(row: &Row) -> Result<Stored> {
         attempt_ids: row.get::<Vec<String>>(7)?.unwrap_or_default(),
         refunded: amount(8)?.unwrap_or_default(),
         pending: amount(9)?.unwrap_or_default(),
+        has_refunds: row.get::<bool>(13)? == Some(true),
         contradiction: amount(10)?
             .zip(row.get::<String>(11)?)
             .map(|(amount, currency_code)| Paid { amount, currency_code }),
@@ -215,7 +228,7 @@ statement!(
     concat!(
         "WITH payment AS ( \
        UPDATE checkout_data.payments p \
-       SET checkout_session_id = $3, applied_from = p.checkout_session_id, status = $15, rejection_reason = $16, \
+       SET checkout_session_id = $3, applied_from = NULLIF(p.checkout_session_id, $3), status = $15, rejection_reason = $16, \
          updated_at = $5 \
        WHERE p.organization_id = $1 AND p.environment = $2 AND p.payment_id = $14 \
        RETURNING p AS payment)",
@@ -273,7 +286,7 @@ statement!(
     Write,
     "UPDATE checkout_data.payments p SET reported_amount = $4, reported_currency_code = $5, updated_at = $6 \
      WHERE p.organization_id = $1 AND p.environment = $2 AND p.payment_id = $3 \
-     RETURNING checkout_data.payment_of(p, true)"
+     RETURNING checkout_data.payment_of(p, false)"
 );
 
 /// Writes what contradicts an accepted payment beside it.
@@ -300,6 +313,21 @@ statement!(
 /// A payment that was recorded before.
 pub fn replay(tenant: Tenant, payment_id: &str) -> Result<Payment> {
     GET.with(|statement| statement.composite(&payment_key(tenant, payment_id)))?.ok_or_else(gone)
+}
+
+statement!(
+    OF_SESSION,
+    Transaction,
+    "SELECT p.payment_id::text FROM checkout_data.payments p \
+     WHERE p.organization_id = $1 AND p.environment = $2 AND p.checkout_session_id = $3 AND p.status = $4 \
+     ORDER BY p.lease_expires_at DESC LIMIT 1"
+);
+
+/// The payment of a session that has this status; of several in progress, the one whose lease ends last.
+pub fn of_session(tenant: Tenant, id: Uuid, status: PaymentStatus) -> Result<Option<String>> {
+    let [organization_id, environment, id] = key(tenant, id);
+    let arguments = [organization_id, environment, id, status.as_str().into()];
+    Ok(OF_SESSION.with(|statement| statement.row(&arguments, |row| row.get::<String>(1)))?.flatten())
 }
 
 fn gone() -> Error {

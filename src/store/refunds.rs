@@ -51,8 +51,8 @@ statement!(
            SELECT $1, $2, $15, $14, $16, $17, p.currency_code, $20, $5, $5 FROM checkout_data.payments p \
            WHERE p.organization_id = $1 AND p.environment = $2 AND p.payment_id = $14 \
            ON CONFLICT (organization_id, environment, refund_id) DO UPDATE \
-             SET status = EXCLUDED.status, reason = COALESCE(EXCLUDED.reason, r.reason), updated_at = EXCLUDED.updated_at \
-             WHERE r.payment_id = EXCLUDED.payment_id AND r.amount = EXCLUDED.amount \
+             SET status = EXCLUDED.status, amount = EXCLUDED.amount, reason = COALESCE(EXCLUDED.reason, r.reason), updated_at = EXCLUDED.updated_at \
+             WHERE r.payment_id = EXCLUDED.payment_id \
            RETURNING r AS refund), \
          payment AS ( \
            UPDATE checkout_data.payments p \

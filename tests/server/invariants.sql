@@ -87,7 +87,12 @@ WITH retention (minutes) AS (
         WHERE (r.organization_id, r.environment, r.payment_id) = (p.organization_id, p.environment, p.payment_id)
     ) AS r (succeeded, pending)
     WHERE (p.refunded_amount, p.pending_refund_amount) <> (r.succeeded, r.pending)
-        OR r.succeeded + r.pending > GREATEST(p.amount, 0)
+        OR r.succeeded + r.pending > GREATEST(p.amount, 0,
+            CASE WHEN p.reported_currency_code = p.currency_code THEN p.reported_amount END)
+    UNION ALL
+    SELECT 'attempt that is counted twice', p.organization_id, p.environment, p.checkout_session_id
+    FROM checkout_data.payments p
+    WHERE cardinality(p.attempt_ids) <> (SELECT count(DISTINCT id) FROM unnest(p.attempt_ids) AS id)
     UNION ALL
     SELECT 'refund of no payment', r.organization_id, r.environment, NULL
     FROM checkout_data.refunds r LEFT JOIN checkout_data.payments p USING (organization_id, environment, payment_id)
@@ -128,11 +133,11 @@ WITH retention (minutes) AS (
     UNION ALL
     SELECT 'overdue for a minute, and a launcher is there', organization_id, environment, checkout_session_id
     FROM session
-    WHERE status = 'open' AND deadline < clock_timestamp() - interval '1 minute'
+    WHERE status = 'open' AND deadline < statement_timestamp() - interval '1 minute'
         AND EXISTS (
             SELECT FROM pg_stat_activity
             WHERE backend_type = 'checkout_sessions launcher'
-                AND backend_start < clock_timestamp() - interval '1 minute')
+                AND backend_start < statement_timestamp() - interval '1 minute')
         AND current_setting('checkout_sessions.worker_enabled', true) = 'on'
         AND (SELECT state FROM checkout.worker_status()) <> 'inactive'
     UNION ALL
@@ -168,7 +173,7 @@ WITH retention (minutes) AS (
     SELECT 'failed with retries left, or open with none and no lease', organization_id, environment,
         checkout_session_id
     FROM session
-    WHERE status = 'failed' AND attempts <= max_retry_attempts
+    WHERE status = 'failed' AND attempts <= max_retry_attempts OR attempts > max_retry_attempts + 1
         OR status = 'open' AND attempts > max_retry_attempts AND lease_expires_at IS NULL
     UNION ALL
     SELECT 'final without exactly one event of its kind', organization_id, environment, checkout_session_id

@@ -145,11 +145,37 @@ def test_lomi_has_no_update_and_no_delete(gateway, shop):
     session = gateway.create("lomi", shop.live).body["checkout_session_id"]
     before = gateway.get("lomi", shop.live, session).text
     for method in ("PUT", "PATCH", "DELETE", "PROPFIND"):
-        for path, allowed in ((f"/checkout-sessions/{session}", "GET"), ("/checkout-sessions", "POST, GET")):
+        for path, allowed in ((f"/checkout-sessions/{session}", "GET, HEAD, OPTIONS"), ("/checkout-sessions", "POST, GET, HEAD, OPTIONS")):
             answer = gateway.call("lomi", method, path, {"amount": 1}, key=shop.live)
             assert (answer.status, answer.headers["Allow"]) == (405, allowed), method
             assert answer.text == error("lomi", 405, "Method not allowed")
     assert gateway.get("lomi", shop.live, session).text == before
+
+
+def test_a_page_in_a_browser_creates_a_session(gateway, shop):
+    origin = "https://shop.example"
+    shop.db.sql("SELECT checkout.update_organization(%s, allowed_origins => %s)", shop.id, [origin])
+    asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    preflight = gateway.call("kobo", "OPTIONS", CREATE["kobo"], **asked)
+    assert (preflight.status, preflight.text) == (204, "")
+    assert preflight.headers["Access-Control-Allow-Origin"] == "*"
+    answer = gateway.call("kobo", "POST", CREATE["kobo"], ORDER["kobo"], key=shop.key("publishable", "live"), Origin=origin)
+    assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (200, origin)
+
+
+def test_head_is_get_without_a_body(gateway, shop):
+    for method, text in (("GET", "[]"), ("HEAD", "")):
+        answer = gateway.call("lomi", method, "/checkout-sessions", key=shop.live)
+        assert (answer.status, answer.text) == (200, text)
+
+
+def test_the_id_of_a_request_is_in_its_answer_and_in_the_log(gateway, shop):
+    for status, dialect in ((200, "lomi"), (404, "nobody")):
+        answer = gateway.call(dialect, "GET", "/checkout-sessions", key=shop.live, X_Request_Id=f"mine-{status}")
+        assert answer.status == status and f'"reqId":"mine-{status}"' in gateway.log()
+        assert status == 404 or answer.headers["X-Request-Id"] == f"mine-{status}"
+    made = gateway.call("lomi", "GET", "/checkout-sessions", key=shop.live).headers["X-Request-Id"]
+    assert f'"reqId":"{made}"' in gateway.log()
 
 
 def test_prefix_that_names_no_dialect_is_404(gateway, shop):

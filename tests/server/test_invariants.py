@@ -38,6 +38,7 @@ FAULTS = [
     ("failed with retries left, or open with none and no lease", "open", f"UPDATE {SESSIONS} SET status = 'failed'"),
     ("payment whose sums are not those of its refunds", "refunded", f"UPDATE {PAYMENTS} SET refunded_amount = 1"),
     ("payment whose sums are not those of its refunds", "refunded", f"UPDATE {PAYMENTS} SET amount = 1"),
+    ("attempt that is counted twice", "refunded", f"UPDATE {PAYMENTS} SET attempt_ids = '{{a,a}}'"),
     ("refund of no payment", "refunded", f"DELETE FROM {PAYMENTS}"),
     ("refund of no payment", "re_1", f"UPDATE {REFUNDS} SET currency_code = 'EUR'"),
     ("refund that has ended without its event", "refunded", f"DELETE FROM {EVENTS}"),

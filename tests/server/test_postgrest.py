@@ -149,6 +149,8 @@ ERRORS = [
     # PostgREST's own error: no function takes these arguments.
     ("secret", "get_checkout_session", {}, 404, "PGRST202", "get_checkout_session"),
     ("secret", "create_checkout_session", {**ORDER, "nonsense": 1}, 404, "PGRST202", "nonsense"),
+    # Another of its own: it takes every bearer for a token.
+    ("bearer", "create_checkout_session", ORDER, 401, "PGRST301", "JWSError"),
 ]
 
 
@@ -157,6 +159,8 @@ def test_error_has_its_status(world, postgrest, who, function, arguments, status
     presented = {"key": world.keys.get(who)}
     if who == "member":
         presented["token"] = token(role="member", organization_id=world.a)
+    if who == "bearer":
+        presented["token"] = world.keys["secret"]
     answer = postgrest.request("POST", f"/rpc/{function}", arguments, **presented)
     assert (answer.status, answer.code) == (status, code), answer
     assert message in answer.body["message"]

@@ -43,7 +43,16 @@ pub fn idempotency_key(headers: &Object) -> Result<Option<&str>> {
 
 /// The caller's name for the request, to find it again. Proxies add it, so an unsuitable one is ignored.
 pub fn trace_id(headers: &Object) -> Option<&str> {
-    let text = headers.get("x-trace-id").and_then(Value::as_str)?;
+    suitable_id(headers, "x-trace-id")
+}
+
+/// The request's own id, which is in its answer and in the log.
+pub fn request_id(headers: &Object) -> Option<&str> {
+    suitable_id(headers, "x-request-id")
+}
+
+fn suitable_id<'a>(headers: &'a Object, name: &str) -> Option<&'a str> {
+    let text = headers.get(name).and_then(Value::as_str)?;
     let fits = validate::identifier("trace_id", text).is_ok() && !text.contains(char::is_control);
     fits.then_some(text)
 }
@@ -91,6 +100,17 @@ pub fn tenant(claims: &Object, paths: &str, default_environment: Environment) ->
         found = Some(claimed);
     }
     Ok(found)
+}
+
+/// Checks the setting that has such paths.
+pub fn check_claim_paths(setting: &'static str, paths: &str) -> Result<()> {
+    let users = |path: &str| names(path.trim()).first().is_some_and(|name| name == "user_metadata");
+    match paths.split(',').any(users) {
+        true => {
+            Err(Error::InvalidSetting { setting, fault: "must not name user_metadata, which users can change".into() })
+        }
+        false => Ok(()),
+    }
 }
 
 /// The names in a path: joined by dots, or a JSON Pointer (RFC 6901) for names that contain dots.

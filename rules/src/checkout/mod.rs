@@ -11,6 +11,7 @@ pub mod payment;
 pub mod policy;
 pub mod reference;
 pub mod refund;
+pub mod scenario;
 pub mod session;
 pub mod settings;
 pub mod status;

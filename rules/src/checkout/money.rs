@@ -78,7 +78,12 @@ pub fn parse_amount(argument: &'static str, text: &str) -> Result<Decimal> {
     Ok(amount)
 }
 
-/// Reads any number that is reported as an amount. One that is too large becomes the largest that there is.
+/// No reported amount is larger: sums of amounts keep at least eight decimals.
+const REPORTED_LIMIT: i128 = 100_000_000_000_000_000_000;
+/// The number of decimals at which the noise of an amount is removed, if its currency is not known.
+pub const FINEST: u32 = 8;
+
+/// Reads any number that is reported as an amount. One that is too large becomes the largest that is kept.
 pub fn parse_reported(argument: &'static str, text: &str) -> Result<Decimal> {
     if matches!(text, "NaN" | "Infinity" | "-Infinity") {
         return Err(Error::invalid(argument, "must be a finite number"));
@@ -86,13 +91,14 @@ pub fn parse_reported(argument: &'static str, text: &str) -> Result<Decimal> {
     if !text.bytes().any(|byte| byte.is_ascii_digit()) {
         return Err(Error::invalid(argument, "must be a number"));
     }
-    let too_large = || if text.starts_with('-') { Decimal::MIN } else { Decimal::MAX };
-    Ok(Decimal::from_str(text).unwrap_or_else(|_| too_large()))
+    let most = Decimal::from_i128_with_scale(REPORTED_LIMIT, 0);
+    let too_large = || if text.starts_with('-') { -most } else { most };
+    Ok(Decimal::from_str(text).map_or_else(|_| too_large(), |amount| amount.clamp(-most, most)))
 }
 
 /// Removes the noise of binary floating-point numbers: 19.990000000000002 is 19.99. Noise is less than a thousandth of
 /// the smallest unit, and less than one part in 10^12 of the amount.
-fn denoised(amount: Decimal, digits: u32) -> Decimal {
+pub fn denoised(amount: Decimal, digits: u32) -> Decimal {
     // What is no finer than any amount may be was meant.
     if amount.normalize().scale() <= SUB_MINOR_DIGITS {
         return amount;
@@ -239,8 +245,11 @@ mod tests {
     fn any_number_can_be_reported() {
         let reported = |text: &str| parse_reported("amount", text);
         assert_eq!(reported("-1"), Ok(Decimal::NEGATIVE_ONE));
-        assert_eq!(reported(&format!("1{}", "0".repeat(40))), Ok(Decimal::MAX));
-        assert_eq!(reported(&format!("-1{}.5", "0".repeat(100_000))), Ok(Decimal::MIN));
+        assert_eq!(reported(&format!("1{}", "0".repeat(40))), Ok(Decimal::from_i128_with_scale(REPORTED_LIMIT, 0)));
+        assert_eq!(
+            reported(&format!("-1{}.5", "0".repeat(100_000))),
+            Ok(Decimal::from_i128_with_scale(-REPORTED_LIMIT, 0))
+        );
         assert_eq!(reported(&format!("0.{}1", "0".repeat(39))), Ok(Decimal::ZERO));
         for text in ["NaN", "Infinity", "-Infinity", "", "-"] {
             assert_eq!(reported(text).map_err(|error| error.sqlstate()), Err("22023"), "{text}");

@@ -117,6 +117,8 @@ pub struct Known {
     pub attempt_ids: Vec<String>,
     /// What was returned, or is being returned.
     pub refunded: Decimal,
+    /// True if it has refunds, be they failed ones.
+    pub has_refunds: bool,
     /// What a later report of the accepted payment said, if it was something else.
     pub contradiction: Option<Paid>,
 }
@@ -153,15 +155,18 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// What it says was paid for the session.
-    fn paid(&self, session: &Session) -> Paid {
-        let code = self.currency_code.unwrap_or(&session.currency_code);
-        let amount = self.amount.unwrap_or(session.amount);
+    /// What it says was paid. What it leaves out is as it was reported before, or else as in the session.
+    fn paid(&self, session: &Session, known: Option<&Known>) -> Paid {
+        let before =
+            known.filter(|known| matches!(known.status, PaymentStatus::Succeeded | PaymentStatus::Rejected(_)));
+        let (amount, code) =
+            before.map_or((session.amount, &session.currency_code), |it| (it.paid.amount, &it.paid.currency_code));
+        let (amount, code) = (self.amount.unwrap_or(amount), self.currency_code.unwrap_or(code));
         match Currency::known(code) {
             Some(currency) => {
                 Paid { amount: money::reported_amount(amount, currency), currency_code: currency.code().to_owned() }
             }
-            None => Paid { amount: amount.normalize(), currency_code: code.to_owned() },
+            None => Paid { amount: money::denoised(amount, money::FINEST).normalize(), currency_code: code.to_owned() },
         }
     }
 }
@@ -187,7 +192,7 @@ pub struct Settlement {
 
 /// Decides the effect of a reported payment at `now`, under the session's row lock.
 pub fn record(session: &Session, known: Option<&Known>, report: &Report, now: DateTime<Utc>) -> Result<Decision> {
-    let paid = report.paid(session);
+    let paid = report.paid(session, known);
     if let Some(known) = known
         && let Some(decision) = known.decides(report, &paid)?
     {
@@ -209,6 +214,9 @@ pub fn record(session: &Session, known: Option<&Known>, report: &Report, now: Da
             let refunded = known.is_some_and(|known| !known.refunded.is_zero());
             match rejection(&settlement.change.session, &settlement.paid, refunded) {
                 None => settlement.accept()?,
+                Some(_) if known.is_some_and(|known| known.is_rejected() && known.paid == settlement.paid) => {
+                    return Ok(Decision::Replay);
+                }
                 Some(rejection) => {
                     settlement.payment = PaymentStatus::Rejected(rejection);
                     settlement.change.events.push(EventType::PaymentRejected);
@@ -218,13 +226,20 @@ pub fn record(session: &Session, known: Option<&Known>, report: &Report, now: Da
         }
         Outcome::Failed if is_open => {
             settlement.payment = PaymentStatus::Failed;
-            settlement.attempt_id = report.attempt_id.map(str::to_owned);
-            settlement.change.session.attempts += 1;
-            if !settlement.fail_if_exhausted()? {
+            // Out of retries, nothing more is counted: the session waits for the payment that holds it.
+            let counts = !settlement.change.session.exhausted();
+            if counts {
+                settlement.attempt_id = report.attempt_id.map(str::to_owned);
+                settlement.change.session.attempts += 1;
+            }
+            if !settlement.fail_if_exhausted()? && counts {
                 settlement.change.events.push(EventType::PaymentFailed);
             }
         }
         // No money was taken, and the session is over: only the payment is recorded.
+        Outcome::Failed if known.is_some_and(|known| known.status == PaymentStatus::Failed) => {
+            return Ok(Decision::Replay);
+        }
         Outcome::Failed => settlement.payment = PaymentStatus::Failed,
         Outcome::Canceled => {
             settlement.payment = PaymentStatus::Canceled;
@@ -235,6 +250,10 @@ pub fn record(session: &Session, known: Option<&Known>, report: &Report, now: Da
 }
 
 impl Known {
+    fn is_rejected(&self) -> bool {
+        matches!(self.status, PaymentStatus::Rejected(_))
+    }
+
     /// What the payment's own state decides about a report; `None` if the session decides.
     fn decides(&self, report: &Report, paid: &Paid) -> Result<Option<Decision>> {
         use PaymentStatus::*;
@@ -247,14 +266,13 @@ impl Known {
                 return Ok(Some(Decision::Contradict(paid.clone())));
             }
             (Succeeded, _) => true,
-            // A later report corrects what was paid. Of money that has been returned, only more is news.
+            // A later report corrects what was paid. Refunds are of that currency and amount: then only more is news.
             (Rejected(_), Outcome::Succeeded) => {
-                same || !self.refunded.is_zero()
-                    && (self.paid.currency_code != paid.currency_code || paid.amount <= self.paid.amount)
+                self.has_refunds && (self.paid.currency_code != paid.currency_code || paid.amount < self.paid.amount)
             }
             // A late report of failure does not undo that money was taken.
             (Rejected(_), _) => true,
-            (Failed | Processing, Outcome::Failed) if report.attempt_id.is_some() => {
+            (Failed | Canceled | Processing, Outcome::Failed) if report.attempt_id.is_some() => {
                 self.attempt_ids.iter().any(|known| Some(known.as_str()) == report.attempt_id)
             }
             (Failed, Outcome::Failed | Outcome::Canceled) | (Canceled, Outcome::Canceled) => true,

@@ -17,6 +17,7 @@ fn known(status: PaymentStatus) -> Known {
         lease_expires_at: None,
         attempt_ids: Vec::new(),
         refunded: Decimal::ZERO,
+        has_refunds: false,
         contradiction: None,
     }
 }
@@ -123,7 +124,9 @@ fn the_same_report_again_changes_nothing() {
         (rejected, Outcome::Failed),
         (PaymentStatus::Failed, Outcome::Failed),
     ] {
-        for session in [open(), overdue()] {
+        let complete = Session { status: Status::Complete, ..open() };
+        let sessions = if status == rejected { [complete.clone(), complete] } else { [open(), overdue()] };
+        for session in sessions {
             let decision = record(&session, Some(&known(status)), &report(outcome), now());
             assert_eq!(decision, Ok(Decision::Replay), "{status:?} then {outcome:?}");
         }
@@ -180,11 +183,30 @@ fn a_payment_that_was_rejected_for_its_amount_or_currency_is_corrected_while_its
 #[test]
 fn of_a_payment_that_was_refunded_only_more_money_is_news() {
     let rejected = PaymentStatus::Rejected(Rejection::AmountMismatch);
-    let refunded = Known { paid: usd(50), refunded: 50.into(), ..known(rejected) };
+    let refunded = Known { paid: usd(50), refunded: 50.into(), has_refunds: true, ..known(rejected) };
     let settlement = settle(&open(), Some(&refunded), &report(Outcome::Succeeded));
     assert_eq!((settlement.payment, settlement.paid), (rejected, usd(100)));
     let less = Report { amount: Some(40.into()), ..report(Outcome::Succeeded) };
     assert_eq!(record(&open(), Some(&refunded), &less, now()), Ok(Decision::Replay));
+    // If the refund has failed, the money pays the session after all.
+    let kept = Known { paid: usd(100), refunded: Decimal::ZERO, ..refunded };
+    assert_eq!(settle(&open(), Some(&kept), &report(Outcome::Succeeded)).payment, PaymentStatus::Succeeded);
+    let other = Report { currency_code: Some("EUR"), ..report(Outcome::Succeeded) };
+    assert_eq!(record(&open(), Some(&kept), &other, now()), Ok(Decision::Replay));
+}
+
+#[test]
+fn what_a_later_report_leaves_out_is_as_it_was_reported() {
+    let paid = Paid { amount: 40.into(), currency_code: "XOF".into() };
+    let rejected = Known { paid: paid.clone(), ..known(PaymentStatus::Rejected(Rejection::CurrencyMismatch)) };
+    let accepted = known(PaymentStatus::Succeeded);
+    for (session, known) in [(open(), &rejected), (swept(), &rejected), (open(), &accepted)] {
+        let again = Report::new("pay_1", Outcome::Succeeded);
+        assert_eq!(record(&session, Some(known), &again, now()), Ok(Decision::Replay));
+    }
+    let amount_alone = Report { amount: Some(50.into()), ..Report::new("pay_1", Outcome::Succeeded) };
+    let settlement = settle(&open(), Some(&rejected), &amount_alone);
+    assert_eq!(settlement.paid, Paid { amount: 50.into(), ..paid });
 }
 
 #[test]
@@ -212,6 +234,9 @@ fn while_another_payment_holds_a_lease_the_last_failure_does_not_fail_the_sessio
     assert_eq!(settlement.change.events, [EventType::PaymentFailed]);
     let session = settlement.change.session;
     assert_eq!((session.status, session.attempts, session.deadline()), (Status::Open, 1, until));
+    // Nothing more is counted meanwhile.
+    let settlement = settle(&session, None, &report(Outcome::Failed));
+    assert_eq!((settlement.change.session.attempts, settlement.change.events), (1, vec![]));
     let end = |outcome| settle(&session, Some(&holder(until)), &report(outcome));
     assert_eq!(end(Outcome::Succeeded).change.session.status, Status::Complete);
     for outcome in [Outcome::Failed, Outcome::Canceled] {
@@ -254,7 +279,8 @@ fn each_failed_attempt_of_a_payment_counts_once() {
     let settlement = settle(&open(), Some(&failed), &attempt("c"));
     assert_eq!((settlement.change.session.attempts, settlement.attempt_id), (1, Some("c".into())));
     assert_eq!(settlement.change.events, [EventType::PaymentFailed]);
-    for known in [failed.clone(), Known { status: PaymentStatus::Processing, ..failed }] {
+    let states = [PaymentStatus::Failed, PaymentStatus::Processing, PaymentStatus::Canceled];
+    for known in states.map(|status| Known { status, ..failed.clone() }) {
         assert_eq!(record(&open(), Some(&known), &attempt("a"), now()), Ok(Decision::Replay));
     }
 }

@@ -52,6 +52,7 @@ impl FromStr for RefundStatus {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refundable {
     pub status: PaymentStatus,
+    /// The most that was reported.
     pub paid: Paid,
     pub refunded: Decimal,
     pub pending: Decimal,
@@ -103,7 +104,8 @@ pub fn record(payment: &Refundable, known: Option<&Known>, report: &Report) -> R
         if !known.same_payment {
             return Err(conflict("belongs to another payment".into()));
         }
-        if given.is_some_and(|amount| amount != known.amount) {
+        // One that has failed has returned nothing yet.
+        if known.status != Failed && given.is_some_and(|amount| amount != known.amount) {
             return Err(conflict("was recorded with another amount".into()));
         }
         // A refund is pending before anything else: such a report comes late.
@@ -115,7 +117,7 @@ pub fn record(payment: &Refundable, known: Option<&Known>, report: &Report) -> R
     let of_known = |status| known.filter(|known| known.status == status).map_or(Decimal::ZERO, |known| known.amount);
     let (mut refunded, mut pending) = (payment.refunded - of_known(Succeeded), payment.pending - of_known(Pending));
     let left = payment.paid.amount.max(Decimal::ZERO) - refunded - pending;
-    let amount = known.map(|known| known.amount).or(given).unwrap_or(left);
+    let amount = given.or(known.map(|known| known.amount)).unwrap_or(left);
     match report.status {
         Failed if amount <= Decimal::ZERO => return Err(conflict("needs an amount: nothing is left to refund".into())),
         Pending | Succeeded if amount > left || amount <= Decimal::ZERO => {
@@ -204,6 +206,9 @@ mod tests {
     #[test]
     fn a_refund_is_of_one_payment_and_one_amount() {
         let elsewhere = Known { same_payment: false, ..known(60, RefundStatus::Pending) };
+        let of_failed =
+            sums(&accepted(0, 0), Some(known(59, RefundStatus::Failed)), report(Some(60), RefundStatus::Succeeded));
+        assert_eq!(of_failed, Ok(after("60", "60", "0")));
         for known in [elsewhere, known(59, RefundStatus::Pending)] {
             assert_eq!(sums(&accepted(0, 60), Some(known), report(Some(60), RefundStatus::Succeeded)), Err("PT409"));
         }

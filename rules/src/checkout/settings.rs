@@ -26,6 +26,10 @@ pub struct Settings {
     pub require_payment_amount: bool,
     /// In lower case.
     pub app_link_schemes: Vec<String>,
+    /// True if a dialect refuses parameters that it does not know.
+    pub strict_parameters: bool,
+    /// The origins of pages that may read a dialect's answers in a browser.
+    pub allowed_origins: Vec<String>,
     /// The secret from which the client secrets of its sessions are derived.
     pub client_secret_key: client_secret::Key,
 }
@@ -107,6 +111,8 @@ impl Default for Settings {
             leases: Leases::default(),
             require_payment_amount: false,
             app_link_schemes: Vec::new(),
+            strict_parameters: false,
+            allowed_origins: Vec::new(),
             client_secret_key: [0; 32],
         }
     }

@@ -8,6 +8,7 @@ use super::policy::Policy;
 use super::reference::ReferencePolicy;
 use super::settings::Settings;
 use crate::access::credential::Kind;
+use crate::validate;
 
 /// Computed once for each call, and then only read.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +65,9 @@ impl<'a> Terms<'a> {
     /// The hosted payment page of a session.
     pub fn session_url(&self, checkout_session_id: Uuid) -> Option<String> {
         let base = self.base_url?;
+        if let Some(url) = validate::with_session_id(base, &checkout_session_id.to_string()) {
+            return Some(url);
+        }
         Some(format!("{}/{checkout_session_id}", base.trim_end_matches('/')))
     }
 }
@@ -94,5 +98,8 @@ mod tests {
         let terms = Terms::new(&none, &Policy::STANDARD, Kind::Secret, None, Some("https://server.example"));
         assert_eq!(terms.payment_methods, none.payment_methods);
         assert_eq!(terms.session_url(Uuid::nil()), Some(format!("https://server.example/{}", Uuid::nil())));
+        let page = "https://server.example/#/pay?id={CHECKOUT_SESSION_ID}";
+        let terms = Terms::new(&none, &Policy::STANDARD, Kind::Secret, None, Some(page));
+        assert_eq!(terms.session_url(Uuid::nil()), Some(format!("https://server.example/#/pay?id={}", Uuid::nil())));
     }
 }

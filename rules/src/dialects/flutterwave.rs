@@ -38,6 +38,16 @@ pub const DIALECT: Dialect = Dialect {
         path: "/checkout/sessions",
         operation: Operation::Create { read: create, answer: created },
         publishable: false,
+        body: &[
+            "amount",
+            "currency",
+            "customer_id",
+            "redirect_url",
+            "reference",
+            "session_duration",
+            "max_retry_attempts",
+        ],
+        query: &[],
     }],
     id: |id| id.to_string(),
     arguments: &[
@@ -98,7 +108,7 @@ fn create<'a>(request: &'a HttpRequest<'a>) -> Result<Create<'a>> {
         },
         metadata: None,
         idempotency_key: request.bounded_header("X-Idempotency-Key", 12, 255)?,
-        scenario: Scenario::of(request)?,
+        scenario: Scenario::of_headers(request.headers)?,
     })
 }
 

@@ -9,9 +9,11 @@ use crate::{Error, Result};
 
 /// The status for an error: PostgREST's for its SQLSTATE, except 401 if there is no credential.
 pub(super) fn status(error: &Error) -> u16 {
-    // A cursor is a parameter of a request for a list, and the list exists.
-    if matches!(error, Error::CursorNotFound { .. }) {
-        return 400;
+    match error {
+        // A cursor is a parameter of a request for a list, and the list exists.
+        Error::CursorNotFound { .. } => return 400,
+        Error::Simulated { status } => return *status,
+        _ => {}
     }
     match error.sqlstate() {
         "28000" => 401,
@@ -77,7 +79,7 @@ pub struct HttpRequest<'a> {
 pub struct HttpResponse {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
-    /// JSON text.
+    /// JSON text; empty if there is no body.
     pub body: String,
 }
 

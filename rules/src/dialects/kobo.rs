@@ -36,12 +36,16 @@ pub const DIALECT: Dialect = Dialect {
             path: "/v1/checkout/session/initialize",
             operation: Operation::Create { read: initialize, answer: initialized },
             publishable: true,
+            body: &["amount", "email", "customer_name", "reference", "callback_url", "payment_methods", "metadata"],
+            query: &[],
         },
         Route {
             method: "GET",
             path: "/v1/checkout/session/verify/:reference",
             operation: Operation::Get { read: verify, answer: verified },
             publishable: false,
+            body: &[],
+            query: &[],
         },
     ],
     id: |id| id.to_string(),
@@ -72,7 +76,7 @@ fn initialize<'a>(request: &'a HttpRequest<'a>) -> Result<Create<'a>> {
         },
         metadata: read::object(body, "metadata")?.cloned(),
         idempotency_key: None,
-        scenario: Scenario::of(request)?,
+        scenario: Scenario::of_headers(request.headers)?,
     })
 }
 

@@ -8,11 +8,13 @@ use uuid::Uuid;
 
 use crate::checkout::order::Order;
 use crate::checkout::policy::Policy;
+pub use crate::checkout::scenario::Scenario;
 use crate::checkout::status::Status;
 pub use crate::checkout::view::SessionView;
 use crate::webhooks::event::EventType;
 use crate::{Error, Result};
 
+pub mod cors;
 mod events;
 mod flutterwave;
 mod http;
@@ -21,7 +23,7 @@ mod lomi;
 mod paygate;
 mod read;
 mod router;
-mod scenario;
+mod strict;
 #[cfg(test)]
 mod testing;
 mod time;
@@ -30,8 +32,8 @@ mod yuno;
 
 pub use events::asks_for;
 pub use http::{HttpRequest, HttpResponse, read_body};
-pub use router::{find, route};
-pub use scenario::Scenario;
+pub use router::{find, route, session_id};
+pub use strict::unknown_parameter;
 pub use write::{event, to_text};
 
 pub struct Dialect {
@@ -57,8 +59,13 @@ pub struct Route {
     pub method: &'static str,
     pub path: &'static str,
     pub operation: Operation,
-    /// Publishable keys may use it, too.
+    /// Publishable keys may use it, too: it is for browsers.
     pub publishable: bool,
+    /// The names that it reads in the body. Those of a member's own members have its name and a dot before them; what is
+    /// in any other member is the caller's.
+    pub body: &'static [&'static str],
+    /// The names that it reads in the query.
+    pub query: &'static [&'static str],
 }
 
 type Read<T> = for<'a> fn(&'a HttpRequest<'a>) -> Result<T>;
@@ -79,7 +86,7 @@ pub struct Create<'a> {
     pub order: Order<'a>,
     pub metadata: Option<Map<String, Value>>,
     pub idempotency_key: Option<&'a str>,
-    pub scenario: Option<Scenario>,
+    pub scenario: Option<Scenario<'a>>,
 }
 
 /// How to look up a session.

@@ -13,6 +13,8 @@ pub type Object = Map<String, Value>;
 /// A member that is neither missing nor null. Errors use its full path, such as `amount.value`; it is looked up by the
 /// last name.
 pub fn member<'a>(body: &'a Object, name: &str) -> Option<&'a Value> {
+    #[cfg(test)]
+    super::testing::note(name);
     let name = name.rsplit('.').next().unwrap_or(name);
     body.get(name).filter(|value| !value.is_null())
 }

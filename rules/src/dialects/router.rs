@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
+use uuid::Uuid;
 
 use super::{Dialect, HttpResponse, Route, flutterwave, http, kobo, lomi, paygate, yuno};
 use crate::{Error, Result};
@@ -17,27 +18,50 @@ pub fn find(name: &str) -> Result<&'static Dialect> {
         .ok_or_else(|| Error::invalid("api", "must be kobo, lomi, paygate, flutterwave or yuno"))
 }
 
+/// The id of a session as SQL has it, from the id of any dialect.
+pub fn session_id(argument: &'static str, text: &str) -> Result<Uuid> {
+    let prefixes = DIALECTS.iter().filter_map(|dialect| dialect.policy.id_prefix);
+    let bare = prefixes.filter_map(|prefix| text.strip_prefix(prefix)).next().unwrap_or(text);
+    let fault = || Error::Malformed { argument, fault: "is not the id of a checkout session".to_owned() };
+    Uuid::try_parse(bare).map_err(|_| fault())
+}
+
 /// The route of a request and the values of its path's parameters; or the answer if there is none.
 pub fn route<'p>(
     dialect: &Dialect,
     method: &str,
     path: &'p str,
 ) -> std::result::Result<(&'static Route, Vec<Cow<'p, str>>), HttpResponse> {
-    let path = path.split(['?', '#']).next().unwrap_or_default();
-    let mut allowed = Vec::new();
-    for route in dialect.routes {
-        let Some(parameters) = parameters(route.path, path) else { continue };
-        if route.method.eq_ignore_ascii_case(method) {
-            return Ok((route, parameters));
-        }
-        allowed.push(route.method);
+    let path = without_query(path);
+    // The answer to HEAD is that to GET, without its body.
+    let wanted = if method.eq_ignore_ascii_case("HEAD") { "GET" } else { method };
+    let routes: Vec<&Route> = routes_of(dialect, path).collect();
+    if let Some(route) = routes.iter().find(|route| route.method.eq_ignore_ascii_case(wanted)) {
+        return Ok((route, parameters(route.path, path).unwrap_or_default()));
     }
-    if allowed.is_empty() {
+    let Some(allowed) = allowed(&routes) else {
         return Err(dialect.refuse(404, &format!("Cannot {} {path}", method.to_ascii_uppercase())));
-    }
+    };
     let mut response = dialect.refuse(405, "Method not allowed");
-    response.headers.push(("Allow", allowed.join(", ")));
+    response.headers.push(("Allow", allowed));
     Err(response)
+}
+
+fn without_query(path: &str) -> &str {
+    path.split(['?', '#']).next().unwrap_or_default()
+}
+
+/// The routes of a path, one for each method.
+pub(super) fn routes_of(dialect: &Dialect, path: &str) -> impl Iterator<Item = &'static Route> {
+    let path = without_query(path);
+    dialect.routes.iter().filter(move |route| parameters(route.path, path).is_some())
+}
+
+/// The methods of a path as `Allow` has them; `None` without a route.
+pub(super) fn allowed(routes: &[&Route]) -> Option<String> {
+    let head = routes.iter().any(|route| route.method == "GET").then_some("HEAD");
+    let methods: Vec<_> = routes.iter().map(|route| route.method).chain(head).chain(["OPTIONS"]).collect();
+    (!routes.is_empty()).then(|| methods.join(", "))
 }
 
 /// The values of a pattern's `:names`, if the path matches the pattern. A slash at the end is ignored.
@@ -122,11 +146,25 @@ mod tests {
         let answer = |method, path| route(&lomi::DIALECT, method, path).map(|_| ()).map_err(|response| response.status);
         assert_eq!(answer("GET", "/checkout-sessions?limit=20"), Ok(()));
         assert_eq!(answer("get", "/checkout-sessions"), Ok(()));
+        assert_eq!(answer("HEAD", "/checkout-sessions/1"), Ok(()));
         assert_eq!(answer("DELETE", "/checkout-sessions/1"), Err(405));
         assert_eq!(answer("PATCH", "/checkout-sessions/1"), Err(405));
         assert_eq!(answer("GET", "/nothing"), Err(404));
         let refused = route(&lomi::DIALECT, "PUT", "/checkout-sessions").map(|_| ()).expect_err("no such method");
-        assert_eq!(refused.headers, [("Allow", "POST, GET".to_owned())]);
+        assert_eq!(refused.headers, [("Allow", "POST, GET, HEAD, OPTIONS".to_owned())]);
+    }
+
+    #[test]
+    fn the_id_of_every_dialect_is_the_id_of_the_session() {
+        let id = Uuid::from_u128(0x0189_0000_0000_7000_8000_0000_0000_00ff);
+        for dialect in DIALECTS {
+            assert_eq!(session_id("id", &(dialect.id)(id)), Ok(id), "{}", dialect.name);
+        }
+        assert_eq!(session_id("id", &id.to_string().to_uppercase()), Ok(id));
+        assert_eq!(session_id("id", &format!("cs_{id}")), Ok(id));
+        for wrong in ["", "cs_", "cs_1", "cs_secret_1", "cs_cs_01890000000070008000000000000000", "ORD-1"] {
+            assert_eq!(session_id("id", wrong).map_err(|error| error.sqlstate()), Err("22P02"), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,11 +1,23 @@
 //! Helpers for the tests of the dialects.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::{Create, Dialect, HttpRequest, HttpResponse, Lookup, Operation, Status, route};
 use crate::Result;
 
 type Refused = (u16, String);
+
+thread_local! {
+    static READ: RefCell<BTreeSet<String>> = const { RefCell::new(BTreeSet::new()) };
+}
+
+/// Remembers a name that a dialect looks for.
+pub fn note(name: &str) {
+    READ.with_borrow_mut(|read| read.insert(name.to_owned()));
+}
 
 /// Reads a request with `using`, which gets the operation of its route.
 fn read<R>(
@@ -19,8 +31,13 @@ fn read<R>(
     let (route, parameters) = route(dialect, method, path).map_err(refused)?;
     let [headers, query, body] = parts;
     let (Some(headers), Some(query)) = (headers.as_object(), query.as_object()) else { unreachable!("objects") };
-    using(&route.operation, &HttpRequest { parameters, headers, query, body })
-        .map_err(|error| refused(dialect.refuse_reading(&error)))
+    READ.take();
+    let result = using(&route.operation, &HttpRequest { parameters, headers, query, body });
+    for name in READ.take() {
+        let known = route.body.contains(&name.as_str()) || route.query.contains(&name.as_str());
+        assert!(known, "{} reads {name}, and its route does not know it", dialect.name);
+    }
+    result.map_err(|error| refused(dialect.refuse_reading(&error)))
 }
 
 fn empty() -> Value {

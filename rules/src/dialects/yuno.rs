@@ -33,18 +33,36 @@ pub const DIALECT: Dialect = Dialect {
             path: "/v1/checkout/sessions",
             operation: Operation::Create { read: create, answer: created },
             publishable: false,
+            body: &[
+                "amount",
+                "amount.currency",
+                "amount.value",
+                "customer_id",
+                "merchant_order_id",
+                "payment_description",
+                "callback_url",
+                "country",
+                "metadata",
+                "metadata.key",
+                "metadata.value",
+            ],
+            query: &[],
         },
         Route {
             method: "GET",
             path: "/v1/checkout/sessions/:checkout_session",
             operation: Operation::Get { read: retrieve, answer: found },
             publishable: false,
+            body: &[],
+            query: &[],
         },
         Route {
             method: "GET",
             path: "/v1/checkout/sessions/:checkout_session/payment-methods",
             operation: Operation::Get { read: retrieve, answer: payment_methods },
             publishable: false,
+            body: &[],
+            query: &[],
         },
     ],
     id: |id| id.to_string(),
@@ -87,13 +105,13 @@ fn create<'a>(request: &'a HttpRequest<'a>) -> Result<Create<'a>> {
         },
         metadata: read_metadata(body)?,
         idempotency_key: None,
-        scenario: Scenario::of(request)?,
+        scenario: Scenario::of_headers(request.headers)?,
     })
 }
 
 /// `[{"key": "age", "value": "28"}]` is kept as `{"age": "28"}`.
 fn read_metadata(body: &Object) -> Result<Option<Object>> {
-    let Some(value) = body.get("metadata").filter(|value| !value.is_null()) else { return Ok(None) };
+    let Some(value) = read::member(body, "metadata") else { return Ok(None) };
     let fault = |fault: &str| Error::invalid("metadata", fault);
     let entries = value.as_array().ok_or_else(|| fault("must be an array of objects"))?;
     if entries.len() > MOST_ENTRIES {

@@ -13,7 +13,7 @@ mod urls;
 pub use app_link::app_link_schemes;
 pub use email::email;
 pub use phone::phone;
-pub use urls::{http_url, return_url};
+pub use urls::{base_url, http_url, origins, return_url, with_session_id};
 
 /// Ids, references, names, titles.
 pub const SHORT_TEXT: usize = 255;

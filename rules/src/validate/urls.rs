@@ -11,10 +11,52 @@ pub fn http_url<'a>(argument: &'static str, value: &'a str) -> Result<&'a str> {
     absolute(argument, value, &[])
 }
 
+/// Where hosted payment pages are. The id of a session comes behind a slash, or where the URL says
+/// `{CHECKOUT_SESSION_ID}`; a query and a fragment have no room behind them.
+pub fn base_url<'a>(argument: &'static str, value: &'a str) -> Result<&'a str> {
+    http_url(argument, value)?;
+    if value.contains(['?', '#']) && with_session_id(value, "").is_none() {
+        return Err(Error::invalid(argument, "must have {CHECKOUT_SESSION_ID} if it has a query or a fragment"));
+    }
+    Ok(value)
+}
+
+/// A URL with an id in the place of `{CHECKOUT_SESSION_ID}`, whose braces may be percent-encoded; `None` without such a
+/// place.
+pub fn with_session_id(url: &str, id: &str) -> Option<String> {
+    let filled = ["{", "%7B", "%7b"].iter().fold(url.to_owned(), |url, open| {
+        ["}", "%7D", "%7d"].iter().fold(url, |url, close| url.replace(&format!("{open}CHECKOUT_SESSION_ID{close}"), id))
+    });
+    (filled != url).then_some(filled)
+}
+
 /// Where a buyer returns to: an http or https URL, or an app link with one of the organization's schemes.
 pub fn return_url<'a>(argument: &'static str, value: &'a str, schemes: &[String]) -> Result<&'a str> {
     text(argument, value, RETURN_URL)?;
     absolute(argument, value, schemes)
+}
+
+const ORIGINS: usize = 50;
+
+/// Origins of web pages, as browsers write them: scheme, host, and a port that is not the scheme's own.
+pub fn origins(argument: &'static str, origins: &[Option<String>]) -> Result<Vec<String>> {
+    if origins.len() > ORIGINS {
+        return Err(Error::invalid(argument, format!("must have at most {ORIGINS} elements")));
+    }
+    let mut checked: Vec<String> = Vec::with_capacity(origins.len());
+    for origin in origins {
+        let origin = origin.as_deref().ok_or_else(|| Error::invalid(argument, "must not have null elements"))?;
+        let fault = || Error::invalid(argument, "must have origins such as https://shop.example, without a path");
+        let url = http_url(argument, origin).ok().and_then(|url| Url::parse(url).ok()).ok_or_else(fault)?;
+        if url.path() != "/" || origin.ends_with('/') || origin.contains(['?', '#']) {
+            return Err(fault());
+        }
+        let origin = url.origin().ascii_serialization();
+        if !checked.contains(&origin) {
+            checked.push(origin);
+        }
+    }
+    Ok(checked)
 }
 
 fn absolute<'a>(argument: &'static str, value: &'a str, schemes: &[String]) -> Result<&'a str> {
@@ -76,6 +118,64 @@ mod tests {
                 "https://example.com/\u{1}",
             ],
         );
+    }
+
+    #[test]
+    fn a_base_url_has_a_place_for_the_id() {
+        let check = |value| base_url("base_url", value);
+        all_ok(
+            check,
+            &[
+                "https://pay.example",
+                "https://pay.example/c/",
+                "https://pay.example/c?k=1&id={CHECKOUT_SESSION_ID}",
+                "https://pay.example/#/pay/%7bCHECKOUT_SESSION_ID%7D",
+            ],
+        );
+        all_refused(
+            check,
+            &[
+                "https://pay.example/c?k=1",
+                "https://pay.example/c?",
+                "https://pay.example/#f",
+                "https://pay.example/c?id={CHECKOUT_SESSION}",
+                "ftp://pay.example",
+            ],
+        );
+        let filled = with_session_id("https://a.example/{CHECKOUT_SESSION_ID}?%7BCHECKOUT_SESSION_ID%7d", "1");
+        assert_eq!(filled.as_deref(), Some("https://a.example/1?1"));
+    }
+
+    #[test]
+    fn origins_are_as_browsers_write_them() {
+        let check = |origin: &str| origins("allowed_origins", &[Some(origin.to_owned())]);
+        for (given, kept) in [
+            ("https://shop.example", "https://shop.example"),
+            ("HTTPS://Shop.example:443", "https://shop.example"),
+            ("http://localhost:3000", "http://localhost:3000"),
+            ("https://b\u{fc}cher.example", "https://xn--bcher-kva.example"),
+        ] {
+            assert_eq!(check(given), Ok(vec![kept.to_owned()]));
+        }
+        let shop = Some("https://shop.example".to_owned());
+        assert_eq!(origins("allowed_origins", &[shop.clone(), shop]).map(|origins| origins.len()), Ok(1));
+        for bad in [
+            "*",
+            "null",
+            "",
+            "shop.example",
+            "https://shop.example/",
+            "https://shop.example/pay",
+            "https://shop.example?",
+            "https://*.example/",
+            "myapp://shop",
+            "https://user@shop.example",
+        ] {
+            assert!(check(bad).is_err(), "{bad}");
+        }
+        assert!(origins("allowed_origins", &[None]).is_err());
+        assert!(origins("allowed_origins", &vec![Some("https://shop.example".to_owned()); 51]).is_err());
+        assert_eq!(origins("allowed_origins", &[]), Ok(vec![]));
     }
 
     #[test]

@@ -18,6 +18,12 @@ pub fn check_url(text: &str, environment: Environment, allowed_ranges: &str) -> 
     url::parse(text, environment, &allowed).map(|_| ()).map_err(|fault| Error::invalid("url", fault.to_string()))
 }
 
+/// Checks the setting that allows private addresses.
+pub fn check_allowed_ranges(setting: &'static str, text: &str) -> Result<()> {
+    let checked: std::result::Result<url::Ranges, _> = text.parse();
+    checked.map(|_| ()).map_err(|fault| Error::InvalidSetting { setting, fault: format!("is wrong: {fault}") })
+}
+
 /// The limit for one organization and environment, as at Stripe.
 pub const MAXIMUM_ENDPOINTS: i32 = 16;
 

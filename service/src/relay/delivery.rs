@@ -11,6 +11,8 @@ pub struct Delivery {
     pub headers: String,
     pub body: String,
     pub attempt: i32,
+    /// The database lets it go to the machine that the relay runs on.
+    pub to_this_machine: bool,
 }
 
 /// The key by which the database knows the lease of a delivery. What the id of an event is made of is the database's

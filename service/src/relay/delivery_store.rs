@@ -27,7 +27,7 @@ const SINGLE_PATIENCE: &str = "SET lock_timeout = '50ms'";
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
 const CLAIM: &str =
-    "SELECT event_id, webhook_endpoint_id, organization_id, url, headers::text, body, attempt, lease_token
+    "SELECT event_id, webhook_endpoint_id, organization_id, url, headers::text, body, attempt, lease_token, to_localhost
     FROM checkout.claim_webhook_deliveries($1, make_interval(secs => $2), $3, $4, $5)";
 
 const RECORD: &str =
@@ -243,6 +243,7 @@ fn delivery(row: &PgRow) -> Result<Delivery, sqlx::Error> {
         headers: headers?,
         body: body?,
         attempt: row.try_get("attempt")?,
+        to_this_machine: row.try_get("to_localhost")?,
     })
 }
 

@@ -37,7 +37,11 @@ pub enum LookupError {
 
 /// Shared by the senders, and by the claimer, which reads new settings.
 #[derive(Clone)]
-pub struct Guard(watch::Sender<Rules>);
+pub struct Guard {
+    rules: watch::Sender<Rules>,
+    /// Lets requests go to loopback addresses of this machine. For hosts that name the machine itself, and nothing else.
+    at_home: bool,
+}
 
 #[derive(Default)]
 struct Rules {
@@ -48,9 +52,14 @@ struct Rules {
 
 impl Guard {
     pub fn new() -> Self {
-        let guard = Self(watch::Sender::new(Rules::default()));
+        let guard = Self { rules: watch::Sender::new(Rules::default()), at_home: false };
         guard.update(Ranges::default());
         guard
+    }
+
+    /// The guard for the deliveries that the database lets go to the machine itself. It has the same settings.
+    pub fn at_home(&self) -> Self {
+        Self { at_home: true, ..self.clone() }
     }
 
     /// Takes the setting `webhook_allowed_ranges`, and reads the machine's interfaces again. Returns whether the ranges
@@ -69,13 +78,16 @@ impl Guard {
                 Vec::new()
             }
         };
-        let changed = self.0.borrow().allowed != allowed;
-        self.0.send_replace(Rules { allowed, own });
+        let changed = self.rules.borrow().allowed != allowed;
+        self.rules.send_replace(Rules { allowed, own });
         changed
     }
 
     fn permits(&self, ip: IpAddr) -> bool {
-        let rules = self.0.borrow();
+        if self.at_home && ip.is_loopback() {
+            return true;
+        }
+        let rules = self.rules.borrow();
         permitted(ip, &rules.allowed) && (!rules.own.contains(&ip) || rules.allowed.contains(ip))
     }
 
@@ -222,6 +234,20 @@ mod tests {
     }
 
     #[test]
+    fn at_home_means_loopback_and_no_other_address() {
+        let (guard, home) = (guard(""), guard("").at_home());
+        for good in ["http://127.0.0.1:8080/", "https://127.1.2.3/", "http://[::1]/", "http://localhost/"] {
+            assert_eq!(check(&home, good), Ok(()), "{good}");
+        }
+        assert_eq!(home.choose("localhost", found(&["127.0.0.1", "10.0.0.1"])), Ok(found(&["127.0.0.1"])));
+        for bad in ["https://10.0.0.1/", "https://169.254.169.254/", "https://[::ffff:127.0.0.1]/", "https://0.0.0.0/"]
+        {
+            assert_eq!(check(&home, bad), Err(TargetError::Address), "{bad}");
+        }
+        assert_eq!(check(&guard, "http://127.0.0.1:8080/"), Err(TargetError::Address), "the other stays as it was");
+    }
+
+    #[test]
     fn plain_http_does_not_leave_the_machine() {
         let guard = guard("127.0.0.0/8,10.0.0.0/8");
         for good in ["http://127.0.0.1:8080/", "http://localhost/", "http://a.localhost/", "https://example.com/"] {
@@ -244,8 +270,9 @@ mod tests {
     fn the_machine_s_own_public_address_is_refused() {
         let own: IpAddr = "93.184.215.14".parse().expect("an address");
         let rules = |allowed: &str| Rules { allowed: allowed.parse().expect("ranges"), own: vec![own] };
-        assert!(!Guard(watch::Sender::new(rules(""))).permits(own));
-        assert!(Guard(watch::Sender::new(rules("93.184.215.14"))).permits(own));
+        let guard = |allowed| Guard { rules: watch::Sender::new(rules(allowed)), at_home: false };
+        assert!(!guard("").permits(own) && !guard("").at_home().permits(own));
+        assert!(guard("93.184.215.14").permits(own));
     }
 
     #[tokio::test]

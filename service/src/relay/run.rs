@@ -46,7 +46,7 @@ pub fn start(options: Options) -> Result<(), RunError> {
 }
 
 async fn run(options: Options) -> Result<(), RunError> {
-    let url = options.shared.database_url.as_deref();
+    let url = options.shared.database.database_url.as_deref();
     let connection = connect_options(url, "checkout-sessions-relay").map_err(|error| RunError::Usage(error.into()))?;
     let more_roots = options.ca_file.as_ref().map(std::fs::read).transpose();
     let guard = Guard::new();

@@ -6,13 +6,13 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, Request, Response, redirect};
+use reqwest::{Certificate, Client, Request, Response, redirect};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::relay::attempt::{Attempt, Doubt, Outcome, SendError};
 use crate::relay::delivery::Delivery;
-use crate::relay::guard::{Guard, address_of};
+use crate::relay::guard::{Guard, address_of, is_this_machine};
 use crate::relay::network::Network;
 use crate::relay::own_machine::has_way_to;
 use crate::relay::response::{MAXIMUM_BODY, retry_after, snippet};
@@ -35,17 +35,25 @@ pub struct Settings {
 }
 
 pub struct Sender {
-    client: Client,
-    guard: Guard,
+    /// For every host.
+    public: Route,
+    /// For this machine, if the database allows that.
+    home: Route,
     network: Network,
     timeout: Duration,
     connect_timeout: Duration,
 }
 
-impl Sender {
-    pub fn new(settings: &Settings, guard: Guard) -> Result<Self, String> {
+/// A client, and the guard that it asks for the addresses of a name.
+struct Route {
+    client: Client,
+    guard: Guard,
+}
+
+impl Route {
+    fn new(settings: &Settings, roots: &[Certificate], guard: Guard) -> Result<Self, String> {
         let client = Client::builder()
-            .tls_certs_merge(tls::more_roots(settings.more_roots.as_deref())?)
+            .tls_certs_merge(roots.iter().cloned())
             .dns_resolver(Arc::new(guard.clone()))
             .connect_timeout(settings.connect_timeout)
             // A redirect would bypass the check of addresses, and send a message signed for one URL to another.
@@ -63,14 +71,23 @@ impl Sender {
             .retry(reqwest::retry::never())
             .build()
             .map_err(|error| format!("the HTTP client cannot be made: {error:?}"))?;
+        Ok(Self { client, guard })
+    }
+}
+
+impl Sender {
+    pub fn new(settings: &Settings, guard: Guard) -> Result<Self, String> {
+        let roots = tls::more_roots(settings.more_roots.as_deref())?;
+        let home = Route::new(settings, &roots, guard.at_home())?;
+        let public = Route::new(settings, &roots, guard)?;
         let Settings { timeout, connect_timeout, .. } = *settings;
-        Ok(Self { client, guard, network: Network::default(), timeout, connect_timeout })
+        Ok(Self { public, home, network: Network::default(), timeout, connect_timeout })
     }
 
     pub async fn send(&self, delivery: &Delivery) -> Attempt {
         let started = Instant::now();
         let result = match self.request(delivery) {
-            Ok(request) => self.exchange(request, started + self.timeout).await,
+            Ok((client, request)) => self.exchange(client, request, started + self.timeout).await,
             Err(error) => Err(error),
         };
         let duration = started.elapsed();
@@ -84,21 +101,25 @@ impl Sender {
         Attempt { duration, ..attempt }
     }
 
-    fn request(&self, delivery: &Delivery) -> Result<Request, SendError> {
+    fn request(&self, delivery: &Delivery) -> Result<(&Client, Request), SendError> {
         let invalid = |what: &str| SendError::new(Outcome::Invalid, format!("{what} cannot be sent"));
         let url = Url::parse(&delivery.url).map_err(|_| invalid("the URL"))?;
-        self.guard.check(&url).map_err(send_error::of_target)?;
+        // Only what names the machine itself: another name may lead there, but is not asked by this guard.
+        let at_home = delivery.to_this_machine && url.host().is_some_and(|host| is_this_machine(&host));
+        let Route { client, guard } = if at_home { &self.home } else { &self.public };
+        guard.check(&url).map_err(send_error::of_target)?;
         let address = url.host().as_ref().and_then(address_of);
         if address.is_some_and(|ip| !has_way_to(ip)) {
             return Err(send_error::unreachable_host());
         }
         let headers = headers(&delivery.headers).ok_or_else(|| invalid("a header"))?;
         let body = Bytes::from(delivery.body.clone());
-        self.client.post(url).headers(headers).body(body).build().map_err(|_| invalid("the request"))
+        let request = client.post(url).headers(headers).body(body).build().map_err(|_| invalid("the request"))?;
+        Ok((client, request))
     }
 
-    async fn exchange(&self, request: Request, deadline: Instant) -> Result<Attempt, SendError> {
-        match timeout_at(deadline, self.client.execute(request)).await {
+    async fn exchange(&self, client: &Client, request: Request, deadline: Instant) -> Result<Attempt, SendError> {
+        match timeout_at(deadline, client.execute(request)).await {
             Ok(Ok(response)) => Ok(self.read(response, deadline).await),
             Ok(Err(error)) => Err(send_error::of(&error, self.connect_timeout)),
             Err(_) => {

@@ -39,7 +39,8 @@ pub fn delivery(url: &str) -> Delivery {
     let key = DeliveryKey { event_id: "evt_1".into(), webhook_endpoint_id: Uuid::nil(), lease_token: Uuid::nil() };
     let headers = r#"{"content-type": "application/json", "webhook-id": "evt_1", "webhook-signature": "v1,c2ln"}"#;
     let body = r#"{"amount": 1}"#.into();
-    Delivery { key, organization_id: Uuid::nil(), url: url.into(), headers: headers.into(), body, attempt: 1 }
+    let (url, headers) = (url.into(), headers.into());
+    Delivery { key, organization_id: Uuid::nil(), url, headers, body, attempt: 1, to_this_machine: false }
 }
 
 /// Answers each connection, once the request has come. Returns the port.
@@ -232,6 +233,23 @@ async fn nothing_is_sent_to_where_webhooks_must_not_go() {
     assert_eq!(visits.load(Ordering::SeqCst), 0);
     let refused = sender.send(&delivery(&format!("https://localhost:{port}/"))).await;
     assert_eq!(refused.error.as_deref(), Some("the URL's host has an address that webhooks must not go to"));
+}
+
+#[tokio::test]
+async fn what_may_go_to_this_machine_goes_to_no_other() {
+    let port = answering("HTTP/1.1 204 No Content\r\n\r\n").await;
+    let sender = sender("", None);
+    let send = async |host: &str| {
+        let url = format!("http://{host}:{port}/");
+        sender.send(&Delivery { to_this_machine: true, ..delivery(&url) }).await
+    };
+    for good in ["127.0.0.1", "localhost"] {
+        assert_eq!(send(good).await.status, Some(204), "{good}");
+    }
+    for bad in ["10.0.0.1", "169.254.169.254", "[::ffff:127.0.0.1]", "0.0.0.0", "localhost.example.com"] {
+        let attempt = send(bad).await;
+        assert!(matches!(attempt.outcome, Outcome::Refused | Outcome::Invalid), "{bad}: {attempt:?}");
+    }
 }
 
 #[tokio::test]

@@ -47,7 +47,7 @@ SELECT status FROM checkout.expire_checkout_session(:'dead');
 COMMIT;
 UPDATE checkout_data.webhook_deliveries SET dead_at = now(), next_attempt_at = NULL WHERE subject_id = :'dead';
 
--- The calls, with arguments that are right for A's live environment.
+-- The calls, with arguments that are right for A's live environment; payments are simulated in its test environment.
 CREATE TABLE testing.access_calls (function name PRIMARY KEY, arguments text);
 INSERT INTO testing.access_calls VALUES
     ('activate_database', ''),
@@ -81,6 +81,8 @@ INSERT INTO testing.access_calls VALUES
     ('pre_request', ''),
     ('public_checkout_session', format('%L, %L', :'open', :'secret')),
     ('record_payment', format('%L, ''access-2'', ''succeeded''', :'open')),
+    ('simulate_payment', '(SELECT checkout_session_id FROM checkout.create_checkout_session(1, ''USD'', customer_id
+        => ''c'')), ''complete'''),
     ('recover_checkout_session', quote_literal(:'expired')),
     -- A refusal is an answer of the function.
     ('handle_request', format('''lomi'', ''GET'', %L', '/checkout-sessions/' || :'open')),
@@ -95,6 +97,7 @@ INSERT INTO testing.access_calls VALUES
     ('rotate_client_secrets', quote_literal(:'a')),
     ('security_report', ''),
     ('session_funnel', ''),
+    ('session_id', quote_literal(:'open')),
     ('update_organization', quote_literal(:'a')),
     ('create_webhook_endpoint', '''https://shop.example/more'''),
     ('list_webhook_endpoints', ''),

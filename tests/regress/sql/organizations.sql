@@ -16,7 +16,8 @@ SELECT checkout.create_organization(
         payment_methods => '{card}',
     base_url => 'https://pay.example', expiring_notice => '10 minutes', maximum_lease => '1 hour',
     payment_method_leases => '{"card": "90 seconds"}', require_payment_amount => true,
-    app_link_schemes => '{MyApp}') AS every \gset
+    app_link_schemes => '{MyApp}', strict_parameters => true,
+    allowed_origins => '{HTTPS://Shop.example:443,http://localhost:3000}') AS every \gset
 SELECT to_jsonb(o) - ARRAY['organization_id', 'created_at', 'updated_at'] AS settings
 FROM checkout.list_organizations() AS o WHERE organization_id = :'every';
 -- Changed one by one; a setting that is not named stays.
@@ -29,11 +30,12 @@ SELECT sub_minor_amounts, reference_policy
 FROM checkout.update_organization(:'every', sub_minor_amounts => false, reference_policy => 'none');
 SELECT payment_methods FROM checkout.update_organization(:'every', payment_methods => '{a,b}');
 -- An empty base_url and a zero notice remove the setting; a call without settings changes nothing.
-SELECT base_url, expiring_notice, payment_method_leases, app_link_schemes
+SELECT base_url, expiring_notice, payment_method_leases, app_link_schemes, allowed_origins
 FROM checkout.update_organization(:'every', base_url => '', expiring_notice => '0', payment_method_leases => '{}',
-    app_link_schemes => '{}');
-SELECT maximum_lease, require_payment_amount
-FROM checkout.update_organization(:'every', maximum_lease => '15 minutes', require_payment_amount => false);
+    app_link_schemes => '{}', allowed_origins => '{}');
+SELECT maximum_lease, require_payment_amount, strict_parameters
+FROM checkout.update_organization(:'every', maximum_lease => '15 minutes', require_payment_amount => false,
+    strict_parameters => false);
 SELECT to_jsonb(o) - ARRAY['organization_id', 'created_at', 'updated_at'] AS settings
 FROM checkout.update_organization(:'every') AS o;
 \x
@@ -61,10 +63,12 @@ SELECT argument, left(value, 40) AS value, pg_temp.try(jsonb_build_object(argume
     ('reference_policy', 'UNIQUE'),
     ('payment_methods', '{}'), ('payment_methods', '{NULL}'), ('payment_methods', '{a,a}'), ('payment_methods', '{""}'),
     ('base_url', 'pay.example'), ('base_url', 'javascript:alert(1)'), ('base_url', 'https://user@pay.example'),
-    ('base_url', 'https://pay.example/' || repeat('x', 2029)),
+    ('base_url', 'https://pay.example/' || repeat('x', 2029)), ('base_url', 'https://pay.example/c?k=1'),
+    ('base_url', 'https://pay.example/#f'), ('base_url', 'https://pay.example/?id={CHECKOUT_SESSION}'),
     ('expiring_notice', '-1 second'), ('expiring_notice', '0.5 seconds'), ('expiring_notice', '31 days'),
     ('maximum_lease', '0'), ('maximum_lease', '31 days'), ('payment_method_leases', '[]'),
     ('payment_method_leases', '{"card": "soon"}'), ('app_link_schemes', '{https}'), ('app_link_schemes', '{NULL}'),
+    ('allowed_origins', '{*}'), ('allowed_origins', '{https://shop.example/}'), ('allowed_origins', '{NULL}'),
     ('organization_id', '00000000-0000-0000-0000-000000000000'),
     ('organization_id', '0b5e7b8a-0000-4000-8000-000000000001')
 ) AS faults (argument, value);

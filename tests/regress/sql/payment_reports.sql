@@ -63,12 +63,17 @@ SELECT status, rejection_reason, currency_code, idempotent_replay
 FROM checkout.record_payment(:'id', 'corrected', 'succeeded', 100, 'USDT');
 SELECT status, rejection_reason, idempotent_replay FROM checkout.record_payment(:'id', 'corrected', 'failed');
 SELECT status, rejection_reason, amount, idempotent_replay
-FROM checkout.record_payment(:'id', 'corrected', 'succeeded', 100);
-SELECT status, idempotent_replay FROM checkout.record_payment(:'id', 'corrected', 'succeeded', 100);
+FROM checkout.record_payment(:'id', 'corrected', 'succeeded', 100, 'USD');
+SELECT status, idempotent_replay FROM checkout.record_payment(:'id', 'corrected', 'succeeded', 100, 'USD');
 SELECT * FROM testing.state(:'id');
 SELECT event_type, body::jsonb #>> '{data,payment,amount}' AS amount,
     body::jsonb #>> '{data,payment,currency_code}' AS code
 FROM checkout.list_webhook_events(:'id') ORDER BY sequence;
+-- What a later report leaves out stays as it was reported: neither is too little accepted, nor does money disappear.
+SELECT testing.new_session() AS id \gset
+SELECT status, amount FROM checkout.record_payment(:'id', 'left out', 'succeeded', 60, 'EUR');
+SELECT status, amount, currency_code, idempotent_replay FROM checkout.record_payment(:'id', 'left out', 'succeeded');
+SELECT status, amount, currency_code, idempotent_replay FROM checkout.record_payment(:'id', 'left out', 'succeeded', 50);
 -- After the session has ended it is still known how much was taken.
 SELECT testing.new_session() AS id \gset
 SELECT status, rejection_reason FROM checkout.record_payment(:'id', 'too little', 'succeeded', 40);

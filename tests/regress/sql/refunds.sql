@@ -67,6 +67,21 @@ SELECT status FROM checkout.record_refund('little', 're-8', 30, 'failed');
 SELECT refunded_amount, pending_refund_amount FROM checkout.list_payments(:'id');
 SELECT testing.story(:'id');
 
+-- A refund keeps the currency of its payment. Once it has failed, the money pays the session after all.
+SELECT testing.new_session() AS id \gset
+SELECT status, rejection_reason FROM checkout.record_payment(:'id', 'returned', 'succeeded', 40);
+SELECT status FROM checkout.record_refund('returned', 're-10', status => 'pending');
+SELECT status, rejection_reason FROM checkout.record_payment(:'id', 'returned', 'succeeded', 50);
+SELECT status FROM checkout.record_refund('returned', 're-10', status => 'failed');
+SELECT status, currency_code, idempotent_replay FROM checkout.record_payment(:'id', 'returned', 'succeeded', 50, 'EUR');
+SELECT status FROM checkout.record_payment(:'id', 'returned', 'succeeded', 50);
+-- The provider returns as much as it says it took, which is more than was accepted.
+SELECT reported_amount FROM checkout.record_payment(:'id', 'returned', 'succeeded', 60);
+SELECT status, amount FROM checkout.record_refund('returned', 're-11', 60);
+-- A refund that has failed may be tried again with another amount.
+SELECT status FROM checkout.record_refund('returned', 're-11', 60, 'failed');
+SELECT status, amount FROM checkout.record_refund('returned', 're-11', 10);
+
 -- These are refused.
 SELECT testing.new_session() AS id \gset
 SELECT status FROM checkout.record_payment(:'id', 'failed one', 'failed');

@@ -27,6 +27,32 @@ ALTER SYSTEM SET checkout_sessions.worker_batch_size = 0;
 ALTER SYSTEM SET checkout_sessions.worker_batch_size = 100001;
 ALTER SYSTEM SET checkout_sessions.worker_share = 0;
 ALTER SYSTEM SET checkout_sessions.webhook_notify = 'sometimes';
+-- Texts are checked when they are set, wherever that is. The messages do not repeat them.
+\a\t
+SELECT setting, value, testing.outcome(format('SET checkout_sessions.%s = %L', setting, value))
+FROM (VALUES
+    ('organization_id', 'abc'), ('organization_id', ' '), ('organization_id', '01890000-0000-7000-8000-00000000000'),
+    ('organization_id', ''), ('organization_id', '01890000-0000-7000-8000-000000000000'),
+    ('base_url', 'ftp://x'), ('base_url', 'pay.example'), ('base_url', 'https://user:secret@pay.example'),
+    ('base_url', 'https://pay.example?k=1'), ('base_url', 'https://pay.example/#f'), ('base_url', ''),
+    ('base_url', 'https://pay.example?k={CHECKOUT_SESSION_ID}'),
+    ('webhook_allowed_ranges', '10.0.0.0/33'), ('webhook_allowed_ranges', '10.0.0.1/8'),
+    ('webhook_allowed_ranges', '10.0.0.0/8,intranet'), ('webhook_allowed_ranges', ''),
+    ('webhook_allowed_ranges', '10.0.0.0/8, ::1'),
+    ('jwt_organization_claim', 'user_metadata.organization_id'), ('jwt_organization_claim', '/user_metadata/id'),
+    ('jwt_organization_claim', 'sub, user_metadata.id'), ('jwt_organization_claim', ''),
+    ('jwt_organization_claim', 'org.id, /a~1b/id'), ('environment', '')
+) AS values (setting, value);
+\a\t
+ALTER SYSTEM SET checkout_sessions.base_url = 'ftp://x';
+ALTER SYSTEM SET checkout_sessions.webhook_allowed_ranges = '10.0.0.0/33';
+ALTER SYSTEM SET checkout_sessions.organization_id = 'abc';
+ALTER SYSTEM SET checkout_sessions.jwt_organization_claim = 'user_metadata.id';
+ALTER ROLE CURRENT_USER SET checkout_sessions.organization_id = 'abc';
+ALTER DATABASE regression SET checkout_sessions.base_url = 'ftp://x';
+CREATE FUNCTION pg_temp.elsewhere() RETURNS integer LANGUAGE sql
+    SET checkout_sessions.organization_id = 'abc' AS 'SELECT 1';
+SHOW checkout_sessions.organization_id;
 -- The worker's settings belong to the server.
 SET checkout_sessions.worker_batch_size = 10;
 SET checkout_sessions.outbox_retention = '1d';

@@ -24,6 +24,7 @@ BY_SESSION = {
     "record_payment(%s, 'guess', 'succeeded', amount => 1)": "complete",
     "list_payments(%s)": "failed",
     "apply_payment('guess', %s)": "open",
+    "simulate_payment(%s, 'complete')": "open",
     "list_webhook_events(%s)": "complete",
     "list_webhook_events(%s, status => 'pending')": "failed",
     "list_checkout_sessions(starting_after => %s)": "open",

@@ -1,5 +1,7 @@
 """Rows that are in no document, and that hold for all five dialects."""
 
+import uuid
+
 from dialects import rows
 from dialects.shop import same
 
@@ -77,6 +79,50 @@ def unknown_parameter_is_passed_over(shop):
     assert extended.status == plain.status and list(session_of(extended)) == list(session_of(plain))
 
 
+def strict_parameters_are_known(shop):
+    path, body = CREATE[shop.dialect]
+    strict = shop.another(strict_parameters=True)
+    accepted = strict.send("POST", path, {**body, "utm_source": None})
+    assert 200 <= accepted.status < 300, accepted
+    member = {"paygate": "success_url"}.get(shop.dialect, "amount")
+    wrong = {name: value for name, value in body.items() if name != member} | {member[:2] + member[3:]: body[member]}
+    strict.refused(400, f"{member[:2] + member[3:]} is not a parameter; did you mean {member}?", "POST", path, wrong)
+    strict.refused(400, "utm_source is not a parameter", "POST", path, body, query={"utm_source": "mail"})
+    strict.refused(401, "", "POST", path, wrong, key=False)
+    assert strict.count() == 1
+
+
+def head_is_answered_as_get(shop):
+    path, _ = CREATE[shop.dialect]
+    assert shop.send("HEAD", path + "s/1/2/3").status == 404
+    get = {"kobo": "/v1/checkout/session/verify/nothing", "yuno": f"{path}/nothing"}.get(shop.dialect, path)
+    wanted, answer = shop.send("GET", get), shop.send("HEAD", get)
+    assert (answer.status, answer.text) == (wanted.status, None)
+    if wanted.status == 405:
+        assert answer.headers["Allow"] == wanted.headers["Allow"] == "POST, OPTIONS"
+
+
+def options_names_the_methods(shop):
+    path, _ = CREATE[shop.dialect]
+    answer = shop.send("OPTIONS", path, key=False)
+    assert (answer.status, answer.text) == (204, None) and answer.headers["Allow"].startswith("POST, ")
+    assert "Access-Control-Allow-Origin" not in answer.headers
+    assert shop.send("OPTIONS", path + "s/1/2/3", key=False).status == 404
+
+
+def request_id_is_always_sent_back(shop):
+    answer = create(shop)
+    made = uuid.UUID(answer.headers["X-Request-Id"])
+    assert made.version == 7 and shop.row(id_of(shop, answer))["trace_id"] == str(made)
+    answer = create(shop, {"X-Request-Id": "mine-1", "X-Trace-Id": "trace-123456"})
+    assert answer.headers["X-Request-Id"] == "mine-1"
+    assert shop.row(id_of(shop, answer))["trace_id"] == "trace-123456"
+    for refused in (create(shop, key=False), shop.send("PUT", "/"), shop.send("OPTIONS", CREATE[shop.dialect][0])):
+        assert uuid.UUID(refused.headers["X-Request-Id"]).version == 7
+    for unsuitable in ("", " ", "x" * 256, "a\nb", ["a\tb"], 7):
+        assert uuid.UUID(create(shop, {"X-Request-Id": unsuitable}).headers["X-Request-Id"]).version == 7
+
+
 def path_is_lenient(shop):
     path, body = CREATE[shop.dialect]
     for variant in (path + "/", path + "?source=web"):
@@ -149,6 +195,12 @@ for dialect in CREATE:
         documented("header", "X-Trace-Id", "(silent) kept with the session and sent back")(trace_id_is_sent_back)
     says = "(silent) parameters that are not documented are passed over"
     documented("rule", "other parameters", says)(unknown_parameter_is_passed_over)
+    says = "(silent) refused with 400 and the nearest name, if the organization has strict_parameters"
+    documented("rule", "other parameters", says)(strict_parameters_are_known)
+    documented("operation", "HEAD", "(silent) as GET, without a body")(head_is_answered_as_get)
+    documented("operation", "OPTIONS", "(silent) 204, with the path's methods in Allow")(options_names_the_methods)
+    says = "(silent) sent back with every answer; a new UUID if the request has none"
+    documented("header", "X-Request-Id", says)(request_id_is_always_sent_back)
     says = "(silent) a slash at the end does not matter; others are 404, other methods 405 with Allow"
     documented("rule", "paths", says)(path_is_lenient)
     documented("error", "400 body", "(silent) a body that is no JSON object")(body_must_be_an_object)

@@ -89,6 +89,35 @@ def without_a_key_nothing_is_created(shop):
     assert shop.count() == 0
 
 
+@documented("rule", "browsers", "(silent) a page may read the answer if its origin is one of allowed_origins")
+def pages_of_allowed_origins_read_the_answer(shop):
+    origin = "https://shop.example"
+    shop = shop.another(allowed_origins=[origin])
+    asked = {"Origin": origin, "Access-Control-Request-Method": "POST",
+             "Access-Control-Request-Headers": "authorization,content-type"}
+    preflight = shop.send("OPTIONS", INITIALIZE, headers=asked, key=False)
+    assert (preflight.status, preflight.text) == (204, None)
+    assert preflight.headers["Access-Control-Allow-Origin"] == "*"
+    assert preflight.headers["Access-Control-Allow-Methods"] == "POST"
+    assert "authorization, content-type" in preflight.headers["Access-Control-Allow-Headers"]
+
+    def told(origin, shop=shop, body=request(), **options):
+        answer = shop.send("POST", INITIALIZE, body, headers={"Origin": origin}, kind="publishable", **options)
+        assert answer.headers["Vary"] == "Origin"
+        return answer.status, answer.headers.get("Access-Control-Allow-Origin")
+
+    assert told(origin) == (200, origin)
+    assert told(origin, body={}) == (400, origin), "the page is told why"
+    for other in ("https://evil.example", "null", "https://shop.example:444", f"{origin}.evil.example"):
+        assert told(other) == (200, None)
+    assert told(origin, key="pk_live_unknown") == (401, None), "of no organization"
+    assert told(origin, shop=shop.another()) == (200, None), "of an organization without origins"
+    # Operations for servers are not opened to browsers.
+    preflight = shop.send("OPTIONS", "/v1/checkout/session/verify/r", headers=asked, key=False)
+    assert (preflight.status, preflight.headers["Allow"]) == (204, "GET, HEAD, OPTIONS")
+    assert "Access-Control-Allow-Origin" not in preflight.headers
+
+
 # parameters
 
 

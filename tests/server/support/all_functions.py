@@ -36,7 +36,8 @@ class World:
             """SELECT checkout.grant_access('all_relay', 'relay'), checkout.grant_access('all_admin', 'admin'),
                    checkout.grant_access('all_web', 'request')"""
         )
-        self.users = {"shop": db.shop, "relay": "all_relay", "admin": "all_admin", "web": "all_web", "superuser": "postgres"}
+        self.users = {"shop": db.shop, "tester": self.in_test_environment(), "relay": "all_relay", "admin": "all_admin",
+                      "web": "all_web", "superuser": "postgres"}
         self.key, self.other_key = db.create_api_key(), db.create_api_key()
         self.open = db.create()
         self.secret = db.call("get_checkout_session", checkout_session_id=self.open)[0]["client_secret"]
@@ -50,6 +51,18 @@ class World:
         db.call("expire_checkout_session", checkout_session_id=self.expired)
         db.call("record_payment", checkout_session_id=self.paid, payment_id="paid", outcome="succeeded")
         db.call("record_payment", checkout_session_id=self.expired, payment_id="late", outcome="succeeded")
+
+    def in_test_environment(self):
+        """A role that acts for the organization there, and a session of it."""
+        db, role = self.db, "all_tester"
+        if not db.sql("SELECT 1 FROM pg_roles WHERE rolname = %s", role):
+            db.sql(f"CREATE ROLE {role} LOGIN")
+        db.sql("SELECT checkout.grant_access(%s, 'secret')", role)
+        db.sql(f"ALTER ROLE {role} IN DATABASE {db.name} SET checkout_sessions.organization_id = %s", db.organization_id)
+        db.sql(f"ALTER ROLE {role} IN DATABASE {db.name} SET checkout_sessions.environment = 'test'")
+        self.tried = db.value(
+            "SELECT checkout_session_id FROM checkout.create_checkout_session(1, 'USD', customer_id => 'c')", user=role)
+        return role
 
     def value(self, query, *parameters):
         return self.db.value(query, *parameters)
@@ -152,7 +165,9 @@ class World:
             Call("rotate_client_secrets", "admin", organization),
             Call("security_report", "admin", {}),
             Call("session_funnel", "shop", {}),
+            Call("session_id", "shop", {"id": f"cs_{str(self.open).replace('-', '')}"}),
             Call("sign_webhook", "shop", webhook),
+            Call("simulate_payment", "tester", {"checkout_session_id": self.tried, "scenario": "complete"}),
             Call("update_organization", "admin", organization),
             Call("update_webhook_endpoint", "shop", endpoint),
             Call("verify_restore", "admin", {}),

@@ -19,6 +19,12 @@ pub enum RangeFault {
 }
 
 impl Ranges {
+    /// Returns true if the setting leaves it to the environment whether webhooks may go to the machine itself: it has no
+    /// list, and not `none`.
+    pub fn are_unset(text: &str) -> bool {
+        text.trim().is_empty()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -28,12 +34,15 @@ impl Ranges {
     }
 }
 
-/// Addresses and CIDR ranges, separated by commas.
+/// The setting that allows no private address, not even that of the machine in the test environment.
+const NONE: &str = "none";
+
+/// Addresses and CIDR ranges, separated by commas; or `none`.
 impl FromStr for Ranges {
     type Err = RangeFault;
 
     fn from_str(text: &str) -> Result<Self, RangeFault> {
-        if text.trim().is_empty() {
+        if text.trim().is_empty() || text.trim() == NONE {
             return Ok(Self::default());
         }
         text.split(',').map(|item| range(item.trim())).collect::<Result<_, _>>().map(Self)
@@ -74,10 +83,16 @@ mod tests {
 
     #[test]
     fn nothing_is_in_no_list() {
-        for empty in ["", " ", "\t\n"] {
+        for empty in ["", " ", "\t\n", "none", " none "] {
             assert_eq!(empty.parse(), Ok(Ranges::default()));
             assert!(!contains(empty, "10.0.0.1"));
         }
+    }
+
+    #[test]
+    fn only_no_setting_at_all_leaves_it_open() {
+        assert!(["", " "].into_iter().all(Ranges::are_unset));
+        assert!(!["none", "10.0.0.0/8", "10"].into_iter().any(Ranges::are_unset));
     }
 
     #[test]

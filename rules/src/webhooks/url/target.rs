@@ -38,9 +38,9 @@ pub enum Fault {
     Fragment,
     #[error("must have a valid host")]
     Host,
-    #[error("must name a host of the public Internet")]
+    #[error("must name a host of the public Internet, unless checkout_sessions.webhook_allowed_ranges allows others")]
     PrivateName,
-    #[error("must not have a private or reserved address")]
+    #[error("must not have a private or reserved address that checkout_sessions.webhook_allowed_ranges does not allow")]
     DeniedAddress,
     #[error("must not have a port of another protocol")]
     Port,

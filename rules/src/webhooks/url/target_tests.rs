@@ -348,7 +348,9 @@ fn a_url_has_at_most_2048_bytes() {
 #[test]
 fn a_fault_says_what_to_do_and_never_repeats_the_url() {
     assert_eq!(fault("ftp://secret.example/token", Live).to_string(), "must be an https URL");
-    assert_eq!(fault("https://10.0.0.7/token", Live).to_string(), "must not have a private or reserved address");
+    let refused =
+        "must not have a private or reserved address that checkout_sessions.webhook_allowed_ranges does not allow";
+    assert_eq!(fault("https://10.0.0.7/token", Live).to_string(), refused);
     assert_eq!(fault(&"a".repeat(9999), Live).to_string(), "must have at most 2048 bytes");
 }
 

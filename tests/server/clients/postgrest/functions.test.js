@@ -66,6 +66,21 @@ test('list_checkout_sessions answers a list, to POST and to GET', async () => {
     assert.deepEqual(await answer(shop.rpc('list_checkout_sessions', { customer_id: 'nobody' })), []);
 });
 
+test('simulate_payment plays a scenario in the test environment only', async () => {
+    const tests = withKey(keys.test);
+    const simulate = (by, session, scenario) => by.rpc('simulate_payment', { ...id(session), scenario });
+    const session = await create({ max_retry_attempts: 1 }, tests);
+    const declined = await answer(simulate(tests, session, 'decline:expired_card'));
+    assert.deepEqual([declined.status, declined.attempts], ['open', 1]);
+    const complete = await answer(simulate(tests, session, 'complete'));
+    assert.deepEqual([complete.status, complete.payment_status], ['complete', 'paid']);
+    await refused(simulate(tests, session, 'fail'), 409, 'PT409', /is complete/);
+    await refused(simulate(tests, session, 'nonsense'), 400, '22023', /wrong_amount/);
+    await refused(simulate(tests, session, 'error:418'), 418, 'PT418', /Simulated error/);
+    await refused(simulate(shop, await create(), 'complete'), 403, 'PT403', /test environment only/);
+    await refused(simulate(browser, session, 'complete'), 403, 'PT403', /publishable/);
+});
+
 test('a payment begins, is recorded, and completes the session', async () => {
     const session = await create();
     const payment = { ...id(session), payment_id: `pay ${session.customer_id}` };
@@ -306,6 +321,15 @@ test('redirect_url fills in the id', async () => {
         const url = await answer(shop.rpc('redirect_url', parameters, options));
         assert.equal(url, `https://example.com/${session.checkout_session_id}`);
     }
+});
+
+test('session_id reads the id of a dialect', async () => {
+    const session = await create();
+    const written = `cs_${session.checkout_session_id.replaceAll('-', '')}`;
+    for (const options of [{}, READ_ONLY]) {
+        assert.equal(await answer(shop.rpc('session_id', { id: written }, options)), session.checkout_session_id);
+    }
+    await refused(shop.rpc('get_checkout_session', { checkout_session_id: written }), 400, '22P02');
 });
 
 test('a key can ask for whom it acts', async () => {

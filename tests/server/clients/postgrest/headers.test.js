@@ -1,4 +1,4 @@
-// Idempotency-Key and X-Trace-Id, as headers.
+// Idempotency-Key, X-Trace-Id and X-Scenario-Key, as headers.
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
@@ -44,4 +44,18 @@ test('X-Trace-Id is kept with the session', async () => {
     // The argument has precedence over the header, which a proxy may have added.
     const named = await answer(traced.rpc('create_checkout_session', order({ trace_id: 'another' })));
     assert.equal(named.trace_id, 'another');
+});
+
+test('X-Scenario-Key says what becomes of a session in the test environment', async () => {
+    const asked = (key, scenario) => client({ 'x-api-key': key, 'X-Scenario-Key': scenario })
+        .rpc('create_checkout_session', order());
+    for (const [scenario, status] of [['complete', 'complete'], ['late', 'expired'], ['fail', 'failed'], ['slow', 'open']]) {
+        const session = await answer(asked(keys.test, scenario));
+        assert.equal(session.status, status, scenario);
+        assert.match(session.client_secret, /^cs_secret_/);
+    }
+    await refused(asked(keys.test, 'error:429'), 429, 'PT429', /Simulated error/);
+    await refused(asked(keys.test, 'nonsense'), 400, '22023', /X-Scenario-Key/);
+    await refused(asked(keys.secret, 'complete'), 400, '22023', /test environment only/);
+    await refused(asked(keys.publishable, 'complete'), 403, 'PT403', /publishable/);
 });
