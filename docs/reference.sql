@@ -207,6 +207,27 @@ SELECT checkout.redeliver_webhook_events(created_after => now() - interval '1 ho
 -- example: delete_webhook_consumer
 SELECT name FROM checkout.delete_webhook_consumer('jobs', discard_undelivered => true);
 
+-- example: payments
+SELECT s.amount, p.payment_id, p.status FROM checkout.checkout_sessions s, checkout.payments(s) AS p;
+
+-- example: checkout_session
+SELECT p.payment_id, s.customer_email FROM checkout.payments p, checkout.checkout_session(p) AS s;
+
+-- example: refunds
+SELECT p.payment_id, r.amount FROM checkout.payments p, checkout.refunds(p) AS r;
+
+-- example: payment
+SELECT r.refund_id, p.payment_method FROM checkout.refunds r, checkout.payment(r) AS p;
+
+-- example: webhook_events
+SELECT s.status, e.event_type FROM checkout.checkout_sessions s, checkout.webhook_events(s) AS e;
+
+-- example: webhook_deliveries
+SELECT e.event_type, d.status FROM checkout.webhook_events e, checkout.webhook_deliveries(e) AS d;
+
+-- example: webhook_attempts
+SELECT d.event_type, a.error FROM checkout.webhook_deliveries d, checkout.webhook_attempts(d) AS a;
+
 \c - reference_relay
 
 -- example: next_webhook_attempt_at

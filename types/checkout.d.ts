@@ -8,6 +8,253 @@ export type Database = {
   checkout: {
     Tables: Record<never, never>
     Views: {
+      /** Checkout sessions of the caller's organization and environment, with their status as of now. */
+      checkout_sessions: {
+        Row: {
+          checkout_session_id: string
+          organization_id: string
+          environment: "live" | "test"
+          amount: number
+          currency_code: string
+          status: "open" | "complete" | "failed" | "expired"
+          payment_status: "unpaid" | "processing" | "paid"
+          payment_id: string | null
+          attempts: number
+          max_retry_attempts: number
+          title: string | null
+          description: string | null
+          reference: string | null
+          customer_id: string | null
+          customer_email: string | null
+          customer_name: string | null
+          customer_phone: string | null
+          product_id: string | null
+          price_id: string | null
+          subscription_id: string | null
+          payment_link_id: string | null
+          quantity: number
+          allow_quantity: boolean
+          allow_coupon_code: boolean
+          require_billing_address: boolean
+          is_spi: boolean
+          is_pos: boolean
+          country: string | null
+          success_url: string | null
+          cancel_url: string | null
+          url: string | null
+          payment_methods: string[] | null
+          metadata: Json
+          recovered_from: string | null
+          expires_at: string
+          completed_at: string | null
+          created_at: string
+          created_by: string | null
+          created_with: "secret" | "publishable"
+          trace_id: string | null
+          updated_at: string
+        }
+        Relationships: []
+      }
+      /** The sessions whose status is open: the same as checkout_sessions with that filter. */
+      open_checkout_sessions: {
+        Row: {
+          checkout_session_id: string
+          organization_id: string
+          environment: "live" | "test"
+          amount: number
+          currency_code: string
+          status: "open" | "complete" | "failed" | "expired"
+          payment_status: "unpaid" | "processing" | "paid"
+          payment_id: string | null
+          attempts: number
+          max_retry_attempts: number
+          title: string | null
+          description: string | null
+          reference: string | null
+          customer_id: string | null
+          customer_email: string | null
+          customer_name: string | null
+          customer_phone: string | null
+          product_id: string | null
+          price_id: string | null
+          subscription_id: string | null
+          payment_link_id: string | null
+          quantity: number
+          allow_quantity: boolean
+          allow_coupon_code: boolean
+          require_billing_address: boolean
+          is_spi: boolean
+          is_pos: boolean
+          country: string | null
+          success_url: string | null
+          cancel_url: string | null
+          url: string | null
+          payment_methods: string[] | null
+          metadata: Json
+          recovered_from: string | null
+          expires_at: string
+          completed_at: string | null
+          created_at: string
+          created_by: string | null
+          created_with: "secret" | "publishable"
+          trace_id: string | null
+          updated_at: string
+        }
+        Relationships: []
+      }
+      /** Payments of the caller's checkout sessions. Failed and rejected ones are included. */
+      payments: {
+        Row: {
+          payment_id: string
+          checkout_session_id: string
+          organization_id: string
+          environment: "live" | "test"
+          status: "processing" | "succeeded" | "failed" | "canceled" | "rejected"
+          rejection_reason: "session_expired" | "session_failed" | "already_paid" | "amount_mismatch" | "currency_mismatch" | null
+          amount: number
+          currency_code: string
+          payment_method: string | null
+          failure_code: string | null
+          failure_message: string | null
+          lease_expires_at: string | null
+          refunded_amount: number
+          pending_refund_amount: number
+          reported_amount: number | null
+          reported_currency_code: string | null
+          applied_from: string | null
+          occurred_at: string | null
+          created_at: string
+          updated_at: string
+        }
+        Relationships: [{
+          foreignKeyName: "payments_of_checkout_sessions"
+          columns: ["checkout_session_id"]
+          isOneToOne: false
+          referencedRelation: "checkout_sessions"
+          referencedColumns: ["checkout_session_id"]
+        }]
+      }
+      /** Refunds of the caller's payments. Failed ones are included. */
+      refunds: {
+        Row: {
+          refund_id: string
+          payment_id: string
+          organization_id: string
+          environment: "live" | "test"
+          status: "pending" | "succeeded" | "failed"
+          amount: number
+          currency_code: string
+          reason: string | null
+          created_at: string
+          updated_at: string
+        }
+        Relationships: [{
+          foreignKeyName: "refunds_of_payments"
+          columns: ["payment_id"]
+          isOneToOne: false
+          referencedRelation: "payments"
+          referencedColumns: ["payment_id"]
+        }]
+      }
+      /** Attempts to deliver events to the webhook endpoints of the caller's organization and environment. */
+      webhook_attempts: {
+        Row: {
+          event_id: string
+          webhook_endpoint_id: string
+          attempt: number
+          recorded_at: string
+          status_code: number | null
+          error: string | null
+          duration: string | null
+          response_body: string | null
+          organization_id: string
+          environment: "live" | "test"
+          subject_id: string
+          sequence: number
+        }
+        Relationships: [{
+          foreignKeyName: "webhook_attempts_of_webhook_deliveries"
+          columns: ["webhook_endpoint_id", "subject_id", "sequence"]
+          isOneToOne: false
+          referencedRelation: "webhook_deliveries"
+          referencedColumns: ["webhook_endpoint_id", "subject_id", "sequence"]
+        }]
+      }
+      /** Deliveries of events to the webhook endpoints and consumers of the caller's organization and environment. */
+      webhook_deliveries: {
+        Row: {
+          event_id: string
+          webhook_endpoint_id: string | null
+          consumer: string | null
+          event_type: string
+          organization_id: string
+          environment: "live" | "test"
+          checkout_session_id: string | null
+          status: "pending" | "leased" | "delivered" | "dead" | "paused"
+          delivery_attempts: number
+          next_attempt_at: string | null
+          delivered_at: string | null
+          dead_at: string | null
+          last_attempt_at: string | null
+          last_status_code: number | null
+          last_error: string | null
+          created_at: string
+          subject_id: string
+          sequence: number
+        }
+        Relationships: [{
+          foreignKeyName: "webhook_deliveries_of_webhook_events"
+          columns: ["subject_id", "sequence"]
+          isOneToOne: false
+          referencedRelation: "webhook_events"
+          referencedColumns: ["subject_id", "sequence"]
+        }]
+      }
+      /** Webhook endpoints of the caller's organization and environment, without their secrets. */
+      webhook_endpoints: {
+        Row: {
+          webhook_endpoint_id: string
+          organization_id: string
+          environment: "live" | "test"
+          url: string
+          event_types: string[]
+          body_format: "canonical" | "kobo" | "lomi" | "paygate" | "flutterwave" | "yuno"
+          signature_scheme: "standard" | "stripe"
+          description: string | null
+          enabled: boolean
+          disabled_reason: string | null
+          disabled_at: string | null
+          failing_since: string | null
+          created_at: string
+          created_by: string
+          updated_at: string
+          previous_secret_expires_at: string | null
+        }
+        Relationships: []
+      }
+      /** Webhook events of the caller's organization and environment, and the state of their deliveries. */
+      webhook_events: {
+        Row: {
+          event_id: string
+          event_type: "checkout.session.completed" | "checkout.session.expired" | "checkout.session.failed" | "checkout.session.expiring" | "checkout.session.payment_failed" | "checkout.session.payment_rejected" | "checkout.session.payment_applied" | "checkout.session.refunded" | "checkout.session.refund_failed" | "webhook_endpoint.disabled"
+          organization_id: string
+          environment: "live" | "test"
+          subject_type: "checkout_session" | "webhook_endpoint"
+          subject_id: string
+          checkout_session_id: string | null
+          sequence: number
+          payment_id: string | null
+          created_at: string
+          status: "pending" | "leased" | "delivered" | "dead" | "skipped"
+        }
+        Relationships: [{
+          foreignKeyName: "webhook_events_of_checkout_sessions"
+          columns: ["checkout_session_id"]
+          isOneToOne: false
+          referencedRelation: "checkout_sessions"
+          referencedColumns: ["checkout_session_id"]
+        }]
+      }
     }
     Functions: {
       /** Marks events that a consumer has leased as delivered, and returns how many it marked. */
@@ -210,7 +457,7 @@ export type Database = {
         }
         Returns: Checkout["CompositeTypes"]["checkout_session"]
       }
-      /** Lets a role call the functions of an access. Only a superuser can call this. */
+      /** Lets a role call the functions of an access, and read its views. Only a superuser can call this. */
       grant_access: {
         Args: {
           role: string
@@ -308,7 +555,7 @@ export type Database = {
       list_webhook_deliveries: {
         Args: {
           webhook_endpoint_id: string
-          status?: "pending" | "leased" | "delivered" | "dead" | null
+          status?: "pending" | "leased" | "delivered" | "dead" | "paused" | null
           page_size?: number | null
           starting_after?: string | null
         }
@@ -804,8 +1051,8 @@ export type Database = {
       }
       /** The result of an attempt to deliver an event to an endpoint. */
       webhook_attempt: {
-        event_id: string | null
-        webhook_endpoint_id: string | null
+        event_id: string
+        webhook_endpoint_id: string
         attempt: number
         recorded_at: string
         status_code: number | null
@@ -833,7 +1080,7 @@ export type Database = {
         organization_id: string
         environment: "live" | "test"
         checkout_session_id: string | null
-        status: "pending" | "leased" | "delivered" | "dead"
+        status: "pending" | "leased" | "delivered" | "dead" | "paused"
         delivery_attempts: number
         next_attempt_at: string | null
         delivered_at: string | null

@@ -30,7 +30,13 @@ async function call(who, client, name, parameters, select) {
     return data;
 }
 
-const order = { amount: 12.34, currency_code: 'USD', customer_email: 'jane@example.com', title: 'Coffee' };
+// Queries a view, and prints the rows and how many there are.
+async function query(who, client, name, columns, refine) {
+    const { data, error, status, count } = await refine(client.from(name).select(columns, { count: 'exact' }));
+    console.log(`${who}: ${name}: ${status}`, JSON.stringify(data ?? error.message), ...(error ? [] : [`of ${count}`]));
+}
+
+const order = { amount: 12.34, currency_code: 'USD', customer_email: 'jane@example.com', title: 'Coffee', metadata: { order_id: 'A-17' } };
 const { checkout_session_id, client_secret } = await call(
     'shop', shop, 'create_checkout_session', order, 'checkout_session_id, client_secret, status');
 
@@ -46,6 +52,11 @@ await call('shop', shop, 'list_webhook_events', { checkout_session_id }, 'event_
 await call('user', user, 'create_checkout_session', { ...order, amount: 5 }, 'status, amount, created_by');
 await call('user', user, 'list_checkout_sessions', {}, 'status, amount');
 
+await query('shop', shop, 'checkout_sessions', 'status, amount, payments(status)', (sessions) =>
+    sessions.eq('metadata->>order_id', 'A-17').eq('status', 'complete').order('created_at', { ascending: false }).range(0, 9));
+await query('user', user, 'checkout_sessions', 'status', (sessions) => sessions.order('amount').limit(1));
+
+await query('anybody', anybody, 'checkout_sessions', 'status', (sessions) => sessions);
 await call('anybody', anybody, 'list_checkout_sessions');
 await call('anybody', anybody, 'create_checkout_session', order);
 await call('user', user, 'list_organizations');

@@ -51,3 +51,20 @@ export async function lists(): Promise<void> {
     // @ts-expect-error there is no such period
     await shop.rpc('session_funnel', { bucket: 'year' });
 }
+
+export async function queries(): Promise<void> {
+    const { data: sessions } = await shop.from('checkout_sessions').select('status, amount, customer_email, payments(payment_id, status)')
+        .eq('metadata->>order_id', 'A-17').order('created_at', { ascending: false });
+    for (const session of sessions ?? []) {
+        const due: number = session.amount;
+        const paid = session.payments.filter((payment) => payment.status === 'succeeded').map((payment) => payment.payment_id);
+        // @ts-expect-error an email address may be missing
+        const to: string = session.customer_email;
+        console.log(session.status === 'expired', due, paid, to);
+    }
+    const { data: open } = await shop.from('open_checkout_sessions').select('client_secret').single();
+    // @ts-expect-error there is no such column
+    console.log(open?.client_secret.length);
+    // @ts-expect-error nothing is written through a view
+    await shop.from('payments').insert({ payment_id: 'pay_1' });
+}
