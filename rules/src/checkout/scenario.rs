@@ -14,7 +14,7 @@ use crate::{Error, Result, validate};
 
 pub const HEADER: &str = "X-Scenario-Key";
 /// Source: Flutterwave, as above.
-const HEADER_CHARACTERS: std::ops::RangeInclusive<usize> = 1..=1_000;
+const HEADER_CHARACTERS: (usize, usize) = (1, 1_000);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scenario<'a> {
@@ -72,9 +72,11 @@ impl<'a> Scenario<'a> {
             "expire" => Ok(Self::Expire),
             "refund" => Ok(Self::Refund),
             other => match other.split_once(':') {
-                Some(("decline", code)) => validate::text(argument, code, validate::SHORT_TEXT)
-                    .map(Self::Decline)
-                    .map_err(|_| Error::invalid(argument, words)),
+                Some(("decline", code)) if !code.trim().is_empty() => {
+                    validate::text(argument, code, validate::SHORT_TEXT)
+                        .map(Self::Decline)
+                        .map_err(|_| Error::invalid(argument, words))
+                }
                 Some(("error", digits)) if digits.starts_with(['4', '5']) && digits.len() == 3 => {
                     digits.parse().map(Self::Error).map_err(|_| Error::invalid(argument, words))
                 }
@@ -86,8 +88,9 @@ impl<'a> Scenario<'a> {
     /// The scenario that the headers of a request ask for; names in lower case.
     pub fn of_headers(headers: &'a serde_json::Map<String, serde_json::Value>) -> Result<Option<Self>> {
         let Some(text) = http_credential::header(headers, HEADER)? else { return Ok(None) };
-        if !HEADER_CHARACTERS.contains(&text.chars().count()) {
-            return Err(Error::invalid(HEADER, "must have between 1 and 1000 characters"));
+        let (least, most) = HEADER_CHARACTERS;
+        if !(least..=most).contains(&text.chars().count()) {
+            return Err(Error::invalid(HEADER, format!("must have between {least} and {most} characters")));
         }
         Self::parse(HEADER, text).map(Some)
     }

@@ -73,7 +73,8 @@ FROM checkout.list_webhook_events(:'id') ORDER BY sequence;
 SELECT testing.new_session() AS id \gset
 SELECT status, amount FROM checkout.record_payment(:'id', 'left out', 'succeeded', 60, 'EUR');
 SELECT status, amount, currency_code, idempotent_replay FROM checkout.record_payment(:'id', 'left out', 'succeeded');
-SELECT status, amount, currency_code, idempotent_replay FROM checkout.record_payment(:'id', 'left out', 'succeeded', 50);
+SELECT status, amount, currency_code, idempotent_replay
+FROM checkout.record_payment(:'id', 'left out', 'succeeded', 50);
 -- After the session has ended it is still known how much was taken.
 SELECT testing.new_session() AS id \gset
 SELECT status, rejection_reason FROM checkout.record_payment(:'id', 'too little', 'succeeded', 40);

@@ -31,13 +31,16 @@ BEGIN
 END $$;
 \c - shop_simulate
 \a
-SELECT scenario, p.* FROM unnest(ARRAY['complete', 'fail', 'decline:insufficient_funds', 'late', 'twice', 'wrong_amount',
+SELECT scenario, p.*
+FROM unnest(ARRAY['complete', 'fail', 'decline:insufficient_funds', 'late', 'twice', 'wrong_amount',
     'slow', 'expire', 'refund', 'error:503']) AS scenario, testing.played(scenario) AS p;
 -- The same again: what has happened does not happen again. Only an attempt that is declined is another one.
-SELECT scenario, p.* FROM unnest(ARRAY['complete', 'fail', 'decline:insufficient_funds', 'late', 'twice', 'wrong_amount',
+SELECT scenario, p.*
+FROM unnest(ARRAY['complete', 'fail', 'decline:insufficient_funds', 'late', 'twice', 'wrong_amount',
     'slow', 'expire', 'refund']) AS scenario, testing.played(scenario, scenario, scenario) AS p;
 -- A buyer tries, and tries again.
-SELECT p.* FROM testing.played('decline:do_not_honor', 'wrong_amount', 'slow', 'decline:expired_card', 'complete', 'twice',
+SELECT p.*
+FROM testing.played('decline:do_not_honor', 'wrong_amount', 'slow', 'decline:expired_card', 'complete', 'twice',
     'refund') AS p;
 SELECT p.* FROM testing.played('slow', 'fail') AS p;
 SELECT p.* FROM testing.played('expire', 'late', 'complete') AS p;
@@ -58,7 +61,8 @@ SELECT testing.age(:'id', '2 hours');
 SELECT testing.simulate(:'id', 'complete'), testing.simulate(:'id', 'late');
 SELECT testing.story(:'id') ~ '^1 expired, 2 payment_rejected simulated_[0-9a-f]{32}_late$' AS late;
 -- The session is the whole one, with its secret.
-SELECT client_secret IS NOT NULL AS secret, payment_id LIKE 'simulated_%' AS payment, completed_at IS NOT NULL AS completed
+SELECT client_secret IS NOT NULL AS secret, payment_id LIKE 'simulated_%' AS payment,
+    completed_at IS NOT NULL AS completed
 FROM checkout.simulate_payment(testing.new_session(), 'complete');
 
 -- Errors
@@ -102,14 +106,16 @@ SELECT testing.presented(:'live_key', format('SELECT checkout.simulate_payment(%
 SELECT testing.presented(:'test_key', format('SELECT status FROM checkout.simulate_payment(%L, ''fail'')', :'open'));
 SELECT kind, testing.posted(jsonb_build_object('x-api-key', key),
     format('SELECT status FROM checkout.simulate_payment(%L, ''complete'')', session))
-FROM (VALUES ('publishable', :'publishable_key', :'open'), ('live', :'live_key', :'live'), ('test', :'test_key', :'open'))
+FROM (VALUES ('publishable', :'publishable_key', :'open'), ('live', :'live_key', :'live'),
+    ('test', :'test_key', :'open'))
     AS keys (kind, key, session);
 
 -- X-Scenario-Key: a request that creates a session says what becomes of it.
 SELECT scenario, testing.posted(jsonb_build_object('x-api-key', :'test_key', 'x-scenario-key', scenario),
     $$SELECT concat_ws(' ', status, payment_status, attempts, client_secret IS NOT NULL)
     FROM checkout.create_checkout_session(50, 'USD', customer_id => 'c', max_retry_attempts => 2)$$)
-FROM unnest(ARRAY['complete', 'fail', 'decline:x', 'late', 'twice', 'wrong_amount', 'slow', 'expire', 'refund', 'error:418',
+FROM unnest(ARRAY['complete', 'fail', 'decline:x', 'late', 'twice', 'wrong_amount', 'slow', 'expire', 'refund',
+    'error:418',
     'error:200', 'nonsense', '']) AS scenario;
 SELECT kind, testing.posted(jsonb_build_object('x-api-key', key, 'x-scenario-key', 'complete'),
     $$SELECT status FROM checkout.create_checkout_session(50, 'USD', customer_id => 'c')$$)
@@ -118,7 +124,8 @@ FROM (VALUES ('publishable', :'publishable_key'), ('live', :'live_key')) AS keys
 SELECT headers, testing.posted(headers || jsonb_build_object('x-api-key', :'test_key', 'idempotency-key', 'simulated'),
     $$SELECT concat_ws(' ', status, attempts, idempotent_replay)
     FROM checkout.create_checkout_session(50, 'USD', customer_id => 'c')$$)
-FROM unnest(ARRAY['{"x-scenario-key": "decline:x"}', '{"x-scenario-key": "decline:x"}', '{"x-scenario-key": "complete"}',
+FROM unnest(ARRAY['{"x-scenario-key": "decline:x"}', '{"x-scenario-key": "decline:x"}',
+    '{"x-scenario-key": "complete"}',
     '{}']::jsonb[]) AS headers;
 \c - postgres
 DROP FUNCTION testing.simulate, testing.played, testing.presented, testing.posted;
