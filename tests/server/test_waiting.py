@@ -13,7 +13,8 @@ ONE_ENDPOINT = {"delete_webhook_endpoint", "roll_webhook_secret", "update_webhoo
 ONE_KEY = {"revoke_api_key", "roll_api_key"}
 ONE_ORGANIZATION = {"rotate_client_secrets", "update_organization"}
 ONE_ROLE = {"grant_access", "revoke_access"}
-ALONE = [{"create_webhook_consumer"}, {"create_webhook_endpoint"}, {"recover_checkout_session"}, {"record_refund"}]
+ALONE = [{"create_webhook_consumer"}, {"create_webhook_endpoint"}, {"recover_checkout_session"}, {"record_refund"},
+         {"simulate_payment"}]
 WAITS = {
     held: group
     for group in [ONE_SESSION, ONE_EVENT, ONE_DELIVERY, ONE_CONSUMER, ONE_ENDPOINT, ONE_KEY, ONE_ORGANIZATION, ONE_ROLE, *ALONE]

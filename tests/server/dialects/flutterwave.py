@@ -157,7 +157,7 @@ def scenario_key_has_1_to_1000_characters(shop):
     # A text within the bounds that is no scenario is refused.
     for length in (1, 1000):
         headers = {"X-Scenario-Key": "k" * length}
-        refused(shop, "X-Scenario-Key must be complete, fail, expire or error", headers=headers)
+        refused(shop, "X-Scenario-Key must be complete, fail, decline:<code>, late,", headers=headers)
     assert shop.count() == 0
 
 
