@@ -16,6 +16,7 @@ CREATE TABLE checkout_data.open_sessions (
     expiring_notice_at timestamptz,
     event_count checkout_data.count NOT NULL DEFAULT 0,
     fails_at_deadline boolean NOT NULL DEFAULT false,
+    has_terms boolean NOT NULL DEFAULT false,
     reference text COLLATE "C",
     created_by text COLLATE "C",
     CONSTRAINT open_sessions_pkey PRIMARY KEY (organization_id, environment, checkout_session_id)
@@ -32,6 +33,8 @@ COMMENT ON COLUMN checkout_data.open_sessions.event_count IS
     'The same as in checkout_sessions: the event of the end gets the next number.';
 COMMENT ON COLUMN checkout_data.open_sessions.fails_at_deadline IS
     'True if the session is failed then, and not expired: it has no retries left, and a payment holds it.';
+COMMENT ON COLUMN checkout_data.open_sessions.has_terms IS
+    'True if the session may have holds, which end with it.';
 COMMENT ON COLUMN checkout_data.open_sessions.reference IS
     'The reference of the session if only one open session may have it: see reference_policy. NULL otherwise.';
 COMMENT ON COLUMN checkout_data.open_sessions.created_by IS

@@ -22,6 +22,8 @@ CREATE TABLE checkout_data.organizations (
     app_link_schemes text[] NOT NULL DEFAULT '{}',
     strict_parameters boolean NOT NULL DEFAULT false,
     allowed_origins text[] NOT NULL DEFAULT '{}',
+    uses_catalog boolean NOT NULL DEFAULT false,
+    publishable_amounts boolean NOT NULL DEFAULT true,
     client_secret_key checkout_data.secret_key NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),

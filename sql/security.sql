@@ -77,12 +77,26 @@ REVOKE EXECUTE ON FUNCTION checkout_data.secret_access(), checkout_data.publisha
 GRANT EXECUTE ON FUNCTION checkout.current_organization_id(), checkout.current_environment()
     TO checkout_sessions_api, checkout_sessions_worker;
 
--- Only the state of a session changes: the other columns cannot be updated.
+-- Only the state of a session changes, and of one with terms the amount and the quantity: the other columns cannot be
+-- updated.
 GRANT SELECT, INSERT ON checkout_data.checkout_sessions TO checkout_sessions_api;
-GRANT UPDATE (status, payment_status, payment_id, attempts, lease_expires_at, completed_at, updated_at, event_count)
-    ON checkout_data.checkout_sessions TO checkout_sessions_api;
+GRANT UPDATE (status, payment_status, payment_id, attempts, lease_expires_at, completed_at, updated_at, event_count,
+    amount, quantity) ON checkout_data.checkout_sessions TO checkout_sessions_api;
 GRANT SELECT, INSERT, DELETE, UPDATE (deadline, event_count, fails_at_deadline)
     ON checkout_data.open_sessions TO checkout_sessions_api;
+-- Nothing of a price or a coupon changes that a session may have used.
+GRANT SELECT, INSERT, UPDATE (name, description, image_url, active, metadata, updated_at)
+    ON checkout_data.products TO checkout_sessions_api;
+GRANT SELECT, INSERT, UPDATE (active, is_default, updated_at) ON checkout_data.prices TO checkout_sessions_api;
+GRANT SELECT, INSERT, UPDATE (active, held, updated_at) ON checkout_data.coupons TO checkout_sessions_api;
+GRANT SELECT, INSERT, DELETE, UPDATE (on_hand, held, continue_selling, updated_at)
+    ON checkout_data.inventory TO checkout_sessions_api;
+GRANT SELECT, INSERT ON checkout_data.inventory_changes TO checkout_sessions_api;
+GRANT SELECT, INSERT, DELETE, UPDATE (quantity, state, deadline) ON checkout_data.holds TO checkout_sessions_api;
+GRANT SELECT, INSERT, UPDATE (unit_amount, quantity, subtotal, discount)
+    ON checkout_data.session_lines TO checkout_sessions_api;
+GRANT SELECT, INSERT, UPDATE (subtotal, discount, amount, coupon_code, coupon_tries, billing_address, holds_stock)
+    ON checkout_data.session_terms TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.payments TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE (status, amount, reason, updated_at) ON checkout_data.refunds TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_api;
@@ -100,6 +114,10 @@ GRANT SELECT, UPDATE (event_count) ON checkout_data.checkout_sessions TO checkou
 GRANT SELECT, DELETE, UPDATE (expiring_notice_at, event_count)
     ON checkout_data.open_sessions TO checkout_sessions_worker;
 GRANT SELECT ON checkout_data.payments, checkout_data.refunds TO checkout_sessions_worker;
+GRANT SELECT, DELETE, UPDATE (state) ON checkout_data.holds TO checkout_sessions_worker;
+GRANT SELECT, UPDATE (on_hand, held, updated_at) ON checkout_data.inventory TO checkout_sessions_worker;
+GRANT SELECT, UPDATE (held, redeemed, updated_at) ON checkout_data.coupons TO checkout_sessions_worker;
+GRANT INSERT ON checkout_data.inventory_changes TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_worker;
 -- Nobody may update the outbox.
 GRANT SELECT, INSERT, DELETE ON checkout_data.webhook_outbox TO checkout_sessions_worker;
@@ -133,7 +151,8 @@ DECLARE
 BEGIN
     -- Without organizations and webhook_consumers, see above, and without api_keys, which is read to find the tenant.
     FOREACH name IN ARRAY ARRAY[
-        'checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'webhook_outbox',
+        'checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'products', 'inventory',
+        'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines', 'session_terms', 'webhook_outbox',
         'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'
     ] LOOP
         EXECUTE pg_catalog.format(

@@ -1,9 +1,10 @@
 -- Checkout sessions: their table, and the functions that create, read and end them.
 
 CREATE DOMAIN checkout_data.session_status AS text CHECK (VALUE IN ('open', 'complete', 'failed', 'expired'));
-CREATE DOMAIN checkout_data.session_payment_status AS text CHECK (VALUE IN ('unpaid', 'processing', 'paid'));
+CREATE DOMAIN checkout_data.session_payment_status AS text CHECK (VALUE IN
+    ('unpaid', 'processing', 'paid', 'no_payment_required'));
 CREATE DOMAIN checkout_data.session_amount AS numeric
-    CHECK (VALUE > 0 AND VALUE < 1000000000000000 AND scale(VALUE) <= 4);
+    CHECK (VALUE >= 0 AND VALUE < 1000000000000000 AND scale(VALUE) <= 4);
 CREATE DOMAIN checkout_data.country_code AS text CHECK (VALUE ~ '^[A-Z]{2}$');
 CREATE DOMAIN checkout_data.reference_constraint AS text CHECK (VALUE IN ('none', 'unique', 'open'));
 
@@ -32,6 +33,7 @@ CREATE TABLE checkout_data.checkout_sessions (
     require_billing_address boolean NOT NULL DEFAULT false,
     is_spi boolean NOT NULL DEFAULT false,
     is_pos boolean NOT NULL DEFAULT false,
+    has_terms boolean NOT NULL DEFAULT false,
     reference text COLLATE "C",
     reference_policy checkout_data.reference_constraint NOT NULL DEFAULT 'none',
     recovered_from uuid,
@@ -58,9 +60,12 @@ CREATE TABLE checkout_data.checkout_sessions (
     CONSTRAINT checkout_sessions_pkey PRIMARY KEY (organization_id, environment, checkout_session_id),
     CONSTRAINT checkout_sessions_expires_at_check CHECK (expires_at > created_at),
     CONSTRAINT checkout_sessions_paid_check CHECK (
-        (status = 'complete') = (payment_status = 'paid')
-        AND (status = 'complete') = (payment_id IS NOT NULL)
+        (status = 'complete') = (payment_status IN ('paid', 'no_payment_required'))
+        AND (payment_status = 'paid') = (payment_id IS NOT NULL)
         AND (status = 'complete') = (completed_at IS NOT NULL)
+    ),
+    CONSTRAINT checkout_sessions_amount_check CHECK (
+        CASE WHEN amount > 0 THEN payment_status <> 'no_payment_required' ELSE has_terms END
     ),
     CONSTRAINT checkout_sessions_lease_check CHECK (
         (payment_status = 'processing') = (lease_expires_at IS NOT NULL)
@@ -88,6 +93,8 @@ COMMENT ON COLUMN checkout_data.checkout_sessions.created_with IS
     'a server that creates a session never gets it as a replay.';
 COMMENT ON COLUMN checkout_data.checkout_sessions.id_prefix IS
     'In URLs {CHECKOUT_SESSION_ID} becomes this prefix and the id without hyphens. NULL: the id as a UUID.';
+COMMENT ON COLUMN checkout_data.checkout_sessions.has_terms IS
+    'True if the session has lines and a row in session_terms. Without, nothing else is read or written for them.';
 COMMENT ON COLUMN checkout_data.checkout_sessions.reference_policy IS
     'The uniqueness of the reference that applied when the session was created.';
 
@@ -146,10 +153,13 @@ CREATE FUNCTION checkout_data.effective_payment_status(s checkout_data.checkout_
     AS $$
     SELECT CASE WHEN s.payment_status OPERATOR(pg_catalog.=) 'processing'
             AND s.lease_expires_at OPERATOR(pg_catalog.<=) at
-        THEN 'unpaid' ELSE s.payment_status END
+        THEN 'unpaid'
+        WHEN s.has_terms AND s.amount OPERATOR(pg_catalog.=) 0 AND s.payment_status OPERATOR(pg_catalog.=) 'unpaid'
+        THEN 'no_payment_required' ELSE s.payment_status END
     $$;
 COMMENT ON FUNCTION checkout_data.effective_payment_status IS
-    'Returns the payment status of a session at a time: processing ends with the lease.';
+    'Returns the payment status of a session at a time: processing ends with the lease, and where nothing is due no '
+    'payment is required.';
 
 CREATE TYPE checkout.checkout_session AS (
     checkout_session_id uuid,
@@ -206,7 +216,7 @@ COMMENT ON COLUMN checkout.checkout_session.status IS
     'open, complete, failed or expired. The last three are final. A session is expired as soon as its deadline has '
     'passed, even before the worker has announced it.';
 COMMENT ON COLUMN checkout.checkout_session.payment_status IS
-    'unpaid, processing (a payment has begun and its lease has not ended) or paid.';
+    'unpaid, processing (a payment has begun and its lease has not ended), paid, or no_payment_required (nothing is due).';
 COMMENT ON COLUMN checkout.checkout_session.payment_id IS 'The accepted payment, once the session is complete.';
 COMMENT ON COLUMN checkout.checkout_session.attempts IS 'How many attempts to pay have failed.';
 COMMENT ON COLUMN checkout.checkout_session.max_retry_attempts IS

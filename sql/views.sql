@@ -16,7 +16,9 @@ CREATE VIEW checkout.checkout_sessions AS
             ELSE s.status::pg_catalog.text END AS status,
         CASE WHEN s.payment_status OPERATOR(pg_catalog.=) 'processing'
                 AND s.lease_expires_at OPERATOR(pg_catalog.<=) pg_catalog.statement_timestamp()
-            THEN 'unpaid' ELSE s.payment_status::pg_catalog.text END AS payment_status,
+            THEN 'unpaid'
+            WHEN s.has_terms AND s.amount OPERATOR(pg_catalog.=) 0 AND s.payment_status OPERATOR(pg_catalog.=) 'unpaid'
+            THEN 'no_payment_required' ELSE s.payment_status::pg_catalog.text END AS payment_status,
         s.payment_id, s.attempts::pg_catalog.int4 AS attempts,
         s.max_retry_attempts::pg_catalog.int4 AS max_retry_attempts, s.title, s.description, s.reference,
         s.customer_id, s.customer_email, s.customer_name, s.customer_phone,

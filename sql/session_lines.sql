@@ -1,0 +1,63 @@
+-- What a session sells: its lines, and the sums of them.
+
+CREATE DOMAIN checkout_data.line_kind AS text CHECK (VALUE IN ('item', 'shipping', 'tax', 'fee'));
+CREATE DOMAIN checkout_data.line_sum AS numeric CHECK (VALUE >= 0 AND VALUE < 1000000000000000);
+
+-- A line is a snapshot: what becomes of its product and its price later does not change it.
+CREATE TABLE checkout_data.session_lines (
+    organization_id uuid NOT NULL,
+    environment checkout_data.environment NOT NULL,
+    checkout_session_id uuid NOT NULL,
+    line checkout_data.positive NOT NULL,
+    kind checkout_data.line_kind NOT NULL,
+    product_id text COLLATE "C",
+    price_id text COLLATE "C",
+    title text,
+    image_url text,
+    unit_amount checkout_data.price_amount NOT NULL,
+    quantity checkout_data.positive NOT NULL,
+    subtotal checkout_data.line_sum NOT NULL,
+    discount checkout_data.line_sum NOT NULL DEFAULT 0,
+    minimum_quantity checkout_data.positive NOT NULL DEFAULT 1,
+    maximum_quantity checkout_data.positive,
+    minimum_amount checkout_data.price_amount,
+    maximum_amount checkout_data.price_amount,
+    suggested_amount checkout_data.price_amount,
+    CONSTRAINT session_lines_pkey PRIMARY KEY (organization_id, environment, checkout_session_id, line),
+    CONSTRAINT session_lines_subtotal_check CHECK (subtotal = unit_amount * quantity),
+    CONSTRAINT session_lines_discount_check CHECK (discount <= subtotal AND (kind = 'item' OR discount = 0)),
+    CONSTRAINT session_lines_quantity_check CHECK (
+        quantity >= minimum_quantity AND COALESCE(quantity <= maximum_quantity, true)),
+    CONSTRAINT session_lines_amount_check CHECK (
+        COALESCE(unit_amount >= minimum_amount, true) AND COALESCE(unit_amount <= maximum_amount, true))
+);
+COMMENT ON TABLE checkout_data.session_lines IS 'The lines of sessions that have terms, as they were sold.';
+COMMENT ON COLUMN checkout_data.session_lines.minimum_amount IS
+    'The least that the buyer may pay for a unit. NULL: the unit_amount is fixed.';
+
+CREATE TABLE checkout_data.session_terms (
+    organization_id uuid NOT NULL,
+    environment checkout_data.environment NOT NULL,
+    checkout_session_id uuid NOT NULL,
+    subtotal checkout_data.line_sum NOT NULL,
+    discount checkout_data.line_sum NOT NULL DEFAULT 0,
+    shipping checkout_data.line_sum NOT NULL DEFAULT 0,
+    tax checkout_data.line_sum NOT NULL DEFAULT 0,
+    fees checkout_data.line_sum NOT NULL DEFAULT 0,
+    amount checkout_data.line_sum NOT NULL,
+    coupon_code checkout_data.coupon_code COLLATE "C",
+    coupon_tries checkout_data.count NOT NULL DEFAULT 0,
+    billing_address checkout_data.json_object,
+    holds_stock boolean NOT NULL,
+    CONSTRAINT session_terms_pkey PRIMARY KEY (organization_id, environment, checkout_session_id),
+    CONSTRAINT session_terms_amount_check CHECK (subtotal - discount + shipping + tax + fees = amount),
+    CONSTRAINT session_terms_discount_check CHECK (discount <= subtotal AND (discount = 0 OR coupon_code IS NOT NULL))
+) WITH (fillfactor = 85);
+COMMENT ON TABLE checkout_data.session_terms IS
+    'The sums of the lines of a session, its coupon and its billing address. amount is that of the session.';
+COMMENT ON COLUMN checkout_data.session_terms.coupon_tries IS 'How often a code was tried.';
+COMMENT ON COLUMN checkout_data.session_terms.holds_stock IS
+    'True once the session holds what it sells: from its creation on, or, if a browser created it, from its first payment on.';
+-- Serves coupon_performance.
+CREATE INDEX session_terms_coupon_idx ON checkout_data.session_terms (organization_id, environment, coupon_code)
+    WHERE coupon_code IS NOT NULL;
