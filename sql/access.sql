@@ -31,7 +31,9 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
         ('secret', ARRAY[
             'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
             'recover_checkout_session', 'begin_payment', 'record_payment', 'apply_payment', 'simulate_payment',
-            'list_payments', 'record_refund', 'list_refunds', 'list_webhook_events',
+            'list_payments', 'record_refund', 'list_refunds', 'list_session_lines', 'set_quantity', 'set_unit_amount', 'apply_coupon', 'remove_coupon',
+            'set_billing_address', 'complete_free_checkout_session',
+            'list_webhook_events',
             'create_webhook_endpoint', 'list_webhook_endpoints', 'update_webhook_endpoint', 'delete_webhook_endpoint',
             'roll_webhook_secret', 'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
             'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'list_webhook_deliveries',
@@ -41,12 +43,16 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'webhook_deliveries', 'webhook_attempts']),
         ('publishable', ARRAY[
             'create_checkout_session', 'handle_request', 'public_checkout_session', 'redirect_url', 'session_id',
+            'set_quantity', 'set_unit_amount', 'apply_coupon', 'remove_coupon', 'set_billing_address',
+            'complete_free_checkout_session',
             'current_organization_id', 'current_environment']),
         -- Everything that any API key may do. The key that is presented decides.
         ('request', ARRAY[
             'authenticate', 'pre_request', 'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions',
             'expire_checkout_session', 'recover_checkout_session', 'begin_payment', 'record_payment', 'apply_payment',
-            'simulate_payment', 'list_payments', 'record_refund', 'list_refunds', 'list_webhook_events',
+            'simulate_payment', 'list_payments', 'record_refund', 'list_refunds', 'list_session_lines', 'set_quantity', 'set_unit_amount', 'apply_coupon', 'remove_coupon',
+            'set_billing_address', 'complete_free_checkout_session',
+            'list_webhook_events',
             'create_webhook_endpoint',
             'list_webhook_endpoints', 'update_webhook_endpoint',
             'delete_webhook_endpoint', 'roll_webhook_secret', 'create_webhook_consumer', 'list_webhook_consumers',

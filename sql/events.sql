@@ -29,7 +29,8 @@ COMMENT ON COLUMN checkout_data.webhook_outbox.sequence IS
     'The number of the event within its subject, from 1, without gaps.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.snapshot IS
     'What the body of the event needs and may change later, as it was when the event was written: session (status and '
-    'attempts), payment, refund, webhook_endpoint. Without session, the clock had ended the session.';
+    'attempts; of one with terms also amount and quantity), payment, refund, webhook_endpoint. Without session, the '
+    'clock had ended the session.';
 -- Serves the removal of old events.
 CREATE INDEX webhook_outbox_created_at_idx ON checkout_data.webhook_outbox (created_at);
 
@@ -90,13 +91,19 @@ CREATE FUNCTION checkout_data.session_of_event(o checkout_data.webhook_outbox, s
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
     SELECT ROW(
-        s.checkout_session_id, s.organization_id, s.environment, s.amount, s.currency_code,
-        checkout_data.status_of_event(o),
-        CASE WHEN checkout_data.status_of_event(o) OPERATOR(pg_catalog.=) 'complete' THEN 'paid' ELSE 'unpaid' END,
+        s.checkout_session_id, s.organization_id, s.environment,
+        COALESCE((o.snapshot OPERATOR(pg_catalog.#>>) '{session,amount}')::pg_catalog.numeric, s.amount),
+        s.currency_code, checkout_data.status_of_event(o),
+        CASE WHEN checkout_data.status_of_event(o) OPERATOR(pg_catalog.=) 'complete'
+            THEN s.payment_status::pg_catalog.text
+            WHEN COALESCE((o.snapshot OPERATOR(pg_catalog.#>>) '{session,amount}')::pg_catalog.numeric, s.amount)
+                OPERATOR(pg_catalog.=) 0 THEN 'no_payment_required'
+            ELSE 'unpaid' END,
         CASE WHEN checkout_data.status_of_event(o) OPERATOR(pg_catalog.=) 'complete' THEN s.payment_id END,
         COALESCE((o.snapshot OPERATOR(pg_catalog.#>>) '{session,attempts}')::pg_catalog.int4, s.attempts),
         s.max_retry_attempts, s.title, s.description, s.reference, s.customer_id, s.customer_email, s.customer_name,
-        s.customer_phone, s.product_id, s.price_id, s.subscription_id, s.payment_link_id, s.quantity, s.allow_quantity,
+        s.customer_phone, s.product_id, s.price_id, s.subscription_id, s.payment_link_id,
+        COALESCE((o.snapshot OPERATOR(pg_catalog.#>>) '{session,quantity}')::pg_catalog.int4, s.quantity), s.allow_quantity,
         s.allow_coupon_code, s.require_billing_address, s.is_spi, s.is_pos, s.country, s.success_url, s.cancel_url,
         s.url, NULL, s.payment_methods, s.metadata, s.recovered_from, s.expires_at,
         CASE WHEN checkout_data.status_of_event(o) OPERATOR(pg_catalog.=) 'complete' THEN s.completed_at END,

@@ -17,12 +17,20 @@ CREATE TYPE checkout.public_checkout_session AS (
     payment_status text,
     expires_at timestamptz,
     success_url text,
-    cancel_url text
+    cancel_url text,
+    subtotal numeric,
+    discount numeric,
+    coupon_code text,
+    has_billing_address boolean,
+    lines checkout.session_line[]
 );
 COMMENT ON TYPE checkout.public_checkout_session IS
     'The part of a checkout session that a payment page needs. It has no personal data.';
 COMMENT ON COLUMN checkout.public_checkout_session.amount IS
     'In major units of the currency: 12.34 is 12 dollars and 34 cents.';
+COMMENT ON COLUMN checkout.public_checkout_session.subtotal IS
+    'The sum of the items. amount is subtotal - discount, and the lines of shipping, tax and fees.';
+COMMENT ON COLUMN checkout.public_checkout_session.lines IS 'Empty if the session says only an amount.';
 COMMENT ON COLUMN checkout.public_checkout_session.success_url IS
     'Where to send the buyer once the session is complete; NULL before. {CHECKOUT_SESSION_ID} is filled in. An http or '
     'https URL, or an app link.';
@@ -43,7 +51,8 @@ COMMENT ON FUNCTION checkout_data.redirect_url_of IS
     'the URL may have percent-encoded the braces of {CHECKOUT_SESSION_ID}.';
 
 CREATE FUNCTION checkout_data.public_session_at(
-    s checkout_data.checkout_sessions, organization_name text, at timestamptz
+    s checkout_data.checkout_sessions, organization_name text, at timestamptz, t checkout_data.session_terms,
+    lines checkout.session_line[]
 )
     RETURNS checkout.public_checkout_session
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -54,7 +63,8 @@ CREATE FUNCTION checkout_data.public_session_at(
         checkout_data.effective_status(s, at), checkout_data.effective_payment_status(s, at), s.expires_at,
         CASE WHEN s.status OPERATOR(pg_catalog.=) 'complete'
             THEN checkout_data.redirect_url_of(s, s.success_url) END,
-        checkout_data.redirect_url_of(s, s.cancel_url)
+        checkout_data.redirect_url_of(s, s.cancel_url), COALESCE(t.subtotal, s.amount), COALESCE(t.discount, 0),
+        t.coupon_code, t.billing_address IS NOT NULL, lines
     )::checkout.public_checkout_session
     $$;
 COMMENT ON FUNCTION checkout_data.public_session_at IS

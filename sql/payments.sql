@@ -3,7 +3,8 @@
 CREATE DOMAIN checkout_data.payment_status AS text CHECK (VALUE IN
     ('processing', 'succeeded', 'failed', 'canceled', 'rejected'));
 CREATE DOMAIN checkout_data.rejection_reason AS text CHECK (VALUE IN
-    ('session_expired', 'session_failed', 'already_paid', 'amount_mismatch', 'currency_mismatch'));
+    ('session_expired', 'session_failed', 'already_paid', 'amount_mismatch', 'currency_mismatch',
+    'out_of_stock'));
 -- As it was reported: rejected payments may have any number, and a currency that is none of ISO 4217.
 CREATE DOMAIN checkout_data.payment_amount AS numeric CHECK (VALUE > '-Infinity' AND VALUE < 'Infinity');
 CREATE DOMAIN checkout_data.refund_sum AS numeric CHECK (VALUE >= 0 AND VALUE < 'Infinity');
@@ -91,7 +92,7 @@ COMMENT ON COLUMN checkout.payment.status IS
     'processing, succeeded (accepted: the session is complete), failed or canceled (no money was taken), or rejected '
     '(money was taken but not accepted: refund it).';
 COMMENT ON COLUMN checkout.payment.rejection_reason IS
-    'session_expired, session_failed, already_paid, amount_mismatch or currency_mismatch.';
+    'session_expired, session_failed, already_paid, amount_mismatch, currency_mismatch or out_of_stock.';
 COMMENT ON COLUMN checkout.payment.currency_code IS
     'ISO 4217. Of a rejected payment, the code that was reported.';
 COMMENT ON COLUMN checkout.payment.refunded_amount IS 'How much of it was returned: the refunds that have succeeded.';
@@ -146,7 +147,8 @@ Errors:
 - 28000: the caller is not authenticated.
 - 42501 (PT403 in an HTTP request): the credential is publishable.
 - PT404: the session does not exist.
-- PT409: the session is not open, another payment is in progress, or the payment has taken money already.$$;
+- PT409: the session is not open, another payment is in progress, the payment has taken money already, the session
+  asks for a billing address and has none, or what it sells is sold out.$$;
 
 CREATE FUNCTION checkout.record_payment(
     checkout_session_id uuid,
@@ -172,8 +174,9 @@ $$Records how a payment ended, and returns the payment. Check its status.
   another payment holds a lease, once that lease ends and the session is still unpaid.
 - canceled: no money was taken, because the buyer left the provider's page. This is no attempt. The lease ends.
 - rejected: money was taken that the session cannot accept, and has to be refunded. rejection_reason says why:
-  session_expired, session_failed, already_paid, amount_mismatch or currency_mismatch. This is a result and not an
-  error, so that the payment is stored.
+  session_expired, session_failed, already_paid, amount_mismatch, currency_mismatch or out_of_stock (a browser created
+  the session, no payment had begun, and what it sells is gone). This is a result and not an error, so that the payment
+  is stored.
 
 A report is refused only if it cannot be attributed. Whatever else is odd about it is stored as it came, or cleaned: a
 label that is too long is cut, a currency code may be in lower case or unknown, and the noise of binary floating-point

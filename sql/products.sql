@@ -52,4 +52,4 @@ COMMENT ON TABLE checkout_data.inventory_changes IS
     'Every change of on_hand: what merchants adjust, and what was sold. The changes of a product sum up to its on_hand.';
 COMMENT ON COLUMN checkout_data.inventory_changes.on_hand IS 'After the change.';
 CREATE INDEX inventory_changes_product_idx
-    ON checkout_data.inventory_changes (organization_id, environment, product_id, inventory_change_id);
+    ON checkout_data.inventory_changes (organization_id, environment, product_id, created_at);

@@ -81,8 +81,8 @@ GRANT EXECUTE ON FUNCTION checkout.current_organization_id(), checkout.current_e
 -- updated.
 GRANT SELECT, INSERT ON checkout_data.checkout_sessions TO checkout_sessions_api;
 GRANT UPDATE (status, payment_status, payment_id, attempts, lease_expires_at, completed_at, updated_at, event_count,
-    amount, quantity) ON checkout_data.checkout_sessions TO checkout_sessions_api;
-GRANT SELECT, INSERT, DELETE, UPDATE (deadline, event_count, fails_at_deadline)
+    amount, quantity, has_terms) ON checkout_data.checkout_sessions TO checkout_sessions_api;
+GRANT SELECT, INSERT, DELETE, UPDATE (deadline, event_count, fails_at_deadline, has_terms)
     ON checkout_data.open_sessions TO checkout_sessions_api;
 -- Nothing of a price or a coupon changes that a session may have used.
 GRANT SELECT, INSERT, UPDATE (name, description, image_url, active, metadata, updated_at)
@@ -95,7 +95,7 @@ GRANT SELECT, INSERT ON checkout_data.inventory_changes TO checkout_sessions_api
 GRANT SELECT, INSERT, DELETE, UPDATE (quantity, state, deadline) ON checkout_data.holds TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE (unit_amount, quantity, subtotal, discount)
     ON checkout_data.session_lines TO checkout_sessions_api;
-GRANT SELECT, INSERT, UPDATE (subtotal, discount, amount, coupon_code, coupon_tries, billing_address, holds_stock)
+GRANT SELECT, INSERT, UPDATE (subtotal, discount, amount, coupon_code, coupon_tries, billing_address, hold_count)
     ON checkout_data.session_terms TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.payments TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE (status, amount, reason, updated_at) ON checkout_data.refunds TO checkout_sessions_api;
@@ -113,7 +113,8 @@ GRANT SELECT ON checkout_data.webhook_attempts, checkout_data.webhook_consumers,
 GRANT SELECT, UPDATE (event_count) ON checkout_data.checkout_sessions TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE (expiring_notice_at, event_count)
     ON checkout_data.open_sessions TO checkout_sessions_worker;
-GRANT SELECT ON checkout_data.payments, checkout_data.refunds TO checkout_sessions_worker;
+GRANT SELECT ON checkout_data.payments, checkout_data.refunds, checkout_data.session_lines, checkout_data.session_terms,
+    checkout_data.products, checkout_data.prices TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE (state) ON checkout_data.holds TO checkout_sessions_worker;
 GRANT SELECT, UPDATE (on_hand, held, updated_at) ON checkout_data.inventory TO checkout_sessions_worker;
 GRANT SELECT, UPDATE (held, redeemed, updated_at) ON checkout_data.coupons TO checkout_sessions_worker;

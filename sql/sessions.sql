@@ -161,6 +161,15 @@ COMMENT ON FUNCTION checkout_data.effective_payment_status IS
     'Returns the payment status of a session at a time: processing ends with the lease, and where nothing is due no '
     'payment is required.';
 
+CREATE FUNCTION checkout_data.changing_terms(s checkout_data.checkout_sessions) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE WHEN s.has_terms
+        THEN pg_catalog.jsonb_build_object('amount', s.amount, 'quantity', s.quantity) ELSE '{}' END
+    $$;
+COMMENT ON FUNCTION checkout_data.changing_terms IS
+    'Returns what an event must keep of a session that has terms, because the buyer may change it.';
+
 CREATE TYPE checkout.checkout_session AS (
     checkout_session_id uuid,
     organization_id uuid,
@@ -293,7 +302,9 @@ CREATE FUNCTION checkout.create_checkout_session(
     expires_at timestamptz DEFAULT NULL,
     expires_in interval DEFAULT NULL,
     idempotency_key text DEFAULT NULL,
-    trace_id text DEFAULT NULL
+    trace_id text DEFAULT NULL,
+    lines jsonb DEFAULT NULL,
+    coupon_code text DEFAULT NULL
 ) RETURNS checkout.checkout_session
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
@@ -302,7 +313,7 @@ COMMENT ON FUNCTION checkout.create_checkout_session IS
 $$Creates a checkout session and returns it.
 
 - amount: in major units of the currency (12.34 is 12 dollars and 34 cents), with no more decimals than the currency
-  has.
+  has. With lines, or a price that is looked up, it may be left out, and otherwise must equal their sum.
 - currency_code, country: ISO 4217 and ISO 3166-1, in either case. They are stored in upper case.
 - title, description, reference, customer_name, customer_phone, trace_id: a text with nothing to see counts as NULL. Ids
   must not be blank.
@@ -311,6 +322,12 @@ $$Creates a checkout session and returns it.
 - reference: your order id. The organization's reference_policy decides if it may repeat.
 - success_url, cancel_url: http or https, or an app link with one of the organization's app_link_schemes; at most 5,000
   characters. {CHECKOUT_SESSION_ID} in them is stored as given.
+- product_id, price_id: stored as they are. If the organization's uses_catalog is on, the session sells a quantity of
+  this price, or of the product's default price in the currency.
+- lines: what the session sells, 1 to 100 objects. An item has a price_id or product_id of the catalog, or a title and
+  an amount, and a quantity: {"price_id": "tea-100g", "quantity": 2}. A shipping, a tax or a fee has an amount:
+  {"kind": "shipping", "title": "By post", "amount": 5}. Amounts are of one unit.
+- coupon_code: a coupon that is applied, in either case.
 - payment_methods: default: those of the API key, or else of the organization.
 - max_retry_attempts: how often a failed payment may be retried, 0 to 10. Default: the organization's.
 - metadata: a JSON object of at most 32 kB (4 kB with a publishable API key).
@@ -326,14 +343,22 @@ $$Creates a checkout session and returns it.
 In an HTTP request of the test environment with a secret credential, the header X-Scenario-Key plays a scenario with the
 new session: see simulate_payment.
 
-With a publishable API key a browser chooses the amount. Such a session has created_with publishable; the
-reference_policy does not apply to it, and its idempotency keys are separate from those of servers.
+What is in stock is held for the session until it ends, and so is the redemption of a coupon. The session keeps its
+prices, whatever becomes of the catalog.
+
+With a publishable API key a browser chooses the amount, unless the organization's publishable_amounts is off. It holds
+no stock before its first payment begins, and cannot give a coupon_code: see apply_coupon. Such a session has
+created_with publishable; the reference_policy does not apply to it, and its idempotency keys are separate from those of
+servers.
 
 Errors:
 - 22003, 22004, 22023: an argument is missing, wrong or out of range.
 - 23505: the reference is taken, or its open session has another amount or currency (return_existing).
 - 28000: the caller is not authenticated.
-- PT409: the idempotency key was used for a different request.
+- 42501 (PT403 in an HTTP request): a publishable credential names an amount and may not, or a coupon_code.
+- PT404: a product or price is not in the catalog.
+- PT409: the idempotency key was used for a different request; a product or price is not active; a product is sold out;
+  the coupon is refused, and the message says why.
 - PT429: the publishable API key has reached checkout_sessions.publishable_session_limit.$$;
 
 CREATE FUNCTION checkout.get_checkout_session(

@@ -2,9 +2,14 @@
 
 #![expect(unsafe_code, reason = "reads the server's variables and calls its functions")]
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
+use std::panic::AssertUnwindSafe;
 
+use chrono::TimeDelta;
 use pgrx::pg_sys;
+use pgrx::prelude::*;
+
+use rules::{Error, Result};
 
 /// The database that this backend is connected to.
 pub fn database() -> pg_sys::Oid {
@@ -62,5 +67,26 @@ pub fn set(name: &CStr, value: &CStr, context: pg_sys::GucContext::Type, action:
             0,
             false,
         );
+    }
+}
+
+/// Does `work`, which waits for a lock no longer than this: then others are busy with it.
+pub fn with_lock_timeout<T>(longest: TimeDelta, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let longest = i32::try_from(longest.num_milliseconds()).unwrap_or(i32::MAX);
+    // SAFETY: within a transaction. An error puts the setting back when it ends the transaction or subtransaction, which
+    // it does: whoever gets the error raises another.
+    unsafe {
+        let level = pg_sys::NewGUCNestLevel();
+        if !(1..=longest).contains(&pg_sys::LockTimeout) {
+            let value = CString::new(longest.to_string()).unwrap_or_default();
+            set(c"lock_timeout", &value, pg_sys::GucContext::PGC_USERSET, pg_sys::GucAction::GUC_ACTION_SAVE);
+        }
+        let result = PgTryBuilder::new(AssertUnwindSafe(work))
+            .catch_when(PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE, |_| Err(Error::Busy))
+            .execute();
+        if result.is_ok() {
+            pg_sys::AtEOXact_GUC(true, level);
+        }
+        result
     }
 }

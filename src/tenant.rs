@@ -110,6 +110,10 @@ pub fn establish(credential: &Credential, lasting: Lasting) -> Result<()> {
     if setting()?.is_some_and(|tenant| tenant != credential.tenant) {
         return Err(contradiction(credential.http));
     }
+    enter(credential, lasting)
+}
+
+fn enter(credential: &Credential, lasting: Lasting) -> Result<()> {
     let text = serde_json::to_string(credential)
         .map_err(|error| Error::Internal(format!("a credential has no text: {error}")))?;
     let organization_id = credential.tenant.organization_id.to_string();
@@ -118,6 +122,19 @@ pub fn establish(credential: &Credential, lasting: Lasting) -> Result<()> {
     set(c"checkout_sessions.environment", environment, pg_sys::GucContext::PGC_SUSET, lasting);
     set(c"checkout_sessions.credential", &text, pg_sys::GucContext::PGC_INTERNAL, lasting);
     Ok(())
+}
+
+/// Does `work` for a tenant that the caller has proved another way, as the least of its credentials. What the caller had
+/// presented applies again afterwards; an error puts it back when it ends the transaction or subtransaction.
+pub fn within<T>(tenant: Tenant, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    // SAFETY: within a transaction.
+    let level = unsafe { pg_sys::NewGUCNestLevel() };
+    let credential = Credential { tenant, kind: Kind::Publishable, name: None, payment_methods: None, http: false };
+    enter(&credential, Lasting::Subtransaction)?;
+    let result = work()?;
+    // SAFETY: the level that was begun above.
+    unsafe { pg_sys::AtEOXact_GUC(true, level) };
+    Ok(result)
 }
 
 /// Returns true if the claims of a request can be trusted: a session user with authenticator access verifies them.

@@ -138,6 +138,28 @@ pub enum Error {
     #[error("refund \"{refund_id}\" {fault}")]
     RefundConflict { refund_id: String, fault: String },
 
+    /// A price or product that the catalog does not have.
+    #[error("{what} \"{id}\" not found or access denied")]
+    NotInCatalog { what: &'static str, id: String },
+
+    #[error("{what} \"{id}\" is not active")]
+    NotSold { what: &'static str, id: String },
+
+    #[error("product \"{product_id}\" is sold out")]
+    SoldOut { product_id: String },
+
+    #[error("the coupon cannot be applied: {reason}")]
+    CouponRefused { reason: &'static str },
+
+    #[error("a publishable API key of this organization may not name an amount")]
+    PriceRequired,
+
+    #[error("others are buying the same")]
+    Busy,
+
+    #[error("checkout session {fault}")]
+    TermsConflict { fault: &'static str },
+
     #[error("checkout session was recovered, and the session that recovered it is complete")]
     SessionRecovered,
 
@@ -192,7 +214,7 @@ impl Error {
             Self::Malformed { .. } => "22P02",
             Self::NotUtf8 { .. } | Self::StoredTextNotUtf8 => "22021",
             Self::NotAuthenticated { .. } | Self::InvalidApiKey | Self::Unauthorized { .. } => "28000",
-            Self::NotAllowed => "42501",
+            Self::NotAllowed | Self::PriceRequired => "42501",
             Self::TestEnvironmentOnly => "PT403",
             Self::Simulated { status } => of_status(*status),
             Self::SessionNotFound { .. }
@@ -205,12 +227,18 @@ impl Error {
             | Self::EndpointNotFound { .. }
             | Self::ConsumerNotFound { .. }
             | Self::PaymentNotFound { .. }
+            | Self::NotInCatalog { .. }
             | Self::DeliveryNotFound { .. } => "PT404",
             Self::SessionNotOpen { .. }
             | Self::SessionNotExpired { .. }
             | Self::PaymentInProgress { .. }
             | Self::PaymentConflict { .. }
             | Self::RefundConflict { .. }
+            | Self::NotSold { .. }
+            | Self::SoldOut { .. }
+            | Self::CouponRefused { .. }
+            | Self::Busy
+            | Self::TermsConflict { .. }
             | Self::SessionRecovered
             | Self::IdempotencyConflict
             | Self::ApiKeyNotActive { .. }
@@ -245,6 +273,8 @@ impl Error {
             Self::DatabaseInactive => Some(
                 "It is new, or a copy of another. To put it to work, call checkout.verify_restore(), then checkout.activate_database().",
             ),
+            Self::PriceRequired => Some("Name a price_id, or a product_id that has a default price."),
+            Self::Busy => Some("Try again."),
             Self::NotAllowed => Some("Use a secret API key, from a server."),
             Self::TestEnvironmentOnly => Some("Use an API key, or a role, of the test environment."),
             Self::SessionNotOpen { .. } => Some("Create a new checkout session."),

@@ -12,6 +12,7 @@ mod maintenance;
 mod organizations;
 mod payments;
 mod refunds;
+mod session_terms;
 mod sessions;
 mod signatures;
 mod triggers;

@@ -4,6 +4,7 @@ use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::prelude::*;
 use pgrx::{AnyNumeric, Uuid};
 use rules::access::http_credential;
+use rules::checkout::idempotency;
 use rules::checkout::order::Order;
 use rules::checkout::policy::Policy;
 use rules::checkout::scenario::{self, Scenario};
@@ -49,6 +50,8 @@ fn create_checkout_session(
     expires_in: Option<Interval>,
     idempotency_key: Option<Text>,
     trace_id: Option<Text>,
+    lines: Option<Jsonb>,
+    coupon_code: Option<Text>,
 ) -> Session {
     or_raise((|| {
         let caller = tenant::caller()?;
@@ -83,6 +86,9 @@ fn create_checkout_session(
             max_retry_attempts,
             expires_at: expires_at.map(|at| datum::from_timestamp("expires_at", at)).transpose()?,
             expires_in: expires_in.map(|span| datum::from_interval("expires_in", span)).transpose()?,
+            lines: lines.map(|lines| canonical_lines(lines)).transpose()?,
+            coupon_code: text("coupon_code", &coupon_code)?,
+            has_terms: false,
             dialect: None,
             scenario: http_credential::header(&headers, scenario::HEADER)?,
             trace_id: validate::label(text("trace_id", &trace_id)?).or(http_credential::trace_id(&headers)),
@@ -91,6 +97,12 @@ fn create_checkout_session(
         let metadata = datum::metadata(&metadata)?;
         Ok(scenarios::create(&caller, &Policy::STANDARD, order, metadata, idempotency_key, scenario)?.session)
     })())
+}
+
+/// The text of the lines, with sorted names.
+fn canonical_lines(lines: Jsonb) -> Result<String> {
+    let text = lines.read("lines", validate::METADATA_BYTES)?.text();
+    idempotency::canonical_json(&text)
 }
 
 /// Returns an argument, or the header of the request that may stand in for it.

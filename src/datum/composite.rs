@@ -91,9 +91,23 @@ impl HttpAnswer {
     }
 }
 
+impl CouponAnswer {
+    pub fn new(refusal: Option<&str>, session: &PublicSession) -> Result<Self> {
+        // SAFETY: a value of the type, which lives as long as the call of the function.
+        let session = unsafe { PgHeapTuple::from_composite_datum(session.datum()) };
+        let mut row = PgHeapTuple::new_composite_type("checkout.coupon_answer").map_err(not_made)?;
+        row.set_by_name("applied", refusal.is_none()).map_err(not_made)?;
+        row.set_by_name("reason", refusal.map(str::to_owned)).map_err(not_made)?;
+        row.set_by_name("session", session).map_err(not_made)?;
+        row.into_composite_datum().map(Self).ok_or_else(|| Error::Internal("an answer has no value".into()))
+    }
+}
+
 composite!(Session = "checkout.checkout_session");
 from_datum!(Session);
 composite!(PublicSession = "checkout.public_checkout_session");
+composite!(SessionLine = "checkout.session_line");
+composite!(CouponAnswer = "checkout.coupon_answer");
 composite!(Payment = "checkout.payment");
 composite!(Refund = "checkout.refund");
 composite!(Event = "checkout.webhook_event");

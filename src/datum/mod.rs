@@ -23,7 +23,7 @@ mod text;
 pub use column::Column;
 
 pub use composite::{
-    ApiKey, Composite, Event, HttpAnswer, Organization, Payment, PublicSession, Refund, Session, WebhookAttempt,
+    ApiKey, Composite, CouponAnswer, Event, HttpAnswer, Organization, Payment, PublicSession, Refund, Session, SessionLine, WebhookAttempt,
     WebhookConsumer, WebhookDelivery, WebhookDeliveryRequest, WebhookEndpoint,
 };
 pub use jsonb::{Json, Jsonb, metadata};

@@ -7,6 +7,7 @@ use pgrx::datum::TimestampWithTimeZone;
 use crate::shared::{api_key_uses, wake};
 use crate::store::activation;
 use crate::store::api_keys;
+use crate::store::counts;
 use crate::store::maintenance::Work;
 use crate::store::purge;
 use crate::{datum, gucs, tenant};
@@ -78,9 +79,10 @@ impl Purge {
 
     /// Removes at most `batch` rows of each other kind. Returns the total number, and whether more are left.
     pub fn old(&self, batch: i32, now: DateTime<Utc>) -> Result<(usize, bool)> {
+        let counted = counts::count(batch, now)?;
         let removed = purge::purge(batch, now)?;
         let full = removed.iter().any(|rows| *rows >= usize::try_from(batch).unwrap_or(usize::MAX));
-        Ok((removed.iter().sum(), full))
+        Ok((removed.iter().sum::<usize>() + counted.iter().sum::<usize>(), full))
     }
 
     /// Looks at the next `batch` events, and removes those that all their receivers have had for long enough. Returns

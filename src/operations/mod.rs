@@ -1,11 +1,14 @@
 //! What a call does, below its arguments: `api`, the dialects and the worker call down into these, and these into
 //! `store`.
 
+pub mod carts;
 pub mod credentials;
 pub mod dialects;
+mod holding;
 pub mod maintenance;
 pub mod payments;
 pub mod refunds;
 pub mod scenarios;
+pub mod session_terms;
 pub mod sessions;
 pub mod webhook_deliveries;

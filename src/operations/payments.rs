@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use rules::checkout::change::Change;
-use rules::checkout::payment::{self, Begin, Decision, Report};
+use rules::checkout::payment::{self, Begin, Decision, PaymentStatus, Report};
 use rules::checkout::session::Session;
 use rules::checkout::status::Status;
 use rules::webhooks::event::EventType;
@@ -10,6 +10,7 @@ use rules::{Error, Result};
 use uuid::Uuid;
 
 use crate::datum::{self, Payment};
+use crate::operations::holding::{Holding, follow};
 use crate::shared::wake;
 use crate::store::{self, payments, sessions};
 use crate::tenant::Tenant;
@@ -24,8 +25,9 @@ pub fn begin(
 ) -> Result<Payment> {
     let lease = store::settings::of(tenant)?.leases.of_payment(payment_method, lease)?;
     let session = sessions::lock(tenant, id)?;
+    let holding = Holding::lock(tenant, id, &session.state)?;
     let known = payments::lock(tenant, payment_id)?.map(|payment| payment.known(id));
-    let now = datum::now();
+    let now = holding.now(&session.state);
     if payment::begin(&session.state, known.as_ref(), payment_id, now)? == Begin::Replay {
         return payments::replay(tenant, payment_id);
     }
@@ -34,20 +36,32 @@ pub fn begin(
     {
         return Err(Error::invalid("payment_method", "is not among the session's payment methods"));
     }
-    payments::begin(tenant, id, &session.state, payment_id, payment_method, now + lease, now)
+    let until = now + lease;
+    holding.begin(tenant, id, &session.state, until)?;
+    payments::begin(tenant, id, &session.state, payment_id, payment_method, until, now)
 }
 
 /// Records the end of a payment.
 pub fn record(tenant: Tenant, id: Uuid, report: &Report) -> Result<Payment> {
     let session = sessions::lock(tenant, id)?.state;
+    let holding = Holding::lock(tenant, id, &session)?;
     let known = payments::lock(tenant, report.payment_id)?.map(|payment| payment.known(id));
-    // Read under the lock, so that time spent waiting counts against the deadline.
-    let now = datum::now();
-    match payment::record(&session, known.as_ref(), report, now)? {
+    // Read under the locks, so that time spent waiting counts against the deadline.
+    let now = holding.now(&session);
+    let mut decision = payment::record(&session, known.as_ref(), report, now)?;
+    if let Decision::Settle(settlement) = &decision
+        && settlement.payment == PaymentStatus::Succeeded
+        && !holding.hold_now(tenant, id, &session)?
+    {
+        let sold_out = Session { sold_out: true, ..session.clone() };
+        decision = payment::record(&sold_out, known.as_ref(), report, now)?;
+    }
+    match decision {
         Decision::Replay => payments::replay(tenant, report.payment_id),
         Decision::Contradict(paid) => payments::contradict(tenant, report.payment_id, &paid, now),
         Decision::Settle(settlement) => {
             wake_for(&session, &settlement.change);
+            follow(tenant, id, &session, &settlement.change.session)?;
             payments::settle(tenant, id, &session, report, &settlement, now)
         }
     }
@@ -78,10 +92,18 @@ pub fn apply(tenant: Tenant, payment_id: &str, id: Uuid) -> Result<Payment> {
         true => payments::lock(tenant, payment_id)?.ok_or_else(unknown)?,
         false => payment,
     };
-    let now = datum::now();
+    let holding = Holding::lock(tenant, id, &session)?;
+    let now = holding.now(&session);
     let Some(settlement) = payment::apply(&session, &payment.known(id), payment_id, now)? else {
         return payments::replay(tenant, payment_id);
     };
+    if !holding.hold_now(tenant, id, &session)? {
+        return Err(Error::PaymentConflict { payment_id: payment_id.to_owned(), conflict: "comes after what it pays for was sold out" });
+    }
+    follow(tenant, id, &session, &settlement.change.session)?;
+    if from != id {
+        follow(tenant, from, &rejecting, &Change::by_clock(&rejecting, now).session)?;
+    }
     let applied = payments::apply(tenant, id, &session, payment_id, &settlement, now)?;
     if from != id {
         payments::announce(tenant, from, &rejecting, payment_id, EventType::PaymentApplied, now)?;

@@ -10,6 +10,8 @@ use rules::checkout::order::Order;
 use rules::checkout::policy::Policy;
 use rules::checkout::reference::{ReferencePolicy, WhenOpen};
 use rules::checkout::settings::Settings;
+use rules::catalog::cart::Cart;
+use rules::checkout::session::Session as State;
 use rules::checkout::status::Status;
 use rules::checkout::terms::Terms;
 use rules::{Error, Result, validate};
@@ -18,8 +20,10 @@ use uuid::Uuid;
 use crate::datum::{self, Json, Session};
 use crate::shared::wake;
 use crate::store::idempotency::Key;
+use crate::operations::carts;
+use crate::store::holds::{self, Wait};
 use crate::store::new_sessions::{self, Recovery};
-use crate::store::{self, recoveries, references, sessions};
+use crate::store::{self, lines, recoveries, references, sessions};
 use crate::tenant::{Caller, Tenant};
 use crate::{gucs, postgrest};
 
@@ -55,7 +59,7 @@ pub fn create(
         return creation.store(&order, metadata, None);
     };
     let metadata_text = metadata.map_or_else(|| "{}".to_owned(), Json::text);
-    order.metadata = Some(idempotency::canonical_metadata(&metadata_text)?);
+    order.metadata = Some(idempotency::canonical_json(&metadata_text)?);
     let now = datum::now();
     let key = Key {
         text: idempotency::check_key(text)?,
@@ -90,6 +94,9 @@ impl Creation<'_> {
         if self.caller.kind == Kind::Publishable {
             check_publishable(self.caller, metadata)?;
         }
+        let cart = carts::of_order(self.caller, self.settings, order)?;
+        let priced = cart.as_ref().map(|cart| carts::priced(order, cart)).transpose()?;
+        let order = priced.as_ref().unwrap_or(order);
         let policy = self.terms.reference_policy;
         let reference = order.reference.filter(|_| policy != ReferencePolicy::None);
         // A wrong order is refused, even if it would not lead to a new session.
@@ -113,10 +120,27 @@ impl Creation<'_> {
             // `None` if another call took the reference first; then look again.
             if let Some(stored) = new_sessions::insert(order, metadata, &session, self.caller, &secret)? {
                 wake::wake_at_commit(session.expiring_notice_at.unwrap_or(session.expires_at));
+                if let Some(cart) = &cart {
+                    self.sell(id, order, cart, session.expires_at)?;
+                }
                 return Ok(Created { id, session: stored, replayed: false });
             }
         }
         Err(Error::ReferenceTaken { fault: "reference is being used by other calls" })
+    }
+
+    /// Stores what a new session sells. What a browser has created holds nothing before its first payment: browsers
+    /// could reserve everything.
+    fn sell(&self, id: Uuid, order: &Order, cart: &Cart, deadline: DateTime<Utc>) -> Result<()> {
+        let tenant = self.caller.tenant;
+        let customer = carts::customer(order.customer_id, order.customer_email);
+        let hold_count = match self.caller.kind {
+            Kind::Publishable => None,
+            Kind::Secret => {
+                Some(carts::hold_all(tenant, id, cart, customer.as_deref(), deadline, Wait::ForOthers)?)
+            }
+        };
+        lines::store(tenant, id, cart, &cart.sums()?, hold_count)
     }
 }
 
@@ -168,9 +192,17 @@ fn make_room(tenant: Tenant, policy: ReferencePolicy, reference: &str) -> Result
                 return Err(Error::ReferenceTaken { fault: "reference has an open checkout session" });
             }
         }
-        sessions::expire(tenant, id, &open, now)?;
+        end(tenant, id, &open, now)?;
     }
     Ok(None)
+}
+
+/// Ends a locked open session as the clock would. What it held is free again.
+fn end(tenant: Tenant, id: Uuid, session: &State, now: DateTime<Utc>) -> Result<Session> {
+    if session.has_terms {
+        holds::release(tenant, id)?;
+    }
+    sessions::expire(tenant, id, session, now)
 }
 
 /// Expires an open session.
@@ -178,7 +210,7 @@ pub fn expire(tenant: Tenant, id: Uuid) -> Result<Session> {
     let session = sessions::lock(tenant, id)?.state;
     let now = datum::now();
     match session.expire(now)? {
-        Some(_) => sessions::expire(tenant, id, &session, now),
+        Some(_) => end(tenant, id, &session, now),
         None => sessions::get_again(tenant, id, now, false, None),
     }
 }
@@ -233,7 +265,7 @@ pub fn recover(
         }
         let now = datum::now();
         if expired.overdue(now) {
-            sessions::expire(tenant, id, &expired, now)?;
+            end(tenant, id, &expired, now)?;
         }
         let new_id = ids::session_id(now);
         let expires_at = terms.lifetime.expires_at(now, expires_at, expires_in)?;
@@ -245,10 +277,14 @@ pub fn recover(
             url: terms.session_url(new_id),
             reference_policy: policy.constraint(),
             reference: reference.as_deref(),
+            has_terms: expired.has_terms,
             client_secret: settings.client_secret(tenant, new_id),
         };
         if let Some(stored) = new_sessions::recover(tenant, id, &recovery, &caller.name)? {
             wake::wake_at_commit(recovery.expiring_notice_at.unwrap_or(expires_at));
+            if expired.has_terms {
+                carts::sell_again(tenant, id, new_id, &expired.currency_code, expires_at)?;
+            }
             return Ok(stored);
         }
     }

@@ -45,7 +45,7 @@ macro_rules! done {
     };
 }
 // Writes nothing into checkout_sessions: for its readers the clock has ended the session. Whoever deletes the row here
-// has ended the session.
+// has ended the session. A hold that is locked is being taken by another session.
 statement!(
     EXPIRE,
     Write,
@@ -53,7 +53,13 @@ statement!(
         "WITH changed AS ( \
            DELETE FROM checkout_data.open_sessions s",
         portion!("deadline", "WHERE", "FOR UPDATE"),
-        "  s.event_count + 1 AS event_count, s.deadline AS due_at, s.fails_at_deadline), \
+        "  s.event_count + 1 AS event_count, s.deadline AS due_at, s.fails_at_deadline, s.has_terms), \
+         released AS ( \
+           DELETE FROM checkout_data.holds h WHERE h.ctid = ANY (ARRAY( \
+             SELECT x.ctid FROM changed c JOIN checkout_data.holds x \
+               ON x.organization_id = c.organization_id AND x.environment = c.environment \
+               AND x.checkout_session_id = c.checkout_session_id AND x.state = 'held' \
+             WHERE c.has_terms FOR UPDATE OF x SKIP LOCKED))), \
          event AS ( \
            INSERT INTO checkout_data.webhook_outbox (organization_id, environment, subject_type, subject_id, sequence, \
              event_type, created_at) \
@@ -87,13 +93,14 @@ statement!(
            FROM changed c \
            WHERE w.organization_id = c.organization_id AND w.environment = c.environment \
              AND w.checkout_session_id = c.checkout_session_id \
-           RETURNING w.organization_id, w.environment, w.checkout_session_id, w.event_count, w.attempts), \
+           RETURNING w.organization_id, w.environment, w.checkout_session_id, w.event_count, w.attempts, \
+             checkout_data.changing_terms(w) AS terms), \
          event AS ( \
            INSERT INTO checkout_data.webhook_outbox (organization_id, environment, subject_type, subject_id, sequence, \
              event_type, created_at, snapshot) \
            SELECT n.organization_id, n.environment, 'checkout_session', n.checkout_session_id, n.event_count, \
              'checkout.session.expiring', $1, \
-             jsonb_build_object('session', jsonb_build_object('status', 'open', 'attempts', n.attempts)) \
+             jsonb_build_object('session', jsonb_build_object('status', 'open', 'attempts', n.attempts) || n.terms) \
            FROM session n",
         done!()
     )
@@ -176,7 +183,8 @@ statement!(
        (SELECT min(k.expires_at) FROM checkout_data.idempotency_keys k), \
        (SELECT min(o.created_at) + $1 FROM checkout_data.webhook_outbox o), \
        (SELECT min(p.deleted_at) + $2 FROM checkout_data.webhook_endpoints p), \
-       (SELECT min(c.deleted_at) + $2 FROM checkout_data.webhook_consumers c))"
+       (SELECT min(c.deleted_at) + $2 FROM checkout_data.webhook_consumers c), \
+       (SELECT 'epoch'::timestamptz FROM checkout_data.holds h WHERE h.state = 'taken' LIMIT 1))"
 );
 
 /// When the next row can be purged.

@@ -3,15 +3,19 @@
 
 pub mod activation;
 pub mod api_keys;
+pub mod catalog;
 pub mod claims;
 pub mod consumers;
+pub mod counts;
 pub mod deliveries;
 pub mod delivery_lists;
 pub mod endpoint_health;
 pub mod endpoints;
 pub mod events;
 mod fan_out;
+pub mod holds;
 pub mod idempotency;
+pub mod lines;
 pub mod list;
 pub mod locks;
 pub mod maintenance;

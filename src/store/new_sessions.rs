@@ -11,7 +11,7 @@ use crate::datum::{self, Json, Session};
 use crate::tenant::{Caller, Tenant};
 
 /// The columns of a session that are its own: its key, its times, its page, and its origin.
-const OWN: [&str; 13] = [
+const OWN: [&str; 14] = [
     "organization_id",
     "environment",
     "checkout_session_id",
@@ -25,6 +25,7 @@ const OWN: [&str; 13] = [
     "id_prefix",
     "trace_id",
     "recovered_from",
+    "has_terms",
 ];
 
 /// The columns of the order: a recovery copies them.
@@ -80,7 +81,7 @@ impl Decides {
     /// Both rows of a session in one statement. The row that decides is written first, and the other one only with it.
     /// `session` has the expressions of the columns OWN and ORDERED, in this order, `from` their source if they have
     /// one; `reference` and `created_by` are those of the open session.
-    fn insert(self, session: &str, from: &str, reference: &str, created_by: &str) -> Statement {
+    fn insert(self, session: &str, from: &str, reference: &str, created_by: &str, has_terms: &str) -> Statement {
         let (own, ordered) = (OWN.join(", "), ORDERED.join(", "));
         let reference = if matches!(self, Self::OpenSession) { reference } else { "NULL" };
         let session_row = |also_from: &str| {
@@ -94,8 +95,8 @@ impl Decides {
         let open_row = |from: &str| {
             format!(
                 "INSERT INTO checkout_data.open_sessions (organization_id, environment, checkout_session_id, deadline, \
-                   expiring_notice_at, reference, created_by) \
-                 SELECT $1, $2, $3, $6, $7, {reference}, {created_by} {from}"
+                   expiring_notice_at, reference, created_by, has_terms) \
+                 SELECT $1, $2, $3, $6, $7, {reference}, {created_by}, {has_terms} {from}"
             )
         };
         let returning = "RETURNING checkout_data.session_at(s, $4, false, $5)";
@@ -129,7 +130,7 @@ impl Decides {
 }
 
 /// The parameters of INSERT from this one on are those of ORDERED.
-const FIRST_ORDERED: usize = 14;
+const FIRST_ORDERED: usize = 15;
 
 fn insert_order(decides: Decides) -> Statement {
     let parameter = |column| {
@@ -140,8 +141,8 @@ fn insert_order(decides: Decides) -> Statement {
         "metadata" => format!("COALESCE({}, '{{}}')", parameter(column)),
         _ => parameter(column),
     });
-    let session = format!("$1, $2, $3, $4, $4, $6, $8, $9, $10, $11, $12, $13, NULL, {}", ordered.join(", "));
-    decides.insert(&session, "", &parameter("reference"), "CASE WHEN $11 = 'publishable' THEN $10 END")
+    let session = format!("$1, $2, $3, $4, $4, $6, $8, $9, $10, $11, $12, $13, NULL, $14, {}", ordered.join(", "));
+    decides.insert(&session, "", &parameter("reference"), "CASE WHEN $11 = 'publishable' THEN $10 END", "$14")
 }
 
 thread_local! {
@@ -171,6 +172,7 @@ pub fn insert(
         caller.kind.as_str().into(),
         session.id_prefix.into(),
         order.trace_id.into(),
+        order.has_terms.into(),
         // In the order of ORDERED.
         datum::numeric(session.amount)?.into(),
         session.currency.code().into(),
@@ -206,11 +208,11 @@ fn recover_order(decides: Decides) -> Statement {
     let ordered = ORDERED.map(|column| format!("o.{column}")).join(", ");
     let session = format!(
         "o.organization_id, o.environment, $3, $4, $4, $6, $8, $9, $10, o.created_with, o.id_prefix, NULL, \
-           o.checkout_session_id, {ordered}"
+           o.checkout_session_id, o.has_terms, {ordered}"
     );
     let original = "(SELECT * FROM checkout_data.checkout_sessions o \
        WHERE o.organization_id = $1 AND o.environment = $2 AND o.checkout_session_id = $11) AS o";
-    decides.insert(&session, original, "$12", "NULL")
+    decides.insert(&session, original, "$12", "NULL", "$13")
 }
 
 thread_local! {
@@ -227,6 +229,7 @@ pub struct Recovery<'a> {
     pub reference_policy: &'static str,
     /// That of the original.
     pub reference: Option<&'a str>,
+    pub has_terms: bool,
     pub client_secret: String,
 }
 
@@ -248,6 +251,7 @@ pub fn recover(tenant: Tenant, expired: Uuid, recovery: &Recovery, created_by: &
             created_by.into(),
             datum::uuid(expired).into(),
             recovery.reference.into(),
+            recovery.has_terms.into(),
         ])
     })
 }

@@ -48,18 +48,29 @@ pub fn get_again(
     session.ok_or(Error::SessionNotFound { checkout_session_id: id })
 }
 
-statement!(
-    GET_PUBLIC,
-    Caller,
-    "SELECT checkout_data.public_session_at(s, o.name, $4) FROM checkout_data.checkout_sessions s \
+const PUBLIC: &str = "SELECT checkout_data.public_session_at(s, o.name, $4, t, ARRAY( \
+       SELECT checkout_data.session_line_of(l) FROM checkout_data.session_lines l \
+       WHERE s.has_terms AND l.organization_id = $1 AND l.environment = $2 AND l.checkout_session_id = $3 ORDER BY l.line)) \
+     FROM checkout_data.checkout_sessions s \
      JOIN checkout_data.organizations o ON o.organization_id = s.organization_id \
-     WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3"
-);
+     LEFT JOIN checkout_data.session_terms t ON s.has_terms AND t.organization_id = $1 AND t.environment = $2 \
+       AND t.checkout_session_id = $3 \
+     WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3";
+statement!(GET_PUBLIC, Caller, PUBLIC);
+statement!(GET_PUBLIC_AGAIN, Transaction, PUBLIC);
 
 /// A session as its buyer sees it.
 pub fn get_public(tenant: Tenant, id: Uuid, now: DateTime<Utc>) -> Result<Option<PublicSession>> {
     let [organization_id, environment, id] = key(tenant, id);
     GET_PUBLIC.with(|statement| statement.composite(&[organization_id, environment, id, datum::timestamp(now).into()]))
+}
+
+/// As get_public, for a caller that has written the session.
+pub fn get_public_again(tenant: Tenant, id: Uuid, now: DateTime<Utc>) -> Result<PublicSession> {
+    let [organization_id, environment, session] = key(tenant, id);
+    let arguments = [organization_id, environment, session, datum::timestamp(now).into()];
+    let found = GET_PUBLIC_AGAIN.with(|statement| statement.composite(&arguments))?;
+    found.ok_or(Error::SessionNotFound { checkout_session_id: id })
 }
 
 statement!(
@@ -136,7 +147,7 @@ statement!(
     "SELECT s.*, o.among_open \
      FROM ( \
        SELECT s.status::text, s.amount::numeric, s.currency_code::text, s.attempts::integer, \
-         s.max_retry_attempts::integer, s.expires_at, s.lease_expires_at, s.payment_methods \
+         s.max_retry_attempts::integer, s.expires_at, s.lease_expires_at, s.payment_methods, s.has_terms \
        FROM checkout_data.checkout_sessions s \
        WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3 FOR NO KEY UPDATE) AS s \
      LEFT JOIN LATERAL ( \
@@ -170,7 +181,7 @@ fn read_locked(row: &Row) -> Result<Locked> {
         return Err(Error::Internal("a session has a NULL where none can be".into()));
     };
     let currency: Currency = currency_code.parse()?;
-    let among_open = row.get::<bool>(9)? == Some(true);
+    let among_open = row.get::<bool>(10)? == Some(true);
     Ok(Locked {
         state: session::Session {
             status: status.parse()?,
@@ -181,6 +192,8 @@ fn read_locked(row: &Row) -> Result<Locked> {
             expires_at: datum::from_timestamp("expires_at", expires_at)?,
             lease_expires_at: lease.map(|lease| datum::from_timestamp("lease_expires_at", lease)).transpose()?,
             swept: false,
+            has_terms: row.get::<bool>(9)? == Some(true),
+            sold_out: false,
         }
         .standing(among_open),
         payment_methods: row.get(8)?,

@@ -25,7 +25,7 @@ macro_rules! transition {
                  completed_at = CASE WHEN $6 = 'complete' THEN COALESCE(s.completed_at, $5) END, \
                  updated_at = CASE WHEN s.status = 'open' THEN $9 ELSE s.updated_at END \
                WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3 \
-               RETURNING s.event_count - cardinality($4) AS sequence), \
+               RETURNING s.event_count - cardinality($4) AS sequence, checkout_data.changing_terms(s) AS terms), \
              open AS ( \
                UPDATE checkout_data.open_sessions o \
                SET deadline = $11, fails_at_deadline = $12, event_count = o.event_count + cardinality($4) \
@@ -38,7 +38,7 @@ macro_rules! transition {
                  event_type, created_at, snapshot) \
                SELECT $1, $2, 'checkout_session', $3, s.sequence + e.ordinality, e.event_type, $5, \
                  CASE WHEN NOT $13 OR e.ordinality > 1 THEN jsonb_build_object( \
-                   'session', jsonb_build_object('status', $6, 'attempts', $7), \
+                   'session', jsonb_build_object('status', $6, 'attempts', $7) || s.terms, \
                    'payment', to_jsonb(checkout_data.payment_of(p.payment, false)) - 'idempotent_replay'",
             $more,
             ") END \

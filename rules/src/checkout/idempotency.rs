@@ -16,11 +16,11 @@ pub fn check_key(key: &str) -> Result<&str> {
     validate::identifier("idempotency_key", key)
 }
 
-/// One text for all metadata that are equal as jsonb. jsonb keeps the zeros at the end of a fraction: 1.0 equals 1, and is
+/// One text for all values that are equal as jsonb. jsonb keeps the zeros at the end of a fraction: 1.0 equals 1, and is
 /// written differently. `text` is as jsonb writes it: without exponents.
-pub fn canonical_metadata(text: &str) -> Result<String> {
+pub fn canonical_json(text: &str) -> Result<String> {
     let mut value: Value = serde_json::from_str(text)
-        .map_err(|error| Error::Internal(format!("metadata has no canonical form: {error}")))?;
+        .map_err(|error| Error::Internal(format!("JSON has no canonical form: {error}")))?;
     without_zeros(&mut value);
     Ok(value.to_string())
 }
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn metadata_that_are_equal_as_jsonb_have_one_text() {
-        let same = |one, other| assert_eq!(canonical_metadata(one), canonical_metadata(other), "{one} {other}");
+        let same = |one, other| assert_eq!(canonical_json(one), canonical_json(other), "{one} {other}");
         same(r#"{"a": 1}"#, r#"{"a": 1.0}"#);
         same(r#"{"a": [1.50, {"b": -0.10}]}"#, r#"{"a": [1.5, {"b": -0.1}]}"#);
         same(r#"{"a": 100, "b": 2}"#, r#"{"b":2.000,"a":100.0}"#);
@@ -75,7 +75,7 @@ mod tests {
             (r#"{"a": 1.05}"#, r#"{"a": 1.5}"#),
             (r#"{"a": null}"#, "{}"),
         ] {
-            assert_ne!(canonical_metadata(one), canonical_metadata(other), "{one} {other}");
+            assert_ne!(canonical_json(one), canonical_json(other), "{one} {other}");
         }
     }
 

@@ -67,6 +67,11 @@ impl Currency {
     pub fn code(&self) -> &str {
         std::str::from_utf8(&self.code).unwrap_or_default()
     }
+
+    /// The number of decimals of the smallest unit.
+    pub fn digits(&self) -> u32 {
+        self.digits
+    }
 }
 
 /// Reads a decimal as Postgres writes a numeric. It keeps 28 digits, which is finer than any amount.
@@ -119,6 +124,14 @@ pub fn reported_amount(amount: Decimal, currency: Currency) -> Decimal {
 pub fn check_amount(argument: &'static str, amount: Decimal, currency: Currency, sub_minor: bool) -> Result<Decimal> {
     if amount <= Decimal::ZERO {
         return Err(Error::invalid(argument, "must be greater than zero"));
+    }
+    check_sum(argument, amount, currency, sub_minor)
+}
+
+/// As check_amount, but it may be zero: nothing is due.
+pub fn check_sum(argument: &'static str, amount: Decimal, currency: Currency, sub_minor: bool) -> Result<Decimal> {
+    if amount < Decimal::ZERO {
+        return Err(Error::invalid(argument, "must not be negative"));
     }
     if amount >= Decimal::from(AMOUNT_LIMIT) {
         return Err(too_large(argument));

@@ -56,6 +56,14 @@ pub struct Order<'a> {
     pub expires_at: Option<DateTime<Utc>>,
     #[serde(serialize_with = "span")]
     pub expires_in: Option<TimeDelta>,
+    /// The text of the argument, with sorted names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lines: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "in_upper_case")]
+    pub coupon_code: Option<&'a str>,
+    /// True once its amount is that of a cart. Then it may be zero.
+    #[serde(skip)]
+    pub has_terms: bool,
     /// The dialect that it came through, and its scenario. With others it is another order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dialect: Option<&'static str>,
@@ -153,7 +161,8 @@ impl Order<'_> {
         let currency_code = check::required("currency_code", self.currency_code)?;
         let currency = Currency::parse("currency_code", currency_code)?;
         let amount = check::required("amount", self.amount)?;
-        let amount = money::check_amount("amount", amount, currency, terms.sub_minor_amounts)?;
+        let check_amount = if self.has_terms { money::check_sum } else { money::check_amount };
+        let amount = check_amount("amount", amount, currency, terms.sub_minor_amounts)?;
 
         if terms.customer_required && self.customer_id.is_none() && self.customer_email.is_none() {
             return Err(Error::CustomerRequired);

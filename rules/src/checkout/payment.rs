@@ -50,11 +50,18 @@ pub enum Rejection {
     AlreadyPaid,
     AmountMismatch,
     CurrencyMismatch,
+    OutOfStock,
 }
 
 impl Rejection {
-    pub const ALL: [Self; 5] =
-        [Self::SessionExpired, Self::SessionFailed, Self::AlreadyPaid, Self::AmountMismatch, Self::CurrencyMismatch];
+    pub const ALL: [Self; 6] = [
+        Self::SessionExpired,
+        Self::SessionFailed,
+        Self::AlreadyPaid,
+        Self::AmountMismatch,
+        Self::CurrencyMismatch,
+        Self::OutOfStock,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -63,6 +70,7 @@ impl Rejection {
             Self::AlreadyPaid => "already_paid",
             Self::AmountMismatch => "amount_mismatch",
             Self::CurrencyMismatch => "currency_mismatch",
+            Self::OutOfStock => "out_of_stock",
         }
     }
 }
@@ -319,6 +327,7 @@ fn rejection(session: &Session, paid: &Paid, refunded: bool) -> Option<Rejection
         Status::Open if paid.currency_code != session.currency_code => Some(Rejection::CurrencyMismatch),
         // Of what was returned, nothing pays the session.
         Status::Open if paid.amount != session.amount || refunded => Some(Rejection::AmountMismatch),
+        Status::Open if session.sold_out => Some(Rejection::OutOfStock),
         Status::Open => None,
     }
 }

@@ -17,6 +17,10 @@ pub struct Session {
     pub lease_expires_at: Option<DateTime<Utc>>,
     /// True if the event of its end by the clock is written, and nothing else of it. The status is what it ended as.
     pub swept: bool,
+    /// True if it has lines, and may hold what it sells.
+    pub has_terms: bool,
+    /// True if what it sells cannot be had.
+    pub sold_out: bool,
 }
 
 impl Session {
@@ -100,6 +104,8 @@ pub(super) mod samples {
             expires_at: now() + TimeDelta::minutes(10),
             lease_expires_at: None,
             swept: false,
+            has_terms: false,
+            sold_out: false,
         }
     }
 
