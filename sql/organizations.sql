@@ -58,6 +58,10 @@ COMMENT ON COLUMN checkout_data.organizations.strict_parameters IS
     'True makes the dialects refuse parameters that they do not know. Otherwise they ignore them.';
 COMMENT ON COLUMN checkout_data.organizations.allowed_origins IS
     'The origins of the pages that may read the answers of the dialects in a browser.';
+COMMENT ON COLUMN checkout_data.organizations.uses_catalog IS
+    'True looks up the product_id and price_id of new sessions in the catalog.';
+COMMENT ON COLUMN checkout_data.organizations.publishable_amounts IS
+    'False lets publishable credentials create sessions by price only.';
 COMMENT ON COLUMN checkout_data.organizations.client_secret_key IS
     '32 random bytes. The client secrets of the organization''s sessions are derived from them.';
 
@@ -79,6 +83,8 @@ CREATE TYPE checkout.organization AS (
     app_link_schemes text[],
     strict_parameters boolean,
     allowed_origins text[],
+    uses_catalog boolean,
+    publishable_amounts boolean,
     created_at timestamptz,
     updated_at timestamptz
 );
@@ -91,7 +97,7 @@ CREATE FUNCTION checkout_data.organization_of(o checkout_data.organizations) RET
         o.organization_id, o.name, o.default_lifetime, o.minimum_lifetime, o.maximum_lifetime, o.max_retry_attempts,
         o.reference_policy, o.sub_minor_amounts, o.payment_methods, o.base_url, o.expiring_notice, o.maximum_lease,
         o.payment_method_leases, o.require_payment_amount, o.app_link_schemes, o.strict_parameters, o.allowed_origins,
-        o.created_at, o.updated_at
+        o.uses_catalog, o.publishable_amounts, o.created_at, o.updated_at
     )::checkout.organization
     $$;
 COMMENT ON FUNCTION checkout_data.organization_of IS 'Returns an organization as administrators see it.';
@@ -123,6 +129,8 @@ CREATE FUNCTION checkout.create_organization(
     app_link_schemes text[] DEFAULT NULL,
     strict_parameters boolean DEFAULT NULL,
     allowed_origins text[] DEFAULT NULL,
+    uses_catalog boolean DEFAULT NULL,
+    publishable_amounts boolean DEFAULT NULL,
     organization_id uuid DEFAULT NULL
 ) RETURNS uuid
     LANGUAGE c SECURITY DEFINER
@@ -157,6 +165,9 @@ The first organization of a new database activates it: see activate_database.
   them.
 - allowed_origins: the origins of the pages that may use the dialects in a browser, such as {https://shop.example}, at
   most 50. Default: none.
+- uses_catalog: true looks up the product_id and price_id of a session in the catalog; an amount beside them must equal
+  what the catalog says. Default: false, and they are stored as they are.
+- publishable_amounts: false lets publishable credentials create sessions by price only. Default: true.
 - organization_id: for an organization that comes from another database: its id there. Default: a random id.
 
 Errors:
@@ -181,7 +192,9 @@ CREATE FUNCTION checkout.update_organization(
     require_payment_amount boolean DEFAULT NULL,
     app_link_schemes text[] DEFAULT NULL,
     strict_parameters boolean DEFAULT NULL,
-    allowed_origins text[] DEFAULT NULL
+    allowed_origins text[] DEFAULT NULL,
+    uses_catalog boolean DEFAULT NULL,
+    publishable_amounts boolean DEFAULT NULL
 ) RETURNS checkout.organization
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp

@@ -77,7 +77,8 @@ pub fn with_lock_timeout<T>(longest: TimeDelta, work: impl FnOnce() -> Result<T>
     // it does: whoever gets the error raises another.
     unsafe {
         let level = pg_sys::NewGUCNestLevel();
-        if !(1..=longest).contains(&pg_sys::LockTimeout) {
+        let before = pg_sys::LockTimeout;
+        if !(1..=longest).contains(&before) {
             let value = CString::new(longest.to_string()).unwrap_or_default();
             set(c"lock_timeout", &value, pg_sys::GucContext::PGC_USERSET, pg_sys::GucAction::GUC_ACTION_SAVE);
         }

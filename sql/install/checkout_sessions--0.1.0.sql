@@ -94,6 +94,8 @@ CREATE TABLE checkout_data.organizations (
     app_link_schemes text[] NOT NULL DEFAULT '{}',
     strict_parameters boolean NOT NULL DEFAULT false,
     allowed_origins text[] NOT NULL DEFAULT '{}',
+    uses_catalog boolean NOT NULL DEFAULT false,
+    publishable_amounts boolean NOT NULL DEFAULT true,
     client_secret_key checkout_data.secret_key NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
@@ -128,6 +130,10 @@ COMMENT ON COLUMN checkout_data.organizations.strict_parameters IS
     'True makes the dialects refuse parameters that they do not know. Otherwise they ignore them.';
 COMMENT ON COLUMN checkout_data.organizations.allowed_origins IS
     'The origins of the pages that may read the answers of the dialects in a browser.';
+COMMENT ON COLUMN checkout_data.organizations.uses_catalog IS
+    'True looks up the product_id and price_id of new sessions in the catalog.';
+COMMENT ON COLUMN checkout_data.organizations.publishable_amounts IS
+    'False lets publishable credentials create sessions by price only.';
 COMMENT ON COLUMN checkout_data.organizations.client_secret_key IS
     '32 random bytes. The client secrets of the organization''s sessions are derived from them.';
 
@@ -149,6 +155,8 @@ CREATE TYPE checkout.organization AS (
     app_link_schemes text[],
     strict_parameters boolean,
     allowed_origins text[],
+    uses_catalog boolean,
+    publishable_amounts boolean,
     created_at timestamptz,
     updated_at timestamptz
 );
@@ -161,7 +169,7 @@ CREATE FUNCTION checkout_data.organization_of(o checkout_data.organizations) RET
         o.organization_id, o.name, o.default_lifetime, o.minimum_lifetime, o.maximum_lifetime, o.max_retry_attempts,
         o.reference_policy, o.sub_minor_amounts, o.payment_methods, o.base_url, o.expiring_notice, o.maximum_lease,
         o.payment_method_leases, o.require_payment_amount, o.app_link_schemes, o.strict_parameters, o.allowed_origins,
-        o.created_at, o.updated_at
+        o.uses_catalog, o.publishable_amounts, o.created_at, o.updated_at
     )::checkout.organization
     $$;
 COMMENT ON FUNCTION checkout_data.organization_of IS 'Returns an organization as administrators see it.';
@@ -193,6 +201,8 @@ CREATE FUNCTION checkout.create_organization(
     app_link_schemes text[] DEFAULT NULL,
     strict_parameters boolean DEFAULT NULL,
     allowed_origins text[] DEFAULT NULL,
+    uses_catalog boolean DEFAULT NULL,
+    publishable_amounts boolean DEFAULT NULL,
     organization_id uuid DEFAULT NULL
 ) RETURNS uuid
     LANGUAGE c SECURITY DEFINER
@@ -227,6 +237,9 @@ The first organization of a new database activates it: see activate_database.
   them.
 - allowed_origins: the origins of the pages that may use the dialects in a browser, such as {https://shop.example}, at
   most 50. Default: none.
+- uses_catalog: true looks up the product_id and price_id of a session in the catalog; an amount beside them must equal
+  what the catalog says. Default: false, and they are stored as they are.
+- publishable_amounts: false lets publishable credentials create sessions by price only. Default: true.
 - organization_id: for an organization that comes from another database: its id there. Default: a random id.
 
 Errors:
@@ -251,7 +264,9 @@ CREATE FUNCTION checkout.update_organization(
     require_payment_amount boolean DEFAULT NULL,
     app_link_schemes text[] DEFAULT NULL,
     strict_parameters boolean DEFAULT NULL,
-    allowed_origins text[] DEFAULT NULL
+    allowed_origins text[] DEFAULT NULL,
+    uses_catalog boolean DEFAULT NULL,
+    publishable_amounts boolean DEFAULT NULL
 ) RETURNS checkout.organization
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
@@ -521,9 +536,10 @@ COMMENT ON FUNCTION checkout_data.secret_organization_id IS
 -- Checkout sessions: their table, and the functions that create, read and end them.
 
 CREATE DOMAIN checkout_data.session_status AS text CHECK (VALUE IN ('open', 'complete', 'failed', 'expired'));
-CREATE DOMAIN checkout_data.session_payment_status AS text CHECK (VALUE IN ('unpaid', 'processing', 'paid'));
+CREATE DOMAIN checkout_data.session_payment_status AS text CHECK (VALUE IN
+    ('unpaid', 'processing', 'paid', 'no_payment_required'));
 CREATE DOMAIN checkout_data.session_amount AS numeric
-    CHECK (VALUE > 0 AND VALUE < 1000000000000000 AND scale(VALUE) <= 4);
+    CHECK (VALUE >= 0 AND VALUE < 1000000000000000 AND scale(VALUE) <= 4);
 CREATE DOMAIN checkout_data.country_code AS text CHECK (VALUE ~ '^[A-Z]{2}$');
 CREATE DOMAIN checkout_data.reference_constraint AS text CHECK (VALUE IN ('none', 'unique', 'open'));
 
@@ -552,6 +568,7 @@ CREATE TABLE checkout_data.checkout_sessions (
     require_billing_address boolean NOT NULL DEFAULT false,
     is_spi boolean NOT NULL DEFAULT false,
     is_pos boolean NOT NULL DEFAULT false,
+    has_terms boolean NOT NULL DEFAULT false,
     reference text COLLATE "C",
     reference_policy checkout_data.reference_constraint NOT NULL DEFAULT 'none',
     recovered_from uuid,
@@ -578,9 +595,12 @@ CREATE TABLE checkout_data.checkout_sessions (
     CONSTRAINT checkout_sessions_pkey PRIMARY KEY (organization_id, environment, checkout_session_id),
     CONSTRAINT checkout_sessions_expires_at_check CHECK (expires_at > created_at),
     CONSTRAINT checkout_sessions_paid_check CHECK (
-        (status = 'complete') = (payment_status = 'paid')
-        AND (status = 'complete') = (payment_id IS NOT NULL)
+        (status = 'complete') = (payment_status IN ('paid', 'no_payment_required'))
+        AND (payment_status = 'paid') = (payment_id IS NOT NULL)
         AND (status = 'complete') = (completed_at IS NOT NULL)
+    ),
+    CONSTRAINT checkout_sessions_amount_check CHECK (
+        CASE WHEN amount > 0 THEN payment_status <> 'no_payment_required' ELSE has_terms END
     ),
     CONSTRAINT checkout_sessions_lease_check CHECK (
         (payment_status = 'processing') = (lease_expires_at IS NOT NULL)
@@ -608,6 +628,8 @@ COMMENT ON COLUMN checkout_data.checkout_sessions.created_with IS
     'a server that creates a session never gets it as a replay.';
 COMMENT ON COLUMN checkout_data.checkout_sessions.id_prefix IS
     'In URLs {CHECKOUT_SESSION_ID} becomes this prefix and the id without hyphens. NULL: the id as a UUID.';
+COMMENT ON COLUMN checkout_data.checkout_sessions.has_terms IS
+    'True if the session has lines and a row in session_terms. Without, nothing else is read or written for them.';
 COMMENT ON COLUMN checkout_data.checkout_sessions.reference_policy IS
     'The uniqueness of the reference that applied when the session was created.';
 
@@ -666,10 +688,22 @@ CREATE FUNCTION checkout_data.effective_payment_status(s checkout_data.checkout_
     AS $$
     SELECT CASE WHEN s.payment_status OPERATOR(pg_catalog.=) 'processing'
             AND s.lease_expires_at OPERATOR(pg_catalog.<=) at
-        THEN 'unpaid' ELSE s.payment_status END
+        THEN 'unpaid'
+        WHEN s.has_terms AND s.amount OPERATOR(pg_catalog.=) 0 AND s.payment_status OPERATOR(pg_catalog.=) 'unpaid'
+        THEN 'no_payment_required' ELSE s.payment_status END
     $$;
 COMMENT ON FUNCTION checkout_data.effective_payment_status IS
-    'Returns the payment status of a session at a time: processing ends with the lease.';
+    'Returns the payment status of a session at a time: processing ends with the lease, and where nothing is due no '
+    'payment is required.';
+
+CREATE FUNCTION checkout_data.changing_terms(s checkout_data.checkout_sessions) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE WHEN s.has_terms
+        THEN pg_catalog.jsonb_build_object('amount', s.amount, 'quantity', s.quantity) ELSE '{}' END
+    $$;
+COMMENT ON FUNCTION checkout_data.changing_terms IS
+    'Returns what an event must keep of a session that has terms, because the buyer may change it.';
 
 CREATE TYPE checkout.checkout_session AS (
     checkout_session_id uuid,
@@ -726,7 +760,7 @@ COMMENT ON COLUMN checkout.checkout_session.status IS
     'open, complete, failed or expired. The last three are final. A session is expired as soon as its deadline has '
     'passed, even before the worker has announced it.';
 COMMENT ON COLUMN checkout.checkout_session.payment_status IS
-    'unpaid, processing (a payment has begun and its lease has not ended) or paid.';
+    'unpaid, processing (a payment has begun and its lease has not ended), paid, or no_payment_required (nothing is due).';
 COMMENT ON COLUMN checkout.checkout_session.payment_id IS 'The accepted payment, once the session is complete.';
 COMMENT ON COLUMN checkout.checkout_session.attempts IS 'How many attempts to pay have failed.';
 COMMENT ON COLUMN checkout.checkout_session.max_retry_attempts IS
@@ -803,7 +837,9 @@ CREATE FUNCTION checkout.create_checkout_session(
     expires_at timestamptz DEFAULT NULL,
     expires_in interval DEFAULT NULL,
     idempotency_key text DEFAULT NULL,
-    trace_id text DEFAULT NULL
+    trace_id text DEFAULT NULL,
+    lines jsonb DEFAULT NULL,
+    coupon_code text DEFAULT NULL
 ) RETURNS checkout.checkout_session
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
@@ -812,7 +848,7 @@ COMMENT ON FUNCTION checkout.create_checkout_session IS
 $$Creates a checkout session and returns it.
 
 - amount: in major units of the currency (12.34 is 12 dollars and 34 cents), with no more decimals than the currency
-  has.
+  has. With lines, or a price that is looked up, it may be left out, and otherwise must equal their sum.
 - currency_code, country: ISO 4217 and ISO 3166-1, in either case. They are stored in upper case.
 - title, description, reference, customer_name, customer_phone, trace_id: a text with nothing to see counts as NULL. Ids
   must not be blank.
@@ -821,6 +857,12 @@ $$Creates a checkout session and returns it.
 - reference: your order id. The organization's reference_policy decides if it may repeat.
 - success_url, cancel_url: http or https, or an app link with one of the organization's app_link_schemes; at most 5,000
   characters. {CHECKOUT_SESSION_ID} in them is stored as given.
+- product_id, price_id: stored as they are. If the organization's uses_catalog is on, the session sells a quantity of
+  this price, or of the product's default price in the currency.
+- lines: what the session sells, 1 to 100 objects. An item has a price_id or product_id of the catalog, or a title and
+  an amount, and a quantity: {"price_id": "tea-100g", "quantity": 2}. A shipping, a tax or a fee has an amount:
+  {"kind": "shipping", "title": "By post", "amount": 5}. Amounts are of one unit.
+- coupon_code: a coupon that is applied, in either case.
 - payment_methods: default: those of the API key, or else of the organization.
 - max_retry_attempts: how often a failed payment may be retried, 0 to 10. Default: the organization's.
 - metadata: a JSON object of at most 32 kB (4 kB with a publishable API key).
@@ -836,14 +878,22 @@ $$Creates a checkout session and returns it.
 In an HTTP request of the test environment with a secret credential, the header X-Scenario-Key plays a scenario with the
 new session: see simulate_payment.
 
-With a publishable API key a browser chooses the amount. Such a session has created_with publishable; the
-reference_policy does not apply to it, and its idempotency keys are separate from those of servers.
+What is in stock is held for the session until it ends, and so is the redemption of a coupon. The session keeps its
+prices, whatever becomes of the catalog.
+
+With a publishable API key a browser chooses the amount, unless the organization's publishable_amounts is off. It holds
+no stock before its first payment begins, and cannot give a coupon_code: see apply_coupon. Such a session has
+created_with publishable; the reference_policy does not apply to it, and its idempotency keys are separate from those of
+servers.
 
 Errors:
 - 22003, 22004, 22023: an argument is missing, wrong or out of range.
 - 23505: the reference is taken, or its open session has another amount or currency (return_existing).
 - 28000: the caller is not authenticated.
-- PT409: the idempotency key was used for a different request.
+- 42501 (PT403 in an HTTP request): a publishable credential names an amount and may not, or a coupon_code.
+- PT404: a product or price is not in the catalog.
+- PT409: the idempotency key was used for a different request; a product or price is not active; a product is sold out;
+  the coupon is refused, and the message says why.
 - PT429: the publishable API key has reached checkout_sessions.publishable_session_limit.$$;
 
 CREATE FUNCTION checkout.get_checkout_session(
@@ -955,6 +1005,7 @@ CREATE TABLE checkout_data.open_sessions (
     expiring_notice_at timestamptz,
     event_count checkout_data.count NOT NULL DEFAULT 0,
     fails_at_deadline boolean NOT NULL DEFAULT false,
+    has_terms boolean NOT NULL DEFAULT false,
     reference text COLLATE "C",
     created_by text COLLATE "C",
     CONSTRAINT open_sessions_pkey PRIMARY KEY (organization_id, environment, checkout_session_id)
@@ -971,6 +1022,8 @@ COMMENT ON COLUMN checkout_data.open_sessions.event_count IS
     'The same as in checkout_sessions: the event of the end gets the next number.';
 COMMENT ON COLUMN checkout_data.open_sessions.fails_at_deadline IS
     'True if the session is failed then, and not expired: it has no retries left, and a payment holds it.';
+COMMENT ON COLUMN checkout_data.open_sessions.has_terms IS
+    'True if the session may have holds, which end with it.';
 COMMENT ON COLUMN checkout_data.open_sessions.reference IS
     'The reference of the session if only one open session may have it: see reference_policy. NULL otherwise.';
 COMMENT ON COLUMN checkout_data.open_sessions.created_by IS
@@ -1012,6 +1065,312 @@ COMMENT ON COLUMN checkout_data.idempotency_keys.created_with IS
 COMMENT ON COLUMN checkout_data.idempotency_keys.request_hash IS 'SHA-256 of the request in a canonical form.';
 CREATE INDEX idempotency_keys_expires_at_idx ON checkout_data.idempotency_keys (expires_at);
 
+-- Products, and their stock.
+
+CREATE TABLE checkout_data.products (
+    organization_id uuid NOT NULL,
+    environment checkout_data.environment NOT NULL,
+    product_id checkout_data.identifier COLLATE "C" NOT NULL,
+    name text NOT NULL,
+    description text,
+    image_url text,
+    active boolean NOT NULL DEFAULT true,
+    metadata checkout_data.json_object NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    CONSTRAINT products_pkey PRIMARY KEY (organization_id, environment, product_id)
+);
+COMMENT ON TABLE checkout_data.products IS 'What merchants sell. A product that is not active is not sold any more.';
+-- Serves lists, newest first.
+CREATE INDEX products_created_at_idx ON checkout_data.products (organization_id, environment, created_at, product_id);
+
+-- A row for each product whose stock is tracked. Who reserves or counts units locks it; who releases or sells them does
+-- not: see holds.sql.
+CREATE TABLE checkout_data.inventory (
+    organization_id uuid NOT NULL,
+    environment checkout_data.environment NOT NULL,
+    product_id checkout_data.identifier COLLATE "C" NOT NULL,
+    on_hand integer NOT NULL,
+    held checkout_data.count NOT NULL DEFAULT 0,
+    continue_selling boolean NOT NULL DEFAULT false,
+    updated_at timestamptz NOT NULL,
+    CONSTRAINT inventory_pkey PRIMARY KEY (organization_id, environment, product_id)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE checkout_data.inventory IS 'The stock of products. A product without a row is not tracked.';
+COMMENT ON COLUMN checkout_data.inventory.on_hand IS
+    'The units that are there. Those that were sold are subtracted when the worker counts them. Below zero: more were sold.';
+COMMENT ON COLUMN checkout_data.inventory.held IS
+    'At least the units of all holds. It is more while holds have been released since it was last counted.';
+COMMENT ON COLUMN checkout_data.inventory.continue_selling IS 'True: sold even if no unit is available.';
+
+CREATE TABLE checkout_data.inventory_changes (
+    organization_id uuid NOT NULL,
+    environment checkout_data.environment NOT NULL,
+    inventory_change_id uuid NOT NULL,
+    product_id checkout_data.identifier COLLATE "C" NOT NULL,
+    change integer NOT NULL,
+    on_hand integer NOT NULL,
+    reason text,
+    created_by text COLLATE "C",
+    created_at timestamptz NOT NULL,
+    CONSTRAINT inventory_changes_pkey PRIMARY KEY (organization_id, environment, inventory_change_id)
+);
+COMMENT ON TABLE checkout_data.inventory_changes IS
+    'Every change of on_hand: what merchants adjust, and what was sold. The changes of a product sum up to its on_hand.';
+COMMENT ON COLUMN checkout_data.inventory_changes.on_hand IS 'After the change.';
+CREATE INDEX inventory_changes_product_idx
+    ON checkout_data.inventory_changes (organization_id, environment, product_id, created_at);
+
+-- Prices of products.
+
+-- As amounts of sessions, but a price may be zero.
+CREATE DOMAIN checkout_data.price_amount AS numeric
+    CHECK (VALUE >= 0 AND VALUE < 1000000000000000 AND scale(VALUE) <= 4);
+
+CREATE TABLE checkout_data.prices (
+    organization_id uuid NOT NULL,
+    environment checkout_data.environment NOT NULL,
+    price_id checkout_data.identifier COLLATE "C" NOT NULL,
+    product_id checkout_data.identifier COLLATE "C" NOT NULL,
+    currency_code checkout_data.currency_code NOT NULL,
+    amount checkout_data.price_amount,
+    minimum_amount checkout_data.price_amount,
+    maximum_amount checkout_data.price_amount,
+    suggested_amount checkout_data.price_amount,
+    minimum_quantity checkout_data.positive NOT NULL DEFAULT 1,
+    maximum_quantity checkout_data.positive,
+    is_default boolean NOT NULL DEFAULT false,
+    active boolean NOT NULL DEFAULT true,
+    description text,
+    metadata checkout_data.json_object NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    CONSTRAINT prices_pkey PRIMARY KEY (organization_id, environment, price_id),
+    CONSTRAINT prices_amount_check CHECK (
+        (amount IS NULL) <> (minimum_amount IS NULL)
+        AND (minimum_amount IS NOT NULL OR COALESCE(maximum_amount, suggested_amount) IS NULL)
+        AND COALESCE(maximum_amount >= minimum_amount, true)
+        AND COALESCE(suggested_amount BETWEEN minimum_amount AND COALESCE(maximum_amount, suggested_amount), true)
+    ),
+    CONSTRAINT prices_quantity_check CHECK (COALESCE(maximum_quantity >= minimum_quantity, true)),
+    CONSTRAINT prices_default_check CHECK (active OR NOT is_default)
+);
+COMMENT ON TABLE checkout_data.prices IS
+    'What one unit of a product costs. Nothing of a price changes but active and is_default.';
+COMMENT ON COLUMN checkout_data.prices.amount IS 'NULL: the buyer pays what he wants, from minimum_amount on.';
+COMMENT ON COLUMN checkout_data.prices.is_default IS
+    'True: the price of the product in this currency, if a session names the product alone.';
+CREATE INDEX prices_product_idx ON checkout_data.prices (organization_id, environment, product_id, price_id);
+CREATE INDEX prices_created_at_idx ON checkout_data.prices (organization_id, environment, created_at, price_id);
+-- A product has one default price in a currency.
+CREATE UNIQUE INDEX prices_default_idx
+    ON checkout_data.prices (organization_id, environment, product_id, currency_code) WHERE is_default;
+
+-- Coupons.
+
+CREATE DOMAIN checkout_data.coupon_code AS text COLLATE "C" CHECK (VALUE ~ '^[A-Z0-9_-]{1,64}$');
+CREATE DOMAIN checkout_data.percentage AS numeric CHECK (VALUE > 0 AND VALUE <= 100 AND scale(VALUE) <= 4);
+CREATE DOMAIN checkout_data.coupon_customers AS text CHECK (VALUE IN ('all', 'new', 'returning'));
+
+CREATE TABLE checkout_data.coupons (
+    organization_id uuid NOT NULL,
+    environment checkout_data.environment NOT NULL,
+    code checkout_data.coupon_code COLLATE "C" NOT NULL,
+    percent_off checkout_data.percentage,
+    amount_off checkout_data.session_amount,
+    currency_code checkout_data.currency_code,
+    valid_from timestamptz,
+    valid_until timestamptz,
+    max_redemptions checkout_data.positive,
+    max_redemptions_per_customer checkout_data.positive,
+    minimum_amount checkout_data.price_amount,
+    product_ids text[],
+    customers checkout_data.coupon_customers NOT NULL DEFAULT 'all',
+    description text,
+    metadata checkout_data.json_object NOT NULL DEFAULT '{}',
+    active boolean NOT NULL DEFAULT true,
+    held checkout_data.count NOT NULL DEFAULT 0,
+    redeemed checkout_data.count NOT NULL DEFAULT 0,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    CONSTRAINT coupons_pkey PRIMARY KEY (organization_id, environment, code),
+    CONSTRAINT coupons_value_check CHECK (
+        (percent_off IS NULL) <> (amount_off IS NULL)
+        AND (COALESCE(amount_off, minimum_amount) IS NULL OR currency_code IS NOT NULL)
+    ),
+    CONSTRAINT coupons_validity_check CHECK (COALESCE(valid_until > valid_from, true))
+) WITH (fillfactor = 50);
+COMMENT ON TABLE checkout_data.coupons IS 'Discount codes. Nothing of a coupon changes but active, and its counts.';
+COMMENT ON COLUMN checkout_data.coupons.code IS 'In upper case: codes are the same in either case.';
+COMMENT ON COLUMN checkout_data.coupons.currency_code IS
+    'The coupon is for sessions of this currency only. NULL: of any.';
+COMMENT ON COLUMN checkout_data.coupons.product_ids IS 'The products that are discounted. NULL: all.';
+COMMENT ON COLUMN checkout_data.coupons.held IS
+    'At least the redemptions that are held and not counted yet. Without max_redemptions, 0.';
+COMMENT ON COLUMN checkout_data.coupons.redeemed IS 'The redemptions that the worker has counted.';
+CREATE INDEX coupons_created_at_idx ON checkout_data.coupons (organization_id, environment, created_at, code);
+
+-- Holds: the units of products, and the redemptions of coupons, that sessions keep for their buyers.
+
+CREATE DOMAIN checkout_data.hold_kind AS text COLLATE "C" CHECK (VALUE IN ('coupon', 'product'));
+CREATE DOMAIN checkout_data.hold_state AS text COLLATE "C" CHECK (VALUE IN ('held', 'taken', 'counted'));
+
+-- Who reserves locks the row of inventory or coupons, which has a bound of what is held; if that leaves too little, it
+-- deletes the holds that have lapsed and counts the others. Who pays, or ends a session, changes only the holds of that
+-- session and not the bound, so it waits for no other session's buyer.
+-- Whoever may accept a payment locks the holds of its session first and reads the clock then; whoever reserves takes
+-- lapsed holds only if they are not locked. So a hold is either paid or given to another, and not both.
+-- Lock order: the session, its holds, then coupons and inventory, each in the order of their ids.
+CREATE TABLE checkout_data.holds (
+    organization_id uuid NOT NULL,
+    environment checkout_data.environment NOT NULL,
+    checkout_session_id uuid NOT NULL,
+    kind checkout_data.hold_kind COLLATE "C" NOT NULL,
+    item_id checkout_data.identifier COLLATE "C" NOT NULL,
+    quantity checkout_data.positive NOT NULL,
+    customer text COLLATE "C",
+    state checkout_data.hold_state NOT NULL DEFAULT 'held',
+    deadline timestamptz NOT NULL,
+    CONSTRAINT holds_pkey PRIMARY KEY (organization_id, environment, checkout_session_id, kind, item_id)
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500);
+COMMENT ON TABLE checkout_data.holds IS
+    'What open sessions keep for their buyers, and what complete ones have taken. One that is held has lapsed when its '
+    'deadline has passed.';
+COMMENT ON COLUMN checkout_data.holds.item_id IS 'The product_id, or the code of the coupon.';
+COMMENT ON COLUMN checkout_data.holds.customer IS 'Who redeems a coupon: the customer_id, or else the customer_email.';
+COMMENT ON COLUMN checkout_data.holds.state IS
+    'held: by an open session. taken: by one that is complete. counted: a redemption that the worker has counted; sold '
+    'units are deleted instead.';
+COMMENT ON COLUMN checkout_data.holds.deadline IS 'That of the session.';
+-- Serves who counts. What is counted stays only for the limit per customer.
+CREATE INDEX holds_item_idx ON checkout_data.holds (organization_id, environment, kind, item_id)
+    WHERE state <> 'counted';
+CREATE INDEX holds_customer_idx ON checkout_data.holds (organization_id, environment, item_id, customer)
+    WHERE kind = 'coupon';
+-- Serves the worker.
+CREATE INDEX holds_taken_idx ON checkout_data.holds (organization_id, environment, kind, item_id) WHERE state = 'taken';
+
+-- What a session sells: its lines, and the sums of them.
+
+CREATE DOMAIN checkout_data.line_kind AS text CHECK (VALUE IN ('item', 'shipping', 'tax', 'fee'));
+CREATE DOMAIN checkout_data.line_sum AS numeric CHECK (VALUE >= 0 AND VALUE < 1000000000000000);
+
+-- A line is a snapshot: what becomes of its product and its price later does not change it.
+CREATE TABLE checkout_data.session_lines (
+    organization_id uuid NOT NULL,
+    environment checkout_data.environment NOT NULL,
+    checkout_session_id uuid NOT NULL,
+    line checkout_data.positive NOT NULL,
+    kind checkout_data.line_kind NOT NULL,
+    product_id text COLLATE "C",
+    price_id text COLLATE "C",
+    title text,
+    image_url text,
+    unit_amount checkout_data.price_amount NOT NULL,
+    quantity checkout_data.positive NOT NULL,
+    subtotal checkout_data.line_sum NOT NULL,
+    discount checkout_data.line_sum NOT NULL DEFAULT 0,
+    minimum_quantity checkout_data.positive NOT NULL DEFAULT 1,
+    maximum_quantity checkout_data.positive,
+    minimum_amount checkout_data.price_amount,
+    maximum_amount checkout_data.price_amount,
+    suggested_amount checkout_data.price_amount,
+    CONSTRAINT session_lines_pkey PRIMARY KEY (organization_id, environment, checkout_session_id, line),
+    CONSTRAINT session_lines_subtotal_check CHECK (subtotal = unit_amount * quantity),
+    CONSTRAINT session_lines_discount_check CHECK (discount <= subtotal AND (kind = 'item' OR discount = 0)),
+    CONSTRAINT session_lines_quantity_check CHECK (
+        quantity >= minimum_quantity AND COALESCE(quantity <= maximum_quantity, true)),
+    CONSTRAINT session_lines_amount_check CHECK (
+        COALESCE(unit_amount >= minimum_amount, true) AND COALESCE(unit_amount <= maximum_amount, true))
+);
+COMMENT ON TABLE checkout_data.session_lines IS 'The lines of sessions that have terms, as they were sold.';
+COMMENT ON COLUMN checkout_data.session_lines.minimum_amount IS
+    'The least that the buyer may pay for a unit. NULL: the unit_amount is fixed.';
+
+CREATE TABLE checkout_data.session_terms (
+    organization_id uuid NOT NULL,
+    environment checkout_data.environment NOT NULL,
+    checkout_session_id uuid NOT NULL,
+    subtotal checkout_data.line_sum NOT NULL,
+    discount checkout_data.line_sum NOT NULL DEFAULT 0,
+    shipping checkout_data.line_sum NOT NULL DEFAULT 0,
+    tax checkout_data.line_sum NOT NULL DEFAULT 0,
+    fees checkout_data.line_sum NOT NULL DEFAULT 0,
+    amount checkout_data.line_sum NOT NULL,
+    coupon_code checkout_data.coupon_code COLLATE "C",
+    coupon_tries checkout_data.count NOT NULL DEFAULT 0,
+    billing_address checkout_data.json_object,
+    hold_count checkout_data.count,
+    CONSTRAINT session_terms_pkey PRIMARY KEY (organization_id, environment, checkout_session_id),
+    CONSTRAINT session_terms_amount_check CHECK (subtotal - discount + shipping + tax + fees = amount),
+    CONSTRAINT session_terms_discount_check CHECK (discount <= subtotal AND (discount = 0 OR coupon_code IS NOT NULL))
+) WITH (fillfactor = 85);
+COMMENT ON TABLE checkout_data.session_terms IS
+    'The sums of the lines of a session, its coupon and its billing address. amount is that of the session.';
+COMMENT ON COLUMN checkout_data.session_terms.coupon_tries IS 'How often a code was tried.';
+COMMENT ON COLUMN checkout_data.session_terms.hold_count IS
+    'How many holds the session has while it is open. NULL: none yet, because a browser created it; its first payment '
+    'makes them.';
+-- Serves coupon_performance.
+CREATE INDEX session_terms_coupon_idx ON checkout_data.session_terms (organization_id, environment, coupon_code)
+    WHERE coupon_code IS NOT NULL;
+
+CREATE TYPE checkout.session_line AS (
+    checkout_session_id uuid,
+    line integer,
+    kind text,
+    product_id text,
+    price_id text,
+    title text,
+    image_url text,
+    unit_amount numeric,
+    quantity integer,
+    subtotal numeric,
+    discount numeric,
+    total numeric,
+    minimum_quantity integer,
+    maximum_quantity integer,
+    minimum_amount numeric,
+    maximum_amount numeric,
+    suggested_amount numeric
+);
+COMMENT ON TYPE checkout.session_line IS 'One line of what a checkout session sells.';
+COMMENT ON COLUMN checkout.session_line.line IS 'The number of the line, from 1.';
+COMMENT ON COLUMN checkout.session_line.kind IS 'item, shipping, tax or fee.';
+COMMENT ON COLUMN checkout.session_line.unit_amount IS 'In major units of the session''s currency.';
+COMMENT ON COLUMN checkout.session_line.discount IS 'The part of the coupon''s discount that is taken off this line.';
+COMMENT ON COLUMN checkout.session_line.total IS 'subtotal - discount. The totals of all lines are the session''s amount.';
+COMMENT ON COLUMN checkout.session_line.minimum_amount IS
+    'The least that the buyer may pay for a unit. NULL: the unit_amount is fixed.';
+
+CREATE FUNCTION checkout_data.session_line_of(l checkout_data.session_lines) RETURNS checkout.session_line
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT ROW(
+        l.checkout_session_id, l.line, l.kind, l.product_id, l.price_id, l.title, l.image_url, l.unit_amount, l.quantity,
+        l.subtotal, l.discount, l.subtotal OPERATOR(pg_catalog.-) l.discount, l.minimum_quantity, l.maximum_quantity,
+        l.minimum_amount, l.maximum_amount, l.suggested_amount
+    )::checkout.session_line
+    $$;
+COMMENT ON FUNCTION checkout_data.session_line_of IS 'Returns a line as callers see it.';
+
+-- for applications ------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION checkout.list_session_lines(
+    checkout_session_id uuid
+) RETURNS SETOF checkout.session_line
+    LANGUAGE c STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'list_session_lines_wrapper';
+COMMENT ON FUNCTION checkout.list_session_lines IS
+$$Returns the lines of a checkout session, in their order. A session that says only an amount has none.
+
+Errors:
+- 22004: checkout_session_id is missing.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: the session does not exist.$$;
+
 -- Payment pages: reading a session with its client secret, and the URLs that buyers return to.
 
 CREATE TYPE checkout.public_checkout_session AS (
@@ -1031,12 +1390,20 @@ CREATE TYPE checkout.public_checkout_session AS (
     payment_status text,
     expires_at timestamptz,
     success_url text,
-    cancel_url text
+    cancel_url text,
+    subtotal numeric,
+    discount numeric,
+    coupon_code text,
+    has_billing_address boolean,
+    lines checkout.session_line[]
 );
 COMMENT ON TYPE checkout.public_checkout_session IS
     'The part of a checkout session that a payment page needs. It has no personal data.';
 COMMENT ON COLUMN checkout.public_checkout_session.amount IS
     'In major units of the currency: 12.34 is 12 dollars and 34 cents.';
+COMMENT ON COLUMN checkout.public_checkout_session.subtotal IS
+    'The sum of the items. amount is subtotal - discount, and the lines of shipping, tax and fees.';
+COMMENT ON COLUMN checkout.public_checkout_session.lines IS 'Empty if the session says only an amount.';
 COMMENT ON COLUMN checkout.public_checkout_session.success_url IS
     'Where to send the buyer once the session is complete; NULL before. {CHECKOUT_SESSION_ID} is filled in. An http or '
     'https URL, or an app link.';
@@ -1057,7 +1424,8 @@ COMMENT ON FUNCTION checkout_data.redirect_url_of IS
     'the URL may have percent-encoded the braces of {CHECKOUT_SESSION_ID}.';
 
 CREATE FUNCTION checkout_data.public_session_at(
-    s checkout_data.checkout_sessions, organization_name text, at timestamptz
+    s checkout_data.checkout_sessions, organization_name text, at timestamptz, t checkout_data.session_terms,
+    lines checkout.session_line[]
 )
     RETURNS checkout.public_checkout_session
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -1068,7 +1436,8 @@ CREATE FUNCTION checkout_data.public_session_at(
         checkout_data.effective_status(s, at), checkout_data.effective_payment_status(s, at), s.expires_at,
         CASE WHEN s.status OPERATOR(pg_catalog.=) 'complete'
             THEN checkout_data.redirect_url_of(s, s.success_url) END,
-        checkout_data.redirect_url_of(s, s.cancel_url)
+        checkout_data.redirect_url_of(s, s.cancel_url), COALESCE(t.subtotal, s.amount), COALESCE(t.discount, 0),
+        t.coupon_code, t.billing_address IS NOT NULL, lines
     )::checkout.public_checkout_session
     $$;
 COMMENT ON FUNCTION checkout_data.public_session_at IS
@@ -1113,12 +1482,172 @@ Errors:
 - 22004: an argument is missing.
 - PT404: the session does not exist.$$;
 
+-- What the buyer of an open session may change. The buyer's page presents the client_secret.
+
+CREATE TYPE checkout.coupon_answer AS (
+    applied boolean,
+    reason text,
+    session checkout.public_checkout_session
+);
+COMMENT ON TYPE checkout.coupon_answer IS 'Whether a coupon was applied to a checkout session.';
+COMMENT ON COLUMN checkout.coupon_answer.reason IS
+    'NULL if it was applied. A buyer is told not_applicable, whatever the reason is. A server is told not_found, inactive, '
+    'not_started, ended, other_currency, no_product, below_minimum, no_effect, used_up, used_by_customer, '
+    'customer_unknown, new_customers_only, returning_customers_only or too_many_tries.';
+
+-- for applications ------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION checkout.set_quantity(
+    checkout_session_id uuid,
+    client_secret text DEFAULT NULL,
+    quantity integer DEFAULT NULL,
+    line integer DEFAULT NULL
+) RETURNS checkout.public_checkout_session
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'set_quantity_wrapper';
+COMMENT ON FUNCTION checkout.set_quantity IS
+$$Changes the quantity of an item of an open checkout session, and returns the session.
+
+The session must have allow_quantity. Stock is held for the new quantity. If a coupon no longer applies, because less
+than its minimum is left, it is removed: coupon_code is NULL then.
+
+- client_secret: of the session, for its buyer's page. Without one, a secret credential is needed.
+- quantity: within the bounds of the price.
+- line: the number of the line. It may be left out if there is one item.
+
+Errors:
+- 22003, 22004, 22023: an argument is missing or wrong.
+- 28000: no client_secret is given, and the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): no client_secret is given, and the credential is publishable.
+- PT404: the session does not exist, or the client_secret is wrong.
+- PT409: the session is not open, a payment is in progress, the session does
+  not allow another quantity, or the product is sold out.$$;
+
+CREATE FUNCTION checkout.set_unit_amount(
+    checkout_session_id uuid,
+    client_secret text DEFAULT NULL,
+    unit_amount numeric DEFAULT NULL,
+    line integer DEFAULT NULL
+) RETURNS checkout.public_checkout_session
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'set_unit_amount_wrapper';
+COMMENT ON FUNCTION checkout.set_unit_amount IS
+$$Changes what the buyer pays for a unit of an item that has no fixed price, and returns the session.
+
+- client_secret: of the session, for its buyer's page. Without one, a secret credential is needed.
+- unit_amount: in major units, within minimum_amount and maximum_amount of the line.
+- line: the number of the line. It may be left out if there is one item.
+
+Errors:
+- 22003, 22004, 22023: an argument is missing or wrong.
+- 28000: no client_secret is given, and the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): no client_secret is given, and the credential is publishable.
+- PT404: the session does not exist, or the client_secret is wrong.
+- PT409: the session is not open, a payment is in progress, or the
+  price is fixed.$$;
+
+CREATE FUNCTION checkout.apply_coupon(
+    checkout_session_id uuid,
+    client_secret text DEFAULT NULL,
+    code text DEFAULT NULL
+) RETURNS checkout.coupon_answer
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'apply_coupon_wrapper';
+COMMENT ON FUNCTION checkout.apply_coupon IS
+$$Applies a coupon to an open checkout session, in the place of the one that it had.
+
+The session must have allow_coupon_code. That a coupon cannot be applied is an answer and not an error. A session has ten
+tries. An applied coupon counts until the session ends, even if it ends or is archived meanwhile.
+
+- client_secret: of the session, for its buyer's page. Without one, a secret credential is needed.
+- code: in either case.
+
+Errors:
+- 22003, 22004, 22023: an argument is missing or wrong.
+- 28000: no client_secret is given, and the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): no client_secret is given, and the credential is publishable.
+- PT404: the session does not exist, or the client_secret is wrong.
+- PT409: the session is not open, a payment is in progress, or the
+  session does not allow coupons.$$;
+
+CREATE FUNCTION checkout.remove_coupon(
+    checkout_session_id uuid,
+    client_secret text DEFAULT NULL
+) RETURNS checkout.public_checkout_session
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'remove_coupon_wrapper';
+COMMENT ON FUNCTION checkout.remove_coupon IS
+$$Removes the coupon of an open checkout session, and returns the session.
+
+- client_secret: of the session, for its buyer's page. Without one, a secret credential is needed.
+
+Errors:
+- 22003, 22004, 22023: an argument is missing or wrong.
+- 28000: no client_secret is given, and the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): no client_secret is given, and the credential is publishable.
+- PT404: the session does not exist, or the client_secret is wrong.
+- PT409: the session is not open, a payment is in progress, or others
+  are changing the session.$$;
+
+CREATE FUNCTION checkout.set_billing_address(
+    checkout_session_id uuid,
+    client_secret text DEFAULT NULL,
+    address jsonb DEFAULT NULL
+) RETURNS checkout.public_checkout_session
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'set_billing_address_wrapper';
+COMMENT ON FUNCTION checkout.set_billing_address IS
+$$Stores the billing address of the buyer of an open checkout session, and returns the session.
+
+The session must have require_billing_address. The address replaces the one before. It is personal: the result says only
+that there is one.
+
+- client_secret: of the session, for its buyer's page. Without one, a secret credential is needed.
+- address: an object with country (ISO 3166-1), and name, line1, line2, city, state, postal_code.
+
+Errors:
+- 22003, 22004, 22023: an argument is missing or wrong.
+- 28000: no client_secret is given, and the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): no client_secret is given, and the credential is publishable.
+- PT404: the session does not exist, or the client_secret is wrong.
+- PT409: the session is not open, a payment is in progress, or the
+  session asks for no billing address.$$;
+
+CREATE FUNCTION checkout.complete_free_checkout_session(
+    checkout_session_id uuid,
+    client_secret text DEFAULT NULL
+) RETURNS checkout.public_checkout_session
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'complete_free_checkout_session_wrapper';
+COMMENT ON FUNCTION checkout.complete_free_checkout_session IS
+$$Completes an open checkout session in which nothing is due, and returns it.
+
+A coupon, or a price of zero, may leave nothing to pay. No payment is required then: payment_status is
+no_payment_required, and the session gets its event checkout.session.completed. Repeating the call changes nothing.
+
+- client_secret: of the session, for its buyer's page. Without one, a secret credential is needed.
+
+Errors:
+- 22003, 22004, 22023: an argument is missing or wrong.
+- 28000: no client_secret is given, and the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): no client_secret is given, and the credential is publishable.
+- PT404: the session does not exist, or the client_secret is wrong.
+- PT409: the session is not open, a payment is in progress, something is due,
+  a billing address is missing, or what the session sells is sold out.$$;
+
 -- Payments of checkout sessions.
 
 CREATE DOMAIN checkout_data.payment_status AS text CHECK (VALUE IN
     ('processing', 'succeeded', 'failed', 'canceled', 'rejected'));
 CREATE DOMAIN checkout_data.rejection_reason AS text CHECK (VALUE IN
-    ('session_expired', 'session_failed', 'already_paid', 'amount_mismatch', 'currency_mismatch'));
+    ('session_expired', 'session_failed', 'already_paid', 'amount_mismatch', 'currency_mismatch',
+    'out_of_stock'));
 -- As it was reported: rejected payments may have any number, and a currency that is none of ISO 4217.
 CREATE DOMAIN checkout_data.payment_amount AS numeric CHECK (VALUE > '-Infinity' AND VALUE < 'Infinity');
 CREATE DOMAIN checkout_data.refund_sum AS numeric CHECK (VALUE >= 0 AND VALUE < 'Infinity');
@@ -1206,7 +1735,7 @@ COMMENT ON COLUMN checkout.payment.status IS
     'processing, succeeded (accepted: the session is complete), failed or canceled (no money was taken), or rejected '
     '(money was taken but not accepted: refund it).';
 COMMENT ON COLUMN checkout.payment.rejection_reason IS
-    'session_expired, session_failed, already_paid, amount_mismatch or currency_mismatch.';
+    'session_expired, session_failed, already_paid, amount_mismatch, currency_mismatch or out_of_stock.';
 COMMENT ON COLUMN checkout.payment.currency_code IS
     'ISO 4217. Of a rejected payment, the code that was reported.';
 COMMENT ON COLUMN checkout.payment.refunded_amount IS 'How much of it was returned: the refunds that have succeeded.';
@@ -1261,7 +1790,8 @@ Errors:
 - 28000: the caller is not authenticated.
 - 42501 (PT403 in an HTTP request): the credential is publishable.
 - PT404: the session does not exist.
-- PT409: the session is not open, another payment is in progress, or the payment has taken money already.$$;
+- PT409: the session is not open, another payment is in progress, the payment has taken money already, the session
+  asks for a billing address and has none, or what it sells is sold out.$$;
 
 CREATE FUNCTION checkout.record_payment(
     checkout_session_id uuid,
@@ -1287,8 +1817,9 @@ $$Records how a payment ended, and returns the payment. Check its status.
   another payment holds a lease, once that lease ends and the session is still unpaid.
 - canceled: no money was taken, because the buyer left the provider's page. This is no attempt. The lease ends.
 - rejected: money was taken that the session cannot accept, and has to be refunded. rejection_reason says why:
-  session_expired, session_failed, already_paid, amount_mismatch or currency_mismatch. This is a result and not an
-  error, so that the payment is stored.
+  session_expired, session_failed, already_paid, amount_mismatch, currency_mismatch or out_of_stock (a browser created
+  the session, no payment had begun, and what it sells is gone). This is a result and not an error, so that the payment
+  is stored.
 
 A report is refused only if it cannot be attributed. Whatever else is odd about it is stored as it came, or cleaned: a
 label that is too long is cut, a currency code may be in lower case or unknown, and the noise of binary floating-point
@@ -1607,7 +2138,8 @@ COMMENT ON COLUMN checkout_data.webhook_outbox.sequence IS
     'The number of the event within its subject, from 1, without gaps.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.snapshot IS
     'What the body of the event needs and may change later, as it was when the event was written: session (status and '
-    'attempts), payment, refund, webhook_endpoint. Without session, the clock had ended the session.';
+    'attempts; of one with terms also amount and quantity), payment, refund, webhook_endpoint. Without session, the '
+    'clock had ended the session.';
 -- Serves the removal of old events.
 CREATE INDEX webhook_outbox_created_at_idx ON checkout_data.webhook_outbox (created_at);
 
@@ -1668,13 +2200,19 @@ CREATE FUNCTION checkout_data.session_of_event(o checkout_data.webhook_outbox, s
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
     SELECT ROW(
-        s.checkout_session_id, s.organization_id, s.environment, s.amount, s.currency_code,
-        checkout_data.status_of_event(o),
-        CASE WHEN checkout_data.status_of_event(o) OPERATOR(pg_catalog.=) 'complete' THEN 'paid' ELSE 'unpaid' END,
+        s.checkout_session_id, s.organization_id, s.environment,
+        COALESCE((o.snapshot OPERATOR(pg_catalog.#>>) '{session,amount}')::pg_catalog.numeric, s.amount),
+        s.currency_code, checkout_data.status_of_event(o),
+        CASE WHEN checkout_data.status_of_event(o) OPERATOR(pg_catalog.=) 'complete'
+            THEN s.payment_status::pg_catalog.text
+            WHEN COALESCE((o.snapshot OPERATOR(pg_catalog.#>>) '{session,amount}')::pg_catalog.numeric, s.amount)
+                OPERATOR(pg_catalog.=) 0 THEN 'no_payment_required'
+            ELSE 'unpaid' END,
         CASE WHEN checkout_data.status_of_event(o) OPERATOR(pg_catalog.=) 'complete' THEN s.payment_id END,
         COALESCE((o.snapshot OPERATOR(pg_catalog.#>>) '{session,attempts}')::pg_catalog.int4, s.attempts),
         s.max_retry_attempts, s.title, s.description, s.reference, s.customer_id, s.customer_email, s.customer_name,
-        s.customer_phone, s.product_id, s.price_id, s.subscription_id, s.payment_link_id, s.quantity, s.allow_quantity,
+        s.customer_phone, s.product_id, s.price_id, s.subscription_id, s.payment_link_id,
+        COALESCE((o.snapshot OPERATOR(pg_catalog.#>>) '{session,quantity}')::pg_catalog.int4, s.quantity), s.allow_quantity,
         s.allow_coupon_code, s.require_billing_address, s.is_spi, s.is_pos, s.country, s.success_url, s.cancel_url,
         s.url, NULL, s.payment_methods, s.metadata, s.recovered_from, s.expires_at,
         CASE WHEN checkout_data.status_of_event(o) OPERATOR(pg_catalog.=) 'complete' THEN s.completed_at END,
@@ -3239,7 +3777,9 @@ CREATE VIEW checkout.checkout_sessions AS
             ELSE s.status::pg_catalog.text END AS status,
         CASE WHEN s.payment_status OPERATOR(pg_catalog.=) 'processing'
                 AND s.lease_expires_at OPERATOR(pg_catalog.<=) pg_catalog.statement_timestamp()
-            THEN 'unpaid' ELSE s.payment_status::pg_catalog.text END AS payment_status,
+            THEN 'unpaid'
+            WHEN s.has_terms AND s.amount OPERATOR(pg_catalog.=) 0 AND s.payment_status OPERATOR(pg_catalog.=) 'unpaid'
+            THEN 'no_payment_required' ELSE s.payment_status::pg_catalog.text END AS payment_status,
         s.payment_id, s.attempts::pg_catalog.int4 AS attempts,
         s.max_retry_attempts::pg_catalog.int4 AS max_retry_attempts, s.title, s.description, s.reference,
         s.customer_id, s.customer_email, s.customer_name, s.customer_phone,
@@ -3537,7 +4077,9 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
         ('secret', ARRAY[
             'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
             'recover_checkout_session', 'begin_payment', 'record_payment', 'apply_payment', 'simulate_payment',
-            'list_payments', 'record_refund', 'list_refunds', 'list_webhook_events',
+            'list_payments', 'record_refund', 'list_refunds', 'list_session_lines', 'set_quantity', 'set_unit_amount', 'apply_coupon', 'remove_coupon',
+            'set_billing_address', 'complete_free_checkout_session',
+            'list_webhook_events',
             'create_webhook_endpoint', 'list_webhook_endpoints', 'update_webhook_endpoint', 'delete_webhook_endpoint',
             'roll_webhook_secret', 'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
             'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'list_webhook_deliveries',
@@ -3547,12 +4089,16 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'webhook_deliveries', 'webhook_attempts']),
         ('publishable', ARRAY[
             'create_checkout_session', 'handle_request', 'public_checkout_session', 'redirect_url', 'session_id',
+            'set_quantity', 'set_unit_amount', 'apply_coupon', 'remove_coupon', 'set_billing_address',
+            'complete_free_checkout_session',
             'current_organization_id', 'current_environment']),
         -- Everything that any API key may do. The key that is presented decides.
         ('request', ARRAY[
             'authenticate', 'pre_request', 'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions',
             'expire_checkout_session', 'recover_checkout_session', 'begin_payment', 'record_payment', 'apply_payment',
-            'simulate_payment', 'list_payments', 'record_refund', 'list_refunds', 'list_webhook_events',
+            'simulate_payment', 'list_payments', 'record_refund', 'list_refunds', 'list_session_lines', 'set_quantity', 'set_unit_amount', 'apply_coupon', 'remove_coupon',
+            'set_billing_address', 'complete_free_checkout_session',
+            'list_webhook_events',
             'create_webhook_endpoint',
             'list_webhook_endpoints', 'update_webhook_endpoint',
             'delete_webhook_endpoint', 'roll_webhook_secret', 'create_webhook_consumer', 'list_webhook_consumers',
@@ -4189,12 +4735,26 @@ REVOKE EXECUTE ON FUNCTION checkout_data.secret_access(), checkout_data.publisha
 GRANT EXECUTE ON FUNCTION checkout.current_organization_id(), checkout.current_environment()
     TO checkout_sessions_api, checkout_sessions_worker;
 
--- Only the state of a session changes: the other columns cannot be updated.
+-- Only the state of a session changes, and of one with terms the amount and the quantity: the other columns cannot be
+-- updated.
 GRANT SELECT, INSERT ON checkout_data.checkout_sessions TO checkout_sessions_api;
-GRANT UPDATE (status, payment_status, payment_id, attempts, lease_expires_at, completed_at, updated_at, event_count)
-    ON checkout_data.checkout_sessions TO checkout_sessions_api;
-GRANT SELECT, INSERT, DELETE, UPDATE (deadline, event_count, fails_at_deadline)
+GRANT UPDATE (status, payment_status, payment_id, attempts, lease_expires_at, completed_at, updated_at, event_count,
+    amount, quantity, has_terms) ON checkout_data.checkout_sessions TO checkout_sessions_api;
+GRANT SELECT, INSERT, DELETE, UPDATE (deadline, event_count, fails_at_deadline, has_terms)
     ON checkout_data.open_sessions TO checkout_sessions_api;
+-- Nothing of a price or a coupon changes that a session may have used.
+GRANT SELECT, INSERT, UPDATE (name, description, image_url, active, metadata, updated_at)
+    ON checkout_data.products TO checkout_sessions_api;
+GRANT SELECT, INSERT, UPDATE (active, is_default, updated_at) ON checkout_data.prices TO checkout_sessions_api;
+GRANT SELECT, INSERT, UPDATE (active, held, updated_at) ON checkout_data.coupons TO checkout_sessions_api;
+GRANT SELECT, INSERT, DELETE, UPDATE (on_hand, held, continue_selling, updated_at)
+    ON checkout_data.inventory TO checkout_sessions_api;
+GRANT SELECT, INSERT ON checkout_data.inventory_changes TO checkout_sessions_api;
+GRANT SELECT, INSERT, DELETE, UPDATE (quantity, state, deadline) ON checkout_data.holds TO checkout_sessions_api;
+GRANT SELECT, INSERT, UPDATE (unit_amount, quantity, subtotal, discount)
+    ON checkout_data.session_lines TO checkout_sessions_api;
+GRANT SELECT, INSERT, UPDATE (subtotal, discount, amount, coupon_code, coupon_tries, billing_address, hold_count)
+    ON checkout_data.session_terms TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.payments TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE (status, amount, reason, updated_at) ON checkout_data.refunds TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_api;
@@ -4211,7 +4771,12 @@ GRANT SELECT ON checkout_data.webhook_attempts, checkout_data.webhook_consumers,
 GRANT SELECT, UPDATE (event_count) ON checkout_data.checkout_sessions TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE (expiring_notice_at, event_count)
     ON checkout_data.open_sessions TO checkout_sessions_worker;
-GRANT SELECT ON checkout_data.payments, checkout_data.refunds TO checkout_sessions_worker;
+GRANT SELECT ON checkout_data.payments, checkout_data.refunds, checkout_data.session_lines, checkout_data.session_terms,
+    checkout_data.products, checkout_data.prices TO checkout_sessions_worker;
+GRANT SELECT, DELETE, UPDATE (state) ON checkout_data.holds TO checkout_sessions_worker;
+GRANT SELECT, UPDATE (on_hand, held, updated_at) ON checkout_data.inventory TO checkout_sessions_worker;
+GRANT SELECT, UPDATE (held, redeemed, updated_at) ON checkout_data.coupons TO checkout_sessions_worker;
+GRANT INSERT ON checkout_data.inventory_changes TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_worker;
 -- Nobody may update the outbox.
 GRANT SELECT, INSERT, DELETE ON checkout_data.webhook_outbox TO checkout_sessions_worker;
@@ -4245,7 +4810,8 @@ DECLARE
 BEGIN
     -- Without organizations and webhook_consumers, see above, and without api_keys, which is read to find the tenant.
     FOREACH name IN ARRAY ARRAY[
-        'checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'webhook_outbox',
+        'checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'products', 'inventory',
+        'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines', 'session_terms', 'webhook_outbox',
         'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'
     ] LOOP
         EXECUTE pg_catalog.format(

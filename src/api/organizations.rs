@@ -36,6 +36,8 @@ struct Changes<'a> {
     app_link_schemes: Option<Vec<Option<String>>>,
     strict_parameters: Option<bool>,
     allowed_origins: Option<Vec<Option<String>>>,
+    uses_catalog: Option<bool>,
+    publishable_amounts: Option<bool>,
 }
 
 impl Changes<'_> {
@@ -103,6 +105,8 @@ impl Changes<'_> {
                 Some(origins) => validate::origins("allowed_origins", &origins)?,
                 None => settings.allowed_origins,
             },
+            uses_catalog: self.uses_catalog.unwrap_or(settings.uses_catalog),
+            publishable_amounts: self.publishable_amounts.unwrap_or(settings.publishable_amounts),
             client_secret_key: settings.client_secret_key,
         })
     }
@@ -143,6 +147,8 @@ fn create_organization(
     app_link_schemes: Option<Texts>,
     strict_parameters: Option<bool>,
     allowed_origins: Option<Texts>,
+    uses_catalog: Option<bool>,
+    publishable_amounts: Option<bool>,
     organization_id: Option<Uuid>,
 ) -> Uuid {
     or_raise((|| {
@@ -164,6 +170,8 @@ fn create_organization(
             app_link_schemes: app_link_schemes.map(|schemes| schemes.read("app_link_schemes")).transpose()?,
             strict_parameters,
             allowed_origins: allowed_origins.map(|origins| origins.read("allowed_origins")).transpose()?,
+            uses_catalog,
+            publishable_amounts,
         }
         .apply(Settings { client_secret_key: api_key::random(), ..Settings::default() })?;
         let organization_id = organization_id.map_or_else(uuid::Uuid::new_v4, datum::from_uuid);
@@ -199,6 +207,8 @@ fn update_organization(
     app_link_schemes: Option<Texts>,
     strict_parameters: Option<bool>,
     allowed_origins: Option<Texts>,
+    uses_catalog: Option<bool>,
+    publishable_amounts: Option<bool>,
 ) -> Organization {
     or_raise((|| {
         let organization_id = datum::from_uuid(required("organization_id", organization_id)?);
@@ -223,6 +233,8 @@ fn update_organization(
             app_link_schemes: app_link_schemes.map(|schemes| schemes.read("app_link_schemes")).transpose()?,
             strict_parameters,
             allowed_origins: allowed_origins.map(|origins| origins.read("allowed_origins")).transpose()?,
+            uses_catalog,
+            publishable_amounts,
         }
         .apply(settings)?;
         let name = name.unwrap_or(&name_before);

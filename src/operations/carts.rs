@@ -26,8 +26,7 @@ pub fn of_order(caller: &Caller, settings: &Settings, order: &Order) -> Result<O
         true => Err(Error::PriceRequired),
         false => Ok(()),
     };
-    let currency =
-        order.currency_code.map(|code| Currency::parse("currency_code", code)).transpose()?;
+    let currency = order.currency_code.map(|code| Currency::parse("currency_code", code)).transpose()?;
     let mut cart = if let Some(lines) = &order.lines {
         if order.product_id.is_some() || order.price_id.is_some() {
             return Err(Error::invalid("lines", "must not be given together with product_id or price_id"));
@@ -193,9 +192,10 @@ fn find(
         (None, None) => return Err(Error::NullArgument { argument: "price_id" }),
     };
     match currency {
-        Some(currency) if currency != priced.currency => {
-            Err(Error::invalid("currency_code", format!("differs from the price's, which is {}", priced.currency.code())))
-        }
+        Some(currency) if currency != priced.currency => Err(Error::invalid(
+            "currency_code",
+            format!("differs from the price's, which is {}", priced.currency.code()),
+        )),
         _ => Ok(priced),
     }
 }
@@ -214,10 +214,12 @@ fn of_lines(tenant: Tenant, asked: Vec<Asked>, currency: Option<Currency>) -> Re
         let Priced { line: mut sold, currency: of_price } =
             find(tenant, line.product_id.as_deref(), line.price_id.as_deref(), currency).map_err(of_line)?;
         currency = Some(of_price);
-        sold.set_quantity(line.quantity).map_err(|error| match error {
-            Error::OutOfRange { argument, fault } => Error::invalid(argument, fault),
-            error => error,
-        }).map_err(of_line)?;
+        sold.set_quantity(line.quantity)
+            .map_err(|error| match error {
+                Error::OutOfRange { argument, fault } => Error::invalid(argument, fault),
+                error => error,
+            })
+            .map_err(of_line)?;
         if let Some(amount) = line.amount {
             sold.set_unit_amount("amount", amount, of_price).map_err(of_line)?;
         }

@@ -9,7 +9,7 @@ use rules::webhooks::event::EventType;
 use rules::{Error, Result};
 use uuid::Uuid;
 
-use crate::datum::{self, Payment};
+use crate::datum::Payment;
 use crate::operations::holding::{Holding, follow};
 use crate::shared::wake;
 use crate::store::{self, payments, sessions};
@@ -98,7 +98,10 @@ pub fn apply(tenant: Tenant, payment_id: &str, id: Uuid) -> Result<Payment> {
         return payments::replay(tenant, payment_id);
     };
     if !holding.hold_now(tenant, id, &session)? {
-        return Err(Error::PaymentConflict { payment_id: payment_id.to_owned(), conflict: "comes after what it pays for was sold out" });
+        return Err(Error::PaymentConflict {
+            payment_id: payment_id.to_owned(),
+            conflict: "comes after what it pays for was sold out",
+        });
     }
     follow(tenant, id, &session, &settlement.change.session)?;
     if from != id {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use rules::catalog::cart::Cart;
 use rules::catalog::discount::{MOST_TRIES, Refusal};
 use rules::catalog::line::{Kind, Line, MOST_UNITS};
-use rules::checkout::money::Currency;
+use rules::checkout::money::{self, Currency};
 use rules::checkout::session::Session;
 use rules::checkout::status::Status;
 use rules::{Error, Result};
@@ -16,7 +16,7 @@ use crate::operations::carts;
 use crate::operations::holding::{Holding, follow};
 use crate::store::holds::{self, Wait};
 use crate::store::lines::{self, Ordered, Terms};
-use crate::store::{catalog, sessions};
+use crate::store::sessions;
 use crate::tenant::Tenant;
 
 /// An open session, locked, whose terms may change: no payment is in progress.
@@ -48,7 +48,10 @@ impl Open {
                 let cart = carts::of_session(tenant, id, &session.currency_code, terms.coupon_code.as_deref())?;
                 (terms, cart)
             }
-            None => (Terms { hold_count: (!ordered.by_browser).then_some(0), ..Terms::default() }, plain(&session, &ordered)?),
+            None => (
+                Terms { hold_count: (!ordered.by_browser).then_some(0), ..Terms::default() },
+                plain(&session, &ordered)?,
+            ),
         };
         Ok(Self { tenant, id, session, ordered, terms, cart, now })
     }
@@ -102,9 +105,11 @@ fn plain(session: &Session, ordered: &Ordered) -> Result<Cart> {
     let currency: Currency = session.currency_code.parse()?;
     let mut line = carts::plain_line(ordered.title.clone(), session.amount);
     let unit = (session.amount / Decimal::from(ordered.quantity)).normalize();
-    if ordered.quantity <= MOST_UNITS && unit.scale() <= currency.digits() && unit * Decimal::from(ordered.quantity) == session.amount
+    if ordered.quantity <= MOST_UNITS
+        && unit.scale() <= currency.digits()
+        && unit * Decimal::from(ordered.quantity) == session.amount
     {
-        (line.unit_amount, line.quantity) = (unit, ordered.quantity);
+        (line.unit_amount, line.quantity) = (money::with_digits(unit, currency), ordered.quantity);
     }
     Ok(Cart::new(currency, vec![line]))
 }
@@ -136,11 +141,7 @@ pub fn set_unit_amount(tenant: Tenant, id: Uuid, amount: Decimal, line: Option<i
 }
 
 /// Applies a coupon. That it cannot be applied is an answer: an error would undo the count of tries.
-pub fn apply_coupon(
-    tenant: Tenant,
-    id: Uuid,
-    code: &str,
-) -> Result<(std::result::Result<(), Refusal>, PublicSession)> {
+pub fn apply_coupon(tenant: Tenant, id: Uuid, code: &str) -> Result<(std::result::Result<(), Refusal>, PublicSession)> {
     let mut open = Open::lock(tenant, id)?;
     if !open.ordered.allow_coupon_code {
         return refuse("does not allow coupons");
@@ -201,9 +202,8 @@ pub fn set_billing_address(tenant: Tenant, id: Uuid, address: Json) -> Result<Pu
     if !open.ordered.require_billing_address {
         return refuse("asks for no billing address");
     }
-    let public = open.save(false)?;
+    open.save(false)?;
     lines::set_address(tenant, id, address)?;
-    drop(public);
     sessions::get_public_again(tenant, id, datum::now())
 }
 

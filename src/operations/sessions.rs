@@ -4,24 +4,24 @@ use std::rc::Rc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rules::access::credential::Kind;
+use rules::catalog::cart::Cart;
 use rules::checkout::idempotency;
 use rules::checkout::ids;
 use rules::checkout::order::Order;
 use rules::checkout::policy::Policy;
 use rules::checkout::reference::{ReferencePolicy, WhenOpen};
-use rules::checkout::settings::Settings;
-use rules::catalog::cart::Cart;
 use rules::checkout::session::Session as State;
+use rules::checkout::settings::Settings;
 use rules::checkout::status::Status;
 use rules::checkout::terms::Terms;
 use rules::{Error, Result, validate};
 use uuid::Uuid;
 
 use crate::datum::{self, Json, Session};
-use crate::shared::wake;
-use crate::store::idempotency::Key;
 use crate::operations::carts;
+use crate::shared::wake;
 use crate::store::holds::{self, Wait};
+use crate::store::idempotency::Key;
 use crate::store::new_sessions::{self, Recovery};
 use crate::store::{self, lines, recoveries, references, sessions};
 use crate::tenant::{Caller, Tenant};
@@ -136,9 +136,7 @@ impl Creation<'_> {
         let customer = carts::customer(order.customer_id, order.customer_email);
         let hold_count = match self.caller.kind {
             Kind::Publishable => None,
-            Kind::Secret => {
-                Some(carts::hold_all(tenant, id, cart, customer.as_deref(), deadline, Wait::ForOthers)?)
-            }
+            Kind::Secret => Some(carts::hold_all(tenant, id, cart, customer.as_deref(), deadline, Wait::ForOthers)?),
         };
         lines::store(tenant, id, cart, &cart.sums()?, hold_count)
     }

@@ -289,9 +289,7 @@ pub fn reserve_redemption(
                 return Ok(Err(Refusal::UsedByCustomer));
             }
         }
-        if held == 0
-            && coupon.max_redemptions.is_some()
-            && RAISE_COUPON.with(|statement| statement.count(&key()))? == 0
+        if held == 0 && coupon.max_redemptions.is_some() && RAISE_COUPON.with(|statement| statement.count(&key()))? == 0
         {
             RECLAIM.with(|statement| statement.count(&with(datum::timestamp(datum::now()).into())))?;
             if COUNT_COUPON.with(|statement| statement.count(&key()))? == 0 {

@@ -259,7 +259,7 @@ statement!(
     OF_SESSION,
     Transaction,
     "SELECT s.customer_id, s.customer_email, s.created_with::text, s.title, s.quantity::integer, s.allow_quantity, \
-       s.allow_coupon_code, s.require_billing_address, s.product_id, s.price_id \
+       s.allow_coupon_code, s.require_billing_address \
      FROM checkout_data.checkout_sessions s \
      WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3"
 );
@@ -274,8 +274,6 @@ pub struct Ordered {
     pub allow_quantity: bool,
     pub allow_coupon_code: bool,
     pub require_billing_address: bool,
-    pub product_id: Option<String>,
-    pub price_id: Option<String>,
 }
 
 pub fn ordered(tenant: Tenant, session: Uuid) -> Result<Ordered> {
@@ -291,8 +289,6 @@ pub fn ordered(tenant: Tenant, session: Uuid) -> Result<Ordered> {
                     allow_quantity: row.get(6)? == Some(true),
                     allow_coupon_code: row.get(7)? == Some(true),
                     require_billing_address: row.get(8)? == Some(true),
-                    product_id: row.get(9)?,
-                    price_id: row.get(10)?,
                 })
             })
         })?

@@ -19,7 +19,7 @@ statement!(
     "SELECT o.default_lifetime, o.minimum_lifetime, o.maximum_lifetime, o.max_retry_attempts::integer, o.reference_policy, \
        o.sub_minor_amounts, o.payment_methods, o.base_url, o.expiring_notice, o.client_secret_key::bytea, o.maximum_lease, \
        o.payment_method_leases::jsonb, o.require_payment_amount, o.app_link_schemes, \
-       o.strict_parameters, o.allowed_origins \
+       o.strict_parameters, o.allowed_origins, o.uses_catalog, o.publishable_amounts \
      FROM checkout_data.organizations o WHERE o.organization_id = $1"
 );
 
@@ -38,7 +38,7 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
                 row.get::<Json>(12)?.map(|leases| read_leases("payment_method_leases", leases)).transpose()?,
                 row.get::<bool>(13)?,
                 row.get::<Vec<String>>(14)?,
-                (row.get::<bool>(15)?, row.get::<Vec<String>>(16)?),
+                (row.get::<bool>(15)?, row.get::<Vec<String>>(16)?, row.get::<bool>(17)?, row.get::<bool>(18)?),
             ))
         })
     })?;
@@ -53,7 +53,7 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
         leases,
         require_payment_amount,
         app_link_schemes,
-        (strict_parameters, allowed_origins),
+        (strict_parameters, allowed_origins, uses_catalog, publishable_amounts),
     )) = row
     else {
         return Ok(None);
@@ -78,6 +78,8 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
         app_link_schemes: app_link_schemes.unwrap_or_default(),
         strict_parameters: strict_parameters.unwrap_or(false),
         allowed_origins: allowed_origins.unwrap_or_default(),
+        uses_catalog: uses_catalog.unwrap_or(false),
+        publishable_amounts: publishable_amounts.unwrap_or(true),
         client_secret_key: client_secret_key
             .try_into()
             .map_err(|_| Error::Internal("an organization's client_secret_key has not 32 bytes".into()))?,
@@ -97,7 +99,7 @@ pub fn read_leases(argument: &'static str, leases: Json) -> Result<BTreeMap<Stri
 }
 
 /// The columns of an organization as they are written.
-fn columns(organization_id: Uuid, name: &str, settings: &Settings) -> Result<[Argument<'static>; 18]> {
+fn columns(organization_id: Uuid, name: &str, settings: &Settings) -> Result<[Argument<'static>; 20]> {
     let leases = settings.leases.by_method.iter().map(|(method, lease)| (method.clone(), in_words(*lease).into()));
     let leases = serde_json::Value::Object(leases.collect()).to_string();
     Ok([
@@ -119,6 +121,8 @@ fn columns(organization_id: Uuid, name: &str, settings: &Settings) -> Result<[Ar
         settings.app_link_schemes.clone().into(),
         settings.strict_parameters.into(),
         settings.allowed_origins.clone().into(),
+        settings.uses_catalog.into(),
+        settings.publishable_amounts.into(),
     ])
 }
 
@@ -128,8 +132,8 @@ statement!(
     "INSERT INTO checkout_data.organizations (organization_id, name, default_lifetime, minimum_lifetime, maximum_lifetime, \
        max_retry_attempts, reference_policy, sub_minor_amounts, payment_methods, base_url, expiring_notice, \
        client_secret_key, maximum_lease, payment_method_leases, require_payment_amount, app_link_schemes, \
-       strict_parameters, allowed_origins) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
+       strict_parameters, allowed_origins, uses_catalog, publishable_amounts) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) \
      ON CONFLICT (organization_id) DO NOTHING"
 );
 
@@ -169,7 +173,8 @@ statement!(
      SET name = $2, default_lifetime = $3, minimum_lifetime = $4, maximum_lifetime = $5, max_retry_attempts = $6, \
        reference_policy = $7, sub_minor_amounts = $8, payment_methods = $9, base_url = $10, expiring_notice = $11, \
        client_secret_key = $12, maximum_lease = $13, payment_method_leases = $14, require_payment_amount = $15, \
-       app_link_schemes = $16, strict_parameters = $17, allowed_origins = $18, updated_at = clock_timestamp() \
+       app_link_schemes = $16, strict_parameters = $17, allowed_origins = $18, uses_catalog = $19, \
+       publishable_amounts = $20, updated_at = clock_timestamp() \
      WHERE o.organization_id = $1 RETURNING checkout_data.organization_of(o)"
 );
 

@@ -27,7 +27,9 @@ pub fn check(text: &str) -> Result<String> {
         let Some(text) = validate::label(Some(text)) else { continue };
         validate::text("address", text, SHORT_TEXT)?;
         let text = match name.as_str() {
-            "country" => validate::country("address", text).map_err(|_| fault("country must be an ISO 3166-1 code".into()))?,
+            "country" => {
+                validate::country("address", text).map_err(|_| fault("country must be an ISO 3166-1 code".into()))?
+            }
             _ => text,
         };
         address.insert(name.clone(), text.into());

@@ -125,7 +125,10 @@ impl Coupon {
         }
         let eligible = |line: &Line| {
             line.kind == Kind::Item
-                && self.product_ids.as_ref().is_none_or(|ids| line.product_id.as_ref().is_some_and(|id| ids.contains(id)))
+                && self
+                    .product_ids
+                    .as_ref()
+                    .is_none_or(|ids| line.product_id.as_ref().is_some_and(|id| ids.contains(id)))
         };
         if !lines.iter().any(eligible) {
             return Err(Refusal::NoProduct);
@@ -135,11 +138,8 @@ impl Coupon {
         if self.minimum_amount.is_some_and(|minimum| spent < minimum) {
             return Err(Refusal::BelowMinimum);
         }
-        let parts: Vec<Decimal> = lines
-            .iter()
-            .zip(subtotals)
-            .map(|(line, sum)| if eligible(line) { *sum } else { Decimal::ZERO })
-            .collect();
+        let parts: Vec<Decimal> =
+            lines.iter().zip(subtotals).map(|(line, sum)| if eligible(line) { *sum } else { Decimal::ZERO }).collect();
         let whole: Decimal = parts.iter().sum();
         let discount = match self.value {
             Value::Percent(percent) => (whole * percent / Decimal::ONE_HUNDRED)

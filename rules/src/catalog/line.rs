@@ -165,9 +165,13 @@ impl Asked {
                     let quantity = quantity.ok_or_else(|| Error::invalid("quantity", "must be an integer"))?;
                     asked.quantity = in_range("quantity", quantity, 1, MOST_UNITS)?;
                 }
-                ("kind" | "product_id" | "price_id" | "title", _) => return Err(fault(format!("{name} must be a text"))),
+                ("kind" | "product_id" | "price_id" | "title", _) => {
+                    return Err(fault(format!("{name} must be a text")));
+                }
                 ("amount" | "quantity", _) => return Err(fault(format!("{name} must be a number"))),
-                _ => return Err(fault("has a member that is not kind, product_id, price_id, title, amount or quantity")),
+                _ => {
+                    return Err(fault("has a member that is not kind, product_id, price_id, title, amount or quantity"));
+                }
             }
         }
         asked.check()
@@ -239,7 +243,10 @@ mod tests {
             ("{}", "must be an array of objects"),
             ("[]", "must have 1 to 100 lines"),
             ("[1]", "must be an array of objects"),
-            (r#"[{"price_id": "p"}, {"title": "x"}]"#, "line 2: needs a price_id or product_id, or a title and an amount"),
+            (
+                r#"[{"price_id": "p"}, {"title": "x"}]"#,
+                "line 2: needs a price_id or product_id, or a title and an amount",
+            ),
             (r#"[{"kind": "shipping"}]"#, "line 1: amount is missing"),
             (r#"[{"kind": "shipping", "amount": 1, "quantity": 2}]"#, "line 1: a shipping has the quantity 1"),
             (r#"[{"kind": "fee", "amount": 1, "price_id": "p"}]"#, "line 1: a fee has no product or price"),

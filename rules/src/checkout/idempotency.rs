@@ -19,8 +19,8 @@ pub fn check_key(key: &str) -> Result<&str> {
 /// One text for all values that are equal as jsonb. jsonb keeps the zeros at the end of a fraction: 1.0 equals 1, and is
 /// written differently. `text` is as jsonb writes it: without exponents.
 pub fn canonical_json(text: &str) -> Result<String> {
-    let mut value: Value = serde_json::from_str(text)
-        .map_err(|error| Error::Internal(format!("JSON has no canonical form: {error}")))?;
+    let mut value: Value =
+        serde_json::from_str(text).map_err(|error| Error::Internal(format!("JSON has no canonical form: {error}")))?;
     without_zeros(&mut value);
     Ok(value.to_string())
 }

@@ -30,6 +30,10 @@ pub struct Settings {
     pub strict_parameters: bool,
     /// The origins of pages that may read a dialect's answers in a browser.
     pub allowed_origins: Vec<String>,
+    /// True if the product_id and price_id of a session are looked up in the catalog.
+    pub uses_catalog: bool,
+    /// False if a publishable credential may create sessions by price only.
+    pub publishable_amounts: bool,
     /// The secret from which the client secrets of its sessions are derived.
     pub client_secret_key: client_secret::Key,
 }
@@ -113,6 +117,8 @@ impl Default for Settings {
             app_link_schemes: Vec::new(),
             strict_parameters: false,
             allowed_origins: Vec::new(),
+            uses_catalog: false,
+            publishable_amounts: true,
             client_secret_key: [0; 32],
         }
     }
