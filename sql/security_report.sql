@@ -80,8 +80,9 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
                 '((organization_id IS NULL) OR ((organization_id = checkout.current_organization_id()) '
                     'AND ((environment)::text = checkout.current_environment())))', 'false'),
             ('tenant', 'checkout_sessions_api',
-                ARRAY['checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'webhook_outbox',
-                    'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'],
+                ARRAY['checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'products',
+                    'inventory', 'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines',
+                    'session_terms', 'webhook_outbox', 'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'],
                 '((organization_id = checkout.current_organization_id()) '
                     'AND ((environment)::text = checkout.current_environment()))',
                 '((organization_id = checkout.current_organization_id()) '

@@ -154,7 +154,7 @@ pub enum Error {
     #[error("a publishable API key of this organization may not name an amount")]
     PriceRequired,
 
-    #[error("others are buying the same")]
+    #[error("another call is changing the same")]
     Busy,
 
     #[error("checkout session {fault}")]
