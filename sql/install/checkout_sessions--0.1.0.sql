@@ -1132,7 +1132,7 @@ CREATE TABLE checkout_data.prices (
     environment checkout_data.environment NOT NULL,
     price_id checkout_data.identifier COLLATE "C" NOT NULL,
     product_id checkout_data.identifier COLLATE "C" NOT NULL,
-    currency_code checkout_data.currency_code NOT NULL,
+    currency_code checkout_data.currency_code COLLATE "C" NOT NULL,
     amount checkout_data.price_amount,
     minimum_amount checkout_data.price_amount,
     maximum_amount checkout_data.price_amount,
@@ -4374,8 +4374,9 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
                 '((organization_id IS NULL) OR ((organization_id = checkout.current_organization_id()) '
                     'AND ((environment)::text = checkout.current_environment())))', 'false'),
             ('tenant', 'checkout_sessions_api',
-                ARRAY['checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'webhook_outbox',
-                    'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'],
+                ARRAY['checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'products',
+                    'inventory', 'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines',
+                    'session_terms', 'webhook_outbox', 'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'],
                 '((organization_id = checkout.current_organization_id()) '
                     'AND ((environment)::text = checkout.current_environment()))',
                 '((organization_id = checkout.current_organization_id()) '
