@@ -35,5 +35,6 @@ CREATE INDEX holds_item_idx ON checkout_data.holds (organization_id, environment
     WHERE state <> 'counted';
 CREATE INDEX holds_customer_idx ON checkout_data.holds (organization_id, environment, item_id, customer)
     WHERE kind = 'coupon';
--- Serves the worker.
+-- Serve the worker: what it counts, and what has lapsed and was not released, because a buyer had locked it.
+CREATE INDEX holds_deadline_idx ON checkout_data.holds (deadline) WHERE state = 'held';
 CREATE INDEX holds_taken_idx ON checkout_data.holds (organization_id, environment, kind, item_id) WHERE state = 'taken';
