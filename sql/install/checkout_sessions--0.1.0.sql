@@ -518,7 +518,7 @@ CREATE FUNCTION checkout_data.secret_organization_id() RETURNS uuid
 COMMENT ON FUNCTION checkout_data.secret_organization_id IS
     'Returns the organization that the caller acts for. Error 42501 if its credential is publishable.';
 
--- Checkout sessions: their table, and the functions that create, read and end them.
+-- Checkout sessions: their table, and the functions that read and end them. Those that create them: new_sessions.sql.
 
 CREATE DOMAIN checkout_data.session_status AS text CHECK (VALUE IN ('open', 'complete', 'failed', 'expired'));
 CREATE DOMAIN checkout_data.session_payment_status AS text CHECK (VALUE IN ('unpaid', 'processing', 'paid'));
@@ -774,6 +774,74 @@ COMMENT ON FUNCTION checkout_data.session_at IS 'Returns a session as callers se
 
 -- for applications ------------------------------------------------------------------------------------------------
 
+CREATE FUNCTION checkout.get_checkout_session(
+    checkout_session_id uuid
+) RETURNS checkout.checkout_session
+    LANGUAGE c STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'get_checkout_session_wrapper';
+COMMENT ON FUNCTION checkout.get_checkout_session IS
+$$Returns a checkout session as it is now.
+
+A session is expired as soon as its deadline has passed, even before the worker has announced it. Works in READ ONLY
+transactions and on a standby.
+
+Errors:
+- 22004: checkout_session_id is missing.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: the session does not exist in this organization and environment.$$;
+
+CREATE FUNCTION checkout.list_checkout_sessions(
+    status text DEFAULT NULL,
+    customer_id text DEFAULT NULL,
+    customer_email text DEFAULT NULL,
+    reference text DEFAULT NULL,
+    payment_id text DEFAULT NULL,
+    created_after timestamptz DEFAULT NULL,
+    created_before timestamptz DEFAULT NULL,
+    page_size integer DEFAULT 20,
+    starting_after uuid DEFAULT NULL,
+    ending_before uuid DEFAULT NULL,
+    page_offset integer DEFAULT 0
+) RETURNS SETOF checkout.checkout_session
+    LANGUAGE c STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'list_checkout_sessions_wrapper';
+COMMENT ON FUNCTION checkout.list_checkout_sessions IS
+$$Returns checkout sessions, newest first. A session is returned if it matches every argument given.
+
+- status: open, complete, failed or expired, as of now.
+- payment_id: the session that this payment was for.
+- created_after (inclusive), created_before (exclusive): when the session was created.
+- page_size: 1 to 100.
+- starting_after, ending_before: the id of a session; the page after or before it is returned.
+- page_offset: how many sessions to skip. On later pages starting_after is faster.
+
+Errors:
+- 22023: an argument is wrong.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: starting_after or ending_before is not a session of this organization and environment.$$;
+
+CREATE FUNCTION checkout.expire_checkout_session(
+    checkout_session_id uuid
+) RETURNS checkout.checkout_session
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'expire_checkout_session_wrapper';
+COMMENT ON FUNCTION checkout.expire_checkout_session IS
+$$Expires an open checkout session now, and returns it. A session that is already expired does not change.
+
+Errors:
+- 22004: checkout_session_id is missing.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: the session does not exist.
+- PT409: the session is complete or failed, or a payment is in progress.$$;
+
+-- New checkout sessions: from an order, and from a session that has expired.
+
 CREATE FUNCTION checkout.create_checkout_session(
     amount numeric DEFAULT NULL,
     currency_code text DEFAULT NULL,
@@ -845,72 +913,6 @@ Errors:
 - 28000: the caller is not authenticated.
 - PT409: the idempotency key was used for a different request.
 - PT429: the publishable API key has reached checkout_sessions.publishable_session_limit.$$;
-
-CREATE FUNCTION checkout.get_checkout_session(
-    checkout_session_id uuid
-) RETURNS checkout.checkout_session
-    LANGUAGE c STABLE SECURITY DEFINER PARALLEL RESTRICTED
-    SET search_path TO pg_catalog, pg_temp
-    AS 'MODULE_PATHNAME', 'get_checkout_session_wrapper';
-COMMENT ON FUNCTION checkout.get_checkout_session IS
-$$Returns a checkout session as it is now.
-
-A session is expired as soon as its deadline has passed, even before the worker has announced it. Works in READ ONLY
-transactions and on a standby.
-
-Errors:
-- 22004: checkout_session_id is missing.
-- 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
-- PT404: the session does not exist in this organization and environment.$$;
-
-CREATE FUNCTION checkout.list_checkout_sessions(
-    status text DEFAULT NULL,
-    customer_id text DEFAULT NULL,
-    customer_email text DEFAULT NULL,
-    reference text DEFAULT NULL,
-    payment_id text DEFAULT NULL,
-    created_after timestamptz DEFAULT NULL,
-    created_before timestamptz DEFAULT NULL,
-    page_size integer DEFAULT 20,
-    starting_after uuid DEFAULT NULL,
-    ending_before uuid DEFAULT NULL,
-    page_offset integer DEFAULT 0
-) RETURNS SETOF checkout.checkout_session
-    LANGUAGE c STABLE SECURITY DEFINER PARALLEL RESTRICTED
-    SET search_path TO pg_catalog, pg_temp
-    AS 'MODULE_PATHNAME', 'list_checkout_sessions_wrapper';
-COMMENT ON FUNCTION checkout.list_checkout_sessions IS
-$$Returns checkout sessions, newest first. A session is returned if it matches every argument given.
-
-- status: open, complete, failed or expired, as of now.
-- payment_id: the session that this payment was for.
-- created_after (inclusive), created_before (exclusive): when the session was created.
-- page_size: 1 to 100.
-- starting_after, ending_before: the id of a session; the page after or before it is returned.
-- page_offset: how many sessions to skip. On later pages starting_after is faster.
-
-Errors:
-- 22023: an argument is wrong.
-- 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
-- PT404: starting_after or ending_before is not a session of this organization and environment.$$;
-
-CREATE FUNCTION checkout.expire_checkout_session(
-    checkout_session_id uuid
-) RETURNS checkout.checkout_session
-    LANGUAGE c SECURITY DEFINER
-    SET search_path TO pg_catalog, pg_temp
-    AS 'MODULE_PATHNAME', 'expire_checkout_session_wrapper';
-COMMENT ON FUNCTION checkout.expire_checkout_session IS
-$$Expires an open checkout session now, and returns it. A session that is already expired does not change.
-
-Errors:
-- 22004: checkout_session_id is missing.
-- 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
-- PT404: the session does not exist.
-- PT409: the session is complete or failed, or a payment is in progress.$$;
 
 CREATE FUNCTION checkout.recover_checkout_session(
     checkout_session_id uuid,
@@ -2214,7 +2216,7 @@ Errors:
 - PT404: the consumer or the event does not exist.
 - PT409: the event is not leased under this lease_token.$$;
 
--- Deliveries: each event to each of its receivers, for organizations and for the relay that sends them to endpoints.
+-- Deliveries: each event to each of its receivers, and the attempts to deliver it, as organizations see them.
 
 -- No foreign keys to receivers and events: every event would lock its receivers' rows, and row locks of concurrent
 -- writers pile up in multixacts. The worker removes deliveries whose receiver or event is gone.
@@ -2311,34 +2313,6 @@ COMMENT ON COLUMN checkout.webhook_delivery.status IS
 COMMENT ON COLUMN checkout.webhook_delivery.delivery_attempts IS
     'The attempts since the event was written or redelivered.';
 
-CREATE TYPE checkout.webhook_delivery_request AS (
-    event_id text,
-    webhook_endpoint_id uuid,
-    organization_id uuid,
-    environment text,
-    event_type text,
-    url text,
-    headers jsonb,
-    body text,
-    attempt integer,
-    lease_token uuid,
-    lease_expires_at timestamptz,
-    to_localhost boolean
-);
-COMMENT ON TYPE checkout.webhook_delivery_request IS
-    'A request for a relay to send: POST the body to the url with the headers.';
-COMMENT ON COLUMN checkout.webhook_delivery_request.event_type IS
-    'Our name of the event. In the body it may have that of a dialect.';
-COMMENT ON COLUMN checkout.webhook_delivery_request.headers IS
-    'Names and values of the headers, including the signature. The signature has the current time: send at once.';
-COMMENT ON COLUMN checkout.webhook_delivery_request.attempt IS
-    'The number of the attempt, from 1, counting those before a redelivery.';
-COMMENT ON COLUMN checkout.webhook_delivery_request.lease_token IS
-    'To present to record_webhook_attempt and release_webhook_delivery.';
-COMMENT ON COLUMN checkout.webhook_delivery_request.to_localhost IS
-    'True if a url with localhost or a loopback address may be followed: in the test environment, while the database has '
-    'one organization and checkout_sessions.webhook_allowed_ranges is empty.';
-
 CREATE TYPE checkout.webhook_attempt AS (
     event_id text,
     webhook_endpoint_id uuid,
@@ -2427,21 +2401,6 @@ CREATE FUNCTION checkout_data.attempt_of(a checkout_data.webhook_attempts) RETUR
     $$;
 COMMENT ON FUNCTION checkout_data.attempt_of IS 'Returns an attempt as callers see it.';
 
-CREATE FUNCTION checkout_data.webhook_headers(
-    signature_scheme text,
-    event_id text,
-    url text,
-    body text,
-    secret text,
-    previous_secret text,
-    at timestamptz
-) RETURNS text
-    LANGUAGE c IMMUTABLE PARALLEL SAFE
-    AS 'MODULE_PATHNAME', 'webhook_headers_wrapper';
-COMMENT ON FUNCTION checkout_data.webhook_headers IS
-    'Returns the headers of a request to an endpoint as JSON, with the signature. NULL if the url, the body or a '
-    'secret is not valid UTF-8.';
-
 CREATE FUNCTION checkout_data.is_utf8(
     text text
 ) RETURNS boolean
@@ -2449,12 +2408,6 @@ CREATE FUNCTION checkout_data.is_utf8(
     AS 'MODULE_PATHNAME', 'is_utf8_wrapper';
 COMMENT ON FUNCTION checkout_data.is_utf8 IS
     'Returns true if a text is valid UTF-8 and not larger than an event can be.';
-
-CREATE FUNCTION checkout_data.deliveries_due() RETURNS void
-    LANGUAGE c STRICT
-    AS 'MODULE_PATHNAME', 'deliveries_due_wrapper';
-COMMENT ON FUNCTION checkout_data.deliveries_due IS
-    'Notifies relays, after this transaction has committed, that deliveries are due.';
 
 -- for applications ------------------------------------------------------------------------------------------------
 
@@ -2498,7 +2451,56 @@ Errors:
 - 42501 (PT403 in an HTTP request): the credential is publishable.
 - PT404: the event or the endpoint does not exist.$$;
 
--- for a relay -----------------------------------------------------------------------------------------------------
+-- The relay: how it takes the deliveries that are due to endpoints, and says what came of them.
+
+CREATE TYPE checkout.webhook_delivery_request AS (
+    event_id text,
+    webhook_endpoint_id uuid,
+    organization_id uuid,
+    environment text,
+    event_type text,
+    url text,
+    headers jsonb,
+    body text,
+    attempt integer,
+    lease_token uuid,
+    lease_expires_at timestamptz,
+    to_localhost boolean
+);
+COMMENT ON TYPE checkout.webhook_delivery_request IS
+    'A request for a relay to send: POST the body to the url with the headers.';
+COMMENT ON COLUMN checkout.webhook_delivery_request.event_type IS
+    'Our name of the event. In the body it may have that of a dialect.';
+COMMENT ON COLUMN checkout.webhook_delivery_request.headers IS
+    'Names and values of the headers, including the signature. The signature has the current time: send at once.';
+COMMENT ON COLUMN checkout.webhook_delivery_request.attempt IS
+    'The number of the attempt, from 1, counting those before a redelivery.';
+COMMENT ON COLUMN checkout.webhook_delivery_request.lease_token IS
+    'To present to record_webhook_attempt and release_webhook_delivery.';
+COMMENT ON COLUMN checkout.webhook_delivery_request.to_localhost IS
+    'True if a url with localhost or a loopback address may be followed: in the test environment, while the database has '
+    'one organization and checkout_sessions.webhook_allowed_ranges is empty.';
+
+CREATE FUNCTION checkout_data.webhook_headers(
+    signature_scheme text,
+    event_id text,
+    url text,
+    body text,
+    secret text,
+    previous_secret text,
+    at timestamptz
+) RETURNS text
+    LANGUAGE c IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'webhook_headers_wrapper';
+COMMENT ON FUNCTION checkout_data.webhook_headers IS
+    'Returns the headers of a request to an endpoint as JSON, with the signature. NULL if the url, the body or a '
+    'secret is not valid UTF-8.';
+
+CREATE FUNCTION checkout_data.deliveries_due() RETURNS void
+    LANGUAGE c STRICT
+    AS 'MODULE_PATHNAME', 'deliveries_due_wrapper';
+COMMENT ON FUNCTION checkout_data.deliveries_due IS
+    'Notifies relays, after this transaction has committed, that deliveries are due.';
 
 CREATE FUNCTION checkout.claim_webhook_deliveries(
     batch_size integer DEFAULT 100,
