@@ -292,6 +292,7 @@ COMMENT ON FUNCTION checkout.list_checkout_sessions IS
 $$Returns checkout sessions, newest first. A session is returned if it matches every argument given.
 
 - status: open, complete, failed or expired, as of now.
+- customer_id, customer_email, reference: as given to create_checkout_session.
 - payment_id: the session that this payment was for.
 - created_after (inclusive), created_before (exclusive): when the session was created.
 - page_size: 1 to 100.

@@ -85,8 +85,8 @@ CREATE TABLE checkout_data.organizations (
     reference_policy text NOT NULL DEFAULT 'none'
         CHECK (reference_policy IN ('none', 'unique', 'error', 'return_existing', 'expire_previous')),
     sub_minor_amounts boolean NOT NULL DEFAULT false,
-    payment_methods text[] NOT NULL DEFAULT '{bank_transfer,payid}',
-    base_url text,
+    payment_methods text[] NOT NULL DEFAULT '{bank_transfer,payid}' CHECK (cardinality(payment_methods) > 0),
+    base_url text CHECK (base_url ~* '^https?://'),
     expiring_notice interval CHECK (expiring_notice BETWEEN '1 second' AND '30 days'),
     maximum_lease interval NOT NULL DEFAULT '15 minutes' CHECK (maximum_lease BETWEEN '1 second' AND '30 days'),
     payment_method_leases checkout_data.json_object NOT NULL DEFAULT '{}',
@@ -302,7 +302,7 @@ CREATE TABLE checkout_data.api_keys (
     kind checkout_data.api_key_kind NOT NULL,
     digest checkout_data.sha256 NOT NULL,
     name checkout_data.identifier,
-    payment_methods text[],
+    payment_methods text[] CHECK (cardinality(payment_methods) > 0),
     created_at timestamptz NOT NULL,
     created_by text NOT NULL,
     expires_at timestamptz CHECK (expires_at >= created_at),
@@ -812,6 +812,7 @@ COMMENT ON FUNCTION checkout.list_checkout_sessions IS
 $$Returns checkout sessions, newest first. A session is returned if it matches every argument given.
 
 - status: open, complete, failed or expired, as of now.
+- customer_id, customer_email, reference: as given to create_checkout_session.
 - payment_id: the session that this payment was for.
 - created_after (inclusive), created_before (exclusive): when the session was created.
 - page_size: 1 to 100.
