@@ -71,7 +71,8 @@ fn routed(
         Exchange { dialect, caller: &caller, request: &request }.serve(route)
     });
     let mut response = match served {
-        Err(error @ Error::Internal(_)) => return Err(error),
+        // A fault of the server is for its log, and no answer of a dialect.
+        Err(error @ (Error::Internal(_) | Error::StoredTextNotUtf8)) => return Err(error),
         Err(error) => dialect.refuse_error(&error),
         Ok(response) => response,
     };
