@@ -47,10 +47,28 @@ class World:
         self.endpoint = db.call("create_webhook_endpoint", url="https://shop.example/hooks")[0]["webhook_endpoint_id"]
         self.sent = self.ended()
         self.sent_lease = self.value("SELECT lease_token FROM checkout.claim_webhook_deliveries() LIMIT 1")
+        self.sold, self.free = self.sessions_that_sell()
+        self.sold_secret = db.call("get_checkout_session", checkout_session_id=self.sold)[0]["client_secret"]
         self.expired, self.paid = db.create(), db.create()
         db.call("expire_checkout_session", checkout_session_id=self.expired)
         db.call("record_payment", checkout_session_id=self.paid, payment_id="paid", outcome="succeeded")
         db.call("record_payment", checkout_session_id=self.expired, payment_id="late", outcome="succeeded")
+
+    def sessions_that_sell(self):
+        """One in which the buyer may change everything, and one in which nothing is due."""
+        allowed = {"allow_quantity": True, "allow_coupon_code": True, "require_billing_address": True}
+        tenant = [self.db.organization_id]
+        self.db.sql(
+            """INSERT INTO checkout_data.products (organization_id, environment, product_id, name, created_at, updated_at)
+               VALUES (%s, 'live', 'gift', 'Gift', now(), now())""", *tenant)
+        self.db.sql(
+            """INSERT INTO checkout_data.prices (organization_id, environment, product_id, price_id, currency_code,
+                   minimum_amount, created_at, updated_at)
+               VALUES (%s, 'live', 'gift', 'gift', 'USD', 1, now(), now())""", *tenant)
+        return (
+            self.db.create(amount=None, lines='[{"price_id": "gift"}]', **allowed),
+            self.db.create(amount=None, lines='[{"title": "Sample", "amount": 0}]'),
+        )
 
     def in_test_environment(self):
         """A role that acts for the organization there, and a session of it."""
@@ -99,6 +117,7 @@ class World:
         sent = {"event_id": self.sent, "webhook_endpoint_id": self.endpoint, "lease_token": self.sent_lease}
         organization, endpoint = {"organization_id": self.db.organization_id}, {"webhook_endpoint_id": self.endpoint}
         session = {"checkout_session_id": self.open}
+        sold = {"checkout_session_id": self.sold, "client_secret": self.sold_secret}
         consumer = {"consumer": "jobs"}
         event = consumer | {"event_id": self.event, "lease_token": self.lease}
         attempts = json.dumps([sent | {"status_code": 500, "error": "no answer", "duration": 0.5}])
@@ -109,12 +128,14 @@ class World:
         return [
             Call("ack_webhook_events", "shop", consumer | {"event_ids": [self.event], "lease_token": self.lease}),
             Call("activate_database", "admin", {}),
+            Call("apply_coupon", "web", sold | {"code": "NONE"}),
             Call("apply_payment", "shop", session | {"payment_id": "late"}),
             Call("authenticate", "web", {"api_key": self.other_key}),
             Call("begin_payment", "shop", session | {"payment_id": "p1"}),
             Call("checkout_session", "shop", {}, payment),
             Call("claim_webhook_deliveries", "relay", {}),
             Call("claim_webhook_events", "shop", consumer),
+            Call("complete_free_checkout_session", "shop", {"checkout_session_id": self.free}),
             Call("create_api_key", "admin", organization | {"kind": "secret", "environment": "live"}),
             Call("create_checkout_session", "shop", {"amount": 1, "currency_code": "USD", "customer_id": "c"}),
             Call("create_organization", "admin", {"name": "Another"}),
@@ -136,6 +157,7 @@ class World:
             Call("list_organizations", "admin", {}),
             Call("list_payments", "shop", {"checkout_session_id": self.paid}),
             Call("list_refunds", "shop", {"payment_id": "paid"}),
+            Call("list_session_lines", "shop", {"checkout_session_id": self.sold}),
             Call("list_webhook_attempts", "shop", {"event_id": self.sent}),
             Call("list_webhook_consumers", "shop", {}),
             Call("list_webhook_deliveries", "shop", endpoint),
@@ -157,6 +179,7 @@ class World:
             Call("redirect_url", "shop", {"url": "https://shop.example/"} | session),
             Call("refunds", "shop", {}, payment),
             Call("release_webhook_delivery", "relay", sent),
+            Call("remove_coupon", "shop", {"checkout_session_id": self.sold}),
             Call("render_webhook_event", "relay", {"event_id": self.event, "api": "lomi"}),
             Call("revoke_access", "superuser", {"role": "nobody_else", "access": "secret"}),
             Call("revoke_api_key", "admin", {"api_key_id": self.other_key[:20]}),
@@ -166,6 +189,9 @@ class World:
             Call("security_report", "admin", {}),
             Call("session_funnel", "shop", {}),
             Call("session_id", "shop", {"id": f"cs_{str(self.open).replace('-', '')}"}),
+            Call("set_billing_address", "web", sold | {"address": '{"country": "SN"}'}),
+            Call("set_quantity", "web", sold | {"quantity": 2}),
+            Call("set_unit_amount", "web", sold | {"unit_amount": 5}),
             Call("sign_webhook", "shop", webhook),
             Call("simulate_payment", "tester", {"checkout_session_id": self.tried, "scenario": "complete"}),
             Call("update_organization", "admin", organization),
