@@ -40,7 +40,9 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'list_webhook_attempts', 'redeliver_webhook_events', 'session_funnel', 'handle_request', 'sign_webhook',
             'verify_webhook', 'public_checkout_session', 'redirect_url', 'session_id', 'current_organization_id',
             'current_environment', 'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events',
-            'webhook_deliveries', 'webhook_attempts']),
+            'webhook_deliveries', 'webhook_attempts', 'prices', 'product', 'inventory_changes',
+            'create_product', 'update_product', 'list_products', 'adjust_inventory', 'create_price', 'update_price',
+            'list_prices', 'create_coupon', 'update_coupon', 'list_coupons', 'coupon_performance']),
         ('publishable', ARRAY[
             'create_checkout_session', 'handle_request', 'public_checkout_session', 'redirect_url', 'session_id',
             'set_quantity', 'set_unit_amount', 'apply_coupon', 'remove_coupon', 'set_billing_address',
@@ -60,7 +62,9 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'list_webhook_deliveries', 'list_webhook_attempts', 'redeliver_webhook_events', 'session_funnel',
             'handle_request', 'public_checkout_session', 'redirect_url', 'session_id', 'current_organization_id',
             'current_environment', 'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events',
-            'webhook_deliveries', 'webhook_attempts']),
+            'webhook_deliveries', 'webhook_attempts', 'prices', 'product', 'inventory_changes',
+            'create_product', 'update_product', 'list_products', 'adjust_inventory', 'create_price', 'update_price',
+            'list_prices', 'create_coupon', 'update_coupon', 'list_coupons', 'coupon_performance']),
         -- Sets the role of each request, and calls no function itself.
         ('authenticator', ARRAY[]::text[]),
         ('relay', ARRAY[

@@ -125,6 +125,44 @@ CREATE FUNCTION checkout.verify_restore() RETURNS TABLE (
         WHERE c.organization_id IS NOT NULL AND NOT EXISTS (
             SELECT FROM checkout_data.organizations o WHERE o.organization_id = c.organization_id)
         UNION ALL
+        SELECT 'products without their organization', count(*)
+        FROM checkout_data.products p
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.organizations o WHERE o.organization_id = p.organization_id)
+        UNION ALL
+        SELECT 'coupons without their organization', count(*)
+        FROM checkout_data.coupons c
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.organizations o WHERE o.organization_id = c.organization_id)
+        UNION ALL
+        SELECT 'prices without their product', count(*)
+        FROM checkout_data.prices c
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.products p
+            WHERE p.organization_id = c.organization_id AND p.environment = c.environment
+                AND p.product_id = c.product_id)
+        UNION ALL
+        SELECT 'stock without its product', count(*)
+        FROM checkout_data.inventory i
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.products p
+            WHERE p.organization_id = i.organization_id AND p.environment = i.environment
+                AND p.product_id = i.product_id)
+        UNION ALL
+        SELECT 'changes of stock without their product', count(*)
+        FROM checkout_data.inventory_changes c
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.products p
+            WHERE p.organization_id = c.organization_id AND p.environment = c.environment
+                AND p.product_id = c.product_id)
+        UNION ALL
+        SELECT 'stock that is not the sum of its changes', count(*)
+        FROM checkout_data.inventory i
+        WHERE i.on_hand <> COALESCE((
+            SELECT sum(c.change) FROM checkout_data.inventory_changes c
+            WHERE c.organization_id = i.organization_id AND c.environment = i.environment
+                AND c.product_id = i.product_id), 0)
+        UNION ALL
         -- Events about an endpoint stay when the endpoint is removed.
         SELECT 'events without their session', count(*)
         FROM checkout_data.webhook_outbox o

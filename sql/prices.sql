@@ -43,3 +43,138 @@ CREATE UNIQUE INDEX prices_default_idx
     ON checkout_data.prices (organization_id, environment, product_id, currency_code) WHERE is_default;
 ALTER TABLE checkout_data.prices ADD CONSTRAINT prices_pkey
     PRIMARY KEY (organization_id, environment, price_id);
+
+CREATE TYPE checkout.price AS (
+    price_id text,
+    product_id text,
+    organization_id uuid,
+    environment text,
+    currency_code text,
+    amount numeric,
+    minimum_amount numeric,
+    maximum_amount numeric,
+    suggested_amount numeric,
+    minimum_quantity integer,
+    maximum_quantity integer,
+    is_default boolean,
+    active boolean,
+    description text,
+    metadata jsonb,
+    created_at timestamptz,
+    updated_at timestamptz
+);
+COMMENT ON TYPE checkout.price IS 'What one unit of a product costs.';
+COMMENT ON COLUMN checkout.price.currency_code IS 'ISO 4217, in upper case.';
+COMMENT ON COLUMN checkout.price.amount IS 'In major units. NULL: buyers pay what they want, within the bounds.';
+COMMENT ON COLUMN checkout.price.minimum_amount IS 'The least that a buyer may pay for a unit. NULL: the amount is fixed.';
+COMMENT ON COLUMN checkout.price.suggested_amount IS 'What the payment page proposes.';
+COMMENT ON COLUMN checkout.price.is_default IS
+    'True: the price of the product in this currency, if a session names the product alone.';
+COMMENT ON COLUMN checkout.price.active IS 'False: no new session sells at this price. Open ones still do.';
+
+CREATE FUNCTION checkout_data.price_of(p checkout_data.prices) RETURNS checkout.price
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT ROW(
+        p.price_id, p.product_id, p.organization_id, p.environment, p.currency_code, p.amount, p.minimum_amount,
+        p.maximum_amount, p.suggested_amount, p.minimum_quantity, p.maximum_quantity, p.is_default, p.active,
+        p.description, p.metadata, p.created_at, p.updated_at
+    )::checkout.price
+    $$;
+COMMENT ON FUNCTION checkout_data.price_of IS 'Returns a price as callers see it.';
+
+-- for applications ------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION checkout.create_price(
+    product_id text,
+    currency_code text,
+    amount numeric DEFAULT NULL,
+    minimum_amount numeric DEFAULT NULL,
+    maximum_amount numeric DEFAULT NULL,
+    suggested_amount numeric DEFAULT NULL,
+    price_id text DEFAULT NULL,
+    minimum_quantity integer DEFAULT 1,
+    maximum_quantity integer DEFAULT NULL,
+    is_default boolean DEFAULT NULL,
+    description text DEFAULT NULL,
+    metadata jsonb DEFAULT '{}'
+) RETURNS checkout.price
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'create_price_wrapper';
+COMMENT ON FUNCTION checkout.create_price IS
+$$Adds a price to a product, and returns it.
+
+A price has an amount, or a minimum_amount, from which on buyers pay what they want. It does not change: for another
+amount create another price, and archive this one with update_price.
+
+- product_id: the product, which must be active.
+- currency_code: ISO 4217.
+- amount: what one unit costs, in major units; 0 for what is free.
+- minimum_amount: the least that buyers may pay for one unit. 0 lets them pay nothing.
+- maximum_amount: the most. Default: no bound.
+- suggested_amount: what the payment page proposes. Default: minimum_amount.
+- price_id: an id of yours, unique within the organization and environment. Default: a new UUID.
+- minimum_quantity, maximum_quantity: how many units a session may sell, 1 to 999999. Default: any number.
+- is_default: true makes it the price of the product in this currency, in the place of the one before. Default: true if
+  the product has none in this currency yet.
+- description: for you, up to 5000 characters.
+- metadata: a JSON object of at most 32 kB.
+
+Errors:
+- 22003, 22004, 22023: an argument is missing or wrong.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: the product does not exist.
+- PT409: the product is not active, or there is a price with this price_id.$$;
+
+CREATE FUNCTION checkout.update_price(
+    price_id text,
+    active boolean DEFAULT NULL,
+    is_default boolean DEFAULT NULL
+) RETURNS checkout.price
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'update_price_wrapper';
+COMMENT ON FUNCTION checkout.update_price IS
+$$Archives a price, or makes it the default of its product, and returns it.
+
+What is NULL stays as it is. Sessions that exist keep their price.
+
+- price_id: the price.
+- active: false archives the price: no new session sells at it, and it is no default any more.
+- is_default: true makes it the price of the product in its currency, in the place of the one before.
+
+Errors:
+- 22004, 22023: an argument is missing or wrong.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: the price does not exist.
+- PT409: is_default is true, and the price is not active.$$;
+
+CREATE FUNCTION checkout.list_prices(
+    product_id text DEFAULT NULL,
+    active boolean DEFAULT NULL,
+    currency_code text DEFAULT NULL,
+    page_size integer DEFAULT 20,
+    starting_after text DEFAULT NULL
+) RETURNS SETOF checkout.price
+    LANGUAGE c STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'list_prices_wrapper';
+COMMENT ON FUNCTION checkout.list_prices IS
+$$Returns prices, newest first: those of a product, or of all.
+
+A price is returned if it matches every argument given.
+
+- product_id: the product.
+- active: true for those that are sold at, false for archived ones.
+- currency_code: ISO 4217.
+- page_size: 1 to 100.
+- starting_after: a price_id; the page after it is returned.
+
+Errors:
+- 22023: an argument is wrong.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: the product, or the price of starting_after, does not exist.$$;

@@ -53,6 +53,12 @@ CREATE FUNCTION checkout_data.organizations_deleted() RETURNS trigger
             UNION ALL
             SELECT 'checkout sessions' WHERE EXISTS (
                 SELECT FROM checkout_data.checkout_sessions s WHERE s.organization_id = d.organization_id)
+            UNION ALL
+            SELECT 'products' WHERE EXISTS (
+                SELECT FROM checkout_data.products p WHERE p.organization_id = d.organization_id)
+            UNION ALL
+            SELECT 'coupons' WHERE EXISTS (
+                SELECT FROM checkout_data.coupons c WHERE c.organization_id = d.organization_id)
         ) AS u (what)
         LIMIT 1;
         IF FOUND THEN
@@ -63,7 +69,8 @@ CREATE FUNCTION checkout_data.organizations_deleted() RETURNS trigger
     END
     $$;
 COMMENT ON FUNCTION checkout_data.organizations_deleted IS
-    'Trigger function: refuses with 23503 to delete an organization that has API keys, endpoints, consumers or sessions.';
+    'Trigger function: refuses with 23503 to delete an organization that has API keys, endpoints, consumers, sessions, '
+    'products or coupons.';
 
 CREATE TRIGGER organizations_deleted AFTER DELETE ON checkout_data.organizations
     REFERENCING OLD TABLE AS deleted

@@ -211,7 +211,8 @@ BEGIN
             ('checkout_sessions', 'checkout_session'), ('open_checkout_sessions', 'checkout_session'),
             ('payments', 'payment'), ('refunds', 'refund'), ('webhook_events', 'webhook_event'),
             ('webhook_deliveries', 'webhook_delivery'), ('webhook_attempts', 'webhook_attempt'),
-            ('webhook_endpoints', 'webhook_endpoint')
+            ('webhook_endpoints', 'webhook_endpoint'), ('products', 'product'), ('inventory', 'product'),
+            ('prices', 'price'), ('coupons', 'coupon')
         ) AS shown (view_name, type_name)
         JOIN pg_catalog.pg_type t ON t.typname OPERATOR(pg_catalog.=) shown.type_name
             AND t.typnamespace OPERATOR(pg_catalog.=) 'checkout'::pg_catalog.regnamespace

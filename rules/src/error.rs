@@ -142,6 +142,12 @@ pub enum Error {
     #[error("{what} \"{id}\" not found or access denied")]
     NotInCatalog { what: &'static str, id: String },
 
+    #[error("argument \"{argument}\" names a {what} that exists")]
+    ExistsInCatalog { argument: &'static str, what: &'static str },
+
+    #[error("the stock of product \"{product_id}\" is not tracked")]
+    NotTracked { product_id: String },
+
     #[error("{what} \"{id}\" is not active")]
     NotSold { what: &'static str, id: String },
 
@@ -235,6 +241,8 @@ impl Error {
             | Self::PaymentInProgress { .. }
             | Self::PaymentConflict { .. }
             | Self::RefundConflict { .. }
+            | Self::ExistsInCatalog { .. }
+            | Self::NotTracked { .. }
             | Self::NotSold { .. }
             | Self::SoldOut { .. }
             | Self::CouponRefused { .. }
@@ -275,6 +283,7 @@ impl Error {
                 "It is new, or a copy of another. To put it to work, call checkout.verify_restore(), then checkout.activate_database().",
             ),
             Self::PriceRequired => Some("Name a price_id, or a product_id that has a default price."),
+            Self::NotTracked { .. } => Some("Begin with update_product(track_inventory => true)."),
             Self::Busy => Some("Try again."),
             Self::NotAllowed => Some("Use a secret API key, from a server."),
             Self::TestEnvironmentOnly => Some("Use an API key, or a role, of the test environment."),

@@ -1131,6 +1131,157 @@ CREATE INDEX inventory_changes_product_idx
 ALTER TABLE checkout_data.inventory_changes ADD CONSTRAINT inventory_changes_pkey
     PRIMARY KEY (organization_id, environment, inventory_change_id);
 
+CREATE TYPE checkout.product AS (
+    product_id text,
+    organization_id uuid,
+    environment text,
+    name text,
+    description text,
+    image_url text,
+    active boolean,
+    metadata jsonb,
+    on_hand integer,
+    held bigint,
+    available bigint,
+    continue_selling boolean,
+    created_at timestamptz,
+    updated_at timestamptz
+);
+COMMENT ON TYPE checkout.product IS 'Something that is sold, and its stock.';
+COMMENT ON COLUMN checkout.product.active IS 'False: no new session sells it. Open ones still do.';
+COMMENT ON COLUMN checkout.product.on_hand IS
+    'The units that are there. Those that are sold are subtracted a moment later; until then they are held. NULL: stock is '
+    'not tracked.';
+COMMENT ON COLUMN checkout.product.held IS 'The units that open sessions keep for their buyers, or that were just sold.';
+COMMENT ON COLUMN checkout.product.available IS 'on_hand - held: what other buyers may have.';
+COMMENT ON COLUMN checkout.product.continue_selling IS 'True: sold even if no unit is available.';
+
+CREATE FUNCTION checkout_data.product_of(
+    p checkout_data.products,
+    i checkout_data.inventory,
+    held bigint
+) RETURNS checkout.product
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT ROW(
+        p.product_id, p.organization_id, p.environment, p.name, p.description, p.image_url, p.active, p.metadata,
+        i.on_hand, CASE WHEN i.on_hand IS NOT NULL THEN held END, i.on_hand OPERATOR(pg_catalog.-) held,
+        i.continue_selling, p.created_at, GREATEST(p.updated_at, i.updated_at)
+    )::checkout.product
+    $$;
+COMMENT ON FUNCTION checkout_data.product_of IS
+    'Returns a product as callers see it, with the units that are held of its stock.';
+
+-- for applications ------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION checkout.create_product(
+    name text,
+    product_id text DEFAULT NULL,
+    description text DEFAULT NULL,
+    image_url text DEFAULT NULL,
+    active boolean DEFAULT true,
+    metadata jsonb DEFAULT '{}',
+    on_hand integer DEFAULT NULL,
+    continue_selling boolean DEFAULT false
+) RETURNS checkout.product
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'create_product_wrapper';
+COMMENT ON FUNCTION checkout.create_product IS
+$$Adds a product to the catalog, and returns it. create_price says what it costs.
+
+- name: what buyers read.
+- product_id: an id of yours, unique within the organization and environment. Default: a new UUID.
+- description: what buyers read, up to 5000 characters.
+- image_url: an http or https URL.
+- active: false for a product that is not sold yet.
+- metadata: a JSON object of at most 32 kB.
+- on_hand: the units that are there. Sessions hold units for their buyers then. Default: stock is not tracked.
+- continue_selling: true sells the product even if no unit is available. Needs on_hand.
+
+Errors:
+- 22004, 22023: an argument is missing or wrong.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT409: there is a product with this product_id.$$;
+
+CREATE FUNCTION checkout.update_product(
+    product_id text,
+    name text DEFAULT NULL,
+    description text DEFAULT NULL,
+    image_url text DEFAULT NULL,
+    active boolean DEFAULT NULL,
+    metadata jsonb DEFAULT NULL,
+    track_inventory boolean DEFAULT NULL,
+    continue_selling boolean DEFAULT NULL
+) RETURNS checkout.product
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'update_product_wrapper';
+COMMENT ON FUNCTION checkout.update_product IS
+$$Changes a product, and returns it. Sessions that exist keep what they sell.
+
+What is NULL stays as it is. An empty description or image_url removes it. adjust_inventory changes the stock.
+
+- product_id: the product.
+- name, description, image_url, metadata: as for create_product. metadata replaces all that was there.
+- active: false sells the product in no new session.
+- track_inventory: true begins to track the stock, with 0 on hand. false stops, and forgets how much was there.
+- continue_selling: true sells the product even if no unit is available.
+
+Errors:
+- 22004, 22023: an argument is missing or wrong.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: the product does not exist.
+- PT409: continue_selling is given, and the stock is not tracked.$$;
+
+CREATE FUNCTION checkout.list_products(
+    active boolean DEFAULT NULL,
+    page_size integer DEFAULT 20,
+    starting_after text DEFAULT NULL
+) RETURNS SETOF checkout.product
+    LANGUAGE c STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'list_products_wrapper';
+COMMENT ON FUNCTION checkout.list_products IS
+$$Returns products, newest first.
+
+- active: true for those that are sold, false for those that are not. Default: all.
+- page_size: 1 to 100.
+- starting_after: a product_id; the page after it is returned.
+
+Errors:
+- 22023: an argument is wrong.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: the product of starting_after does not exist.$$;
+
+CREATE FUNCTION checkout.adjust_inventory(
+    product_id text,
+    change integer,
+    reason text DEFAULT NULL
+) RETURNS checkout.product
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'adjust_inventory_wrapper';
+COMMENT ON FUNCTION checkout.adjust_inventory IS
+$$Adds units to the stock of a product, or takes some away, and returns the product.
+
+The view inventory_changes has every change. Units that sessions hold for their buyers stay theirs, even if fewer are
+left: on_hand is below zero then, once they are sold.
+
+- product_id: the product.
+- change: the number of units; below zero, if they are gone.
+- reason: why, for you: up to 255 characters.
+
+Errors:
+- 22003, 22004, 22023: an argument is missing or wrong, or less than nothing would be left and continue_selling is false.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: the product does not exist.
+- PT409: the stock of the product is not tracked.$$;
+
 -- Prices of products.
 
 -- As amounts of sessions, but a price may be zero.
@@ -1177,6 +1328,141 @@ CREATE UNIQUE INDEX prices_default_idx
 ALTER TABLE checkout_data.prices ADD CONSTRAINT prices_pkey
     PRIMARY KEY (organization_id, environment, price_id);
 
+CREATE TYPE checkout.price AS (
+    price_id text,
+    product_id text,
+    organization_id uuid,
+    environment text,
+    currency_code text,
+    amount numeric,
+    minimum_amount numeric,
+    maximum_amount numeric,
+    suggested_amount numeric,
+    minimum_quantity integer,
+    maximum_quantity integer,
+    is_default boolean,
+    active boolean,
+    description text,
+    metadata jsonb,
+    created_at timestamptz,
+    updated_at timestamptz
+);
+COMMENT ON TYPE checkout.price IS 'What one unit of a product costs.';
+COMMENT ON COLUMN checkout.price.currency_code IS 'ISO 4217, in upper case.';
+COMMENT ON COLUMN checkout.price.amount IS 'In major units. NULL: buyers pay what they want, within the bounds.';
+COMMENT ON COLUMN checkout.price.minimum_amount IS 'The least that a buyer may pay for a unit. NULL: the amount is fixed.';
+COMMENT ON COLUMN checkout.price.suggested_amount IS 'What the payment page proposes.';
+COMMENT ON COLUMN checkout.price.is_default IS
+    'True: the price of the product in this currency, if a session names the product alone.';
+COMMENT ON COLUMN checkout.price.active IS 'False: no new session sells at this price. Open ones still do.';
+
+CREATE FUNCTION checkout_data.price_of(p checkout_data.prices) RETURNS checkout.price
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT ROW(
+        p.price_id, p.product_id, p.organization_id, p.environment, p.currency_code, p.amount, p.minimum_amount,
+        p.maximum_amount, p.suggested_amount, p.minimum_quantity, p.maximum_quantity, p.is_default, p.active,
+        p.description, p.metadata, p.created_at, p.updated_at
+    )::checkout.price
+    $$;
+COMMENT ON FUNCTION checkout_data.price_of IS 'Returns a price as callers see it.';
+
+-- for applications ------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION checkout.create_price(
+    product_id text,
+    currency_code text,
+    amount numeric DEFAULT NULL,
+    minimum_amount numeric DEFAULT NULL,
+    maximum_amount numeric DEFAULT NULL,
+    suggested_amount numeric DEFAULT NULL,
+    price_id text DEFAULT NULL,
+    minimum_quantity integer DEFAULT 1,
+    maximum_quantity integer DEFAULT NULL,
+    is_default boolean DEFAULT NULL,
+    description text DEFAULT NULL,
+    metadata jsonb DEFAULT '{}'
+) RETURNS checkout.price
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'create_price_wrapper';
+COMMENT ON FUNCTION checkout.create_price IS
+$$Adds a price to a product, and returns it.
+
+A price has an amount, or a minimum_amount, from which on buyers pay what they want. It does not change: for another
+amount create another price, and archive this one with update_price.
+
+- product_id: the product, which must be active.
+- currency_code: ISO 4217.
+- amount: what one unit costs, in major units; 0 for what is free.
+- minimum_amount: the least that buyers may pay for one unit. 0 lets them pay nothing.
+- maximum_amount: the most. Default: no bound.
+- suggested_amount: what the payment page proposes. Default: minimum_amount.
+- price_id: an id of yours, unique within the organization and environment. Default: a new UUID.
+- minimum_quantity, maximum_quantity: how many units a session may sell, 1 to 999999. Default: any number.
+- is_default: true makes it the price of the product in this currency, in the place of the one before. Default: true if
+  the product has none in this currency yet.
+- description: for you, up to 5000 characters.
+- metadata: a JSON object of at most 32 kB.
+
+Errors:
+- 22003, 22004, 22023: an argument is missing or wrong.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: the product does not exist.
+- PT409: the product is not active, or there is a price with this price_id.$$;
+
+CREATE FUNCTION checkout.update_price(
+    price_id text,
+    active boolean DEFAULT NULL,
+    is_default boolean DEFAULT NULL
+) RETURNS checkout.price
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'update_price_wrapper';
+COMMENT ON FUNCTION checkout.update_price IS
+$$Archives a price, or makes it the default of its product, and returns it.
+
+What is NULL stays as it is. Sessions that exist keep their price.
+
+- price_id: the price.
+- active: false archives the price: no new session sells at it, and it is no default any more.
+- is_default: true makes it the price of the product in its currency, in the place of the one before.
+
+Errors:
+- 22004, 22023: an argument is missing or wrong.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: the price does not exist.
+- PT409: is_default is true, and the price is not active.$$;
+
+CREATE FUNCTION checkout.list_prices(
+    product_id text DEFAULT NULL,
+    active boolean DEFAULT NULL,
+    currency_code text DEFAULT NULL,
+    page_size integer DEFAULT 20,
+    starting_after text DEFAULT NULL
+) RETURNS SETOF checkout.price
+    LANGUAGE c STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'list_prices_wrapper';
+COMMENT ON FUNCTION checkout.list_prices IS
+$$Returns prices, newest first: those of a product, or of all.
+
+A price is returned if it matches every argument given.
+
+- product_id: the product.
+- active: true for those that are sold at, false for archived ones.
+- currency_code: ISO 4217.
+- page_size: 1 to 100.
+- starting_after: a price_id; the page after it is returned.
+
+Errors:
+- 22023: an argument is wrong.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: the product, or the price of starting_after, does not exist.$$;
+
 -- Coupons.
 
 CREATE DOMAIN checkout_data.coupon_code AS text COLLATE "C" CHECK (VALUE ~ '^[A-Z0-9_-]{1,64}$');
@@ -1221,6 +1507,197 @@ COMMENT ON COLUMN checkout_data.coupons.redeemed IS 'The redemptions that the wo
 CREATE INDEX coupons_created_at_idx ON checkout_data.coupons (organization_id, environment, created_at, code);
 ALTER TABLE checkout_data.coupons ADD CONSTRAINT coupons_pkey
     PRIMARY KEY (organization_id, environment, code);
+
+CREATE TYPE checkout.coupon AS (
+    code text,
+    organization_id uuid,
+    environment text,
+    percent_off numeric,
+    amount_off numeric,
+    currency_code text,
+    valid_from timestamptz,
+    valid_until timestamptz,
+    max_redemptions integer,
+    max_redemptions_per_customer integer,
+    minimum_amount numeric,
+    product_ids text[],
+    customers text,
+    description text,
+    metadata jsonb,
+    active boolean,
+    held bigint,
+    redeemed bigint,
+    available bigint,
+    created_at timestamptz,
+    updated_at timestamptz
+);
+COMMENT ON TYPE checkout.coupon IS 'A discount code, and how often it was redeemed.';
+COMMENT ON COLUMN checkout.coupon.code IS 'In upper case. Buyers may write it in either case.';
+COMMENT ON COLUMN checkout.coupon.amount_off IS 'In major units of currency_code. NULL: a percentage is taken off.';
+COMMENT ON COLUMN checkout.coupon.currency_code IS
+    'The coupon is for sessions of this currency only. NULL: of any.';
+COMMENT ON COLUMN checkout.coupon.valid_until IS 'From this time on the coupon is not applied any more.';
+COMMENT ON COLUMN checkout.coupon.minimum_amount IS 'What the items of a session must cost before the discount.';
+COMMENT ON COLUMN checkout.coupon.product_ids IS 'The products that are discounted. NULL: all.';
+COMMENT ON COLUMN checkout.coupon.customers IS
+    'all, new (who have completed no session) or returning (who have).';
+COMMENT ON COLUMN checkout.coupon.held IS 'How many open sessions have the coupon.';
+COMMENT ON COLUMN checkout.coupon.redeemed IS 'How many complete sessions have it.';
+COMMENT ON COLUMN checkout.coupon.available IS 'max_redemptions - redeemed - held. NULL: there is no limit.';
+
+CREATE FUNCTION checkout_data.coupon_of(
+    c checkout_data.coupons,
+    held bigint,
+    taken bigint
+) RETURNS checkout.coupon
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT ROW(
+        c.code, c.organization_id, c.environment, c.percent_off, c.amount_off, c.currency_code, c.valid_from,
+        c.valid_until, c.max_redemptions, c.max_redemptions_per_customer, c.minimum_amount, c.product_ids, c.customers,
+        c.description, c.metadata, c.active, held, c.redeemed OPERATOR(pg_catalog.+) taken,
+        c.max_redemptions OPERATOR(pg_catalog.-) c.redeemed OPERATOR(pg_catalog.-) taken OPERATOR(pg_catalog.-) held,
+        c.created_at, c.updated_at
+    )::checkout.coupon
+    $$;
+COMMENT ON FUNCTION checkout_data.coupon_of IS
+    'Returns a coupon as callers see it, with the redemptions that are held, and those that the worker has not counted.';
+
+-- for applications ------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION checkout.create_coupon(
+    code text,
+    percent_off numeric DEFAULT NULL,
+    amount_off numeric DEFAULT NULL,
+    currency_code text DEFAULT NULL,
+    valid_from timestamptz DEFAULT NULL,
+    valid_until timestamptz DEFAULT NULL,
+    max_redemptions integer DEFAULT NULL,
+    max_redemptions_per_customer integer DEFAULT NULL,
+    minimum_amount numeric DEFAULT NULL,
+    product_ids text[] DEFAULT NULL,
+    customers text DEFAULT 'all',
+    description text DEFAULT NULL,
+    metadata jsonb DEFAULT '{}'
+) RETURNS checkout.coupon
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'create_coupon_wrapper';
+COMMENT ON FUNCTION checkout.create_coupon IS
+$$Creates a coupon, and returns it. Its value does not change: for another value create another coupon.
+
+A session has one coupon at most. A percentage is taken off the items that the coupon is for, all in all, and rounded
+once; an amount is taken off once, and not for each unit.
+
+- code: 1 to 64 letters (A to Z), digits, - and _. It is stored in upper case, and buyers may write it in either.
+- percent_off: above 0 up to 100, with at most 4 decimals.
+- amount_off: in major units of currency_code. A coupon has either percent_off or amount_off.
+- currency_code: ISO 4217; the coupon is for sessions of this currency only. Needed with amount_off or minimum_amount.
+- valid_from (inclusive), valid_until (exclusive): when the coupon can be applied. Default: from now on, without end.
+- max_redemptions: how many sessions may have it. Sessions that are open count; those that end unpaid do not.
+- max_redemptions_per_customer: how many of one customer, who is known by customer_id or customer_email.
+- minimum_amount: what the items must cost before the discount, in major units.
+- product_ids: the products that are discounted, at most 100. Default: all.
+- customers: all, new (who have completed no session) or returning (who have).
+- description: for you, up to 5000 characters.
+- metadata: a JSON object of at most 32 kB.
+
+Errors:
+- 22003, 22004, 22023: an argument is missing or wrong, or product_ids names a product that does not exist.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT409: there is a coupon with this code.$$;
+
+CREATE FUNCTION checkout.update_coupon(
+    code text,
+    active boolean DEFAULT NULL
+) RETURNS checkout.coupon
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'update_coupon_wrapper';
+COMMENT ON FUNCTION checkout.update_coupon IS
+$$Ends a coupon, or puts it to use again, and returns it. Sessions that have it keep it.
+
+- code: in either case.
+- active: false applies the coupon to no more sessions. NULL changes nothing.
+
+Errors:
+- 22004, 22023: an argument is missing or wrong.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: the coupon does not exist.$$;
+
+CREATE FUNCTION checkout.list_coupons(
+    active boolean DEFAULT NULL,
+    page_size integer DEFAULT 20,
+    starting_after text DEFAULT NULL
+) RETURNS SETOF checkout.coupon
+    LANGUAGE c STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'list_coupons_wrapper';
+COMMENT ON FUNCTION checkout.list_coupons IS
+$$Returns coupons, newest first.
+
+- active: true for those in use, false for those that were ended with update_coupon. Default: all.
+- page_size: 1 to 100.
+- starting_after: a code; the page after it is returned.
+
+Errors:
+- 22023: an argument is wrong.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: the coupon of starting_after does not exist.$$;
+
+CREATE FUNCTION checkout.coupon_performance(
+    code text DEFAULT NULL,
+    created_after timestamptz DEFAULT NULL,
+    created_before timestamptz DEFAULT NULL
+) RETURNS TABLE (
+    coupon_code text, currency_code text, sessions bigint, redemptions bigint, subtotal numeric, discount numeric,
+    amount numeric
+)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    #variable_conflict use_column
+    DECLARE
+        tenant CONSTANT uuid := checkout_data.secret_organization_id();
+        tenant_environment CONSTANT text := checkout.current_environment();
+        -- As the code of a coupon is stored.
+        wanted CONSTANT text := upper(btrim(coupon_performance.code, E' \t\n\r') COLLATE "C");
+    BEGIN
+        IF coupon_performance.created_after > coupon_performance.created_before THEN
+            RAISE invalid_parameter_value
+                USING MESSAGE = 'argument "created_after" must not be later than created_before';
+        END IF;
+        RETURN QUERY
+            SELECT t.coupon_code::text, s.currency_code::text, count(*),
+                count(*) FILTER (WHERE s.status = 'complete'),
+                COALESCE(sum(t.subtotal) FILTER (WHERE s.status = 'complete'), 0),
+                COALESCE(sum(t.discount) FILTER (WHERE s.status = 'complete'), 0),
+                COALESCE(sum(t.amount) FILTER (WHERE s.status = 'complete'), 0)
+            FROM checkout_data.session_terms t
+            JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
+            WHERE t.organization_id = tenant AND t.environment = tenant_environment AND t.coupon_code IS NOT NULL
+                AND (wanted IS NULL OR t.coupon_code = wanted)
+                AND (coupon_performance.created_after IS NULL OR s.created_at >= coupon_performance.created_after)
+                AND (coupon_performance.created_before IS NULL OR s.created_at < coupon_performance.created_before)
+            GROUP BY t.coupon_code, s.currency_code ORDER BY t.coupon_code, s.currency_code;
+    END
+    $$;
+COMMENT ON FUNCTION checkout.coupon_performance IS
+$$Returns what coupons have brought: a row for each coupon and currency that some session has.
+
+sessions counts those that have the coupon, redemptions those of them that are complete. subtotal, discount and amount
+are sums over the complete ones: what the items cost, what was taken off, and what was due, with shipping, tax and fees.
+
+- code: one coupon, in either case. Default: all.
+- created_after (inclusive), created_before (exclusive): when the sessions were created.
+
+Errors:
+- 22023: an argument is wrong.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.$$;
 
 -- Holds: the units of products, and the redemptions of coupons, that sessions keep for their buyers.
 
@@ -3581,6 +4058,12 @@ CREATE FUNCTION checkout_data.organizations_deleted() RETURNS trigger
             UNION ALL
             SELECT 'checkout sessions' WHERE EXISTS (
                 SELECT FROM checkout_data.checkout_sessions s WHERE s.organization_id = d.organization_id)
+            UNION ALL
+            SELECT 'products' WHERE EXISTS (
+                SELECT FROM checkout_data.products p WHERE p.organization_id = d.organization_id)
+            UNION ALL
+            SELECT 'coupons' WHERE EXISTS (
+                SELECT FROM checkout_data.coupons c WHERE c.organization_id = d.organization_id)
         ) AS u (what)
         LIMIT 1;
         IF FOUND THEN
@@ -3591,7 +4074,8 @@ CREATE FUNCTION checkout_data.organizations_deleted() RETURNS trigger
     END
     $$;
 COMMENT ON FUNCTION checkout_data.organizations_deleted IS
-    'Trigger function: refuses with 23503 to delete an organization that has API keys, endpoints, consumers or sessions.';
+    'Trigger function: refuses with 23503 to delete an organization that has API keys, endpoints, consumers, sessions, '
+    'products or coupons.';
 
 CREATE TRIGGER organizations_deleted AFTER DELETE ON checkout_data.organizations
     REFERENCING OLD TABLE AS deleted
@@ -3724,6 +4208,44 @@ CREATE FUNCTION checkout.verify_restore() RETURNS TABLE (
         WHERE c.organization_id IS NOT NULL AND NOT EXISTS (
             SELECT FROM checkout_data.organizations o WHERE o.organization_id = c.organization_id)
         UNION ALL
+        SELECT 'products without their organization', count(*)
+        FROM checkout_data.products p
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.organizations o WHERE o.organization_id = p.organization_id)
+        UNION ALL
+        SELECT 'coupons without their organization', count(*)
+        FROM checkout_data.coupons c
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.organizations o WHERE o.organization_id = c.organization_id)
+        UNION ALL
+        SELECT 'prices without their product', count(*)
+        FROM checkout_data.prices c
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.products p
+            WHERE p.organization_id = c.organization_id AND p.environment = c.environment
+                AND p.product_id = c.product_id)
+        UNION ALL
+        SELECT 'stock without its product', count(*)
+        FROM checkout_data.inventory i
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.products p
+            WHERE p.organization_id = i.organization_id AND p.environment = i.environment
+                AND p.product_id = i.product_id)
+        UNION ALL
+        SELECT 'changes of stock without their product', count(*)
+        FROM checkout_data.inventory_changes c
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.products p
+            WHERE p.organization_id = c.organization_id AND p.environment = c.environment
+                AND p.product_id = c.product_id)
+        UNION ALL
+        SELECT 'stock that is not the sum of its changes', count(*)
+        FROM checkout_data.inventory i
+        WHERE i.on_hand <> COALESCE((
+            SELECT sum(c.change) FROM checkout_data.inventory_changes c
+            WHERE c.organization_id = i.organization_id AND c.environment = i.environment
+                AND c.product_id = i.product_id), 0)
+        UNION ALL
         -- Events about an endpoint stay when the endpoint is removed.
         SELECT 'events without their session', count(*)
         FROM checkout_data.webhook_outbox o
@@ -3778,6 +4300,116 @@ $$Returns what is wrong with restored data, and how many rows it concerns. It sh
 It finds rows without the row that they belong to, such as payments without their session. It reads every row of every
 table, also on a standby. Call it after a restore, before activate_database. It cannot find events that are missing:
 delivered ones are removed in time.$$;
+
+-- Views of the catalog: products, their stock and prices, and coupons. Read-only; views.sql says why they look as they do.
+
+-- What is held is counted by the clock: a hold that has lapsed is free, though its row may still be there.
+CREATE VIEW checkout.inventory AS
+    SELECT i.product_id::pg_catalog.text AS product_id, i.organization_id,
+        i.environment::pg_catalog.text AS environment, i.on_hand, held.units AS held,
+        i.on_hand OPERATOR(pg_catalog.-) held.units AS available, i.continue_selling, i.updated_at
+    FROM checkout_data.inventory i
+    CROSS JOIN LATERAL (
+        SELECT COALESCE(pg_catalog.sum(h.quantity), 0) AS units FROM checkout_data.holds h
+        WHERE h.organization_id OPERATOR(pg_catalog.=) i.organization_id
+            AND h.environment OPERATOR(pg_catalog.=) i.environment
+            AND h.kind OPERATOR(pg_catalog.=) 'product' AND h.item_id OPERATOR(pg_catalog.=) i.product_id
+            AND h.state OPERATOR(pg_catalog.<>) 'counted'
+            AND (h.state OPERATOR(pg_catalog.=) 'taken'
+                OR h.deadline OPERATOR(pg_catalog.>) pg_catalog.statement_timestamp())
+    ) AS held
+    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+COMMENT ON VIEW checkout.inventory IS 'The stock of the caller''s products. A product whose stock is not tracked has no row.';
+
+CREATE VIEW checkout.products AS
+    SELECT p.product_id::pg_catalog.text AS product_id, p.organization_id,
+        p.environment::pg_catalog.text AS environment, p.name, p.description, p.image_url, p.active,
+        p.metadata::pg_catalog.jsonb AS metadata, i.on_hand, i.held, i.available, i.continue_selling, p.created_at,
+        GREATEST(p.updated_at, i.updated_at) AS updated_at
+    FROM checkout_data.products p
+    LEFT JOIN checkout.inventory i
+        ON i.organization_id OPERATOR(pg_catalog.=) p.organization_id
+        AND i.environment OPERATOR(pg_catalog.=) p.environment
+        AND i.product_id OPERATOR(pg_catalog.=) p.product_id
+    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+COMMENT ON VIEW checkout.products IS 'Products of the caller''s organization and environment, and their stock.';
+
+CREATE VIEW checkout.inventory_changes AS
+    SELECT c.inventory_change_id, c.product_id::pg_catalog.text AS product_id, c.organization_id,
+        c.environment::pg_catalog.text AS environment, c.change, c.on_hand, c.reason, c.created_by, c.created_at
+    FROM checkout_data.inventory_changes c
+    CROSS JOIN (SELECT) AS read_only
+    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+COMMENT ON VIEW checkout.inventory_changes IS
+    'Every change of on_hand of the caller''s products: adjustments, and what was sold (reason sold).';
+COMMENT ON COLUMN checkout.inventory_changes.change IS 'The number of units. Below zero: they are gone.';
+COMMENT ON COLUMN checkout.inventory_changes.on_hand IS 'After the change.';
+COMMENT ON COLUMN checkout.inventory_changes.created_by IS 'The API key, token or role. NULL: the worker.';
+
+CREATE VIEW checkout.prices AS
+    SELECT p.price_id::pg_catalog.text AS price_id, p.product_id::pg_catalog.text AS product_id, p.organization_id,
+        p.environment::pg_catalog.text AS environment, p.currency_code::pg_catalog.text AS currency_code,
+        p.amount::pg_catalog.numeric AS amount, p.minimum_amount::pg_catalog.numeric AS minimum_amount,
+        p.maximum_amount::pg_catalog.numeric AS maximum_amount,
+        p.suggested_amount::pg_catalog.numeric AS suggested_amount,
+        p.minimum_quantity::pg_catalog.int4 AS minimum_quantity,
+        p.maximum_quantity::pg_catalog.int4 AS maximum_quantity, p.is_default, p.active, p.description,
+        p.metadata::pg_catalog.jsonb AS metadata, p.created_at, p.updated_at
+    FROM checkout_data.prices p
+    CROSS JOIN (SELECT) AS read_only
+    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+COMMENT ON VIEW checkout.prices IS 'Prices of the caller''s products. Archived ones are included.';
+
+CREATE VIEW checkout.coupons AS
+    SELECT c.code::pg_catalog.text AS code, c.organization_id, c.environment::pg_catalog.text AS environment,
+        c.percent_off::pg_catalog.numeric AS percent_off, c.amount_off::pg_catalog.numeric AS amount_off,
+        c.currency_code::pg_catalog.text AS currency_code, c.valid_from, c.valid_until,
+        c.max_redemptions::pg_catalog.int4 AS max_redemptions,
+        c.max_redemptions_per_customer::pg_catalog.int4 AS max_redemptions_per_customer,
+        c.minimum_amount::pg_catalog.numeric AS minimum_amount, c.product_ids,
+        c.customers::pg_catalog.text AS customers, c.description, c.metadata::pg_catalog.jsonb AS metadata, c.active,
+        counted.held, c.redeemed OPERATOR(pg_catalog.+) counted.taken AS redeemed,
+        c.max_redemptions OPERATOR(pg_catalog.-) c.redeemed OPERATOR(pg_catalog.-) counted.taken
+            OPERATOR(pg_catalog.-) counted.held AS available,
+        c.created_at, c.updated_at
+    FROM checkout_data.coupons c
+    CROSS JOIN LATERAL (
+        SELECT pg_catalog.count(*) FILTER (WHERE h.state OPERATOR(pg_catalog.=) 'held') AS held,
+            pg_catalog.count(*) FILTER (WHERE h.state OPERATOR(pg_catalog.=) 'taken') AS taken
+        FROM checkout_data.holds h
+        WHERE h.organization_id OPERATOR(pg_catalog.=) c.organization_id
+            AND h.environment OPERATOR(pg_catalog.=) c.environment
+            AND h.kind OPERATOR(pg_catalog.=) 'coupon' AND h.item_id OPERATOR(pg_catalog.=) c.code
+            AND h.state OPERATOR(pg_catalog.<>) 'counted'
+            AND (h.state OPERATOR(pg_catalog.=) 'taken'
+                OR h.deadline OPERATOR(pg_catalog.>) pg_catalog.statement_timestamp())
+    ) AS counted
+    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+COMMENT ON VIEW checkout.coupons IS
+    'Coupons of the caller''s organization and environment, and how often they were redeemed.';
+
+-- Relationships: see views.sql.
+
+CREATE FUNCTION checkout.prices(checkout.products) RETURNS SETOF checkout.prices
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    AS $$
+    SELECT * FROM checkout.prices p WHERE p.product_id OPERATOR(pg_catalog.=) $1.product_id
+    $$;
+COMMENT ON FUNCTION checkout.prices IS 'Returns the prices of a row of products.';
+
+CREATE FUNCTION checkout.product(checkout.prices) RETURNS SETOF checkout.products
+    LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 1
+    AS $$
+    SELECT * FROM checkout.products p WHERE p.product_id OPERATOR(pg_catalog.=) $1.product_id
+    $$;
+COMMENT ON FUNCTION checkout.product IS 'Returns the product of a row of prices.';
+
+CREATE FUNCTION checkout.inventory_changes(checkout.products) RETURNS SETOF checkout.inventory_changes
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    AS $$
+    SELECT * FROM checkout.inventory_changes c WHERE c.product_id OPERATOR(pg_catalog.=) $1.product_id
+    $$;
+COMMENT ON FUNCTION checkout.inventory_changes IS 'Returns the changes of the stock of a row of products.';
 
 -- Views: what the lists of functions show, for queries of any kind. Read-only.
 
@@ -3992,7 +4624,8 @@ BEGIN
             ('checkout_sessions', 'checkout_session'), ('open_checkout_sessions', 'checkout_session'),
             ('payments', 'payment'), ('refunds', 'refund'), ('webhook_events', 'webhook_event'),
             ('webhook_deliveries', 'webhook_delivery'), ('webhook_attempts', 'webhook_attempt'),
-            ('webhook_endpoints', 'webhook_endpoint')
+            ('webhook_endpoints', 'webhook_endpoint'), ('products', 'product'), ('inventory', 'product'),
+            ('prices', 'price'), ('coupons', 'coupon')
         ) AS shown (view_name, type_name)
         JOIN pg_catalog.pg_type t ON t.typname OPERATOR(pg_catalog.=) shown.type_name
             AND t.typnamespace OPERATOR(pg_catalog.=) 'checkout'::pg_catalog.regnamespace
@@ -4106,7 +4739,9 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'list_webhook_attempts', 'redeliver_webhook_events', 'session_funnel', 'handle_request', 'sign_webhook',
             'verify_webhook', 'public_checkout_session', 'redirect_url', 'session_id', 'current_organization_id',
             'current_environment', 'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events',
-            'webhook_deliveries', 'webhook_attempts']),
+            'webhook_deliveries', 'webhook_attempts', 'prices', 'product', 'inventory_changes',
+            'create_product', 'update_product', 'list_products', 'adjust_inventory', 'create_price', 'update_price',
+            'list_prices', 'create_coupon', 'update_coupon', 'list_coupons', 'coupon_performance']),
         ('publishable', ARRAY[
             'create_checkout_session', 'handle_request', 'public_checkout_session', 'redirect_url', 'session_id',
             'set_quantity', 'set_unit_amount', 'apply_coupon', 'remove_coupon', 'set_billing_address',
@@ -4126,7 +4761,9 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'list_webhook_deliveries', 'list_webhook_attempts', 'redeliver_webhook_events', 'session_funnel',
             'handle_request', 'public_checkout_session', 'redirect_url', 'session_id', 'current_organization_id',
             'current_environment', 'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events',
-            'webhook_deliveries', 'webhook_attempts']),
+            'webhook_deliveries', 'webhook_attempts', 'prices', 'product', 'inventory_changes',
+            'create_product', 'update_product', 'list_products', 'adjust_inventory', 'create_price', 'update_price',
+            'list_prices', 'create_coupon', 'update_coupon', 'list_coupons', 'coupon_performance']),
         -- Sets the role of each request, and calls no function itself.
         ('authenticator', ARRAY[]::text[]),
         ('relay', ARRAY[
@@ -4505,7 +5142,8 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     WHERE NOT f.prosecdef AND f.proname IN (SELECT a.function_name FROM checkout_data.accesses() a)
             AND f.proname NOT IN
                 ('current_organization_id', 'current_environment', 'sign_webhook', 'verify_webhook', 'session_id', 'payments',
-                'checkout_session', 'refunds', 'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts')
+                'checkout_session', 'refunds', 'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts',
+                'prices', 'product', 'inventory_changes')
         OR EXISTS (
             SELECT FROM unnest(f.proconfig) AS setting
             WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC', 'jit=off',
@@ -4519,7 +5157,8 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
             AND f.proname <> ALL (ARRAY[
                 'session_funnel', 'outbox_status', 'next_webhook_attempt_at', 'grant_access',
                 'revoke_access', 'security_report', 'verify_restore', 'payments', 'checkout_session', 'refunds',
-                'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts'])
+                'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts', 'prices', 'product',
+                'inventory_changes', 'coupon_performance'])
             AND f.oid IN (
                 SELECT d.objid FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e')
 
@@ -4797,7 +5436,7 @@ GRANT SELECT ON checkout_data.payments, checkout_data.refunds, checkout_data.ses
 GRANT SELECT, DELETE, UPDATE (state) ON checkout_data.holds TO checkout_sessions_worker;
 GRANT SELECT, UPDATE (on_hand, held, updated_at) ON checkout_data.inventory TO checkout_sessions_worker;
 GRANT SELECT, UPDATE (held, redeemed, updated_at) ON checkout_data.coupons TO checkout_sessions_worker;
-GRANT INSERT ON checkout_data.inventory_changes TO checkout_sessions_worker;
+GRANT SELECT, INSERT ON checkout_data.inventory_changes TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_worker;
 -- Nobody may update the outbox.
 GRANT SELECT, INSERT, DELETE ON checkout_data.webhook_outbox TO checkout_sessions_worker;

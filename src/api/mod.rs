@@ -4,6 +4,7 @@
 mod access;
 mod api_keys;
 mod consumers;
+mod coupons;
 mod deliveries;
 mod dialects;
 mod endpoints;
@@ -11,6 +12,8 @@ mod events;
 mod maintenance;
 mod organizations;
 mod payments;
+mod prices;
+mod products;
 mod refunds;
 mod session_terms;
 mod sessions;

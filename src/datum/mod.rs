@@ -23,8 +23,9 @@ mod text;
 pub use column::Column;
 
 pub use composite::{
-    ApiKey, Composite, CouponAnswer, Event, HttpAnswer, Organization, Payment, PublicSession, Refund, Session,
-    SessionLine, WebhookAttempt, WebhookConsumer, WebhookDelivery, WebhookDeliveryRequest, WebhookEndpoint,
+    ApiKey, Composite, CouponAnswer, CouponRow, Event, HttpAnswer, Organization, Payment, Price, Product,
+    PublicSession, Refund, Session, SessionLine, WebhookAttempt, WebhookConsumer, WebhookDelivery,
+    WebhookDeliveryRequest, WebhookEndpoint,
 };
 pub use jsonb::{Json, Jsonb, metadata};
 pub use rows::Rows;

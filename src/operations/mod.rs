@@ -2,6 +2,7 @@
 //! `store`.
 
 pub mod carts;
+pub mod catalog;
 pub mod credentials;
 pub mod dialects;
 mod holding;

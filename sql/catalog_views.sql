@@ -1,0 +1,109 @@
+-- Views of the catalog: products, their stock and prices, and coupons. Read-only; views.sql says why they look as they do.
+
+-- What is held is counted by the clock: a hold that has lapsed is free, though its row may still be there.
+CREATE VIEW checkout.inventory AS
+    SELECT i.product_id::pg_catalog.text AS product_id, i.organization_id,
+        i.environment::pg_catalog.text AS environment, i.on_hand, held.units AS held,
+        i.on_hand OPERATOR(pg_catalog.-) held.units AS available, i.continue_selling, i.updated_at
+    FROM checkout_data.inventory i
+    CROSS JOIN LATERAL (
+        SELECT COALESCE(pg_catalog.sum(h.quantity), 0) AS units FROM checkout_data.holds h
+        WHERE h.organization_id OPERATOR(pg_catalog.=) i.organization_id
+            AND h.environment OPERATOR(pg_catalog.=) i.environment
+            AND h.kind OPERATOR(pg_catalog.=) 'product' AND h.item_id OPERATOR(pg_catalog.=) i.product_id
+            AND h.state OPERATOR(pg_catalog.<>) 'counted'
+            AND (h.state OPERATOR(pg_catalog.=) 'taken'
+                OR h.deadline OPERATOR(pg_catalog.>) pg_catalog.statement_timestamp())
+    ) AS held
+    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+COMMENT ON VIEW checkout.inventory IS 'The stock of the caller''s products. A product whose stock is not tracked has no row.';
+
+CREATE VIEW checkout.products AS
+    SELECT p.product_id::pg_catalog.text AS product_id, p.organization_id,
+        p.environment::pg_catalog.text AS environment, p.name, p.description, p.image_url, p.active,
+        p.metadata::pg_catalog.jsonb AS metadata, i.on_hand, i.held, i.available, i.continue_selling, p.created_at,
+        GREATEST(p.updated_at, i.updated_at) AS updated_at
+    FROM checkout_data.products p
+    LEFT JOIN checkout.inventory i
+        ON i.organization_id OPERATOR(pg_catalog.=) p.organization_id
+        AND i.environment OPERATOR(pg_catalog.=) p.environment
+        AND i.product_id OPERATOR(pg_catalog.=) p.product_id
+    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+COMMENT ON VIEW checkout.products IS 'Products of the caller''s organization and environment, and their stock.';
+
+CREATE VIEW checkout.inventory_changes AS
+    SELECT c.inventory_change_id, c.product_id::pg_catalog.text AS product_id, c.organization_id,
+        c.environment::pg_catalog.text AS environment, c.change, c.on_hand, c.reason, c.created_by, c.created_at
+    FROM checkout_data.inventory_changes c
+    CROSS JOIN (SELECT) AS read_only
+    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+COMMENT ON VIEW checkout.inventory_changes IS
+    'Every change of on_hand of the caller''s products: adjustments, and what was sold (reason sold).';
+COMMENT ON COLUMN checkout.inventory_changes.change IS 'The number of units. Below zero: they are gone.';
+COMMENT ON COLUMN checkout.inventory_changes.on_hand IS 'After the change.';
+COMMENT ON COLUMN checkout.inventory_changes.created_by IS 'The API key, token or role. NULL: the worker.';
+
+CREATE VIEW checkout.prices AS
+    SELECT p.price_id::pg_catalog.text AS price_id, p.product_id::pg_catalog.text AS product_id, p.organization_id,
+        p.environment::pg_catalog.text AS environment, p.currency_code::pg_catalog.text AS currency_code,
+        p.amount::pg_catalog.numeric AS amount, p.minimum_amount::pg_catalog.numeric AS minimum_amount,
+        p.maximum_amount::pg_catalog.numeric AS maximum_amount,
+        p.suggested_amount::pg_catalog.numeric AS suggested_amount,
+        p.minimum_quantity::pg_catalog.int4 AS minimum_quantity,
+        p.maximum_quantity::pg_catalog.int4 AS maximum_quantity, p.is_default, p.active, p.description,
+        p.metadata::pg_catalog.jsonb AS metadata, p.created_at, p.updated_at
+    FROM checkout_data.prices p
+    CROSS JOIN (SELECT) AS read_only
+    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+COMMENT ON VIEW checkout.prices IS 'Prices of the caller''s products. Archived ones are included.';
+
+CREATE VIEW checkout.coupons AS
+    SELECT c.code::pg_catalog.text AS code, c.organization_id, c.environment::pg_catalog.text AS environment,
+        c.percent_off::pg_catalog.numeric AS percent_off, c.amount_off::pg_catalog.numeric AS amount_off,
+        c.currency_code::pg_catalog.text AS currency_code, c.valid_from, c.valid_until,
+        c.max_redemptions::pg_catalog.int4 AS max_redemptions,
+        c.max_redemptions_per_customer::pg_catalog.int4 AS max_redemptions_per_customer,
+        c.minimum_amount::pg_catalog.numeric AS minimum_amount, c.product_ids,
+        c.customers::pg_catalog.text AS customers, c.description, c.metadata::pg_catalog.jsonb AS metadata, c.active,
+        counted.held, c.redeemed OPERATOR(pg_catalog.+) counted.taken AS redeemed,
+        c.max_redemptions OPERATOR(pg_catalog.-) c.redeemed OPERATOR(pg_catalog.-) counted.taken
+            OPERATOR(pg_catalog.-) counted.held AS available,
+        c.created_at, c.updated_at
+    FROM checkout_data.coupons c
+    CROSS JOIN LATERAL (
+        SELECT pg_catalog.count(*) FILTER (WHERE h.state OPERATOR(pg_catalog.=) 'held') AS held,
+            pg_catalog.count(*) FILTER (WHERE h.state OPERATOR(pg_catalog.=) 'taken') AS taken
+        FROM checkout_data.holds h
+        WHERE h.organization_id OPERATOR(pg_catalog.=) c.organization_id
+            AND h.environment OPERATOR(pg_catalog.=) c.environment
+            AND h.kind OPERATOR(pg_catalog.=) 'coupon' AND h.item_id OPERATOR(pg_catalog.=) c.code
+            AND h.state OPERATOR(pg_catalog.<>) 'counted'
+            AND (h.state OPERATOR(pg_catalog.=) 'taken'
+                OR h.deadline OPERATOR(pg_catalog.>) pg_catalog.statement_timestamp())
+    ) AS counted
+    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+COMMENT ON VIEW checkout.coupons IS
+    'Coupons of the caller''s organization and environment, and how often they were redeemed.';
+
+-- Relationships: see views.sql.
+
+CREATE FUNCTION checkout.prices(checkout.products) RETURNS SETOF checkout.prices
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    AS $$
+    SELECT * FROM checkout.prices p WHERE p.product_id OPERATOR(pg_catalog.=) $1.product_id
+    $$;
+COMMENT ON FUNCTION checkout.prices IS 'Returns the prices of a row of products.';
+
+CREATE FUNCTION checkout.product(checkout.prices) RETURNS SETOF checkout.products
+    LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 1
+    AS $$
+    SELECT * FROM checkout.products p WHERE p.product_id OPERATOR(pg_catalog.=) $1.product_id
+    $$;
+COMMENT ON FUNCTION checkout.product IS 'Returns the product of a row of prices.';
+
+CREATE FUNCTION checkout.inventory_changes(checkout.products) RETURNS SETOF checkout.inventory_changes
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    AS $$
+    SELECT * FROM checkout.inventory_changes c WHERE c.product_id OPERATOR(pg_catalog.=) $1.product_id
+    $$;
+COMMENT ON FUNCTION checkout.inventory_changes IS 'Returns the changes of the stock of a row of products.';
