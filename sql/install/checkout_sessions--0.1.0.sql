@@ -4388,6 +4388,40 @@ CREATE VIEW checkout.coupons AS
 COMMENT ON VIEW checkout.coupons IS
     'Coupons of the caller''s organization and environment, and how often they were redeemed.';
 
+CREATE VIEW checkout.session_lines AS
+    SELECT l.checkout_session_id, l.organization_id, l.environment::pg_catalog.text AS environment,
+        l.line::pg_catalog.int4 AS line, l.kind::pg_catalog.text AS kind, l.product_id, l.price_id, l.title, l.image_url,
+        l.unit_amount::pg_catalog.numeric AS unit_amount, l.quantity::pg_catalog.int4 AS quantity,
+        l.subtotal::pg_catalog.numeric AS subtotal, l.discount::pg_catalog.numeric AS discount,
+        l.subtotal OPERATOR(pg_catalog.-) l.discount AS total,
+        l.minimum_quantity::pg_catalog.int4 AS minimum_quantity,
+        l.maximum_quantity::pg_catalog.int4 AS maximum_quantity,
+        l.minimum_amount::pg_catalog.numeric AS minimum_amount,
+        l.maximum_amount::pg_catalog.numeric AS maximum_amount,
+        l.suggested_amount::pg_catalog.numeric AS suggested_amount
+    FROM checkout_data.session_lines l
+    CROSS JOIN (SELECT) AS read_only
+    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+COMMENT ON VIEW checkout.session_lines IS
+    'What the caller''s checkout sessions sell. A session that says only an amount has no lines.';
+
+CREATE VIEW checkout.session_terms AS
+    SELECT t.checkout_session_id, t.organization_id, t.environment::pg_catalog.text AS environment,
+        t.subtotal::pg_catalog.numeric AS subtotal, t.discount::pg_catalog.numeric AS discount,
+        t.shipping::pg_catalog.numeric AS shipping, t.tax::pg_catalog.numeric AS tax,
+        t.fees::pg_catalog.numeric AS fees, t.amount::pg_catalog.numeric AS amount,
+        t.coupon_code::pg_catalog.text AS coupon_code, t.coupon_tries::pg_catalog.int4 AS coupon_tries,
+        t.billing_address::pg_catalog.jsonb AS billing_address
+    FROM checkout_data.session_terms t
+    CROSS JOIN (SELECT) AS read_only
+    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+COMMENT ON VIEW checkout.session_terms IS
+    'The sums of the lines of the caller''s checkout sessions, their coupons and billing addresses.';
+COMMENT ON COLUMN checkout.session_terms.subtotal IS 'The sum of the items.';
+COMMENT ON COLUMN checkout.session_terms.amount IS 'subtotal - discount + shipping + tax + fees: what the session asks for.';
+COMMENT ON COLUMN checkout.session_terms.coupon_tries IS 'How often a coupon was tried. Ten are allowed.';
+COMMENT ON COLUMN checkout.session_terms.billing_address IS 'As the buyer gave it. Personal data.';
+
 -- Relationships: see views.sql.
 
 CREATE FUNCTION checkout.prices(checkout.products) RETURNS SETOF checkout.prices
@@ -4625,7 +4659,7 @@ BEGIN
             ('payments', 'payment'), ('refunds', 'refund'), ('webhook_events', 'webhook_event'),
             ('webhook_deliveries', 'webhook_delivery'), ('webhook_attempts', 'webhook_attempt'),
             ('webhook_endpoints', 'webhook_endpoint'), ('products', 'product'), ('inventory', 'product'),
-            ('prices', 'price'), ('coupons', 'coupon')
+            ('prices', 'price'), ('coupons', 'coupon'), ('session_lines', 'session_line')
         ) AS shown (view_name, type_name)
         JOIN pg_catalog.pg_type t ON t.typname OPERATOR(pg_catalog.=) shown.type_name
             AND t.typnamespace OPERATOR(pg_catalog.=) 'checkout'::pg_catalog.regnamespace
@@ -4679,6 +4713,20 @@ CREATE FUNCTION checkout.webhook_events(checkout.checkout_sessions) RETURNS SETO
     SELECT * FROM checkout.webhook_events e WHERE e.subject_id OPERATOR(pg_catalog.=) $1.checkout_session_id
     $$;
 COMMENT ON FUNCTION checkout.webhook_events IS 'Returns the webhook events of a row of checkout_sessions.';
+
+CREATE FUNCTION checkout.session_lines(checkout.checkout_sessions) RETURNS SETOF checkout.session_lines
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    AS $$
+    SELECT * FROM checkout.session_lines l WHERE l.checkout_session_id OPERATOR(pg_catalog.=) $1.checkout_session_id
+    $$;
+COMMENT ON FUNCTION checkout.session_lines IS 'Returns the lines of a row of checkout_sessions.';
+
+CREATE FUNCTION checkout.session_terms(checkout.checkout_sessions) RETURNS SETOF checkout.session_terms
+    LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 1
+    AS $$
+    SELECT * FROM checkout.session_terms t WHERE t.checkout_session_id OPERATOR(pg_catalog.=) $1.checkout_session_id
+    $$;
+COMMENT ON FUNCTION checkout.session_terms IS 'Returns the sums of a row of checkout_sessions.';
 
 CREATE FUNCTION checkout.webhook_deliveries(checkout.webhook_events) RETURNS SETOF checkout.webhook_deliveries
     LANGUAGE sql STABLE PARALLEL RESTRICTED
@@ -4739,7 +4787,7 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'list_webhook_attempts', 'redeliver_webhook_events', 'session_funnel', 'handle_request', 'sign_webhook',
             'verify_webhook', 'public_checkout_session', 'redirect_url', 'session_id', 'current_organization_id',
             'current_environment', 'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events',
-            'webhook_deliveries', 'webhook_attempts', 'prices', 'product', 'inventory_changes',
+            'webhook_deliveries', 'webhook_attempts', 'prices', 'product', 'inventory_changes', 'session_lines', 'session_terms',
             'create_product', 'update_product', 'list_products', 'adjust_inventory', 'create_price', 'update_price',
             'list_prices', 'create_coupon', 'update_coupon', 'list_coupons', 'coupon_performance']),
         ('publishable', ARRAY[
@@ -4761,7 +4809,7 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'list_webhook_deliveries', 'list_webhook_attempts', 'redeliver_webhook_events', 'session_funnel',
             'handle_request', 'public_checkout_session', 'redirect_url', 'session_id', 'current_organization_id',
             'current_environment', 'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events',
-            'webhook_deliveries', 'webhook_attempts', 'prices', 'product', 'inventory_changes',
+            'webhook_deliveries', 'webhook_attempts', 'prices', 'product', 'inventory_changes', 'session_lines', 'session_terms',
             'create_product', 'update_product', 'list_products', 'adjust_inventory', 'create_price', 'update_price',
             'list_prices', 'create_coupon', 'update_coupon', 'list_coupons', 'coupon_performance']),
         -- Sets the role of each request, and calls no function itself.
@@ -5143,7 +5191,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
             AND f.proname NOT IN
                 ('current_organization_id', 'current_environment', 'sign_webhook', 'verify_webhook', 'session_id', 'payments',
                 'checkout_session', 'refunds', 'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts',
-                'prices', 'product', 'inventory_changes')
+                'prices', 'product', 'inventory_changes', 'session_lines', 'session_terms')
         OR EXISTS (
             SELECT FROM unnest(f.proconfig) AS setting
             WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC', 'jit=off',
@@ -5158,6 +5206,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
                 'session_funnel', 'outbox_status', 'next_webhook_attempt_at', 'grant_access',
                 'revoke_access', 'security_report', 'verify_restore', 'payments', 'checkout_session', 'refunds',
                 'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts', 'prices', 'product',
+                'session_lines', 'session_terms',
                 'inventory_changes', 'coupon_performance'])
             AND f.oid IN (
                 SELECT d.objid FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e')

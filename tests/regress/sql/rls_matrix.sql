@@ -116,6 +116,10 @@ INSERT INTO testing.calls (function, arguments) VALUES
     ('payment', 'jsonb_populate_record(NULL::checkout.refunds, ''{"payment_id": "matrix-1"}'')'),
     ('webhook_events', format('jsonb_populate_record(NULL::checkout.checkout_sessions, '
         '''{"checkout_session_id": "%s"}'')', :'paid')),
+    ('session_lines', format('jsonb_populate_record(NULL::checkout.checkout_sessions, ''{"checkout_session_id": "%s"}'')',
+        :'open')),
+    ('session_terms', format('jsonb_populate_record(NULL::checkout.checkout_sessions, ''{"checkout_session_id": "%s"}'')',
+        :'open')),
     ('webhook_deliveries', format('jsonb_populate_record(NULL::checkout.webhook_events, '
         '''{"subject_id": "%s", "sequence": 1}'')', :'dead')),
     ('webhook_attempts', format('jsonb_populate_record(NULL::checkout.webhook_deliveries, '

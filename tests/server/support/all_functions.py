@@ -189,6 +189,8 @@ class World:
             Call("security_report", "admin", {}),
             Call("session_funnel", "shop", {}),
             Call("session_id", "shop", {"id": f"cs_{str(self.open).replace('-', '')}"}),
+            Call("session_lines", "shop", {}, row("checkout_sessions", checkout_session_id=self.sold)),
+            Call("session_terms", "shop", {}, row("checkout_sessions", checkout_session_id=self.sold)),
             Call("set_billing_address", "web", sold | {"address": '{"country": "SN"}'}),
             Call("set_quantity", "web", sold | {"quantity": 2}),
             Call("set_unit_amount", "web", sold | {"unit_amount": 5}),
