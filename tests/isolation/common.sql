@@ -104,15 +104,8 @@ CREATE PROCEDURE let_deadline_pass(name text) LANGUAGE sql
 CREATE PROCEDURE stock_up(product_id text, on_hand integer) LANGUAGE sql
     AS $$
     UPDATE checkout_data.organizations SET uses_catalog = true;
-    INSERT INTO checkout_data.products (organization_id, environment, product_id, name, created_at, updated_at)
-    SELECT o.organization_id, 'live', stock_up.product_id, 'Tea', now(), now() FROM checkout_data.organizations o;
-    INSERT INTO checkout_data.inventory
-    SELECT o.organization_id, 'live', stock_up.product_id, stock_up.on_hand, 0, false, now()
-    FROM checkout_data.organizations o;
-    INSERT INTO checkout_data.prices (organization_id, environment, product_id, price_id, currency_code, amount,
-        is_default, created_at, updated_at)
-    SELECT o.organization_id, 'live', stock_up.product_id, stock_up.product_id, 'EUR', 10, true, now(), now()
-    FROM checkout_data.organizations o;
+    SELECT checkout.create_product('Tea', product_id, on_hand => stock_up.on_hand);
+    SELECT checkout.create_price(product_id, 'EUR', 10);
     $$;
 
 -- Creates a session for a unit of the product, or returns why that is refused.

@@ -18,7 +18,7 @@ AS_TYPE = {
     "jsonb": [f"jsonb_build_object('a', {SETTING})", f"jsonb_build_object({SETTING}, 1)", f"jsonb_build_array({SETTING})"],
 }
 # These are in SQL, and compare their arguments or return them.
-IN_SQL = {"session_funnel", "grant_access", "revoke_access"}
+IN_SQL = {"session_funnel", "coupon_performance", "grant_access", "revoke_access"}
 # The refusal of a body is an answer with the status 400.
 ANSWERED = ("handle_request", "body")
 # A report of money is never refused for its labels: what is no text in them is replaced.

@@ -22,17 +22,8 @@ CRASHED = ("57P01", "57P02", "57P03")
 
 def create_product(db, product_id, on_hand, price=10):
     """A product with a price in USD."""
-    tenant = (db.organization_id, product_id)
-    db.sql(
-        """INSERT INTO checkout_data.products (organization_id, environment, product_id, name, created_at, updated_at)
-           VALUES (%s, 'live', %s, 'Tea', now(), now())""", *tenant)
-    db.sql("INSERT INTO checkout_data.inventory VALUES (%s, 'live', %s, %s, 0, false, now())", *tenant, on_hand)
-    db.sql("""INSERT INTO checkout_data.inventory_changes VALUES
-           (%s, 'live', gen_random_uuid(), %s, %s, %s, 'created', NULL, now())""", *tenant, on_hand, on_hand)
-    db.sql(
-        """INSERT INTO checkout_data.prices (organization_id, environment, product_id, price_id, currency_code, amount,
-               is_default, created_at, updated_at) VALUES (%s, 'live', %s, %s, 'USD', %s, true, now(), now())""",
-        *tenant, f"{product_id}-usd", price)
+    db.call("create_product", name="Tea", product_id=product_id, on_hand=on_hand)
+    db.call("create_price", product_id=product_id, currency_code="USD", amount=price)
 
 
 class Round:

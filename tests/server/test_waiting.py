@@ -15,11 +15,15 @@ ONE_ENDPOINT = {"delete_webhook_endpoint", "roll_webhook_secret", "update_webhoo
 ONE_KEY = {"revoke_api_key", "roll_api_key"}
 ONE_ORGANIZATION = {"rotate_client_secrets", "update_organization"}
 ONE_ROLE = {"grant_access", "revoke_access"}
+# Which price is the default is known by who has locked the product.
+ONE_PRODUCT = {"create_price", "update_price", "update_product"}
 ALONE = [{"create_webhook_consumer"}, {"create_webhook_endpoint"}, {"recover_checkout_session"}, {"record_refund"},
-         {"simulate_payment"}, {"complete_free_checkout_session"}]
+         {"simulate_payment"}, {"complete_free_checkout_session"}, {"adjust_inventory"}, {"create_product"}, {"create_coupon"},
+         {"update_coupon"}]
 WAITS = {
     held: group
-    for group in [ONE_SESSION, ONE_SALE, ONE_EVENT, ONE_DELIVERY, ONE_CONSUMER, ONE_ENDPOINT, ONE_KEY, ONE_ORGANIZATION, ONE_ROLE, *ALONE]
+    for group in [ONE_SESSION, ONE_SALE, ONE_EVENT, ONE_DELIVERY, ONE_CONSUMER, ONE_ENDPOINT, ONE_KEY, ONE_ORGANIZATION, ONE_ROLE,
+                  ONE_PRODUCT, *ALONE]
     for held in group
 }
 for held in ONE_SESSION | {"recover_checkout_session"}:

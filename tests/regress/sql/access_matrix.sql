@@ -22,6 +22,10 @@ SELECT s.status, p.status
 FROM checkout.expire_checkout_session(:'expired') AS s, checkout.record_payment(:'paid', 'access-1', 'succeeded') AS p;
 SELECT status FROM checkout.record_payment(:'expired', 'access-late', 'succeeded', 1);
 SELECT status FROM checkout.record_refund('access-1', 'refund-0', 1, 'pending');
+SELECT p.product_id, c.price_id, d.code
+FROM checkout.create_product('Mug', 'mug', on_hand => 10) AS p,
+    checkout.create_price(p.product_id, 'USD', 12.5, price_id => 'mug-usd') AS c, checkout.create_coupon('TEN', 10) AS d;
+SELECT amount FROM checkout.create_checkout_session(8, 'USD', customer_id => 'c', coupon_code => 'TEN');
 SELECT event_id AS event, lease_token AS lease FROM checkout.claim_webhook_events('jobs')
 WHERE checkout_session_id = :'paid' \gset
 COMMIT;
@@ -111,6 +115,17 @@ INSERT INTO testing.access_calls VALUES
     ('security_report', ''),
     ('session_funnel', ''),
     ('session_id', quote_literal(:'open')),
+    ('create_product', '''Book'', ''book'''),
+    ('update_product', '''mug'''),
+    ('list_products', ''),
+    ('adjust_inventory', '''mug'', 1'),
+    ('create_price', '''mug'', ''USD'', 11'),
+    ('update_price', '''mug-usd'''),
+    ('list_prices', '''mug'''),
+    ('create_coupon', '''FIVE'', 5'),
+    ('update_coupon', '''TEN'''),
+    ('list_coupons', ''),
+    ('coupon_performance', ''),
     ('update_organization', quote_literal(:'a')),
     ('create_webhook_endpoint', '''https://shop.example/more'''),
     ('list_webhook_endpoints', ''),
@@ -130,6 +145,9 @@ INSERT INTO testing.access_calls VALUES
     ('verify_restore', ''),
     ('worker_status', ''),
     -- These are given a row of a view.
+    ('prices', 'jsonb_populate_record(NULL::checkout.products, ''{"product_id": "mug"}'')'),
+    ('product', 'jsonb_populate_record(NULL::checkout.prices, ''{"product_id": "mug"}'')'),
+    ('inventory_changes', 'jsonb_populate_record(NULL::checkout.products, ''{"product_id": "mug"}'')'),
     ('payments', format('jsonb_populate_record(NULL::checkout.checkout_sessions, ''{"checkout_session_id": "%s"}'')',
         :'paid')),
     ('checkout_session', format('jsonb_populate_record(NULL::checkout.payments, ''{"checkout_session_id": "%s"}'')',

@@ -75,6 +75,9 @@ SELECT call, testing.with_key(:'public_key', 'SELECT * FROM checkout.' || call) 
 FROM unnest(ARRAY[
     'get_checkout_session(NULL)', 'list_checkout_sessions(status => ''x'')', 'begin_payment(NULL, NULL)',
     'record_payment(gen_random_uuid(), NULL, NULL)', 'session_funnel(bucket => ''x'')',
+    'create_product(NULL)', 'update_product(''mug'')', 'list_products()', 'adjust_inventory(''mug'', 1)',
+    'create_price(''mug'', ''USD'', 1)', 'update_price(''p'')', 'list_prices()', 'create_coupon(''TEN'', 10)',
+    'update_coupon(''TEN'')', 'list_coupons()', 'coupon_performance()',
     'recover_checkout_session(gen_random_uuid())', 'apply_payment(NULL, NULL)', 'record_refund(NULL, NULL)',
     'list_refunds(NULL)'
 ]) AS call;

@@ -20,6 +20,16 @@ SELECT d.attempts FROM checkout.claim_webhook_deliveries() AS c,
     LATERAL (SELECT r.delivery_attempts) AS d (attempts);
 SET checkout_sessions.organization_id = '0b5e7b8a-0000-4000-8000-000000000001';
 SELECT status FROM checkout.create_checkout_session(1, 'USD', customer_id => 'open');
+-- A product with stock and a price in one, a coupon in another
+SELECT checkout.create_organization('Catalog', organization_id => '0b5e7b8a-0000-4000-8000-000000000005');
+SELECT checkout.create_organization('Coupons', organization_id => '0b5e7b8a-0000-4000-8000-000000000006');
+SET checkout_sessions.organization_id = '0b5e7b8a-0000-4000-8000-000000000005';
+SELECT price_id FROM checkout.create_product('Mug', 'mug', on_hand => 3) AS p,
+    checkout.create_price(p.product_id, 'USD', 12.5, price_id => 'mug-usd');
+SELECT on_hand FROM checkout.adjust_inventory('mug', -1);
+SET checkout_sessions.organization_id = '0b5e7b8a-0000-4000-8000-000000000006';
+SELECT code FROM checkout.create_coupon('TEN', 10);
+SET checkout_sessions.organization_id = '0b5e7b8a-0000-4000-8000-000000000001';
 SELECT * FROM checkout.verify_restore();
 
 -- What is in use cannot be deleted.
@@ -32,7 +42,7 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 SELECT refused('DELETE FROM checkout_data.checkout_sessions');
 SELECT name, refused(format('DELETE FROM checkout_data.organizations WHERE name = %L', name))
-FROM unnest('{Shop,Keys,Hooks,Empty}'::text[]) AS name;
+FROM unnest('{Shop,Keys,Hooks,Catalog,Coupons,Empty}'::text[]) AS name;
 SELECT refused('DELETE FROM checkout_data.organizations');
 SELECT refused($$DELETE FROM checkout_data.checkout_sessions WHERE customer_id = 'open'$$);
 SELECT refused($$DELETE FROM checkout_data.organizations WHERE name = 'Shop'$$);
@@ -57,6 +67,8 @@ SELECT damage, found.* FROM unnest(ARRAY[
     'DELETE FROM checkout_data.webhook_deliveries',
     'DELETE FROM checkout_data.webhook_attempts',
     'DELETE FROM checkout_data.idempotency_keys',
+    'DELETE FROM checkout_data.products',
+    'DELETE FROM checkout_data.inventory_changes',
     'UPDATE checkout_data.checkout_sessions SET event_count = 0',
     $$UPDATE checkout_data.checkout_sessions SET status = 'expired', payment_status = 'unpaid', payment_id = NULL,
         completed_at = NULL$$

@@ -20,6 +20,11 @@ FROM checkout.expire_checkout_session(:'expired') AS s, checkout.record_payment(
 SELECT status FROM checkout.record_payment(:'expired', 'matrix-late', 'succeeded', 1);
 SELECT status FROM checkout.record_refund('matrix-1', 'refund-0', 1);
 SELECT count(*) FROM checkout.create_checkout_session(4, 'USD', customer_id => 'c', idempotency_key => 'matrix');
+-- A catalog, and a session with a coupon.
+SELECT p.product_id, c.price_id, d.code
+FROM checkout.create_product('Mug', 'mug', on_hand => 10) AS p,
+    checkout.create_price(p.product_id, 'USD', 12.5, price_id => 'mug-usd') AS c, checkout.create_coupon('TEN', 10) AS d;
+SELECT amount FROM checkout.create_checkout_session(8, 'USD', customer_id => 'c', coupon_code => 'TEN');
 SELECT event_id AS event FROM checkout.list_webhook_events(:'paid', 'checkout.session.completed') \gset
 SELECT client_secret FROM checkout.get_checkout_session(:'open') \gset
 SELECT api_key_id, api_key FROM checkout.create_api_key(:'a', 'secret', 'live') \gset
@@ -39,6 +44,9 @@ SELECT testing.new_session(5) AS of_b \gset
 SELECT webhook_endpoint_id AS endpoint_of_b FROM checkout.create_webhook_endpoint('https://shop.example/hooks') \gset
 SELECT status FROM checkout.record_payment(testing.new_session(8), 'matrix-1', 'succeeded');
 SELECT status FROM checkout.record_payment(testing.new_session(9), 'matrix-of-b', 'succeeded', 8);
+SELECT product_id FROM checkout.create_product('Plate', 'of-b', on_hand => 1);
+SELECT price_id FROM checkout.create_price('of-b', 'USD', 1, price_id => 'of-b');
+SELECT code FROM checkout.create_coupon('of-b', 1);
 SELECT event_id AS event_of_b
 FROM checkout.list_webhook_events(event_type => 'checkout.session.completed') \gset
 RESET checkout_sessions.organization_id;
@@ -68,6 +76,17 @@ INSERT INTO testing.calls (function, arguments) VALUES
     ('record_refund', '''matrix-1'', ''refund-1'', 1'),
     ('simulate_payment', format('%L, ''complete''', :'open')),
     ('list_payments', quote_literal(:'paid')), ('list_webhook_events', ''), ('session_funnel', ''),
+    ('create_product', '''Book'', ''book'''),
+    ('update_product', '''mug'''),
+    ('list_products', ''),
+    ('adjust_inventory', '''mug'', 1'),
+    ('create_price', '''mug'', ''USD'', 11'),
+    ('update_price', '''mug-usd'''),
+    ('list_prices', '''mug'''),
+    ('create_coupon', '''FIVE'', 5'),
+    ('update_coupon', '''TEN'''),
+    ('list_coupons', ''),
+    ('coupon_performance', ''),
     ('redirect_url', format('''https://shop.example'', %L', :'open')),
     ('current_organization_id', ''), ('current_environment', ''), ('session_id', quote_literal(:'open')),
     ('create_webhook_consumer', '''more'''), ('list_webhook_consumers', ''),
@@ -108,6 +127,9 @@ INSERT INTO testing.calls (function, arguments) VALUES
     ('release_webhook_delivery', format('%L, %L, %L', :'tried_event', :'endpoint', :'lease')),
     ('next_webhook_attempt_at', ''), ('list_dead_webhook_deliveries', ''),
     -- These are given a row of a view.
+    ('prices', 'jsonb_populate_record(NULL::checkout.products, ''{"product_id": "mug"}'')'),
+    ('product', 'jsonb_populate_record(NULL::checkout.prices, ''{"product_id": "mug"}'')'),
+    ('inventory_changes', 'jsonb_populate_record(NULL::checkout.products, ''{"product_id": "mug"}'')'),
     ('payments', format('jsonb_populate_record(NULL::checkout.checkout_sessions, ''{"checkout_session_id": "%s"}'')',
         :'paid')),
     ('checkout_session', format('jsonb_populate_record(NULL::checkout.payments, ''{"checkout_session_id": "%s"}'')',
@@ -269,6 +291,16 @@ SELECT what, testing.try_as('checkout_sessions_api', :'a', statement) AS api_for
             VALUES (%L, 'live', gen_random_uuid(), 'thief', '{*}', now(), 'a', now(), 9)$$, :'a')),
     ('consumers', 'UPDATE checkout_data.webhook_consumers SET event_types = ''{*}'''),
     ('an event', 'UPDATE checkout_data.webhook_outbox SET snapshot = NULL'),
+    ('product of b', format($$INSERT INTO checkout_data.products (
+            organization_id, environment, product_id, name, created_at, updated_at)
+        VALUES (%L, 'live', 'p', 'P', now(), now())$$, :'b')),
+    ('name of b''s product',
+        format('UPDATE checkout_data.products SET name = ''x'' WHERE organization_id = %L', :'b')),
+    ('stock of b', format('UPDATE checkout_data.inventory SET on_hand = 0 WHERE organization_id = %L', :'b')),
+    ('amount of a price', 'UPDATE checkout_data.prices SET amount = 0'),
+    ('value of a coupon', 'UPDATE checkout_data.coupons SET percent_off = 100'),
+    ('redemptions of a coupon', 'UPDATE checkout_data.coupons SET redeemed = 0'),
+    ('a change of stock', 'UPDATE checkout_data.inventory_changes SET change = 0'),
     ('secrets of b',
         format('UPDATE checkout_data.webhook_endpoints SET url = ''https://thief.example'' WHERE organization_id = %L',
             :'b')),
@@ -329,6 +361,18 @@ FROM (VALUES ('attempts', 'SELECT checkout.list_webhook_attempts(%L)'),
     ('events after', 'SELECT checkout.list_webhook_events(starting_after => %L)'),
     ('deliveries after', format('SELECT checkout.list_webhook_deliveries(%L, starting_after => %%L)', :'endpoint')))
     AS calls (function, call);
+-- And for B's catalog.
+SELECT function, testing.outcome(format(call, 'of-b')) = replace(replace(testing.outcome(format(call, 'of-nobody')),
+        'of-nobody', 'of-b'), 'OF-NOBODY', 'OF-B') AS same,
+    testing.outcome(format(call, 'of-b')) AS outcome
+FROM (VALUES ('product', 'SELECT checkout.update_product(%L, name => ''Mine'')'),
+    ('stock', 'SELECT checkout.adjust_inventory(%L, 1)'), ('new price', 'SELECT checkout.create_price(%L, ''USD'', 1)'),
+    ('price', 'SELECT checkout.update_price(%L, active => false)'), ('prices', 'SELECT checkout.list_prices(%L)'),
+    ('coupon', 'SELECT checkout.update_coupon(%L, active => false)'),
+    ('new coupon', 'SELECT checkout.create_coupon(''MINE'', 1, product_ids => ARRAY[%L])'),
+    ('products after', 'SELECT checkout.list_products(starting_after => %L)'),
+    ('prices after', 'SELECT checkout.list_prices(starting_after => %L)'),
+    ('coupons after', 'SELECT checkout.list_coupons(starting_after => %L)')) AS calls (function, call);
 -- And for B's consumers, and those of all organizations, whose names A may use itself.
 \c - matrix_b
 SELECT name FROM checkout.create_webhook_consumer('of_b');

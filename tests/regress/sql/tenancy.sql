@@ -121,6 +121,12 @@ FROM unnest(ARRAY[
     format('SELECT checkout.apply_payment(''p'', %L)', :'of_a'), 'SELECT checkout.record_refund(''p'', ''r'')',
     'SELECT checkout.list_refunds(''p'')',
     'SELECT checkout.list_webhook_events()', 'SELECT * FROM checkout.session_funnel()',
+    'SELECT checkout.create_product(''Mug'')', 'SELECT checkout.update_product(''mug'')',
+    'SELECT checkout.list_products()', 'SELECT checkout.adjust_inventory(''mug'', 1)',
+    'SELECT checkout.create_price(''mug'', ''USD'', 1)', 'SELECT checkout.update_price(''p'')',
+    'SELECT checkout.list_prices()', 'SELECT checkout.create_coupon(''TEN'', 10)',
+    'SELECT checkout.update_coupon(''TEN'')', 'SELECT checkout.list_coupons()',
+    'SELECT * FROM checkout.coupon_performance()',
     'SELECT checkout.current_environment()']) AS call
 \g | sed -E 's/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/<uuid>/g'
 -- A UUID that belongs to no organization
@@ -129,6 +135,7 @@ SELECT call, testing.outcome(
     AS outcome
 FROM unnest(ARRAY[
     'SELECT checkout.create_checkout_session(1, ''USD'', customer_id => ''c'')',
+    'SELECT checkout.create_product(''Mug'')', 'SELECT checkout.create_coupon(''TEN'', 10)',
     'SELECT checkout.get_checkout_session(''01890000-0000-7000-8000-000000000000'')']) AS call;
 SET checkout_sessions.organization_id = '01890000-0000-7000-8000-000000000000';
 SELECT count(*) FROM checkout.list_checkout_sessions();

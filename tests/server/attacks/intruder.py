@@ -216,6 +216,20 @@ def goals(target):
     yield "SELECT checkout.redeliver_webhook_events(ARRAY[%s])", target["event"]
     yield "SELECT checkout.redeliver_webhook_events(webhook_endpoint_id => %s)", target["endpoint"]
     yield "SELECT * FROM checkout.delete_webhook_consumer(%s, discard_undelivered => true)", target["consumer"]
+    yield ("SELECT * FROM checkout.list_products()",)
+    yield ("SELECT * FROM checkout.list_prices('mug')",)
+    yield ("SELECT * FROM checkout.list_coupons()",)
+    yield ("SELECT * FROM checkout.coupon_performance()",)
+    yield ("SELECT * FROM checkout.update_product('mug', active => false)",)
+    yield ("SELECT * FROM checkout.adjust_inventory('mug', -1)",)
+    yield ("SELECT * FROM checkout.update_price('mug-usd', active => false)",)
+    yield ("SELECT * FROM checkout.create_product('thief')",)
+    yield ("SELECT * FROM checkout.create_price('mug', 'USD', 0, is_default => true)",)
+    yield ("SELECT * FROM checkout.create_coupon('thief', 100)",)
+    yield ("SELECT * FROM checkout.products",)
+    yield ("SELECT * FROM checkout.prices",)
+    yield ("SELECT * FROM checkout.coupons",)
+    yield ("SELECT * FROM checkout.inventory_changes",)
     yield ("SELECT * FROM checkout.checkout_sessions",)
     yield ("SELECT * FROM checkout.open_checkout_sessions",)
     yield ("SELECT * FROM checkout.payments",)

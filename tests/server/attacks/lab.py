@@ -24,13 +24,18 @@ TABLES = [
     "webhook_deliveries",
     "webhook_attempts",
     "webhook_consumers",
+    "products",
+    "inventory",
+    "inventory_changes",
+    "prices",
+    "coupons",
 ]
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 def time_of(table):
     """The column with the time at which a row was written; open_sessions has none."""
-    return {"webhook_attempts": "recorded_at", "open_sessions": "deadline"}.get(table, "created_at")
+    return {"webhook_attempts": "recorded_at", "open_sessions": "deadline", "inventory": "updated_at"}.get(table, "created_at")
 
 
 # The rights of everyone, in both schemas and on the server.

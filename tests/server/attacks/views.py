@@ -12,6 +12,11 @@ VIEWS = [
     "webhook_deliveries",
     "webhook_attempts",
     "webhook_endpoints",
+    "products",
+    "prices",
+    "coupons",
+    "inventory",
+    "inventory_changes",
 ]
 # What is called for a row before the tenant's condition has been checked would tell about it.
 SPIES = [
@@ -59,6 +64,9 @@ ON_VIEWS = {
 RELATED = [
     "payments(jsonb_populate_record(NULL::checkout.checkout_sessions, '{\"checkout_session_id\": \"$SESSION\"}'))",
     "webhook_events(jsonb_populate_record(NULL::checkout.checkout_sessions, '{\"checkout_session_id\": \"$SESSION\"}'))",
+    "prices(jsonb_populate_record(NULL::checkout.products, '{\"product_id\": \"mug\"}'))",
+    "product(jsonb_populate_record(NULL::checkout.prices, '{\"product_id\": \"mug\"}'))",
+    "inventory_changes(jsonb_populate_record(NULL::checkout.products, '{\"product_id\": \"mug\"}'))",
     "checkout_session(jsonb_populate_record(NULL::checkout.payments, '{\"checkout_session_id\": \"$SESSION\"}'))",
 ]
 

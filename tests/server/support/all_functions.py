@@ -53,18 +53,15 @@ class World:
         db.call("expire_checkout_session", checkout_session_id=self.expired)
         db.call("record_payment", checkout_session_id=self.paid, payment_id="paid", outcome="succeeded")
         db.call("record_payment", checkout_session_id=self.expired, payment_id="late", outcome="succeeded")
+        db.call("create_product", name="Mug", product_id="mug", on_hand=10)
+        db.call("create_price", product_id="mug", currency_code="USD", amount=12.5, price_id="mug-usd")
+        db.call("create_coupon", code="TEN", percent_off=10)
 
     def sessions_that_sell(self):
         """One in which the buyer may change everything, and one in which nothing is due."""
         allowed = {"allow_quantity": True, "allow_coupon_code": True, "require_billing_address": True}
-        tenant = [self.db.organization_id]
-        self.db.sql(
-            """INSERT INTO checkout_data.products (organization_id, environment, product_id, name, created_at, updated_at)
-               VALUES (%s, 'live', 'gift', 'Gift', now(), now())""", *tenant)
-        self.db.sql(
-            """INSERT INTO checkout_data.prices (organization_id, environment, product_id, price_id, currency_code,
-                   minimum_amount, created_at, updated_at)
-               VALUES (%s, 'live', 'gift', 'gift', 'USD', 1, now(), now())""", *tenant)
+        self.db.call("create_product", name="Gift", product_id="gift")
+        self.db.call("create_price", product_id="gift", currency_code="USD", minimum_amount=1, price_id="gift")
         return (
             self.db.create(amount=None, lines='[{"price_id": "gift"}]', **allowed),
             self.db.create(amount=None, lines='[{"title": "Sample", "amount": 0}]'),
@@ -124,10 +121,12 @@ class World:
         row = lambda view, **values: f"jsonb_populate_record(NULL::checkout.{view}, '{json.dumps(values)}')"
         paid = row("checkout_sessions", checkout_session_id=self.paid)
         payment = row("payments", payment_id="paid", checkout_session_id=self.paid)
+        mug = {"product_id": "mug"}
         request = {"api": "lomi", "method": "GET", "path": f"/checkout-sessions/{self.open}"}
         return [
             Call("ack_webhook_events", "shop", consumer | {"event_ids": [self.event], "lease_token": self.lease}),
             Call("activate_database", "admin", {}),
+            Call("adjust_inventory", "shop", mug | {"change": 1}),
             Call("apply_coupon", "web", sold | {"code": "NONE"}),
             Call("apply_payment", "shop", session | {"payment_id": "late"}),
             Call("authenticate", "web", {"api_key": self.other_key}),
@@ -135,10 +134,14 @@ class World:
             Call("checkout_session", "shop", {}, payment),
             Call("claim_webhook_deliveries", "relay", {}),
             Call("claim_webhook_events", "shop", consumer),
+            Call("coupon_performance", "shop", {}),
             Call("complete_free_checkout_session", "shop", {"checkout_session_id": self.free}),
             Call("create_api_key", "admin", organization | {"kind": "secret", "environment": "live"}),
             Call("create_checkout_session", "shop", {"amount": 1, "currency_code": "USD", "customer_id": "c"}),
+            Call("create_coupon", "shop", {"code": "FIVE", "percent_off": 5}),
             Call("create_organization", "admin", {"name": "Another"}),
+            Call("create_price", "shop", mug | {"currency_code": "USD", "amount": 11, "price_id": "mug-sale"}),
+            Call("create_product", "shop", {"name": "Book", "product_id": "book"}),
             Call("create_webhook_consumer", "shop", {"name": "more"}),
             Call("create_webhook_endpoint", "shop", {"url": "https://shop.example/more"}),
             Call("current_environment", "shop", {}),
@@ -151,11 +154,15 @@ class World:
             Call("get_checkout_session", "shop", session),
             Call("grant_access", "superuser", {"role": "nobody_else", "access": "secret"}),
             Call("handle_request", "shop", request),
+            Call("inventory_changes", "shop", {}, row("products", **mug)),
             Call("list_api_keys", "admin", organization),
             Call("list_checkout_sessions", "shop", {}),
+            Call("list_coupons", "shop", {}),
             Call("list_dead_webhook_deliveries", "relay", {}),
             Call("list_organizations", "admin", {}),
             Call("list_payments", "shop", {"checkout_session_id": self.paid}),
+            Call("list_prices", "shop", mug),
+            Call("list_products", "shop", {}),
             Call("list_refunds", "shop", {"payment_id": "paid"}),
             Call("list_session_lines", "shop", {"checkout_session_id": self.sold}),
             Call("list_webhook_attempts", "shop", {"event_id": self.sent}),
@@ -169,6 +176,8 @@ class World:
             Call("payment", "shop", {}, row("refunds", payment_id="paid")),
             Call("payments", "shop", {}, paid),
             Call("pre_request", "web", {}),
+            Call("prices", "shop", {}, row("products", **mug)),
+            Call("product", "shop", {}, row("prices", **mug)),
             Call("public_checkout_session", "web", session | {"client_secret": self.secret}),
             Call("record_payment", "shop", session | {"payment_id": "p1", "outcome": "failed"}),
             Call("record_refund", "shop", {"payment_id": "paid", "refund_id": "re_1", "amount": 1}),
@@ -196,7 +205,10 @@ class World:
             Call("set_unit_amount", "web", sold | {"unit_amount": 5}),
             Call("sign_webhook", "shop", webhook),
             Call("simulate_payment", "tester", {"checkout_session_id": self.tried, "scenario": "complete"}),
+            Call("update_coupon", "shop", {"code": "TEN", "active": True}),
             Call("update_organization", "admin", organization),
+            Call("update_price", "shop", {"price_id": "mug-usd"}),
+            Call("update_product", "shop", mug),
             Call("update_webhook_endpoint", "shop", endpoint),
             Call("verify_restore", "admin", {}),
             Call("verify_webhook", "shop", {"headers": "{}", "body": "{}", "secret": SECRET, "tolerance": "1 hour"}),

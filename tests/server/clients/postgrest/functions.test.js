@@ -271,6 +271,29 @@ test('redeliver_webhook_events makes the own events due again, and tells nothing
     }
 });
 
+test('a catalog is filled and read, by POST and by GET', async () => {
+    const product = await answer(shop.rpc('create_product', { name: 'Mug', product_id: 'mug', on_hand: 10 }));
+    assert.deepEqual([product.name, product.on_hand, product.held, product.available], ['Mug', 10, 0, 10]);
+    await refused(shop.rpc('create_product', { name: 'Mug', product_id: 'mug' }), 409, 'PT409', /names a product that exists/);
+    await refused(shop.rpc('create_price', { product_id: 'plate', currency_code: 'USD', amount: 1 }), 404, 'PT404');
+    const price = { product_id: 'mug', currency_code: 'USD', amount: 12.5, price_id: 'mug-usd' };
+    assert.equal((await answer(shop.rpc('create_price', price))).is_default, true);
+    assert.equal((await answer(shop.rpc('update_price', { price_id: 'mug-usd', active: true }))).amount, 12.5);
+    assert.equal((await answer(shop.rpc('update_product', { product_id: 'mug', name: 'Large mug' }))).name, 'Large mug');
+    assert.equal((await answer(shop.rpc('adjust_inventory', { product_id: 'mug', change: -2 }))).available, 8);
+    assert.equal((await answer(shop.rpc('create_coupon', { code: 'ten', percent_off: 10 }))).code, 'TEN');
+    assert.equal((await answer(shop.rpc('update_coupon', { code: 'ten', active: false }))).active, false);
+    for (const options of [{}, { get: true }]) {
+        assert.deepEqual((await answer(shop.rpc('list_products', { active: true }, options))).map((row) => row.product_id), ['mug']);
+        assert.deepEqual((await answer(shop.rpc('list_prices', { product_id: 'mug' }, options))).map((row) => row.amount), [12.5]);
+        assert.deepEqual((await answer(shop.rpc('list_coupons', { active: false }, options))).map((row) => row.code), ['TEN']);
+        assert.deepEqual(await answer(shop.rpc('coupon_performance', { code: 'ten' }, options)), []);
+    }
+    const [row] = await answer(shop.from('products').select('name, prices(amount, product(name)), inventory_changes(change)'));
+    assert.deepEqual(row, { name: 'Large mug', prices: [{ amount: 12.5, product: { name: 'Large mug' } }],
+        inventory_changes: [{ change: 10 }, { change: -2 }] });
+});
+
 test('session_funnel answers figures, to POST and to GET', async () => {
     await paid();
     const hour = 3600_000;
@@ -405,6 +428,17 @@ test('a publishable key may do nothing else', async () => {
         list_webhook_attempts: { event_id: `evt_${'A'.repeat(48)}bA` },
         redeliver_webhook_events: { created_after: '2026-01-01' },
         session_funnel: { created_after: '2026-01-01', created_before: '2026-02-01', bucket: 'month' },
+        create_product: { name: 'Mug' },
+        update_product: { product_id: 'mug' },
+        list_products: {},
+        adjust_inventory: { product_id: 'mug', change: 1 },
+        create_price: { product_id: 'mug', currency_code: 'USD', amount: 1 },
+        update_price: { price_id: 'mug-usd' },
+        list_prices: { product_id: 'mug' },
+        create_coupon: { code: 'TEN', percent_off: 10 },
+        update_coupon: { code: 'TEN' },
+        list_coupons: {},
+        coupon_performance: { created_after: '2026-01-01', created_before: '2026-02-01' },
     };
     for (const [name, parameters] of Object.entries(calls)) {
         await refused(browser.rpc(name, parameters), 403, 'PT403', /publishable/);
@@ -442,6 +476,17 @@ test('anybody may call public_checkout_session, and is refused everything else',
         list_webhook_attempts: { event_id: `evt_${'A'.repeat(48)}bA` },
         redeliver_webhook_events: { created_after: '2026-01-01' },
         session_funnel: { created_after: '2026-01-01', created_before: '2026-02-01', bucket: 'month' },
+        create_product: { name: 'Mug' },
+        update_product: { product_id: 'mug' },
+        list_products: {},
+        adjust_inventory: { product_id: 'mug', change: 1 },
+        create_price: { product_id: 'mug', currency_code: 'USD', amount: 1 },
+        update_price: { price_id: 'mug-usd' },
+        list_prices: { product_id: 'mug' },
+        create_coupon: { code: 'TEN', percent_off: 10 },
+        update_coupon: { code: 'TEN' },
+        list_coupons: {},
+        coupon_performance: { created_after: '2026-01-01', created_before: '2026-02-01' },
         current_organization_id: {},
         current_environment: {},
     })) {

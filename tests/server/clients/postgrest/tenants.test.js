@@ -10,6 +10,10 @@ test('a session is not found by another tenant, nor in the other environment', a
     const session = await create();
     const { checkout_session_id } = session;
     const payment = { checkout_session_id, payment_id: 'pay_of_another' };
+    await answer(shop.rpc('create_product', { name: 'Mug', product_id: 'product_of_another', on_hand: 1 }));
+    await answer(shop.rpc('create_price',
+        { product_id: 'product_of_another', currency_code: 'USD', amount: 1, price_id: 'price_of_another' }));
+    await answer(shop.rpc('create_coupon', { code: 'COUPON_OF_ANOTHER', percent_off: 1 }));
     for (const other of [otherShop, shopInTest]) {
         for (const [name, parameters] of Object.entries({
             get_checkout_session: { checkout_session_id },
@@ -21,6 +25,12 @@ test('a session is not found by another tenant, nor in the other environment', a
             apply_payment: payment,
             record_refund: { payment_id: 'pay_of_another', refund_id: 'refund' },
             list_refunds: { payment_id: 'pay_of_another' },
+            update_product: { product_id: 'product_of_another' },
+            adjust_inventory: { product_id: 'product_of_another', change: 1 },
+            create_price: { product_id: 'product_of_another', currency_code: 'USD', amount: 1 },
+            list_prices: { product_id: 'product_of_another' },
+            update_price: { price_id: 'price_of_another' },
+            update_coupon: { code: 'COUPON_OF_ANOTHER' },
             list_webhook_events: { checkout_session_id },
             list_checkout_sessions: { starting_after: checkout_session_id },
         })) {
