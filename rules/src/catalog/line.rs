@@ -170,7 +170,9 @@ impl Asked {
                 }
                 ("amount" | "quantity", _) => return Err(fault(format!("{name} must be a number"))),
                 _ => {
-                    return Err(fault("has a member that is not kind, product_id, price_id, title, amount or quantity"));
+                    return Err(fault(
+                        "has a member that is not kind, product_id, price_id, title, amount or quantity",
+                    ));
                 }
             }
         }
