@@ -73,6 +73,8 @@ pub struct HttpRequest<'a> {
     pub query: &'a Map<String, Value>,
     /// `Null` if there is none.
     pub body: &'a Value,
+    /// True if the caller's organization has the prices of its products in the catalog.
+    pub uses_catalog: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
