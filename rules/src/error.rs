@@ -151,7 +151,7 @@ pub enum Error {
     #[error("{what} \"{id}\" is not active")]
     NotSold { what: &'static str, id: String },
 
-    #[error("product \"{product_id}\" is sold out")]
+    #[error("product \"{product_id}\" is sold out, or has fewer units left")]
     SoldOut { product_id: String },
 
     #[error("the coupon cannot be applied: {reason}")]

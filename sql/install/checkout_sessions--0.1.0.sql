@@ -962,7 +962,7 @@ Errors:
 - 22003, 22004, 22023: an argument is missing, wrong or out of range.
 - 23505: the reference is taken, or its open session has another amount or currency (return_existing).
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): a publishable credential names an amount and may not, or a coupon_code.
+- 42501 (PT403 in an HTTP request): a publishable credential names an amount and may not.
 - PT404: a product or price is not in the catalog.
 - PT409: the idempotency key was used for a different request; a product or price is not active; a product is sold out;
   the coupon is refused, and the message says why.

@@ -60,7 +60,7 @@ pub fn of_order(caller: &Caller, settings: &Settings, order: &Order) -> Result<O
     if let Some(code) = order.coupon_code {
         // Codes could be guessed: a session has a limit of tries, and failed creates leave none.
         if by_browser {
-            return Err(Error::NotAllowed);
+            return Err(Error::invalid("coupon_code", "must be applied with apply_coupon by a publishable API key"));
         }
         let coupon = admitted(tenant, code, order.customer_id, order.customer_email, datum::now())?;
         match coupon.map(|coupon| cart.apply(coupon)).map_or_else(|refusal| Ok(Err(refusal)), |applied| applied)? {
