@@ -1283,7 +1283,7 @@ CREATE TABLE checkout_data.prices (
     environment checkout_data.environment NOT NULL,
     price_id checkout_data.identifier COLLATE "C" NOT NULL,
     product_id checkout_data.identifier COLLATE "C" NOT NULL,
-    currency_code checkout_data.currency_code NOT NULL,
+    currency_code checkout_data.currency_code COLLATE "C" NOT NULL,
     amount checkout_data.price_amount,
     minimum_amount checkout_data.price_amount,
     maximum_amount checkout_data.price_amount,
