@@ -40,7 +40,7 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'list_webhook_attempts', 'redeliver_webhook_events', 'session_funnel', 'handle_request', 'sign_webhook',
             'verify_webhook', 'public_checkout_session', 'redirect_url', 'session_id', 'current_organization_id',
             'current_environment', 'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events',
-            'webhook_deliveries', 'webhook_attempts', 'prices', 'product', 'inventory_changes',
+            'webhook_deliveries', 'webhook_attempts', 'prices', 'product', 'inventory_changes', 'session_lines', 'session_terms',
             'create_product', 'update_product', 'list_products', 'adjust_inventory', 'create_price', 'update_price',
             'list_prices', 'create_coupon', 'update_coupon', 'list_coupons', 'coupon_performance']),
         ('publishable', ARRAY[
@@ -62,7 +62,7 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'list_webhook_deliveries', 'list_webhook_attempts', 'redeliver_webhook_events', 'session_funnel',
             'handle_request', 'public_checkout_session', 'redirect_url', 'session_id', 'current_organization_id',
             'current_environment', 'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events',
-            'webhook_deliveries', 'webhook_attempts', 'prices', 'product', 'inventory_changes',
+            'webhook_deliveries', 'webhook_attempts', 'prices', 'product', 'inventory_changes', 'session_lines', 'session_terms',
             'create_product', 'update_product', 'list_products', 'adjust_inventory', 'create_price', 'update_price',
             'list_prices', 'create_coupon', 'update_coupon', 'list_coupons', 'coupon_performance']),
         -- Sets the role of each request, and calls no function itself.

@@ -10,7 +10,7 @@ CREATE TABLE checkout_data.api_keys (
     kind checkout_data.api_key_kind NOT NULL,
     digest checkout_data.sha256 NOT NULL,
     name checkout_data.identifier,
-    payment_methods text[],
+    payment_methods text[] CHECK (cardinality(payment_methods) > 0),
     created_at timestamptz NOT NULL,
     created_by text NOT NULL,
     expires_at timestamptz CHECK (expires_at >= created_at),

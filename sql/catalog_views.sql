@@ -85,6 +85,40 @@ CREATE VIEW checkout.coupons AS
 COMMENT ON VIEW checkout.coupons IS
     'Coupons of the caller''s organization and environment, and how often they were redeemed.';
 
+CREATE VIEW checkout.session_lines AS
+    SELECT l.checkout_session_id, l.organization_id, l.environment::pg_catalog.text AS environment,
+        l.line::pg_catalog.int4 AS line, l.kind::pg_catalog.text AS kind, l.product_id, l.price_id, l.title, l.image_url,
+        l.unit_amount::pg_catalog.numeric AS unit_amount, l.quantity::pg_catalog.int4 AS quantity,
+        l.subtotal::pg_catalog.numeric AS subtotal, l.discount::pg_catalog.numeric AS discount,
+        l.subtotal OPERATOR(pg_catalog.-) l.discount AS total,
+        l.minimum_quantity::pg_catalog.int4 AS minimum_quantity,
+        l.maximum_quantity::pg_catalog.int4 AS maximum_quantity,
+        l.minimum_amount::pg_catalog.numeric AS minimum_amount,
+        l.maximum_amount::pg_catalog.numeric AS maximum_amount,
+        l.suggested_amount::pg_catalog.numeric AS suggested_amount
+    FROM checkout_data.session_lines l
+    CROSS JOIN (SELECT) AS read_only
+    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+COMMENT ON VIEW checkout.session_lines IS
+    'What the caller''s checkout sessions sell. A session that says only an amount has no lines.';
+
+CREATE VIEW checkout.session_terms AS
+    SELECT t.checkout_session_id, t.organization_id, t.environment::pg_catalog.text AS environment,
+        t.subtotal::pg_catalog.numeric AS subtotal, t.discount::pg_catalog.numeric AS discount,
+        t.shipping::pg_catalog.numeric AS shipping, t.tax::pg_catalog.numeric AS tax,
+        t.fees::pg_catalog.numeric AS fees, t.amount::pg_catalog.numeric AS amount,
+        t.coupon_code::pg_catalog.text AS coupon_code, t.coupon_tries::pg_catalog.int4 AS coupon_tries,
+        t.billing_address::pg_catalog.jsonb AS billing_address
+    FROM checkout_data.session_terms t
+    CROSS JOIN (SELECT) AS read_only
+    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+COMMENT ON VIEW checkout.session_terms IS
+    'The sums of the lines of the caller''s checkout sessions, their coupons and billing addresses.';
+COMMENT ON COLUMN checkout.session_terms.subtotal IS 'The sum of the items.';
+COMMENT ON COLUMN checkout.session_terms.amount IS 'subtotal - discount + shipping + tax + fees: what the session asks for.';
+COMMENT ON COLUMN checkout.session_terms.coupon_tries IS 'How often a coupon was tried. Ten are allowed.';
+COMMENT ON COLUMN checkout.session_terms.billing_address IS 'As the buyer gave it. Personal data.';
+
 -- Relationships: see views.sql.
 
 CREATE FUNCTION checkout.prices(checkout.products) RETURNS SETOF checkout.prices

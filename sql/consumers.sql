@@ -12,7 +12,6 @@ CREATE TABLE checkout_data.webhook_consumers (
     updated_at timestamptz NOT NULL,
     deleted_at timestamptz,
     slot integer NOT NULL CHECK (slot BETWEEN 1 AND 16),
-    CONSTRAINT webhook_consumers_pkey PRIMARY KEY (webhook_consumer_id),
     CONSTRAINT webhook_consumers_tenant_check CHECK ((organization_id IS NULL) = (environment IS NULL))
 );
 COMMENT ON TABLE checkout_data.webhook_consumers IS
@@ -31,6 +30,8 @@ CREATE UNIQUE INDEX webhook_consumers_name_idx
 CREATE UNIQUE INDEX webhook_consumers_slot_idx
     ON checkout_data.webhook_consumers (organization_id, environment, slot) NULLS NOT DISTINCT
     WHERE deleted_at IS NULL;
+ALTER TABLE checkout_data.webhook_consumers ADD CONSTRAINT webhook_consumers_pkey
+    PRIMARY KEY (webhook_consumer_id);
 
 -- All who receive events. With security_invoker it shows the rows that its reader may see.
 CREATE VIEW checkout_data.webhook_receivers WITH (security_invoker = true) AS

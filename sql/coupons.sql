@@ -25,7 +25,6 @@ CREATE TABLE checkout_data.coupons (
     redeemed checkout_data.count NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
-    CONSTRAINT coupons_pkey PRIMARY KEY (organization_id, environment, code),
     CONSTRAINT coupons_value_check CHECK (
         (percent_off IS NULL) <> (amount_off IS NULL)
         AND (COALESCE(amount_off, minimum_amount) IS NULL OR currency_code IS NOT NULL)
@@ -41,6 +40,8 @@ COMMENT ON COLUMN checkout_data.coupons.held IS
     'At least the redemptions that are held and not counted yet. Without max_redemptions, 0.';
 COMMENT ON COLUMN checkout_data.coupons.redeemed IS 'The redemptions that the worker has counted.';
 CREATE INDEX coupons_created_at_idx ON checkout_data.coupons (organization_id, environment, created_at, code);
+ALTER TABLE checkout_data.coupons ADD CONSTRAINT coupons_pkey
+    PRIMARY KEY (organization_id, environment, code);
 
 CREATE TYPE checkout.coupon AS (
     code text,

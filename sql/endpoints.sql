@@ -23,7 +23,6 @@ CREATE TABLE checkout_data.webhook_endpoints (
     updated_at timestamptz NOT NULL,
     deleted_at timestamptz,
     slot integer NOT NULL CHECK (slot BETWEEN 1 AND 16),
-    CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (organization_id, environment, webhook_endpoint_id),
     CONSTRAINT webhook_endpoints_state_check CHECK (
         (disabled_at IS NULL) = (disabled_reason IS NULL)
         AND (previous_secret IS NULL) = (previous_secret_expires_at IS NULL))
@@ -48,6 +47,8 @@ CREATE UNIQUE INDEX webhook_endpoints_slot_idx ON checkout_data.webhook_endpoint
 -- Serves claims, which go from endpoint to endpoint.
 CREATE INDEX webhook_endpoints_enabled_idx ON checkout_data.webhook_endpoints (webhook_endpoint_id)
     WHERE disabled_at IS NULL AND deleted_at IS NULL;
+ALTER TABLE checkout_data.webhook_endpoints ADD CONSTRAINT webhook_endpoints_pkey
+    PRIMARY KEY (organization_id, environment, webhook_endpoint_id);
 
 CREATE TYPE checkout.webhook_endpoint AS (
     webhook_endpoint_id uuid,

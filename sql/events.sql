@@ -17,8 +17,7 @@ CREATE TABLE checkout_data.webhook_outbox (
     subject_type checkout_data.event_subject NOT NULL,
     event_type checkout_data.event_type NOT NULL,
     created_at timestamptz NOT NULL,
-    snapshot jsonb,
-    CONSTRAINT webhook_outbox_pkey PRIMARY KEY (organization_id, environment, subject_id, sequence)
+    snapshot jsonb
 );
 COMMENT ON TABLE checkout_data.webhook_outbox IS
     'One row per event, written by the statement that changed its subject. The inserts alone tell the whole story. '
@@ -33,6 +32,8 @@ COMMENT ON COLUMN checkout_data.webhook_outbox.snapshot IS
     'clock had ended the session.';
 -- Serves the removal of old events.
 CREATE INDEX webhook_outbox_created_at_idx ON checkout_data.webhook_outbox (created_at);
+ALTER TABLE checkout_data.webhook_outbox ADD CONSTRAINT webhook_outbox_pkey
+    PRIMARY KEY (organization_id, environment, subject_id, sequence);
 
 CREATE TYPE checkout.webhook_event AS (
     event_id text,

@@ -18,8 +18,7 @@ CREATE TABLE checkout_data.holds (
     quantity checkout_data.positive NOT NULL,
     customer text COLLATE "C",
     state checkout_data.hold_state NOT NULL DEFAULT 'held',
-    deadline timestamptz NOT NULL,
-    CONSTRAINT holds_pkey PRIMARY KEY (organization_id, environment, checkout_session_id, kind, item_id)
+    deadline timestamptz NOT NULL
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500);
 COMMENT ON TABLE checkout_data.holds IS
     'What open sessions keep for their buyers, and what complete ones have taken. One that is held has lapsed when its '
@@ -35,5 +34,8 @@ CREATE INDEX holds_item_idx ON checkout_data.holds (organization_id, environment
     WHERE state <> 'counted';
 CREATE INDEX holds_customer_idx ON checkout_data.holds (organization_id, environment, item_id, customer)
     WHERE kind = 'coupon';
--- Serves the worker.
+-- Serve the worker: what it counts, and what has lapsed and was not released, because a buyer had locked it.
+CREATE INDEX holds_deadline_idx ON checkout_data.holds (deadline) WHERE state = 'held';
 CREATE INDEX holds_taken_idx ON checkout_data.holds (organization_id, environment, kind, item_id) WHERE state = 'taken';
+ALTER TABLE checkout_data.holds ADD CONSTRAINT holds_pkey
+    PRIMARY KEY (organization_id, environment, checkout_session_id, kind, item_id);

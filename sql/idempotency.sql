@@ -11,8 +11,7 @@ CREATE TABLE checkout_data.idempotency_keys (
     request_hash checkout_data.sha256 NOT NULL,
     checkout_session_id uuid NOT NULL,
     created_at timestamptz NOT NULL,
-    expires_at timestamptz NOT NULL,
-    CONSTRAINT idempotency_keys_pkey PRIMARY KEY (organization_id, environment, created_with, idempotency_key)
+    expires_at timestamptz NOT NULL
 );
 COMMENT ON TABLE checkout_data.idempotency_keys IS
     'The idempotency keys of create_checkout_session, each committed with its session. The worker removes expired '
@@ -21,3 +20,5 @@ COMMENT ON COLUMN checkout_data.idempotency_keys.created_with IS
     'Browsers and servers have separate keys, so that a browser cannot occupy a key that a server will use.';
 COMMENT ON COLUMN checkout_data.idempotency_keys.request_hash IS 'SHA-256 of the request in a canonical form.';
 CREATE INDEX idempotency_keys_expires_at_idx ON checkout_data.idempotency_keys (expires_at);
+ALTER TABLE checkout_data.idempotency_keys ADD CONSTRAINT idempotency_keys_pkey
+    PRIMARY KEY (organization_id, environment, created_with, idempotency_key);

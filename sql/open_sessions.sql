@@ -18,8 +18,7 @@ CREATE TABLE checkout_data.open_sessions (
     fails_at_deadline boolean NOT NULL DEFAULT false,
     has_terms boolean NOT NULL DEFAULT false,
     reference text COLLATE "C",
-    created_by text COLLATE "C",
-    CONSTRAINT open_sessions_pkey PRIMARY KEY (organization_id, environment, checkout_session_id)
+    created_by text COLLATE "C"
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500,
     autovacuum_vacuum_insert_threshold = -1, vacuum_truncate = false);
 COMMENT ON TABLE checkout_data.open_sessions IS
@@ -51,3 +50,5 @@ CREATE UNIQUE INDEX open_sessions_reference_idx
 -- Serves the limit of open sessions of a publishable API key.
 CREATE INDEX open_sessions_created_by_idx
     ON checkout_data.open_sessions (organization_id, environment, created_by) WHERE created_by IS NOT NULL;
+ALTER TABLE checkout_data.open_sessions ADD CONSTRAINT open_sessions_pkey
+    PRIMARY KEY (organization_id, environment, checkout_session_id);

@@ -13,8 +13,8 @@ CREATE TABLE checkout_data.organizations (
     reference_policy text NOT NULL DEFAULT 'none'
         CHECK (reference_policy IN ('none', 'unique', 'error', 'return_existing', 'expire_previous')),
     sub_minor_amounts boolean NOT NULL DEFAULT false,
-    payment_methods text[] NOT NULL DEFAULT '{bank_transfer,payid}',
-    base_url text,
+    payment_methods text[] NOT NULL DEFAULT '{bank_transfer,payid}' CHECK (cardinality(payment_methods) > 0),
+    base_url text CHECK (base_url ~* '^https?://'),
     expiring_notice interval CHECK (expiring_notice BETWEEN '1 second' AND '30 days'),
     maximum_lease interval NOT NULL DEFAULT '15 minutes' CHECK (maximum_lease BETWEEN '1 second' AND '30 days'),
     payment_method_leases checkout_data.json_object NOT NULL DEFAULT '{}',

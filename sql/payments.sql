@@ -33,7 +33,6 @@ CREATE TABLE checkout_data.payments (
     occurred_at timestamptz,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
-    CONSTRAINT payments_pkey PRIMARY KEY (organization_id, environment, payment_id),
     CONSTRAINT payments_rejection_check CHECK ((status = 'rejected') = (rejection_reason IS NOT NULL)),
     CONSTRAINT payments_lease_check CHECK (status <> 'processing' OR lease_expires_at IS NOT NULL),
     CONSTRAINT payments_refunds_check CHECK (
@@ -63,6 +62,8 @@ CREATE INDEX payments_to_refund_idx ON checkout_data.payments (organization_id, 
     WHERE status = 'rejected' AND amount > refunded_amount + pending_refund_amount;
 CREATE INDEX payments_session_idx
     ON checkout_data.payments (organization_id, environment, checkout_session_id, created_at, payment_id);
+ALTER TABLE checkout_data.payments ADD CONSTRAINT payments_pkey
+    PRIMARY KEY (organization_id, environment, payment_id);
 
 CREATE TYPE checkout.payment AS (
     payment_id text,

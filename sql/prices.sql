@@ -22,7 +22,6 @@ CREATE TABLE checkout_data.prices (
     metadata checkout_data.json_object NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
-    CONSTRAINT prices_pkey PRIMARY KEY (organization_id, environment, price_id),
     CONSTRAINT prices_amount_check CHECK (
         (amount IS NULL) <> (minimum_amount IS NULL)
         AND (minimum_amount IS NOT NULL OR COALESCE(maximum_amount, suggested_amount) IS NULL)
@@ -42,6 +41,8 @@ CREATE INDEX prices_created_at_idx ON checkout_data.prices (organization_id, env
 -- A product has one default price in a currency.
 CREATE UNIQUE INDEX prices_default_idx
     ON checkout_data.prices (organization_id, environment, product_id, currency_code) WHERE is_default;
+ALTER TABLE checkout_data.prices ADD CONSTRAINT prices_pkey
+    PRIMARY KEY (organization_id, environment, price_id);
 
 CREATE TYPE checkout.price AS (
     price_id text,

@@ -10,12 +10,13 @@ CREATE TABLE checkout_data.products (
     active boolean NOT NULL DEFAULT true,
     metadata checkout_data.json_object NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL,
-    updated_at timestamptz NOT NULL,
-    CONSTRAINT products_pkey PRIMARY KEY (organization_id, environment, product_id)
+    updated_at timestamptz NOT NULL
 );
 COMMENT ON TABLE checkout_data.products IS 'What merchants sell. A product that is not active is not sold any more.';
 -- Serves lists, newest first.
 CREATE INDEX products_created_at_idx ON checkout_data.products (organization_id, environment, created_at, product_id);
+ALTER TABLE checkout_data.products ADD CONSTRAINT products_pkey
+    PRIMARY KEY (organization_id, environment, product_id);
 
 -- A row for each product whose stock is tracked. Who reserves or counts units locks it; who releases or sells them does
 -- not: see holds.sql.
@@ -45,14 +46,15 @@ CREATE TABLE checkout_data.inventory_changes (
     on_hand integer NOT NULL,
     reason text,
     created_by text COLLATE "C",
-    created_at timestamptz NOT NULL,
-    CONSTRAINT inventory_changes_pkey PRIMARY KEY (organization_id, environment, inventory_change_id)
+    created_at timestamptz NOT NULL
 );
 COMMENT ON TABLE checkout_data.inventory_changes IS
     'Every change of on_hand: what merchants adjust, and what was sold. The changes of a product sum up to its on_hand.';
 COMMENT ON COLUMN checkout_data.inventory_changes.on_hand IS 'After the change.';
 CREATE INDEX inventory_changes_product_idx
     ON checkout_data.inventory_changes (organization_id, environment, product_id, created_at);
+ALTER TABLE checkout_data.inventory_changes ADD CONSTRAINT inventory_changes_pkey
+    PRIMARY KEY (organization_id, environment, inventory_change_id);
 
 CREATE TYPE checkout.product AS (
     product_id text,

@@ -14,12 +14,13 @@ CREATE TABLE checkout_data.refunds (
     reason text,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
-    CONSTRAINT refunds_pkey PRIMARY KEY (organization_id, environment, refund_id),
     CONSTRAINT refunds_amount_check CHECK (amount > 0 AND amount < 'Infinity')
 );
 COMMENT ON TABLE checkout_data.refunds IS
     'Every refund that was reported for a payment. Those that are pending or have succeeded are never more than was paid.';
-CREATE INDEX refunds_payment_idx ON checkout_data.refunds (organization_id, environment, payment_id);
+CREATE INDEX refunds_payment_idx ON checkout_data.refunds (organization_id, environment, payment_id, refund_id);
+ALTER TABLE checkout_data.refunds ADD CONSTRAINT refunds_pkey
+    PRIMARY KEY (organization_id, environment, refund_id);
 
 CREATE TYPE checkout.refund AS (
     refund_id text,

@@ -49,7 +49,6 @@ CREATE TABLE checkout_data.session_terms (
     coupon_tries checkout_data.count NOT NULL DEFAULT 0,
     billing_address checkout_data.json_object,
     hold_count checkout_data.count,
-    CONSTRAINT session_terms_pkey PRIMARY KEY (organization_id, environment, checkout_session_id),
     CONSTRAINT session_terms_amount_check CHECK (subtotal - discount + shipping + tax + fees = amount),
     CONSTRAINT session_terms_discount_check CHECK (discount <= subtotal AND (discount = 0 OR coupon_code IS NOT NULL))
 ) WITH (fillfactor = 85);
@@ -62,6 +61,8 @@ COMMENT ON COLUMN checkout_data.session_terms.hold_count IS
 -- Serves coupon_performance.
 CREATE INDEX session_terms_coupon_idx ON checkout_data.session_terms (organization_id, environment, coupon_code)
     WHERE coupon_code IS NOT NULL;
+ALTER TABLE checkout_data.session_terms ADD CONSTRAINT session_terms_pkey
+    PRIMARY KEY (organization_id, environment, checkout_session_id);
 
 CREATE TYPE checkout.session_line AS (
     checkout_session_id uuid,

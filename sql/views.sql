@@ -212,7 +212,7 @@ BEGIN
             ('payments', 'payment'), ('refunds', 'refund'), ('webhook_events', 'webhook_event'),
             ('webhook_deliveries', 'webhook_delivery'), ('webhook_attempts', 'webhook_attempt'),
             ('webhook_endpoints', 'webhook_endpoint'), ('products', 'product'), ('inventory', 'product'),
-            ('prices', 'price'), ('coupons', 'coupon')
+            ('prices', 'price'), ('coupons', 'coupon'), ('session_lines', 'session_line')
         ) AS shown (view_name, type_name)
         JOIN pg_catalog.pg_type t ON t.typname OPERATOR(pg_catalog.=) shown.type_name
             AND t.typnamespace OPERATOR(pg_catalog.=) 'checkout'::pg_catalog.regnamespace
@@ -266,6 +266,20 @@ CREATE FUNCTION checkout.webhook_events(checkout.checkout_sessions) RETURNS SETO
     SELECT * FROM checkout.webhook_events e WHERE e.subject_id OPERATOR(pg_catalog.=) $1.checkout_session_id
     $$;
 COMMENT ON FUNCTION checkout.webhook_events IS 'Returns the webhook events of a row of checkout_sessions.';
+
+CREATE FUNCTION checkout.session_lines(checkout.checkout_sessions) RETURNS SETOF checkout.session_lines
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    AS $$
+    SELECT * FROM checkout.session_lines l WHERE l.checkout_session_id OPERATOR(pg_catalog.=) $1.checkout_session_id
+    $$;
+COMMENT ON FUNCTION checkout.session_lines IS 'Returns the lines of a row of checkout_sessions.';
+
+CREATE FUNCTION checkout.session_terms(checkout.checkout_sessions) RETURNS SETOF checkout.session_terms
+    LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 1
+    AS $$
+    SELECT * FROM checkout.session_terms t WHERE t.checkout_session_id OPERATOR(pg_catalog.=) $1.checkout_session_id
+    $$;
+COMMENT ON FUNCTION checkout.session_terms IS 'Returns the sums of a row of checkout_sessions.';
 
 CREATE FUNCTION checkout.webhook_deliveries(checkout.webhook_events) RETURNS SETOF checkout.webhook_deliveries
     LANGUAGE sql STABLE PARALLEL RESTRICTED

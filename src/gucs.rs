@@ -75,6 +75,9 @@ pub static WORKER_DATABASE: GucSetting<Option<CString>> = GucSetting::<Option<CS
 pub static WORKER_BATCH_SIZE: GucSetting<i32> = GucSetting::<i32>::new(1_000);
 pub static WORKER_SHARE: GucSetting<i32> = GucSetting::<i32>::new(50);
 
+/// What the server keeps of a name.
+const NAME_BYTES: usize = pg_sys::NAMEDATALEN as usize - 1;
+
 /// Defines what the server asks before it takes a value of a text setting: wherever the value comes from, it is refused at
 /// once, and not by whom it disturbs later. An empty text is always taken, and stands for no value.
 macro_rules! checked {
@@ -100,6 +103,13 @@ checked!(check_base_url, "checkout_sessions.base_url", |setting, text| {
     validate::base_url(setting, text).map(|_| ()).map_err(|error| error.of_setting(setting))
 });
 checked!(check_webhook_allowed_ranges, "checkout_sessions.webhook_allowed_ranges", endpoint::check_allowed_ranges);
+// Whether the database exists, nobody knows before the server has started.
+checked!(check_worker_database, "checkout_sessions.worker_database", |setting, text| {
+    if text.len() > NAME_BYTES {
+        return Err(Error::InvalidSetting { setting, fault: format!("must have at most {NAME_BYTES} bytes") });
+    }
+    validate::text(setting, text, NAME_BYTES).map(|_| ()).map_err(|error| error.of_setting(setting))
+});
 
 /// Returns whether a value is taken. If not, the server reports our message, which does not repeat the value: an ERROR for
 /// who sets it, a WARNING at a start or a connection, which goes on with the value that the setting had before.
@@ -137,9 +147,10 @@ fn define_checked(
     short: &'static CStr,
     long: &'static CStr,
     setting: &'static GucSetting<Option<CString>>,
+    context: GucContext,
     check: pg_sys::GucStringCheckHook,
 ) {
-    let (context, flags) = (GucContext::Suset, GucFlags::default());
+    let flags = GucFlags::default();
     // SAFETY: the hook is guarded, and lives as long as the library.
     unsafe { GucRegistry::define_string_guc_with_hooks(name, short, long, setting, context, flags, check, None, None) };
 }
@@ -155,6 +166,7 @@ pub fn init() {
         c"Sets the organization on whose behalf the functions act.",
         c"A UUID. Only a superuser, or a role that was granted SET on it, can change it; ALTER ROLE ... SET binds a role to it.",
         &ORGANIZATION_ID,
+        GucContext::Suset,
         Some(check_organization_id),
     );
     GucRegistry::define_enum_guc(
@@ -180,6 +192,7 @@ pub fn init() {
         c"Sets which claims of a token name the organization.",
         c"Paths of members joined by dots, or JSON Pointers, separated by commas. Claims count only if the session user has authenticator access.",
         &JWT_ORGANIZATION_CLAIM,
+        GucContext::Suset,
         Some(check_jwt_organization_claim),
     );
     define_checked(
@@ -187,6 +200,7 @@ pub fn init() {
         c"Sets the base URL of the hosted payment pages of organizations without their own base_url.",
         c"A session's url is this, a slash and its id, or this with its id for {CHECKOUT_SESSION_ID}. If empty, such sessions have no url.",
         &BASE_URL,
+        GucContext::Suset,
         Some(check_base_url),
     );
     GucRegistry::define_int_guc(
@@ -232,6 +246,7 @@ pub fn init() {
         c"Sets the private addresses that webhooks may be sent to.",
         c"Addresses and CIDR ranges, separated by commas. If empty, webhooks of the only organization's test environment may go to localhost, too; none forbids that.",
         &WEBHOOK_ALLOWED_RANGES,
+        GucContext::Suset,
         Some(check_webhook_allowed_ranges),
     );
     // Not PGC_SIGHUP, so that ALTER DATABASE can set these two. The launcher has the server's value, and the worker that of
@@ -274,13 +289,13 @@ pub fn init() {
     );
     // The server accepts such settings only from preloaded libraries.
     if backend::is_preloading() {
-        GucRegistry::define_string_guc(
+        define_checked(
             c"checkout_sessions.worker_database",
             c"Sets the database in which a background worker stays.",
             c"Parallel queries cannot take the slot of this worker. Other databases have a worker only while work is due.",
             &WORKER_DATABASE,
             GucContext::Postmaster,
-            GucFlags::default(),
+            Some(check_worker_database),
         );
     }
     // SAFETY: the prefix is a NUL-terminated constant. A misspelt setting becomes an error instead of a placeholder.

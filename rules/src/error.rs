@@ -160,7 +160,7 @@ pub enum Error {
     #[error("a publishable API key of this organization may not name an amount")]
     PriceRequired,
 
-    #[error("others are buying the same")]
+    #[error("another call is changing the same")]
     Busy,
 
     #[error("checkout session {fault}")]
@@ -218,7 +218,8 @@ impl Error {
             | Self::CustomerRequired => "22023",
             Self::OutOfRange { .. } => "22003",
             Self::Malformed { .. } => "22P02",
-            Self::NotUtf8 { .. } | Self::StoredTextNotUtf8 => "22021",
+            Self::NotUtf8 { .. } => "22021",
+            Self::StoredTextNotUtf8 => "XX001",
             Self::NotAuthenticated { .. } | Self::InvalidApiKey | Self::Unauthorized { .. } => "28000",
             Self::NotAllowed | Self::PriceRequired => "42501",
             Self::TestEnvironmentOnly => "PT403",

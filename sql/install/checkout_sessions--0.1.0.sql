@@ -27,6 +27,8 @@ COMMENT ON SCHEMA checkout_data IS
 -- their stored text in every statement that inserts or updates. A dozen of those took a fifth of the time of a create.
 -- What indexes contain is compared byte by byte (COLLATE "C"): the order of other collations changes with the C library,
 -- and a unique index that was built in another order lets duplicates in.
+-- The primary key is the last index of its table. Before the first ANALYZE, indexes look alike to the planner, and then
+-- it takes the newest: otherwise it would look up a row by its key in all rows of the organization.
 CREATE DOMAIN checkout_data.environment AS text COLLATE "C" CHECK (VALUE IN ('live', 'test'));
 CREATE DOMAIN checkout_data.identifier AS text COLLATE "C" CHECK (char_length(VALUE) BETWEEN 1 AND 255);
 CREATE DOMAIN checkout_data.count AS integer CHECK (VALUE >= 0);
@@ -85,8 +87,8 @@ CREATE TABLE checkout_data.organizations (
     reference_policy text NOT NULL DEFAULT 'none'
         CHECK (reference_policy IN ('none', 'unique', 'error', 'return_existing', 'expire_previous')),
     sub_minor_amounts boolean NOT NULL DEFAULT false,
-    payment_methods text[] NOT NULL DEFAULT '{bank_transfer,payid}',
-    base_url text,
+    payment_methods text[] NOT NULL DEFAULT '{bank_transfer,payid}' CHECK (cardinality(payment_methods) > 0),
+    base_url text CHECK (base_url ~* '^https?://'),
     expiring_notice interval CHECK (expiring_notice BETWEEN '1 second' AND '30 days'),
     maximum_lease interval NOT NULL DEFAULT '15 minutes' CHECK (maximum_lease BETWEEN '1 second' AND '30 days'),
     payment_method_leases checkout_data.json_object NOT NULL DEFAULT '{}',
@@ -317,7 +319,7 @@ CREATE TABLE checkout_data.api_keys (
     kind checkout_data.api_key_kind NOT NULL,
     digest checkout_data.sha256 NOT NULL,
     name checkout_data.identifier,
-    payment_methods text[],
+    payment_methods text[] CHECK (cardinality(payment_methods) > 0),
     created_at timestamptz NOT NULL,
     created_by text NOT NULL,
     expires_at timestamptz CHECK (expires_at >= created_at),
@@ -533,7 +535,7 @@ CREATE FUNCTION checkout_data.secret_organization_id() RETURNS uuid
 COMMENT ON FUNCTION checkout_data.secret_organization_id IS
     'Returns the organization that the caller acts for. Error 42501 if its credential is publishable.';
 
--- Checkout sessions: their table, and the functions that create, read and end them.
+-- Checkout sessions: their table, and the functions that read and end them. Those that create them: new_sessions.sql.
 
 CREATE DOMAIN checkout_data.session_status AS text CHECK (VALUE IN ('open', 'complete', 'failed', 'expired'));
 CREATE DOMAIN checkout_data.session_payment_status AS text CHECK (VALUE IN
@@ -592,7 +594,6 @@ CREATE TABLE checkout_data.checkout_sessions (
     url text,
     payment_methods text[],
     metadata checkout_data.json_object NOT NULL DEFAULT '{}',
-    CONSTRAINT checkout_sessions_pkey PRIMARY KEY (organization_id, environment, checkout_session_id),
     CONSTRAINT checkout_sessions_expires_at_check CHECK (expires_at > created_at),
     CONSTRAINT checkout_sessions_paid_check CHECK (
         (status = 'complete') = (payment_status IN ('paid', 'no_payment_required'))
@@ -652,6 +653,8 @@ CREATE INDEX checkout_sessions_created_at_idx
 -- Enforces the reference policy unique; that of open sessions is in open_sessions.
 CREATE UNIQUE INDEX checkout_sessions_reference_unique_idx
     ON checkout_data.checkout_sessions (organization_id, environment, reference) WHERE reference_policy = 'unique';
+ALTER TABLE checkout_data.checkout_sessions ADD CONSTRAINT checkout_sessions_pkey
+    PRIMARY KEY (organization_id, environment, checkout_session_id);
 
 -- The state of a session at a time, and the session as callers see it. Like all functions that show rows, each is one
 -- expression without a search path of its own, so that the planner inlines it; names and operators are qualified.
@@ -808,6 +811,75 @@ COMMENT ON FUNCTION checkout_data.session_at IS 'Returns a session as callers se
 
 -- for applications ------------------------------------------------------------------------------------------------
 
+CREATE FUNCTION checkout.get_checkout_session(
+    checkout_session_id uuid
+) RETURNS checkout.checkout_session
+    LANGUAGE c STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'get_checkout_session_wrapper';
+COMMENT ON FUNCTION checkout.get_checkout_session IS
+$$Returns a checkout session as it is now.
+
+A session is expired as soon as its deadline has passed, even before the worker has announced it. Works in READ ONLY
+transactions and on a standby.
+
+Errors:
+- 22004: checkout_session_id is missing.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: the session does not exist in this organization and environment.$$;
+
+CREATE FUNCTION checkout.list_checkout_sessions(
+    status text DEFAULT NULL,
+    customer_id text DEFAULT NULL,
+    customer_email text DEFAULT NULL,
+    reference text DEFAULT NULL,
+    payment_id text DEFAULT NULL,
+    created_after timestamptz DEFAULT NULL,
+    created_before timestamptz DEFAULT NULL,
+    page_size integer DEFAULT 20,
+    starting_after uuid DEFAULT NULL,
+    ending_before uuid DEFAULT NULL,
+    page_offset integer DEFAULT 0
+) RETURNS SETOF checkout.checkout_session
+    LANGUAGE c STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'list_checkout_sessions_wrapper';
+COMMENT ON FUNCTION checkout.list_checkout_sessions IS
+$$Returns checkout sessions, newest first. A session is returned if it matches every argument given.
+
+- status: open, complete, failed or expired, as of now.
+- customer_id, customer_email, reference: as given to create_checkout_session.
+- payment_id: the session that this payment was for.
+- created_after (inclusive), created_before (exclusive): when the session was created.
+- page_size: 1 to 100.
+- starting_after, ending_before: the id of a session; the page after or before it is returned.
+- page_offset: how many sessions to skip. On later pages starting_after is faster.
+
+Errors:
+- 22023: an argument is wrong.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: starting_after or ending_before is not a session of this organization and environment.$$;
+
+CREATE FUNCTION checkout.expire_checkout_session(
+    checkout_session_id uuid
+) RETURNS checkout.checkout_session
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'expire_checkout_session_wrapper';
+COMMENT ON FUNCTION checkout.expire_checkout_session IS
+$$Expires an open checkout session now, and returns it. A session that is already expired does not change.
+
+Errors:
+- 22004: checkout_session_id is missing.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: the session does not exist.
+- PT409: the session is complete or failed, or a payment is in progress.$$;
+
+-- New checkout sessions: from an order, and from a session that has expired.
+
 CREATE FUNCTION checkout.create_checkout_session(
     amount numeric DEFAULT NULL,
     currency_code text DEFAULT NULL,
@@ -896,72 +968,6 @@ Errors:
   the coupon is refused, and the message says why.
 - PT429: the publishable API key has reached checkout_sessions.publishable_session_limit.$$;
 
-CREATE FUNCTION checkout.get_checkout_session(
-    checkout_session_id uuid
-) RETURNS checkout.checkout_session
-    LANGUAGE c STABLE SECURITY DEFINER PARALLEL RESTRICTED
-    SET search_path TO pg_catalog, pg_temp
-    AS 'MODULE_PATHNAME', 'get_checkout_session_wrapper';
-COMMENT ON FUNCTION checkout.get_checkout_session IS
-$$Returns a checkout session as it is now.
-
-A session is expired as soon as its deadline has passed, even before the worker has announced it. Works in READ ONLY
-transactions and on a standby.
-
-Errors:
-- 22004: checkout_session_id is missing.
-- 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
-- PT404: the session does not exist in this organization and environment.$$;
-
-CREATE FUNCTION checkout.list_checkout_sessions(
-    status text DEFAULT NULL,
-    customer_id text DEFAULT NULL,
-    customer_email text DEFAULT NULL,
-    reference text DEFAULT NULL,
-    payment_id text DEFAULT NULL,
-    created_after timestamptz DEFAULT NULL,
-    created_before timestamptz DEFAULT NULL,
-    page_size integer DEFAULT 20,
-    starting_after uuid DEFAULT NULL,
-    ending_before uuid DEFAULT NULL,
-    page_offset integer DEFAULT 0
-) RETURNS SETOF checkout.checkout_session
-    LANGUAGE c STABLE SECURITY DEFINER PARALLEL RESTRICTED
-    SET search_path TO pg_catalog, pg_temp
-    AS 'MODULE_PATHNAME', 'list_checkout_sessions_wrapper';
-COMMENT ON FUNCTION checkout.list_checkout_sessions IS
-$$Returns checkout sessions, newest first. A session is returned if it matches every argument given.
-
-- status: open, complete, failed or expired, as of now.
-- payment_id: the session that this payment was for.
-- created_after (inclusive), created_before (exclusive): when the session was created.
-- page_size: 1 to 100.
-- starting_after, ending_before: the id of a session; the page after or before it is returned.
-- page_offset: how many sessions to skip. On later pages starting_after is faster.
-
-Errors:
-- 22023: an argument is wrong.
-- 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
-- PT404: starting_after or ending_before is not a session of this organization and environment.$$;
-
-CREATE FUNCTION checkout.expire_checkout_session(
-    checkout_session_id uuid
-) RETURNS checkout.checkout_session
-    LANGUAGE c SECURITY DEFINER
-    SET search_path TO pg_catalog, pg_temp
-    AS 'MODULE_PATHNAME', 'expire_checkout_session_wrapper';
-COMMENT ON FUNCTION checkout.expire_checkout_session IS
-$$Expires an open checkout session now, and returns it. A session that is already expired does not change.
-
-Errors:
-- 22004: checkout_session_id is missing.
-- 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
-- PT404: the session does not exist.
-- PT409: the session is complete or failed, or a payment is in progress.$$;
-
 CREATE FUNCTION checkout.recover_checkout_session(
     checkout_session_id uuid,
     expires_at timestamptz DEFAULT NULL,
@@ -1007,8 +1013,7 @@ CREATE TABLE checkout_data.open_sessions (
     fails_at_deadline boolean NOT NULL DEFAULT false,
     has_terms boolean NOT NULL DEFAULT false,
     reference text COLLATE "C",
-    created_by text COLLATE "C",
-    CONSTRAINT open_sessions_pkey PRIMARY KEY (organization_id, environment, checkout_session_id)
+    created_by text COLLATE "C"
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500,
     autovacuum_vacuum_insert_threshold = -1, vacuum_truncate = false);
 COMMENT ON TABLE checkout_data.open_sessions IS
@@ -1040,6 +1045,8 @@ CREATE UNIQUE INDEX open_sessions_reference_idx
 -- Serves the limit of open sessions of a publishable API key.
 CREATE INDEX open_sessions_created_by_idx
     ON checkout_data.open_sessions (organization_id, environment, created_by) WHERE created_by IS NOT NULL;
+ALTER TABLE checkout_data.open_sessions ADD CONSTRAINT open_sessions_pkey
+    PRIMARY KEY (organization_id, environment, checkout_session_id);
 
 -- Idempotency keys of create_checkout_session.
 
@@ -1054,8 +1061,7 @@ CREATE TABLE checkout_data.idempotency_keys (
     request_hash checkout_data.sha256 NOT NULL,
     checkout_session_id uuid NOT NULL,
     created_at timestamptz NOT NULL,
-    expires_at timestamptz NOT NULL,
-    CONSTRAINT idempotency_keys_pkey PRIMARY KEY (organization_id, environment, created_with, idempotency_key)
+    expires_at timestamptz NOT NULL
 );
 COMMENT ON TABLE checkout_data.idempotency_keys IS
     'The idempotency keys of create_checkout_session, each committed with its session. The worker removes expired '
@@ -1064,6 +1070,8 @@ COMMENT ON COLUMN checkout_data.idempotency_keys.created_with IS
     'Browsers and servers have separate keys, so that a browser cannot occupy a key that a server will use.';
 COMMENT ON COLUMN checkout_data.idempotency_keys.request_hash IS 'SHA-256 of the request in a canonical form.';
 CREATE INDEX idempotency_keys_expires_at_idx ON checkout_data.idempotency_keys (expires_at);
+ALTER TABLE checkout_data.idempotency_keys ADD CONSTRAINT idempotency_keys_pkey
+    PRIMARY KEY (organization_id, environment, created_with, idempotency_key);
 
 -- Products, and their stock.
 
@@ -1077,12 +1085,13 @@ CREATE TABLE checkout_data.products (
     active boolean NOT NULL DEFAULT true,
     metadata checkout_data.json_object NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL,
-    updated_at timestamptz NOT NULL,
-    CONSTRAINT products_pkey PRIMARY KEY (organization_id, environment, product_id)
+    updated_at timestamptz NOT NULL
 );
 COMMENT ON TABLE checkout_data.products IS 'What merchants sell. A product that is not active is not sold any more.';
 -- Serves lists, newest first.
 CREATE INDEX products_created_at_idx ON checkout_data.products (organization_id, environment, created_at, product_id);
+ALTER TABLE checkout_data.products ADD CONSTRAINT products_pkey
+    PRIMARY KEY (organization_id, environment, product_id);
 
 -- A row for each product whose stock is tracked. Who reserves or counts units locks it; who releases or sells them does
 -- not: see holds.sql.
@@ -1112,14 +1121,15 @@ CREATE TABLE checkout_data.inventory_changes (
     on_hand integer NOT NULL,
     reason text,
     created_by text COLLATE "C",
-    created_at timestamptz NOT NULL,
-    CONSTRAINT inventory_changes_pkey PRIMARY KEY (organization_id, environment, inventory_change_id)
+    created_at timestamptz NOT NULL
 );
 COMMENT ON TABLE checkout_data.inventory_changes IS
     'Every change of on_hand: what merchants adjust, and what was sold. The changes of a product sum up to its on_hand.';
 COMMENT ON COLUMN checkout_data.inventory_changes.on_hand IS 'After the change.';
 CREATE INDEX inventory_changes_product_idx
     ON checkout_data.inventory_changes (organization_id, environment, product_id, created_at);
+ALTER TABLE checkout_data.inventory_changes ADD CONSTRAINT inventory_changes_pkey
+    PRIMARY KEY (organization_id, environment, inventory_change_id);
 
 CREATE TYPE checkout.product AS (
     product_id text,
@@ -1296,7 +1306,6 @@ CREATE TABLE checkout_data.prices (
     metadata checkout_data.json_object NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
-    CONSTRAINT prices_pkey PRIMARY KEY (organization_id, environment, price_id),
     CONSTRAINT prices_amount_check CHECK (
         (amount IS NULL) <> (minimum_amount IS NULL)
         AND (minimum_amount IS NOT NULL OR COALESCE(maximum_amount, suggested_amount) IS NULL)
@@ -1316,6 +1325,8 @@ CREATE INDEX prices_created_at_idx ON checkout_data.prices (organization_id, env
 -- A product has one default price in a currency.
 CREATE UNIQUE INDEX prices_default_idx
     ON checkout_data.prices (organization_id, environment, product_id, currency_code) WHERE is_default;
+ALTER TABLE checkout_data.prices ADD CONSTRAINT prices_pkey
+    PRIMARY KEY (organization_id, environment, price_id);
 
 CREATE TYPE checkout.price AS (
     price_id text,
@@ -1479,7 +1490,6 @@ CREATE TABLE checkout_data.coupons (
     redeemed checkout_data.count NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
-    CONSTRAINT coupons_pkey PRIMARY KEY (organization_id, environment, code),
     CONSTRAINT coupons_value_check CHECK (
         (percent_off IS NULL) <> (amount_off IS NULL)
         AND (COALESCE(amount_off, minimum_amount) IS NULL OR currency_code IS NOT NULL)
@@ -1495,6 +1505,8 @@ COMMENT ON COLUMN checkout_data.coupons.held IS
     'At least the redemptions that are held and not counted yet. Without max_redemptions, 0.';
 COMMENT ON COLUMN checkout_data.coupons.redeemed IS 'The redemptions that the worker has counted.';
 CREATE INDEX coupons_created_at_idx ON checkout_data.coupons (organization_id, environment, created_at, code);
+ALTER TABLE checkout_data.coupons ADD CONSTRAINT coupons_pkey
+    PRIMARY KEY (organization_id, environment, code);
 
 CREATE TYPE checkout.coupon AS (
     code text,
@@ -1707,8 +1719,7 @@ CREATE TABLE checkout_data.holds (
     quantity checkout_data.positive NOT NULL,
     customer text COLLATE "C",
     state checkout_data.hold_state NOT NULL DEFAULT 'held',
-    deadline timestamptz NOT NULL,
-    CONSTRAINT holds_pkey PRIMARY KEY (organization_id, environment, checkout_session_id, kind, item_id)
+    deadline timestamptz NOT NULL
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500);
 COMMENT ON TABLE checkout_data.holds IS
     'What open sessions keep for their buyers, and what complete ones have taken. One that is held has lapsed when its '
@@ -1724,8 +1735,11 @@ CREATE INDEX holds_item_idx ON checkout_data.holds (organization_id, environment
     WHERE state <> 'counted';
 CREATE INDEX holds_customer_idx ON checkout_data.holds (organization_id, environment, item_id, customer)
     WHERE kind = 'coupon';
--- Serves the worker.
+-- Serve the worker: what it counts, and what has lapsed and was not released, because a buyer had locked it.
+CREATE INDEX holds_deadline_idx ON checkout_data.holds (deadline) WHERE state = 'held';
 CREATE INDEX holds_taken_idx ON checkout_data.holds (organization_id, environment, kind, item_id) WHERE state = 'taken';
+ALTER TABLE checkout_data.holds ADD CONSTRAINT holds_pkey
+    PRIMARY KEY (organization_id, environment, checkout_session_id, kind, item_id);
 
 -- What a session sells: its lines, and the sums of them.
 
@@ -1778,7 +1792,6 @@ CREATE TABLE checkout_data.session_terms (
     coupon_tries checkout_data.count NOT NULL DEFAULT 0,
     billing_address checkout_data.json_object,
     hold_count checkout_data.count,
-    CONSTRAINT session_terms_pkey PRIMARY KEY (organization_id, environment, checkout_session_id),
     CONSTRAINT session_terms_amount_check CHECK (subtotal - discount + shipping + tax + fees = amount),
     CONSTRAINT session_terms_discount_check CHECK (discount <= subtotal AND (discount = 0 OR coupon_code IS NOT NULL))
 ) WITH (fillfactor = 85);
@@ -1791,6 +1804,8 @@ COMMENT ON COLUMN checkout_data.session_terms.hold_count IS
 -- Serves coupon_performance.
 CREATE INDEX session_terms_coupon_idx ON checkout_data.session_terms (organization_id, environment, coupon_code)
     WHERE coupon_code IS NOT NULL;
+ALTER TABLE checkout_data.session_terms ADD CONSTRAINT session_terms_pkey
+    PRIMARY KEY (organization_id, environment, checkout_session_id);
 
 CREATE TYPE checkout.session_line AS (
     checkout_session_id uuid,
@@ -2153,7 +2168,6 @@ CREATE TABLE checkout_data.payments (
     occurred_at timestamptz,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
-    CONSTRAINT payments_pkey PRIMARY KEY (organization_id, environment, payment_id),
     CONSTRAINT payments_rejection_check CHECK ((status = 'rejected') = (rejection_reason IS NOT NULL)),
     CONSTRAINT payments_lease_check CHECK (status <> 'processing' OR lease_expires_at IS NOT NULL),
     CONSTRAINT payments_refunds_check CHECK (
@@ -2183,6 +2197,8 @@ CREATE INDEX payments_to_refund_idx ON checkout_data.payments (organization_id, 
     WHERE status = 'rejected' AND amount > refunded_amount + pending_refund_amount;
 CREATE INDEX payments_session_idx
     ON checkout_data.payments (organization_id, environment, checkout_session_id, created_at, payment_id);
+ALTER TABLE checkout_data.payments ADD CONSTRAINT payments_pkey
+    PRIMARY KEY (organization_id, environment, payment_id);
 
 CREATE TYPE checkout.payment AS (
     payment_id text,
@@ -2439,12 +2455,13 @@ CREATE TABLE checkout_data.refunds (
     reason text,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
-    CONSTRAINT refunds_pkey PRIMARY KEY (organization_id, environment, refund_id),
     CONSTRAINT refunds_amount_check CHECK (amount > 0 AND amount < 'Infinity')
 );
 COMMENT ON TABLE checkout_data.refunds IS
     'Every refund that was reported for a payment. Those that are pending or have succeeded are never more than was paid.';
-CREATE INDEX refunds_payment_idx ON checkout_data.refunds (organization_id, environment, payment_id);
+CREATE INDEX refunds_payment_idx ON checkout_data.refunds (organization_id, environment, payment_id, refund_id);
+ALTER TABLE checkout_data.refunds ADD CONSTRAINT refunds_pkey
+    PRIMARY KEY (organization_id, environment, refund_id);
 
 CREATE TYPE checkout.refund AS (
     refund_id text,
@@ -2603,8 +2620,7 @@ CREATE TABLE checkout_data.webhook_outbox (
     subject_type checkout_data.event_subject NOT NULL,
     event_type checkout_data.event_type NOT NULL,
     created_at timestamptz NOT NULL,
-    snapshot jsonb,
-    CONSTRAINT webhook_outbox_pkey PRIMARY KEY (organization_id, environment, subject_id, sequence)
+    snapshot jsonb
 );
 COMMENT ON TABLE checkout_data.webhook_outbox IS
     'One row per event, written by the statement that changed its subject. The inserts alone tell the whole story. '
@@ -2619,6 +2635,8 @@ COMMENT ON COLUMN checkout_data.webhook_outbox.snapshot IS
     'clock had ended the session.';
 -- Serves the removal of old events.
 CREATE INDEX webhook_outbox_created_at_idx ON checkout_data.webhook_outbox (created_at);
+ALTER TABLE checkout_data.webhook_outbox ADD CONSTRAINT webhook_outbox_pkey
+    PRIMARY KEY (organization_id, environment, subject_id, sequence);
 
 CREATE TYPE checkout.webhook_event AS (
     event_id text,
@@ -2813,7 +2831,6 @@ CREATE TABLE checkout_data.webhook_endpoints (
     updated_at timestamptz NOT NULL,
     deleted_at timestamptz,
     slot integer NOT NULL CHECK (slot BETWEEN 1 AND 16),
-    CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (organization_id, environment, webhook_endpoint_id),
     CONSTRAINT webhook_endpoints_state_check CHECK (
         (disabled_at IS NULL) = (disabled_reason IS NULL)
         AND (previous_secret IS NULL) = (previous_secret_expires_at IS NULL))
@@ -2838,6 +2855,8 @@ CREATE UNIQUE INDEX webhook_endpoints_slot_idx ON checkout_data.webhook_endpoint
 -- Serves claims, which go from endpoint to endpoint.
 CREATE INDEX webhook_endpoints_enabled_idx ON checkout_data.webhook_endpoints (webhook_endpoint_id)
     WHERE disabled_at IS NULL AND deleted_at IS NULL;
+ALTER TABLE checkout_data.webhook_endpoints ADD CONSTRAINT webhook_endpoints_pkey
+    PRIMARY KEY (organization_id, environment, webhook_endpoint_id);
 
 CREATE TYPE checkout.webhook_endpoint AS (
     webhook_endpoint_id uuid,
@@ -3026,7 +3045,6 @@ CREATE TABLE checkout_data.webhook_consumers (
     updated_at timestamptz NOT NULL,
     deleted_at timestamptz,
     slot integer NOT NULL CHECK (slot BETWEEN 1 AND 16),
-    CONSTRAINT webhook_consumers_pkey PRIMARY KEY (webhook_consumer_id),
     CONSTRAINT webhook_consumers_tenant_check CHECK ((organization_id IS NULL) = (environment IS NULL))
 );
 COMMENT ON TABLE checkout_data.webhook_consumers IS
@@ -3045,6 +3063,8 @@ CREATE UNIQUE INDEX webhook_consumers_name_idx
 CREATE UNIQUE INDEX webhook_consumers_slot_idx
     ON checkout_data.webhook_consumers (organization_id, environment, slot) NULLS NOT DISTINCT
     WHERE deleted_at IS NULL;
+ALTER TABLE checkout_data.webhook_consumers ADD CONSTRAINT webhook_consumers_pkey
+    PRIMARY KEY (webhook_consumer_id);
 
 -- All who receive events. With security_invoker it shows the rows that its reader may see.
 CREATE VIEW checkout_data.webhook_receivers WITH (security_invoker = true) AS
@@ -3229,7 +3249,7 @@ Errors:
 - PT404: the consumer or the event does not exist.
 - PT409: the event is not leased under this lease_token.$$;
 
--- Deliveries: each event to each of its receivers, for organizations and for the relay that sends them to endpoints.
+-- Deliveries: each event to each of its receivers, and the attempts to deliver it, as organizations see them.
 
 -- No foreign keys to receivers and events: every event would lock its receivers' rows, and row locks of concurrent
 -- writers pile up in multixacts. The worker removes deliveries whose receiver or event is gone.
@@ -3326,34 +3346,6 @@ COMMENT ON COLUMN checkout.webhook_delivery.status IS
 COMMENT ON COLUMN checkout.webhook_delivery.delivery_attempts IS
     'The attempts since the event was written or redelivered.';
 
-CREATE TYPE checkout.webhook_delivery_request AS (
-    event_id text,
-    webhook_endpoint_id uuid,
-    organization_id uuid,
-    environment text,
-    event_type text,
-    url text,
-    headers jsonb,
-    body text,
-    attempt integer,
-    lease_token uuid,
-    lease_expires_at timestamptz,
-    to_localhost boolean
-);
-COMMENT ON TYPE checkout.webhook_delivery_request IS
-    'A request for a relay to send: POST the body to the url with the headers.';
-COMMENT ON COLUMN checkout.webhook_delivery_request.event_type IS
-    'Our name of the event. In the body it may have that of a dialect.';
-COMMENT ON COLUMN checkout.webhook_delivery_request.headers IS
-    'Names and values of the headers, including the signature. The signature has the current time: send at once.';
-COMMENT ON COLUMN checkout.webhook_delivery_request.attempt IS
-    'The number of the attempt, from 1, counting those before a redelivery.';
-COMMENT ON COLUMN checkout.webhook_delivery_request.lease_token IS
-    'To present to record_webhook_attempt and release_webhook_delivery.';
-COMMENT ON COLUMN checkout.webhook_delivery_request.to_localhost IS
-    'True if a url with localhost or a loopback address may be followed: in the test environment, while the database has '
-    'one organization and checkout_sessions.webhook_allowed_ranges is empty.';
-
 CREATE TYPE checkout.webhook_attempt AS (
     event_id text,
     webhook_endpoint_id uuid,
@@ -3442,21 +3434,6 @@ CREATE FUNCTION checkout_data.attempt_of(a checkout_data.webhook_attempts) RETUR
     $$;
 COMMENT ON FUNCTION checkout_data.attempt_of IS 'Returns an attempt as callers see it.';
 
-CREATE FUNCTION checkout_data.webhook_headers(
-    signature_scheme text,
-    event_id text,
-    url text,
-    body text,
-    secret text,
-    previous_secret text,
-    at timestamptz
-) RETURNS text
-    LANGUAGE c IMMUTABLE PARALLEL SAFE
-    AS 'MODULE_PATHNAME', 'webhook_headers_wrapper';
-COMMENT ON FUNCTION checkout_data.webhook_headers IS
-    'Returns the headers of a request to an endpoint as JSON, with the signature. NULL if the url, the body or a '
-    'secret is not valid UTF-8.';
-
 CREATE FUNCTION checkout_data.is_utf8(
     text text
 ) RETURNS boolean
@@ -3464,12 +3441,6 @@ CREATE FUNCTION checkout_data.is_utf8(
     AS 'MODULE_PATHNAME', 'is_utf8_wrapper';
 COMMENT ON FUNCTION checkout_data.is_utf8 IS
     'Returns true if a text is valid UTF-8 and not larger than an event can be.';
-
-CREATE FUNCTION checkout_data.deliveries_due() RETURNS void
-    LANGUAGE c STRICT
-    AS 'MODULE_PATHNAME', 'deliveries_due_wrapper';
-COMMENT ON FUNCTION checkout_data.deliveries_due IS
-    'Notifies relays, after this transaction has committed, that deliveries are due.';
 
 -- for applications ------------------------------------------------------------------------------------------------
 
@@ -3513,7 +3484,56 @@ Errors:
 - 42501 (PT403 in an HTTP request): the credential is publishable.
 - PT404: the event or the endpoint does not exist.$$;
 
--- for a relay -----------------------------------------------------------------------------------------------------
+-- The relay: how it takes the deliveries that are due to endpoints, and says what came of them.
+
+CREATE TYPE checkout.webhook_delivery_request AS (
+    event_id text,
+    webhook_endpoint_id uuid,
+    organization_id uuid,
+    environment text,
+    event_type text,
+    url text,
+    headers jsonb,
+    body text,
+    attempt integer,
+    lease_token uuid,
+    lease_expires_at timestamptz,
+    to_localhost boolean
+);
+COMMENT ON TYPE checkout.webhook_delivery_request IS
+    'A request for a relay to send: POST the body to the url with the headers.';
+COMMENT ON COLUMN checkout.webhook_delivery_request.event_type IS
+    'Our name of the event. In the body it may have that of a dialect.';
+COMMENT ON COLUMN checkout.webhook_delivery_request.headers IS
+    'Names and values of the headers, including the signature. The signature has the current time: send at once.';
+COMMENT ON COLUMN checkout.webhook_delivery_request.attempt IS
+    'The number of the attempt, from 1, counting those before a redelivery.';
+COMMENT ON COLUMN checkout.webhook_delivery_request.lease_token IS
+    'To present to record_webhook_attempt and release_webhook_delivery.';
+COMMENT ON COLUMN checkout.webhook_delivery_request.to_localhost IS
+    'True if a url with localhost or a loopback address may be followed: in the test environment, while the database has '
+    'one organization and checkout_sessions.webhook_allowed_ranges is empty.';
+
+CREATE FUNCTION checkout_data.webhook_headers(
+    signature_scheme text,
+    event_id text,
+    url text,
+    body text,
+    secret text,
+    previous_secret text,
+    at timestamptz
+) RETURNS text
+    LANGUAGE c IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'webhook_headers_wrapper';
+COMMENT ON FUNCTION checkout_data.webhook_headers IS
+    'Returns the headers of a request to an endpoint as JSON, with the signature. NULL if the url, the body or a '
+    'secret is not valid UTF-8.';
+
+CREATE FUNCTION checkout_data.deliveries_due() RETURNS void
+    LANGUAGE c STRICT
+    AS 'MODULE_PATHNAME', 'deliveries_due_wrapper';
+COMMENT ON FUNCTION checkout_data.deliveries_due IS
+    'Notifies relays, after this transaction has committed, that deliveries are due.';
 
 CREATE FUNCTION checkout.claim_webhook_deliveries(
     batch_size integer DEFAULT 100,
@@ -4368,6 +4388,40 @@ CREATE VIEW checkout.coupons AS
 COMMENT ON VIEW checkout.coupons IS
     'Coupons of the caller''s organization and environment, and how often they were redeemed.';
 
+CREATE VIEW checkout.session_lines AS
+    SELECT l.checkout_session_id, l.organization_id, l.environment::pg_catalog.text AS environment,
+        l.line::pg_catalog.int4 AS line, l.kind::pg_catalog.text AS kind, l.product_id, l.price_id, l.title, l.image_url,
+        l.unit_amount::pg_catalog.numeric AS unit_amount, l.quantity::pg_catalog.int4 AS quantity,
+        l.subtotal::pg_catalog.numeric AS subtotal, l.discount::pg_catalog.numeric AS discount,
+        l.subtotal OPERATOR(pg_catalog.-) l.discount AS total,
+        l.minimum_quantity::pg_catalog.int4 AS minimum_quantity,
+        l.maximum_quantity::pg_catalog.int4 AS maximum_quantity,
+        l.minimum_amount::pg_catalog.numeric AS minimum_amount,
+        l.maximum_amount::pg_catalog.numeric AS maximum_amount,
+        l.suggested_amount::pg_catalog.numeric AS suggested_amount
+    FROM checkout_data.session_lines l
+    CROSS JOIN (SELECT) AS read_only
+    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+COMMENT ON VIEW checkout.session_lines IS
+    'What the caller''s checkout sessions sell. A session that says only an amount has no lines.';
+
+CREATE VIEW checkout.session_terms AS
+    SELECT t.checkout_session_id, t.organization_id, t.environment::pg_catalog.text AS environment,
+        t.subtotal::pg_catalog.numeric AS subtotal, t.discount::pg_catalog.numeric AS discount,
+        t.shipping::pg_catalog.numeric AS shipping, t.tax::pg_catalog.numeric AS tax,
+        t.fees::pg_catalog.numeric AS fees, t.amount::pg_catalog.numeric AS amount,
+        t.coupon_code::pg_catalog.text AS coupon_code, t.coupon_tries::pg_catalog.int4 AS coupon_tries,
+        t.billing_address::pg_catalog.jsonb AS billing_address
+    FROM checkout_data.session_terms t
+    CROSS JOIN (SELECT) AS read_only
+    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+COMMENT ON VIEW checkout.session_terms IS
+    'The sums of the lines of the caller''s checkout sessions, their coupons and billing addresses.';
+COMMENT ON COLUMN checkout.session_terms.subtotal IS 'The sum of the items.';
+COMMENT ON COLUMN checkout.session_terms.amount IS 'subtotal - discount + shipping + tax + fees: what the session asks for.';
+COMMENT ON COLUMN checkout.session_terms.coupon_tries IS 'How often a coupon was tried. Ten are allowed.';
+COMMENT ON COLUMN checkout.session_terms.billing_address IS 'As the buyer gave it. Personal data.';
+
 -- Relationships: see views.sql.
 
 CREATE FUNCTION checkout.prices(checkout.products) RETURNS SETOF checkout.prices
@@ -4605,7 +4659,7 @@ BEGIN
             ('payments', 'payment'), ('refunds', 'refund'), ('webhook_events', 'webhook_event'),
             ('webhook_deliveries', 'webhook_delivery'), ('webhook_attempts', 'webhook_attempt'),
             ('webhook_endpoints', 'webhook_endpoint'), ('products', 'product'), ('inventory', 'product'),
-            ('prices', 'price'), ('coupons', 'coupon')
+            ('prices', 'price'), ('coupons', 'coupon'), ('session_lines', 'session_line')
         ) AS shown (view_name, type_name)
         JOIN pg_catalog.pg_type t ON t.typname OPERATOR(pg_catalog.=) shown.type_name
             AND t.typnamespace OPERATOR(pg_catalog.=) 'checkout'::pg_catalog.regnamespace
@@ -4659,6 +4713,20 @@ CREATE FUNCTION checkout.webhook_events(checkout.checkout_sessions) RETURNS SETO
     SELECT * FROM checkout.webhook_events e WHERE e.subject_id OPERATOR(pg_catalog.=) $1.checkout_session_id
     $$;
 COMMENT ON FUNCTION checkout.webhook_events IS 'Returns the webhook events of a row of checkout_sessions.';
+
+CREATE FUNCTION checkout.session_lines(checkout.checkout_sessions) RETURNS SETOF checkout.session_lines
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    AS $$
+    SELECT * FROM checkout.session_lines l WHERE l.checkout_session_id OPERATOR(pg_catalog.=) $1.checkout_session_id
+    $$;
+COMMENT ON FUNCTION checkout.session_lines IS 'Returns the lines of a row of checkout_sessions.';
+
+CREATE FUNCTION checkout.session_terms(checkout.checkout_sessions) RETURNS SETOF checkout.session_terms
+    LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 1
+    AS $$
+    SELECT * FROM checkout.session_terms t WHERE t.checkout_session_id OPERATOR(pg_catalog.=) $1.checkout_session_id
+    $$;
+COMMENT ON FUNCTION checkout.session_terms IS 'Returns the sums of a row of checkout_sessions.';
 
 CREATE FUNCTION checkout.webhook_deliveries(checkout.webhook_events) RETURNS SETOF checkout.webhook_deliveries
     LANGUAGE sql STABLE PARALLEL RESTRICTED
@@ -4719,7 +4787,7 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'list_webhook_attempts', 'redeliver_webhook_events', 'session_funnel', 'handle_request', 'sign_webhook',
             'verify_webhook', 'public_checkout_session', 'redirect_url', 'session_id', 'current_organization_id',
             'current_environment', 'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events',
-            'webhook_deliveries', 'webhook_attempts', 'prices', 'product', 'inventory_changes',
+            'webhook_deliveries', 'webhook_attempts', 'prices', 'product', 'inventory_changes', 'session_lines', 'session_terms',
             'create_product', 'update_product', 'list_products', 'adjust_inventory', 'create_price', 'update_price',
             'list_prices', 'create_coupon', 'update_coupon', 'list_coupons', 'coupon_performance']),
         ('publishable', ARRAY[
@@ -4741,7 +4809,7 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'list_webhook_deliveries', 'list_webhook_attempts', 'redeliver_webhook_events', 'session_funnel',
             'handle_request', 'public_checkout_session', 'redirect_url', 'session_id', 'current_organization_id',
             'current_environment', 'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events',
-            'webhook_deliveries', 'webhook_attempts', 'prices', 'product', 'inventory_changes',
+            'webhook_deliveries', 'webhook_attempts', 'prices', 'product', 'inventory_changes', 'session_lines', 'session_terms',
             'create_product', 'update_product', 'list_products', 'adjust_inventory', 'create_price', 'update_price',
             'list_prices', 'create_coupon', 'update_coupon', 'list_coupons', 'coupon_performance']),
         -- Sets the role of each request, and calls no function itself.
@@ -5011,9 +5079,9 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
                 '((organization_id IS NULL) OR ((organization_id = checkout.current_organization_id()) '
                     'AND ((environment)::text = checkout.current_environment())))', 'false'),
             ('tenant', 'checkout_sessions_api',
-                ARRAY['checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'webhook_outbox',
-                    'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts', 'products', 'inventory',
-                    'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines', 'session_terms'],
+                ARRAY['checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'products',
+                    'inventory', 'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines',
+                    'session_terms', 'webhook_outbox', 'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'],
                 '((organization_id = checkout.current_organization_id()) '
                     'AND ((environment)::text = checkout.current_environment()))',
                 '((organization_id = checkout.current_organization_id()) '
@@ -5123,7 +5191,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
             AND f.proname NOT IN
                 ('current_organization_id', 'current_environment', 'sign_webhook', 'verify_webhook', 'session_id', 'payments',
                 'checkout_session', 'refunds', 'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts',
-                'prices', 'product', 'inventory_changes')
+                'prices', 'product', 'inventory_changes', 'session_lines', 'session_terms')
         OR EXISTS (
             SELECT FROM unnest(f.proconfig) AS setting
             WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC', 'jit=off',
@@ -5138,6 +5206,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
                 'session_funnel', 'outbox_status', 'next_webhook_attempt_at', 'grant_access',
                 'revoke_access', 'security_report', 'verify_restore', 'payments', 'checkout_session', 'refunds',
                 'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts', 'prices', 'product',
+                'session_lines', 'session_terms',
                 'inventory_changes', 'coupon_performance'])
             AND f.oid IN (
                 SELECT d.objid FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e')

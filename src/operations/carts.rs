@@ -8,7 +8,7 @@ use rules::catalog::line::{self, Asked, Line};
 use rules::checkout::money::{self, Currency};
 use rules::checkout::order::Order;
 use rules::checkout::settings::Settings;
-use rules::{Error, Result};
+use rules::{Error, Result, validate};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
@@ -141,6 +141,9 @@ pub fn customer(customer_id: Option<&str>, customer_email: Option<&str>) -> Opti
 
 /// One line, from a price or the default price of a product.
 fn of_price(tenant: Tenant, order: &Order, currency: Option<Currency>) -> Result<Cart> {
+    for (argument, id) in [("product_id", order.product_id), ("price_id", order.price_id)] {
+        id.map(|id| validate::identifier(argument, id)).transpose()?;
+    }
     let Priced { mut line, currency: of_price } = find(tenant, order.product_id, order.price_id, currency)?;
     line.set_quantity(order.quantity.unwrap_or(line.minimum_quantity))?;
     if let Some(amount) = order.amount {

@@ -3,6 +3,7 @@
 use rules::access::credential::Kind;
 use rules::access::http_credential;
 use rules::checkout::scenario;
+use rules::checkout::settings::Settings;
 use rules::dialects::{
     self, Create, Dialect, HttpRequest, HttpResponse, List, Lookup, Operation, Route, SessionView, cors,
 };
@@ -58,8 +59,8 @@ fn routed(
     let mut for_browsers = cors::headers(route, headers, &[]);
     let served = subtransaction::undone_if_refused(|| {
         let caller = caller(headers)?;
+        let settings = store::settings::of(caller.tenant)?;
         if route.publishable {
-            let settings = store::settings::of(caller.tenant)?;
             for_browsers = cors::headers(route, headers, &settings.allowed_origins);
         }
         // Only after the caller is known.
@@ -67,11 +68,12 @@ fn routed(
             Ok(body) => body,
             Err(error) => return Ok(dialect.refuse_reading(&error)),
         };
-        let request = HttpRequest { parameters, headers, query, body: &body };
-        Exchange { dialect, caller: &caller, request: &request }.serve(route)
+        let request = HttpRequest { parameters, headers, query, body: &body, uses_catalog: settings.uses_catalog };
+        Exchange { dialect, caller: &caller, settings: &settings, request: &request }.serve(route)
     });
     let mut response = match served {
-        Err(error @ Error::Internal(_)) => return Err(error),
+        // A fault of the server is for its log, and no answer of a dialect.
+        Err(error @ (Error::Internal(_) | Error::StoredTextNotUtf8)) => return Err(error),
         Err(error) => dialect.refuse_error(&error),
         Ok(response) => response,
     };
@@ -98,6 +100,7 @@ fn caller(headers: &Map<String, Value>) -> Result<Caller> {
 struct Exchange<'a> {
     dialect: &'a Dialect,
     caller: &'a Caller,
+    settings: &'a Settings,
     request: &'a HttpRequest<'a>,
 }
 
@@ -107,7 +110,7 @@ impl<'a> Exchange<'a> {
             return Err(Error::NotAllowed);
         }
         let tenant = self.caller.tenant;
-        if store::settings::of(tenant)?.strict_parameters
+        if self.settings.strict_parameters
             && let Err(error) = dialects::unknown_parameter(route, self.request)
         {
             return Ok(self.dialect.refuse_reading(&error));

@@ -1,7 +1,7 @@
 //! Counting what was sold: the worker subtracts it from the stock, and adds it to the redemptions of coupons. Until
 //! then the holds that were taken say it. Rows that a buyer has locked are passed over.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rules::Result;
 
 use super::statement::statement;
@@ -69,12 +69,30 @@ statement!(
      SELECT FROM redeemed"
 );
 
-/// Counts what was sold of at most `batch` products and coupons. Returns the numbers of holds.
-pub fn count(batch: i32, now: DateTime<Utc>) -> Result<[usize; 3]> {
+// The sweep, or a payment, has passed it over, and who had locked it has not taken it.
+statement!(
+    LAPSED,
+    Write,
+    "DELETE FROM checkout_data.holds g WHERE g.ctid = ANY (ARRAY( \
+       SELECT h.ctid FROM checkout_data.holds h \
+       WHERE h.state = 'held' AND h.deadline <= $2 AND NOT EXISTS ( \
+         SELECT FROM checkout_data.open_sessions o \
+         WHERE o.organization_id = h.organization_id AND o.environment = h.environment \
+           AND o.checkout_session_id = h.checkout_session_id) \
+       LIMIT $1 FOR UPDATE SKIP LOCKED))"
+);
+
+/// By then, a session that ends by the clock has released its holds.
+pub const LAPSED_FOR: TimeDelta = TimeDelta::seconds(10);
+
+/// Counts what was sold of at most `batch` products and coupons, and removes what has lapsed. Returns the numbers of
+/// holds.
+pub fn count(batch: i32, now: DateTime<Utc>) -> Result<[usize; 4]> {
     let arguments = || [batch.into(), datum::timestamp(now).into()];
     Ok([
         SOLD.with(|statement| statement.count(&arguments()))?,
         UNTRACKED.with(|statement| statement.count(&[batch.into()]))?,
         REDEEMED.with(|statement| statement.count(&arguments()))?,
+        LAPSED.with(|statement| statement.count(&[batch.into(), datum::timestamp(now - LAPSED_FOR).into()]))?,
     ])
 }

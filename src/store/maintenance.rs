@@ -6,6 +6,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 
+use super::counts;
 use super::fan_out::{fan_out, notified};
 use super::purge;
 use super::statement::statement;
@@ -184,12 +185,15 @@ statement!(
        (SELECT min(o.created_at) + $1 FROM checkout_data.webhook_outbox o), \
        (SELECT min(p.deleted_at) + $2 FROM checkout_data.webhook_endpoints p), \
        (SELECT min(c.deleted_at) + $2 FROM checkout_data.webhook_consumers c), \
-       (SELECT 'epoch'::timestamptz FROM checkout_data.holds h WHERE h.state = 'taken' LIMIT 1))"
+       (SELECT 'epoch'::timestamptz FROM checkout_data.holds h WHERE h.state = 'taken' LIMIT 1), \
+       (SELECT min(h.deadline) + $3 FROM checkout_data.holds h WHERE h.state = 'held'))"
 );
 
 /// When the next row can be purged.
 pub fn next_purge(retention: Option<TimeDelta>) -> Result<Option<DateTime<Utc>>> {
-    let arguments = [retention.map(datum::interval).into(), datum::interval(purge::KEEP_DELETED).into()];
+    let spans = [purge::KEEP_DELETED, counts::LAPSED_FOR].map(datum::interval);
+    let [deleted, lapsed] = spans;
+    let arguments = [retention.map(datum::interval).into(), deleted.into(), lapsed.into()];
     let next = NEXT_PURGE.with(|statement| statement.row(&arguments, |row| row.get::<TimestampWithTimeZone>(1)))?;
     next.flatten().map(|at| datum::from_timestamp("deadline", at)).transpose()
 }

@@ -95,8 +95,39 @@ CREATE PROCEDURE let_deadline_pass(name text) LANGUAGE sql
         WHERE s.customer_id = let_deadline_pass.name
         RETURNING s.checkout_session_id, checkout_data.deadline(s) AS deadline)
     UPDATE checkout_data.open_sessions o SET deadline = s.deadline
-    FROM session s WHERE o.checkout_session_id = s.checkout_session_id
+    FROM session s WHERE o.checkout_session_id = s.checkout_session_id;
+    UPDATE checkout_data.holds h SET deadline = o.deadline
+    FROM checkout_data.open_sessions o WHERE o.checkout_session_id = h.checkout_session_id;
     $$;
+
+-- A product of which there are so many units, for 10 EUR each.
+CREATE PROCEDURE stock_up(product_id text, on_hand integer) LANGUAGE sql
+    AS $$
+    UPDATE checkout_data.organizations SET uses_catalog = true;
+    SELECT checkout.create_product('Tea', product_id, on_hand => stock_up.on_hand);
+    SELECT checkout.create_price(product_id, 'EUR', 10);
+    $$;
+
+-- Creates a session for a unit of the product, or returns why that is refused.
+CREATE FUNCTION buy(name text, product_id text DEFAULT 'tea', expires_in interval DEFAULT '1 hour') RETURNS text
+    LANGUAGE plpgsql
+    AS $$
+    BEGIN
+        RETURN (checkout.create_checkout_session(product_id => buy.product_id, customer_id => buy.name,
+            expires_in => buy.expires_in)).status;
+    EXCEPTION WHEN SQLSTATE 'PT409' THEN
+        RETURN SQLERRM;
+    END
+    $$;
+
+-- What is there, and who holds or has bought it.
+CREATE VIEW stock AS
+SELECT i.product_id, i.on_hand, i.held, (
+    SELECT string_agg(concat_ws(' ', s.customer_id, h.state, h.quantity), ', ' ORDER BY s.customer_id)
+    FROM checkout_data.holds h JOIN checkout_data.checkout_sessions s USING (checkout_session_id)
+    WHERE h.kind = 'product' AND h.item_id = i.product_id) AS holds
+FROM checkout_data.inventory i
+ORDER BY i.product_id;
 
 -- Waits until the lease of a payment, the deadline of a session, or the lease of every claimed event has ended.
 CREATE PROCEDURE wait_for(what text) LANGUAGE plpgsql
@@ -117,6 +148,8 @@ CREATE PROCEDURE clear() LANGUAGE sql
     TRUNCATE session, secret, checkout_data.api_keys, checkout_data.checkout_sessions, checkout_data.open_sessions,
         checkout_data.idempotency_keys, checkout_data.payments, checkout_data.refunds, checkout_data.webhook_outbox,
         checkout_data.webhook_endpoints, checkout_data.webhook_consumers, checkout_data.webhook_deliveries,
-        checkout_data.webhook_attempts;
-    UPDATE checkout_data.organizations SET reference_policy = 'none';
+        checkout_data.webhook_attempts, checkout_data.products, checkout_data.prices, checkout_data.inventory,
+        checkout_data.inventory_changes, checkout_data.coupons, checkout_data.holds, checkout_data.session_lines,
+        checkout_data.session_terms;
+    UPDATE checkout_data.organizations SET reference_policy = 'none', uses_catalog = false;
     $$;

@@ -2,17 +2,15 @@
 them.
 """
 
-import os
 import re
-from contextlib import closing, contextmanager
 
 import psycopg2
 import pytest
+from support.bad_bytes import SETTING, connected, poison
 from support.outcomes import outcome
 
 # Unchecked values of a setting: the beginning of a character, one cut in the middle, and bytes that begin none.
 BAD = {"cut": b"\xf0", "cut, and more": b"\xf0abc", "overlong": b"\xc0\x80", "surrogate": b"\xed\xa0\x80", "alone": b"a\xffb"}
-SETTING = "current_setting('my.x')"
 # The SQL that turns the setting into an argument of each type.
 AS_TYPE = {
     "text": [SETTING],
@@ -27,18 +25,6 @@ ANSWERED = ("handle_request", "body")
 KEPT = {("record_refund", "reason"), *(
     ("record_payment", label)
     for label in ("currency_code", "payment_method", "failure_code", "failure_message", "attempt_id"))}
-
-
-@contextmanager
-def connected(db, user, value=b"x", **options):
-    """A connection with a setting of its own, as a client may set it."""
-    os.environb[b"PGOPTIONS"] = b"-c my.x=" + value
-    try:
-        connection = psycopg2.connect(host=str(db.server.dir), port=54321, dbname=db.name, user=user, **options)
-    finally:
-        del os.environb[b"PGOPTIONS"]
-    with closing(connection):
-        yield connection
 
 
 @pytest.mark.parametrize("bad", BAD)
@@ -132,13 +118,6 @@ def test_clients_of_another_encoding_are_understood_or_refused(world, encoding):
     assert all(row["title"].isprintable() for row in stored)
 
 
-def poison(db, table, column, where):
-    with connected(db, "postgres", b"\xf0abc") as connection, connection.cursor() as cursor:
-        cursor.execute(f"UPDATE checkout_data.{table} SET {column} = {SETTING} WHERE {where}")
-        assert cursor.rowcount == 1
-        connection.commit()
-
-
 def expired(db, bad=False):
     """An expired session; a bad one has a title that cannot be sent."""
     session = db.create()
@@ -180,13 +159,21 @@ def test_an_event_that_cannot_be_rendered_dies_alone_for_consumers(db):
 
 
 def test_stored_bytes_that_are_no_text_are_an_error_to_whom_they_belong(world):
-    poison(world.db, "organizations", "base_url", f"organization_id = '{world.db.organization_id}'")
+    poison(world.db, "organizations", "base_url", f"organization_id = '{world.db.organization_id}'", "https://pay.example/")
     with connected(world.db, world.db.shop) as connection:
-        assert outcome(connection, world_call(world, "create_checkout_session")) == "22021"
-        assert outcome(connection, world_call(world, "get_checkout_session")) == "22021"
+        assert outcome(connection, world_call(world, "create_checkout_session")) == "XX001"
+        assert outcome(connection, world_call(world, "get_checkout_session")) == "XX001"
     poison(world.db, "api_keys", "name", f"api_key_id = '{world.key[:20]}'")
     with connected(world.db, "all_web") as connection:
-        assert outcome(connection, f"checkout.authenticate('{world.key}')") == "22021"
+        assert outcome(connection, f"checkout.authenticate('{world.key}')") == "XX001"
         assert outcome(connection, f"checkout.authenticate('{world.other_key}')") == "00000"
     world.db.sql("UPDATE checkout_data.organizations SET base_url = NULL")
     world.db.sql("UPDATE checkout_data.api_keys SET name = NULL")
+
+
+def test_stored_bytes_that_are_no_text_are_not_the_fault_of_a_request(db):
+    """A gateway answers an SQL error with 500, and PostgREST one of this class."""
+    session = expired(db, bad=True)
+    with connected(db, db.shop) as connection:
+        for path in ("/checkout-sessions", f"/checkout-sessions/{session}"):
+            assert outcome(connection, f"checkout.handle_request('lomi', 'GET', '{path}')") == "XX001"

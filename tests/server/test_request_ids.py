@@ -5,6 +5,7 @@ import uuid
 
 import psycopg2
 import pytest
+from support.bad_bytes import poison
 
 CREATE = "SELECT * FROM checkout.handle_request('lomi', 'POST', '/checkout-sessions', %s, '{}', %s)"
 ORDER = '{"amount": 1, "currency_code": "XOF", "customer_id": "c"}'
@@ -32,6 +33,20 @@ def test_a_failed_request_is_found_in_the_log(db):
     assert error.pgcode == "25006"
     assert error.diag.context.splitlines().count("checkout_sessions request mine-1") == 1
     assert contexts(db, before) == ["mine-1"]
+
+
+def test_an_error_that_the_extension_raises_is_found_in_the_log(db):
+    """The others here are the server's own."""
+    session, before = db.create(), len(db.server.log())
+    poison(db, "checkout_sessions", "title", f"checkout_session_id = '{session}'")
+    with db.connect(db.shop) as connection, connection.cursor() as cursor, pytest.raises(psycopg2.Error) as raised:
+        cursor.execute(
+            "SELECT checkout.handle_request('lomi', 'GET', %s, %s)",
+            (f"/checkout-sessions/{session}", '{"x-request-id": "mine-4"}'),
+        )
+    connection.close()
+    assert (raised.value.pgcode, raised.value.diag.message_primary) == ("XX001", "a stored text is not valid UTF-8")
+    assert contexts(db, before) == ["mine-4"]
 
 
 def test_a_request_without_an_id_gets_one_that_is_in_the_log(db):

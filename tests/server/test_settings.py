@@ -7,6 +7,7 @@ WRONG = {
     "checkout_sessions.base_url": ("https://pay.example/?k=1", "must have {CHECKOUT_SESSION_ID}"),
     "checkout_sessions.webhook_allowed_ranges": ("10.0.0.0/33", "neither an address nor a CIDR range"),
     "checkout_sessions.jwt_organization_claim": ("user_metadata.id", "must not name user_metadata"),
+    "checkout_sessions.worker_database": ("é" * 32, "must have at most 63 bytes"),
 }
 
 

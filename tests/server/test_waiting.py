@@ -6,6 +6,8 @@ import psycopg2
 ONE_SESSION = {"begin_payment", "expire_checkout_session", "record_payment"}
 # A payment is applied to the first session; the second one, which rejected it, has expired.
 TWO_SESSIONS = {"apply_payment"}
+# What a buyer changes, and a payment of that session, wait for each other, a buyer no longer than a second.
+ONE_SALE = {"apply_coupon", "remove_coupon", "set_billing_address", "set_quantity", "set_unit_amount"}
 ONE_EVENT = {"ack_webhook_events", "nack_webhook_event", "redeliver_webhook_events"}
 ONE_CONSUMER = {"delete_webhook_consumer"}
 ONE_DELIVERY = {"record_webhook_attempt", "record_webhook_attempts", "release_webhook_delivery"}
@@ -16,11 +18,12 @@ ONE_ROLE = {"grant_access", "revoke_access"}
 # Which price is the default is known by who has locked the product.
 ONE_PRODUCT = {"create_price", "update_price", "update_product"}
 ALONE = [{"create_webhook_consumer"}, {"create_webhook_endpoint"}, {"recover_checkout_session"}, {"record_refund"},
-         {"simulate_payment"}, {"adjust_inventory"}, {"create_product"}, {"create_coupon"}, {"update_coupon"}]
+         {"simulate_payment"}, {"complete_free_checkout_session"}, {"adjust_inventory"}, {"create_product"}, {"create_coupon"},
+         {"update_coupon"}]
 WAITS = {
     held: group
-    for group in [ONE_SESSION, ONE_EVENT, ONE_DELIVERY, ONE_CONSUMER, ONE_ENDPOINT, ONE_KEY, ONE_ORGANIZATION, ONE_ROLE, ONE_PRODUCT,
-                  *ALONE]
+    for group in [ONE_SESSION, ONE_SALE, ONE_EVENT, ONE_DELIVERY, ONE_CONSUMER, ONE_ENDPOINT, ONE_KEY, ONE_ORGANIZATION, ONE_ROLE,
+                  ONE_PRODUCT, *ALONE]
     for held in group
 }
 for held in ONE_SESSION | {"recover_checkout_session"}:
@@ -50,7 +53,9 @@ def waits(world):
                 with waiter.cursor() as cursor:
                     try:
                         cursor.execute(f"SELECT * FROM {call.sql()}", call.arguments)
-                    except psycopg2.errors.LockNotAvailable:
+                    except psycopg2.Error as error:
+                        if error.pgcode != "55P03" and "another call is changing" not in str(error):
+                            raise
                         found.setdefault(held.function, set()).add(call.function)
                 waiter.rollback()
             holder.rollback()

@@ -21,7 +21,7 @@ pub(super) fn status(error: &Error) -> u16 {
         "PT404" => 404,
         "PT409" | "23505" => 409,
         "PT429" => 429,
-        "XX000" | "F0000" => 500,
+        "XX000" | "XX001" | "F0000" => 500,
         _ => 400,
     }
 }
@@ -73,6 +73,8 @@ pub struct HttpRequest<'a> {
     pub query: &'a Map<String, Value>,
     /// `Null` if there is none.
     pub body: &'a Value,
+    /// True if the caller's organization has the prices of its products in the catalog.
+    pub uses_catalog: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -77,7 +77,7 @@ fn create<'a>(request: &'a HttpRequest<'a>) -> Result<Create<'a>> {
     let body = request.body()?;
     Ok(Create {
         order: Order {
-            amount: read::amount_without_catalog(body, "amount", &["product_id", "price_id", "subscription_id"])?,
+            amount: read::amount_or_price(request, "amount")?,
             currency_code: read::text(body, "currency_code")?,
             title: read::text(body, "title")?,
             description: read::text(body, "description")?,

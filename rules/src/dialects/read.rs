@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::HttpRequest;
 use crate::checkout::money::{self, Currency};
 use crate::checkout::status::Status;
 use crate::{Error, Result, validate};
@@ -41,15 +42,23 @@ pub fn boolean(body: &Object, name: &'static str) -> Result<Option<bool>> {
     member(body, name).map(|value| value.as_bool().ok_or_else(|| Error::invalid(name, "must be a boolean"))).transpose()
 }
 
-/// The total amount. There is no catalog yet in which to look up a product's price.
-pub fn amount_without_catalog(body: &Object, name: &'static str, catalog: &[&'static str]) -> Result<Option<Decimal>> {
+/// The total amount. It may be left out with a product or a price that the organization's catalog has.
+pub fn amount_or_price(request: &HttpRequest, name: &'static str) -> Result<Option<Decimal>> {
+    let body = request.body()?;
     let amount = decimal(body, name)?;
-    match catalog.iter().find(|product| member(body, product).is_some()) {
-        Some(product) if amount.is_none() => Err(Error::invalid(
-            name,
-            format!("is required with {product}: no catalog is configured that has its price"),
-        )),
-        _ => Ok(amount),
+    let bought = |names: &[&'static str]| names.iter().copied().find(|name| member(body, name).is_some());
+    let priced = bought(&["product_id", "price_id"]);
+    if amount.is_some() || request.uses_catalog && priced.is_some() {
+        return Ok(amount);
+    }
+    match priced.or_else(|| bought(&["subscription_id"])) {
+        None => Ok(None),
+        Some(what) if request.uses_catalog => {
+            Err(Error::invalid(name, format!("is required with {what}: the catalog has no prices of subscriptions")))
+        }
+        Some(what) => {
+            Err(Error::invalid(name, format!("is required with {what}: no catalog is configured that has its price")))
+        }
     }
 }
 
@@ -251,6 +260,30 @@ mod tests {
             assert_eq!(read(units, code), Err(Error::OutOfRange { argument: "amount", fault }), "{units} {code}");
         }
         assert_eq!(read("50.5", "GHS"), Err(Error::invalid("amount", "must be an integer")));
+    }
+
+    #[test]
+    fn an_amount_may_be_that_of_the_catalog() {
+        let read = |uses_catalog, body: Value| {
+            let (headers, query) = (Object::new(), Object::new());
+            let request =
+                HttpRequest { parameters: Vec::new(), headers: &headers, query: &query, body: &body, uses_catalog };
+            amount_or_price(&request, "amount")
+        };
+        let ten = Some(Decimal::TEN);
+        for uses_catalog in [false, true] {
+            assert_eq!(read(uses_catalog, json!({"amount": 10})), Ok(ten));
+            assert_eq!(read(uses_catalog, json!({"amount": 10, "product_id": "p", "subscription_id": "s"})), Ok(ten));
+            assert_eq!(read(uses_catalog, json!({})), Ok(None), "no other is told of catalogs");
+        }
+        for name in ["product_id", "price_id"] {
+            assert_eq!(read(true, json!({name: "p"})), Ok(None));
+            assert_eq!(read(true, json!({name: "p", "subscription_id": "s"})), Ok(None));
+            let fault = format!("is required with {name}: no catalog is configured that has its price");
+            assert_eq!(read(false, json!({name: "p"})), Err(Error::invalid("amount", fault)));
+        }
+        let fault = "is required with subscription_id: the catalog has no prices of subscriptions";
+        assert_eq!(read(true, json!({"subscription_id": "s"})), Err(Error::invalid("amount", fault)));
     }
 
     #[test]

@@ -60,7 +60,8 @@ mod tests {
     fn refusal(dialect: &str, method: &str, path: &str, query: Value, body: Value) -> Option<String> {
         let (route, _) = route(find(dialect).expect("a dialect"), method, path).map_err(|r| r.status).expect("a route");
         let (headers, query) = (Map::new(), query.as_object().cloned().expect("an object"));
-        let request = HttpRequest { parameters: Vec::new(), headers: &headers, query: &query, body: &body };
+        let request =
+            HttpRequest { parameters: Vec::new(), headers: &headers, query: &query, body: &body, uses_catalog: false };
         unknown_parameter(route, &request).err().map(|error| error.to_string())
     }
 

@@ -32,7 +32,7 @@ fn read<R>(
     let [headers, query, body] = parts;
     let (Some(headers), Some(query)) = (headers.as_object(), query.as_object()) else { unreachable!("objects") };
     READ.take();
-    let result = using(&route.operation, &HttpRequest { parameters, headers, query, body });
+    let result = using(&route.operation, &HttpRequest { parameters, headers, query, body, uses_catalog: false });
     for name in READ.take() {
         let known = route.body.contains(&name.as_str()) || route.query.contains(&name.as_str());
         assert!(known, "{} reads {name}, and its route does not know it", dialect.name);

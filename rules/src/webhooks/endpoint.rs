@@ -2,6 +2,8 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 
 use super::event::EventType;
 use super::url;
@@ -70,6 +72,15 @@ pub fn new_secret() -> String {
     format!("whsec_{}", BASE64_STANDARD.encode(api_key::random()))
 }
 
+/// The secret of a receiver that its developer starts again and again: the same for the same API key and name. It tells
+/// nothing of the key, which has 256 random bits.
+pub fn secret_of(api_key: &str, name: &str) -> String {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(api_key.as_bytes()) else { unreachable!("any length will do") };
+    mac.update(b"webhook secret\n");
+    mac.update(name.as_bytes());
+    format!("whsec_{}", BASE64_STANDARD.encode(mac.finalize().into_bytes()))
+}
+
 /// The endpoint's purpose, in the words of its organization.
 pub fn description(text: &str) -> Result<Option<&str>> {
     if text.is_empty() { Ok(None) } else { validate::text("description", text, validate::SHORT_TEXT).map(Some) }
@@ -81,6 +92,16 @@ mod tests {
 
     fn list(patterns: &[&str]) -> Vec<Option<String>> {
         patterns.iter().map(|pattern| Some((*pattern).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_secret_is_of_its_key_and_name() {
+        let secret = secret_of("sk_test_1", "a");
+        assert_eq!(secret, secret_of("sk_test_1", "a"));
+        assert_eq!(secret.len(), new_secret().len());
+        for (key, name) in [("sk_test_1", "b"), ("sk_test_2", "a")] {
+            assert_ne!(secret, secret_of(key, name));
+        }
     }
 
     #[test]

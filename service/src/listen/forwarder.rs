@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime};
 use http::header::HeaderMap;
 use http::{HeaderName, HeaderValue};
 use reqwest::{Client, redirect};
-use rules::webhooks::endpoint::new_secret;
 use rules::webhooks::signature::{self, Message, Scheme};
 use url::Url;
 
@@ -20,12 +19,11 @@ pub struct Forwarder {
     client: Client,
     pub url: Url,
     scheme: Scheme,
-    /// Made for this run.
     pub secret: String,
 }
 
 impl Forwarder {
-    pub fn new(url: Url, scheme: Scheme) -> Result<Self, String> {
+    pub fn new(url: Url, scheme: Scheme, secret: String) -> Result<Self, String> {
         let mut client = Client::builder()
             .timeout(TIMEOUT)
             .redirect(redirect::Policy::none())
@@ -39,7 +37,7 @@ impl Forwarder {
             client = client.tls_certs_only([]);
         }
         let client = client.build().map_err(|error| format!("the HTTP client cannot be made: {error:?}"))?;
-        Ok(Self { client, url, scheme, secret: new_secret() })
+        Ok(Self { client, url, scheme, secret })
     }
 
     /// Returns the status of the answer, or why there is none.

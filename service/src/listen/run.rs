@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use rules::webhooks::endpoint::secret_of;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -25,14 +26,16 @@ pub fn start(options: Options) -> Result<(), RunError> {
 }
 
 async fn run(options: Options) -> Result<(), RunError> {
-    let forwarder = Forwarder::new(options.forward_to, options.signature_scheme).map_err(RunError::Failed)?;
+    let name = name_of(&machine(), &options.forward_to);
+    // The same after a restart, so that the server that gets the events can keep it.
+    let secret = secret_of(&options.key.api_key, &name);
+    let forwarder = Forwarder::new(options.forward_to, options.signature_scheme, secret).map_err(RunError::Failed)?;
     let mut holder = Holder::new(&options.key, "checkout-sessions-listen")?;
     if holder.environment().await.map_err(refusal)? != "test" {
         return Err(RunError::Usage("the API key is of the live environment: take one of the test environment".into()));
     }
     let stop = CancellationToken::new();
     stop_at_signal(stop.clone(), "the event that is being forwarded")?;
-    let name = name_of(&machine(), &forwarder.url);
     let mut consumer = Consumer::register(holder, name, options.events).await.map_err(refusal)?;
     let listened = match screen::ready(&forwarder.secret) {
         Ok(()) => listen(&mut consumer, &forwarder, &stop).await,

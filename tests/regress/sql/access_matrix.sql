@@ -12,6 +12,11 @@ SELECT kind FROM checkout.authenticate(:'secret_a');
 SELECT name FROM checkout.create_webhook_consumer('jobs');
 SELECT checkout_session_id AS open, client_secret AS secret FROM checkout.create_checkout_session(1, 'USD', customer_id
     => 'c') \gset
+SELECT checkout_session_id AS sold, client_secret AS sold_secret FROM checkout.create_checkout_session(
+    currency_code => 'USD', customer_id => 'c', allow_quantity => true, allow_coupon_code => true,
+    require_billing_address => true, lines => '[{"title": "Tea", "amount": 5}]') \gset
+SELECT checkout_session_id AS free FROM checkout.create_checkout_session(
+    currency_code => 'USD', customer_id => 'c', lines => '[{"title": "Sample", "amount": 0}]') \gset
 SELECT testing.new_session(2) AS expired, testing.new_session(3) AS paid \gset
 SELECT s.status, p.status
 FROM checkout.expire_checkout_session(:'expired') AS s, checkout.record_payment(:'paid', 'access-1', 'succeeded') AS p;
@@ -82,6 +87,14 @@ INSERT INTO testing.access_calls VALUES
     ('list_webhook_consumers', ''),
     ('delete_webhook_consumer', '''jobs'', true'),
     ('outbox_status', ''),
+    ('list_session_lines', quote_literal(:'sold')),
+    ('set_quantity', format('%L, NULL, 2', :'sold')),
+    -- Its price is fixed, which is for the function to say.
+    ('set_unit_amount', format('%L, %L, 5', :'sold', :'sold_secret')),
+    ('apply_coupon', format('%L, %L, ''NONE''', :'sold', :'sold_secret')),
+    ('remove_coupon', quote_literal(:'sold')),
+    ('set_billing_address', format('%L, %L, ''{"country": "SN"}''', :'sold', :'sold_secret')),
+    ('complete_free_checkout_session', quote_literal(:'free')),
     ('pre_request', ''),
     ('public_checkout_session', format('%L, %L', :'open', :'secret')),
     ('record_payment', format('%L, ''access-2'', ''succeeded''', :'open')),
@@ -143,6 +156,10 @@ INSERT INTO testing.access_calls VALUES
     ('payment', 'jsonb_populate_record(NULL::checkout.refunds, ''{"payment_id": "access-1"}'')'),
     ('webhook_events', format('jsonb_populate_record(NULL::checkout.checkout_sessions, '
         '''{"checkout_session_id": "%s"}'')', :'paid')),
+    ('session_lines', format('jsonb_populate_record(NULL::checkout.checkout_sessions, ''{"checkout_session_id": "%s"}'')',
+        :'sold')),
+    ('session_terms', format('jsonb_populate_record(NULL::checkout.checkout_sessions, ''{"checkout_session_id": "%s"}'')',
+        :'sold')),
     ('webhook_deliveries', format('jsonb_populate_record(NULL::checkout.webhook_events, '
         '''{"subject_id": "%s", "sequence": 1}'')', :'dead')),
     ('webhook_attempts', format(

@@ -114,6 +114,19 @@ SELECT expires_at - created_at AS lifetime, max_retry_attempts, payment_methods
 FROM checkout.get_checkout_session(:'id');
 SELECT expires_at - created_at AS lifetime, max_retry_attempts, payment_methods
 FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c');
+-- The tables refuse what the functions would, whoever writes it.
+\c - postgres
+SELECT setting, split_part(
+    testing.outcome(format('UPDATE checkout_data.organizations SET %s WHERE organization_id = %L', setting, :'every')),
+    ': ', 1) AS outcome
+FROM unnest(ARRAY[$$base_url = 'HTTPS://pay.example'$$, $$base_url = 'javascript:alert(1)'$$, $$base_url = ''$$,
+    $$payment_methods = '{}'$$]) AS setting;
+SELECT api_key_id AS key_id FROM checkout.create_api_key(:'every', 'secret', 'live') \gset
+SELECT split_part(
+    testing.outcome(
+        format('UPDATE checkout_data.api_keys SET payment_methods = ''{}'' WHERE api_key_id = %L', :'key_id')),
+    ': ', 1) AS outcome;
+\c - shop_every
 -- Only admin access
 SELECT testing.outcome(call)
 FROM unnest(ARRAY[

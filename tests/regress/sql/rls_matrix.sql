@@ -99,6 +99,14 @@ INSERT INTO testing.calls (function, arguments) VALUES
     ('activate_database', ''), ('verify_restore', ''),
     ('authenticate', quote_literal(:'api_key')), ('pre_request', ''),
     ('public_checkout_session', format('%L, %L', :'open', :'client_secret')),
+    -- Its flags do not allow these, which is for the functions to say.
+    ('set_quantity', format('%L, %L, 2', :'open', :'client_secret')),
+    ('set_unit_amount', format('%L, %L, 5', :'open', :'client_secret')),
+    ('apply_coupon', format('%L, %L, ''NONE''', :'open', :'client_secret')),
+    ('remove_coupon', quote_literal(:'open')),
+    ('set_billing_address', format('%L, NULL, ''{"country": "SN"}''', :'open')),
+    ('complete_free_checkout_session', quote_literal(:'open')),
+    ('list_session_lines', quote_literal(:'open')),
     ('rotate_client_secrets', quote_literal(:'a')), ('create_api_key', format('%L, ''secret'', ''live''', :'a')),
     ('list_api_keys', quote_literal(:'a')),
     ('revoke_api_key', quote_literal(:'api_key_id')), ('roll_api_key', quote_literal(:'api_key_id')),
@@ -130,6 +138,10 @@ INSERT INTO testing.calls (function, arguments) VALUES
     ('payment', 'jsonb_populate_record(NULL::checkout.refunds, ''{"payment_id": "matrix-1"}'')'),
     ('webhook_events', format('jsonb_populate_record(NULL::checkout.checkout_sessions, '
         '''{"checkout_session_id": "%s"}'')', :'paid')),
+    ('session_lines', format('jsonb_populate_record(NULL::checkout.checkout_sessions, ''{"checkout_session_id": "%s"}'')',
+        :'open')),
+    ('session_terms', format('jsonb_populate_record(NULL::checkout.checkout_sessions, ''{"checkout_session_id": "%s"}'')',
+        :'open')),
     ('webhook_deliveries', format('jsonb_populate_record(NULL::checkout.webhook_events, '
         '''{"subject_id": "%s", "sequence": 1}'')', :'dead')),
     ('webhook_attempts', format('jsonb_populate_record(NULL::checkout.webhook_deliveries, '
@@ -320,6 +332,10 @@ FROM (VALUES ('get', 'SELECT checkout.get_checkout_session(%L)'),
     ('begin', 'SELECT checkout.begin_payment(%L, ''p'')'),
     ('record', 'SELECT checkout.record_payment(%L, ''p'', ''succeeded'')'),
     ('payments', 'SELECT checkout.list_payments(%L)'),
+    ('lines', 'SELECT checkout.list_session_lines(%L)'),
+    ('quantity', 'SELECT checkout.set_quantity(%L, quantity => 2)'),
+    ('coupon', 'SELECT checkout.apply_coupon(%L, code => ''NONE'')'),
+    ('free', 'SELECT checkout.complete_free_checkout_session(%L)'),
     ('events', 'SELECT checkout.list_webhook_events(%L)'),
     ('after', 'SELECT checkout.list_checkout_sessions(starting_after => %L)'),
     ('before', 'SELECT checkout.list_checkout_sessions(ending_before => %L)')

@@ -47,6 +47,13 @@ FROM (VALUES
 ALTER SYSTEM SET checkout_sessions.base_url = 'ftp://x';
 ALTER SYSTEM SET checkout_sessions.webhook_allowed_ranges = '10.0.0.0/33';
 ALTER SYSTEM SET checkout_sessions.organization_id = 'abc';
+-- Whether there is such a database is not known before the server has started.
+SELECT repeat('é', 32) AS too_long \gset
+ALTER SYSTEM SET checkout_sessions.worker_database = :'too_long';
+ALTER SYSTEM SET checkout_sessions.worker_database = E'shop\x07';
+SELECT repeat('é', 31) || 'e' AS long_enough \gset
+ALTER SYSTEM SET checkout_sessions.worker_database = :'long_enough';
+ALTER SYSTEM RESET checkout_sessions.worker_database;
 ALTER SYSTEM SET checkout_sessions.jwt_organization_claim = 'user_metadata.id';
 ALTER ROLE CURRENT_USER SET checkout_sessions.organization_id = 'abc';
 ALTER DATABASE regression SET checkout_sessions.base_url = 'ftp://x';

@@ -181,3 +181,53 @@ CREATE PROCEDURE testing.forget_receivers() LANGUAGE sql AS $$
     UPDATE checkout_data.webhook_consumers SET deleted_at = clock_timestamp() WHERE deleted_at IS NULL;
 $$;
 COMMENT ON PROCEDURE testing.forget_receivers IS 'For the tests that follow: claims are over all organizations.';
+
+-- Requests in the dialects
+CREATE FUNCTION testing.unkeyed(message text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT regexp_replace(regexp_replace(testing.masked(message), 'cs_[0-9a-f]{32}', 'cs_<id>', 'g'),
+        '[sp]k_(live|test)_[A-Za-z0-9]+', '<key>', 'g')
+$$;
+CREATE FUNCTION testing.bearer(api_key text) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+    SELECT jsonb_build_object('authorization', 'Bearer ' || api_key)
+$$;
+CREATE FUNCTION testing.http(
+    dialect text, method text, path text, headers jsonb DEFAULT '{}', body jsonb DEFAULT NULL, query jsonb DEFAULT '{}')
+RETURNS text LANGUAGE sql AS $$
+    SELECT concat_ws(' ', r.status, nullif(r.headers - 'X-Request-Id', '{}'), testing.unkeyed(r.body::text))
+    FROM checkout.handle_request(dialect, method, path, headers, query, body::text) AS r
+$$;
+COMMENT ON FUNCTION testing.http IS 'An answer on one line, without what differs from run to run.';
+CREATE FUNCTION testing.raises(
+    dialect text, method text, path text, headers text DEFAULT '{}', query text DEFAULT '{}', body text DEFAULT NULL)
+RETURNS text LANGUAGE sql AS $$
+    SELECT testing.outcome(
+        format('SELECT * FROM checkout.handle_request(%L, %L, %L, %L, %L, %L)', dialect, method, path, headers, query,
+            body))
+$$;
+COMMENT ON FUNCTION testing.raises IS 'The SQL error of a request, or that there is none.';
+CREATE FUNCTION testing.row_counts() RETURNS text LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    counts text := '';
+    tables regclass;
+    n bigint;
+BEGIN
+    FOR tables IN SELECT oid
+        FROM pg_class WHERE relnamespace = 'checkout_data'::regnamespace AND relkind = 'r' ORDER BY relname LOOP
+        EXECUTE format('SELECT count(*) FROM %s', tables) INTO n;
+        counts := counts || tables || ' ' || n || E'\n';
+    END LOOP;
+    RETURN counts;
+END
+$$;
+COMMENT ON FUNCTION testing.row_counts IS 'How many rows every table has, of all tenants.';
+-- The smallest body that each dialect accepts, and its path
+CREATE TABLE testing.creations (dialect text PRIMARY KEY, path text, body jsonb);
+INSERT INTO testing.creations VALUES
+    ('kobo', '/v1/checkout/session/initialize', '{"amount": 100, "email": "jane@example.com"}'),
+    ('lomi', '/checkout-sessions', '{"amount": 1, "currency_code": "XOF", "customer_id": "c"}'),
+    ('paygate', '/v1/checkout/sessions',
+        '{"amount": 1, "success_url": "https://a.example/", "cancel_url": "https://a.example/"}'),
+    ('flutterwave', '/checkout/sessions', '{"amount": 1, "currency": "NGN"}'),
+    ('yuno', '/v1/checkout/sessions',
+        '{"merchant_order_id": "1234", "country": "CO", "amount": {"currency": "COP", "value": 1}}');
+GRANT SELECT ON testing.creations TO PUBLIC;

@@ -278,7 +278,7 @@ def catalog_is_not_configured(shop, name):
 
 
 for use_case in WITHOUT_AN_AMOUNT:
-    says = f"{use_case}: without an amount it needs a catalog, and there is none yet"
+    says = f"{use_case}: without an amount it needs the catalog, and the organization must use it (uses_catalog)"
     documented("rule", "use case", says, use_case)(catalog_is_not_configured)
 
 

@@ -13,7 +13,7 @@ DIALECTS = {
     "flutterwave": "Flutterwave",
     "yuno": "Yuno",
 }
-MODULES = ["kobo", "lomi", "lomi_rules", "paygate", "paygate_lists", "flutterwave", "yuno", "common"]
+MODULES = ["kobo", "lomi", "lomi_rules", "lomi_catalog", "paygate", "paygate_lists", "flutterwave", "yuno", "common"]
 
 HEAD = """# The documents of the five dialects, and the test that shows each line
 

@@ -47,6 +47,8 @@ class World:
         self.endpoint = db.call("create_webhook_endpoint", url="https://shop.example/hooks")[0]["webhook_endpoint_id"]
         self.sent = self.ended()
         self.sent_lease = self.value("SELECT lease_token FROM checkout.claim_webhook_deliveries() LIMIT 1")
+        self.sold, self.free = self.sessions_that_sell()
+        self.sold_secret = db.call("get_checkout_session", checkout_session_id=self.sold)[0]["client_secret"]
         self.expired, self.paid = db.create(), db.create()
         db.call("expire_checkout_session", checkout_session_id=self.expired)
         db.call("record_payment", checkout_session_id=self.paid, payment_id="paid", outcome="succeeded")
@@ -54,6 +56,16 @@ class World:
         db.call("create_product", name="Mug", product_id="mug", on_hand=10)
         db.call("create_price", product_id="mug", currency_code="USD", amount=12.5, price_id="mug-usd")
         db.call("create_coupon", code="TEN", percent_off=10)
+
+    def sessions_that_sell(self):
+        """One in which the buyer may change everything, and one in which nothing is due."""
+        allowed = {"allow_quantity": True, "allow_coupon_code": True, "require_billing_address": True}
+        self.db.call("create_product", name="Gift", product_id="gift")
+        self.db.call("create_price", product_id="gift", currency_code="USD", minimum_amount=1, price_id="gift")
+        return (
+            self.db.create(amount=None, lines='[{"price_id": "gift"}]', **allowed),
+            self.db.create(amount=None, lines='[{"title": "Sample", "amount": 0}]'),
+        )
 
     def in_test_environment(self):
         """A role that acts for the organization there, and a session of it."""
@@ -102,6 +114,7 @@ class World:
         sent = {"event_id": self.sent, "webhook_endpoint_id": self.endpoint, "lease_token": self.sent_lease}
         organization, endpoint = {"organization_id": self.db.organization_id}, {"webhook_endpoint_id": self.endpoint}
         session = {"checkout_session_id": self.open}
+        sold = {"checkout_session_id": self.sold, "client_secret": self.sold_secret}
         consumer = {"consumer": "jobs"}
         event = consumer | {"event_id": self.event, "lease_token": self.lease}
         attempts = json.dumps([sent | {"status_code": 500, "error": "no answer", "duration": 0.5}])
@@ -114,6 +127,7 @@ class World:
             Call("ack_webhook_events", "shop", consumer | {"event_ids": [self.event], "lease_token": self.lease}),
             Call("activate_database", "admin", {}),
             Call("adjust_inventory", "shop", mug | {"change": 1}),
+            Call("apply_coupon", "web", sold | {"code": "NONE"}),
             Call("apply_payment", "shop", session | {"payment_id": "late"}),
             Call("authenticate", "web", {"api_key": self.other_key}),
             Call("begin_payment", "shop", session | {"payment_id": "p1"}),
@@ -121,6 +135,7 @@ class World:
             Call("claim_webhook_deliveries", "relay", {}),
             Call("claim_webhook_events", "shop", consumer),
             Call("coupon_performance", "shop", {}),
+            Call("complete_free_checkout_session", "shop", {"checkout_session_id": self.free}),
             Call("create_api_key", "admin", organization | {"kind": "secret", "environment": "live"}),
             Call("create_checkout_session", "shop", {"amount": 1, "currency_code": "USD", "customer_id": "c"}),
             Call("create_coupon", "shop", {"code": "FIVE", "percent_off": 5}),
@@ -149,6 +164,7 @@ class World:
             Call("list_prices", "shop", mug),
             Call("list_products", "shop", {}),
             Call("list_refunds", "shop", {"payment_id": "paid"}),
+            Call("list_session_lines", "shop", {"checkout_session_id": self.sold}),
             Call("list_webhook_attempts", "shop", {"event_id": self.sent}),
             Call("list_webhook_consumers", "shop", {}),
             Call("list_webhook_deliveries", "shop", endpoint),
@@ -172,6 +188,7 @@ class World:
             Call("redirect_url", "shop", {"url": "https://shop.example/"} | session),
             Call("refunds", "shop", {}, payment),
             Call("release_webhook_delivery", "relay", sent),
+            Call("remove_coupon", "shop", {"checkout_session_id": self.sold}),
             Call("render_webhook_event", "relay", {"event_id": self.event, "api": "lomi"}),
             Call("revoke_access", "superuser", {"role": "nobody_else", "access": "secret"}),
             Call("revoke_api_key", "admin", {"api_key_id": self.other_key[:20]}),
@@ -181,6 +198,11 @@ class World:
             Call("security_report", "admin", {}),
             Call("session_funnel", "shop", {}),
             Call("session_id", "shop", {"id": f"cs_{str(self.open).replace('-', '')}"}),
+            Call("session_lines", "shop", {}, row("checkout_sessions", checkout_session_id=self.sold)),
+            Call("session_terms", "shop", {}, row("checkout_sessions", checkout_session_id=self.sold)),
+            Call("set_billing_address", "web", sold | {"address": '{"country": "SN"}'}),
+            Call("set_quantity", "web", sold | {"quantity": 2}),
+            Call("set_unit_amount", "web", sold | {"unit_amount": 5}),
             Call("sign_webhook", "shop", webhook),
             Call("simulate_payment", "tester", {"checkout_session_id": self.tried, "scenario": "complete"}),
             Call("update_coupon", "shop", {"code": "TEN", "active": True}),
