@@ -267,6 +267,49 @@ export type Database = {
           referencedColumns: ["payment_id"]
         }]
       }
+      /** What the caller's checkout sessions sell. A session that says only an amount has no lines. */
+      session_lines: {
+        Row: {
+          checkout_session_id: string
+          organization_id: string
+          environment: "live" | "test"
+          line: number
+          kind: "item" | "shipping" | "tax" | "fee"
+          product_id: string | null
+          price_id: string | null
+          title: string | null
+          image_url: string | null
+          unit_amount: number
+          quantity: number
+          subtotal: number
+          discount: number
+          total: number | null
+          minimum_quantity: number
+          maximum_quantity: number | null
+          minimum_amount: number | null
+          maximum_amount: number | null
+          suggested_amount: number | null
+        }
+        Relationships: []
+      }
+      /** The sums of the lines of the caller's checkout sessions, their coupons and billing addresses. */
+      session_terms: {
+        Row: {
+          checkout_session_id: string
+          organization_id: string
+          environment: "live" | "test"
+          subtotal: number
+          discount: number
+          shipping: number
+          tax: number
+          fees: number
+          amount: number
+          coupon_code: string | null
+          coupon_tries: number
+          billing_address: Json | null
+        }
+        Relationships: []
+      }
       /** Attempts to deliver events to the webhook endpoints of the caller's organization and environment. */
       webhook_attempts: {
         Row: {
