@@ -38,7 +38,7 @@ CREATE VIEW checkout.inventory_changes AS
     CROSS JOIN (SELECT) AS read_only
     WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.inventory_changes IS
-    'Every change of on_hand of the caller''s products: adjustments, and what was sold (reason sold).';
+    'Every change of on_hand of the caller''s products. The reason is that of an adjustment, or created, sold or not tracked.';
 COMMENT ON COLUMN checkout.inventory_changes.change IS 'The number of units. Below zero: they are gone.';
 COMMENT ON COLUMN checkout.inventory_changes.on_hand IS 'After the change.';
 COMMENT ON COLUMN checkout.inventory_changes.created_by IS 'The API key, token or role. NULL: the worker.';

@@ -96,7 +96,7 @@ export type Database = {
         }
         Relationships: []
       }
-      /** Every change of on_hand of the caller's products: adjustments, and what was sold (reason sold). */
+      /** Every change of on_hand of the caller's products. The reason is that of an adjustment, or created, sold or not tracked. */
       inventory_changes: {
         Row: {
           inventory_change_id: string
