@@ -137,6 +137,63 @@ SELECT status, payment_status FROM checkout.simulate_payment(:'test_id', 'comple
 
 \c - reference_app
 
+-- example: create_product
+SELECT product_id, name, on_hand, available
+FROM checkout.create_product('Mug', product_id => 'mug', image_url => 'https://shop.example/mug.png', on_hand => 40);
+
+SELECT product_id FROM checkout.create_product('Poster', product_id => 'poster');
+
+-- example: update_product
+SELECT name, active FROM checkout.update_product('mug', name => 'Large mug', description => 'Holds half a litre.');
+-- Begins to count a stock.
+SELECT on_hand FROM checkout.update_product('poster', track_inventory => true, continue_selling => true);
+
+-- example: list_products
+SELECT product_id, name, on_hand, held, available FROM checkout.list_products(active => true, page_size => 10);
+
+-- example: adjust_inventory
+SELECT on_hand, available FROM checkout.adjust_inventory('mug', 12, reason => 'Delivery of Monday');
+
+-- example: create_price
+SELECT price_id, amount, is_default FROM checkout.create_price('mug', 'USD', 12.50, price_id => 'mug-usd');
+-- Buyers pay what they want, from one dollar on.
+SELECT minimum_amount, suggested_amount
+FROM checkout.create_price('poster', 'USD', minimum_amount => 1, suggested_amount => 5, price_id => 'poster-usd');
+
+-- example: update_price
+SELECT active, is_default FROM checkout.update_price('poster-usd', active => false);
+
+-- example: list_prices
+SELECT price_id, currency_code, amount, is_default FROM checkout.list_prices('mug', active => true);
+
+-- example: create_coupon
+SELECT code, available
+FROM checkout.create_coupon('SUMMER', percent_off => 15, valid_until => '2100-09-01', max_redemptions => 500,
+    max_redemptions_per_customer => 1, product_ids => '{mug}');
+
+-- example: update_coupon
+SELECT code, active FROM checkout.update_coupon('summer', active => false);
+
+-- example: list_coupons
+SELECT code, percent_off, held, redeemed, available FROM checkout.list_coupons();
+
+-- example: coupon_performance
+SELECT coupon_code, currency_code, sessions, redemptions, discount, amount
+FROM checkout.coupon_performance(created_after => now() - interval '30 days');
+
+-- example: prices
+-- Which prices does each product have?
+SELECT p.name, c.currency_code, c.amount
+FROM checkout.products p CROSS JOIN LATERAL checkout.prices(p) AS c WHERE c.active;
+
+-- example: product
+SELECT p.name FROM checkout.prices c CROSS JOIN LATERAL checkout.product(c) AS p WHERE c.price_id = 'mug-usd';
+
+-- example: inventory_changes
+SELECT i.change, i.on_hand, i.reason
+FROM checkout.products p CROSS JOIN LATERAL checkout.inventory_changes(p) AS i
+WHERE p.product_id = 'mug' ORDER BY i.created_at;
+
 -- example: session_funnel
 SELECT bucket_start, created, completed, expired, conversion, median_time_to_pay
 FROM checkout.session_funnel(created_after => now() - interval '30 days', bucket => 'day');

@@ -16,7 +16,8 @@ CREATE VIEW checkout.inventory AS
                 OR h.deadline OPERATOR(pg_catalog.>) pg_catalog.statement_timestamp())
     ) AS held
     WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
-COMMENT ON VIEW checkout.inventory IS 'The stock of the caller''s products. A product whose stock is not tracked has no row.';
+COMMENT ON VIEW checkout.inventory IS
+    'The stock of the caller''s products. A product whose stock is not tracked has no row.';
 
 CREATE VIEW checkout.products AS
     SELECT p.product_id::pg_catalog.text AS product_id, p.organization_id,
@@ -38,7 +39,8 @@ CREATE VIEW checkout.inventory_changes AS
     CROSS JOIN (SELECT) AS read_only
     WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.inventory_changes IS
-    'Every change of on_hand of the caller''s products: adjustments, and what was sold (reason sold).';
+    'Every change of on_hand of the caller''s products. The reason is that of an adjustment, or created, sold or not '
+    'tracked.';
 COMMENT ON COLUMN checkout.inventory_changes.change IS 'The number of units. Below zero: they are gone.';
 COMMENT ON COLUMN checkout.inventory_changes.on_hand IS 'After the change.';
 COMMENT ON COLUMN checkout.inventory_changes.created_by IS 'The API key, token or role. NULL: the worker.';

@@ -51,6 +51,9 @@ CREATE TABLE checkout_data.inventory_changes (
 COMMENT ON TABLE checkout_data.inventory_changes IS
     'Every change of on_hand: what merchants adjust, and what was sold. The changes of a product sum up to its on_hand.';
 COMMENT ON COLUMN checkout_data.inventory_changes.on_hand IS 'After the change.';
+COMMENT ON COLUMN checkout_data.inventory_changes.reason IS
+    'That of an adjustment, or created, sold or not tracked (tracking was stopped).';
+COMMENT ON COLUMN checkout_data.inventory_changes.created_by IS 'NULL: the worker.';
 CREATE INDEX inventory_changes_product_idx
     ON checkout_data.inventory_changes (organization_id, environment, product_id, created_at);
 ALTER TABLE checkout_data.inventory_changes ADD CONSTRAINT inventory_changes_pkey

@@ -17,7 +17,7 @@ export type Database = {
           amount: number
           currency_code: string
           status: "open" | "complete" | "failed" | "expired"
-          payment_status: "unpaid" | "processing" | "paid"
+          payment_status: "unpaid" | "processing" | "paid" | "no_payment_required"
           payment_id: string | null
           attempts: number
           max_retry_attempts: number
@@ -55,6 +55,68 @@ export type Database = {
         }
         Relationships: []
       }
+      /** Coupons of the caller's organization and environment, and how often they were redeemed. */
+      coupons: {
+        Row: {
+          code: string
+          organization_id: string
+          environment: "live" | "test"
+          percent_off: number | null
+          amount_off: number | null
+          currency_code: string | null
+          valid_from: string | null
+          valid_until: string | null
+          max_redemptions: number | null
+          max_redemptions_per_customer: number | null
+          minimum_amount: number | null
+          product_ids: string[] | null
+          customers: "all" | "new" | "returning"
+          description: string | null
+          metadata: Json
+          active: boolean
+          held: number
+          redeemed: number
+          available: number | null
+          created_at: string
+          updated_at: string
+        }
+        Relationships: []
+      }
+      /** The stock of the caller's products. A product whose stock is not tracked has no row. */
+      inventory: {
+        Row: {
+          product_id: string
+          organization_id: string
+          environment: "live" | "test"
+          on_hand: number
+          held: number
+          available: number
+          continue_selling: boolean
+          updated_at: string
+        }
+        Relationships: []
+      }
+      /** Every change of on_hand of the caller's products. The reason is that of an adjustment, or created, sold or not tracked. */
+      inventory_changes: {
+        Row: {
+          inventory_change_id: string
+          product_id: string
+          organization_id: string
+          environment: "live" | "test"
+          change: number
+          on_hand: number
+          reason: string | null
+          created_by: string | null
+          created_at: string
+        }
+        Relationships: [{
+          foreignKeyName: "inventory_changes_of_products"
+          columns: ["product_id"]
+          isOneToOne: false
+          referencedRelation: "products"
+          referencedColumns: ["product_id"]
+        }]
+      }
       /** The sessions whose status is open: the same as checkout_sessions with that filter. */
       open_checkout_sessions: {
         Row: {
@@ -64,7 +126,7 @@ export type Database = {
           amount: number
           currency_code: string
           status: "open" | "complete" | "failed" | "expired"
-          payment_status: "unpaid" | "processing" | "paid"
+          payment_status: "unpaid" | "processing" | "paid" | "no_payment_required"
           payment_id: string | null
           attempts: number
           max_retry_attempts: number
@@ -110,7 +172,7 @@ export type Database = {
           organization_id: string
           environment: "live" | "test"
           status: "processing" | "succeeded" | "failed" | "canceled" | "rejected"
-          rejection_reason: "session_expired" | "session_failed" | "already_paid" | "amount_mismatch" | "currency_mismatch" | null
+          rejection_reason: "session_expired" | "session_failed" | "already_paid" | "amount_mismatch" | "currency_mismatch" | "out_of_stock" | null
           amount: number
           currency_code: string
           payment_method: string | null
@@ -134,6 +196,55 @@ export type Database = {
           referencedColumns: ["checkout_session_id"]
         }]
       }
+      /** Prices of the caller's products. Archived ones are included. */
+      prices: {
+        Row: {
+          price_id: string
+          product_id: string
+          organization_id: string
+          environment: "live" | "test"
+          currency_code: string
+          amount: number | null
+          minimum_amount: number | null
+          maximum_amount: number | null
+          suggested_amount: number | null
+          minimum_quantity: number
+          maximum_quantity: number | null
+          is_default: boolean
+          active: boolean
+          description: string | null
+          metadata: Json
+          created_at: string
+          updated_at: string
+        }
+        Relationships: [{
+          foreignKeyName: "prices_of_products"
+          columns: ["product_id"]
+          isOneToOne: false
+          referencedRelation: "products"
+          referencedColumns: ["product_id"]
+        }]
+      }
+      /** Products of the caller's organization and environment, and their stock. */
+      products: {
+        Row: {
+          product_id: string
+          organization_id: string
+          environment: "live" | "test"
+          name: string
+          description: string | null
+          image_url: string | null
+          active: boolean
+          metadata: Json
+          on_hand: number | null
+          held: number | null
+          available: number | null
+          continue_selling: boolean | null
+          created_at: string
+          updated_at: string
+        }
+        Relationships: []
+      }
       /** Refunds of the caller's payments. Failed ones are included. */
       refunds: {
         Row: {
@@ -155,6 +266,49 @@ export type Database = {
           referencedRelation: "payments"
           referencedColumns: ["payment_id"]
         }]
+      }
+      /** What the caller's checkout sessions sell. A session that says only an amount has no lines. */
+      session_lines: {
+        Row: {
+          checkout_session_id: string
+          organization_id: string
+          environment: "live" | "test"
+          line: number
+          kind: "item" | "shipping" | "tax" | "fee"
+          product_id: string | null
+          price_id: string | null
+          title: string | null
+          image_url: string | null
+          unit_amount: number
+          quantity: number
+          subtotal: number
+          discount: number
+          total: number | null
+          minimum_quantity: number
+          maximum_quantity: number | null
+          minimum_amount: number | null
+          maximum_amount: number | null
+          suggested_amount: number | null
+        }
+        Relationships: []
+      }
+      /** The sums of the lines of the caller's checkout sessions, their coupons and billing addresses. */
+      session_terms: {
+        Row: {
+          checkout_session_id: string
+          organization_id: string
+          environment: "live" | "test"
+          subtotal: number
+          discount: number
+          shipping: number
+          tax: number
+          fees: number
+          amount: number
+          coupon_code: string | null
+          coupon_tries: number
+          billing_address: Json | null
+        }
+        Relationships: []
       }
       /** Attempts to deliver events to the webhook endpoints of the caller's organization and environment. */
       webhook_attempts: {
@@ -271,6 +425,24 @@ export type Database = {
         Args: Record<PropertyKey, never>
         Returns: string
       }
+      /** Adds units to the stock of a product, or takes some away, and returns the product. */
+      adjust_inventory: {
+        Args: {
+          product_id: string
+          change: number
+          reason?: string | null
+        }
+        Returns: Checkout["CompositeTypes"]["product"]
+      }
+      /** Applies a coupon to an open checkout session, in the place of the one that it had. */
+      apply_coupon: {
+        Args: {
+          checkout_session_id: string
+          client_secret?: string | null
+          code?: string | null
+        }
+        Returns: Checkout["CompositeTypes"]["coupon_answer"]
+      }
       /** Pays an open session with a payment that another session has rejected, and returns the payment. */
       apply_payment: {
         Args: {
@@ -321,6 +493,31 @@ export type Database = {
         }
         Returns: Checkout["CompositeTypes"]["webhook_event"][]
       }
+      /** Completes an open checkout session in which nothing is due, and returns it. */
+      complete_free_checkout_session: {
+        Args: {
+          checkout_session_id: string
+          client_secret?: string | null
+        }
+        Returns: Checkout["CompositeTypes"]["public_checkout_session"]
+      }
+      /** Returns what coupons have brought: a row for each coupon and currency that some session has. */
+      coupon_performance: {
+        Args: {
+          code?: string | null
+          created_after?: string | null
+          created_before?: string | null
+        }
+        Returns: {
+          coupon_code: string
+          currency_code: string
+          sessions: number
+          redemptions: number
+          subtotal: number
+          discount: number
+          amount: number
+        }[]
+      }
       /** Creates an API key and returns it, this one time with the key itself in api_key. */
       create_api_key: {
         Args: {
@@ -365,8 +562,29 @@ export type Database = {
           expires_in?: string | null
           idempotency_key?: string | null
           trace_id?: string | null
+          lines?: Json | null
+          coupon_code?: string | null
         }
         Returns: Checkout["CompositeTypes"]["checkout_session"]
+      }
+      /** Creates a coupon, and returns it. Its value does not change: for another value create another coupon. */
+      create_coupon: {
+        Args: {
+          code: string
+          percent_off?: number | null
+          amount_off?: number | null
+          currency_code?: string | null
+          valid_from?: string | null
+          valid_until?: string | null
+          max_redemptions?: number | null
+          max_redemptions_per_customer?: number | null
+          minimum_amount?: number | null
+          product_ids?: string[] | null
+          customers?: "all" | "new" | "returning" | null
+          description?: string | null
+          metadata?: Json | null
+        }
+        Returns: Checkout["CompositeTypes"]["coupon"]
       }
       /** Creates an organization and returns its id. */
       create_organization: {
@@ -387,9 +605,43 @@ export type Database = {
           app_link_schemes?: string[] | null
           strict_parameters?: boolean | null
           allowed_origins?: string[] | null
+          uses_catalog?: boolean | null
+          publishable_amounts?: boolean | null
           organization_id?: string | null
         }
         Returns: string
+      }
+      /** Adds a price to a product, and returns it. */
+      create_price: {
+        Args: {
+          product_id: string
+          currency_code: string
+          amount?: number | null
+          minimum_amount?: number | null
+          maximum_amount?: number | null
+          suggested_amount?: number | null
+          price_id?: string | null
+          minimum_quantity?: number | null
+          maximum_quantity?: number | null
+          is_default?: boolean | null
+          description?: string | null
+          metadata?: Json | null
+        }
+        Returns: Checkout["CompositeTypes"]["price"]
+      }
+      /** Adds a product to the catalog, and returns it. create_price says what it costs. */
+      create_product: {
+        Args: {
+          name: string
+          product_id?: string | null
+          description?: string | null
+          image_url?: string | null
+          active?: boolean | null
+          metadata?: Json | null
+          on_hand?: number | null
+          continue_selling?: boolean | null
+        }
+        Returns: Checkout["CompositeTypes"]["product"]
       }
       /** Registers a consumer of events by its name, and returns it. */
       create_webhook_consumer: {
@@ -501,6 +753,15 @@ export type Database = {
         }
         Returns: Checkout["CompositeTypes"]["checkout_session"][]
       }
+      /** Returns coupons, newest first. */
+      list_coupons: {
+        Args: {
+          active?: boolean | null
+          page_size?: number | null
+          starting_after?: string | null
+        }
+        Returns: Checkout["CompositeTypes"]["coupon"][]
+      }
       /** For operators: returns dead deliveries, the most recent to die first. redeliver_webhook_events makes them due again. */
       list_dead_webhook_deliveries: {
         Args: {
@@ -531,12 +792,39 @@ export type Database = {
         }
         Returns: Checkout["CompositeTypes"]["payment"][]
       }
+      /** Returns prices, newest first: those of a product, or of all. */
+      list_prices: {
+        Args: {
+          product_id?: string | null
+          active?: boolean | null
+          currency_code?: string | null
+          page_size?: number | null
+          starting_after?: string | null
+        }
+        Returns: Checkout["CompositeTypes"]["price"][]
+      }
+      /** Returns products, newest first. */
+      list_products: {
+        Args: {
+          active?: boolean | null
+          page_size?: number | null
+          starting_after?: string | null
+        }
+        Returns: Checkout["CompositeTypes"]["product"][]
+      }
       /** Returns the refunds of a payment, oldest first, including failed ones. */
       list_refunds: {
         Args: {
           payment_id: string
         }
         Returns: Checkout["CompositeTypes"]["refund"][]
+      }
+      /** Returns the lines of a checkout session, in their order. A session that says only an amount has none. */
+      list_session_lines: {
+        Args: {
+          checkout_session_id: string
+        }
+        Returns: Checkout["CompositeTypes"]["session_line"][]
       }
       /** Returns the attempts to deliver an event to the organization's webhook endpoints, or to one of them, oldest first. */
       list_webhook_attempts: {
@@ -713,6 +1001,14 @@ export type Database = {
         }
         Returns: boolean
       }
+      /** Removes the coupon of an open checkout session, and returns the session. */
+      remove_coupon: {
+        Args: {
+          checkout_session_id: string
+          client_secret?: string | null
+        }
+        Returns: Checkout["CompositeTypes"]["public_checkout_session"]
+      }
       /** Returns the body of a webhook event in the format of a dialect. */
       render_webhook_event: {
         Args: {
@@ -805,6 +1101,35 @@ export type Database = {
         }
         Returns: string
       }
+      /** Stores the billing address of the buyer of an open checkout session, and returns the session. */
+      set_billing_address: {
+        Args: {
+          checkout_session_id: string
+          client_secret?: string | null
+          address?: Json | null
+        }
+        Returns: Checkout["CompositeTypes"]["public_checkout_session"]
+      }
+      /** Changes the quantity of an item of an open checkout session, and returns the session. */
+      set_quantity: {
+        Args: {
+          checkout_session_id: string
+          client_secret?: string | null
+          quantity?: number | null
+          line?: number | null
+        }
+        Returns: Checkout["CompositeTypes"]["public_checkout_session"]
+      }
+      /** Changes what the buyer pays for a unit of an item that has no fixed price, and returns the session. */
+      set_unit_amount: {
+        Args: {
+          checkout_session_id: string
+          client_secret?: string | null
+          unit_amount?: number | null
+          line?: number | null
+        }
+        Returns: Checkout["CompositeTypes"]["public_checkout_session"]
+      }
       /** Returns the signature of a webhook. */
       sign_webhook: {
         Args: {
@@ -823,6 +1148,14 @@ export type Database = {
           scenario: string
         }
         Returns: Checkout["CompositeTypes"]["checkout_session"]
+      }
+      /** Ends a coupon, or puts it to use again, and returns it. Sessions that have it keep it. */
+      update_coupon: {
+        Args: {
+          code: string
+          active?: boolean | null
+        }
+        Returns: Checkout["CompositeTypes"]["coupon"]
       }
       /** Changes settings of an organization and returns it. */
       update_organization: {
@@ -844,8 +1177,33 @@ export type Database = {
           app_link_schemes?: string[] | null
           strict_parameters?: boolean | null
           allowed_origins?: string[] | null
+          uses_catalog?: boolean | null
+          publishable_amounts?: boolean | null
         }
         Returns: Checkout["CompositeTypes"]["organization"]
+      }
+      /** Archives a price, or makes it the default of its product, and returns it. */
+      update_price: {
+        Args: {
+          price_id: string
+          active?: boolean | null
+          is_default?: boolean | null
+        }
+        Returns: Checkout["CompositeTypes"]["price"]
+      }
+      /** Changes a product, and returns it. Sessions that exist keep what they sell. */
+      update_product: {
+        Args: {
+          product_id: string
+          name?: string | null
+          description?: string | null
+          image_url?: string | null
+          active?: boolean | null
+          metadata?: Json | null
+          track_inventory?: boolean | null
+          continue_selling?: boolean | null
+        }
+        Returns: Checkout["CompositeTypes"]["product"]
       }
       /** Changes a webhook endpoint, and returns it. */
       update_webhook_endpoint: {
@@ -925,7 +1283,7 @@ export type Database = {
         amount: number
         currency_code: string
         status: "open" | "complete" | "failed" | "expired"
-        payment_status: "unpaid" | "processing" | "paid"
+        payment_status: "unpaid" | "processing" | "paid" | "no_payment_required"
         payment_id: string | null
         attempts: number
         max_retry_attempts: number
@@ -963,6 +1321,36 @@ export type Database = {
         updated_at: string
         idempotent_replay: boolean
       }
+      /** A discount code, and how often it was redeemed. */
+      coupon: {
+        code: string
+        organization_id: string
+        environment: "live" | "test"
+        percent_off: number | null
+        amount_off: number | null
+        currency_code: string | null
+        valid_from: string | null
+        valid_until: string | null
+        max_redemptions: number | null
+        max_redemptions_per_customer: number | null
+        minimum_amount: number | null
+        product_ids: string[] | null
+        customers: "all" | "new" | "returning"
+        description: string | null
+        metadata: Json
+        active: boolean
+        held: number
+        redeemed: number
+        available: number | null
+        created_at: string
+        updated_at: string
+      }
+      /** Whether a coupon was applied to a checkout session. */
+      coupon_answer: {
+        applied: boolean | null
+        reason: string | null
+        session: Checkout["CompositeTypes"]["public_checkout_session"] | null
+      }
       /** The answer to an HTTP request. */
       http_response: {
         status: number
@@ -988,6 +1376,8 @@ export type Database = {
         app_link_schemes: string[]
         strict_parameters: boolean
         allowed_origins: string[]
+        uses_catalog: boolean
+        publishable_amounts: boolean
         created_at: string
         updated_at: string
       }
@@ -998,7 +1388,7 @@ export type Database = {
         organization_id: string
         environment: "live" | "test"
         status: "processing" | "succeeded" | "failed" | "canceled" | "rejected"
-        rejection_reason: "session_expired" | "session_failed" | "already_paid" | "amount_mismatch" | "currency_mismatch" | null
+        rejection_reason: "session_expired" | "session_failed" | "already_paid" | "amount_mismatch" | "currency_mismatch" | "out_of_stock" | null
         amount: number
         currency_code: string
         payment_method: string | null
@@ -1014,6 +1404,43 @@ export type Database = {
         created_at: string
         updated_at: string
         idempotent_replay: boolean
+      }
+      /** What one unit of a product costs. */
+      price: {
+        price_id: string
+        product_id: string
+        organization_id: string
+        environment: "live" | "test"
+        currency_code: string
+        amount: number | null
+        minimum_amount: number | null
+        maximum_amount: number | null
+        suggested_amount: number | null
+        minimum_quantity: number
+        maximum_quantity: number | null
+        is_default: boolean
+        active: boolean
+        description: string | null
+        metadata: Json
+        created_at: string
+        updated_at: string
+      }
+      /** Something that is sold, and its stock. */
+      product: {
+        product_id: string
+        organization_id: string
+        environment: "live" | "test"
+        name: string
+        description: string | null
+        image_url: string | null
+        active: boolean
+        metadata: Json
+        on_hand: number | null
+        held: number | null
+        available: number | null
+        continue_selling: boolean | null
+        created_at: string
+        updated_at: string
       }
       /** The part of a checkout session that a payment page needs. It has no personal data. */
       public_checkout_session: {
@@ -1034,6 +1461,11 @@ export type Database = {
         expires_at: string | null
         success_url: string | null
         cancel_url: string | null
+        subtotal: number | null
+        discount: number | null
+        coupon_code: string | null
+        has_billing_address: boolean | null
+        lines: Checkout["CompositeTypes"]["session_line"][] | null
       }
       /** One refund of a payment. */
       refund: {
@@ -1048,6 +1480,26 @@ export type Database = {
         created_at: string
         updated_at: string
         idempotent_replay: boolean
+      }
+      /** One line of what a checkout session sells. */
+      session_line: {
+        checkout_session_id: string | null
+        line: number | null
+        kind: "secret" | "publishable" | null
+        product_id: string | null
+        price_id: string | null
+        title: string | null
+        image_url: string | null
+        unit_amount: number | null
+        quantity: number | null
+        subtotal: number | null
+        discount: number | null
+        total: number | null
+        minimum_quantity: number | null
+        maximum_quantity: number | null
+        minimum_amount: number | null
+        maximum_amount: number | null
+        suggested_amount: number | null
       }
       /** The result of an attempt to deliver an event to an endpoint. */
       webhook_attempt: {

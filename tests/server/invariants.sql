@@ -281,6 +281,34 @@ WITH retention (minutes) AS (
     FROM receiver r LEFT JOIN checkout_data.organizations o USING (organization_id)
     WHERE o.organization_id IS NULL AND (r.is_endpoint OR r.organization_id IS NOT NULL)
 
+    -- the catalog
+    UNION ALL
+    SELECT 'price, stock or change of stock without a product of its tenant', r.organization_id, r.environment,
+        NULL::uuid
+    FROM (
+        SELECT organization_id, environment, product_id FROM checkout_data.prices
+        UNION ALL SELECT organization_id, environment, product_id FROM checkout_data.inventory
+        UNION ALL SELECT organization_id, environment, product_id FROM checkout_data.inventory_changes
+    ) AS r LEFT JOIN checkout_data.products p USING (organization_id, environment, product_id)
+    WHERE p.product_id IS NULL
+    UNION ALL
+    SELECT 'product or coupon without an organization', r.organization_id, r.environment, NULL::uuid
+    FROM (
+        SELECT organization_id, environment FROM checkout_data.products
+        UNION ALL SELECT organization_id, environment FROM checkout_data.coupons
+    ) AS r LEFT JOIN checkout_data.organizations o USING (organization_id)
+    WHERE o.organization_id IS NULL
+    UNION ALL
+    SELECT 'price that is a default and archived', organization_id, environment, NULL::uuid
+    FROM checkout_data.prices WHERE is_default AND NOT active
+    UNION ALL
+    SELECT 'stock that is not the sum of its changes', p.organization_id, p.environment, NULL::uuid
+    FROM checkout_data.products p
+    LEFT JOIN checkout_data.inventory i USING (organization_id, environment, product_id)
+    LEFT JOIN checkout_data.inventory_changes c USING (organization_id, environment, product_id)
+    GROUP BY p.organization_id, p.environment, p.product_id, i.on_hand
+    HAVING COALESCE(i.on_hand, 0) <> COALESCE(sum(c.change), 0)
+
     -- references between rows
     UNION ALL
     SELECT 'idempotency key without a session of its tenant', k.organization_id, k.environment, k.checkout_session_id

@@ -5,10 +5,14 @@ from contextlib import closing
 import pytest
 from conftest import INVARIANTS
 
-SESSIONS, OPEN, PAYMENTS, REFUNDS, EVENTS, KEYS, API_KEYS, ENDPOINTS, CONSUMERS, DELIVERIES, ATTEMPTS = (
+(SESSIONS, OPEN, PAYMENTS, REFUNDS, EVENTS, KEYS, API_KEYS, ENDPOINTS, CONSUMERS, DELIVERIES, ATTEMPTS, PRODUCTS, PRICES, STOCK,
+ STOCK_CHANGES, COUPONS) = (
     f"checkout_data.{table}" for table in (
         "checkout_sessions", "open_sessions", "payments", "refunds", "webhook_outbox", "idempotency_keys", "api_keys",
-        "webhook_endpoints", "webhook_consumers", "webhook_deliveries", "webhook_attempts"))
+        "webhook_endpoints", "webhook_consumers", "webhook_deliveries", "webhook_attempts", "products", "prices", "inventory",
+        "inventory_changes", "coupons"))
+NO_PRODUCT = "price, stock or change of stock without a product of its tenant"
+NOT_ITS_CHANGES = "stock that is not the sum of its changes"
 ENDED = "open session that has ended, or that is no session"
 OTHERWISE = "open session that says something else than its session"
 OF_ANOTHER_THING = "event that tells of another thing than it is about"
@@ -16,7 +20,8 @@ HOW_ITS_SESSION_WAS = "event that does not tell how its session was"
 NO_RECEIVER = "delivery to no receiver of its tenant, or to that which it is about"
 # The fault to find, and the statement that makes it, in the row whose session has the title of the second word, or in
 # the API key. "sent" has been delivered to an endpoint, "tried" not yet; "gone" is a disabled endpoint, with an event
-# that "other" has; "jobs" is a consumer that has the events of "paid" and "late".
+# that "other" has; "jobs" is a consumer that has the events of "paid" and "late". "mug" is a product with stock and a
+# default price, "TEN" a coupon.
 FAULTS = [
     ("complete without exactly one succeeded payment", "paid", f"DELETE FROM {PAYMENTS}"),
     ("payment succeeded, and its session does not say so", "paid", f"UPDATE {PAYMENTS} SET amount = 11"),
@@ -104,6 +109,16 @@ FAULTS = [
     ("endpoint that is disabled without a reason, or for one that it does not have", "gone", f"UPDATE {ENDPOINTS} SET failing_since = NULL"),
     ("endpoint or consumer without an organization", "gone", f"UPDATE {ENDPOINTS} SET organization_id = gen_random_uuid()"),
     ("endpoint or consumer without an organization", "jobs", f"UPDATE {CONSUMERS} SET organization_id = gen_random_uuid()"),
+    (NO_PRODUCT, "mug", f"DELETE FROM {PRODUCTS}"),
+    (NO_PRODUCT, "mug", f"UPDATE {PRICES} SET product_id = 'plate'"),
+    (NO_PRODUCT, "mug", f"UPDATE {STOCK} SET environment = 'test'"),
+    (NO_PRODUCT, "mug", f"UPDATE {STOCK_CHANGES} SET environment = 'test'"),
+    ("product or coupon without an organization", "mug", f"UPDATE {PRODUCTS} SET organization_id = gen_random_uuid()"),
+    ("product or coupon without an organization", "TEN", f"UPDATE {COUPONS} SET organization_id = gen_random_uuid()"),
+    ("price that is a default and archived", "mug", f"UPDATE {PRICES} SET active = false"),
+    (NOT_ITS_CHANGES, "mug", f"UPDATE {STOCK} SET on_hand = on_hand - 1"),
+    (NOT_ITS_CHANGES, "mug", f"DELETE FROM {STOCK}"),
+    (NOT_ITS_CHANGES, "mug", f"DELETE FROM {STOCK_CHANGES} WHERE change < 0"),
 ]
 
 
@@ -128,6 +143,11 @@ def whole(shared_server):
         assert db.call("ack_webhook_events", consumer="jobs", **ack) == [{"ack_webhook_events": 1}]
     db.call("create_webhook_consumer", name="jobs", event_types=["webhook_endpoint.*"])
     sessions["key"] = db.create_api_key()[:20]
+    sessions |= {"mug": "mug", "TEN": "TEN"}
+    db.call("create_product", name="Mug", product_id="mug", on_hand=5)
+    db.call("adjust_inventory", product_id="mug", change=-1)
+    db.call("create_price", product_id="mug", currency_code="USD", amount=12)
+    db.call("create_coupon", code="TEN", percent_off=10)
     db.sql("SELECT checkout.roll_api_key(%s)", sessions["key"])
     for title in ("gone", "other"):
         sessions[title] = db.call("create_webhook_endpoint", url=f"https://shop.example/{title}")[0]["webhook_endpoint_id"]
@@ -160,7 +180,9 @@ def test_fault_is_found(whole, fault, title, statement):
             cursor.execute(row["drop"])
         where = "AND" if "WHERE" in statement else "WHERE"
         table = next(word for word in statement.split() if word.startswith("checkout_data."))
-        named = {REFUNDS: "refund_id", API_KEYS: "api_key_id", ENDPOINTS: "webhook_endpoint_id", CONSUMERS: "webhook_consumer_id"}.get(
+        named = {REFUNDS: "refund_id", API_KEYS: "api_key_id", ENDPOINTS: "webhook_endpoint_id", CONSUMERS: "webhook_consumer_id",
+                 PRODUCTS: "product_id", PRICES: "product_id", STOCK: "product_id", STOCK_CHANGES: "product_id",
+                 COUPONS: "code"}.get(
             table, "subject_id" if table in (EVENTS, DELIVERIES, ATTEMPTS) else "checkout_session_id")
         cursor.execute(f"{statement} {where} {named} = %s", [sessions[title]])
         assert cursor.rowcount >= 1

@@ -24,7 +24,8 @@ SELECT status FROM checkout.record_payment(:'expired', 'access-late', 'succeeded
 SELECT status FROM checkout.record_refund('access-1', 'refund-0', 1, 'pending');
 SELECT p.product_id, c.price_id, d.code
 FROM checkout.create_product('Mug', 'mug', on_hand => 10) AS p,
-    checkout.create_price(p.product_id, 'USD', 12.5, price_id => 'mug-usd') AS c, checkout.create_coupon('TEN', 10) AS d;
+    checkout.create_price(p.product_id, 'USD', 12.5, price_id => 'mug-usd') AS c,
+    checkout.create_coupon('TEN', 10) AS d;
 SELECT amount FROM checkout.create_checkout_session(8, 'USD', customer_id => 'c', coupon_code => 'TEN');
 SELECT event_id AS event, lease_token AS lease FROM checkout.claim_webhook_events('jobs')
 WHERE checkout_session_id = :'paid' \gset
@@ -156,9 +157,11 @@ INSERT INTO testing.access_calls VALUES
     ('payment', 'jsonb_populate_record(NULL::checkout.refunds, ''{"payment_id": "access-1"}'')'),
     ('webhook_events', format('jsonb_populate_record(NULL::checkout.checkout_sessions, '
         '''{"checkout_session_id": "%s"}'')', :'paid')),
-    ('session_lines', format('jsonb_populate_record(NULL::checkout.checkout_sessions, ''{"checkout_session_id": "%s"}'')',
+    ('session_lines', format('jsonb_populate_record(NULL::checkout.checkout_sessions, '
+        '''{"checkout_session_id": "%s"}'')',
         :'sold')),
-    ('session_terms', format('jsonb_populate_record(NULL::checkout.checkout_sessions, ''{"checkout_session_id": "%s"}'')',
+    ('session_terms', format('jsonb_populate_record(NULL::checkout.checkout_sessions, '
+        '''{"checkout_session_id": "%s"}'')',
         :'sold')),
     ('webhook_deliveries', format('jsonb_populate_record(NULL::checkout.webhook_events, '
         '''{"subject_id": "%s", "sequence": 1}'')', :'dead')),

@@ -7,8 +7,8 @@ SELECT product_id FROM checkout.create_product('Mug', 'mug');
 SELECT product_id FROM checkout.create_product('Book', 'book');
 
 -- A percentage for all, and an amount for a hundred buyers of mugs.
-SELECT code, environment, percent_off, amount_off, currency_code, customers, active, held, redeemed, available, metadata,
-    created_at = updated_at AS new
+SELECT code, environment, percent_off, amount_off, currency_code, customers, active, held, redeemed, available,
+    metadata, created_at = updated_at AS new
 FROM checkout.create_coupon(' Summer-24 ', percent_off => 12.5);
 SELECT code, amount_off, currency_code, valid_from, valid_until, max_redemptions, max_redemptions_per_customer,
     minimum_amount, product_ids, customers, description, available

@@ -89,7 +89,8 @@ SELECT amount, is_default FROM checkout.create_price('mug', 'EUR', 0, price_id =
 SELECT call, testing.outcome(format('SELECT checkout.create_price(%s)', call)) FROM unnest(ARRAY[
     '''mug'', ''USD'', 1, price_id => ''mug-usd''', '''plate'', ''USD'', 1', '''book'', ''USD'', 1',
     'NULL, ''USD'', 1', '''mug'', NULL, 1', '''mug'', ''XXX'', 1', '''mug'', ''USD''', '''mug'', ''USD'', -1',
-    '''mug'', ''USD'', 0.001', '''mug'', ''JPY'', 0.5', '''mug'', ''USD'', 1000000000000000', '''mug'', ''USD'', ''NaN''',
+    '''mug'', ''USD'', 0.001', '''mug'', ''JPY'', 0.5', '''mug'', ''USD'', 1000000000000000',
+    '''mug'', ''USD'', ''NaN''',
     '''mug'', ''USD'', 1, minimum_amount => 1', '''mug'', ''USD'', 1, maximum_amount => 1',
     '''mug'', ''USD'', minimum_amount => 2, maximum_amount => 1',
     '''mug'', ''USD'', minimum_amount => 2, suggested_amount => 1', '''mug'', ''USD'', 1, minimum_quantity => 0',

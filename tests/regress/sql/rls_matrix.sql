@@ -23,7 +23,8 @@ SELECT count(*) FROM checkout.create_checkout_session(4, 'USD', customer_id => '
 -- A catalog, and a session with a coupon.
 SELECT p.product_id, c.price_id, d.code
 FROM checkout.create_product('Mug', 'mug', on_hand => 10) AS p,
-    checkout.create_price(p.product_id, 'USD', 12.5, price_id => 'mug-usd') AS c, checkout.create_coupon('TEN', 10) AS d;
+    checkout.create_price(p.product_id, 'USD', 12.5, price_id => 'mug-usd') AS c,
+    checkout.create_coupon('TEN', 10) AS d;
 SELECT amount FROM checkout.create_checkout_session(8, 'USD', customer_id => 'c', coupon_code => 'TEN');
 SELECT event_id AS event FROM checkout.list_webhook_events(:'paid', 'checkout.session.completed') \gset
 SELECT client_secret FROM checkout.get_checkout_session(:'open') \gset
@@ -138,9 +139,11 @@ INSERT INTO testing.calls (function, arguments) VALUES
     ('payment', 'jsonb_populate_record(NULL::checkout.refunds, ''{"payment_id": "matrix-1"}'')'),
     ('webhook_events', format('jsonb_populate_record(NULL::checkout.checkout_sessions, '
         '''{"checkout_session_id": "%s"}'')', :'paid')),
-    ('session_lines', format('jsonb_populate_record(NULL::checkout.checkout_sessions, ''{"checkout_session_id": "%s"}'')',
+    ('session_lines', format('jsonb_populate_record(NULL::checkout.checkout_sessions, '
+        '''{"checkout_session_id": "%s"}'')',
         :'open')),
-    ('session_terms', format('jsonb_populate_record(NULL::checkout.checkout_sessions, ''{"checkout_session_id": "%s"}'')',
+    ('session_terms', format('jsonb_populate_record(NULL::checkout.checkout_sessions, '
+        '''{"checkout_session_id": "%s"}'')',
         :'open')),
     ('webhook_deliveries', format('jsonb_populate_record(NULL::checkout.webhook_events, '
         '''{"subject_id": "%s", "sequence": 1}'')', :'dead')),

@@ -8,10 +8,12 @@ CREATE VIEW testing.shown AS
 SELECT * FROM (VALUES ('checkout_sessions', 'checkout_session'), ('open_checkout_sessions', 'checkout_session'),
     ('payments', 'payment'), ('refunds', 'refund'), ('webhook_events', 'webhook_event'),
     ('webhook_deliveries', 'webhook_delivery'), ('webhook_attempts', 'webhook_attempt'),
-    ('webhook_endpoints', 'webhook_endpoint')) AS shown (view, type);
+    ('webhook_endpoints', 'webhook_endpoint'), ('products', 'product'), ('inventory', 'product'), ('prices', 'price'),
+    ('coupons', 'coupon'), ('session_lines', 'session_line')) AS shown (view, type);
+-- No function returns what these have.
 SELECT c.relname AS view_of_no_type FROM pg_class c
 WHERE c.relnamespace = 'checkout'::regnamespace AND c.relkind = 'v'
-    AND c.relname NOT IN (SELECT view FROM testing.shown);
+    AND c.relname NOT IN (SELECT view FROM testing.shown) ORDER BY 1;
 CREATE FUNCTION testing.columns(relation text) RETURNS TABLE (n integer, name name, type text, comment text)
 LANGUAGE sql AS $$
     SELECT attnum, attname, format_type(atttypid, atttypmod), col_description(attrelid, attnum)
@@ -158,7 +160,9 @@ SELECT query, p.* FROM (VALUES
     (5, 'checkout_sessions WHERE customer_email = ''jane@example.com'' ORDER BY checkout_session_id DESC LIMIT 20'),
     (6, 'checkout_sessions WHERE reference = ''order-7'''),
     (7, 'checkout_sessions WHERE status = ''open'' ORDER BY checkout_session_id DESC LIMIT 20'),
-    (8, 'payments ORDER BY created_at DESC LIMIT 20')) AS queries (n, query),
+    (8, 'payments ORDER BY created_at DESC LIMIT 20'),
+    (9, 'inventory_changes WHERE product_id = ''mug'' ORDER BY created_at'),
+    (10, 'products WHERE product_id = ''mug''')) AS queries (n, query),
     LATERAL pg_temp.plan('SELECT * FROM checkout.' || query) AS p ORDER BY n, index;
 RESET ALL;
 

@@ -179,6 +179,12 @@ class Lab:
             target["consumer"] = f"jobs of {tenant}"
             consumer = call("create_webhook_consumer", name=target["consumer"])
             target["consumer id"] = consumer["webhook_consumer_id"]
+            # Their ids are guessed, too, and are the same in each tenant.
+            call("create_product", name=word, product_id="mug", description=word, on_hand=10)
+            call("adjust_inventory", product_id="mug", change=1, reason=word)
+            call("create_price", product_id="mug", currency_code="USD", amount=10, price_id="mug-usd", description=word)
+            call("create_coupon", code="TEN", percent_off=10, description=word)
+            call("create_checkout_session", amount=10, currency_code="USD", customer_id=word, coupon_code="TEN")
             for state in ("open", "processing", "complete", "failed", "expired"):
                 session = call(
                     "create_checkout_session",
