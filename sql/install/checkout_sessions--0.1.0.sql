@@ -594,18 +594,19 @@ CREATE TABLE checkout_data.checkout_sessions (
     metadata checkout_data.json_object NOT NULL DEFAULT '{}',
     CONSTRAINT checkout_sessions_pkey PRIMARY KEY (organization_id, environment, checkout_session_id),
     CONSTRAINT checkout_sessions_expires_at_check CHECK (expires_at > created_at),
+    -- The server reads these again for every statement, so they are as short as they can be.
     CONSTRAINT checkout_sessions_paid_check CHECK (
-        (status = 'complete') = (payment_status IN ('paid', 'no_payment_required'))
-        AND (payment_status = 'paid') = (payment_id IS NOT NULL)
+        payment_status = CASE WHEN lease_expires_at IS NOT NULL THEN 'processing' WHEN payment_id IS NOT NULL THEN 'paid'
+            WHEN completed_at IS NOT NULL THEN 'no_payment_required' ELSE 'unpaid' END
         AND (status = 'complete') = (completed_at IS NOT NULL)
+        AND (payment_id IS NULL OR completed_at IS NOT NULL)
     ),
     CONSTRAINT checkout_sessions_amount_check CHECK (
-        CASE WHEN amount > 0 THEN payment_status <> 'no_payment_required' ELSE has_terms END
+        CASE WHEN amount > 0 THEN (payment_id IS NULL) = (completed_at IS NULL) ELSE has_terms END
     ),
     CONSTRAINT checkout_sessions_lease_check CHECK (
-        (payment_status = 'processing') = (lease_expires_at IS NOT NULL)
-        AND (status = 'open' OR lease_expires_at IS NULL)
-        AND (status <> 'open' OR attempts <= max_retry_attempts OR lease_expires_at IS NOT NULL)
+        CASE WHEN status = 'open' THEN lease_expires_at IS NOT NULL OR attempts <= max_retry_attempts
+            ELSE lease_expires_at IS NULL END
     )
 ) WITH (fillfactor = 85);
 COMMENT ON TABLE checkout_data.checkout_sessions IS
@@ -1132,7 +1133,7 @@ CREATE TABLE checkout_data.prices (
     environment checkout_data.environment NOT NULL,
     price_id checkout_data.identifier COLLATE "C" NOT NULL,
     product_id checkout_data.identifier COLLATE "C" NOT NULL,
-    currency_code checkout_data.currency_code NOT NULL,
+    currency_code checkout_data.currency_code COLLATE "C" NOT NULL,
     amount checkout_data.price_amount,
     minimum_amount checkout_data.price_amount,
     maximum_amount checkout_data.price_amount,
@@ -4374,8 +4375,9 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
                 '((organization_id IS NULL) OR ((organization_id = checkout.current_organization_id()) '
                     'AND ((environment)::text = checkout.current_environment())))', 'false'),
             ('tenant', 'checkout_sessions_api',
-                ARRAY['checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'webhook_outbox',
-                    'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'],
+                ARRAY['checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'products',
+                    'inventory', 'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines',
+                    'session_terms', 'webhook_outbox', 'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'],
                 '((organization_id = checkout.current_organization_id()) '
                     'AND ((environment)::text = checkout.current_environment()))',
                 '((organization_id = checkout.current_organization_id()) '
