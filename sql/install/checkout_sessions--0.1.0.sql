@@ -595,18 +595,19 @@ CREATE TABLE checkout_data.checkout_sessions (
     payment_methods text[],
     metadata checkout_data.json_object NOT NULL DEFAULT '{}',
     CONSTRAINT checkout_sessions_expires_at_check CHECK (expires_at > created_at),
+    -- The server reads these again for every statement, so they are as short as they can be.
     CONSTRAINT checkout_sessions_paid_check CHECK (
-        (status = 'complete') = (payment_status IN ('paid', 'no_payment_required'))
-        AND (payment_status = 'paid') = (payment_id IS NOT NULL)
+        payment_status = CASE WHEN lease_expires_at IS NOT NULL THEN 'processing' WHEN payment_id IS NOT NULL THEN 'paid'
+            WHEN completed_at IS NOT NULL THEN 'no_payment_required' ELSE 'unpaid' END
         AND (status = 'complete') = (completed_at IS NOT NULL)
+        AND (payment_id IS NULL OR completed_at IS NOT NULL)
     ),
     CONSTRAINT checkout_sessions_amount_check CHECK (
-        CASE WHEN amount > 0 THEN payment_status <> 'no_payment_required' ELSE has_terms END
+        CASE WHEN amount > 0 THEN (payment_id IS NULL) = (completed_at IS NULL) ELSE has_terms END
     ),
     CONSTRAINT checkout_sessions_lease_check CHECK (
-        (payment_status = 'processing') = (lease_expires_at IS NOT NULL)
-        AND (status = 'open' OR lease_expires_at IS NULL)
-        AND (status <> 'open' OR attempts <= max_retry_attempts OR lease_expires_at IS NOT NULL)
+        CASE WHEN status = 'open' THEN lease_expires_at IS NOT NULL OR attempts <= max_retry_attempts
+            ELSE lease_expires_at IS NULL END
     )
 ) WITH (fillfactor = 85);
 COMMENT ON TABLE checkout_data.checkout_sessions IS
