@@ -177,6 +177,48 @@ SELECT code, active FROM checkout.update_coupon('summer', active => false);
 -- example: list_coupons
 SELECT code, percent_off, held, redeemed, available FROM checkout.list_coupons();
 
+SELECT code FROM checkout.update_coupon('summer', active => true);
+SELECT active FROM checkout.update_price('poster-usd', active => true);
+-- What follows sells a poster, for which buyers pay what they want.
+SELECT checkout_session_id AS sale, client_secret AS sale_secret
+FROM checkout.create_checkout_session(customer_id => 'c', allow_quantity => true, allow_coupon_code => true,
+    require_billing_address => true, lines => '[{"price_id": "poster-usd"}, {"kind": "shipping", "title": "By post", "amount": 4}]') \gset
+
+-- example: list_session_lines
+SELECT line, kind, title, unit_amount, quantity, total FROM checkout.list_session_lines(:'sale');
+
+-- example: set_quantity
+-- The buyer's page presents the client_secret.
+SELECT quantity, subtotal, amount FROM checkout.set_quantity(:'sale', :'sale_secret', quantity => 2);
+
+-- example: set_unit_amount
+SELECT subtotal, amount FROM checkout.set_unit_amount(:'sale', :'sale_secret', unit_amount => 7.50);
+
+-- example: apply_coupon
+SELECT applied, reason, (session).amount FROM checkout.apply_coupon(:'sale', :'sale_secret', code => 'winter');
+
+-- example: remove_coupon
+SELECT coupon_code, discount, amount FROM checkout.remove_coupon(:'sale', :'sale_secret');
+
+-- example: set_billing_address
+SELECT has_billing_address
+FROM checkout.set_billing_address(:'sale', :'sale_secret', address => '{"line1": "1 Main St", "city": "Dakar", "country": "SN"}');
+
+-- example: session_lines
+-- What does each open session sell?
+SELECT s.checkout_session_id, l.title, l.quantity FROM checkout.open_checkout_sessions o
+JOIN checkout.checkout_sessions s USING (checkout_session_id), checkout.session_lines(s) AS l;
+
+-- example: session_terms
+SELECT t.subtotal, t.shipping, t.amount, t.billing_address
+FROM checkout.checkout_sessions s, checkout.session_terms(s) AS t WHERE s.checkout_session_id = :'sale';
+
+SELECT checkout_session_id AS free
+FROM checkout.create_checkout_session(currency_code => 'USD', customer_id => 'c', lines => '[{"title": "Sample", "amount": 0}]') \gset
+
+-- example: complete_free_checkout_session
+SELECT status, payment_status FROM checkout.complete_free_checkout_session(:'free');
+
 -- example: coupon_performance
 SELECT coupon_code, currency_code, sessions, redemptions, discount, amount
 FROM checkout.coupon_performance(created_after => now() - interval '30 days');

@@ -86,7 +86,7 @@ fn create_checkout_session(
             max_retry_attempts,
             expires_at: expires_at.map(|at| datum::from_timestamp("expires_at", at)).transpose()?,
             expires_in: expires_in.map(|span| datum::from_interval("expires_in", span)).transpose()?,
-            lines: lines.map(|lines| canonical_lines(lines)).transpose()?,
+            lines: lines.map(canonical_lines).transpose()?,
             coupon_code: text("coupon_code", &coupon_code)?,
             has_terms: false,
             dialect: None,

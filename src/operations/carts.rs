@@ -63,7 +63,7 @@ pub fn of_order(caller: &Caller, settings: &Settings, order: &Order) -> Result<O
             return Err(Error::invalid("coupon_code", "must be applied with apply_coupon by a publishable API key"));
         }
         let coupon = admitted(tenant, code, order.customer_id, order.customer_email, datum::now())?;
-        match coupon.map(|coupon| cart.apply(coupon)).map_or_else(|refusal| Ok(Err(refusal)), |applied| applied)? {
+        match coupon.map(|coupon| cart.apply(coupon)).unwrap_or_else(|refusal| Ok(Err(refusal)))? {
             Ok(()) => {}
             Err(refusal) => return Err(Error::CouponRefused { reason: refusal.as_str() }),
         }
@@ -208,21 +208,11 @@ fn of_lines(tenant: Tenant, asked: Vec<Asked>, currency: Option<Currency>) -> Re
     let mut lines = Vec::with_capacity(asked.len());
     // Those of the catalog say the currency of the others.
     for (at, line) in asked.iter().enumerate().filter(|(_, line)| !line.names_amount()) {
-        let of_line = |error| match error {
-            Error::InvalidArgument { argument, fault } => {
-                Error::invalid("lines", format!("line {}: {argument} {fault}", at + 1))
-            }
-            error => error,
-        };
+        let of_line = |error| of_line(at, error);
         let Priced { line: mut sold, currency: of_price } =
             find(tenant, line.product_id.as_deref(), line.price_id.as_deref(), currency).map_err(of_line)?;
         currency = Some(of_price);
-        sold.set_quantity(line.quantity)
-            .map_err(|error| match error {
-                Error::OutOfRange { argument, fault } => Error::invalid(argument, fault),
-                error => error,
-            })
-            .map_err(of_line)?;
+        sold.set_quantity(line.quantity).map_err(of_line)?;
         if let Some(amount) = line.amount {
             sold.set_unit_amount("amount", amount, of_price).map_err(of_line)?;
         }
@@ -234,11 +224,21 @@ fn of_lines(tenant: Tenant, asked: Vec<Asked>, currency: Option<Currency>) -> Re
     let currency = currency.ok_or(Error::NullArgument { argument: "currency_code" })?;
     for (at, line) in asked.into_iter().enumerate() {
         if line.names_amount() {
-            lines.push((at, line.line(currency)?));
+            lines.push((at, line.line(currency).map_err(|error| of_line(at, error))?));
         }
     }
     lines.sort_by_key(|(at, _)| *at);
     Ok(Cart::new(currency, lines.into_iter().map(|(_, line)| line).collect()))
+}
+
+/// The fault of a line, which says which line it is.
+fn of_line(at: usize, error: Error) -> Error {
+    match error {
+        Error::InvalidArgument { argument, fault } | Error::OutOfRange { argument, fault } => {
+            Error::invalid("lines", format!("line {}: {argument} {fault}", at + 1))
+        }
+        error => error,
+    }
 }
 
 /// What a session could not hold.

@@ -55,7 +55,8 @@ WITH retention (minutes) AS (
     -- money
     SELECT 'complete without exactly one succeeded payment', organization_id, environment, checkout_session_id
     FROM session LEFT JOIN payments USING (organization_id, environment, checkout_session_id)
-    WHERE status = 'complete' AND succeeded IS DISTINCT FROM 1
+    WHERE status = 'complete'
+        AND COALESCE(succeeded, 0) <> CASE payment_status WHEN 'no_payment_required' THEN 0 ELSE 1 END
     UNION ALL
     SELECT 'payment succeeded, and its session does not say so', p.organization_id, p.environment, p.checkout_session_id
     FROM checkout_data.payments p LEFT JOIN session s USING (organization_id, environment, checkout_session_id)
@@ -217,6 +218,8 @@ WITH retention (minutes) AS (
         OR snapshot -> 'session' IS NOT NULL AND num_nulls(
             snapshot #>> '{session,status}', (snapshot #>> '{session,attempts}')::integer) > 0
         OR (kind NOT IN ('expired', 'expiring')) <> (payment_id IS NOT NULL) AND kind <> 'failed'
+            -- Nothing was due.
+            AND NOT (kind = 'completed' AND COALESCE((snapshot #>> '{session,amount}')::numeric = 0, false))
         OR (kind IN ('refunded', 'refund_failed')) <> (snapshot -> 'refund' IS NOT NULL)
         OR kind = 'completed' AND snapshot #>> '{session,status}' <> 'complete'
     UNION ALL
@@ -308,6 +311,48 @@ WITH retention (minutes) AS (
     LEFT JOIN checkout_data.inventory_changes c USING (organization_id, environment, product_id)
     GROUP BY p.organization_id, p.environment, p.product_id, i.on_hand
     HAVING COALESCE(i.on_hand, 0) <> COALESCE(sum(c.change), 0)
+
+    -- what sessions sell
+    UNION ALL
+    SELECT 'terms that are not those of their session', organization_id, environment, checkout_session_id
+    FROM checkout_data.checkout_sessions s
+    FULL JOIN checkout_data.session_terms t USING (organization_id, environment, checkout_session_id)
+    WHERE (t.amount IS NOT NULL) <> COALESCE(s.has_terms, false) OR t.amount <> s.amount
+    UNION ALL
+    SELECT 'lines that are not the sums of their session', organization_id, environment, checkout_session_id
+    FROM checkout_data.session_terms t
+    FULL JOIN (
+        SELECT organization_id, environment, checkout_session_id, sum(subtotal) FILTER (WHERE kind = 'item') AS subtotal,
+            sum(discount) AS discount, sum(subtotal - discount) AS total
+        FROM checkout_data.session_lines GROUP BY 1, 2, 3
+    ) AS l USING (organization_id, environment, checkout_session_id)
+    WHERE (t.subtotal, t.discount, t.amount) IS DISTINCT FROM (COALESCE(l.subtotal, 0), l.discount, l.total)
+    UNION ALL
+    -- One that is held by a session that has ended unpaid has lapsed, and is removed in time.
+    SELECT 'hold that its session denies', h.organization_id, h.environment, h.checkout_session_id
+    FROM checkout_data.holds h LEFT JOIN session s USING (organization_id, environment, checkout_session_id)
+    WHERE (h.state <> 'held') <> (COALESCE(s.status, '') = 'complete')
+    UNION ALL
+    SELECT 'open session that has lost a hold', s.organization_id, s.environment, s.checkout_session_id
+    FROM session s JOIN checkout_data.session_terms t USING (organization_id, environment, checkout_session_id)
+    WHERE s.status = 'open' AND s.deadline > clock_timestamp() AND t.hold_count <> (
+        SELECT count(*) FROM checkout_data.holds h
+        WHERE h.organization_id = s.organization_id AND h.environment = s.environment
+            AND h.checkout_session_id = s.checkout_session_id AND h.state = 'held' AND h.deadline = s.deadline)
+    UNION ALL
+    SELECT 'stock of which more is held than it says', i.organization_id, i.environment, NULL::uuid
+    FROM checkout_data.inventory i
+    WHERE i.held < (
+        SELECT sum(h.quantity) FROM checkout_data.holds h
+        WHERE h.organization_id = i.organization_id AND h.environment = i.environment AND h.kind = 'product'
+            AND h.item_id = i.product_id)
+    UNION ALL
+    SELECT 'coupon that was redeemed too often', c.organization_id, c.environment, NULL::uuid
+    FROM checkout_data.coupons c
+    WHERE c.max_redemptions < c.redeemed + (
+        SELECT count(*) FROM checkout_data.holds h
+        WHERE h.organization_id = c.organization_id AND h.environment = c.environment AND h.kind = 'coupon'
+            AND h.item_id = c.code AND h.state = 'taken')
 
     -- references between rows
     UNION ALL

@@ -6,11 +6,11 @@ import pytest
 from conftest import INVARIANTS
 
 (SESSIONS, OPEN, PAYMENTS, REFUNDS, EVENTS, KEYS, API_KEYS, ENDPOINTS, CONSUMERS, DELIVERIES, ATTEMPTS, PRODUCTS, PRICES, STOCK,
- STOCK_CHANGES, COUPONS) = (
+ STOCK_CHANGES, COUPONS, LINES, TERMS, HOLDS) = (
     f"checkout_data.{table}" for table in (
         "checkout_sessions", "open_sessions", "payments", "refunds", "webhook_outbox", "idempotency_keys", "api_keys",
         "webhook_endpoints", "webhook_consumers", "webhook_deliveries", "webhook_attempts", "products", "prices", "inventory",
-        "inventory_changes", "coupons"))
+        "inventory_changes", "coupons", "session_lines", "session_terms", "holds"))
 NO_PRODUCT = "price, stock or change of stock without a product of its tenant"
 NOT_ITS_CHANGES = "stock that is not the sum of its changes"
 ENDED = "open session that has ended, or that is no session"
@@ -23,6 +23,18 @@ NO_RECEIVER = "delivery to no receiver of its tenant, or to that which it is abo
 # that "other" has; "jobs" is a consumer that has the events of "paid" and "late". "mug" is a product with stock and a
 # default price, "TEN" a coupon.
 FAULTS = [
+    ("complete without exactly one succeeded payment", "free", f"UPDATE {SESSIONS} SET payment_status = 'paid'"),
+    ("terms that are not those of their session", "mugs", f"UPDATE {SESSIONS} SET amount = 1"),
+    ("terms that are not those of their session", "mugs", f"UPDATE {SESSIONS} SET has_terms = false"),
+    ("terms that are not those of their session", "mugs", f"DELETE FROM {TERMS}"),
+    ("lines that are not the sums of their session", "mugs", f"UPDATE {LINES} SET discount = discount + 1"),
+    ("lines that are not the sums of their session", "mugs", f"DELETE FROM {LINES}"),
+    ("hold that its session denies", "mugs", f"UPDATE {HOLDS} SET state = 'taken'"),
+    ("hold that its session denies", "sold", f"UPDATE {HOLDS} SET state = 'held'"),
+    ("open session that has lost a hold", "mugs", f"DELETE FROM {HOLDS}"),
+    ("open session that has lost a hold", "mugs", f"UPDATE {HOLDS} SET deadline = deadline + interval '1 second'"),
+    ("stock of which more is held than it says", "mugs", f"UPDATE {HOLDS} SET quantity = 3"),
+    ("coupon that was redeemed too often", "TEN", f"UPDATE {COUPONS} SET redeemed = 7"),
     ("complete without exactly one succeeded payment", "paid", f"DELETE FROM {PAYMENTS}"),
     ("payment succeeded, and its session does not say so", "paid", f"UPDATE {PAYMENTS} SET amount = 11"),
     ("payment for no session of its tenant", "paid", f"UPDATE {PAYMENTS} SET organization_id = gen_random_uuid()"),
@@ -147,7 +159,12 @@ def whole(shared_server):
     db.call("create_product", name="Mug", product_id="mug", on_hand=5)
     db.call("adjust_inventory", product_id="mug", change=-1)
     db.call("create_price", product_id="mug", currency_code="USD", amount=12)
-    db.call("create_coupon", code="TEN", percent_off=10)
+    db.call("create_coupon", code="TEN", percent_off=10, max_redemptions=7)
+    for title in ("mugs", "sold", "free"):
+        lines = '[{"title": "Sample", "amount": 0}]' if title == "free" else '[{"product_id": "mug"}]'
+        sessions[title] = db.create(title=title, amount=None, lines=lines, coupon_code=None if title == "free" else "TEN")
+    db.call("complete_free_checkout_session", checkout_session_id=sessions["free"])
+    db.call("record_payment", checkout_session_id=sessions["sold"], payment_id="p-sold", outcome="succeeded")
     db.sql("SELECT checkout.roll_api_key(%s)", sessions["key"])
     for title in ("gone", "other"):
         sessions[title] = db.call("create_webhook_endpoint", url=f"https://shop.example/{title}")[0]["webhook_endpoint_id"]

@@ -23,8 +23,8 @@ export async function pay(reference: string): Promise<string> {
         checkout_session_id: id, payment_id: 'pay_1', outcome: 'succeeded', amount: due,
     });
     if (payment?.status === 'rejected') {
-        const reason: 'session_expired' | 'session_failed' | 'already_paid' | 'amount_mismatch' | 'currency_mismatch' | null
-            = payment.rejection_reason;
+        const reason: 'session_expired' | 'session_failed' | 'already_paid' | 'amount_mismatch' | 'currency_mismatch'
+            | 'out_of_stock' | null = payment.rejection_reason;
         return `${status} ${name} ${reason}`;
     }
     return id;
