@@ -322,7 +322,8 @@ WITH retention (minutes) AS (
     SELECT 'lines that are not the sums of their session', organization_id, environment, checkout_session_id
     FROM checkout_data.session_terms t
     FULL JOIN (
-        SELECT organization_id, environment, checkout_session_id, sum(subtotal) FILTER (WHERE kind = 'item') AS subtotal,
+        SELECT organization_id, environment, checkout_session_id,
+            sum(subtotal) FILTER (WHERE kind = 'item') AS subtotal,
             sum(discount) AS discount, sum(subtotal - discount) AS total
         FROM checkout_data.session_lines GROUP BY 1, 2, 3
     ) AS l USING (organization_id, environment, checkout_session_id)

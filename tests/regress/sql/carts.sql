@@ -13,7 +13,8 @@ SELECT price_id FROM checkout.create_price('gift', 'EUR', price_id => 'gift', mi
 SELECT product_id FROM checkout.create_product('Bare', 'bare');
 
 -- Without uses_catalog, ids are stored as they are, and nothing is looked up.
-SELECT product_id, price_id, amount FROM checkout.create_checkout_session(3, 'USD', product_id => 'tea', price_id => 'any',
+SELECT product_id, price_id, amount FROM checkout.create_checkout_session(3, 'USD', product_id => 'tea',
+    price_id => 'any',
     customer_id => 'c');
 SELECT testing.outcome($$SELECT checkout.create_checkout_session(product_id => 'tea', customer_id => 'c')$$);
 \c - postgres
@@ -56,14 +57,16 @@ FROM checkout.list_session_lines(:'cart');
 SELECT subtotal, discount, shipping, tax, fees, amount, coupon_code FROM checkout.session_terms
 WHERE checkout_session_id = :'cart';
 SELECT arguments, pg_temp.try(arguments) FROM unnest(ARRAY[
-    $$lines => '[{"title": "Card", "amount": 1}]'$$, $$currency_code => 'EUR', lines => '[{"title": "Card", "amount": 1}]'$$,
+    $$lines => '[{"title": "Card", "amount": 1}]'$$, $$currency_code => 'EUR', lines => '[{"title": "Card",
+        "amount": 1}]'$$,
     $$3, lines => '[{"price_id": "tea-usd"}]'$$, $$12.5, lines => '[{"price_id": "tea-usd"}]'$$,
     $$lines => '[{"price_id": "tea-usd"}, {"price_id": "tea-eur", "quantity": 2}]'$$,
     $$lines => '[{"price_id": "tea-usd"}, {"title": "Card", "amount": 0.001}]'$$,
     $$lines => '[{"price_id": "tea-usd"}, {"kind": "shipping"}]'$$, $$lines => '[{"price_id": "none"}]'$$,
     $$lines => '[{"price_id": "gift", "amount": 4}]'$$, $$lines => '[{"price_id": "tea-usd", "amount": 12}]'$$,
     $$lines => '[{"price_id": "tea-eur"}]'$$, $$lines => '{}'$$, $$lines => '[]'$$,
-    $$lines => '[{"price_id": "tea-usd"}]', price_id => 'tea-usd'$$, $$lines => '[{"price_id": "tea-usd"}]', quantity => 2$$,
+    $$lines => '[{"price_id": "tea-usd"}]', price_id => 'tea-usd'$$, $$lines => '[{"price_id": "tea-usd"}]',
+        quantity => 2$$,
     $$lines => (SELECT jsonb_agg(jsonb_build_object('price_id', 'tea-usd')) FROM generate_series(1, 101))$$,
     $$currency_code => 'EUR', lines => '[{"title": "Castle", "amount": 999999999999999, "quantity": 2}]'$$,
     $$lines => '[{"price_id": "tea-usd", "quantity": 1e400}]'$$]) AS arguments;
@@ -102,8 +105,10 @@ SELECT testing.outcome(format('SELECT checkout.set_quantity(%L, %L, 4)', :'plain
 SELECT checkout_session_id AS sold, client_secret FROM checkout.create_checkout_session(price_id => 'tea-usd',
     customer_id => 'c', require_billing_address => true) \gset
 SELECT testing.outcome(format('SELECT checkout.begin_payment(%L, ''cart-2'')', :'sold'));
-SELECT address, testing.outcome(format('SELECT checkout.set_billing_address(%L, %L, %L)', :'sold', :'client_secret', address))
-FROM unnest(ARRAY[NULL, '[]', '{}', '{"country": "XX"}', '{"country": "SN", "zip": "1"}', '{"country": "SN", "city": 5}',
+SELECT address, testing.outcome(format('SELECT checkout.set_billing_address(%L, %L, %L)', :'sold', :'client_secret',
+    address))
+FROM unnest(ARRAY[NULL, '[]', '{}', '{"country": "XX"}', '{"country": "SN", "zip": "1"}', '{"country": "SN",
+    "city": 5}',
     jsonb_build_object('country', 'SN', 'city', repeat('x', 256))::text]) AS address;
 SELECT has_billing_address, amount FROM checkout.set_billing_address(:'sold', :'client_secret',
     '{"name": "Jo", "line1": "1 Main St", "city": "Dakar", "country": "sn"}');

@@ -1,4 +1,5 @@
--- The dialects against hostile requests: arguments of wrong types, bodies of absurd sizes, and the ids of another tenant.
+-- The dialects against hostile requests: arguments of wrong types, bodies of absurd sizes, and the ids of another
+-- tenant.
 SELECT checkout.create_organization('Documented') AS our_id, checkout.create_organization('Neighbour') AS their_id \gset
 SELECT testing.bearer(testing.key(:'our_id')) AS ours, testing.bearer(testing.key(:'their_id')) AS theirs,
     testing.bearer(testing.key(:'our_id', environment => 'test')) AS test,

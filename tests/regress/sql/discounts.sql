@@ -66,7 +66,8 @@ SELECT testing.outcome($$SELECT checkout.create_checkout_session(product_id => '
     customer_email => 'jo@EXAMPLE.com')$$);
 -- New customers, and those who come again.
 SELECT testing.buy('new') AS n, testing.buy('d') AS d \gset
-SELECT testing.try(:'n', 'WELCOME'), testing.try(:'n', 'AGAIN'), testing.try(:'d', 'WELCOME'), testing.try(:'d', 'AGAIN');
+SELECT testing.try(:'n', 'WELCOME'), testing.try(:'n', 'AGAIN'), testing.try(:'d', 'WELCOME'), testing.try(:'d',
+    'AGAIN');
 
 -- 18: the coupon ends after it was applied: it is honoured until the session ends.
 SELECT active FROM checkout.update_coupon('SUMMER', active => false);
@@ -83,7 +84,8 @@ SELECT testing.try(:'g', 'LARGE');
 SELECT amount, discount, coupon_code FROM checkout.set_quantity(:'g', quantity => 1);
 
 -- 23: buyers get one text, whatever the reason is, and ten tries a session.
-SELECT checkout_session_id AS h, client_secret FROM checkout.create_checkout_session(product_id => 'tea', customer_id => 'h',
+SELECT checkout_session_id AS h, client_secret FROM checkout.create_checkout_session(product_id => 'tea',
+    customer_id => 'h',
     allow_coupon_code => true) \gset
 SELECT string_agg(DISTINCT reason, ', ') FROM unnest('{NONE,DOLLAR,OVER,ONCE}'::text[]) AS code,
     LATERAL checkout.apply_coupon(:'h', :'client_secret', code);
@@ -96,7 +98,8 @@ SELECT applied, reason FROM checkout.apply_coupon(:'h', code => 'ALL');
 SELECT testing.key(:'organization', 'publishable') AS browser \gset
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'browser');
-SELECT testing.outcome($$SELECT checkout.create_checkout_session(product_id => 'tea', coupon_code => 'ALL', customer_id => 'x')$$);
+SELECT testing.outcome($$SELECT checkout.create_checkout_session(product_id => 'tea', coupon_code => 'ALL',
+    customer_id => 'x')$$);
 ROLLBACK;
 \c - shop_discounts
 

@@ -16,12 +16,14 @@ $$;
 
 -- The session takes what it does not say from the product: its default price, and its name.
 SELECT checkout_session_id AS tea, amount, currency_code, quantity, product_id, price_id, title
-FROM checkout.create_checkout_session(product_id => 'tea', quantity => 2, customer_id => 'a', allow_quantity => true) \gset
+FROM checkout.create_checkout_session(product_id => 'tea', quantity => 2, customer_id => 'a',
+    allow_quantity => true) \gset
 \echo :amount :currency_code :quantity :product_id :price_id :title
 SELECT line, kind, product_id, price_id, title, unit_amount, quantity, subtotal, discount, total, maximum_quantity
 FROM checkout.list_session_lines(:'tea');
 SELECT pg_temp.stock('tea');
-SELECT testing.outcome($$SELECT checkout.create_checkout_session(product_id => 'tea', quantity => 2, customer_id => 'b')$$);
+SELECT testing.outcome($$SELECT checkout.create_checkout_session(product_id => 'tea', quantity => 2,
+    customer_id => 'b')$$);
 
 -- 3: two lines of one product are summed first.
 SELECT testing.outcome($$SELECT checkout.create_checkout_session(customer_id => 'b', lines =>
@@ -71,7 +73,8 @@ SELECT on_hand, held, available FROM checkout.inventory WHERE product_id = 'pot'
 SELECT status FROM checkout.apply_payment('stock-6', :'recovered');
 SELECT on_hand, held, available FROM checkout.inventory WHERE product_id = 'pot';
 SELECT title, unit_amount, quantity FROM checkout.list_session_lines(:'recovered');
-SELECT checkout_session_id AS tea FROM checkout.create_checkout_session(product_id => 'tea', quantity => 5, customer_id => 'a') \gset
+SELECT checkout_session_id AS tea FROM checkout.create_checkout_session(product_id => 'tea', quantity => 5,
+    customer_id => 'a') \gset
 SELECT status FROM checkout.expire_checkout_session(:'tea');
 SELECT on_hand FROM checkout.adjust_inventory('tea', -8, 'given away');
 SELECT testing.outcome(format('SELECT checkout.recover_checkout_session(%L)', :'tea'));
@@ -97,8 +100,10 @@ SELECT on_hand FROM checkout.adjust_inventory('pot', 1);
 \c - postgres
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'browser');
-SELECT checkout_session_id AS browsed, created_with FROM checkout.create_checkout_session(price_id => 'pot', customer_id => 'x') \gset
-SELECT checkout_session_id AS browsed_too FROM checkout.create_checkout_session(price_id => 'pot', customer_id => 'y') \gset
+SELECT checkout_session_id AS browsed, created_with FROM checkout.create_checkout_session(price_id => 'pot',
+    customer_id => 'x') \gset
+SELECT checkout_session_id AS browsed_too FROM checkout.create_checkout_session(price_id => 'pot',
+    customer_id => 'y') \gset
 COMMIT;
 \c - shop_stock
 SELECT held, available FROM checkout.inventory WHERE product_id = 'pot';
@@ -111,7 +116,8 @@ SELECT status FROM checkout.expire_checkout_session(:'browsed');
 SELECT status, rejection_reason FROM checkout.record_payment(:'browsed_too', 'stock-10', 'succeeded', 30);
 SELECT status, rejection_reason FROM checkout.record_payment(:'browsed_too', 'stock-11', 'succeeded');
 
--- 33: the price changes, and the session keeps its own. 34: so it does when the price is archived; new ones are refused.
+-- 33: the price changes, and the session keeps its own. 34: so it does when the price is archived; new ones are
+-- refused.
 SELECT product_id FROM checkout.create_product('Cup', 'cup');
 SELECT price_id FROM checkout.create_price('cup', 'EUR', 7, price_id => 'cup-7');
 SELECT checkout_session_id AS cup FROM checkout.create_checkout_session(product_id => 'cup', customer_id => 'a') \gset
@@ -128,7 +134,8 @@ SELECT status FROM checkout.record_payment(:'cup', 'stock-13', 'succeeded');
 
 -- 37: a quantity that is not for the buyer to choose is changed by nobody.
 SELECT active FROM checkout.update_product('cup', active => true);
-SELECT checkout_session_id AS cup, client_secret FROM checkout.create_checkout_session(product_id => 'cup', customer_id => 'a') \gset
+SELECT checkout_session_id AS cup, client_secret FROM checkout.create_checkout_session(product_id => 'cup',
+    customer_id => 'a') \gset
 SELECT testing.outcome(format('SELECT checkout.set_quantity(%L, %L, 2)', :'cup', :'client_secret'));
 SELECT testing.outcome(format('SELECT checkout.set_quantity(%L, quantity => 2)', :'cup'));
 -- What continues to be sold goes below zero.
@@ -144,5 +151,6 @@ SELECT checkout_session_id AS tea FROM checkout.create_checkout_session(product_
 SELECT status FROM checkout.record_payment(:'tea', 'stock-14', 'failed');
 SELECT amount FROM checkout.set_quantity(:'tea', quantity => 2);
 SELECT status FROM checkout.expire_checkout_session(:'tea');
-SELECT event_type, body::jsonb #>> '{data,object,amount}' AS amount, body::jsonb #>> '{data,object,quantity}' AS quantity
+SELECT event_type, body::jsonb #>> '{data,object,amount}' AS amount,
+    body::jsonb #>> '{data,object,quantity}' AS quantity
 FROM checkout.list_webhook_events(:'tea') ORDER BY sequence;

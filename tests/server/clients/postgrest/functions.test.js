@@ -391,6 +391,41 @@ test('the buyer reads a session with its client secret, to POST and to GET', asy
     await refused(anybody.rpc('public_checkout_session', wrong), 404, 'PT404', /not found, or client_secret is wrong/);
 });
 
+test('the buyer changes what a session sells, and completes it if nothing is due', async () => {
+    const given = {
+        allow_quantity: true, allow_coupon_code: true, require_billing_address: true, amount: undefined, quantity: undefined,
+        lines: [{ title: 'Tea', amount: 10, quantity: 2 }, { kind: 'shipping', title: 'By post', amount: 4 }],
+    };
+    const session = await create(given);
+    assert.equal(session.amount, 24);
+    const presented = { ...id(session), client_secret: session.client_secret };
+    for (const options of [{}, READ_ONLY]) {
+        const lines = await answer(shop.rpc('list_session_lines', id(session), options));
+        assert.deepEqual(lines.map((line) => [line.title, line.total]), [['Tea', 20], ['By post', 4]]);
+    }
+    const changed = await answer(anybody.rpc('set_quantity', { ...presented, quantity: 3 }));
+    assert.deepEqual([changed.amount, changed.subtotal, changed.lines.length], [34, 30, 2]);
+    await refused(anybody.rpc('set_unit_amount', { ...presented, unit_amount: 1, line: 1 }), 409, 'PT409', /has a fixed price/);
+    const product = await answer(shop.rpc('create_product', { name: 'Gift' }));
+    const price = await answer(shop.rpc('create_price', { product_id: product.product_id, currency_code: 'USD', minimum_amount: 5 }));
+    const gift = await create({ amount: undefined, currency_code: undefined, lines: [{ price_id: price.price_id }] });
+    const worth = { ...id(gift), client_secret: gift.client_secret, unit_amount: 7.5 };
+    assert.equal((await answer(anybody.rpc('set_unit_amount', worth))).amount, 7.5);
+    const code = `free-${Math.random().toString(36).slice(2)}`;
+    await answer(shop.rpc('create_coupon', { code, percent_off: 100 }));
+    const wrong = await answer(anybody.rpc('apply_coupon', { ...presented, code: 'wrong' }));
+    assert.deepEqual([wrong.applied, wrong.reason, wrong.session.amount], [false, 'not_applicable', 34]);
+    const applied = await answer(anybody.rpc('apply_coupon', { ...presented, code }));
+    assert.deepEqual([applied.applied, applied.session.amount], [true, 4]);
+    assert.equal((await answer(anybody.rpc('remove_coupon', presented))).amount, 34);
+    const address = { line1: '1 Main St', country: 'SN' };
+    assert.equal((await answer(anybody.rpc('set_billing_address', { ...presented, address }))).has_billing_address, true);
+    await refused(anybody.rpc('complete_free_checkout_session', presented), 409, 'PT409', /has something to pay/);
+    const free = await create({ amount: undefined, lines: [{ title: 'Sample', amount: 0 }] });
+    const complete = await answer(anybody.rpc('complete_free_checkout_session', { ...id(free), client_secret: free.client_secret }));
+    assert.deepEqual([complete.status, complete.payment_status], ['complete', 'no_payment_required']);
+});
+
 test('a publishable key creates a session, and its client secret reads it', async () => {
     const session = await create({}, browser);
     assert.equal(session.created_by, keys.publishable.slice(0, 20));
@@ -409,6 +444,13 @@ test('a publishable key may do nothing else', async () => {
         begin_payment: payment,
         record_payment: { ...payment, outcome: 'succeeded' },
         list_payments: id(session),
+        list_session_lines: id(session),
+        set_quantity: { ...id(session), quantity: 2 },
+        set_unit_amount: { ...id(session), unit_amount: 2 },
+        apply_coupon: { ...id(session), code: 'TEN' },
+        remove_coupon: id(session),
+        set_billing_address: { ...id(session), address: { country: 'SN' } },
+        complete_free_checkout_session: id(session),
         apply_payment: { ...id(session), payment_id: 'pay' },
         record_refund: { payment_id: 'pay', refund_id: 'refund' },
         list_refunds: { payment_id: 'pay' },
