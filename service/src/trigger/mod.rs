@@ -16,7 +16,7 @@ const SIMULATE: &str = "SELECT status, payment_status FROM checkout.simulate_pay
 /// or the database could not be reached; 2 wrong arguments.
 #[derive(Clone, Args)]
 pub struct Options {
-    /// The session's id
+    /// The session's checkout_session_id, a UUID (checkout.session_id('cs_...') makes it of the id in a dialect)
     #[arg(value_name = "SESSION")]
     session: Uuid,
 
