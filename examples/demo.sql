@@ -213,3 +213,44 @@ SELECT demo.expect('nothing is left to claim', count(*) = 0) FROM checkout.claim
 \c - postgres
 SELECT demo.expect('both events are stored as delivered', count(*) = 2 AND bool_and(delivered_at IS NOT NULL))
 FROM checkout_data.webhook_deliveries;
+
+\t \a
+\echo '\n== As administrator: the organization''s sessions sell what is in its catalog\n'
+\set ECHO queries
+SELECT uses_catalog FROM checkout.update_organization(:'organization_id', uses_catalog => true);
+
+\set ECHO none
+\c - shop
+\echo '\n== As the shop: a product of which there are two, its price, and a coupon\n'
+\set ECHO queries
+SELECT product_id, on_hand FROM checkout.create_product('Coffee Beans - 1kg', product_id => 'beans', on_hand => 2);
+SELECT price_id, amount FROM checkout.create_price('beans', 'XOF', 5000, price_id => 'beans-1kg');
+SELECT code, percent_off FROM checkout.create_coupon('WELCOME', percent_off => 10);
+
+\set ECHO none
+\echo '\n== A buyer has a coupon. The session holds its unit meanwhile\n'
+\set ECHO queries
+SELECT checkout_session_id AS sale, client_secret, title, amount
+FROM checkout.create_checkout_session(product_id => 'beans', customer_email => 'ama@example.com', allow_coupon_code => true) \gset
+SELECT applied, (session).subtotal, (session).discount, (session).amount
+FROM checkout.apply_coupon(:'sale', :'client_secret', code => 'welcome');
+SELECT on_hand, held, available FROM checkout.inventory WHERE product_id = 'beans';
+SELECT status, amount FROM checkout.record_payment(:'sale', payment_id => 'pay_beans', outcome => 'succeeded', amount => 4500);
+
+\set ECHO none
+\t \a
+SELECT demo.expect('the buyer has paid 10 % less', amount = 4500 AND status = 'complete')
+FROM checkout.get_checkout_session(:'sale');
+\t \a
+
+\echo '\n== Two more buyers want the last unit. One gets it\n'
+\set ECHO queries
+SELECT amount, status FROM checkout.create_checkout_session(product_id => 'beans', customer_email => 'kofi@example.com');
+\set ON_ERROR_STOP off
+SELECT amount, status FROM checkout.create_checkout_session(product_id => 'beans', customer_email => 'esi@example.com');
+\set ON_ERROR_STOP on
+
+\set ECHO none
+\t \a
+SELECT demo.expect('the last unit was sold to one of two buyers', available = 0 AND on_hand >= 0)
+FROM checkout.inventory WHERE product_id = 'beans';

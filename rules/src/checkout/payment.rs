@@ -54,12 +54,9 @@ pub enum Rejection {
 }
 
 impl Rejection {
+    #[rustfmt::skip]
     pub const ALL: [Self; 6] = [
-        Self::SessionExpired,
-        Self::SessionFailed,
-        Self::AlreadyPaid,
-        Self::AmountMismatch,
-        Self::CurrencyMismatch,
+        Self::SessionExpired, Self::SessionFailed, Self::AlreadyPaid, Self::AmountMismatch, Self::CurrencyMismatch,
         Self::OutOfStock,
     ];
 
