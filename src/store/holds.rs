@@ -248,6 +248,13 @@ thread_local! {
         ),
     );
 }
+// Changes nothing. But a transaction with an older snapshot, which has not seen this hold, fails when it locks the row.
+statement!(
+    TOUCH_COUPON,
+    Write,
+    "UPDATE checkout_data.coupons c SET held = c.held \
+     WHERE $3 = 'coupon' AND c.organization_id = $1 AND c.environment = $2 AND c.code = $4"
+);
 // As of now: what has lapsed is free.
 statement!(
     OF_CUSTOMER,
@@ -288,6 +295,9 @@ pub fn reserve_redemption(
             if used >= usize::try_from(most).unwrap_or(usize::MAX) {
                 return Ok(Err(Refusal::UsedByCustomer));
             }
+        }
+        if held == 0 && coupon.max_redemptions.is_none() {
+            TOUCH_COUPON.with(|statement| statement.count(&key()))?;
         }
         if held == 0 && coupon.max_redemptions.is_some() && RAISE_COUPON.with(|statement| statement.count(&key()))? == 0
         {

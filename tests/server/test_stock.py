@@ -138,10 +138,17 @@ def test_sixteen_buyers_of_a_hundred_units(new_server):
 
 
 @pytest.mark.parametrize("isolation", ["read committed", "repeatable read", "serializable"])
-def test_the_last_unit_under_every_isolation_level(db, isolation):
-    db.call("get_checkout_session", checkout_session_id=db.create())
-    db.sql("SELECT checkout.update_organization(%s, uses_catalog => true)", db.organization_id)
+@pytest.mark.parametrize("what", ["product_id => 'last'", "product_id => 'many', coupon_code => 'once'",
+                                  "product_id => 'many', coupon_code => 'each'"])
+def test_the_last_one_under_every_isolation_level(server, isolation, what):
+    """A unit, a redemption, or a redemption for this customer: one of eight buyers gets it."""
+    db = server.create_database(uses_catalog=True)
     create_product(db, "last", 1)
+    create_product(db, "many", 100)
+    db.call("create_coupon", code="ONCE", percent_off=10, max_redemptions=1)
+    db.call("create_coupon", code="EACH", percent_off=10, max_redemptions_per_customer=1)
+    # Its stock is not tracked: nothing but the coupon is in the way of the others.
+    db.call("update_product", product_id="many", track_inventory=False)
     outcomes = []
 
     def buy():
@@ -149,9 +156,9 @@ def test_the_last_unit_under_every_isolation_level(db, isolation):
             connection.set_session(isolation_level=isolation, autocommit=False)
             with connection.cursor() as cursor:
                 try:
-                    cursor.execute("SELECT 1")
+                    cursor.execute("SELECT count(*) FROM checkout.list_products()")  # takes the snapshot
                     together.wait()
-                    cursor.execute("SELECT checkout.create_checkout_session(product_id => 'last', customer_id => 'c')")
+                    cursor.execute(f"SELECT checkout.create_checkout_session({what}, customer_id => 'c')")
                     connection.commit()
                     outcomes.append("sold")
                 except psycopg2.Error as error:
@@ -165,3 +172,33 @@ def test_the_last_unit_under_every_isolation_level(db, isolation):
         thread.join()
     assert outcomes.count("sold") == 1
     assert set(outcomes) - {"sold"} <= {"PT409", "40001"}
+
+
+def test_nobody_waits_for_a_buyer_longer_than_a_second(server):
+    """A buyer has the product's row and does not commit. Other buyers are told to try again; payments and the sweep go on."""
+    server.configure(worker_enabled="off")
+    db = server.create_database(uses_catalog=True)
+    create_product(db, "tea", 10)
+    paid, lapsed, chosen = (
+        db.create(expires_in, amount=None, currency_code=None, product_id="tea", allow_quantity=True)
+        for expires_in in ("1 hour", "1 second", "1 hour"))
+    with closing(db.connect(db.shop)) as holder, closing(db.connect(db.shop)) as other:
+        holder.autocommit = False
+        with holder.cursor() as cursor, other.cursor() as waiting:
+            cursor.execute("SELECT checkout.create_checkout_session(product_id => 'tea', customer_id => 'c')")
+            for call in ("create_checkout_session(product_id => 'tea', customer_id => 'd')",
+                         f"set_quantity('{chosen}', quantity => 2)"):
+                with pytest.raises(psycopg2.Error, match="another call is changing the same") as refused:
+                    waiting.execute(f"SELECT * FROM checkout.{call}")
+                assert refused.value.pgcode == "PT409"
+            waiting.execute("SET lock_timeout = '100ms'")
+            waiting.execute("SELECT status FROM checkout.record_payment(%s, 'p1', 'succeeded')", (paid,))
+            assert waiting.fetchone()["status"] == "succeeded"
+            assert db.value("SELECT now() > %s", db.row(lapsed)["expires_at"]), "a second has passed"
+            db.sql("SET lock_timeout = '100ms'; SELECT checkout.run_maintenance()")
+            assert db.event_types(lapsed) == ["expired"]
+            # A setting that is shorter stays so.
+            waiting.execute("SHOW lock_timeout")
+            assert waiting.fetchone()["lock_timeout"] == "100ms"
+        holder.commit()
+    assert stock(db, "tea")["holds"] == 3
