@@ -2387,7 +2387,7 @@ and events are written. A payment that is in progress, whoever has begun it, is 
 
 The scenarios are:
 
-- complete: a payment of the session's amount succeeds.
+- complete: a payment of the session's amount succeeds; a session in which nothing is due is completed without one.
 - fail: attempts fail until the session has failed.
 - decline:CODE: one attempt fails, with this failure_code of 1 to 255 characters.
 - late: the session expires, and then it is paid: the payment is rejected (session_expired).

@@ -99,9 +99,12 @@ fn create_checkout_session(
     })())
 }
 
+/// A hundred lines whose texts are as long as they may be.
+const LINES_BYTES: usize = 512 * 1024;
+
 /// The text of the lines, with sorted names.
 fn canonical_lines(lines: Jsonb) -> Result<String> {
-    let text = lines.read("lines", validate::METADATA_BYTES)?.text();
+    let text = lines.read("lines", LINES_BYTES)?.text();
     idempotency::canonical_json(&text)
 }
 

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::datum::{self, Json, Session};
 use crate::operations::sessions::Created;
-use crate::operations::{payments, refunds, sessions};
+use crate::operations::{payments, refunds, session_terms, sessions};
 use crate::store;
 use crate::tenant::{Caller, Tenant};
 
@@ -66,6 +66,10 @@ fn take(tenant: Tenant, id: Uuid, step: Step) -> Result<()> {
     };
     match step {
         Step::Begin => payments::begin(tenant, id, &scenario::payment_id(id, &session), None, None).map(|_| ()),
+        // Nothing is due: the buyer only confirms.
+        Step::Succeed if session.has_terms && session.amount.is_zero() => {
+            session_terms::complete_free(tenant, id).map(|_| ())
+        }
         Step::Succeed => report(&next_payment(tenant, id, &session)?, Outcome::Succeeded, None, None),
         Step::Fail { code } => report(&next_payment(tenant, id, &session)?, Outcome::Failed, None, code),
         Step::FailAll => {
@@ -87,7 +91,7 @@ fn take(tenant: Tenant, id: Uuid, step: Step) -> Result<()> {
         }
         Step::Refund => {
             let paid = store::payments::of_session(tenant, id, PaymentStatus::Succeeded)?
-                .ok_or_else(|| Error::Internal("a complete session has no payment".into()))?;
+                .ok_or(Error::TermsConflict { fault: "has nothing to refund" })?;
             let report = refund::Report {
                 payment_id: &paid,
                 refund_id: &scenario::id_of(id, "refund"),

@@ -19,7 +19,7 @@ pub struct SessionView {
     pub currency_code: String,
     #[serde(deserialize_with = "status")]
     pub status: Status,
-    /// unpaid, processing or paid.
+    /// unpaid, processing, paid or no_payment_required.
     pub payment_status: String,
     pub payment_id: Option<String>,
     pub max_retry_attempts: i32,
