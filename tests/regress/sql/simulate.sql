@@ -119,8 +119,9 @@ FROM unnest(ARRAY['complete', 'fail', 'decline:x', 'late', 'twice', 'wrong_amoun
     'error:200', 'nonsense', '']) AS scenario;
 -- Where nothing is due, the buyer only confirms.
 SELECT scenario, testing.posted(jsonb_build_object('x-api-key', :'test_key', 'x-scenario-key', scenario),
-    $$SELECT concat_ws(' ', status, payment_status, amount) FROM checkout.create_checkout_session(currency_code => 'USD',
-        customer_id => 'c', lines => '[{"title": "Sample", "amount": 0}]')$$)
+    $$SELECT concat_ws(' ', status, payment_status, amount)
+    FROM checkout.create_checkout_session(currency_code => 'USD', customer_id => 'c',
+        lines => '[{"title": "Sample", "amount": 0}]')$$)
 FROM unnest(ARRAY['complete', 'expire', 'refund']) AS scenario;
 SELECT kind, testing.posted(jsonb_build_object('x-api-key', key, 'x-scenario-key', 'complete'),
     $$SELECT status FROM checkout.create_checkout_session(50, 'USD', customer_id => 'c')$$)
