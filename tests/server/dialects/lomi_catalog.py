@@ -1,6 +1,9 @@
 """The lomi dialect, `Checkout Sessions API`, where the organization's catalog has the prices (uses_catalog)."""
 
+
+import uuid
 from decimal import Decimal
+
 
 from dialects import rows
 from dialects.lomi import CREATED, FIELDS, ONLY_IN_GET, OWN, PATH, REQUEST, get, listed, request
@@ -24,6 +27,7 @@ def product(shop, product_id, prices, name="Premium", active=True, stock=None, e
         insert("prices", **key, price_id=price_id, **{"currency_code": "XOF", **columns}, **times)
     if stock is not None:
         insert("inventory", **key, on_hand=stock, updated_at="now")
+        insert("inventory_changes", **key, inventory_change_id=str(uuid.uuid4()), change=stock, on_hand=stock, created_at="now")
 
 
 def catalog(shop):
