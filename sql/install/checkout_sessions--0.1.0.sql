@@ -4137,7 +4137,7 @@ CREATE FUNCTION checkout.verify_restore() RETURNS TABLE (
         UNION ALL
         SELECT 'complete sessions without their payment', count(*)
         FROM checkout_data.checkout_sessions s
-        WHERE s.status = 'complete' AND NOT EXISTS (
+        WHERE s.status = 'complete' AND s.payment_status = 'paid' AND NOT EXISTS (
             SELECT FROM checkout_data.payments p
             WHERE p.organization_id = s.organization_id AND p.environment = s.environment
                 AND p.payment_id = s.payment_id AND p.checkout_session_id = s.checkout_session_id

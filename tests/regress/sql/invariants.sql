@@ -54,7 +54,8 @@ WHERE event_count > 0 AND NOT EXISTS (
 SELECT s.checkout_session_id FROM checkout_data.checkout_sessions s LEFT JOIN checkout_data.payments p
     ON (p.organization_id, p.environment, p.checkout_session_id)
     = (s.organization_id, s.environment, s.checkout_session_id) AND p.status = 'succeeded'
-WHERE (s.status = 'complete') <> (p.payment_id IS NOT NULL) OR p.payment_id <> s.payment_id OR p.amount <> s.amount
+WHERE (s.status = 'complete' AND s.payment_status <> 'no_payment_required') <> (p.payment_id IS NOT NULL)
+    OR p.payment_id <> s.payment_id OR p.amount <> s.amount
     OR p.currency_code <> s.currency_code;
 -- Each rejected payment has its event, each accepted one the event of completion.
 SELECT p.payment_id, p.status
@@ -113,7 +114,9 @@ WHERE (o.event_type = 'webhook_endpoint.disabled') <> (o.subject_type = 'webhook
         <> coalesce(o.snapshot #>> '{webhook_endpoint,webhook_endpoint_id}' = o.subject_id::text, false)
     -- An end by the clock has no payment.
     OR (o.event_type ~ 'expired|expiring|disabled' OR o.event_type ~ 'failed' AND o.snapshot IS NULL)
-        = (coalesce(o.snapshot, '{}') ? 'payment');
+        = (coalesce(o.snapshot, '{}') ? 'payment')
+    -- Nothing was due.
+    AND NOT (o.event_type ~ 'completed' AND (o.snapshot #>> '{session,amount}')::numeric = 0);
 -- A delivery is of an event, and goes to an endpoint or consumer of its tenant, or to one of all tenants, that is not
 -- the event's subject. What remains of a deleted receiver keeps no event.
 SELECT count(*) > 50 AS there_are_deliveries FROM checkout_data.webhook_deliveries;

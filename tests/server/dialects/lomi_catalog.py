@@ -1,9 +1,7 @@
 """The lomi dialect, `Checkout Sessions API`, where the organization's catalog has the prices (uses_catalog)."""
 
-
 import uuid
 from decimal import Decimal
-
 
 from dialects import rows
 from dialects.lomi import CREATED, FIELDS, ONLY_IN_GET, OWN, PATH, REQUEST, get, listed, request
