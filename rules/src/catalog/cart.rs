@@ -56,6 +56,8 @@ impl Cart {
 
     /// Puts a coupon in the place of the one before. Refused, the cart stays as it is.
     pub fn apply(&mut self, coupon: Coupon) -> Result<std::result::Result<(), Refusal>> {
+        // Sums that are too large come before any arithmetic with them.
+        self.sums()?;
         Ok(coupon.discounts(&self.lines, self.currency)?.map(|discounts| {
             for (line, discount) in self.lines.iter_mut().zip(discounts) {
                 line.discount = discount;

@@ -142,6 +142,8 @@ impl Coupon {
             lines.iter().zip(subtotals).map(|(line, sum)| if eligible(line) { *sum } else { Decimal::ZERO }).collect();
         let whole: Decimal = parts.iter().sum();
         let discount = match self.value {
+            // All of it, even if it is finer than the currency's smallest unit.
+            Value::Percent(percent) if percent == Decimal::ONE_HUNDRED => whole,
             Value::Percent(percent) => (whole * percent / Decimal::ONE_HUNDRED)
                 .round_dp_with_strategy(currency.digits(), RoundingStrategy::MidpointAwayFromZero),
             Value::Amount(amount) => amount,
@@ -154,12 +156,14 @@ impl Coupon {
     }
 }
 
-/// Divides a sum in the proportion of the parts, in the currency's smallest units. What is left after rounding down goes
-/// to the parts with the largest remainders, to earlier ones first. No part gets more than itself.
+/// Divides a sum in the proportion of the parts, in the currency's smallest units, or in finer ones if an amount has them.
+/// What is left after rounding down goes to the parts with the largest remainders, to earlier ones first. No part gets
+/// more than itself.
 pub fn allocate(sum: Decimal, parts: &[Decimal], currency: Currency) -> Vec<Decimal> {
+    let digits = parts.iter().chain([&sum]).map(|amount| amount.normalize().scale()).fold(currency.digits(), u32::max);
     let units = |amount: Decimal| {
         let mut amount = amount;
-        amount.rescale(currency.digits());
+        amount.rescale(digits);
         amount.mantissa()
     };
     let (sum, parts): (i128, Vec<i128>) = (units(sum), parts.iter().map(|part| units(*part)).collect());
@@ -174,7 +178,7 @@ pub fn allocate(sum: Decimal, parts: &[Decimal], currency: Currency) -> Vec<Deci
     for at in order.into_iter().take(left) {
         shares[at] += 1;
     }
-    shares.into_iter().map(|share| Decimal::from_i128_with_scale(share, currency.digits())).collect()
+    shares.into_iter().map(|share| Decimal::from_i128_with_scale(share, digits)).collect()
 }
 
 #[cfg(test)]

@@ -67,6 +67,25 @@ fn a_hundred_percent_leaves_nothing() {
     assert_eq!(cart.sums().expect("small").amount, Decimal::ZERO);
 }
 
+#[test]
+fn an_amount_below_the_smallest_unit_is_discounted_to_nothing_as_well() {
+    let usd = currency("USD");
+    let line = Line { unit_amount: Decimal::new(12_345, 4), ..item(0, 1, usd, "a") };
+    let mut cart = Cart::new(usd, vec![line, item(100, 1, usd, "b")]);
+    cart.apply(percent(100)).expect("small").expect("applies");
+    assert_eq!(cart.sums().expect("small").amount, Decimal::ZERO);
+    cart.apply(percent(50)).expect("small").expect("applies");
+    let sums = cart.sums().expect("small");
+    assert_eq!((sums.subtotal, sums.discount), (Decimal::new(22_345, 4), Decimal::new(112, 2)));
+}
+
+#[test]
+fn sums_that_are_too_large_are_refused_before_they_are_multiplied() {
+    let clf = currency("CLF");
+    let lines = vec![item(9_000_000_000_000_000_000, 1, clf, "a"); 100];
+    assert!(Cart::new(clf, lines).apply(percent(10)).is_err());
+}
+
 /// Case 29: a currency without decimals keeps whole units.
 #[test]
 fn yen_stay_yen() {
