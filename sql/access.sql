@@ -1,11 +1,14 @@
 -- Accesses: the sets of functions that a role can be granted.
 
 -- A role has an access if it may execute the function of that name. So the server stores and dumps the grants, and
--- removes them when a role is dropped. The first three accesses also decide what a role may do in a transaction that
+-- removes them when a role is dropped. The first four accesses also decide what a role may do in a transaction that
 -- has presented no credential: see src/tenant.rs. The functions do nothing and are not called.
 CREATE FUNCTION checkout_data.secret_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
 COMMENT ON FUNCTION checkout_data.secret_access IS
     'A role that may execute this acts as a secret API key of the organization in its settings.';
+CREATE FUNCTION checkout_data.restricted_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
+COMMENT ON FUNCTION checkout_data.restricted_access IS
+    'A role that may execute this acts as a restricted API key of the organization in its settings.';
 CREATE FUNCTION checkout_data.publishable_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
 COMMENT ON FUNCTION checkout_data.publishable_access IS
     'A role that may execute this acts as a publishable API key of the organization in its settings.';
@@ -33,6 +36,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'recover_checkout_session', 'begin_payment', 'record_payment', 'apply_payment', 'simulate_payment',
             'list_payments', 'record_refund', 'list_refunds', 'list_session_lines', 'set_quantity', 'set_unit_amount', 'apply_coupon', 'remove_coupon',
             'set_billing_address', 'complete_free_checkout_session',
+            'open_checkout_session', 'cancel_checkout_session', 'restart_checkout_session', 'simulate_public_payment',
+            'page_policy',
             'list_webhook_events',
             'create_webhook_endpoint', 'list_webhook_endpoints', 'update_webhook_endpoint', 'delete_webhook_endpoint',
             'roll_webhook_secret', 'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
@@ -42,11 +47,22 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'current_environment', 'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events',
             'webhook_deliveries', 'webhook_attempts', 'prices', 'product', 'inventory_changes', 'session_lines', 'session_terms',
             'create_product', 'update_product', 'list_products', 'adjust_inventory', 'create_price', 'update_price',
-            'list_prices', 'create_coupon', 'update_coupon', 'list_coupons', 'coupon_performance']),
+            'list_prices', 'create_coupon', 'update_coupon', 'list_coupons', 'coupon_performance', 'current_credential', 'session_visits']),
+        -- What only reads.
+        ('restricted', ARRAY[
+            'get_checkout_session', 'list_checkout_sessions', 'list_payments', 'list_refunds', 'list_session_lines',
+            'list_webhook_events', 'list_webhook_endpoints', 'list_webhook_consumers', 'list_webhook_deliveries',
+            'list_webhook_attempts', 'list_products', 'list_prices', 'list_coupons', 'coupon_performance',
+            'session_funnel', 'handle_request', 'public_checkout_session', 'redirect_url', 'session_id',
+            'current_credential', 'current_organization_id', 'current_environment', 'payments', 'checkout_session',
+            'refunds', 'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts', 'prices', 'product',
+            'inventory_changes', 'session_lines', 'session_terms', 'session_visits', 'page_policy']),
         ('publishable', ARRAY[
             'create_checkout_session', 'handle_request', 'public_checkout_session', 'redirect_url', 'session_id',
             'set_quantity', 'set_unit_amount', 'apply_coupon', 'remove_coupon', 'set_billing_address',
             'complete_free_checkout_session',
+            'open_checkout_session', 'cancel_checkout_session', 'restart_checkout_session', 'simulate_public_payment',
+            'page_policy',
             'current_organization_id', 'current_environment']),
         -- Everything that any API key may do. The key that is presented decides.
         ('request', ARRAY[
@@ -54,6 +70,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'expire_checkout_session', 'recover_checkout_session', 'begin_payment', 'record_payment', 'apply_payment',
             'simulate_payment', 'list_payments', 'record_refund', 'list_refunds', 'list_session_lines', 'set_quantity', 'set_unit_amount', 'apply_coupon', 'remove_coupon',
             'set_billing_address', 'complete_free_checkout_session',
+            'open_checkout_session', 'cancel_checkout_session', 'restart_checkout_session', 'simulate_public_payment',
+            'page_policy',
             'list_webhook_events',
             'create_webhook_endpoint',
             'list_webhook_endpoints', 'update_webhook_endpoint',
@@ -64,7 +82,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'current_environment', 'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events',
             'webhook_deliveries', 'webhook_attempts', 'prices', 'product', 'inventory_changes', 'session_lines', 'session_terms',
             'create_product', 'update_product', 'list_products', 'adjust_inventory', 'create_price', 'update_price',
-            'list_prices', 'create_coupon', 'update_coupon', 'list_coupons', 'coupon_performance']),
+            'list_prices', 'create_coupon', 'update_coupon', 'list_coupons', 'coupon_performance', 'current_credential',
+            'session_visits']),
         -- Sets the role of each request, and calls no function itself.
         ('authenticator', ARRAY[]::text[]),
         ('relay', ARRAY[
@@ -97,7 +116,7 @@ CREATE FUNCTION checkout_data.functions_above_tenants() RETURNS text[]
         'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
         'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events',
         -- These determine the tenant.
-        'authenticate', 'pre_request', 'public_checkout_session']
+        'authenticate', 'pre_request', 'public_checkout_session', 'page_policy']
     $$;
 COMMENT ON FUNCTION checkout_data.functions_above_tenants IS
     'Returns the functions of schema checkout that see all tenants. checkout_sessions_worker owns them.';
@@ -110,7 +129,7 @@ CREATE FUNCTION checkout_data.functions_of_access(access text) RETURNS SETOF reg
     WHERE p.pronamespace = 'checkout_data'::regnamespace
         AND (p.proname = functions_of_access.access || '_access'
             -- The views call this one with the rights of their reader.
-            OR p.proname = 'secret_organization_id' AND functions_of_access.access IN ('secret', 'request'))
+            OR p.proname = 'reader_organization_id' AND functions_of_access.access IN ('secret', 'restricted', 'request'))
     UNION ALL
     SELECT p.oid::regprocedure FROM pg_proc p JOIN checkout_data.accesses() a ON a.function_name = p.proname
     WHERE p.pronamespace = 'checkout'::regnamespace AND a.access = functions_of_access.access
@@ -124,7 +143,7 @@ CREATE FUNCTION checkout_data.views_of_access(access text) RETURNS SETOF regclas
     AS $$
     SELECT c.oid::regclass FROM pg_class c
     WHERE c.relnamespace = 'checkout'::regnamespace AND c.relkind = 'v'
-        AND views_of_access.access IN ('secret', 'request')
+        AND views_of_access.access IN ('secret', 'restricted', 'request')
         AND EXISTS (
             SELECT FROM pg_depend d
             WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
@@ -149,10 +168,10 @@ CREATE FUNCTION checkout_data.check_access(role text, access text) RETURNS regro
             RAISE undefined_object USING MESSAGE = format('role "%s" does not exist', role),
                 HINT = 'Write the name as it is: upper and lower case count, and double quotes are part of it.';
         END IF;
-        IF access <> ALL (ARRAY['secret', 'publishable', 'request', 'authenticator', 'relay', 'admin']) THEN
+        IF access <> ALL (ARRAY['secret', 'restricted', 'publishable', 'request', 'authenticator', 'relay', 'admin']) THEN
             RAISE invalid_parameter_value
-                USING MESSAGE =
-                    'argument "access" must be secret, publishable, request, authenticator, relay or admin';
+                USING MESSAGE = 'argument "access" must be secret, restricted, publishable, request, authenticator, relay '
+                    || 'or admin';
         END IF;
         RETURN found;
     END
@@ -189,6 +208,7 @@ $$Lets a role call the functions of an access, and read its views. Only a superu
 The accesses are:
 
 - secret: all functions and views for one organization. The role's setting checkout_sessions.organization_id names it.
+- restricted: all functions and views that only read, for that organization.
 - publishable: creates sessions for that organization.
 - request: as much as the API key or token allows that is presented in the same transaction. For PostgREST's roles.
 - authenticator: makes the claims of tokens believed. For the role that PostgREST connects as.

@@ -1,10 +1,14 @@
 -- API keys of organizations.
 
-CREATE DOMAIN checkout_data.api_key_kind AS text COLLATE "C" CHECK (VALUE IN ('secret', 'publishable'));
+CREATE DOMAIN checkout_data.api_key_kind AS text COLLATE "C" CHECK (
+    VALUE IN ('secret', 'restricted', 'publishable'));
+
+-- Of the credentials that create sessions.
+CREATE DOMAIN checkout_data.creator_kind AS text COLLATE "C" CHECK (VALUE IN ('secret', 'publishable'));
 
 -- Unlike in all other tables, the organization does not lead the primary key: the key is looked up to find it.
 CREATE TABLE checkout_data.api_keys (
-    api_key_id text COLLATE "C" PRIMARY KEY CHECK (api_key_id ~ '^[sp]k_(live|test)_[0-9A-Za-z]{12}$'),
+    api_key_id text COLLATE "C" PRIMARY KEY CHECK (api_key_id ~ '^[srp]k_(live|test)_[0-9A-Za-z]{12}$'),
     organization_id uuid NOT NULL,
     environment checkout_data.environment NOT NULL,
     kind checkout_data.api_key_kind NOT NULL,
@@ -19,7 +23,7 @@ CREATE TABLE checkout_data.api_keys (
     replaced_by text,
     -- The id says what the key is, so that both cannot differ.
     CONSTRAINT api_keys_id_check CHECK (
-        left(api_key_id, 8) = CASE WHEN kind = 'secret' THEN 'sk' ELSE 'pk' END || '_' || environment || '_')
+        left(api_key_id, 8) = left(kind, 1) || 'k_' || environment || '_')
 );
 COMMENT ON TABLE checkout_data.api_keys IS
     'The API keys of the organizations. Only digests are stored, never the keys themselves.';
@@ -50,7 +54,7 @@ CREATE TYPE checkout.api_key AS (
 );
 COMMENT ON TYPE checkout.api_key IS 'An API key of an organization.';
 COMMENT ON COLUMN checkout.api_key.api_key_id IS 'The name of the key: its first 20 characters. Not a secret.';
-COMMENT ON COLUMN checkout.api_key.kind IS 'secret (for servers) or publishable (for browsers).';
+COMMENT ON COLUMN checkout.api_key.kind IS 'secret (for servers), restricted (only reads) or publishable (for browsers).';
 COMMENT ON COLUMN checkout.api_key.status IS 'active, replaced (rolled, and still accepted), expired or revoked.';
 COMMENT ON COLUMN checkout.api_key.replaced_by IS 'The key that replaced this one when it was rolled.';
 COMMENT ON COLUMN checkout.api_key.last_used_at IS
@@ -90,7 +94,8 @@ $$Creates an API key and returns it, this one time with the key itself in api_ke
 
 Only the SHA-256 of the key is stored.
 
-- kind: secret (for servers: all that the organization may do) or publishable (for browsers: creates sessions).
+- kind: secret (for servers: all that the organization may do), restricted (reads all that the organization has, and
+  changes nothing: for dashboards and reports) or publishable (for browsers: creates sessions).
 - environment: live or test.
 - name: a description for people.
 - payment_methods: the payment methods of sessions that are created with the key and name none. Default: the

@@ -15,7 +15,7 @@ CREATE VIEW checkout.inventory AS
             AND (h.state OPERATOR(pg_catalog.=) 'taken'
                 OR h.deadline OPERATOR(pg_catalog.>) pg_catalog.statement_timestamp())
     ) AS held
-    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.inventory IS
     'The stock of the caller''s products. A product whose stock is not tracked has no row.';
 
@@ -29,7 +29,7 @@ CREATE VIEW checkout.products AS
         ON i.organization_id OPERATOR(pg_catalog.=) p.organization_id
         AND i.environment OPERATOR(pg_catalog.=) p.environment
         AND i.product_id OPERATOR(pg_catalog.=) p.product_id
-    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.products IS 'Products of the caller''s organization and environment, and their stock.';
 
 CREATE VIEW checkout.inventory_changes AS
@@ -37,7 +37,7 @@ CREATE VIEW checkout.inventory_changes AS
         c.environment::pg_catalog.text AS environment, c.change, c.on_hand, c.reason, c.created_by, c.created_at
     FROM checkout_data.inventory_changes c
     CROSS JOIN (SELECT) AS read_only
-    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.inventory_changes IS
     'Every change of on_hand of the caller''s products. The reason is that of an adjustment, or created, sold or not '
     'tracked.';
@@ -56,7 +56,7 @@ CREATE VIEW checkout.prices AS
         p.metadata::pg_catalog.jsonb AS metadata, p.created_at, p.updated_at
     FROM checkout_data.prices p
     CROSS JOIN (SELECT) AS read_only
-    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.prices IS 'Prices of the caller''s products. Archived ones are included.';
 
 CREATE VIEW checkout.coupons AS
@@ -83,7 +83,7 @@ CREATE VIEW checkout.coupons AS
             AND (h.state OPERATOR(pg_catalog.=) 'taken'
                 OR h.deadline OPERATOR(pg_catalog.>) pg_catalog.statement_timestamp())
     ) AS counted
-    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.coupons IS
     'Coupons of the caller''s organization and environment, and how often they were redeemed.';
 
@@ -100,7 +100,7 @@ CREATE VIEW checkout.session_lines AS
         l.suggested_amount::pg_catalog.numeric AS suggested_amount
     FROM checkout_data.session_lines l
     CROSS JOIN (SELECT) AS read_only
-    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.session_lines IS
     'What the caller''s checkout sessions sell. A session that says only an amount has no lines.';
 
@@ -113,7 +113,7 @@ CREATE VIEW checkout.session_terms AS
         t.billing_address::pg_catalog.jsonb AS billing_address
     FROM checkout_data.session_terms t
     CROSS JOIN (SELECT) AS read_only
-    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.session_terms IS
     'The sums of the lines of the caller''s checkout sessions, their coupons and billing addresses.';
 COMMENT ON COLUMN checkout.session_terms.subtotal IS 'The sum of the items.';
@@ -143,3 +143,15 @@ CREATE FUNCTION checkout.inventory_changes(checkout.products) RETURNS SETOF chec
     SELECT * FROM checkout.inventory_changes c WHERE c.product_id OPERATOR(pg_catalog.=) $1.product_id
     $$;
 COMMENT ON FUNCTION checkout.inventory_changes IS 'Returns the changes of the stock of a row of products.';
+
+CREATE VIEW checkout.session_visits AS
+    SELECT v.checkout_session_id, v.organization_id, v.environment::pg_catalog.text AS environment, v.first_opened_at,
+        v.last_opened_at, v.cancelled_at, v.reason_code::pg_catalog.text AS reason_code, v.reason
+    FROM checkout_data.session_visits v
+    CROSS JOIN (SELECT) AS read_only
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
+COMMENT ON VIEW checkout.session_visits IS
+    'When buyers opened the pages of the caller''s checkout sessions, and cancelled. A session that was never opened has '
+    'no row.';
+COMMENT ON COLUMN checkout.session_visits.last_opened_at IS 'Up to a minute earlier than the last time.';
+COMMENT ON COLUMN checkout.session_visits.cancelled_at IS 'The last time. The reasons are of that time.';

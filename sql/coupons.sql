@@ -196,7 +196,7 @@ CREATE FUNCTION checkout.coupon_performance(
     AS $$
     #variable_conflict use_column
     DECLARE
-        tenant CONSTANT uuid := checkout_data.secret_organization_id();
+        tenant CONSTANT uuid := checkout_data.reader_organization_id();
         tenant_environment CONSTANT text := checkout.current_environment();
         -- As the code of a coupon is stored.
         wanted CONSTANT text := upper(btrim(coupon_performance.code, E' \t\n\r') COLLATE "C");

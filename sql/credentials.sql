@@ -35,10 +35,32 @@ $$Presents the credential of an HTTP request. For PostgREST's setting db-pre-req
 The credential is an API key in the header x-api-key or in Authorization: Bearer, or a token. The claims of a token
 name the organization (at checkout_sessions.jwt_organization_claim), the environment (default: the setting
 checkout_sessions.environment) and the kind (default: secret). They are believed if the session user has authenticator
-access. A request without credential is anonymous, and may only call public_checkout_session.
+access. A request without credential is anonymous, and may only call what takes a client_secret.
 
 Errors:
 - PT401 (HTTP status 401): a credential is not valid, or two credentials contradict each other.$$;
+
+CREATE TYPE checkout.credential AS (
+    organization_id uuid,
+    organization_name text,
+    environment text,
+    kind text,
+    name text
+);
+COMMENT ON TYPE checkout.credential IS 'Whom a caller acts for, and with which rights.';
+COMMENT ON COLUMN checkout.credential.environment IS 'live or test.';
+COMMENT ON COLUMN checkout.credential.kind IS 'secret, restricted (only reads) or publishable.';
+COMMENT ON COLUMN checkout.credential.name IS 'The id of the API key, the subject of the token, or the role.';
+
+CREATE FUNCTION checkout.current_credential() RETURNS checkout.credential
+    LANGUAGE c STABLE STRICT SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'current_credential_wrapper';
+COMMENT ON FUNCTION checkout.current_credential IS
+$$Returns whom the caller acts for, and with which rights.
+
+Errors:
+- 28000: the caller is not authenticated.$$;
 
 -- These two have no search path of their own: they look up no names, and policies call them in every statement. Because of
 -- their cost, the planner prefers an index, which calls them once, to a filter, which calls them for each row.
@@ -67,8 +89,8 @@ checkout_sessions.environment.
 Errors:
 - 28000: no organization is set.$$;
 
-CREATE FUNCTION checkout_data.secret_organization_id() RETURNS uuid
+CREATE FUNCTION checkout_data.reader_organization_id() RETURNS uuid
     LANGUAGE c STABLE STRICT PARALLEL RESTRICTED
-    AS 'MODULE_PATHNAME', 'secret_organization_id_wrapper';
-COMMENT ON FUNCTION checkout_data.secret_organization_id IS
-    'Returns the organization that the caller acts for. Error 42501 if its credential is publishable.';
+    AS 'MODULE_PATHNAME', 'reader_organization_id_wrapper';
+COMMENT ON FUNCTION checkout_data.reader_organization_id IS
+    'Returns the organization that the caller acts for. Error 42501 if its credential may not read, as a publishable one.';

@@ -106,7 +106,7 @@ CREATE FUNCTION checkout_data.session_of_event(o checkout_data.webhook_outbox, s
         s.customer_phone, s.product_id, s.price_id, s.subscription_id, s.payment_link_id,
         COALESCE((o.snapshot OPERATOR(pg_catalog.#>>) '{session,quantity}')::pg_catalog.int4, s.quantity), s.allow_quantity,
         s.allow_coupon_code, s.require_billing_address, s.is_spi, s.is_pos, s.country, s.success_url, s.cancel_url,
-        s.url, NULL, s.payment_methods, s.metadata, s.recovered_from, s.expires_at,
+        NULL, NULL, s.payment_methods, s.metadata, s.recovered_from, s.expires_at,
         CASE WHEN checkout_data.status_of_event(o) OPERATOR(pg_catalog.=) 'complete' THEN s.completed_at END,
         s.created_at, s.created_by, s.created_with, s.trace_id,
         CASE WHEN checkout_data.status_of_event(o) OPERATOR(pg_catalog.=) 'open' THEN o.created_at

@@ -6,7 +6,7 @@
 CREATE TABLE checkout_data.idempotency_keys (
     organization_id uuid NOT NULL,
     environment checkout_data.environment NOT NULL,
-    created_with checkout_data.api_key_kind NOT NULL,
+    created_with checkout_data.creator_kind NOT NULL,
     idempotency_key checkout_data.identifier NOT NULL,
     request_hash checkout_data.sha256 NOT NULL,
     checkout_session_id uuid NOT NULL,

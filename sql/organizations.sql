@@ -24,6 +24,10 @@ CREATE TABLE checkout_data.organizations (
     allowed_origins text[] NOT NULL DEFAULT '{}',
     uses_catalog boolean NOT NULL DEFAULT false,
     publishable_amounts boolean NOT NULL DEFAULT true,
+    embedding_origins text[] NOT NULL DEFAULT '{}',
+    payment_method_urls checkout_data.json_object NOT NULL DEFAULT '{}',
+    allow_restart boolean NOT NULL DEFAULT false,
+    cancel_expires boolean NOT NULL DEFAULT false,
     client_secret_key checkout_data.secret_key NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
@@ -43,7 +47,8 @@ COMMENT ON COLUMN checkout_data.organizations.payment_methods IS
     'The payment methods of sessions that are created without any.';
 COMMENT ON COLUMN checkout_data.organizations.base_url IS
     'The address of the hosted payment pages. The url of a session is this with the session''s id for '
-    '{CHECKOUT_SESSION_ID}, or else this, a slash and the id. NULL: the setting checkout_sessions.base_url.';
+    '{CHECKOUT_SESSION_ID}, or else this, a slash and the id; its client_secret follows behind a #, or is in the place of '
+    '{CLIENT_SECRET}. NULL: the setting checkout_sessions.base_url.';
 COMMENT ON COLUMN checkout_data.organizations.expiring_notice IS
     'How long before the deadline the event checkout.session.expiring is written. NULL: never.';
 COMMENT ON COLUMN checkout_data.organizations.maximum_lease IS
@@ -62,6 +67,13 @@ COMMENT ON COLUMN checkout_data.organizations.uses_catalog IS
     'True looks up the product_id and price_id of new sessions in the catalog.';
 COMMENT ON COLUMN checkout_data.organizations.publishable_amounts IS
     'False lets publishable credentials create sessions by price only.';
+COMMENT ON COLUMN checkout_data.organizations.embedding_origins IS
+    'The origins of the pages that may show a hosted payment page in a frame.';
+COMMENT ON COLUMN checkout_data.organizations.payment_method_urls IS
+    'Where the hosted payment page sends the buyer to pay, by payment method.';
+COMMENT ON COLUMN checkout_data.organizations.allow_restart IS
+    'True lets the buyer of an expired session start it again.';
+COMMENT ON COLUMN checkout_data.organizations.cancel_expires IS 'True ends a session when its buyer cancels.';
 COMMENT ON COLUMN checkout_data.organizations.client_secret_key IS
     '32 random bytes. The client secrets of the organization''s sessions are derived from them.';
 
@@ -85,6 +97,10 @@ CREATE TYPE checkout.organization AS (
     allowed_origins text[],
     uses_catalog boolean,
     publishable_amounts boolean,
+    embedding_origins text[],
+    payment_method_urls jsonb,
+    allow_restart boolean,
+    cancel_expires boolean,
     created_at timestamptz,
     updated_at timestamptz
 );
@@ -97,7 +113,8 @@ CREATE FUNCTION checkout_data.organization_of(o checkout_data.organizations) RET
         o.organization_id, o.name, o.default_lifetime, o.minimum_lifetime, o.maximum_lifetime, o.max_retry_attempts,
         o.reference_policy, o.sub_minor_amounts, o.payment_methods, o.base_url, o.expiring_notice, o.maximum_lease,
         o.payment_method_leases, o.require_payment_amount, o.app_link_schemes, o.strict_parameters, o.allowed_origins,
-        o.uses_catalog, o.publishable_amounts, o.created_at, o.updated_at
+        o.uses_catalog, o.publishable_amounts, o.embedding_origins, o.payment_method_urls, o.allow_restart,
+        o.cancel_expires, o.created_at, o.updated_at
     )::checkout.organization
     $$;
 COMMENT ON FUNCTION checkout_data.organization_of IS 'Returns an organization as administrators see it.';
@@ -131,6 +148,10 @@ CREATE FUNCTION checkout.create_organization(
     allowed_origins text[] DEFAULT NULL,
     uses_catalog boolean DEFAULT NULL,
     publishable_amounts boolean DEFAULT NULL,
+    embedding_origins text[] DEFAULT NULL,
+    payment_method_urls jsonb DEFAULT NULL,
+    allow_restart boolean DEFAULT NULL,
+    cancel_expires boolean DEFAULT NULL,
     organization_id uuid DEFAULT NULL
 ) RETURNS uuid
     LANGUAGE c SECURITY DEFINER
@@ -151,8 +172,8 @@ The first organization of a new database activates it: see activate_database.
 - sub_minor_amounts: true allows amounts with up to 4 decimals in every currency. Default: false.
 - payment_methods: the payment methods of sessions that are created without any. Default: {bank_transfer,payid}.
 - base_url: the address of the hosted payment pages. The id of a session comes behind a slash, or in the place of
-  {CHECKOUT_SESSION_ID}, which a base URL with a query or a fragment must have. Default: the setting
-  checkout_sessions.base_url.
+  {CHECKOUT_SESSION_ID}, which a base URL with a query or a fragment must have. The client secret comes behind a #, or
+  in the place of {CLIENT_SECRET}, which a fragment must have. Default: the setting checkout_sessions.base_url.
 - expiring_notice: how long before the deadline the event checkout.session.expiring is written. Default: never.
 - maximum_lease: how long a payment may hold its session open, 1 second to 30 days. Default: 15 minutes.
 - payment_method_leases: the maximum_lease of single payment methods, for those that settle later, such as
@@ -168,6 +189,12 @@ The first organization of a new database activates it: see activate_database.
 - uses_catalog: true looks up the product_id and price_id of a session in the catalog; an amount beside them must equal
   what the catalog says. Default: false, and they are stored as they are.
 - publishable_amounts: false lets publishable credentials create sessions by price only. Default: true.
+- embedding_origins: the origins of the pages that may show a hosted payment page in a frame, such as
+  {https://shop.example}, at most 50. Default: none.
+- payment_method_urls: where the hosted payment page sends the buyer to pay, by payment method, such as
+  {"card": "https://pay.example/start?session={CHECKOUT_SESSION_ID}"}. The id is filled in. Default: none.
+- allow_restart: true lets the buyer of an expired session start it again. Default: false.
+- cancel_expires: true ends a session when its buyer cancels. Default: false, and the buyer may come back.
 - organization_id: for an organization that comes from another database: its id there. Default: a random id.
 
 Errors:
@@ -194,7 +221,11 @@ CREATE FUNCTION checkout.update_organization(
     strict_parameters boolean DEFAULT NULL,
     allowed_origins text[] DEFAULT NULL,
     uses_catalog boolean DEFAULT NULL,
-    publishable_amounts boolean DEFAULT NULL
+    publishable_amounts boolean DEFAULT NULL,
+    embedding_origins text[] DEFAULT NULL,
+    payment_method_urls jsonb DEFAULT NULL,
+    allow_restart boolean DEFAULT NULL,
+    cancel_expires boolean DEFAULT NULL
 ) RETURNS checkout.organization
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
@@ -203,8 +234,8 @@ COMMENT ON FUNCTION checkout.update_organization IS
 $$Changes settings of an organization and returns it.
 
 The arguments are those of create_organization. A setting whose argument is NULL stays as it is. An empty base_url,
-payment_method_leases, app_link_schemes or allowed_origins and a zero expiring_notice remove the setting. Existing
-sessions do not change.
+payment_method_leases, app_link_schemes, allowed_origins, embedding_origins or payment_method_urls and a zero
+expiring_notice remove the setting. Existing sessions do not change; their pages do.
 
 Errors:
 - 22004: organization_id is missing.

@@ -22,7 +22,13 @@ CREATE TYPE checkout.public_checkout_session AS (
     discount numeric,
     coupon_code text,
     has_billing_address boolean,
-    lines checkout.session_line[]
+    lines checkout.session_line[],
+    server_time timestamptz,
+    attempts integer,
+    failure_code text,
+    sold_out boolean,
+    can_restart boolean,
+    payment_method_urls jsonb
 );
 COMMENT ON TYPE checkout.public_checkout_session IS
     'The part of a checkout session that a payment page needs. It has no personal data.';
@@ -37,6 +43,34 @@ COMMENT ON COLUMN checkout.public_checkout_session.success_url IS
 COMMENT ON COLUMN checkout.public_checkout_session.cancel_url IS
     'Where to send a buyer who does not want to pay. {CHECKOUT_SESSION_ID} is filled in. An http or https URL, or an app '
     'link.';
+COMMENT ON COLUMN checkout.public_checkout_session.server_time IS
+    'The time of the answer. A page that counts down to expires_at counts from here: the buyer''s clock may be wrong.';
+COMMENT ON COLUMN checkout.public_checkout_session.attempts IS 'How many attempts to pay have failed.';
+COMMENT ON COLUMN checkout.public_checkout_session.failure_code IS
+    'Why the last attempt failed, in the payment provider''s word. NULL if none failed, or the provider does not say.';
+COMMENT ON COLUMN checkout.public_checkout_session.sold_out IS
+    'True if the session is open and others have taken what it sells. It held nothing, because a browser created it.';
+COMMENT ON COLUMN checkout.public_checkout_session.can_restart IS
+    'True if the session is expired and restart_checkout_session may start it again.';
+COMMENT ON COLUMN checkout.public_checkout_session.payment_method_urls IS
+    'Where to send the buyer to pay, by payment method. {CHECKOUT_SESSION_ID} is filled in. Empty unless the session is '
+    'open.';
+
+CREATE TYPE checkout.restarted_checkout_session AS (
+    checkout_session_id uuid,
+    client_secret text,
+    url text
+);
+COMMENT ON TYPE checkout.restarted_checkout_session IS 'The session that replaces one that expired.';
+COMMENT ON COLUMN checkout.restarted_checkout_session.url IS
+    'The hosted payment page, with the client_secret in its fragment. NULL without a base URL.';
+
+CREATE TYPE checkout.page_policy AS (
+    embedding_origins text[]
+);
+COMMENT ON TYPE checkout.page_policy IS 'What the server of a payment page must know before the page is shown.';
+COMMENT ON COLUMN checkout.page_policy.embedding_origins IS
+    'The origins of the pages that may show it in a frame, for the header Content-Security-Policy: frame-ancestors.';
 
 CREATE FUNCTION checkout_data.redirect_url_of(s checkout_data.checkout_sessions, url text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -52,7 +86,7 @@ COMMENT ON FUNCTION checkout_data.redirect_url_of IS
 
 CREATE FUNCTION checkout_data.public_session_at(
     s checkout_data.checkout_sessions, organization_name text, at timestamptz, t checkout_data.session_terms,
-    lines checkout.session_line[]
+    lines checkout.session_line[], failure_code text, sold_out boolean, allow_restart boolean, payment_method_urls jsonb
 )
     RETURNS checkout.public_checkout_session
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -64,7 +98,13 @@ CREATE FUNCTION checkout_data.public_session_at(
         CASE WHEN s.status OPERATOR(pg_catalog.=) 'complete'
             THEN checkout_data.redirect_url_of(s, s.success_url) END,
         checkout_data.redirect_url_of(s, s.cancel_url), COALESCE(t.subtotal, s.amount), COALESCE(t.discount, 0),
-        t.coupon_code, t.billing_address IS NOT NULL, lines
+        t.coupon_code, t.billing_address IS NOT NULL, lines, at, s.attempts, failure_code,
+        COALESCE(sold_out, false) AND checkout_data.effective_status(s, at) OPERATOR(pg_catalog.=) 'open',
+        allow_restart AND checkout_data.effective_status(s, at) OPERATOR(pg_catalog.=) 'expired',
+        CASE WHEN checkout_data.effective_status(s, at) OPERATOR(pg_catalog.=) 'open' THEN COALESCE((
+            SELECT pg_catalog.jsonb_object_agg(u.key, checkout_data.redirect_url_of(s, u.value))
+            FROM pg_catalog.jsonb_each_text(payment_method_urls) AS u
+            WHERE u.key OPERATOR(pg_catalog.=) ANY (s.payment_methods)), '{}') ELSE '{}' END
     )::checkout.public_checkout_session
     $$;
 COMMENT ON FUNCTION checkout_data.public_session_at IS
@@ -108,3 +148,39 @@ writes it, as in the URLs of public_checkout_session.
 Errors:
 - 22004: an argument is missing.
 - PT404: the session does not exist.$$;
+
+CREATE FUNCTION checkout.restart_checkout_session(
+    checkout_session_id uuid,
+    client_secret text
+) RETURNS checkout.restarted_checkout_session
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'restart_checkout_session_wrapper';
+COMMENT ON FUNCTION checkout.restart_checkout_session IS
+$$Starts an expired session again for its buyer, and returns the new session.
+
+The organization must have allow_restart. The new session is as recover_checkout_session would make it, with the prices
+of the expired one. A session that was started again already leads to the same new session while that is open.
+
+- client_secret: of the expired session.
+
+Errors:
+- 22004: an argument is missing.
+- PT404: the session does not exist, or the client_secret is wrong.
+- PT409: the organization does not allow it, the session is not expired, it was paid after it was started again, its
+  reference has another session, or what it sells is sold out or no longer sold.$$;
+
+CREATE FUNCTION checkout.page_policy(
+    checkout_session_id uuid
+) RETURNS checkout.page_policy
+    LANGUAGE c STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'page_policy_wrapper';
+COMMENT ON FUNCTION checkout.page_policy IS
+$$Returns what the server of a payment page must know before it shows the page of a session.
+
+Needs no credential: the server of the page sees the id in the URL, and no secret. An unknown id is answered as one whose
+organization names no embedding_origins.
+
+Errors:
+- 22004: checkout_session_id is missing.$$;

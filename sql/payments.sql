@@ -271,6 +271,27 @@ Errors:
 - PT404: the session does not exist.
 - PT409: the scenario does not fit the state of the session, or another payment is in progress.$$;
 
+CREATE FUNCTION checkout.simulate_public_payment(
+    checkout_session_id uuid,
+    client_secret text,
+    scenario text
+) RETURNS checkout.public_checkout_session
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    SET timezone TO 'UTC'
+    AS 'MODULE_PATHNAME', 'simulate_public_payment_wrapper';
+COMMENT ON FUNCTION checkout.simulate_public_payment IS
+$$Plays the payment provider in the test environment for the buyer's page, and returns the session as the buyer sees it.
+
+- client_secret: of the session, for its buyer's page.
+- scenario: as for simulate_payment.
+
+Errors:
+- 22004, 22023: an argument is missing or wrong.
+- PT403: the environment is live.
+- PT404: the session does not exist, or the client_secret is wrong.
+- PT409: the scenario does not fit the state of the session, or another payment is in progress.$$;
+
 CREATE FUNCTION checkout.list_payments(
     checkout_session_id uuid DEFAULT NULL,
     status text DEFAULT NULL,

@@ -70,7 +70,8 @@ $$;
 
 GRANT USAGE ON SCHEMA checkout, checkout_data TO checkout_sessions_api, checkout_sessions_worker;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA checkout_data TO checkout_sessions_api, checkout_sessions_worker;
-REVOKE EXECUTE ON FUNCTION checkout_data.secret_access(), checkout_data.publishable_access(),
+REVOKE EXECUTE ON FUNCTION checkout_data.secret_access(), checkout_data.restricted_access(),
+    checkout_data.publishable_access(),
     checkout_data.authenticator_access(), checkout_data.request_access(), checkout_data.relay_access(),
     checkout_data.admin_access()
     FROM checkout_sessions_api, checkout_sessions_worker;
@@ -97,6 +98,8 @@ GRANT SELECT, INSERT, UPDATE (unit_amount, quantity, subtotal, discount)
     ON checkout_data.session_lines TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE (subtotal, discount, amount, coupon_code, coupon_tries, billing_address, hold_count)
     ON checkout_data.session_terms TO checkout_sessions_api;
+GRANT SELECT, INSERT, UPDATE (first_opened_at, last_opened_at, cancelled_at, reason_code, reason)
+    ON checkout_data.session_visits TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.payments TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE (status, amount, reason, updated_at) ON checkout_data.refunds TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_api;
@@ -114,7 +117,7 @@ GRANT SELECT, UPDATE (event_count) ON checkout_data.checkout_sessions TO checkou
 GRANT SELECT, DELETE, UPDATE (expiring_notice_at, event_count)
     ON checkout_data.open_sessions TO checkout_sessions_worker;
 GRANT SELECT ON checkout_data.payments, checkout_data.refunds, checkout_data.session_lines, checkout_data.session_terms,
-    checkout_data.products, checkout_data.prices TO checkout_sessions_worker;
+    checkout_data.session_visits, checkout_data.products, checkout_data.prices TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE (state) ON checkout_data.holds TO checkout_sessions_worker;
 GRANT SELECT, UPDATE (on_hand, held, updated_at) ON checkout_data.inventory TO checkout_sessions_worker;
 GRANT SELECT, UPDATE (held, redeemed, updated_at) ON checkout_data.coupons TO checkout_sessions_worker;
@@ -153,8 +156,8 @@ BEGIN
     -- Without organizations and webhook_consumers, see above, and without api_keys, which is read to find the tenant.
     FOREACH name IN ARRAY ARRAY[
         'checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'products', 'inventory',
-        'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines', 'session_terms', 'webhook_outbox',
-        'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'
+        'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines', 'session_terms', 'session_visits',
+        'webhook_outbox', 'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'
     ] LOOP
         EXECUTE pg_catalog.format(
             'CREATE POLICY tenant ON checkout_data.%I TO checkout_sessions_api USING (%s) WITH CHECK (%s)',

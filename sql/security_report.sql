@@ -82,7 +82,8 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
             ('tenant', 'checkout_sessions_api',
                 ARRAY['checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'products',
                     'inventory', 'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines',
-                    'session_terms', 'webhook_outbox', 'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'],
+                    'session_terms', 'session_visits', 'webhook_outbox', 'webhook_endpoints', 'webhook_deliveries',
+                    'webhook_attempts'],
                 '((organization_id = checkout.current_organization_id()) '
                     'AND ((environment)::text = checkout.current_environment()))',
                 '((organization_id = checkout.current_organization_id()) '
@@ -190,9 +191,9 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     FROM function f JOIN pg_language l ON l.oid = f.prolang
     WHERE NOT f.prosecdef AND f.proname IN (SELECT a.function_name FROM checkout_data.accesses() a)
             AND f.proname NOT IN
-                ('current_organization_id', 'current_environment', 'sign_webhook', 'verify_webhook', 'session_id', 'payments',
-                'checkout_session', 'refunds', 'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts',
-                'prices', 'product', 'inventory_changes', 'session_lines', 'session_terms')
+                ('current_organization_id', 'current_environment', 'sign_webhook', 'verify_webhook', 'session_id',
+                'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts',
+                'prices', 'product', 'inventory_changes', 'session_lines', 'session_terms', 'session_visits')
         OR EXISTS (
             SELECT FROM unnest(f.proconfig) AS setting
             WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC', 'jit=off',
@@ -200,14 +201,14 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
                 'enable_sort=off'))
         OR l.lanname = 'c' AND f.probin <> '$libdir/checkout_sessions'
         OR l.lanname <> 'c' AND f.proname = ANY (ARRAY[
-            'secret_organization_id', 'wake_worker', 'organizations_changed', 'event_type_matches', 'event_body_as',
+            'reader_organization_id', 'wake_worker', 'organizations_changed', 'event_type_matches', 'event_body_as',
             'webhook_headers', 'is_utf8', 'deliveries_due', 'event_id', 'session_json'])
         OR l.lanname <> 'c' AND f.pronamespace = (SELECT s.oid FROM schema s WHERE s.nspname = 'checkout')
             AND f.proname <> ALL (ARRAY[
                 'session_funnel', 'outbox_status', 'next_webhook_attempt_at', 'grant_access',
                 'revoke_access', 'security_report', 'verify_restore', 'payments', 'checkout_session', 'refunds',
                 'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts', 'prices', 'product',
-                'session_lines', 'session_terms',
+                'session_lines', 'session_terms', 'session_visits',
                 'inventory_changes', 'coupon_performance'])
             AND f.oid IN (
                 SELECT d.objid FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e')
@@ -247,7 +248,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
             SELECT FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
             WHERE w.ev_class = v.oid AND (
                 d.refclassid = 'pg_proc'::regclass
-                    AND d.refobjid IN (SELECT f.oid FROM function f WHERE f.proname = 'secret_organization_id')
+                    AND d.refobjid IN (SELECT f.oid FROM function f WHERE f.proname = 'reader_organization_id')
                 OR v.relname = 'open_checkout_sessions' AND d.refclassid = 'pg_class'::regclass
                     AND d.refobjid IN (SELECT t.oid FROM open_view t WHERE t.relname = 'checkout_sessions')))
         OR pg_relation_is_updatable(v.oid, true) <> 0
@@ -308,7 +309,9 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
         'take its memberships away: only a trusted backend with secret access and no other may choose for whom it acts'
     FROM application_role r, pg_settings s
     WHERE s.name IN ('checkout_sessions.organization_id', 'checkout_sessions.environment') AND NOT r.rolsuper
-        AND EXISTS (SELECT FROM granted_access g WHERE g.grantee = r.oid AND g.access IN ('request', 'publishable'))
+        AND EXISTS (
+            SELECT FROM granted_access g
+            WHERE g.grantee = r.oid AND g.access IN ('request', 'restricted', 'publishable'))
         AND has_parameter_privilege(r.oid, s.name, 'SET')
         AND NOT EXISTS (
             SELECT FROM pg_parameter_acl p, aclexplode(p.paracl) AS a

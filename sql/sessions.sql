@@ -38,7 +38,7 @@ CREATE TABLE checkout_data.checkout_sessions (
     reference_policy checkout_data.reference_constraint NOT NULL DEFAULT 'none',
     recovered_from uuid,
     created_by text COLLATE "C",
-    created_with checkout_data.api_key_kind NOT NULL DEFAULT 'secret',
+    created_with checkout_data.creator_kind NOT NULL DEFAULT 'secret',
     id_prefix text,
     trace_id text,
     title text,
@@ -54,7 +54,6 @@ CREATE TABLE checkout_data.checkout_sessions (
     customer_phone text,
     success_url text,
     cancel_url text,
-    url text,
     payment_methods text[],
     metadata checkout_data.json_object NOT NULL DEFAULT '{}',
     CONSTRAINT checkout_sessions_expires_at_check CHECK (expires_at > created_at),
@@ -234,10 +233,12 @@ COMMENT ON COLUMN checkout.checkout_session.max_retry_attempts IS
     'How often a failed payment may be retried. With one more failure the session is failed, unless another payment '
     'holds a lease: then once that ends.';
 COMMENT ON COLUMN checkout.checkout_session.reference IS 'The merchant''s order id.';
-COMMENT ON COLUMN checkout.checkout_session.url IS 'The hosted payment page. NULL without a base URL.';
+COMMENT ON COLUMN checkout.checkout_session.url IS
+    'The hosted payment page, with the client_secret in its fragment. Send the buyer there. Returned with the '
+    'client_secret while the session is open; NULL without a base URL.';
 COMMENT ON COLUMN checkout.checkout_session.client_secret IS
-    'Lets the buyer''s page read this session with public_checkout_session, and nothing else. Returned when one '
-    'session is created or read; NULL in lists and when a session ends.';
+    'Lets the buyer''s page read and pay this session, and nothing else. Returned when one session is created or read '
+    'with a secret credential; NULL in lists and when a session ends.';
 COMMENT ON COLUMN checkout.checkout_session.created_by IS
     'The id of the API key, the subject of the token, or the role that created the session.';
 COMMENT ON COLUMN checkout.checkout_session.created_with IS
@@ -252,7 +253,7 @@ COMMENT ON COLUMN checkout.checkout_session.idempotent_replay IS
     'reference has an open session for the same price and the reference_policy is return_existing.';
 
 CREATE FUNCTION checkout_data.session_at(
-    s checkout_data.checkout_sessions, at timestamptz, idempotent_replay boolean, client_secret text
+    s checkout_data.checkout_sessions, at timestamptz, idempotent_replay boolean, client_secret text, url text
 )
     RETURNS checkout.checkout_session
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -264,7 +265,8 @@ CREATE FUNCTION checkout_data.session_at(
         s.customer_id, s.customer_email, s.customer_name, s.customer_phone,
         s.product_id, s.price_id, s.subscription_id, s.payment_link_id,
         s.quantity, s.allow_quantity, s.allow_coupon_code, s.require_billing_address, s.is_spi, s.is_pos, s.country,
-        s.success_url, s.cancel_url, s.url, client_secret, s.payment_methods, s.metadata, s.recovered_from,
+        s.success_url, s.cancel_url,
+        CASE WHEN checkout_data.effective_status(s, at) OPERATOR(pg_catalog.=) 'open' THEN url END, client_secret, s.payment_methods, s.metadata, s.recovered_from,
         s.expires_at, s.completed_at, s.created_at, s.created_by, s.created_with, s.trace_id,
         CASE WHEN s.status OPERATOR(pg_catalog.=) 'open' AND checkout_data.deadline(s) OPERATOR(pg_catalog.<=) at
             THEN checkout_data.deadline(s) ELSE s.updated_at END,

@@ -11,7 +11,7 @@ CREATE FUNCTION checkout.session_funnel(
     AS $$
     #variable_conflict use_column
     DECLARE
-        tenant CONSTANT uuid := checkout_data.secret_organization_id();
+        tenant CONSTANT uuid := checkout_data.reader_organization_id();
         tenant_environment CONSTANT text := checkout.current_environment();
         at CONSTANT timestamptz := clock_timestamp();
     BEGIN

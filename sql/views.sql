@@ -2,7 +2,7 @@
 
 -- checkout_sessions_api owns the views, so its policies say which rows they have; but the functions in a view are called
 -- with the rights of the reader. Therefore the views repeat as expressions what the functions of other files say, and
--- call only one function: secret_organization_id(), which every access that may read them includes. It raises the same
+-- call only one function: reader_organization_id(), which every access that may read them includes. It raises the same
 -- errors as the functions of schema checkout, once for each query and before the first row, because nothing in its
 -- condition depends on a row. A view with two items in FROM cannot be updated, not even by a superuser.
 -- Casts that change only the name of a type, from a domain to its base, do not keep an index from being used.
@@ -24,7 +24,7 @@ CREATE VIEW checkout.checkout_sessions AS
         s.customer_id, s.customer_email, s.customer_name, s.customer_phone,
         s.product_id, s.price_id, s.subscription_id, s.payment_link_id,
         s.quantity::pg_catalog.int4 AS quantity, s.allow_quantity, s.allow_coupon_code, s.require_billing_address,
-        s.is_spi, s.is_pos, s.country::pg_catalog.text AS country, s.success_url, s.cancel_url, s.url,
+        s.is_spi, s.is_pos, s.country::pg_catalog.text AS country, s.success_url, s.cancel_url,
         s.payment_methods, s.metadata::pg_catalog.jsonb AS metadata, s.recovered_from, s.expires_at, s.completed_at,
         s.created_at, s.created_by, s.created_with::pg_catalog.text AS created_with, s.trace_id,
         CASE WHEN s.status OPERATOR(pg_catalog.=) 'open'
@@ -35,7 +35,7 @@ CREATE VIEW checkout.checkout_sessions AS
         SELECT CASE WHEN s.attempts OPERATOR(pg_catalog.>) s.max_retry_attempts
             THEN COALESCE(s.lease_expires_at, s.expires_at) ELSE GREATEST(s.expires_at, s.lease_expires_at) END AS deadline
     ) AS ends
-    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.checkout_sessions IS
 $$Checkout sessions of the caller's organization and environment, with their status as of now.
 
@@ -68,7 +68,7 @@ CREATE VIEW checkout.payments AS
         p.created_at, p.updated_at
     FROM checkout_data.payments p
     CROSS JOIN (SELECT) AS read_only
-    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.payments IS
     'Payments of the caller''s checkout sessions. Failed and rejected ones are included.';
 
@@ -78,7 +78,7 @@ CREATE VIEW checkout.refunds AS
         r.currency_code::pg_catalog.text AS currency_code, r.reason, r.created_at, r.updated_at
     FROM checkout_data.refunds r
     CROSS JOIN (SELECT) AS read_only
-    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.refunds IS 'Refunds of the caller''s payments. Failed ones are included.';
 
 -- The key of an event as text, as checkout_data.event_id() writes it. The session comes from a join and not from
@@ -123,7 +123,7 @@ CREATE VIEW checkout.webhook_events AS
         ON s.organization_id OPERATOR(pg_catalog.=) o.organization_id
         AND s.environment OPERATOR(pg_catalog.=) o.environment
         AND s.checkout_session_id OPERATOR(pg_catalog.=) o.subject_id
-    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.webhook_events IS
 $$Webhook events of the caller's organization and environment, and the state of their deliveries.
 
@@ -162,7 +162,7 @@ CREATE VIEW checkout.webhook_deliveries AS
         ON o.organization_id OPERATOR(pg_catalog.=) d.organization_id
         AND o.environment OPERATOR(pg_catalog.=) d.environment
         AND o.subject_id OPERATOR(pg_catalog.=) d.subject_id AND o.sequence OPERATOR(pg_catalog.=) d.sequence
-    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL
         AND (p.webhook_endpoint_id IS NOT NULL OR c.webhook_consumer_id IS NOT NULL);
 COMMENT ON VIEW checkout.webhook_deliveries IS
     'Deliveries of events to the webhook endpoints and consumers of the caller''s organization and environment.';
@@ -183,7 +183,7 @@ CREATE VIEW checkout.webhook_attempts AS
         ON p.organization_id OPERATOR(pg_catalog.=) a.organization_id
         AND p.environment OPERATOR(pg_catalog.=) a.environment
         AND p.webhook_endpoint_id OPERATOR(pg_catalog.=) a.receiver_id AND p.deleted_at IS NULL
-    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.webhook_attempts IS
     'Attempts to deliver events to the webhook endpoints of the caller''s organization and environment.';
 COMMENT ON COLUMN checkout.webhook_attempts.subject_id IS 'Identifies the event, together with sequence.';
@@ -196,7 +196,7 @@ CREATE VIEW checkout.webhook_endpoints AS
         p.previous_secret_expires_at
     FROM checkout_data.webhook_endpoints p
     CROSS JOIN (SELECT) AS read_only
-    WHERE p.deleted_at IS NULL AND (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+    WHERE p.deleted_at IS NULL AND (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.webhook_endpoints IS
     'Webhook endpoints of the caller''s organization and environment, without their secrets.';
 
@@ -280,6 +280,13 @@ CREATE FUNCTION checkout.session_terms(checkout.checkout_sessions) RETURNS SETOF
     SELECT * FROM checkout.session_terms t WHERE t.checkout_session_id OPERATOR(pg_catalog.=) $1.checkout_session_id
     $$;
 COMMENT ON FUNCTION checkout.session_terms IS 'Returns the sums of a row of checkout_sessions.';
+
+CREATE FUNCTION checkout.session_visits(checkout.checkout_sessions) RETURNS SETOF checkout.session_visits
+    LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 1
+    AS $$
+    SELECT * FROM checkout.session_visits v WHERE v.checkout_session_id OPERATOR(pg_catalog.=) $1.checkout_session_id
+    $$;
+COMMENT ON FUNCTION checkout.session_visits IS 'Returns the visits of the buyer of a row of checkout_sessions.';
 
 CREATE FUNCTION checkout.webhook_deliveries(checkout.webhook_events) RETURNS SETOF checkout.webhook_deliveries
     LANGUAGE sql STABLE PARALLEL RESTRICTED

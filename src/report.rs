@@ -79,7 +79,7 @@ unsafe extern "C-unwind" fn add_line(line: *mut c_void) {
 fn sqlstate(error: &Error) -> &'static str {
     match error {
         Error::Unauthorized { .. } => "PT401",
-        Error::NotAllowed if tenant::calls_by_http() => "PT403",
+        Error::NotAllowed { .. } if tenant::calls_by_http() => "PT403",
         error => error.sqlstate(),
     }
 }

@@ -21,7 +21,7 @@ use rules::{Error, Result};
 pub const NO_ORGANIZATION: Error =
     Error::NotAuthenticated { reason: "checkout_sessions.organization_id names no organization" };
 
-/// The caller who creates a session.
+/// Who makes a call.
 pub struct Caller {
     pub tenant: Tenant,
     pub kind: Kind,
@@ -41,12 +41,22 @@ pub fn current() -> Result<Tenant> {
 /// Returns the tenant of a call that requires a secret credential. Without a tenant: 28000; without a secret
 /// credential: 42501.
 pub fn secret() -> Result<Tenant> {
+    having(Kind::may_act)
+}
+
+/// Returns the tenant of a call that only reads: a restricted credential is enough. Errors as of `secret`.
+pub fn reader() -> Result<Tenant> {
+    having(Kind::may_read)
+}
+
+fn having(may: fn(Kind) -> bool) -> Result<Tenant> {
     let credential = presented()?;
     let tenant = tenant_of(credential.as_ref())?;
-    match kind_of(credential.as_ref())? {
-        Kind::Secret => Ok(tenant),
-        Kind::Publishable => Err(Error::NotAllowed),
-    }
+    allowed(kind_of(credential.as_ref())?, may).map(|_| tenant)
+}
+
+fn allowed(kind: Kind, may: fn(Kind) -> bool) -> Result<()> {
+    if may(kind) { Ok(()) } else { Err(Error::NotAllowed { kind }) }
 }
 
 /// Who may act for all tenants, in a call that has none.
@@ -60,6 +70,15 @@ pub enum Operator {
 /// Returns the tenant of a call that requires a secret credential, and the name of the caller. Where no tenant is set
 /// and no credential was presented, an operator acts for all tenants: `None`.
 pub fn secret_or(operator: Operator) -> Result<(Option<Tenant>, String)> {
+    having_or(Kind::may_act, operator)
+}
+
+/// As `secret_or`, in a call that only reads: a restricted credential is enough.
+pub fn reader_or(operator: Operator) -> Result<Option<Tenant>> {
+    having_or(Kind::may_read, operator).map(|(tenant, _)| tenant)
+}
+
+fn having_or(may: fn(Kind) -> bool, operator: Operator) -> Result<(Option<Tenant>, String)> {
     if presented()?.is_none() && setting()?.is_none() {
         let accesses = match operator {
             Operator::Admin => &[c"admin_access"][..],
@@ -75,13 +94,18 @@ pub fn secret_or(operator: Operator) -> Result<(Option<Tenant>, String)> {
         }
     }
     let caller = caller()?;
-    match caller.kind {
-        Kind::Secret => Ok((Some(caller.tenant), caller.name)),
-        Kind::Publishable => Err(Error::NotAllowed),
-    }
+    allowed(caller.kind, may)?;
+    Ok((Some(caller.tenant), caller.name))
 }
 
-/// Returns the caller who creates a session. Any credential may; without one: 28000.
+/// Returns the caller who creates a session. Any credential may that is not restricted to reading; without one: 28000.
+pub fn creator() -> Result<Caller> {
+    let caller = caller()?;
+    allowed(caller.kind, |kind| kind != Kind::Restricted)?;
+    Ok(caller)
+}
+
+/// Returns the caller, with any credential; without one: 28000.
 pub fn caller() -> Result<Caller> {
     let credential = presented()?;
     let tenant = tenant_of(credential.as_ref())?;
@@ -184,11 +208,13 @@ fn kind_of(credential: Option<&Credential>) -> Result<Kind> {
     let role = unsafe { pg_sys::GetOuterUserId() };
     if has_access(c"secret_access", role)? {
         Ok(Kind::Secret)
+    } else if has_access(c"restricted_access", role)? {
+        Ok(Kind::Restricted)
     } else if has_access(c"publishable_access", role)? {
         Ok(Kind::Publishable)
     } else {
         Err(Error::NotAuthenticated {
-            reason: "no credential was presented in this transaction, and the role has neither secret nor publishable access",
+            reason: "no credential was presented in this transaction, and the role has no secret, restricted or publishable access",
         })
     }
 }

@@ -41,7 +41,6 @@ export type Database = {
           country: string | null
           success_url: string | null
           cancel_url: string | null
-          url: string | null
           payment_methods: string[] | null
           metadata: Json
           recovered_from: string | null
@@ -150,7 +149,6 @@ export type Database = {
           country: string | null
           success_url: string | null
           cancel_url: string | null
-          url: string | null
           payment_methods: string[] | null
           metadata: Json
           recovered_from: string | null
@@ -307,6 +305,20 @@ export type Database = {
           coupon_code: string | null
           coupon_tries: number
           billing_address: Json | null
+        }
+        Relationships: []
+      }
+      /** When buyers opened the pages of the caller's checkout sessions, and cancelled. A session that was never opened has no row. */
+      session_visits: {
+        Row: {
+          checkout_session_id: string
+          organization_id: string
+          environment: "live" | "test"
+          first_opened_at: string | null
+          last_opened_at: string | null
+          cancelled_at: string | null
+          reason_code: string | null
+          reason: string | null
         }
         Relationships: []
       }
@@ -473,6 +485,16 @@ export type Database = {
         }
         Returns: Checkout["CompositeTypes"]["payment"]
       }
+      /** Records that the buyer of an open session does not want to pay, and why, and returns the session. */
+      cancel_checkout_session: {
+        Args: {
+          checkout_session_id: string
+          client_secret: string
+          reason_code?: string | null
+          reason?: string | null
+        }
+        Returns: Checkout["CompositeTypes"]["public_checkout_session"]
+      }
       /** For a relay: leases deliveries that are due, of all organizations, and returns the signed requests to send. */
       claim_webhook_deliveries: {
         Args: {
@@ -607,6 +629,10 @@ export type Database = {
           allowed_origins?: string[] | null
           uses_catalog?: boolean | null
           publishable_amounts?: boolean | null
+          embedding_origins?: string[] | null
+          payment_method_urls?: Json | null
+          allow_restart?: boolean | null
+          cancel_expires?: boolean | null
           organization_id?: string | null
         }
         Returns: string
@@ -661,6 +687,11 @@ export type Database = {
           description?: string | null
         }
         Returns: Checkout["CompositeTypes"]["webhook_endpoint"]
+      }
+      /** Returns whom the caller acts for, and with which rights. */
+      current_credential: {
+        Args: Record<PropertyKey, never>
+        Returns: Checkout["CompositeTypes"]["credential"]
       }
       /** Returns the environment that the caller acts in, live or test. */
       current_environment: {
@@ -883,6 +914,14 @@ export type Database = {
         }
         Returns: string
       }
+      /** Records that the buyer has opened the payment page, and returns the session as public_checkout_session does. */
+      open_checkout_session: {
+        Args: {
+          checkout_session_id: string
+          client_secret: string
+        }
+        Returns: Checkout["CompositeTypes"]["public_checkout_session"]
+      }
       /** For operators: returns the number of pending, leased, delivered and dead deliveries of each webhook endpoint and consumer. */
       outbox_status: {
         Args: Record<PropertyKey, never>
@@ -901,6 +940,13 @@ export type Database = {
           oldest_pending_at: string | null
           lag: string | null
         }[]
+      }
+      /** Returns what the server of a payment page must know before it shows the page of a session. */
+      page_policy: {
+        Args: {
+          checkout_session_id: string
+        }
+        Returns: Checkout["CompositeTypes"]["page_policy"]
       }
       /** Presents the credential of an HTTP request. For PostgREST's setting db-pre-request. */
       pre_request: {
@@ -1016,6 +1062,14 @@ export type Database = {
           api: "kobo" | "lomi" | "paygate" | "flutterwave" | "yuno"
         }
         Returns: string
+      }
+      /** Starts an expired session again for its buyer, and returns the new session. */
+      restart_checkout_session: {
+        Args: {
+          checkout_session_id: string
+          client_secret: string
+        }
+        Returns: Checkout["CompositeTypes"]["restarted_checkout_session"]
       }
       /** Takes an access back that grant_access gave. Only a superuser can call this. */
       revoke_access: {
@@ -1149,6 +1203,15 @@ export type Database = {
         }
         Returns: Checkout["CompositeTypes"]["checkout_session"]
       }
+      /** Plays the payment provider in the test environment for the buyer's page, and returns the session as the buyer sees it. */
+      simulate_public_payment: {
+        Args: {
+          checkout_session_id: string
+          client_secret: string
+          scenario: string
+        }
+        Returns: Checkout["CompositeTypes"]["public_checkout_session"]
+      }
       /** Ends a coupon, or puts it to use again, and returns it. Sessions that have it keep it. */
       update_coupon: {
         Args: {
@@ -1179,6 +1242,10 @@ export type Database = {
           allowed_origins?: string[] | null
           uses_catalog?: boolean | null
           publishable_amounts?: boolean | null
+          embedding_origins?: string[] | null
+          payment_method_urls?: Json | null
+          allow_restart?: boolean | null
+          cancel_expires?: boolean | null
         }
         Returns: Checkout["CompositeTypes"]["organization"]
       }
@@ -1263,7 +1330,7 @@ export type Database = {
         api_key_id: string
         organization_id: string
         environment: "live" | "test"
-        kind: "secret" | "publishable"
+        kind: "secret" | "restricted" | "publishable"
         name: string | null
         payment_methods: string[] | null
         status: "active" | "replaced" | "expired" | "revoked"
@@ -1351,6 +1418,14 @@ export type Database = {
         reason: string | null
         session: Checkout["CompositeTypes"]["public_checkout_session"] | null
       }
+      /** Whom a caller acts for, and with which rights. */
+      credential: {
+        organization_id: string | null
+        organization_name: string | null
+        environment: "live" | "test" | null
+        kind: "secret" | "publishable" | null
+        name: string | null
+      }
       /** The answer to an HTTP request. */
       http_response: {
         status: number
@@ -1378,8 +1453,16 @@ export type Database = {
         allowed_origins: string[]
         uses_catalog: boolean
         publishable_amounts: boolean
+        embedding_origins: string[]
+        payment_method_urls: Json
+        allow_restart: boolean
+        cancel_expires: boolean
         created_at: string
         updated_at: string
+      }
+      /** What the server of a payment page must know before the page is shown. */
+      page_policy: {
+        embedding_origins: string[] | null
       }
       /** One payment of a checkout session. */
       payment: {
@@ -1466,6 +1549,12 @@ export type Database = {
         coupon_code: string | null
         has_billing_address: boolean | null
         lines: Checkout["CompositeTypes"]["session_line"][] | null
+        server_time: string | null
+        attempts: number | null
+        failure_code: string | null
+        sold_out: boolean | null
+        can_restart: boolean | null
+        payment_method_urls: Json | null
       }
       /** One refund of a payment. */
       refund: {
@@ -1480,6 +1569,12 @@ export type Database = {
         created_at: string
         updated_at: string
         idempotent_replay: boolean
+      }
+      /** The session that replaces one that expired. */
+      restarted_checkout_session: {
+        checkout_session_id: string | null
+        client_secret: string | null
+        url: string | null
       }
       /** One line of what a checkout session sells. */
       session_line: {

@@ -6,6 +6,8 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use uuid::Uuid;
 
+use crate::access::credential::Kind;
+
 pub type Result<T> = std::result::Result<T, Error>;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,8 +55,8 @@ pub enum Error {
     #[error("{reason}")]
     Unauthorized { reason: String },
 
-    #[error("a publishable API key may not call this function")]
-    NotAllowed,
+    #[error("a {kind} API key may not call this function")]
+    NotAllowed { kind: Kind },
 
     #[error("payments are simulated in the test environment only")]
     TestEnvironmentOnly,
@@ -221,7 +223,7 @@ impl Error {
             Self::NotUtf8 { .. } => "22021",
             Self::StoredTextNotUtf8 => "XX001",
             Self::NotAuthenticated { .. } | Self::InvalidApiKey | Self::Unauthorized { .. } => "28000",
-            Self::NotAllowed | Self::PriceRequired => "42501",
+            Self::NotAllowed { .. } | Self::PriceRequired => "42501",
             Self::TestEnvironmentOnly => "PT403",
             Self::Simulated { status } => of_status(*status),
             Self::SessionNotFound { .. }
@@ -285,7 +287,10 @@ impl Error {
             Self::PriceRequired => Some("Name a price_id, or a product_id that has a default price."),
             Self::NotTracked { .. } => Some("Begin with update_product(track_inventory => true)."),
             Self::Busy => Some("Try again."),
-            Self::NotAllowed => Some("Use a secret API key, from a server."),
+            Self::NotAllowed { kind: Kind::Restricted } => {
+                Some("It may only read. Use a secret API key, from a server.")
+            }
+            Self::NotAllowed { .. } => Some("Use a secret API key, from a server."),
             Self::TestEnvironmentOnly => Some("Use an API key, or a role, of the test environment."),
             Self::SessionNotOpen { .. } => Some("Create a new checkout session."),
             Self::IdempotencyConflict => Some("Use another idempotency key for another request."),

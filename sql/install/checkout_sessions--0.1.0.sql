@@ -98,6 +98,10 @@ CREATE TABLE checkout_data.organizations (
     allowed_origins text[] NOT NULL DEFAULT '{}',
     uses_catalog boolean NOT NULL DEFAULT false,
     publishable_amounts boolean NOT NULL DEFAULT true,
+    embedding_origins text[] NOT NULL DEFAULT '{}',
+    payment_method_urls checkout_data.json_object NOT NULL DEFAULT '{}',
+    allow_restart boolean NOT NULL DEFAULT false,
+    cancel_expires boolean NOT NULL DEFAULT false,
     client_secret_key checkout_data.secret_key NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
@@ -117,7 +121,8 @@ COMMENT ON COLUMN checkout_data.organizations.payment_methods IS
     'The payment methods of sessions that are created without any.';
 COMMENT ON COLUMN checkout_data.organizations.base_url IS
     'The address of the hosted payment pages. The url of a session is this with the session''s id for '
-    '{CHECKOUT_SESSION_ID}, or else this, a slash and the id. NULL: the setting checkout_sessions.base_url.';
+    '{CHECKOUT_SESSION_ID}, or else this, a slash and the id; its client_secret follows behind a #, or is in the place of '
+    '{CLIENT_SECRET}. NULL: the setting checkout_sessions.base_url.';
 COMMENT ON COLUMN checkout_data.organizations.expiring_notice IS
     'How long before the deadline the event checkout.session.expiring is written. NULL: never.';
 COMMENT ON COLUMN checkout_data.organizations.maximum_lease IS
@@ -136,6 +141,13 @@ COMMENT ON COLUMN checkout_data.organizations.uses_catalog IS
     'True looks up the product_id and price_id of new sessions in the catalog.';
 COMMENT ON COLUMN checkout_data.organizations.publishable_amounts IS
     'False lets publishable credentials create sessions by price only.';
+COMMENT ON COLUMN checkout_data.organizations.embedding_origins IS
+    'The origins of the pages that may show a hosted payment page in a frame.';
+COMMENT ON COLUMN checkout_data.organizations.payment_method_urls IS
+    'Where the hosted payment page sends the buyer to pay, by payment method.';
+COMMENT ON COLUMN checkout_data.organizations.allow_restart IS
+    'True lets the buyer of an expired session start it again.';
+COMMENT ON COLUMN checkout_data.organizations.cancel_expires IS 'True ends a session when its buyer cancels.';
 COMMENT ON COLUMN checkout_data.organizations.client_secret_key IS
     '32 random bytes. The client secrets of the organization''s sessions are derived from them.';
 
@@ -159,6 +171,10 @@ CREATE TYPE checkout.organization AS (
     allowed_origins text[],
     uses_catalog boolean,
     publishable_amounts boolean,
+    embedding_origins text[],
+    payment_method_urls jsonb,
+    allow_restart boolean,
+    cancel_expires boolean,
     created_at timestamptz,
     updated_at timestamptz
 );
@@ -171,7 +187,8 @@ CREATE FUNCTION checkout_data.organization_of(o checkout_data.organizations) RET
         o.organization_id, o.name, o.default_lifetime, o.minimum_lifetime, o.maximum_lifetime, o.max_retry_attempts,
         o.reference_policy, o.sub_minor_amounts, o.payment_methods, o.base_url, o.expiring_notice, o.maximum_lease,
         o.payment_method_leases, o.require_payment_amount, o.app_link_schemes, o.strict_parameters, o.allowed_origins,
-        o.uses_catalog, o.publishable_amounts, o.created_at, o.updated_at
+        o.uses_catalog, o.publishable_amounts, o.embedding_origins, o.payment_method_urls, o.allow_restart,
+        o.cancel_expires, o.created_at, o.updated_at
     )::checkout.organization
     $$;
 COMMENT ON FUNCTION checkout_data.organization_of IS 'Returns an organization as administrators see it.';
@@ -205,6 +222,10 @@ CREATE FUNCTION checkout.create_organization(
     allowed_origins text[] DEFAULT NULL,
     uses_catalog boolean DEFAULT NULL,
     publishable_amounts boolean DEFAULT NULL,
+    embedding_origins text[] DEFAULT NULL,
+    payment_method_urls jsonb DEFAULT NULL,
+    allow_restart boolean DEFAULT NULL,
+    cancel_expires boolean DEFAULT NULL,
     organization_id uuid DEFAULT NULL
 ) RETURNS uuid
     LANGUAGE c SECURITY DEFINER
@@ -225,8 +246,8 @@ The first organization of a new database activates it: see activate_database.
 - sub_minor_amounts: true allows amounts with up to 4 decimals in every currency. Default: false.
 - payment_methods: the payment methods of sessions that are created without any. Default: {bank_transfer,payid}.
 - base_url: the address of the hosted payment pages. The id of a session comes behind a slash, or in the place of
-  {CHECKOUT_SESSION_ID}, which a base URL with a query or a fragment must have. Default: the setting
-  checkout_sessions.base_url.
+  {CHECKOUT_SESSION_ID}, which a base URL with a query or a fragment must have. The client secret comes behind a #, or
+  in the place of {CLIENT_SECRET}, which a fragment must have. Default: the setting checkout_sessions.base_url.
 - expiring_notice: how long before the deadline the event checkout.session.expiring is written. Default: never.
 - maximum_lease: how long a payment may hold its session open, 1 second to 30 days. Default: 15 minutes.
 - payment_method_leases: the maximum_lease of single payment methods, for those that settle later, such as
@@ -242,6 +263,12 @@ The first organization of a new database activates it: see activate_database.
 - uses_catalog: true looks up the product_id and price_id of a session in the catalog; an amount beside them must equal
   what the catalog says. Default: false, and they are stored as they are.
 - publishable_amounts: false lets publishable credentials create sessions by price only. Default: true.
+- embedding_origins: the origins of the pages that may show a hosted payment page in a frame, such as
+  {https://shop.example}, at most 50. Default: none.
+- payment_method_urls: where the hosted payment page sends the buyer to pay, by payment method, such as
+  {"card": "https://pay.example/start?session={CHECKOUT_SESSION_ID}"}. The id is filled in. Default: none.
+- allow_restart: true lets the buyer of an expired session start it again. Default: false.
+- cancel_expires: true ends a session when its buyer cancels. Default: false, and the buyer may come back.
 - organization_id: for an organization that comes from another database: its id there. Default: a random id.
 
 Errors:
@@ -268,7 +295,11 @@ CREATE FUNCTION checkout.update_organization(
     strict_parameters boolean DEFAULT NULL,
     allowed_origins text[] DEFAULT NULL,
     uses_catalog boolean DEFAULT NULL,
-    publishable_amounts boolean DEFAULT NULL
+    publishable_amounts boolean DEFAULT NULL,
+    embedding_origins text[] DEFAULT NULL,
+    payment_method_urls jsonb DEFAULT NULL,
+    allow_restart boolean DEFAULT NULL,
+    cancel_expires boolean DEFAULT NULL
 ) RETURNS checkout.organization
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
@@ -277,8 +308,8 @@ COMMENT ON FUNCTION checkout.update_organization IS
 $$Changes settings of an organization and returns it.
 
 The arguments are those of create_organization. A setting whose argument is NULL stays as it is. An empty base_url,
-payment_method_leases, app_link_schemes or allowed_origins and a zero expiring_notice remove the setting. Existing
-sessions do not change.
+payment_method_leases, app_link_schemes, allowed_origins, embedding_origins or payment_method_urls and a zero
+expiring_notice remove the setting. Existing sessions do not change; their pages do.
 
 Errors:
 - 22004: organization_id is missing.
@@ -309,11 +340,15 @@ Errors:
 
 -- API keys of organizations.
 
-CREATE DOMAIN checkout_data.api_key_kind AS text COLLATE "C" CHECK (VALUE IN ('secret', 'publishable'));
+CREATE DOMAIN checkout_data.api_key_kind AS text COLLATE "C" CHECK (
+    VALUE IN ('secret', 'restricted', 'publishable'));
+
+-- Of the credentials that create sessions.
+CREATE DOMAIN checkout_data.creator_kind AS text COLLATE "C" CHECK (VALUE IN ('secret', 'publishable'));
 
 -- Unlike in all other tables, the organization does not lead the primary key: the key is looked up to find it.
 CREATE TABLE checkout_data.api_keys (
-    api_key_id text COLLATE "C" PRIMARY KEY CHECK (api_key_id ~ '^[sp]k_(live|test)_[0-9A-Za-z]{12}$'),
+    api_key_id text COLLATE "C" PRIMARY KEY CHECK (api_key_id ~ '^[srp]k_(live|test)_[0-9A-Za-z]{12}$'),
     organization_id uuid NOT NULL,
     environment checkout_data.environment NOT NULL,
     kind checkout_data.api_key_kind NOT NULL,
@@ -328,7 +363,7 @@ CREATE TABLE checkout_data.api_keys (
     replaced_by text,
     -- The id says what the key is, so that both cannot differ.
     CONSTRAINT api_keys_id_check CHECK (
-        left(api_key_id, 8) = CASE WHEN kind = 'secret' THEN 'sk' ELSE 'pk' END || '_' || environment || '_')
+        left(api_key_id, 8) = left(kind, 1) || 'k_' || environment || '_')
 );
 COMMENT ON TABLE checkout_data.api_keys IS
     'The API keys of the organizations. Only digests are stored, never the keys themselves.';
@@ -359,7 +394,7 @@ CREATE TYPE checkout.api_key AS (
 );
 COMMENT ON TYPE checkout.api_key IS 'An API key of an organization.';
 COMMENT ON COLUMN checkout.api_key.api_key_id IS 'The name of the key: its first 20 characters. Not a secret.';
-COMMENT ON COLUMN checkout.api_key.kind IS 'secret (for servers) or publishable (for browsers).';
+COMMENT ON COLUMN checkout.api_key.kind IS 'secret (for servers), restricted (only reads) or publishable (for browsers).';
 COMMENT ON COLUMN checkout.api_key.status IS 'active, replaced (rolled, and still accepted), expired or revoked.';
 COMMENT ON COLUMN checkout.api_key.replaced_by IS 'The key that replaced this one when it was rolled.';
 COMMENT ON COLUMN checkout.api_key.last_used_at IS
@@ -399,7 +434,8 @@ $$Creates an API key and returns it, this one time with the key itself in api_ke
 
 Only the SHA-256 of the key is stored.
 
-- kind: secret (for servers: all that the organization may do) or publishable (for browsers: creates sessions).
+- kind: secret (for servers: all that the organization may do), restricted (reads all that the organization has, and
+  changes nothing: for dashboards and reports) or publishable (for browsers: creates sessions).
 - environment: live or test.
 - name: a description for people.
 - payment_methods: the payment methods of sessions that are created with the key and name none. Default: the
@@ -497,10 +533,32 @@ $$Presents the credential of an HTTP request. For PostgREST's setting db-pre-req
 The credential is an API key in the header x-api-key or in Authorization: Bearer, or a token. The claims of a token
 name the organization (at checkout_sessions.jwt_organization_claim), the environment (default: the setting
 checkout_sessions.environment) and the kind (default: secret). They are believed if the session user has authenticator
-access. A request without credential is anonymous, and may only call public_checkout_session.
+access. A request without credential is anonymous, and may only call what takes a client_secret.
 
 Errors:
 - PT401 (HTTP status 401): a credential is not valid, or two credentials contradict each other.$$;
+
+CREATE TYPE checkout.credential AS (
+    organization_id uuid,
+    organization_name text,
+    environment text,
+    kind text,
+    name text
+);
+COMMENT ON TYPE checkout.credential IS 'Whom a caller acts for, and with which rights.';
+COMMENT ON COLUMN checkout.credential.environment IS 'live or test.';
+COMMENT ON COLUMN checkout.credential.kind IS 'secret, restricted (only reads) or publishable.';
+COMMENT ON COLUMN checkout.credential.name IS 'The id of the API key, the subject of the token, or the role.';
+
+CREATE FUNCTION checkout.current_credential() RETURNS checkout.credential
+    LANGUAGE c STABLE STRICT SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'current_credential_wrapper';
+COMMENT ON FUNCTION checkout.current_credential IS
+$$Returns whom the caller acts for, and with which rights.
+
+Errors:
+- 28000: the caller is not authenticated.$$;
 
 -- These two have no search path of their own: they look up no names, and policies call them in every statement. Because of
 -- their cost, the planner prefers an index, which calls them once, to a filter, which calls them for each row.
@@ -529,11 +587,11 @@ checkout_sessions.environment.
 Errors:
 - 28000: no organization is set.$$;
 
-CREATE FUNCTION checkout_data.secret_organization_id() RETURNS uuid
+CREATE FUNCTION checkout_data.reader_organization_id() RETURNS uuid
     LANGUAGE c STABLE STRICT PARALLEL RESTRICTED
-    AS 'MODULE_PATHNAME', 'secret_organization_id_wrapper';
-COMMENT ON FUNCTION checkout_data.secret_organization_id IS
-    'Returns the organization that the caller acts for. Error 42501 if its credential is publishable.';
+    AS 'MODULE_PATHNAME', 'reader_organization_id_wrapper';
+COMMENT ON FUNCTION checkout_data.reader_organization_id IS
+    'Returns the organization that the caller acts for. Error 42501 if its credential may not read, as a publishable one.';
 
 -- Checkout sessions: their table, and the functions that read and end them. Those that create them: new_sessions.sql.
 
@@ -575,7 +633,7 @@ CREATE TABLE checkout_data.checkout_sessions (
     reference_policy checkout_data.reference_constraint NOT NULL DEFAULT 'none',
     recovered_from uuid,
     created_by text COLLATE "C",
-    created_with checkout_data.api_key_kind NOT NULL DEFAULT 'secret',
+    created_with checkout_data.creator_kind NOT NULL DEFAULT 'secret',
     id_prefix text,
     trace_id text,
     title text,
@@ -591,7 +649,6 @@ CREATE TABLE checkout_data.checkout_sessions (
     customer_phone text,
     success_url text,
     cancel_url text,
-    url text,
     payment_methods text[],
     metadata checkout_data.json_object NOT NULL DEFAULT '{}',
     CONSTRAINT checkout_sessions_expires_at_check CHECK (expires_at > created_at),
@@ -771,10 +828,12 @@ COMMENT ON COLUMN checkout.checkout_session.max_retry_attempts IS
     'How often a failed payment may be retried. With one more failure the session is failed, unless another payment '
     'holds a lease: then once that ends.';
 COMMENT ON COLUMN checkout.checkout_session.reference IS 'The merchant''s order id.';
-COMMENT ON COLUMN checkout.checkout_session.url IS 'The hosted payment page. NULL without a base URL.';
+COMMENT ON COLUMN checkout.checkout_session.url IS
+    'The hosted payment page, with the client_secret in its fragment. Send the buyer there. Returned with the '
+    'client_secret while the session is open; NULL without a base URL.';
 COMMENT ON COLUMN checkout.checkout_session.client_secret IS
-    'Lets the buyer''s page read this session with public_checkout_session, and nothing else. Returned when one '
-    'session is created or read; NULL in lists and when a session ends.';
+    'Lets the buyer''s page read and pay this session, and nothing else. Returned when one session is created or read '
+    'with a secret credential; NULL in lists and when a session ends.';
 COMMENT ON COLUMN checkout.checkout_session.created_by IS
     'The id of the API key, the subject of the token, or the role that created the session.';
 COMMENT ON COLUMN checkout.checkout_session.created_with IS
@@ -789,7 +848,7 @@ COMMENT ON COLUMN checkout.checkout_session.idempotent_replay IS
     'reference has an open session for the same price and the reference_policy is return_existing.';
 
 CREATE FUNCTION checkout_data.session_at(
-    s checkout_data.checkout_sessions, at timestamptz, idempotent_replay boolean, client_secret text
+    s checkout_data.checkout_sessions, at timestamptz, idempotent_replay boolean, client_secret text, url text
 )
     RETURNS checkout.checkout_session
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -801,7 +860,8 @@ CREATE FUNCTION checkout_data.session_at(
         s.customer_id, s.customer_email, s.customer_name, s.customer_phone,
         s.product_id, s.price_id, s.subscription_id, s.payment_link_id,
         s.quantity, s.allow_quantity, s.allow_coupon_code, s.require_billing_address, s.is_spi, s.is_pos, s.country,
-        s.success_url, s.cancel_url, s.url, client_secret, s.payment_methods, s.metadata, s.recovered_from,
+        s.success_url, s.cancel_url,
+        CASE WHEN checkout_data.effective_status(s, at) OPERATOR(pg_catalog.=) 'open' THEN url END, client_secret, s.payment_methods, s.metadata, s.recovered_from,
         s.expires_at, s.completed_at, s.created_at, s.created_by, s.created_with, s.trace_id,
         CASE WHEN s.status OPERATOR(pg_catalog.=) 'open' AND checkout_data.deadline(s) OPERATOR(pg_catalog.<=) at
             THEN checkout_data.deadline(s) ELSE s.updated_at END,
@@ -1057,7 +1117,7 @@ ALTER TABLE checkout_data.open_sessions ADD CONSTRAINT open_sessions_pkey
 CREATE TABLE checkout_data.idempotency_keys (
     organization_id uuid NOT NULL,
     environment checkout_data.environment NOT NULL,
-    created_with checkout_data.api_key_kind NOT NULL,
+    created_with checkout_data.creator_kind NOT NULL,
     idempotency_key checkout_data.identifier NOT NULL,
     request_hash checkout_data.sha256 NOT NULL,
     checkout_session_id uuid NOT NULL,
@@ -1665,7 +1725,7 @@ CREATE FUNCTION checkout.coupon_performance(
     AS $$
     #variable_conflict use_column
     DECLARE
-        tenant CONSTANT uuid := checkout_data.secret_organization_id();
+        tenant CONSTANT uuid := checkout_data.reader_organization_id();
         tenant_environment CONSTANT text := checkout.current_environment();
         -- As the code of a coupon is stored.
         wanted CONSTANT text := upper(btrim(coupon_performance.code, E' \t\n\r') COLLATE "C");
@@ -1891,7 +1951,13 @@ CREATE TYPE checkout.public_checkout_session AS (
     discount numeric,
     coupon_code text,
     has_billing_address boolean,
-    lines checkout.session_line[]
+    lines checkout.session_line[],
+    server_time timestamptz,
+    attempts integer,
+    failure_code text,
+    sold_out boolean,
+    can_restart boolean,
+    payment_method_urls jsonb
 );
 COMMENT ON TYPE checkout.public_checkout_session IS
     'The part of a checkout session that a payment page needs. It has no personal data.';
@@ -1906,6 +1972,34 @@ COMMENT ON COLUMN checkout.public_checkout_session.success_url IS
 COMMENT ON COLUMN checkout.public_checkout_session.cancel_url IS
     'Where to send a buyer who does not want to pay. {CHECKOUT_SESSION_ID} is filled in. An http or https URL, or an app '
     'link.';
+COMMENT ON COLUMN checkout.public_checkout_session.server_time IS
+    'The time of the answer. A page that counts down to expires_at counts from here: the buyer''s clock may be wrong.';
+COMMENT ON COLUMN checkout.public_checkout_session.attempts IS 'How many attempts to pay have failed.';
+COMMENT ON COLUMN checkout.public_checkout_session.failure_code IS
+    'Why the last attempt failed, in the payment provider''s word. NULL if none failed, or the provider does not say.';
+COMMENT ON COLUMN checkout.public_checkout_session.sold_out IS
+    'True if the session is open and others have taken what it sells. It held nothing, because a browser created it.';
+COMMENT ON COLUMN checkout.public_checkout_session.can_restart IS
+    'True if the session is expired and restart_checkout_session may start it again.';
+COMMENT ON COLUMN checkout.public_checkout_session.payment_method_urls IS
+    'Where to send the buyer to pay, by payment method. {CHECKOUT_SESSION_ID} is filled in. Empty unless the session is '
+    'open.';
+
+CREATE TYPE checkout.restarted_checkout_session AS (
+    checkout_session_id uuid,
+    client_secret text,
+    url text
+);
+COMMENT ON TYPE checkout.restarted_checkout_session IS 'The session that replaces one that expired.';
+COMMENT ON COLUMN checkout.restarted_checkout_session.url IS
+    'The hosted payment page, with the client_secret in its fragment. NULL without a base URL.';
+
+CREATE TYPE checkout.page_policy AS (
+    embedding_origins text[]
+);
+COMMENT ON TYPE checkout.page_policy IS 'What the server of a payment page must know before the page is shown.';
+COMMENT ON COLUMN checkout.page_policy.embedding_origins IS
+    'The origins of the pages that may show it in a frame, for the header Content-Security-Policy: frame-ancestors.';
 
 CREATE FUNCTION checkout_data.redirect_url_of(s checkout_data.checkout_sessions, url text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -1921,7 +2015,7 @@ COMMENT ON FUNCTION checkout_data.redirect_url_of IS
 
 CREATE FUNCTION checkout_data.public_session_at(
     s checkout_data.checkout_sessions, organization_name text, at timestamptz, t checkout_data.session_terms,
-    lines checkout.session_line[]
+    lines checkout.session_line[], failure_code text, sold_out boolean, allow_restart boolean, payment_method_urls jsonb
 )
     RETURNS checkout.public_checkout_session
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -1933,7 +2027,13 @@ CREATE FUNCTION checkout_data.public_session_at(
         CASE WHEN s.status OPERATOR(pg_catalog.=) 'complete'
             THEN checkout_data.redirect_url_of(s, s.success_url) END,
         checkout_data.redirect_url_of(s, s.cancel_url), COALESCE(t.subtotal, s.amount), COALESCE(t.discount, 0),
-        t.coupon_code, t.billing_address IS NOT NULL, lines
+        t.coupon_code, t.billing_address IS NOT NULL, lines, at, s.attempts, failure_code,
+        COALESCE(sold_out, false) AND checkout_data.effective_status(s, at) OPERATOR(pg_catalog.=) 'open',
+        allow_restart AND checkout_data.effective_status(s, at) OPERATOR(pg_catalog.=) 'expired',
+        CASE WHEN checkout_data.effective_status(s, at) OPERATOR(pg_catalog.=) 'open' THEN COALESCE((
+            SELECT pg_catalog.jsonb_object_agg(u.key, checkout_data.redirect_url_of(s, u.value))
+            FROM pg_catalog.jsonb_each_text(payment_method_urls) AS u
+            WHERE u.key OPERATOR(pg_catalog.=) ANY (s.payment_methods)), '{}') ELSE '{}' END
     )::checkout.public_checkout_session
     $$;
 COMMENT ON FUNCTION checkout_data.public_session_at IS
@@ -1977,6 +2077,42 @@ writes it, as in the URLs of public_checkout_session.
 Errors:
 - 22004: an argument is missing.
 - PT404: the session does not exist.$$;
+
+CREATE FUNCTION checkout.restart_checkout_session(
+    checkout_session_id uuid,
+    client_secret text
+) RETURNS checkout.restarted_checkout_session
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'restart_checkout_session_wrapper';
+COMMENT ON FUNCTION checkout.restart_checkout_session IS
+$$Starts an expired session again for its buyer, and returns the new session.
+
+The organization must have allow_restart. The new session is as recover_checkout_session would make it, with the prices
+of the expired one. A session that was started again already leads to the same new session while that is open.
+
+- client_secret: of the expired session.
+
+Errors:
+- 22004: an argument is missing.
+- PT404: the session does not exist, or the client_secret is wrong.
+- PT409: the organization does not allow it, the session is not expired, it was paid after it was started again, its
+  reference has another session, or what it sells is sold out or no longer sold.$$;
+
+CREATE FUNCTION checkout.page_policy(
+    checkout_session_id uuid
+) RETURNS checkout.page_policy
+    LANGUAGE c STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'page_policy_wrapper';
+COMMENT ON FUNCTION checkout.page_policy IS
+$$Returns what the server of a payment page must know before it shows the page of a session.
+
+Needs no credential: the server of the page sees the id in the URL, and no secret. An unknown id is answered as one whose
+organization names no embedding_origins.
+
+Errors:
+- 22004: checkout_session_id is missing.$$;
 
 -- What the buyer of an open session may change. The buyer's page presents the client_secret.
 
@@ -2136,6 +2272,72 @@ Errors:
 - PT404: the session does not exist, or the client_secret is wrong.
 - PT409: the session is not open, a payment is in progress, something is due,
   a billing address is missing, or what the session sells is sold out.$$;
+
+-- Visits: what the buyers of sessions did on their payment pages.
+
+CREATE DOMAIN checkout_data.reason_code AS text COLLATE "C" CHECK (VALUE ~ '^[a-z][a-z0-9_]{0,63}$');
+
+-- A session that was never opened or cancelled has no row.
+CREATE TABLE checkout_data.session_visits (
+    organization_id uuid NOT NULL,
+    environment checkout_data.environment NOT NULL,
+    checkout_session_id uuid NOT NULL,
+    first_opened_at timestamptz,
+    last_opened_at timestamptz,
+    cancelled_at timestamptz,
+    reason_code checkout_data.reason_code,
+    reason text CHECK (length(reason) BETWEEN 1 AND 500),
+    CONSTRAINT session_visits_pkey PRIMARY KEY (organization_id, environment, checkout_session_id),
+    CONSTRAINT session_visits_opened_check CHECK (
+        (first_opened_at IS NULL) = (last_opened_at IS NULL) AND COALESCE(last_opened_at >= first_opened_at, true)),
+    CONSTRAINT session_visits_cancelled_check CHECK (cancelled_at IS NOT NULL OR (reason_code IS NULL AND reason IS NULL))
+) WITH (fillfactor = 85);
+COMMENT ON TABLE checkout_data.session_visits IS 'When the buyers of sessions opened their payment pages, and cancelled.';
+
+-- for applications ------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION checkout.open_checkout_session(
+    checkout_session_id uuid,
+    client_secret text
+) RETURNS checkout.public_checkout_session
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'open_checkout_session_wrapper';
+COMMENT ON FUNCTION checkout.open_checkout_session IS
+$$Records that the buyer has opened the payment page, and returns the session as public_checkout_session does.
+
+The view session_visits shows when a session was opened first and last. Opening a session that has ended is not recorded.
+
+- client_secret: of the session, for its buyer's page.
+
+Errors:
+- 22004: an argument is missing.
+- PT404: the session does not exist, or the client_secret is wrong.$$;
+
+CREATE FUNCTION checkout.cancel_checkout_session(
+    checkout_session_id uuid,
+    client_secret text,
+    reason_code text DEFAULT NULL,
+    reason text DEFAULT NULL
+) RETURNS checkout.public_checkout_session
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'cancel_checkout_session_wrapper';
+COMMENT ON FUNCTION checkout.cancel_checkout_session IS
+$$Records that the buyer of an open session does not want to pay, and why, and returns the session.
+
+The session stays open, so that the buyer may come back. Where the organization's setting cancel_expires is on, it
+expires. A session that has ended does not change. The view session_visits shows the last time and its reasons.
+
+- client_secret: of the session, for its buyer's page.
+- reason_code: a word, such as too_expensive, changed_mind, payment_method, delivery, technical_problem or other: lower-case
+  letters, digits and underscores, at most 64.
+- reason: in the buyer's words, at most 500 characters.
+
+Errors:
+- 22004, 22023: an argument is missing or wrong.
+- PT404: the session does not exist, or the client_secret is wrong.
+- PT409: cancel_expires is on and a payment is in progress, or others are changing the session.$$;
 
 -- Payments of checkout sessions.
 
@@ -2410,6 +2612,27 @@ Errors:
 - PT404: the session does not exist.
 - PT409: the scenario does not fit the state of the session, or another payment is in progress.$$;
 
+CREATE FUNCTION checkout.simulate_public_payment(
+    checkout_session_id uuid,
+    client_secret text,
+    scenario text
+) RETURNS checkout.public_checkout_session
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    SET timezone TO 'UTC'
+    AS 'MODULE_PATHNAME', 'simulate_public_payment_wrapper';
+COMMENT ON FUNCTION checkout.simulate_public_payment IS
+$$Plays the payment provider in the test environment for the buyer's page, and returns the session as the buyer sees it.
+
+- client_secret: of the session, for its buyer's page.
+- scenario: as for simulate_payment.
+
+Errors:
+- 22004, 22023: an argument is missing or wrong.
+- PT403: the environment is live.
+- PT404: the session does not exist, or the client_secret is wrong.
+- PT409: the scenario does not fit the state of the session, or another payment is in progress.$$;
+
 CREATE FUNCTION checkout.list_payments(
     checkout_session_id uuid DEFAULT NULL,
     status text DEFAULT NULL,
@@ -2561,7 +2784,7 @@ CREATE FUNCTION checkout.session_funnel(
     AS $$
     #variable_conflict use_column
     DECLARE
-        tenant CONSTANT uuid := checkout_data.secret_organization_id();
+        tenant CONSTANT uuid := checkout_data.reader_organization_id();
         tenant_environment CONSTANT text := checkout.current_environment();
         at CONSTANT timestamptz := clock_timestamp();
     BEGIN
@@ -2713,7 +2936,7 @@ CREATE FUNCTION checkout_data.session_of_event(o checkout_data.webhook_outbox, s
         s.customer_phone, s.product_id, s.price_id, s.subscription_id, s.payment_link_id,
         COALESCE((o.snapshot OPERATOR(pg_catalog.#>>) '{session,quantity}')::pg_catalog.int4, s.quantity), s.allow_quantity,
         s.allow_coupon_code, s.require_billing_address, s.is_spi, s.is_pos, s.country, s.success_url, s.cancel_url,
-        s.url, NULL, s.payment_methods, s.metadata, s.recovered_from, s.expires_at,
+        NULL, NULL, s.payment_methods, s.metadata, s.recovered_from, s.expires_at,
         CASE WHEN checkout_data.status_of_event(o) OPERATOR(pg_catalog.=) 'complete' THEN s.completed_at END,
         s.created_at, s.created_by, s.created_with, s.trace_id,
         CASE WHEN checkout_data.status_of_event(o) OPERATOR(pg_catalog.=) 'open' THEN o.created_at
@@ -4322,7 +4545,7 @@ CREATE VIEW checkout.inventory AS
             AND (h.state OPERATOR(pg_catalog.=) 'taken'
                 OR h.deadline OPERATOR(pg_catalog.>) pg_catalog.statement_timestamp())
     ) AS held
-    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.inventory IS
     'The stock of the caller''s products. A product whose stock is not tracked has no row.';
 
@@ -4336,7 +4559,7 @@ CREATE VIEW checkout.products AS
         ON i.organization_id OPERATOR(pg_catalog.=) p.organization_id
         AND i.environment OPERATOR(pg_catalog.=) p.environment
         AND i.product_id OPERATOR(pg_catalog.=) p.product_id
-    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.products IS 'Products of the caller''s organization and environment, and their stock.';
 
 CREATE VIEW checkout.inventory_changes AS
@@ -4344,7 +4567,7 @@ CREATE VIEW checkout.inventory_changes AS
         c.environment::pg_catalog.text AS environment, c.change, c.on_hand, c.reason, c.created_by, c.created_at
     FROM checkout_data.inventory_changes c
     CROSS JOIN (SELECT) AS read_only
-    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.inventory_changes IS
     'Every change of on_hand of the caller''s products. The reason is that of an adjustment, or created, sold or not '
     'tracked.';
@@ -4363,7 +4586,7 @@ CREATE VIEW checkout.prices AS
         p.metadata::pg_catalog.jsonb AS metadata, p.created_at, p.updated_at
     FROM checkout_data.prices p
     CROSS JOIN (SELECT) AS read_only
-    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.prices IS 'Prices of the caller''s products. Archived ones are included.';
 
 CREATE VIEW checkout.coupons AS
@@ -4390,7 +4613,7 @@ CREATE VIEW checkout.coupons AS
             AND (h.state OPERATOR(pg_catalog.=) 'taken'
                 OR h.deadline OPERATOR(pg_catalog.>) pg_catalog.statement_timestamp())
     ) AS counted
-    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.coupons IS
     'Coupons of the caller''s organization and environment, and how often they were redeemed.';
 
@@ -4407,7 +4630,7 @@ CREATE VIEW checkout.session_lines AS
         l.suggested_amount::pg_catalog.numeric AS suggested_amount
     FROM checkout_data.session_lines l
     CROSS JOIN (SELECT) AS read_only
-    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.session_lines IS
     'What the caller''s checkout sessions sell. A session that says only an amount has no lines.';
 
@@ -4420,7 +4643,7 @@ CREATE VIEW checkout.session_terms AS
         t.billing_address::pg_catalog.jsonb AS billing_address
     FROM checkout_data.session_terms t
     CROSS JOIN (SELECT) AS read_only
-    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.session_terms IS
     'The sums of the lines of the caller''s checkout sessions, their coupons and billing addresses.';
 COMMENT ON COLUMN checkout.session_terms.subtotal IS 'The sum of the items.';
@@ -4451,11 +4674,23 @@ CREATE FUNCTION checkout.inventory_changes(checkout.products) RETURNS SETOF chec
     $$;
 COMMENT ON FUNCTION checkout.inventory_changes IS 'Returns the changes of the stock of a row of products.';
 
+CREATE VIEW checkout.session_visits AS
+    SELECT v.checkout_session_id, v.organization_id, v.environment::pg_catalog.text AS environment, v.first_opened_at,
+        v.last_opened_at, v.cancelled_at, v.reason_code::pg_catalog.text AS reason_code, v.reason
+    FROM checkout_data.session_visits v
+    CROSS JOIN (SELECT) AS read_only
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
+COMMENT ON VIEW checkout.session_visits IS
+    'When buyers opened the pages of the caller''s checkout sessions, and cancelled. A session that was never opened has '
+    'no row.';
+COMMENT ON COLUMN checkout.session_visits.last_opened_at IS 'Up to a minute earlier than the last time.';
+COMMENT ON COLUMN checkout.session_visits.cancelled_at IS 'The last time. The reasons are of that time.';
+
 -- Views: what the lists of functions show, for queries of any kind. Read-only.
 
 -- checkout_sessions_api owns the views, so its policies say which rows they have; but the functions in a view are called
 -- with the rights of the reader. Therefore the views repeat as expressions what the functions of other files say, and
--- call only one function: secret_organization_id(), which every access that may read them includes. It raises the same
+-- call only one function: reader_organization_id(), which every access that may read them includes. It raises the same
 -- errors as the functions of schema checkout, once for each query and before the first row, because nothing in its
 -- condition depends on a row. A view with two items in FROM cannot be updated, not even by a superuser.
 -- Casts that change only the name of a type, from a domain to its base, do not keep an index from being used.
@@ -4477,7 +4712,7 @@ CREATE VIEW checkout.checkout_sessions AS
         s.customer_id, s.customer_email, s.customer_name, s.customer_phone,
         s.product_id, s.price_id, s.subscription_id, s.payment_link_id,
         s.quantity::pg_catalog.int4 AS quantity, s.allow_quantity, s.allow_coupon_code, s.require_billing_address,
-        s.is_spi, s.is_pos, s.country::pg_catalog.text AS country, s.success_url, s.cancel_url, s.url,
+        s.is_spi, s.is_pos, s.country::pg_catalog.text AS country, s.success_url, s.cancel_url,
         s.payment_methods, s.metadata::pg_catalog.jsonb AS metadata, s.recovered_from, s.expires_at, s.completed_at,
         s.created_at, s.created_by, s.created_with::pg_catalog.text AS created_with, s.trace_id,
         CASE WHEN s.status OPERATOR(pg_catalog.=) 'open'
@@ -4488,7 +4723,7 @@ CREATE VIEW checkout.checkout_sessions AS
         SELECT CASE WHEN s.attempts OPERATOR(pg_catalog.>) s.max_retry_attempts
             THEN COALESCE(s.lease_expires_at, s.expires_at) ELSE GREATEST(s.expires_at, s.lease_expires_at) END AS deadline
     ) AS ends
-    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.checkout_sessions IS
 $$Checkout sessions of the caller's organization and environment, with their status as of now.
 
@@ -4521,7 +4756,7 @@ CREATE VIEW checkout.payments AS
         p.created_at, p.updated_at
     FROM checkout_data.payments p
     CROSS JOIN (SELECT) AS read_only
-    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.payments IS
     'Payments of the caller''s checkout sessions. Failed and rejected ones are included.';
 
@@ -4531,7 +4766,7 @@ CREATE VIEW checkout.refunds AS
         r.currency_code::pg_catalog.text AS currency_code, r.reason, r.created_at, r.updated_at
     FROM checkout_data.refunds r
     CROSS JOIN (SELECT) AS read_only
-    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.refunds IS 'Refunds of the caller''s payments. Failed ones are included.';
 
 -- The key of an event as text, as checkout_data.event_id() writes it. The session comes from a join and not from
@@ -4576,7 +4811,7 @@ CREATE VIEW checkout.webhook_events AS
         ON s.organization_id OPERATOR(pg_catalog.=) o.organization_id
         AND s.environment OPERATOR(pg_catalog.=) o.environment
         AND s.checkout_session_id OPERATOR(pg_catalog.=) o.subject_id
-    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.webhook_events IS
 $$Webhook events of the caller's organization and environment, and the state of their deliveries.
 
@@ -4615,7 +4850,7 @@ CREATE VIEW checkout.webhook_deliveries AS
         ON o.organization_id OPERATOR(pg_catalog.=) d.organization_id
         AND o.environment OPERATOR(pg_catalog.=) d.environment
         AND o.subject_id OPERATOR(pg_catalog.=) d.subject_id AND o.sequence OPERATOR(pg_catalog.=) d.sequence
-    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL
         AND (p.webhook_endpoint_id IS NOT NULL OR c.webhook_consumer_id IS NOT NULL);
 COMMENT ON VIEW checkout.webhook_deliveries IS
     'Deliveries of events to the webhook endpoints and consumers of the caller''s organization and environment.';
@@ -4636,7 +4871,7 @@ CREATE VIEW checkout.webhook_attempts AS
         ON p.organization_id OPERATOR(pg_catalog.=) a.organization_id
         AND p.environment OPERATOR(pg_catalog.=) a.environment
         AND p.webhook_endpoint_id OPERATOR(pg_catalog.=) a.receiver_id AND p.deleted_at IS NULL
-    WHERE (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.webhook_attempts IS
     'Attempts to deliver events to the webhook endpoints of the caller''s organization and environment.';
 COMMENT ON COLUMN checkout.webhook_attempts.subject_id IS 'Identifies the event, together with sequence.';
@@ -4649,7 +4884,7 @@ CREATE VIEW checkout.webhook_endpoints AS
         p.previous_secret_expires_at
     FROM checkout_data.webhook_endpoints p
     CROSS JOIN (SELECT) AS read_only
-    WHERE p.deleted_at IS NULL AND (SELECT checkout_data.secret_organization_id()) IS NOT NULL;
+    WHERE p.deleted_at IS NULL AND (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.webhook_endpoints IS
     'Webhook endpoints of the caller''s organization and environment, without their secrets.';
 
@@ -4734,6 +4969,13 @@ CREATE FUNCTION checkout.session_terms(checkout.checkout_sessions) RETURNS SETOF
     $$;
 COMMENT ON FUNCTION checkout.session_terms IS 'Returns the sums of a row of checkout_sessions.';
 
+CREATE FUNCTION checkout.session_visits(checkout.checkout_sessions) RETURNS SETOF checkout.session_visits
+    LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 1
+    AS $$
+    SELECT * FROM checkout.session_visits v WHERE v.checkout_session_id OPERATOR(pg_catalog.=) $1.checkout_session_id
+    $$;
+COMMENT ON FUNCTION checkout.session_visits IS 'Returns the visits of the buyer of a row of checkout_sessions.';
+
 CREATE FUNCTION checkout.webhook_deliveries(checkout.webhook_events) RETURNS SETOF checkout.webhook_deliveries
     LANGUAGE sql STABLE PARALLEL RESTRICTED
     AS $$
@@ -4754,11 +4996,14 @@ COMMENT ON FUNCTION checkout.webhook_attempts IS 'Returns the attempts of a row 
 -- Accesses: the sets of functions that a role can be granted.
 
 -- A role has an access if it may execute the function of that name. So the server stores and dumps the grants, and
--- removes them when a role is dropped. The first three accesses also decide what a role may do in a transaction that
+-- removes them when a role is dropped. The first four accesses also decide what a role may do in a transaction that
 -- has presented no credential: see src/tenant.rs. The functions do nothing and are not called.
 CREATE FUNCTION checkout_data.secret_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
 COMMENT ON FUNCTION checkout_data.secret_access IS
     'A role that may execute this acts as a secret API key of the organization in its settings.';
+CREATE FUNCTION checkout_data.restricted_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
+COMMENT ON FUNCTION checkout_data.restricted_access IS
+    'A role that may execute this acts as a restricted API key of the organization in its settings.';
 CREATE FUNCTION checkout_data.publishable_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
 COMMENT ON FUNCTION checkout_data.publishable_access IS
     'A role that may execute this acts as a publishable API key of the organization in its settings.';
@@ -4786,6 +5031,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'recover_checkout_session', 'begin_payment', 'record_payment', 'apply_payment', 'simulate_payment',
             'list_payments', 'record_refund', 'list_refunds', 'list_session_lines', 'set_quantity', 'set_unit_amount', 'apply_coupon', 'remove_coupon',
             'set_billing_address', 'complete_free_checkout_session',
+            'open_checkout_session', 'cancel_checkout_session', 'restart_checkout_session', 'simulate_public_payment',
+            'page_policy',
             'list_webhook_events',
             'create_webhook_endpoint', 'list_webhook_endpoints', 'update_webhook_endpoint', 'delete_webhook_endpoint',
             'roll_webhook_secret', 'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
@@ -4795,11 +5042,22 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'current_environment', 'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events',
             'webhook_deliveries', 'webhook_attempts', 'prices', 'product', 'inventory_changes', 'session_lines', 'session_terms',
             'create_product', 'update_product', 'list_products', 'adjust_inventory', 'create_price', 'update_price',
-            'list_prices', 'create_coupon', 'update_coupon', 'list_coupons', 'coupon_performance']),
+            'list_prices', 'create_coupon', 'update_coupon', 'list_coupons', 'coupon_performance', 'current_credential', 'session_visits']),
+        -- What only reads.
+        ('restricted', ARRAY[
+            'get_checkout_session', 'list_checkout_sessions', 'list_payments', 'list_refunds', 'list_session_lines',
+            'list_webhook_events', 'list_webhook_endpoints', 'list_webhook_consumers', 'list_webhook_deliveries',
+            'list_webhook_attempts', 'list_products', 'list_prices', 'list_coupons', 'coupon_performance',
+            'session_funnel', 'handle_request', 'public_checkout_session', 'redirect_url', 'session_id',
+            'current_credential', 'current_organization_id', 'current_environment', 'payments', 'checkout_session',
+            'refunds', 'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts', 'prices', 'product',
+            'inventory_changes', 'session_lines', 'session_terms', 'session_visits', 'page_policy']),
         ('publishable', ARRAY[
             'create_checkout_session', 'handle_request', 'public_checkout_session', 'redirect_url', 'session_id',
             'set_quantity', 'set_unit_amount', 'apply_coupon', 'remove_coupon', 'set_billing_address',
             'complete_free_checkout_session',
+            'open_checkout_session', 'cancel_checkout_session', 'restart_checkout_session', 'simulate_public_payment',
+            'page_policy',
             'current_organization_id', 'current_environment']),
         -- Everything that any API key may do. The key that is presented decides.
         ('request', ARRAY[
@@ -4807,6 +5065,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'expire_checkout_session', 'recover_checkout_session', 'begin_payment', 'record_payment', 'apply_payment',
             'simulate_payment', 'list_payments', 'record_refund', 'list_refunds', 'list_session_lines', 'set_quantity', 'set_unit_amount', 'apply_coupon', 'remove_coupon',
             'set_billing_address', 'complete_free_checkout_session',
+            'open_checkout_session', 'cancel_checkout_session', 'restart_checkout_session', 'simulate_public_payment',
+            'page_policy',
             'list_webhook_events',
             'create_webhook_endpoint',
             'list_webhook_endpoints', 'update_webhook_endpoint',
@@ -4817,7 +5077,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'current_environment', 'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events',
             'webhook_deliveries', 'webhook_attempts', 'prices', 'product', 'inventory_changes', 'session_lines', 'session_terms',
             'create_product', 'update_product', 'list_products', 'adjust_inventory', 'create_price', 'update_price',
-            'list_prices', 'create_coupon', 'update_coupon', 'list_coupons', 'coupon_performance']),
+            'list_prices', 'create_coupon', 'update_coupon', 'list_coupons', 'coupon_performance', 'current_credential',
+            'session_visits']),
         -- Sets the role of each request, and calls no function itself.
         ('authenticator', ARRAY[]::text[]),
         ('relay', ARRAY[
@@ -4850,7 +5111,7 @@ CREATE FUNCTION checkout_data.functions_above_tenants() RETURNS text[]
         'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
         'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events',
         -- These determine the tenant.
-        'authenticate', 'pre_request', 'public_checkout_session']
+        'authenticate', 'pre_request', 'public_checkout_session', 'page_policy']
     $$;
 COMMENT ON FUNCTION checkout_data.functions_above_tenants IS
     'Returns the functions of schema checkout that see all tenants. checkout_sessions_worker owns them.';
@@ -4863,7 +5124,7 @@ CREATE FUNCTION checkout_data.functions_of_access(access text) RETURNS SETOF reg
     WHERE p.pronamespace = 'checkout_data'::regnamespace
         AND (p.proname = functions_of_access.access || '_access'
             -- The views call this one with the rights of their reader.
-            OR p.proname = 'secret_organization_id' AND functions_of_access.access IN ('secret', 'request'))
+            OR p.proname = 'reader_organization_id' AND functions_of_access.access IN ('secret', 'restricted', 'request'))
     UNION ALL
     SELECT p.oid::regprocedure FROM pg_proc p JOIN checkout_data.accesses() a ON a.function_name = p.proname
     WHERE p.pronamespace = 'checkout'::regnamespace AND a.access = functions_of_access.access
@@ -4877,7 +5138,7 @@ CREATE FUNCTION checkout_data.views_of_access(access text) RETURNS SETOF regclas
     AS $$
     SELECT c.oid::regclass FROM pg_class c
     WHERE c.relnamespace = 'checkout'::regnamespace AND c.relkind = 'v'
-        AND views_of_access.access IN ('secret', 'request')
+        AND views_of_access.access IN ('secret', 'restricted', 'request')
         AND EXISTS (
             SELECT FROM pg_depend d
             WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
@@ -4902,10 +5163,10 @@ CREATE FUNCTION checkout_data.check_access(role text, access text) RETURNS regro
             RAISE undefined_object USING MESSAGE = format('role "%s" does not exist', role),
                 HINT = 'Write the name as it is: upper and lower case count, and double quotes are part of it.';
         END IF;
-        IF access <> ALL (ARRAY['secret', 'publishable', 'request', 'authenticator', 'relay', 'admin']) THEN
+        IF access <> ALL (ARRAY['secret', 'restricted', 'publishable', 'request', 'authenticator', 'relay', 'admin']) THEN
             RAISE invalid_parameter_value
-                USING MESSAGE =
-                    'argument "access" must be secret, publishable, request, authenticator, relay or admin';
+                USING MESSAGE = 'argument "access" must be secret, restricted, publishable, request, authenticator, relay '
+                    || 'or admin';
         END IF;
         RETURN found;
     END
@@ -4942,6 +5203,7 @@ $$Lets a role call the functions of an access, and read its views. Only a superu
 The accesses are:
 
 - secret: all functions and views for one organization. The role's setting checkout_sessions.organization_id names it.
+- restricted: all functions and views that only read, for that organization.
 - publishable: creates sessions for that organization.
 - request: as much as the API key or token allows that is presented in the same transaction. For PostgREST's roles.
 - authenticator: makes the claims of tokens believed. For the role that PostgREST connects as.
@@ -5087,7 +5349,8 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
             ('tenant', 'checkout_sessions_api',
                 ARRAY['checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'products',
                     'inventory', 'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines',
-                    'session_terms', 'webhook_outbox', 'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'],
+                    'session_terms', 'session_visits', 'webhook_outbox', 'webhook_endpoints', 'webhook_deliveries',
+                    'webhook_attempts'],
                 '((organization_id = checkout.current_organization_id()) '
                     'AND ((environment)::text = checkout.current_environment()))',
                 '((organization_id = checkout.current_organization_id()) '
@@ -5195,9 +5458,9 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     FROM function f JOIN pg_language l ON l.oid = f.prolang
     WHERE NOT f.prosecdef AND f.proname IN (SELECT a.function_name FROM checkout_data.accesses() a)
             AND f.proname NOT IN
-                ('current_organization_id', 'current_environment', 'sign_webhook', 'verify_webhook', 'session_id', 'payments',
-                'checkout_session', 'refunds', 'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts',
-                'prices', 'product', 'inventory_changes', 'session_lines', 'session_terms')
+                ('current_organization_id', 'current_environment', 'sign_webhook', 'verify_webhook', 'session_id',
+                'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts',
+                'prices', 'product', 'inventory_changes', 'session_lines', 'session_terms', 'session_visits')
         OR EXISTS (
             SELECT FROM unnest(f.proconfig) AS setting
             WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC', 'jit=off',
@@ -5205,14 +5468,14 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
                 'enable_sort=off'))
         OR l.lanname = 'c' AND f.probin <> '$libdir/checkout_sessions'
         OR l.lanname <> 'c' AND f.proname = ANY (ARRAY[
-            'secret_organization_id', 'wake_worker', 'organizations_changed', 'event_type_matches', 'event_body_as',
+            'reader_organization_id', 'wake_worker', 'organizations_changed', 'event_type_matches', 'event_body_as',
             'webhook_headers', 'is_utf8', 'deliveries_due', 'event_id', 'session_json'])
         OR l.lanname <> 'c' AND f.pronamespace = (SELECT s.oid FROM schema s WHERE s.nspname = 'checkout')
             AND f.proname <> ALL (ARRAY[
                 'session_funnel', 'outbox_status', 'next_webhook_attempt_at', 'grant_access',
                 'revoke_access', 'security_report', 'verify_restore', 'payments', 'checkout_session', 'refunds',
                 'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts', 'prices', 'product',
-                'session_lines', 'session_terms',
+                'session_lines', 'session_terms', 'session_visits',
                 'inventory_changes', 'coupon_performance'])
             AND f.oid IN (
                 SELECT d.objid FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e')
@@ -5252,7 +5515,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
             SELECT FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
             WHERE w.ev_class = v.oid AND (
                 d.refclassid = 'pg_proc'::regclass
-                    AND d.refobjid IN (SELECT f.oid FROM function f WHERE f.proname = 'secret_organization_id')
+                    AND d.refobjid IN (SELECT f.oid FROM function f WHERE f.proname = 'reader_organization_id')
                 OR v.relname = 'open_checkout_sessions' AND d.refclassid = 'pg_class'::regclass
                     AND d.refobjid IN (SELECT t.oid FROM open_view t WHERE t.relname = 'checkout_sessions')))
         OR pg_relation_is_updatable(v.oid, true) <> 0
@@ -5313,7 +5576,9 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
         'take its memberships away: only a trusted backend with secret access and no other may choose for whom it acts'
     FROM application_role r, pg_settings s
     WHERE s.name IN ('checkout_sessions.organization_id', 'checkout_sessions.environment') AND NOT r.rolsuper
-        AND EXISTS (SELECT FROM granted_access g WHERE g.grantee = r.oid AND g.access IN ('request', 'publishable'))
+        AND EXISTS (
+            SELECT FROM granted_access g
+            WHERE g.grantee = r.oid AND g.access IN ('request', 'restricted', 'publishable'))
         AND has_parameter_privilege(r.oid, s.name, 'SET')
         AND NOT EXISTS (
             SELECT FROM pg_parameter_acl p, aclexplode(p.paracl) AS a
@@ -5443,7 +5708,8 @@ $$;
 
 GRANT USAGE ON SCHEMA checkout, checkout_data TO checkout_sessions_api, checkout_sessions_worker;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA checkout_data TO checkout_sessions_api, checkout_sessions_worker;
-REVOKE EXECUTE ON FUNCTION checkout_data.secret_access(), checkout_data.publishable_access(),
+REVOKE EXECUTE ON FUNCTION checkout_data.secret_access(), checkout_data.restricted_access(),
+    checkout_data.publishable_access(),
     checkout_data.authenticator_access(), checkout_data.request_access(), checkout_data.relay_access(),
     checkout_data.admin_access()
     FROM checkout_sessions_api, checkout_sessions_worker;
@@ -5470,6 +5736,8 @@ GRANT SELECT, INSERT, UPDATE (unit_amount, quantity, subtotal, discount)
     ON checkout_data.session_lines TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE (subtotal, discount, amount, coupon_code, coupon_tries, billing_address, hold_count)
     ON checkout_data.session_terms TO checkout_sessions_api;
+GRANT SELECT, INSERT, UPDATE (first_opened_at, last_opened_at, cancelled_at, reason_code, reason)
+    ON checkout_data.session_visits TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.payments TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE (status, amount, reason, updated_at) ON checkout_data.refunds TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_api;
@@ -5487,7 +5755,7 @@ GRANT SELECT, UPDATE (event_count) ON checkout_data.checkout_sessions TO checkou
 GRANT SELECT, DELETE, UPDATE (expiring_notice_at, event_count)
     ON checkout_data.open_sessions TO checkout_sessions_worker;
 GRANT SELECT ON checkout_data.payments, checkout_data.refunds, checkout_data.session_lines, checkout_data.session_terms,
-    checkout_data.products, checkout_data.prices TO checkout_sessions_worker;
+    checkout_data.session_visits, checkout_data.products, checkout_data.prices TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE (state) ON checkout_data.holds TO checkout_sessions_worker;
 GRANT SELECT, UPDATE (on_hand, held, updated_at) ON checkout_data.inventory TO checkout_sessions_worker;
 GRANT SELECT, UPDATE (held, redeemed, updated_at) ON checkout_data.coupons TO checkout_sessions_worker;
@@ -5526,8 +5794,8 @@ BEGIN
     -- Without organizations and webhook_consumers, see above, and without api_keys, which is read to find the tenant.
     FOREACH name IN ARRAY ARRAY[
         'checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'products', 'inventory',
-        'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines', 'session_terms', 'webhook_outbox',
-        'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'
+        'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines', 'session_terms', 'session_visits',
+        'webhook_outbox', 'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'
     ] LOOP
         EXECUTE pg_catalog.format(
             'CREATE POLICY tenant ON checkout_data.%I TO checkout_sessions_api USING (%s) WITH CHECK (%s)',

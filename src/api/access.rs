@@ -8,7 +8,7 @@ use rules::access::client_secret::ClientSecret;
 use rules::access::http_credential;
 use rules::validate::required;
 
-use crate::datum::{self, PublicSession, Text, required_text};
+use crate::datum::{self, Credential, PublicSession, Text, required_text};
 use crate::operations::credentials;
 use crate::postgrest;
 use crate::report::or_raise;
@@ -79,6 +79,11 @@ fn public_checkout_session(checkout_session_id: Option<Uuid>, client_secret: Opt
     })())
 }
 
+#[pg_extern(sql = false)]
+fn current_credential() -> Credential {
+    or_raise((|| organizations::credential(&tenant::caller()?)?.ok_or(tenant::NO_ORGANIZATION))())
+}
+
 // No search path of their own: they look up no names, and policies call them in every statement.
 #[pg_extern(sql = false)]
 fn current_organization_id() -> pgrx::Uuid {
@@ -90,8 +95,8 @@ fn current_environment() -> &'static str {
     or_raise(tenant::current()).environment.as_str()
 }
 
-/// For functions in SQL: the organization of the caller, if its credential is a secret one.
+/// For functions in SQL and views: the organization of the caller, if its credential may read.
 #[pg_extern(sql = false)]
-fn secret_organization_id() -> pgrx::Uuid {
-    datum::uuid(or_raise(tenant::secret()).organization_id)
+fn reader_organization_id() -> pgrx::Uuid {
+    datum::uuid(or_raise(tenant::reader()).organization_id)
 }

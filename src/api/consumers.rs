@@ -28,7 +28,7 @@ fn create_webhook_consumer(name: Option<Text>, event_types: Option<Texts>) -> We
 
 #[pg_extern(sql = false)]
 fn list_webhook_consumers() -> Rows<WebhookConsumer> {
-    Rows(or_raise(tenant::secret_or(Operator::AdminOrRelay).and_then(|(tenant, _)| consumers::list(tenant))))
+    Rows(or_raise(tenant::reader_or(Operator::AdminOrRelay).and_then(consumers::list)))
 }
 
 #[pg_extern(sql = false)]

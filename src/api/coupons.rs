@@ -72,7 +72,7 @@ fn update_coupon(code: Option<Text>, active: Option<bool>) -> CouponRow {
 #[pg_extern(sql = false)]
 fn list_coupons(active: Option<bool>, page_size: Option<i32>, starting_after: Option<Text>) -> Rows<CouponRow> {
     Rows(or_raise((|| {
-        let tenant = tenant::secret()?;
+        let tenant = tenant::reader()?;
         let mut page = page(page_size, &starting_after)?;
         let cursor = page.starting_after.map(|code| code.trim().to_ascii_uppercase());
         page.starting_after = cursor.as_deref();

@@ -132,7 +132,7 @@ fn list_webhook_deliveries(
     starting_after: Option<Text>,
 ) -> Rows<WebhookDelivery> {
     Rows(or_raise((|| {
-        let tenant = tenant::secret()?;
+        let tenant = tenant::reader()?;
         let webhook_endpoint_id = datum::from_uuid(required("webhook_endpoint_id", webhook_endpoint_id)?);
         endpoints::check(tenant, webhook_endpoint_id)?;
         let status = text("status", &status)?;
@@ -169,7 +169,7 @@ fn list_dead_webhook_deliveries(
 #[pg_extern(sql = false)]
 fn list_webhook_attempts(event_id: Option<Text>, webhook_endpoint_id: Option<Uuid>) -> Rows<WebhookAttempt> {
     Rows(or_raise((|| {
-        let tenant = tenant::secret()?;
+        let tenant = tenant::reader()?;
         let text = required_text("event_id", &event_id)?;
         let event = EventId::parse("event_id", text)?;
         if event.tenant != tenant || !events::exists(&event)? {

@@ -89,7 +89,7 @@ fn create_webhook_endpoint(
 
 #[pg_extern(sql = false)]
 fn list_webhook_endpoints() -> Rows<WebhookEndpoint> {
-    Rows(or_raise((|| endpoints::list(tenant::secret()?))()))
+    Rows(or_raise((|| endpoints::list(tenant::reader()?))()))
 }
 
 #[pg_extern(sql = false)]

@@ -19,3 +19,4 @@ mod session_terms;
 mod sessions;
 mod signatures;
 mod triggers;
+mod visits;

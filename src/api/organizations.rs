@@ -14,7 +14,7 @@ use crate::store::activation;
 use crate::store::organizations;
 use rules::access::api_key;
 use rules::checkout::lifetime::Lifetime;
-use rules::checkout::settings::{Leases, Settings};
+use rules::checkout::settings::{Leases, Pages, Settings};
 use rules::validate::{self, required};
 use rules::{Error, Result};
 
@@ -38,6 +38,10 @@ struct Changes<'a> {
     allowed_origins: Option<Vec<Option<String>>>,
     uses_catalog: Option<bool>,
     publishable_amounts: Option<bool>,
+    embedding_origins: Option<Vec<Option<String>>>,
+    payment_method_urls: Option<Jsonb>,
+    allow_restart: Option<bool>,
+    cancel_expires: Option<bool>,
 }
 
 impl Changes<'_> {
@@ -107,20 +111,47 @@ impl Changes<'_> {
             },
             uses_catalog: self.uses_catalog.unwrap_or(settings.uses_catalog),
             publishable_amounts: self.publishable_amounts.unwrap_or(settings.publishable_amounts),
+            pages: Pages {
+                embedding_origins: match self.embedding_origins {
+                    Some(origins) => validate::origins("embedding_origins", &origins)?,
+                    None => settings.pages.embedding_origins,
+                },
+                payment_method_urls: match self.payment_method_urls {
+                    Some(urls) => payment_method_urls(urls)?,
+                    None => settings.pages.payment_method_urls,
+                },
+                allow_restart: self.allow_restart.unwrap_or(settings.pages.allow_restart),
+                cancel_expires: self.cancel_expires.unwrap_or(settings.pages.cancel_expires),
+            },
             client_secret_key: settings.client_secret_key,
         })
+    }
+}
+
+fn payment_method_urls(urls: Jsonb) -> Result<BTreeMap<String, String>> {
+    const ARGUMENT: &str = "payment_method_urls";
+    let urls = organizations::read_urls(urls.read(ARGUMENT, 64 * 1024)?)?;
+    count_methods(ARGUMENT, urls.len())?;
+    for (method, url) in &urls {
+        validate::text(ARGUMENT, method, validate::PAYMENT_METHOD)?;
+        validate::http_url(ARGUMENT, url)?;
+    }
+    Ok(urls)
+}
+
+fn count_methods(argument: &'static str, count: usize) -> Result<()> {
+    match count > validate::PAYMENT_METHODS {
+        true => {
+            Err(Error::invalid(argument, format!("must name at most {} payment methods", validate::PAYMENT_METHODS)))
+        }
+        false => Ok(()),
     }
 }
 
 fn payment_method_leases(leases: Jsonb) -> Result<BTreeMap<String, TimeDelta>> {
     const ARGUMENT: &str = "payment_method_leases";
     let leases = organizations::read_leases(ARGUMENT, leases.read(ARGUMENT, 64 * 1024)?)?;
-    if leases.len() > validate::PAYMENT_METHODS {
-        return Err(Error::invalid(
-            ARGUMENT,
-            format!("must name at most {} payment methods", validate::PAYMENT_METHODS),
-        ));
-    }
+    count_methods(ARGUMENT, leases.len())?;
     for (method, lease) in &leases {
         validate::text(ARGUMENT, method, validate::PAYMENT_METHOD)?;
         Leases::check_maximum(ARGUMENT, *lease)?;
@@ -149,6 +180,10 @@ fn create_organization(
     allowed_origins: Option<Texts>,
     uses_catalog: Option<bool>,
     publishable_amounts: Option<bool>,
+    embedding_origins: Option<Texts>,
+    payment_method_urls: Option<Jsonb>,
+    allow_restart: Option<bool>,
+    cancel_expires: Option<bool>,
     organization_id: Option<Uuid>,
 ) -> Uuid {
     or_raise((|| {
@@ -172,6 +207,10 @@ fn create_organization(
             allowed_origins: allowed_origins.map(|origins| origins.read("allowed_origins")).transpose()?,
             uses_catalog,
             publishable_amounts,
+            embedding_origins: embedding_origins.map(|origins| origins.read("embedding_origins")).transpose()?,
+            payment_method_urls,
+            allow_restart,
+            cancel_expires,
         }
         .apply(Settings { client_secret_key: api_key::random(), ..Settings::default() })?;
         let organization_id = organization_id.map_or_else(uuid::Uuid::new_v4, datum::from_uuid);
@@ -209,6 +248,10 @@ fn update_organization(
     allowed_origins: Option<Texts>,
     uses_catalog: Option<bool>,
     publishable_amounts: Option<bool>,
+    embedding_origins: Option<Texts>,
+    payment_method_urls: Option<Jsonb>,
+    allow_restart: Option<bool>,
+    cancel_expires: Option<bool>,
 ) -> Organization {
     or_raise((|| {
         let organization_id = datum::from_uuid(required("organization_id", organization_id)?);
@@ -235,6 +278,10 @@ fn update_organization(
             allowed_origins: allowed_origins.map(|origins| origins.read("allowed_origins")).transpose()?,
             uses_catalog,
             publishable_amounts,
+            embedding_origins: embedding_origins.map(|origins| origins.read("embedding_origins")).transpose()?,
+            payment_method_urls,
+            allow_restart,
+            cancel_expires,
         }
         .apply(settings)?;
         let name = name.unwrap_or(&name_before);

@@ -10,7 +10,8 @@ use rules::checkout::scenario::Scenario;
 use rules::validate::{self, required};
 use rules::{Error, Result};
 
-use crate::datum::{self, Payment, Rows, Session, Text, required_text, text};
+use crate::api::visits::as_buyer;
+use crate::datum::{self, Payment, PublicSession, Rows, Session, Text, required_text, text};
 use crate::operations::{payments, scenarios};
 use crate::report::or_raise;
 use crate::store::payment_lists::Filter;
@@ -106,6 +107,19 @@ fn simulate_payment(checkout_session_id: Option<Uuid>, scenario: Option<Text>) -
     })())
 }
 
+#[pg_extern(sql = false)]
+fn simulate_public_payment(
+    checkout_session_id: Option<Uuid>,
+    client_secret: Option<Text>,
+    scenario: Option<Text>,
+) -> PublicSession {
+    or_raise(as_buyer(checkout_session_id, &client_secret, |tenant, id| {
+        let scenario = Scenario::parse("scenario", required_text("scenario", &scenario)?)?;
+        scenarios::simulate(tenant, id, scenario)?;
+        store::sessions::get_public_again(tenant, id, datum::now())
+    }))
+}
+
 #[expect(clippy::too_many_arguments)]
 #[pg_extern(sql = false)]
 fn list_payments(
@@ -120,7 +134,7 @@ fn list_payments(
     starting_after: Option<Text>,
 ) -> Rows<Payment> {
     Rows(or_raise((|| {
-        let tenant = tenant::secret()?;
+        let tenant = tenant::reader()?;
         let id = checkout_session_id.map(datum::from_uuid);
         if let Some(id) = id
             && !store::sessions::exists(tenant, id)?

@@ -75,7 +75,7 @@ fn list_prices(
     starting_after: Option<Text>,
 ) -> Rows<Price> {
     Rows(or_raise((|| {
-        let tenant = tenant::secret()?;
+        let tenant = tenant::reader()?;
         let product_id = text("product_id", &product_id)?;
         let currency = text("currency_code", &currency_code)?;
         let currency = currency.map(|code| Currency::parse("currency_code", code)).transpose()?;

@@ -83,7 +83,7 @@ fn update_product(
 #[pg_extern(sql = false)]
 fn list_products(active: Option<bool>, page_size: Option<i32>, starting_after: Option<Text>) -> Rows<Product> {
     Rows(or_raise((|| {
-        let tenant = tenant::secret()?;
+        let tenant = tenant::reader()?;
         products::list(tenant, active, &page(page_size, &starting_after)?, datum::now())
     })()))
 }

@@ -34,7 +34,7 @@ fn record_refund(
 #[pg_extern(sql = false)]
 fn list_refunds(payment_id: Option<Text>) -> Rows<Refund> {
     Rows(or_raise((|| {
-        let tenant = tenant::secret()?;
+        let tenant = tenant::reader()?;
         let payment_id = id("payment_id", &payment_id)?;
         if !store::payment_lists::exists(tenant, payment_id)? {
             return Err(Error::PaymentNotFound { payment_id: payment_id.to_owned() });

@@ -101,7 +101,7 @@ fn complete_free_checkout_session(checkout_session_id: Option<Uuid>, client_secr
 #[pg_extern(sql = false)]
 fn list_session_lines(checkout_session_id: Option<Uuid>) -> Rows<SessionLine> {
     Rows(or_raise((|| {
-        let tenant = tenant::secret()?;
+        let tenant = tenant::reader()?;
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
         if !sessions::exists(tenant, id)? {
             return Err(Error::SessionNotFound { checkout_session_id: id });

@@ -103,9 +103,22 @@ impl CouponAnswer {
     }
 }
 
+impl Restarted {
+    pub fn new(id: uuid::Uuid, client_secret: Option<String>, url: Option<String>) -> Result<Self> {
+        let mut row = PgHeapTuple::new_composite_type("checkout.restarted_checkout_session").map_err(not_made)?;
+        row.set_by_name("checkout_session_id", super::uuid(id)).map_err(not_made)?;
+        row.set_by_name("client_secret", client_secret).map_err(not_made)?;
+        row.set_by_name("url", url).map_err(not_made)?;
+        row.into_composite_datum().map(Self).ok_or_else(|| Error::Internal("an answer has no value".into()))
+    }
+}
+
 composite!(Session = "checkout.checkout_session");
 from_datum!(Session);
 composite!(PublicSession = "checkout.public_checkout_session");
+composite!(Restarted = "checkout.restarted_checkout_session");
+composite!(PagePolicy = "checkout.page_policy");
+composite!(Credential = "checkout.credential");
 composite!(SessionLine = "checkout.session_line");
 composite!(CouponAnswer = "checkout.coupon_answer");
 composite!(Payment = "checkout.payment");

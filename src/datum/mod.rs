@@ -23,9 +23,9 @@ mod text;
 pub use column::Column;
 
 pub use composite::{
-    ApiKey, Composite, CouponAnswer, CouponRow, Event, HttpAnswer, Organization, Payment, Price, Product,
-    PublicSession, Refund, Session, SessionLine, WebhookAttempt, WebhookConsumer, WebhookDelivery,
-    WebhookDeliveryRequest, WebhookEndpoint,
+    ApiKey, Composite, CouponAnswer, CouponRow, Credential, Event, HttpAnswer, Organization, PagePolicy, Payment,
+    Price, Product, PublicSession, Refund, Restarted, Session, SessionLine, WebhookAttempt, WebhookConsumer,
+    WebhookDelivery, WebhookDeliveryRequest, WebhookEndpoint,
 };
 pub use jsonb::{Json, Jsonb, metadata};
 pub use rows::Rows;

@@ -15,7 +15,7 @@ use super::session_view::{ATTRIBUTES, Attributes};
 use super::{Column, Json};
 
 /// The attributes that belong to a call, and not to the session.
-const OF_A_CALL: [&str; 2] = ["client_secret", "idempotent_replay"];
+const OF_A_CALL: [&str; 3] = ["url", "client_secret", "idempotent_replay"];
 
 impl Session {
     pub fn json(&self) -> Result<String> {

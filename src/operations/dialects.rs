@@ -4,6 +4,7 @@ use rules::access::credential::Kind;
 use rules::access::http_credential;
 use rules::checkout::scenario;
 use rules::checkout::settings::Settings;
+use rules::checkout::status::Status;
 use rules::dialects::{
     self, Create, Dialect, HttpRequest, HttpResponse, List, Lookup, Operation, Route, SessionView, cors,
 };
@@ -106,8 +107,13 @@ struct Exchange<'a> {
 
 impl<'a> Exchange<'a> {
     fn serve(&self, route: &Route) -> Result<HttpResponse> {
-        if self.caller.kind == Kind::Publishable && !route.publishable {
-            return Err(Error::NotAllowed);
+        let may = match self.caller.kind {
+            Kind::Secret => true,
+            Kind::Restricted => route.operation.only_reads(),
+            Kind::Publishable => route.publishable,
+        };
+        if !may {
+            return Err(Error::NotAllowed { kind: self.caller.kind });
         }
         let tenant = self.caller.tenant;
         if self.settings.strict_parameters
@@ -117,11 +123,20 @@ impl<'a> Exchange<'a> {
         }
         match &route.operation {
             Operation::Create { read, answer } => self.having_read(*read, |create| self.create(create, *answer)),
-            Operation::Get { read, answer } => {
-                self.having_read(*read, |lookup| Ok(answer(&view(tenant, find(tenant, &lookup)?)?)))
-            }
+            Operation::Get { read, answer } => self.having_read(*read, |lookup| {
+                let id = find(tenant, &lookup)?;
+                let page = if self.caller.kind.may_act() { Some(store::settings::page(tenant, id)?) } else { None };
+                let session = store::sessions::get_again(tenant, id, datum::now(), false, page.as_ref())?;
+                Ok(answer(&session.view()?))
+            }),
             Operation::List { read, answer } => self.having_read(*read, |asked| {
-                let (sessions, more) = list_page(tenant, &asked)?;
+                let (mut sessions, more) = list_page(tenant, &asked)?;
+                // The lists of the documents have the page of each session.
+                for session in sessions.iter_mut().filter(|session| session.status == Status::Open) {
+                    if self.caller.kind.may_act() {
+                        session.url = store::settings::page(tenant, session.checkout_session_id)?.url;
+                    }
+                }
                 Ok(answer(&sessions, more))
             }),
             Operation::Expire { read, answer } => {
@@ -163,10 +178,6 @@ impl<'a> Exchange<'a> {
         }
         Ok(response)
     }
-}
-
-fn view(tenant: Tenant, id: Uuid) -> Result<SessionView> {
-    store::sessions::get_again(tenant, id, datum::now(), false, None)?.view()
 }
 
 fn find(tenant: Tenant, lookup: &Lookup) -> Result<Uuid> {

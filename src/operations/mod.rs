@@ -12,4 +12,5 @@ pub mod refunds;
 pub mod scenarios;
 pub mod session_terms;
 pub mod sessions;
+pub mod visits;
 pub mod webhook_deliveries;

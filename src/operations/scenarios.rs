@@ -30,7 +30,7 @@ pub fn create(
 ) -> Result<Created> {
     match scenario {
         // It ends the session, and only servers may do that.
-        Some(_) if caller.kind == Kind::Publishable => return Err(Error::NotAllowed),
+        Some(_) if caller.kind != Kind::Secret => return Err(Error::NotAllowed { kind: caller.kind }),
         Some(_) if caller.tenant.environment == Environment::Live => {
             return Err(Error::invalid(scenario::HEADER, "is for the test environment only"));
         }
@@ -54,8 +54,8 @@ pub fn simulate(tenant: Tenant, id: Uuid, scenario: Scenario) -> Result<Session>
     for step in scenario.steps(&session, datum::now())? {
         take(tenant, id, step)?;
     }
-    let secret = store::settings::of(tenant)?.client_secret(tenant, id);
-    store::sessions::get_again(tenant, id, datum::now(), false, Some(&secret))
+    let page = store::settings::page(tenant, id)?;
+    store::sessions::get_again(tenant, id, datum::now(), false, Some(&page))
 }
 
 fn take(tenant: Tenant, id: Uuid, step: Step) -> Result<()> {

@@ -51,8 +51,7 @@ pub fn create(
     idempotency_key: Option<&str>,
 ) -> Result<Created> {
     let settings = store::settings::of(caller.tenant)?;
-    let base_url = gucs::base_url()?;
-    let terms = Terms::new(&settings, policy, caller.kind, caller.payment_methods.as_deref(), base_url.as_deref());
+    let terms = Terms::new(&settings, policy, caller.kind, caller.payment_methods.as_deref());
     let creation = Creation { caller, settings: &settings, terms };
     let mut order = order.complete(policy);
     let Some(text) = idempotency_key else {
@@ -70,7 +69,7 @@ pub fn create(
     };
     // Before all checks: a replay is answered even if its order would be refused by now.
     if let Some(existing) = store::idempotency::claim(caller, &key)? {
-        return replay(caller.tenant, existing, &settings);
+        return replay(caller.tenant, existing);
     }
     let created = creation.store(&order, metadata, Some(key.checkout_session_id))?;
     if created.id != key.checkout_session_id {
@@ -110,15 +109,15 @@ impl Creation<'_> {
                 if !asked.has_price(open.amount, &open.currency_code) {
                     return Err(OTHER_PRICE);
                 }
-                return replay(tenant, existing, self.settings);
+                return replay(tenant, existing);
             }
             // Read this late, so that time spent waiting does not count against the session's lifetime.
             let now = datum::now();
             let id = promised.filter(|id| ids::is_of(*id, now)).unwrap_or_else(|| ids::session_id(now));
             let session = order.check(&self.terms, id, now)?;
-            let secret = self.settings.client_secret(tenant, id);
+            let page = store::settings::page(tenant, id)?;
             // `None` if another call took the reference first; then look again.
-            if let Some(stored) = new_sessions::insert(order, metadata, &session, self.caller, &secret)? {
+            if let Some(stored) = new_sessions::insert(order, metadata, &session, self.caller, &page)? {
                 wake::wake_at_commit(session.expiring_notice_at.unwrap_or(session.expires_at));
                 if let Some(cart) = &cart {
                     self.sell(id, order, cart, session.expires_at)?;
@@ -136,7 +135,9 @@ impl Creation<'_> {
         let customer = carts::customer(order.customer_id, order.customer_email);
         let hold_count = match self.caller.kind {
             Kind::Publishable => None,
-            Kind::Secret => Some(carts::hold_all(tenant, id, cart, customer.as_deref(), deadline, Wait::ForOthers)?),
+            Kind::Secret | Kind::Restricted => {
+                Some(carts::hold_all(tenant, id, cart, customer.as_deref(), deadline, Wait::ForOthers)?)
+            }
         };
         lines::store(tenant, id, cart, &cart.sums()?, hold_count)
     }
@@ -155,9 +156,9 @@ fn check_publishable(caller: &Caller, metadata: Option<Json>) -> Result<()> {
 }
 
 /// An existing session, returned instead of a new one.
-fn replay(tenant: Tenant, id: Uuid, settings: &Settings) -> Result<Created> {
-    let secret = settings.client_secret(tenant, id);
-    let session = sessions::get_again(tenant, id, datum::now(), true, Some(&secret))?;
+fn replay(tenant: Tenant, id: Uuid) -> Result<Created> {
+    let page = store::settings::page(tenant, id)?;
+    let session = sessions::get_again(tenant, id, datum::now(), true, Some(&page))?;
     postgrest::respond("Idempotent-Replayed", "true")?;
     Ok(Created { id, session, replayed: true })
 }
@@ -213,17 +214,18 @@ pub fn expire(tenant: Tenant, id: Uuid) -> Result<Session> {
     }
 }
 
-/// Makes a new session with the contents of an expired one.
+/// Makes a new session with the contents of an expired one. `when_open` is done in the place of what the reference
+/// policy says, if another session of the same reference is open.
 pub fn recover(
     caller: &Caller,
     id: Uuid,
     expires_at: Option<DateTime<Utc>>,
     expires_in: Option<TimeDelta>,
+    when_open: Option<WhenOpen>,
 ) -> Result<Session> {
     let tenant = caller.tenant;
     let settings: Rc<Settings> = store::settings::of(tenant)?;
-    let base_url = gucs::base_url()?;
-    let terms = Terms::new(&settings, &Policy::STANDARD, caller.kind, None, base_url.as_deref());
+    let terms = Terms::new(&settings, &Policy::STANDARD, caller.kind, None);
     // Not locked yet: a session that is expired by the clock stays expired, and make_room locks in its own order.
     let (status, reference) = sessions::status_and_reference(tenant, id, datum::now())?;
     if status != Status::Expired {
@@ -233,11 +235,14 @@ pub fn recover(
     // An expired session leads to one open session at most, however often it and those recovered from it are recovered.
     let first = recoveries::first(tenant, id)?.unwrap_or(id);
     let living = || match recoveries::living(tenant, first, datum::now())? {
-        Some((open, Status::Open)) => replay(tenant, open, &settings).map(|open| Some(open.session)),
+        Some((open, Status::Open)) => replay(tenant, open).map(|open| Some(open.session)),
         Some(_) => Err(Error::SessionRecovered),
         None => Ok(None),
     };
-    let policy = reference.as_ref().map_or(ReferencePolicy::None, |_| terms.reference_policy);
+    let policy = match (reference.as_ref().map_or(ReferencePolicy::None, |_| terms.reference_policy), when_open) {
+        (ReferencePolicy::OneOpen(_), Some(when_open)) => ReferencePolicy::OneOpen(when_open),
+        (policy, _) => policy,
+    };
     for _ in 0..REFERENCE_TRIES {
         if let Some(reference) = &reference {
             // Another call may be recovering it.
@@ -253,7 +258,7 @@ pub fn recover(
                 if (open.amount, &open.currency_code) != (expired.amount, &expired.currency_code) {
                     return Err(OTHER_PRICE);
                 }
-                return Ok(replay(tenant, existing, &settings)?.session);
+                return Ok(replay(tenant, existing)?.session);
             }
         }
         let expired = sessions::lock(tenant, id)?.state;
@@ -272,11 +277,10 @@ pub fn recover(
             created_at: now,
             expires_at,
             expiring_notice_at: terms.expiring_notice_at(now, expires_at),
-            url: terms.session_url(new_id),
             reference_policy: policy.constraint(),
             reference: reference.as_deref(),
             has_terms: expired.has_terms,
-            client_secret: settings.client_secret(tenant, new_id),
+            page: store::settings::page(tenant, new_id)?,
         };
         if let Some(stored) = new_sessions::recover(tenant, id, &recovery, &caller.name)? {
             wake::wake_at_commit(recovery.expiring_notice_at.unwrap_or(expires_at));

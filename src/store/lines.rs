@@ -190,7 +190,7 @@ statement!(
      UPDATE checkout_data.checkout_sessions s \
      SET amount = $4, quantity = $5, has_terms = true, updated_at = $6 \
      WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3 \
-     RETURNING checkout_data.session_at(s, $6, false, NULL)"
+     RETURNING checkout_data.session_at(s, $6, false, NULL, NULL)"
 );
 
 /// Writes the amount and the quantity of an open session after a change of its lines.

@@ -97,7 +97,7 @@ fn compose<'a>(tenant: Tenant, filter: &Filter<'a>, now: DateTime<Utc>) -> (Stri
         );
     }
     let session =
-        "SELECT checkout_data.session_at(s, $3, false, NULL) AS session FROM checkout_data.checkout_sessions s";
+        "SELECT checkout_data.session_at(s, $3, false, NULL, NULL) AS session FROM checkout_data.checkout_sessions s";
     let of_tenant = "s.organization_id = $1 AND s.environment = $2";
     let is_open = "o.organization_id = $1 AND o.environment = $2 AND o.deadline > $3";
     let same = "s.checkout_session_id = o.checkout_session_id";

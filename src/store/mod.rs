@@ -39,3 +39,4 @@ pub mod settings;
 mod statement;
 pub mod subtransaction;
 pub mod transitions;
+pub mod visits;

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use rules::Result;
 use rules::checkout::order::{NewSession, Order};
+use rules::checkout::settings::Page;
 use uuid::Uuid;
 
 use super::sessions::key;
@@ -10,15 +11,14 @@ use super::statement::{Access, Statement};
 use crate::datum::{self, Json, Session};
 use crate::tenant::{Caller, Tenant};
 
-/// The columns of a session that are its own: its key, its times, its page, and its origin.
-const OWN: [&str; 14] = [
+/// The columns of a session that are its own: its key, its times, and its origin.
+const OWN: [&str; 13] = [
     "organization_id",
     "environment",
     "checkout_session_id",
     "created_at",
     "updated_at",
     "expires_at",
-    "url",
     "reference_policy",
     "created_by",
     "created_with",
@@ -99,7 +99,7 @@ impl Decides {
                  SELECT $1, $2, $3, $6, $7, {reference}, {created_by}, {has_terms} {from}"
             )
         };
-        let returning = "RETURNING checkout_data.session_at(s, $4, false, $5)";
+        let returning = "RETURNING checkout_data.session_at(s, $4, false, $5, $8)";
         let sql = match self {
             Self::Neither => format!("WITH open AS ({}) {} {returning}", open_row(""), session_row("")),
             Self::OpenSession => format!(
@@ -141,7 +141,7 @@ fn insert_order(decides: Decides) -> Statement {
         "metadata" => format!("COALESCE({}, '{{}}')", parameter(column)),
         _ => parameter(column),
     });
-    let session = format!("$1, $2, $3, $4, $4, $6, $8, $9, $10, $11, $12, $13, NULL, $14, {}", ordered.join(", "));
+    let session = format!("$1, $2, $3, $4, $4, $6, $9, $10, $11, $12, $13, NULL, $14, {}", ordered.join(", "));
     decides.insert(&session, "", &parameter("reference"), "CASE WHEN $11 = 'publishable' THEN $10 END", "$14")
 }
 
@@ -155,7 +155,7 @@ pub fn insert(
     metadata: Option<Json>,
     session: &NewSession,
     caller: &Caller,
-    client_secret: &str,
+    page: &Page,
 ) -> Result<Option<Session>> {
     let [organization_id, environment, id] = key(caller.tenant, session.checkout_session_id);
     let arguments = [
@@ -163,10 +163,10 @@ pub fn insert(
         environment,
         id,
         datum::timestamp(session.created_at).into(),
-        client_secret.into(),
+        page.client_secret.as_str().into(),
         datum::timestamp(session.expires_at).into(),
         session.expiring_notice_at.map(datum::timestamp).into(),
-        session.url.as_deref().into(),
+        page.url.as_deref().into(),
         session.reference_policy.into(),
         caller.name.as_str().into(),
         caller.kind.as_str().into(),
@@ -207,7 +207,7 @@ pub fn insert(
 fn recover_order(decides: Decides) -> Statement {
     let ordered = ORDERED.map(|column| format!("o.{column}")).join(", ");
     let session = format!(
-        "o.organization_id, o.environment, $3, $4, $4, $6, $8, $9, $10, o.created_with, o.id_prefix, NULL, \
+        "o.organization_id, o.environment, $3, $4, $4, $6, $9, $10, o.created_with, o.id_prefix, NULL, \
            o.checkout_session_id, o.has_terms, {ordered}"
     );
     let original = "(SELECT * FROM checkout_data.checkout_sessions o \
@@ -225,12 +225,11 @@ pub struct Recovery<'a> {
     pub created_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
     pub expiring_notice_at: Option<DateTime<Utc>>,
-    pub url: Option<String>,
     pub reference_policy: &'static str,
     /// That of the original.
     pub reference: Option<&'a str>,
     pub has_terms: bool,
-    pub client_secret: String,
+    pub page: Page,
 }
 
 /// Stores a copy of an expired session. Returns `None` if its reference is taken.
@@ -243,10 +242,10 @@ pub fn recover(tenant: Tenant, expired: Uuid, recovery: &Recovery, created_by: &
             environment,
             id,
             datum::timestamp(recovery.created_at).into(),
-            recovery.client_secret.as_str().into(),
+            recovery.page.client_secret.as_str().into(),
             datum::timestamp(recovery.expires_at).into(),
             recovery.expiring_notice_at.map(datum::timestamp).into(),
-            recovery.url.as_deref().into(),
+            recovery.page.url.as_deref().into(),
             recovery.reference_policy.into(),
             created_by.into(),
             datum::uuid(expired).into(),

@@ -7,10 +7,11 @@ use pgrx::datum::Interval;
 use uuid::Uuid;
 
 use super::statement::{Argument, statement};
-use crate::datum::{self, Json, Organization};
+use crate::datum::{self, Credential, Json, Organization, PagePolicy};
+use crate::tenant::Caller;
 use rules::checkout::lifetime::Lifetime;
 use rules::checkout::reference::ReferencePolicy;
-use rules::checkout::settings::{Leases, Settings, in_words};
+use rules::checkout::settings::{Leases, Pages, Settings, in_words};
 use rules::{Error, Result};
 
 statement!(
@@ -19,7 +20,8 @@ statement!(
     "SELECT o.default_lifetime, o.minimum_lifetime, o.maximum_lifetime, o.max_retry_attempts::integer, o.reference_policy, \
        o.sub_minor_amounts, o.payment_methods, o.base_url, o.expiring_notice, o.client_secret_key::bytea, o.maximum_lease, \
        o.payment_method_leases::jsonb, o.require_payment_amount, o.app_link_schemes, \
-       o.strict_parameters, o.allowed_origins, o.uses_catalog, o.publishable_amounts \
+       o.strict_parameters, o.allowed_origins, o.uses_catalog, o.publishable_amounts, \
+       o.embedding_origins, o.payment_method_urls::jsonb, o.allow_restart, o.cancel_expires \
      FROM checkout_data.organizations o WHERE o.organization_id = $1"
 );
 
@@ -39,6 +41,12 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
                 row.get::<bool>(13)?,
                 row.get::<Vec<String>>(14)?,
                 (row.get::<bool>(15)?, row.get::<Vec<String>>(16)?, row.get::<bool>(17)?, row.get::<bool>(18)?),
+                Pages {
+                    embedding_origins: row.get(19)?.unwrap_or_default(),
+                    payment_method_urls: row.get::<Json>(20)?.map(read_urls).transpose()?.unwrap_or_default(),
+                    allow_restart: row.get(21)?.unwrap_or(false),
+                    cancel_expires: row.get(22)?.unwrap_or(false),
+                },
             ))
         })
     })?;
@@ -54,6 +62,7 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
         require_payment_amount,
         app_link_schemes,
         (strict_parameters, allowed_origins, uses_catalog, publishable_amounts),
+        pages,
     )) = row
     else {
         return Ok(None);
@@ -80,6 +89,7 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
         allowed_origins: allowed_origins.unwrap_or_default(),
         uses_catalog: uses_catalog.unwrap_or(false),
         publishable_amounts: publishable_amounts.unwrap_or(true),
+        pages,
         client_secret_key: client_secret_key
             .try_into()
             .map_err(|_| Error::Internal("an organization's client_secret_key has not 32 bytes".into()))?,
@@ -98,10 +108,25 @@ pub fn read_leases(argument: &'static str, leases: Json) -> Result<BTreeMap<Stri
     leases.into_iter().map(read).collect()
 }
 
+/// Reads the URLs of payment methods: an object of texts.
+pub fn read_urls(urls: Json) -> Result<BTreeMap<String, String>> {
+    const ARGUMENT: &str = "payment_method_urls";
+    let serde_json::Value::Object(urls) = urls.value(ARGUMENT)? else {
+        return Err(Error::invalid(ARGUMENT, "must be a JSON object"));
+    };
+    let read = |(method, url): (String, serde_json::Value)| match url {
+        serde_json::Value::String(url) => Ok((method, url)),
+        _ => Err(Error::invalid(ARGUMENT, "must have URLs, as strings")),
+    };
+    urls.into_iter().map(read).collect()
+}
+
 /// The columns of an organization as they are written.
-fn columns(organization_id: Uuid, name: &str, settings: &Settings) -> Result<[Argument<'static>; 20]> {
+fn columns(organization_id: Uuid, name: &str, settings: &Settings) -> Result<[Argument<'static>; 24]> {
     let leases = settings.leases.by_method.iter().map(|(method, lease)| (method.clone(), in_words(*lease).into()));
     let leases = serde_json::Value::Object(leases.collect()).to_string();
+    let urls = settings.pages.payment_method_urls.iter().map(|(method, url)| (method.clone(), url.as_str().into()));
+    let urls = serde_json::Value::Object(urls.collect()).to_string();
     Ok([
         datum::uuid(organization_id).into(),
         name.to_owned().into(),
@@ -123,6 +148,10 @@ fn columns(organization_id: Uuid, name: &str, settings: &Settings) -> Result<[Ar
         settings.allowed_origins.clone().into(),
         settings.uses_catalog.into(),
         settings.publishable_amounts.into(),
+        settings.pages.embedding_origins.clone().into(),
+        Json::from_text("payment_method_urls", &urls)?.into(),
+        settings.pages.allow_restart.into(),
+        settings.pages.cancel_expires.into(),
     ])
 }
 
@@ -132,8 +161,10 @@ statement!(
     "INSERT INTO checkout_data.organizations (organization_id, name, default_lifetime, minimum_lifetime, maximum_lifetime, \
        max_retry_attempts, reference_policy, sub_minor_amounts, payment_methods, base_url, expiring_notice, \
        client_secret_key, maximum_lease, payment_method_leases, require_payment_amount, app_link_schemes, \
-       strict_parameters, allowed_origins, uses_catalog, publishable_amounts) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) \
+       strict_parameters, allowed_origins, uses_catalog, publishable_amounts, embedding_origins, \
+       payment_method_urls, allow_restart, cancel_expires) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
+       $23, $24) \
      ON CONFLICT (organization_id) DO NOTHING"
 );
 
@@ -174,7 +205,8 @@ statement!(
        reference_policy = $7, sub_minor_amounts = $8, payment_methods = $9, base_url = $10, expiring_notice = $11, \
        client_secret_key = $12, maximum_lease = $13, payment_method_leases = $14, require_payment_amount = $15, \
        app_link_schemes = $16, strict_parameters = $17, allowed_origins = $18, uses_catalog = $19, \
-       publishable_amounts = $20, updated_at = clock_timestamp() \
+       publishable_amounts = $20, embedding_origins = $21, payment_method_urls = $22, allow_restart = $23, \
+       cancel_expires = $24, updated_at = clock_timestamp() \
      WHERE o.organization_id = $1 RETURNING checkout_data.organization_of(o)"
 );
 
@@ -191,4 +223,43 @@ statement!(
 
 pub fn list() -> Result<Vec<Organization>> {
     LIST.with(|statement| statement.composites(&[]))
+}
+
+// A session is found by its organization and its id, and here only the id is known. Few organizations have their pages
+// embedded: each of them is asked.
+statement!(
+    PAGE_POLICY,
+    Latest,
+    "SELECT ROW(COALESCE(( \
+       SELECT o.embedding_origins \
+       FROM checkout_data.organizations o CROSS JOIN (VALUES ('live'), ('test')) AS e (environment) \
+       WHERE o.embedding_origins <> '{}' AND EXISTS ( \
+         SELECT FROM checkout_data.checkout_sessions s \
+         WHERE s.organization_id = o.organization_id AND s.environment = e.environment AND s.checkout_session_id = $1) \
+       LIMIT 1), '{}'))::checkout.page_policy"
+);
+
+/// What the server of the page of a session must know.
+pub fn page_policy(checkout_session_id: Uuid) -> Result<PagePolicy> {
+    PAGE_POLICY
+        .with(|statement| statement.composite(&[datum::uuid(checkout_session_id).into()]))?
+        .ok_or_else(|| Error::Internal("a page has no policy".into()))
+}
+
+statement!(
+    CREDENTIAL,
+    Latest,
+    "SELECT ROW(o.organization_id, o.name, $2, $3, $4)::checkout.credential \
+     FROM checkout_data.organizations o WHERE o.organization_id = $1"
+);
+
+/// Whom a caller acts for.
+pub fn credential(caller: &Caller) -> Result<Option<Credential>> {
+    let arguments = [
+        datum::uuid(caller.tenant.organization_id).into(),
+        caller.tenant.environment.as_str().into(),
+        caller.kind.as_str().into(),
+        caller.name.as_str().into(),
+    ];
+    CREDENTIAL.with(|statement| statement.composite(&arguments))
 }

@@ -12,6 +12,7 @@ use crate::datum::{self, PublicSession, Session};
 use crate::tenant::{Caller, Tenant};
 use rules::checkout::money::{self, Currency};
 use rules::checkout::session;
+use rules::checkout::settings::Page;
 use rules::checkout::status::Status;
 use rules::{Error, Result};
 
@@ -20,17 +21,27 @@ pub fn key(tenant: Tenant, id: Uuid) -> [Argument<'static>; 3] {
     [datum::uuid(tenant.organization_id).into(), tenant.environment.as_str().into(), datum::uuid(id).into()]
 }
 
-const GET: &str = "SELECT checkout_data.session_at(s, $4, $5, $6) FROM checkout_data.checkout_sessions s \
+const GET: &str = "SELECT checkout_data.session_at(s, $4, $5, $6, $7) FROM checkout_data.checkout_sessions s \
      WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3";
 statement!(GET_FOR_CALLER, Caller, GET);
 statement!(GET_AGAIN, Transaction, GET);
 
 /// A session as it is at `now`, in the caller's snapshot.
-pub fn get(tenant: Tenant, id: Uuid, now: DateTime<Utc>, client_secret: &str) -> Result<Option<Session>> {
+pub fn get(tenant: Tenant, id: Uuid, now: DateTime<Utc>, page: Option<&Page>) -> Result<Option<Session>> {
+    GET_FOR_CALLER.with(|statement| statement.composite(&shown(tenant, id, now, false, page)))
+}
+
+fn shown(
+    tenant: Tenant,
+    id: Uuid,
+    now: DateTime<Utc>,
+    idempotent_replay: bool,
+    page: Option<&Page>,
+) -> [Argument<'_>; 7] {
     let [organization_id, environment, id] = key(tenant, id);
-    let arguments =
-        [organization_id, environment, id, datum::timestamp(now).into(), false.into(), client_secret.into()];
-    GET_FOR_CALLER.with(|statement| statement.composite(&arguments))
+    let client_secret = page.map(|page| page.client_secret.as_str()).into();
+    let url = page.and_then(|page| page.url.as_deref()).into();
+    [organization_id, environment, id, datum::timestamp(now).into(), idempotent_replay.into(), client_secret, url]
 }
 
 /// A session as it is at `now`, for a caller that has written it or waited for it: the caller's snapshot is older.
@@ -39,18 +50,30 @@ pub fn get_again(
     id: Uuid,
     now: DateTime<Utc>,
     idempotent_replay: bool,
-    client_secret: Option<&str>,
+    page: Option<&Page>,
 ) -> Result<Session> {
-    let [organization_id, environment, key] = key(tenant, id);
-    let now = datum::timestamp(now).into();
-    let arguments = [organization_id, environment, key, now, idempotent_replay.into(), client_secret.into()];
+    let arguments = shown(tenant, id, now, idempotent_replay, page);
     let session = GET_AGAIN.with(|statement| statement.composite(&arguments))?;
     session.ok_or(Error::SessionNotFound { checkout_session_id: id })
 }
 
 const PUBLIC: &str = "SELECT checkout_data.public_session_at(s, o.name, $4, t, ARRAY( \
        SELECT checkout_data.session_line_of(l) FROM checkout_data.session_lines l \
-       WHERE s.has_terms AND l.organization_id = $1 AND l.environment = $2 AND l.checkout_session_id = $3 ORDER BY l.line)) \
+       WHERE s.has_terms AND l.organization_id = $1 AND l.environment = $2 AND l.checkout_session_id = $3 ORDER BY l.line), ( \
+       SELECT p.failure_code FROM checkout_data.payments p \
+       WHERE s.attempts > 0 AND p.organization_id = $1 AND p.environment = $2 AND p.checkout_session_id = $3 \
+         AND p.status = 'failed' \
+       ORDER BY p.updated_at DESC LIMIT 1), \
+       s.has_terms AND t.hold_count IS NULL AND EXISTS ( \
+         SELECT FROM checkout_data.session_lines l \
+         JOIN checkout_data.inventory i ON i.organization_id = $1 AND i.environment = $2 AND i.product_id = l.product_id \
+         WHERE l.organization_id = $1 AND l.environment = $2 AND l.checkout_session_id = $3 AND NOT i.continue_selling \
+         GROUP BY i.product_id, i.on_hand \
+         HAVING sum(l.quantity) > i.on_hand - ( \
+           SELECT COALESCE(sum(h.quantity), 0) FROM checkout_data.holds h \
+           WHERE h.organization_id = $1 AND h.environment = $2 AND h.kind = 'product' AND h.item_id = i.product_id \
+             AND h.state <> 'counted' AND (h.state = 'taken' OR h.deadline > $4))), \
+       o.allow_restart, o.payment_method_urls) \
      FROM checkout_data.checkout_sessions s \
      JOIN checkout_data.organizations o ON o.organization_id = s.organization_id \
      LEFT JOIN checkout_data.session_terms t ON s.has_terms AND t.organization_id = $1 AND t.environment = $2 \
@@ -219,7 +242,7 @@ statement!(
          (e.session).event_count, 'checkout.session.' || $6, $4 \
        FROM expired e",
         fan_out!(),
-        "SELECT checkout_data.session_at(e.session, $4, false, NULL), ",
+        "SELECT checkout_data.session_at(e.session, $4, false, NULL, NULL), ",
         notified!(),
         " FROM expired e"
     )

@@ -15,9 +15,10 @@ use pgrx::prelude::*;
 use uuid::Uuid;
 
 use super::organizations;
+use crate::gucs;
 use crate::tenant::{self, Tenant};
 use rules::Result;
-use rules::checkout::settings::Settings;
+use rules::checkout::settings::{Page, Settings};
 
 thread_local! {
     static KEPT: RefCell<Option<(Uuid, Rc<Settings>)>> = const { RefCell::new(None) };
@@ -45,6 +46,11 @@ pub fn of(tenant: Tenant) -> Result<Rc<Settings>> {
         KEPT.set(Some((tenant.organization_id, Rc::clone(&settings))));
     }
     Ok(settings)
+}
+
+/// What the buyer of a session gets.
+pub fn page(tenant: Tenant, checkout_session_id: Uuid) -> Result<Page> {
+    Ok(of(tenant)?.page(tenant, checkout_session_id, gucs::base_url()?.as_deref()))
 }
 
 /// A table has changed its shape, or organizations its rows. Which one does not matter: reading again is cheap.

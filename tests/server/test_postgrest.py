@@ -339,7 +339,7 @@ def test_claims_are_not_believed_without_authenticator_access(world, postgrest):
 def test_tables_are_not_there(world, postgrest):
     for path in ("/open_sessions", "/webhook_outbox", "/api_keys", "/organizations"):
         assert postgrest.request("GET", path, key=world.keys["secret"]).status == 404
-    for function in ("secret_organization_id", "accesses"):
+    for function in ("reader_organization_id", "accesses"):
         assert postgrest.call(function, key=world.keys["secret"]).status == 404
     other_schema = postgrest.request("GET", "/api_keys", key=world.keys["secret"], accept_profile="checkout_data")
     assert other_schema.status == 406

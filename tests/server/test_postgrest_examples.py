@@ -88,7 +88,7 @@ def test_examples_have_given_their_roles_no_more_than_the_access_they_name(serve
         accesses = db.sql("SELECT function_name AS name FROM checkout_data.accesses() WHERE access = %s", access)
         assert callable_by("checkout") == {row["name"] for row in accesses}
         # The views call one function with the rights of their reader.
-        internal = {f"{access}_access", "secret_organization_id"} if access == "request" else {f"{access}_access"}
+        internal = {f"{access}_access", "reader_organization_id"} if access == "request" else {f"{access}_access"}
         assert callable_by("checkout_data") == internal
         views = db.value("SELECT count(*) FROM pg_class WHERE relnamespace = 'checkout'::regnamespace AND relkind = 'v'"
                          " AND has_table_privilege(%s, oid, 'SELECT')", role)

@@ -1,6 +1,6 @@
 //! API keys: their form, and how they are compared.
 //!
-//! `sk_live_` (or `sk_test_`, `pk_live_`, `pk_test_`: as in the dialects), 12 characters of id, 43 of secret (256
+//! `sk_live_` (or `sk_test_`, `pk_live_`, `pk_test_`: as in the dialects; `rk_live_`, `rk_test_`: restricted), 12 characters of id, 43 of secret (256
 //! random bits), 6 of checksum. The prefix and the id together are the key's name. Only the holder knows the whole key:
 //! the database stores its SHA-256. For 256 random bits a plain hash is enough, since they cannot be guessed. Only
 //! letters and digits follow the prefix, so that scanners for secrets find it and a double click selects it.
@@ -50,12 +50,14 @@ fn prefix(kind: Kind, environment: Environment) -> &'static str {
     match (kind, environment) {
         (Kind::Secret, Environment::Live) => "sk_live_",
         (Kind::Secret, Environment::Test) => "sk_test_",
+        (Kind::Restricted, Environment::Live) => "rk_live_",
+        (Kind::Restricted, Environment::Test) => "rk_test_",
         (Kind::Publishable, Environment::Live) => "pk_live_",
         (Kind::Publishable, Environment::Test) => "pk_test_",
     }
 }
 
-pub const PREFIXES: [&str; 4] = ["sk_live_", "sk_test_", "pk_live_", "pk_test_"];
+pub const PREFIXES: [&str; 6] = ["sk_live_", "sk_test_", "rk_live_", "rk_test_", "pk_live_", "pk_test_"];
 
 /// Random bytes from the operating system.
 pub fn random() -> [u8; 32] {
@@ -119,9 +121,11 @@ mod tests {
 
     #[test]
     fn a_key_names_its_kind_and_environment_and_is_read_again() {
-        for (kind, environment, prefix) in
-            [(Kind::Secret, Environment::Live, "sk_live_"), (Kind::Publishable, Environment::Test, "pk_test_")]
-        {
+        for (kind, environment, prefix) in [
+            (Kind::Secret, Environment::Live, "sk_live_"),
+            (Kind::Restricted, Environment::Live, "rk_live_"),
+            (Kind::Publishable, Environment::Test, "pk_test_"),
+        ] {
             let key = generate(kind, environment);
             assert!(key.text.starts_with(prefix));
             assert_eq!(key.text.len(), 69);

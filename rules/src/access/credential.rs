@@ -37,11 +37,12 @@ impl FromStr for Environment {
     }
 }
 
-/// The rights of a credential's holder: everything of one organization, or only what a browser may do.
+/// The rights of a credential's holder: everything of one organization, only to read, or only what a browser may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     Secret,
+    Restricted,
     Publishable,
 }
 
@@ -49,8 +50,19 @@ impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Secret => "secret",
+            Self::Restricted => "restricted",
             Self::Publishable => "publishable",
         }
+    }
+
+    /// Everything that its organization may do.
+    pub fn may_act(self) -> bool {
+        self == Self::Secret
+    }
+
+    /// Everything that its organization has.
+    pub fn may_read(self) -> bool {
+        matches!(self, Self::Secret | Self::Restricted)
     }
 }
 
@@ -66,8 +78,9 @@ impl FromStr for Kind {
     fn from_str(text: &str) -> Result<Self, Error> {
         match text {
             "secret" => Ok(Self::Secret),
+            "restricted" => Ok(Self::Restricted),
             "publishable" => Ok(Self::Publishable),
-            _ => Err(Error::invalid("kind", "must be secret or publishable")),
+            _ => Err(Error::invalid("kind", "must be secret, restricted or publishable")),
         }
     }
 }
@@ -102,7 +115,7 @@ mod tests {
         for environment in [Environment::Live, Environment::Test] {
             assert_eq!(environment.as_str().parse(), Ok(environment));
         }
-        for kind in [Kind::Secret, Kind::Publishable] {
+        for kind in [Kind::Secret, Kind::Restricted, Kind::Publishable] {
             assert_eq!(kind.to_string().parse(), Ok(kind));
         }
         for text in ["", "Live", "LIVE", "live ", "sandbox"] {

@@ -92,7 +92,7 @@ pub fn tenant(claims: &Object, paths: &str, default_environment: Environment) ->
         let environment = beside(holder, "environment", default_environment)
             .ok_or_else(|| Error::unauthorized("the token's environment is neither live nor test"))?;
         let kind = beside(holder, "kind", Kind::Secret)
-            .ok_or_else(|| Error::unauthorized("the token's kind is neither secret nor publishable"))?;
+            .ok_or_else(|| Error::unauthorized("the token's kind is not secret, restricted or publishable"))?;
         let claimed = (Tenant { organization_id, environment }, kind);
         if found.is_some_and(|before| before != claimed) {
             return Err(Error::unauthorized("the token's claims contradict each other"));

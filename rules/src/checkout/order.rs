@@ -118,7 +118,6 @@ pub struct NewSession {
     pub max_retry_attempts: i32,
     pub quantity: i32,
     pub payment_methods: Vec<String>,
-    pub url: Option<String>,
     pub reference_policy: &'static str,
     pub id_prefix: Option<&'static str>,
 }
@@ -218,7 +217,6 @@ impl Order<'_> {
             max_retry_attempts,
             quantity,
             payment_methods,
-            url: terms.session_url(checkout_session_id),
             reference_policy: reference_policy.constraint(),
             id_prefix: terms.id_prefix,
         })
@@ -239,11 +237,10 @@ mod tests {
     fn terms() -> Terms<'static> {
         static SETTINGS: LazyLock<Settings> = LazyLock::new(|| Settings {
             reference_policy: ReferencePolicy::OneOpen(WhenOpen::Error),
-            base_url: Some("https://pay.example/".into()),
             expiring_notice: Some(TimeDelta::minutes(10)),
             ..Settings::default()
         });
-        Terms::new(&SETTINGS, &Policy::STANDARD, Kind::Secret, None, None)
+        Terms::new(&SETTINGS, &Policy::STANDARD, Kind::Secret, None)
     }
 
     fn now() -> DateTime<Utc> {
@@ -268,7 +265,6 @@ mod tests {
         assert_eq!(session.max_retry_attempts, 3);
         assert_eq!(session.quantity, 1);
         assert_eq!(session.payment_methods, ["bank_transfer", "payid"]);
-        assert_eq!(session.url, Some(format!("https://pay.example/{}", session.checkout_session_id)));
         assert_eq!(session.reference_policy, "none", "it has no reference");
     }
 

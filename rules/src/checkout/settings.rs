@@ -9,7 +9,7 @@ use super::lifetime::Lifetime;
 use super::reference::ReferencePolicy;
 use crate::access::client_secret;
 use crate::access::credential::Tenant;
-use crate::{Error, Result};
+use crate::{Error, Result, validate};
 
 /// The settings of an organization that affect its sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,15 +34,40 @@ pub struct Settings {
     pub uses_catalog: bool,
     /// False if a publishable credential may create sessions by price only.
     pub publishable_amounts: bool,
+    pub pages: Pages,
     /// The secret from which the client secrets of its sessions are derived.
     pub client_secret_key: client_secret::Key,
 }
 
+/// What the hosted payment pages may do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pages {
+    /// The origins of the pages that may show them in a frame.
+    pub embedding_origins: Vec<String>,
+    /// Where the buyer is sent to pay, by payment method.
+    pub payment_method_urls: BTreeMap<String, String>,
+    /// True if buyers may start an expired session again.
+    pub allow_restart: bool,
+    /// True if a buyer who cancels ends the session.
+    pub cancel_expires: bool,
+}
+
 impl Settings {
-    /// The client secret of a session.
-    pub fn client_secret(&self, tenant: Tenant, checkout_session_id: Uuid) -> String {
-        client_secret::derive(&self.client_secret_key, tenant, checkout_session_id)
+    /// What the buyer of a session gets. `base_url` is the server's, and applies if the organization has none.
+    pub fn page(&self, tenant: Tenant, checkout_session_id: Uuid, base_url: Option<&str>) -> Page {
+        let client_secret = client_secret::derive(&self.client_secret_key, tenant, checkout_session_id);
+        let base = self.base_url.as_deref().or(base_url);
+        let url = base.map(|base| validate::page_url(base, &checkout_session_id.to_string(), &client_secret));
+        Page { client_secret, url }
     }
+}
+
+/// How the buyer of a session reaches it. Never stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    pub client_secret: String,
+    /// The hosted payment page, with the secret in it. `None` without a base URL.
+    pub url: Option<String>,
 }
 
 /// How long payments may hold their sessions.
@@ -119,6 +144,7 @@ impl Default for Settings {
             allowed_origins: Vec::new(),
             uses_catalog: false,
             publishable_amounts: true,
+            pages: Pages::default(),
             client_secret_key: [0; 32],
         }
     }
@@ -127,6 +153,18 @@ impl Default for Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::credential::Environment;
+
+    #[test]
+    fn the_page_is_at_the_organization_or_else_at_the_server() {
+        let tenant = Tenant { organization_id: Uuid::nil(), environment: Environment::Test };
+        let settings = Settings { base_url: Some("https://shop.example/".into()), ..Settings::default() };
+        for (settings, at) in [(settings, "https://shop.example"), (Settings::default(), "https://server.example")] {
+            let page = settings.page(tenant, Uuid::nil(), Some("https://server.example"));
+            assert_eq!(page.url, Some(format!("{at}/{}#{}", Uuid::nil(), page.client_secret)));
+        }
+        assert_eq!(Settings::default().page(tenant, Uuid::nil(), None).url, None);
+    }
 
     fn leases() -> Leases {
         Leases { by_method: BTreeMap::from([("bank_transfer".into(), TimeDelta::days(3))]), ..Leases::default() }

@@ -1,14 +1,12 @@
 //! The terms of a new session: the organization's settings, as the dialect and the caller change them.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use uuid::Uuid;
 
 use super::lifetime::Lifetime;
 use super::policy::Policy;
 use super::reference::ReferencePolicy;
 use super::settings::Settings;
 use crate::access::credential::Kind;
-use crate::validate;
 
 /// Computed once for each call, and then only read.
 #[derive(Debug, Clone, Copy)]
@@ -24,20 +22,12 @@ pub struct Terms<'a> {
     pub payment_methods: &'a [String],
     /// The schemes of return URLs beside http and https.
     pub app_link_schemes: &'a [String],
-    base_url: Option<&'a str>,
     expiring_notice: Option<TimeDelta>,
 }
 
 impl<'a> Terms<'a> {
-    /// `payment_methods` are those of the caller's API key, and have precedence over the organization's. `base_url` is
-    /// the server's, and applies if the organization has none.
-    pub fn new(
-        settings: &'a Settings,
-        policy: &Policy,
-        kind: Kind,
-        payment_methods: Option<&'a [String]>,
-        base_url: Option<&'a str>,
-    ) -> Self {
+    /// `payment_methods` are those of the caller's API key, and have precedence over the organization's.
+    pub fn new(settings: &'a Settings, policy: &Policy, kind: Kind, payment_methods: Option<&'a [String]>) -> Self {
         Self {
             customer_required: policy.customer_required,
             id_prefix: policy.id_prefix,
@@ -46,13 +36,12 @@ impl<'a> Terms<'a> {
             // References can be guessed. A browser must neither get a server's session as its own, nor prevent a server
             // from using a reference.
             reference_policy: match kind {
-                Kind::Secret => policy.reference_policy.unwrap_or(settings.reference_policy),
+                Kind::Secret | Kind::Restricted => policy.reference_policy.unwrap_or(settings.reference_policy),
                 Kind::Publishable => ReferencePolicy::None,
             },
             sub_minor_amounts: policy.sub_minor_amounts.unwrap_or(settings.sub_minor_amounts),
             payment_methods: payment_methods.unwrap_or(&settings.payment_methods),
             app_link_schemes: &settings.app_link_schemes,
-            base_url: settings.base_url.as_deref().or(base_url),
             expiring_notice: settings.expiring_notice,
         }
     }
@@ -60,15 +49,6 @@ impl<'a> Terms<'a> {
     /// A reminder is due this long before the deadline, unless the session is shorter.
     pub fn expiring_notice_at(&self, now: DateTime<Utc>, expires_at: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.expiring_notice.map(|notice| expires_at - notice).filter(|at| *at > now)
-    }
-
-    /// The hosted payment page of a session.
-    pub fn session_url(&self, checkout_session_id: Uuid) -> Option<String> {
-        let base = self.base_url?;
-        if let Some(url) = validate::with_session_id(base, &checkout_session_id.to_string()) {
-            return Some(url);
-        }
-        Some(format!("{}/{checkout_session_id}", base.trim_end_matches('/')))
     }
 }
 
@@ -81,25 +61,18 @@ mod tests {
     fn the_dialect_comes_before_the_organization_and_a_browser_has_no_reference_policy() {
         let settings = Settings { reference_policy: ReferencePolicy::OneOpen(WhenOpen::Error), ..Settings::default() };
         let policy = Policy { reference_policy: Some(ReferencePolicy::Unique), ..Policy::STANDARD };
-        let terms = |policy, kind| Terms::new(&settings, policy, kind, None, None).reference_policy;
+        let terms = |policy, kind| Terms::new(&settings, policy, kind, None).reference_policy;
         assert_eq!(terms(&Policy::STANDARD, Kind::Secret), ReferencePolicy::OneOpen(WhenOpen::Error));
         assert_eq!(terms(&policy, Kind::Secret), ReferencePolicy::Unique);
         assert_eq!(terms(&policy, Kind::Publishable), ReferencePolicy::None);
     }
 
     #[test]
-    fn the_key_comes_before_the_organization_and_the_server_after() {
-        let settings = Settings { base_url: Some("https://shop.example/".into()), ..Settings::default() };
-        let none = Settings::default();
+    fn the_key_comes_before_the_organization() {
+        let settings = Settings::default();
         let card = ["card".to_owned()];
-        let terms = Terms::new(&settings, &Policy::STANDARD, Kind::Secret, Some(&card), Some("https://server.example"));
-        assert_eq!(terms.payment_methods, card);
-        assert_eq!(terms.session_url(Uuid::nil()), Some(format!("https://shop.example/{}", Uuid::nil())));
-        let terms = Terms::new(&none, &Policy::STANDARD, Kind::Secret, None, Some("https://server.example"));
-        assert_eq!(terms.payment_methods, none.payment_methods);
-        assert_eq!(terms.session_url(Uuid::nil()), Some(format!("https://server.example/{}", Uuid::nil())));
-        let page = "https://server.example/#/pay?id={CHECKOUT_SESSION_ID}";
-        let terms = Terms::new(&none, &Policy::STANDARD, Kind::Secret, None, Some(page));
-        assert_eq!(terms.session_url(Uuid::nil()), Some(format!("https://server.example/#/pay?id={}", Uuid::nil())));
+        let terms = |methods| Terms::new(&settings, &Policy::STANDARD, Kind::Secret, methods);
+        assert_eq!(terms(Some(&card)).payment_methods, card);
+        assert_eq!(terms(None).payment_methods, settings.payment_methods);
     }
 }

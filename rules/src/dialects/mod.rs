@@ -79,6 +79,12 @@ pub enum Operation {
     Expire { read: Read<Uuid>, answer: Answer },
 }
 
+impl Operation {
+    pub fn only_reads(&self) -> bool {
+        matches!(self, Self::Get { .. } | Self::List { .. })
+    }
+}
+
 /// The sessions of a page, and whether more follow.
 type AnswerList = fn(&[SessionView], bool) -> HttpResponse;
 

@@ -116,7 +116,7 @@ impl Dialect {
             Error::InvalidApiKey | Error::NotAuthenticated { .. } | Error::Unauthorized { .. } => {
                 "Invalid API key".to_owned()
             }
-            Error::NotAllowed => "A publishable API key may not do this".to_owned(),
+            Error::NotAllowed { kind } => format!("A {kind} API key may not do this"),
             error => error.to_string(),
         }
     }

@@ -13,8 +13,9 @@ mod urls;
 pub use app_link::app_link_schemes;
 pub use email::email;
 pub use phone::phone;
-pub use urls::{base_url, http_url, origins, return_url, with_session_id};
+pub use urls::{base_url, http_url, origins, page_url, return_url, with_session_id};
 
+pub const WORD: usize = 64;
 /// Ids, references, names, titles.
 pub const SHORT_TEXT: usize = 255;
 pub const DESCRIPTION: usize = 5_000;
@@ -87,6 +88,14 @@ pub fn identifier<'a>(argument: &'static str, value: &'a str) -> Result<&'a str>
         blank if is_blank(blank) => Err(Error::invalid(argument, "must not be blank")),
         value => Ok(value),
     }
+}
+
+/// A word of lower-case letters, digits and underscores that begins with a letter.
+pub fn word<'a>(argument: &'static str, value: &'a str) -> Result<&'a str> {
+    let shaped = value.starts_with(|c: char| c.is_ascii_lowercase())
+        && value.len() <= WORD
+        && value.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_');
+    if shaped { Ok(value) } else { Err(Error::invalid(argument, "must be a word such as changed_mind")) }
 }
 
 /// An ISO 3166-1 alpha-2 code in either case. Returns it in upper case, as the standard writes it.

@@ -12,20 +12,41 @@ pub fn http_url<'a>(argument: &'static str, value: &'a str) -> Result<&'a str> {
 }
 
 /// Where hosted payment pages are. The id of a session comes behind a slash, or where the URL says
-/// `{CHECKOUT_SESSION_ID}`; a query and a fragment have no room behind them.
+/// `{CHECKOUT_SESSION_ID}`; a query and a fragment have no room behind them. The client secret comes behind a `#`, or
+/// where the fragment says `{CLIENT_SECRET}`: a fragment is not sent to servers.
 pub fn base_url<'a>(argument: &'static str, value: &'a str) -> Result<&'a str> {
     http_url(argument, value)?;
     if value.contains(['?', '#']) && with_session_id(value, "").is_none() {
         return Err(Error::invalid(argument, "must have {CHECKOUT_SESSION_ID} if it has a query or a fragment"));
     }
+    let (page, fragment) = value.split_once('#').map_or((value, None), |(page, fragment)| (page, Some(fragment)));
+    if fragment.is_some_and(|fragment| filled(fragment, "CLIENT_SECRET", "").is_none()) {
+        return Err(Error::invalid(argument, "must have {CLIENT_SECRET} in its fragment if it has one"));
+    }
+    if filled(page, "CLIENT_SECRET", "").is_some() {
+        return Err(Error::invalid(
+            argument,
+            "must have {CLIENT_SECRET} in its fragment only, which servers do not see",
+        ));
+    }
     Ok(value)
+}
+
+/// The page of a session below a base URL.
+pub fn page_url(base: &str, id: &str, client_secret: &str) -> String {
+    let page = with_session_id(base, id).unwrap_or_else(|| format!("{}/{id}", base.trim_end_matches('/')));
+    filled(&page, "CLIENT_SECRET", client_secret).unwrap_or_else(|| format!("{page}#{client_secret}"))
 }
 
 /// A URL with an id in the place of `{CHECKOUT_SESSION_ID}`, whose braces may be percent-encoded; `None` without such a
 /// place.
 pub fn with_session_id(url: &str, id: &str) -> Option<String> {
+    filled(url, "CHECKOUT_SESSION_ID", id)
+}
+
+fn filled(url: &str, place: &str, value: &str) -> Option<String> {
     let filled = ["{", "%7B", "%7b"].iter().fold(url.to_owned(), |url, open| {
-        ["}", "%7D", "%7d"].iter().fold(url, |url, close| url.replace(&format!("{open}CHECKOUT_SESSION_ID{close}"), id))
+        ["}", "%7D", "%7d"].iter().fold(url, |url, close| url.replace(&format!("{open}{place}{close}"), value))
     });
     (filled != url).then_some(filled)
 }
@@ -129,7 +150,8 @@ mod tests {
                 "https://pay.example",
                 "https://pay.example/c/",
                 "https://pay.example/c?k=1&id={CHECKOUT_SESSION_ID}",
-                "https://pay.example/#/pay/%7bCHECKOUT_SESSION_ID%7D",
+                "https://pay.example/#/pay/%7bCHECKOUT_SESSION_ID%7D/{CLIENT_SECRET}",
+                "https://pay.example/{CHECKOUT_SESSION_ID}#{CLIENT_SECRET}",
             ],
         );
         all_refused(
@@ -138,12 +160,27 @@ mod tests {
                 "https://pay.example/c?k=1",
                 "https://pay.example/c?",
                 "https://pay.example/#f",
+                "https://pay.example/#/pay/{CHECKOUT_SESSION_ID}",
+                "https://pay.example/c?id={CHECKOUT_SESSION_ID}&secret={CLIENT_SECRET}",
+                "https://pay.example/{CLIENT_SECRET}/{CHECKOUT_SESSION_ID}#{CLIENT_SECRET}",
                 "https://pay.example/c?id={CHECKOUT_SESSION}",
                 "ftp://pay.example",
             ],
         );
         let filled = with_session_id("https://a.example/{CHECKOUT_SESSION_ID}?%7BCHECKOUT_SESSION_ID%7d", "1");
         assert_eq!(filled.as_deref(), Some("https://a.example/1?1"));
+    }
+
+    #[test]
+    fn the_secret_of_a_page_is_in_its_fragment() {
+        for (base, url) in [
+            ("https://pay.example", "https://pay.example/1#s"),
+            ("https://pay.example/c/", "https://pay.example/c/1#s"),
+            ("https://pay.example/c?id={CHECKOUT_SESSION_ID}", "https://pay.example/c?id=1#s"),
+            ("https://a.example/#/p/{CHECKOUT_SESSION_ID}/%7BCLIENT_SECRET%7D", "https://a.example/#/p/1/s"),
+        ] {
+            assert_eq!(page_url(base, "1", "s"), url);
+        }
     }
 
     #[test]

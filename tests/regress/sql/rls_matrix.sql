@@ -187,7 +187,7 @@ SELECT testing.try_as('matrix_a', :'a', call) AS secret_a, testing.try_as('matri
 FROM (VALUES ('SELECT * FROM checkout.security_report()')) AS s (call);
 
 -- Functions of the storage schema: only the two roles that own the API may call them. Those that stand for an access do
--- nothing. The views call secret_organization_id() with the rights of their reader, who has none on the schema.
+-- nothing. The views call reader_organization_id() with the rights of their reader, who has none on the schema.
 SELECT p.oid::regprocedure AS callable_by_others
 FROM pg_proc p,
     LATERAL (SELECT format('SELECT %s',
@@ -195,7 +195,7 @@ FROM pg_proc p,
 WHERE p.pronamespace = 'checkout_data'::regnamespace
     AND (testing.try_as('matrix_a', :'a', call) <> '42501' OR testing.try_as('matrix_admin', '', call) <> '42501'
         OR testing.try_as('matrix_relay', '', call) <> '42501'
-        OR p.proname !~ '_access$|^secret_organization_id$'
+        OR p.proname !~ '_access$|^reader_organization_id$'
             AND (has_function_privilege('matrix_a', p.oid, 'EXECUTE')
             OR has_function_privilege('matrix_admin', p.oid, 'EXECUTE')));
 SELECT p.proname AS stands_for, p.prosrc AS does,

@@ -85,7 +85,7 @@ INSERT INTO testing.doors (opened) VALUES
     ('GRANT EXECUTE ON FUNCTION checkout.claim_webhook_events TO report_window'),
     ('GRANT EXECUTE ON FUNCTION checkout.create_webhook_consumer TO report_sender'),
     ('GRANT EXECUTE ON FUNCTION checkout_data.webhook_headers TO PUBLIC'),
-    ('GRANT EXECUTE ON FUNCTION checkout_data.secret_organization_id TO report_window'),
+    ('GRANT EXECUTE ON FUNCTION checkout_data.reader_organization_id TO report_window'),
     ('GRANT EXECUTE ON FUNCTION checkout_data.wake_worker TO PUBLIC'),
     ('GRANT EXECUTE ON FUNCTION checkout_data.secret_access TO PUBLIC'),
     ('GRANT EXECUTE ON FUNCTION checkout_data.authenticator_access TO PUBLIC'),
@@ -143,7 +143,7 @@ INSERT INTO testing.doors (opened) VALUES
     ('CREATE OR REPLACE FUNCTION checkout.current_environment() RETURNS text LANGUAGE internal AS ''pgsql_version'''),
     ('CREATE OR REPLACE FUNCTION checkout.current_organization_id() RETURNS uuid '
         'LANGUAGE sql AS ''SELECT gen_random_uuid()'''),
-    ('CREATE OR REPLACE FUNCTION checkout_data.secret_organization_id() RETURNS uuid '
+    ('CREATE OR REPLACE FUNCTION checkout_data.reader_organization_id() RETURNS uuid '
         'LANGUAGE sql AS ''SELECT gen_random_uuid()'''),
     ('CREATE OR REPLACE FUNCTION checkout.claim_webhook_deliveries(batch_size integer DEFAULT 100, '
         'lease interval DEFAULT ''1 minute'', per_endpoint integer DEFAULT 10, in_flight uuid[] DEFAULT ''{}'', '

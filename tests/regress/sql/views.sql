@@ -195,7 +195,7 @@ SELECT checkout.grant_access('views_role', 'secret'), checkout.grant_access('vie
 CREATE VIEW testing.view_rights AS SELECT count(*) FILTER (
         WHERE has_table_privilege('views_role', c.oid, 'SELECT')) AS readable, count(*) FILTER (
         WHERE has_table_privilege('views_role', c.oid, 'INSERT, UPDATE, DELETE')) AS writable, count(*) AS views,
-    has_function_privilege('views_role', 'checkout_data.secret_organization_id()', 'EXECUTE') AS gate
+    has_function_privilege('views_role', 'checkout_data.reader_organization_id()', 'EXECUTE') AS gate
 FROM pg_class c WHERE c.relnamespace = 'checkout'::regnamespace AND c.relkind = 'v';
 TABLE testing.view_rights;
 SELECT checkout.revoke_access('views_role', 'secret');

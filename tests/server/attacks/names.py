@@ -49,7 +49,7 @@ OWN_FUNCTIONS = {
     "deadline": "timestamptz, timestamptz",
     "current_organization_id": "",
     "current_environment": "",
-    "secret_organization_id": "",
+    "reader_organization_id": "",
     "event_status": "record, timestamptz",
     "secret_access": "",
     "authenticator_access": "",
@@ -241,7 +241,7 @@ def attacks():
         "a language": "CREATE TRUSTED LANGUAGE spy HANDLER plpgsql_call_handler",
         "the library once more": (
             "CREATE FUNCTION $OWN.spy() RETURNS uuid LANGUAGE c AS 'checkout_sessions',"
-            " 'secret_organization_id_wrapper'"
+            " 'reader_organization_id_wrapper'"
         ),
         "the library with a wrong signature": (
             "CREATE FUNCTION $OWN.spy(text) RETURNS text LANGUAGE c SECURITY DEFINER AS "

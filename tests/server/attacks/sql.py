@@ -130,7 +130,7 @@ FORBIDDEN = [
     "checkout.activate_database()",
     "checkout.verify_restore()",
     "checkout_data.wake_worker()",
-    "checkout_data.secret_organization_id()",
+    "checkout_data.reader_organization_id()",
     "checkout_data.accesses()",
     "checkout_data.functions_of_access('admin')",
     "checkout_data.check_access('$ROLE', 'admin')",
