@@ -1,7 +1,8 @@
 -- Every function of the schema is called by every kind of role.
 SELECT checkout.create_organization('Access A') AS a, checkout.create_organization('Access B') AS b \gset
 SELECT testing.key(:'a') AS secret_a, testing.key(:'a', 'secret', 'test') AS secret_a_test,
-    testing.key(:'a', 'publishable') AS publishable_a, testing.key(:'b') AS secret_b,
+    testing.key(:'a', 'publishable') AS publishable_a, testing.key(:'a', 'restricted') AS restricted_a,
+    testing.key(:'b') AS secret_b,
     testing.key(:'a') AS other_key \gset
 
 -- A's live sessions: an open one, an expired one with a late payment, and a paid one, whose event its consumer has
@@ -17,7 +18,9 @@ SELECT checkout_session_id AS sold, client_secret AS sold_secret FROM checkout.c
     require_billing_address => true, lines => '[{"title": "Tea", "amount": 5}]') \gset
 SELECT checkout_session_id AS free FROM checkout.create_checkout_session(
     currency_code => 'USD', customer_id => 'c', lines => '[{"title": "Sample", "amount": 0}]') \gset
+SELECT status FROM checkout.open_checkout_session(:'open', :'secret');
 SELECT testing.new_session(2) AS expired, testing.new_session(3) AS paid \gset
+SELECT client_secret AS expired_secret FROM checkout.get_checkout_session(:'expired') \gset
 SELECT s.status, p.status
 FROM checkout.expire_checkout_session(:'expired') AS s, checkout.record_payment(:'paid', 'access-1', 'succeeded') AS p;
 SELECT status FROM checkout.record_payment(:'expired', 'access-late', 'succeeded', 1);
@@ -29,6 +32,13 @@ FROM checkout.create_product('Mug', 'mug', on_hand => 10) AS p,
 SELECT amount FROM checkout.create_checkout_session(8, 'USD', customer_id => 'c', coupon_code => 'TEN');
 SELECT event_id AS event, lease_token AS lease FROM checkout.claim_webhook_events('jobs')
 WHERE checkout_session_id = :'paid' \gset
+COMMIT;
+-- In A's test environment, where payments are simulated.
+SELECT allow_restart FROM checkout.update_organization(:'a', allow_restart => true);
+BEGIN;
+SELECT kind FROM checkout.authenticate(:'secret_a_test');
+SELECT checkout_session_id AS trial, client_secret AS trial_secret
+FROM checkout.create_checkout_session(1, 'USD', customer_id => 'c') \gset
 COMMIT;
 -- One more event, for the caller that claims next.
 BEGIN;
@@ -98,6 +108,12 @@ INSERT INTO testing.access_calls VALUES
     ('complete_free_checkout_session', quote_literal(:'free')),
     ('pre_request', ''),
     ('public_checkout_session', format('%L, %L', :'open', :'secret')),
+    ('open_checkout_session', format('%L, %L', :'open', :'secret')),
+    ('cancel_checkout_session', format('%L, %L, ''changed_mind''', :'open', :'secret')),
+    ('restart_checkout_session', format('%L, %L', :'expired', :'expired_secret')),
+    ('simulate_public_payment', format('%L, %L, ''complete''', :'trial', :'trial_secret')),
+    ('page_policy', quote_literal(:'open')),
+    ('current_credential', ''),
     ('record_payment', format('%L, ''access-2'', ''succeeded''', :'open')),
     ('simulate_payment', '(SELECT checkout_session_id FROM checkout.create_checkout_session(1, ''USD'', customer_id
         => ''c'')), ''complete'''),
@@ -163,6 +179,9 @@ INSERT INTO testing.access_calls VALUES
     ('session_terms', format('jsonb_populate_record(NULL::checkout.checkout_sessions, '
         '''{"checkout_session_id": "%s"}'')',
         :'sold')),
+    ('session_visits', format('jsonb_populate_record(NULL::checkout.checkout_sessions, '
+        '''{"checkout_session_id": "%s"}'')',
+        :'open')),
     ('webhook_deliveries', format('jsonb_populate_record(NULL::checkout.webhook_events, '
         '''{"subject_id": "%s", "sequence": 1}'')', :'dead')),
     ('webhook_attempts', format(
@@ -180,23 +199,26 @@ WHERE NOT EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = 'checkout'::regna
 CREATE ROLE access_request NOLOGIN;
 CREATE ROLE access_authenticator LOGIN NOINHERIT;
 CREATE ROLE access_secret LOGIN;
+CREATE ROLE access_restricted LOGIN;
 CREATE ROLE access_publishable LOGIN;
 CREATE ROLE access_relay LOGIN;
 CREATE ROLE access_admin LOGIN;
 CREATE ROLE access_plain LOGIN;
 GRANT access_request TO access_authenticator;
 SELECT access, checkout.grant_access('access_' || access, access)
-FROM unnest('{request,authenticator,secret,publishable,relay,admin}'::text[]) AS access;
+FROM unnest('{request,authenticator,secret,restricted,publishable,relay,admin}'::text[]) AS access;
 CREATE TABLE testing.access_callers (n serial, caller text, session name, role name, organization text, api_key text,
     claims text);
 INSERT INTO testing.access_callers (caller, session, role, organization, api_key, claims) VALUES
     ('anonymous', 'access_authenticator', 'access_request', '', '', ''),
     ('publishable_a', 'access_authenticator', 'access_request', '', :'publishable_a', ''),
+    ('restricted_a', 'access_authenticator', 'access_request', '', :'restricted_a', ''),
     ('secret_a_test', 'access_authenticator', 'access_request', '', :'secret_a_test', ''),
     ('secret_a', 'access_authenticator', 'access_request', '', :'secret_a', ''),
     ('secret_b', 'access_authenticator', 'access_request', '', :'secret_b', ''),
     ('token_a', 'access_authenticator', 'access_request', '', '', format('{"organization_id":"%s"}', :'a')),
     ('role_secret', 'access_secret', 'access_secret', :'a', '', ''),
+    ('role_restricted', 'access_restricted', 'access_restricted', :'a', '', ''),
     ('role_publishable', 'access_publishable', 'access_publishable', :'a', '', ''),
     ('relay', 'access_relay', 'access_relay', '', '', ''),
     ('authenticator', 'access_authenticator', 'access_authenticator', '', '', ''),
@@ -243,6 +265,7 @@ WHERE c.caller IN ('relay', 'admin') ORDER BY 1, 2;
 SELECT proname AS function,
     max(outcome) FILTER (WHERE caller = 'anonymous') AS anonymous,
     max(outcome) FILTER (WHERE caller = 'publishable_a') AS publishable_a,
+    max(outcome) FILTER (WHERE caller = 'restricted_a') AS restricted_a,
     max(outcome) FILTER (WHERE caller = 'secret_a_test') AS secret_a_test,
     max(outcome) FILTER (WHERE caller = 'secret_a') AS secret_a,
     max(outcome) FILTER (WHERE caller = 'secret_b') AS secret_b,
@@ -251,6 +274,7 @@ FROM testing.access_matrix GROUP BY proname ORDER BY proname;
 -- The roles
 SELECT proname AS function,
     max(outcome) FILTER (WHERE caller = 'role_secret') AS secret_a,
+    max(outcome) FILTER (WHERE caller = 'role_restricted') AS restricted_a,
     max(outcome) FILTER (WHERE caller = 'role_publishable') AS publishable_a,
     max(outcome) FILTER (WHERE caller = 'relay') AS relay,
     max(outcome) FILTER (WHERE caller = 'authenticator') AS authenticator,
@@ -264,6 +288,14 @@ FROM (SELECT proname FROM testing.access_matrix GROUP BY proname HAVING NOT bool
     JOIN testing.access_calls a ON a.function = m.proname,
     LATERAL (SELECT ROW(0, 'superuser', 'postgres', 'postgres', :'a', '', '')::testing.access_callers) AS s (c)
 ORDER BY m.proname;
+-- A restricted credential may do what a secret one may and what changes nothing. The exceptions take a client_secret, which
+-- anyone may present; present credentials; serve requests; and simulate_payment is for the test environment.
+SELECT m.proname AS function, p.provolatile AS volatility
+FROM testing.access_matrix m
+    JOIN testing.access_matrix s ON s.proname = m.proname AND s.caller = 'secret_a'
+    JOIN pg_proc p ON p.proname = m.proname AND p.pronamespace = 'checkout'::regnamespace
+WHERE m.caller = 'restricted_a' AND (m.outcome <> s.outcome) <> (p.provolatile = 'v' AND s.outcome = 'allowed')
+ORDER BY 1;
 -- Every view is read by every kind of caller: as a whole, counted, and in a join with a table of the caller's.
 CREATE TABLE testing.view_orders (checkout_session_id uuid);
 GRANT SELECT ON testing.view_orders TO PUBLIC;
@@ -277,6 +309,7 @@ FROM pg_class v, testing.access_callers c WHERE v.relnamespace = 'checkout'::reg
 SELECT relname AS view,
     max(outcome) FILTER (WHERE caller = 'anonymous') AS anonymous,
     max(outcome) FILTER (WHERE caller = 'publishable_a') AS publishable_a,
+    max(outcome) FILTER (WHERE caller = 'restricted_a') AS restricted_a,
     max(outcome) FILTER (WHERE caller = 'secret_a_test') AS secret_a_test,
     max(outcome) FILTER (WHERE caller = 'secret_a') AS secret_a,
     max(outcome) FILTER (WHERE caller = 'secret_b') AS secret_b,
@@ -284,6 +317,7 @@ SELECT relname AS view,
 FROM testing.view_matrix GROUP BY 1 ORDER BY 1;
 SELECT relname AS view,
     max(outcome) FILTER (WHERE caller = 'role_secret') AS secret_a,
+    max(outcome) FILTER (WHERE caller = 'role_restricted') AS restricted_a,
     max(outcome) FILTER (WHERE caller = 'role_publishable') AS publishable_a,
     max(outcome) FILTER (WHERE caller = 'relay') AS relay,
     max(outcome) FILTER (WHERE caller = 'authenticator') AS authenticator,

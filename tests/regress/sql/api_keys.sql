@@ -30,7 +30,7 @@ SELECT testing.checksum('123456789') AS checksum_of_the_digits;
 -- One of each kind and environment, with no other arguments
 SELECT left(api_key, 8) AS prefix, k.kind, k.environment, name, payment_methods, status, expires_at, revoked_at,
     replaced_by, last_used_at
-FROM unnest('{secret,publishable}'::text[]) AS kind, unnest('{live,test}'::text[]) AS environment,
+FROM unnest('{secret,restricted,publishable}'::text[]) AS kind, unnest('{live,test}'::text[]) AS environment,
     checkout.create_api_key(:'organization', kind, environment) AS k;
 -- No two are equal.
 SELECT count(DISTINCT right(testing.key(:'other'), 61)) AS different FROM generate_series(1, 20);
@@ -148,7 +148,7 @@ SELECT left(:'key', 20) AS id \gset
 SELECT arguments, testing.outcome(format('SELECT checkout.create_api_key(%s)', replace(arguments, 'ORG',
     quote_literal(:'organization')))) AS outcome FROM (VALUES
     ('NULL, ''secret'', ''live'''), ('ORG, NULL, ''live'''), ('ORG, ''secret'', NULL'),
-        ('ORG, ''restricted'', ''live'''), ('ORG, ''Secret'', ''live'''), ('ORG, '''', ''live'''),
+        ('ORG, ''reading'', ''live'''), ('ORG, ''Secret'', ''live'''), ('ORG, '''', ''live'''),
     ('ORG, ''secret'', ''production'''), ('ORG, ''secret'', ''Test'''), ('ORG, ''secret'', ''live '''),
     ('''01890000-0000-7000-8000-000000000000'', ''secret'', ''live'''),
     ('ORG, ''secret'', ''live'', name => '''''), ('ORG, ''secret'', ''live'', name => repeat(''n'', 256)'),

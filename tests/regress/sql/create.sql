@@ -141,18 +141,21 @@ SELECT url FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c');
 SELECT base_url FROM checkout.update_organization(:'organization', base_url => 'https://pay.example/checkout/');
 SET checkout_sessions.base_url = 'https://other.example';
 SET checkout_sessions.organization_id = :'organization';
-SELECT url = 'https://pay.example/checkout/' || checkout_session_id AS organizations
+SELECT url = 'https://pay.example/checkout/' || checkout_session_id || '#' || client_secret AS organizations
 FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c');
 SELECT base_url FROM checkout.update_organization(:'organization', base_url => '');
-SELECT url = 'https://other.example/' || checkout_session_id AS settings
+SELECT url = 'https://other.example/' || checkout_session_id || '#' || client_secret AS settings
 FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c');
 -- A base URL with a query or a fragment says where the id belongs.
 SET checkout_sessions.base_url = 'https://other.example/pay?id=%7BCHECKOUT_SESSION_ID%7d';
-SELECT url = 'https://other.example/pay?id=' || checkout_session_id AS settings_filled_in
+SELECT url = 'https://other.example/pay?id=' || checkout_session_id || '#' || client_secret AS settings_filled_in
 FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c');
 SELECT base_url
 FROM checkout.update_organization(:'organization', base_url => 'https://pay.example/?k=1#/{CHECKOUT_SESSION_ID}');
-SELECT url = 'https://pay.example/?k=1#/' || checkout_session_id AS organizations_filled_in
+SELECT base_url
+FROM checkout.update_organization(:'organization',
+    base_url => 'https://pay.example/?k=1#/{CHECKOUT_SESSION_ID}/{CLIENT_SECRET}');
+SELECT url = 'https://pay.example/?k=1#/' || checkout_session_id || '/' || client_secret AS organizations_filled_in
 FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c');
 SELECT base_url FROM checkout.update_organization(:'organization', base_url => '');
 \c - shop_create

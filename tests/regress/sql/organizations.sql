@@ -17,7 +17,9 @@ SELECT checkout.create_organization(
     base_url => 'https://pay.example', expiring_notice => '10 minutes', maximum_lease => '1 hour',
     payment_method_leases => '{"card": "90 seconds"}', require_payment_amount => true,
     app_link_schemes => '{MyApp}', strict_parameters => true,
-    allowed_origins => '{HTTPS://Shop.example:443,http://localhost:3000}') AS every \gset
+    allowed_origins => '{HTTPS://Shop.example:443,http://localhost:3000}',
+    embedding_origins => '{https://Shop.example:443}', allow_restart => true, cancel_expires => true,
+    payment_method_urls => '{"card": "https://pay.example/start?session={CHECKOUT_SESSION_ID}"}') AS every \gset
 SELECT to_jsonb(o) - ARRAY['organization_id', 'created_at', 'updated_at'] AS settings
 FROM checkout.list_organizations() AS o WHERE organization_id = :'every';
 -- Changed one by one; a setting that is not named stays.
@@ -30,12 +32,13 @@ SELECT sub_minor_amounts, reference_policy
 FROM checkout.update_organization(:'every', sub_minor_amounts => false, reference_policy => 'none');
 SELECT payment_methods FROM checkout.update_organization(:'every', payment_methods => '{a,b}');
 -- An empty base_url and a zero notice remove the setting; a call without settings changes nothing.
-SELECT base_url, expiring_notice, payment_method_leases, app_link_schemes, allowed_origins
+SELECT base_url, expiring_notice, payment_method_leases, app_link_schemes, allowed_origins, embedding_origins,
+    payment_method_urls
 FROM checkout.update_organization(:'every', base_url => '', expiring_notice => '0', payment_method_leases => '{}',
-    app_link_schemes => '{}', allowed_origins => '{}');
-SELECT maximum_lease, require_payment_amount, strict_parameters
+    app_link_schemes => '{}', allowed_origins => '{}', embedding_origins => '{}', payment_method_urls => '{}');
+SELECT maximum_lease, require_payment_amount, strict_parameters, allow_restart, cancel_expires
 FROM checkout.update_organization(:'every', maximum_lease => '15 minutes', require_payment_amount => false,
-    strict_parameters => false);
+    strict_parameters => false, allow_restart => false, cancel_expires => false);
 SELECT to_jsonb(o) - ARRAY['organization_id', 'created_at', 'updated_at'] AS settings
 FROM checkout.update_organization(:'every') AS o;
 \x
@@ -69,6 +72,10 @@ SELECT argument, left(value, 40) AS value, pg_temp.try(jsonb_build_object(argume
     ('maximum_lease', '0'), ('maximum_lease', '31 days'), ('payment_method_leases', '[]'),
     ('payment_method_leases', '{"card": "soon"}'), ('app_link_schemes', '{https}'), ('app_link_schemes', '{NULL}'),
     ('allowed_origins', '{*}'), ('allowed_origins', '{https://shop.example/}'), ('allowed_origins', '{NULL}'),
+    ('embedding_origins', '{*}'), ('embedding_origins', '{https://shop.example/cart}'),
+    ('payment_method_urls', '[]'), ('payment_method_urls', '{"card": 1}'),
+    ('payment_method_urls', '{"card": "javascript:alert(1)"}'), ('payment_method_urls', '{"": "https://pay.example"}'),
+    ('base_url', 'https://pay.example/#/{CHECKOUT_SESSION_ID}'), ('base_url', 'https://pay.example/{CLIENT_SECRET}'),
     ('organization_id', '00000000-0000-0000-0000-000000000000'),
     ('organization_id', '0b5e7b8a-0000-4000-8000-000000000001')
 ) AS faults (argument, value);

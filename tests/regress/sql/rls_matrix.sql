@@ -28,6 +28,8 @@ FROM checkout.create_product('Mug', 'mug', on_hand => 10) AS p,
 SELECT amount FROM checkout.create_checkout_session(8, 'USD', customer_id => 'c', coupon_code => 'TEN');
 SELECT event_id AS event FROM checkout.list_webhook_events(:'paid', 'checkout.session.completed') \gset
 SELECT client_secret FROM checkout.get_checkout_session(:'open') \gset
+SELECT client_secret AS expired_secret FROM checkout.get_checkout_session(:'expired') \gset
+SELECT status FROM checkout.open_checkout_session(:'open', :'client_secret');
 SELECT api_key_id, api_key FROM checkout.create_api_key(:'a', 'secret', 'live') \gset
 -- From now on its events go to an endpoint, too: one was tried and is leased, one is due, one is dead.
 SELECT webhook_endpoint_id AS endpoint FROM checkout.create_webhook_endpoint('https://shop.example/hooks') \gset
@@ -100,6 +102,12 @@ INSERT INTO testing.calls (function, arguments) VALUES
     ('activate_database', ''), ('verify_restore', ''),
     ('authenticate', quote_literal(:'api_key')), ('pre_request', ''),
     ('public_checkout_session', format('%L, %L', :'open', :'client_secret')),
+    ('open_checkout_session', format('%L, %L', :'open', :'client_secret')),
+    ('cancel_checkout_session', format('%L, %L', :'open', :'client_secret')),
+    -- Neither the setting nor the live environment allows these.
+    ('restart_checkout_session', format('%L, %L', :'expired', :'expired_secret')),
+    ('simulate_public_payment', format('%L, %L, ''complete''', :'open', :'client_secret')),
+    ('page_policy', quote_literal(:'open')), ('current_credential', ''),
     -- Its flags do not allow these, which is for the functions to say.
     ('set_quantity', format('%L, %L, 2', :'open', :'client_secret')),
     ('set_unit_amount', format('%L, %L, 5', :'open', :'client_secret')),
@@ -143,6 +151,9 @@ INSERT INTO testing.calls (function, arguments) VALUES
         '''{"checkout_session_id": "%s"}'')',
         :'open')),
     ('session_terms', format('jsonb_populate_record(NULL::checkout.checkout_sessions, '
+        '''{"checkout_session_id": "%s"}'')',
+        :'open')),
+    ('session_visits', format('jsonb_populate_record(NULL::checkout.checkout_sessions, '
         '''{"checkout_session_id": "%s"}'')',
         :'open')),
     ('webhook_deliveries', format('jsonb_populate_record(NULL::checkout.webhook_events, '
