@@ -253,7 +253,7 @@ COMMENT ON COLUMN checkout.checkout_session.trace_id IS
 COMMENT ON COLUMN checkout.checkout_session.recovered_from IS 'The expired session that this one was created from.';
 COMMENT ON COLUMN checkout.checkout_session.idempotent_replay IS
     'True if create_checkout_session returned an existing session: its idempotency key was used before, or its '
-    'reference has an open session for the same price and the reference_policy is return_existing.';
+    'reference has an open session of the same order and the reference_policy is return_existing.';
 
 CREATE FUNCTION checkout_data.session_at(
     s checkout_data.checkout_sessions, at timestamptz, idempotent_replay boolean, client_secret text

@@ -54,7 +54,7 @@ SELECT pg_temp.stock('tea');
 SELECT status, idempotent_replay FROM checkout.record_payment(:'tea', 'stock-4', 'succeeded', 20);
 SELECT status, rejection_reason FROM checkout.record_payment(:'tea', 'stock-5', 'succeeded', 20);
 \c - postgres
-SELECT task FROM checkout.run_maintenance() WHERE row_count > 0;
+SELECT count(*) > 0 AS done FROM checkout.run_maintenance();
 \c - shop_stock
 SELECT on_hand, held, available FROM checkout.inventory WHERE product_id = 'tea';
 SELECT change, on_hand, reason FROM checkout.inventory_changes WHERE product_id = 'tea' ORDER BY created_at;
@@ -176,7 +176,7 @@ SELECT status FROM checkout.create_checkout_session(price_id => 'print', custome
 SELECT on_hand, held, available FROM checkout.inventory WHERE product_id = 'print';
 SELECT status FROM checkout.record_payment(:'prints', 'stock-15', 'succeeded');
 \c - postgres
-SELECT task FROM checkout.run_maintenance() WHERE row_count > 0;
+SELECT count(*) > 0 AS done FROM checkout.run_maintenance();
 \c - shop_stock
 SELECT on_hand, held, available FROM checkout.inventory WHERE product_id = 'print';
 SELECT change, on_hand, reason FROM checkout.inventory_changes WHERE product_id = 'print' ORDER BY created_at;
