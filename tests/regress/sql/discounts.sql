@@ -133,6 +133,7 @@ SELECT event_type, body::jsonb #>> '{data,object,payment_status}' AS payment_sta
 FROM checkout.list_webhook_events(:'i');
 -- Money that comes all the same is kept, to be refunded.
 SELECT status, rejection_reason FROM checkout.record_payment(:'i', 'discount-5', 'succeeded', 10);
+SELECT status, payment_status, payment_id FROM checkout.get_checkout_session(:'i');
 -- What has to be paid is not free; nor is what was sold.
 SELECT testing.outcome(format('SELECT checkout.complete_free_checkout_session(%L)', :'h'));
 SELECT testing.outcome(format('SELECT checkout.complete_free_checkout_session(%L)', :'f'));
