@@ -80,7 +80,7 @@ servers.
 
 Errors:
 - 22003, 22004, 22023: an argument is missing, wrong or out of range.
-- 23505: the reference is taken, or its open session has another amount or currency (return_existing).
+- 23505: the reference is taken, or its open session is of another order (return_existing).
 - 28000: the caller is not authenticated.
 - 42501 (PT403 in an HTTP request): a publishable credential names an amount and may not.
 - PT404: a product or price is not in the catalog.

@@ -24,11 +24,12 @@ CREATE TABLE checkout_data.inventory (
     organization_id uuid NOT NULL,
     environment checkout_data.environment NOT NULL,
     product_id checkout_data.identifier COLLATE "C" NOT NULL,
-    on_hand integer NOT NULL,
-    held checkout_data.count NOT NULL DEFAULT 0,
+    on_hand bigint NOT NULL,
+    held bigint NOT NULL DEFAULT 0,
     continue_selling boolean NOT NULL DEFAULT false,
     updated_at timestamptz NOT NULL,
-    CONSTRAINT inventory_pkey PRIMARY KEY (organization_id, environment, product_id)
+    CONSTRAINT inventory_pkey PRIMARY KEY (organization_id, environment, product_id),
+    CONSTRAINT inventory_held_check CHECK (held >= 0)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE checkout_data.inventory IS 'The stock of products. A product without a row is not tracked.';
 COMMENT ON COLUMN checkout_data.inventory.on_hand IS
@@ -42,8 +43,8 @@ CREATE TABLE checkout_data.inventory_changes (
     environment checkout_data.environment NOT NULL,
     inventory_change_id uuid NOT NULL,
     product_id checkout_data.identifier COLLATE "C" NOT NULL,
-    change integer NOT NULL,
-    on_hand integer NOT NULL,
+    change bigint NOT NULL,
+    on_hand bigint NOT NULL,
     reason text,
     created_by text COLLATE "C",
     created_at timestamptz NOT NULL
@@ -68,7 +69,7 @@ CREATE TYPE checkout.product AS (
     image_url text,
     active boolean,
     metadata jsonb,
-    on_hand integer,
+    on_hand bigint,
     held bigint,
     available bigint,
     continue_selling boolean,

@@ -49,6 +49,7 @@ CREATE TABLE checkout_data.session_terms (
     coupon_tries checkout_data.count NOT NULL DEFAULT 0,
     billing_address checkout_data.json_object,
     hold_count checkout_data.count,
+    order_hash checkout_data.sha256 NOT NULL,
     CONSTRAINT session_terms_amount_check CHECK (subtotal - discount + shipping + tax + fees = amount),
     CONSTRAINT session_terms_discount_check CHECK (discount <= subtotal AND (discount = 0 OR coupon_code IS NOT NULL))
 ) WITH (fillfactor = 85);
@@ -58,6 +59,9 @@ COMMENT ON COLUMN checkout_data.session_terms.coupon_tries IS 'How often a code 
 COMMENT ON COLUMN checkout_data.session_terms.hold_count IS
     'How many holds the session has while it is open. NULL: none yet, because a browser created it; its first payment '
     'makes them.';
+COMMENT ON COLUMN checkout_data.session_terms.order_hash IS
+    'Of the lines and the coupon as they were ordered, whatever the buyer has changed. Under the reference policy '
+    'return_existing only the same order gets the session.';
 -- Serves coupon_performance.
 CREATE INDEX session_terms_coupon_idx ON checkout_data.session_terms (organization_id, environment, coupon_code)
     WHERE coupon_code IS NOT NULL;

@@ -101,6 +101,10 @@ COMMENT ON COLUMN checkout_data.checkout_sessions.reference_policy IS
 CREATE INDEX checkout_sessions_customer_email_idx
     ON checkout_data.checkout_sessions (organization_id, environment, customer_email, checkout_session_id)
     WHERE customer_email IS NOT NULL;
+-- Serves who asks whether a customer has bought before, however he writes his address. Nearly all are in lower case.
+CREATE INDEX checkout_sessions_customer_email_lower_idx
+    ON checkout_data.checkout_sessions (organization_id, environment, lower(customer_email))
+    WHERE customer_email <> lower(customer_email);
 CREATE INDEX checkout_sessions_customer_id_idx
     ON checkout_data.checkout_sessions (organization_id, environment, customer_id, checkout_session_id)
     WHERE customer_id IS NOT NULL;
@@ -250,7 +254,7 @@ COMMENT ON COLUMN checkout.checkout_session.trace_id IS
 COMMENT ON COLUMN checkout.checkout_session.recovered_from IS 'The expired session that this one was created from.';
 COMMENT ON COLUMN checkout.checkout_session.idempotent_replay IS
     'True if create_checkout_session returned an existing session: its idempotency key was used before, or its '
-    'reference has an open session for the same price and the reference_policy is return_existing.';
+    'reference has an open session of the same order and the reference_policy is return_existing.';
 
 CREATE FUNCTION checkout_data.session_at(
     s checkout_data.checkout_sessions, at timestamptz, idempotent_replay boolean, client_secret text, url text

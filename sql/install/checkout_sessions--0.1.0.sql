@@ -696,6 +696,10 @@ COMMENT ON COLUMN checkout_data.checkout_sessions.reference_policy IS
 CREATE INDEX checkout_sessions_customer_email_idx
     ON checkout_data.checkout_sessions (organization_id, environment, customer_email, checkout_session_id)
     WHERE customer_email IS NOT NULL;
+-- Serves who asks whether a customer has bought before, however he writes his address. Nearly all are in lower case.
+CREATE INDEX checkout_sessions_customer_email_lower_idx
+    ON checkout_data.checkout_sessions (organization_id, environment, lower(customer_email))
+    WHERE customer_email <> lower(customer_email);
 CREATE INDEX checkout_sessions_customer_id_idx
     ON checkout_data.checkout_sessions (organization_id, environment, customer_id, checkout_session_id)
     WHERE customer_id IS NOT NULL;
@@ -845,7 +849,7 @@ COMMENT ON COLUMN checkout.checkout_session.trace_id IS
 COMMENT ON COLUMN checkout.checkout_session.recovered_from IS 'The expired session that this one was created from.';
 COMMENT ON COLUMN checkout.checkout_session.idempotent_replay IS
     'True if create_checkout_session returned an existing session: its idempotency key was used before, or its '
-    'reference has an open session for the same price and the reference_policy is return_existing.';
+    'reference has an open session of the same order and the reference_policy is return_existing.';
 
 CREATE FUNCTION checkout_data.session_at(
     s checkout_data.checkout_sessions, at timestamptz, idempotent_replay boolean, client_secret text, url text
@@ -1021,7 +1025,7 @@ servers.
 
 Errors:
 - 22003, 22004, 22023: an argument is missing, wrong or out of range.
-- 23505: the reference is taken, or its open session has another amount or currency (return_existing).
+- 23505: the reference is taken, or its open session is of another order (return_existing).
 - 28000: the caller is not authenticated.
 - 42501 (PT403 in an HTTP request): a publishable credential names an amount and may not.
 - PT404: a product or price is not in the catalog.
@@ -1160,11 +1164,12 @@ CREATE TABLE checkout_data.inventory (
     organization_id uuid NOT NULL,
     environment checkout_data.environment NOT NULL,
     product_id checkout_data.identifier COLLATE "C" NOT NULL,
-    on_hand integer NOT NULL,
-    held checkout_data.count NOT NULL DEFAULT 0,
+    on_hand bigint NOT NULL,
+    held bigint NOT NULL DEFAULT 0,
     continue_selling boolean NOT NULL DEFAULT false,
     updated_at timestamptz NOT NULL,
-    CONSTRAINT inventory_pkey PRIMARY KEY (organization_id, environment, product_id)
+    CONSTRAINT inventory_pkey PRIMARY KEY (organization_id, environment, product_id),
+    CONSTRAINT inventory_held_check CHECK (held >= 0)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE checkout_data.inventory IS 'The stock of products. A product without a row is not tracked.';
 COMMENT ON COLUMN checkout_data.inventory.on_hand IS
@@ -1178,8 +1183,8 @@ CREATE TABLE checkout_data.inventory_changes (
     environment checkout_data.environment NOT NULL,
     inventory_change_id uuid NOT NULL,
     product_id checkout_data.identifier COLLATE "C" NOT NULL,
-    change integer NOT NULL,
-    on_hand integer NOT NULL,
+    change bigint NOT NULL,
+    on_hand bigint NOT NULL,
     reason text,
     created_by text COLLATE "C",
     created_at timestamptz NOT NULL
@@ -1204,7 +1209,7 @@ CREATE TYPE checkout.product AS (
     image_url text,
     active boolean,
     metadata jsonb,
-    on_hand integer,
+    on_hand bigint,
     held bigint,
     available bigint,
     continue_selling boolean,
@@ -1856,6 +1861,7 @@ CREATE TABLE checkout_data.session_terms (
     coupon_tries checkout_data.count NOT NULL DEFAULT 0,
     billing_address checkout_data.json_object,
     hold_count checkout_data.count,
+    order_hash checkout_data.sha256 NOT NULL,
     CONSTRAINT session_terms_amount_check CHECK (subtotal - discount + shipping + tax + fees = amount),
     CONSTRAINT session_terms_discount_check CHECK (discount <= subtotal AND (discount = 0 OR coupon_code IS NOT NULL))
 ) WITH (fillfactor = 85);
@@ -1865,6 +1871,9 @@ COMMENT ON COLUMN checkout_data.session_terms.coupon_tries IS 'How often a code 
 COMMENT ON COLUMN checkout_data.session_terms.hold_count IS
     'How many holds the session has while it is open. NULL: none yet, because a browser created it; its first payment '
     'makes them.';
+COMMENT ON COLUMN checkout_data.session_terms.order_hash IS
+    'Of the lines and the coupon as they were ordered, whatever the buyer has changed. Under the reference policy '
+    'return_existing only the same order gets the session.';
 -- Serves coupon_performance.
 CREATE INDEX session_terms_coupon_idx ON checkout_data.session_terms (organization_id, environment, coupon_code)
     WHERE coupon_code IS NOT NULL;

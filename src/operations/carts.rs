@@ -5,8 +5,10 @@ use rules::access::credential::Kind;
 use rules::catalog::cart::Cart;
 use rules::catalog::discount::{Coupon, Customers, Refusal};
 use rules::catalog::line::{self, Asked, Line};
+use rules::checkout::idempotency::RequestHash;
 use rules::checkout::money::{self, Currency};
 use rules::checkout::order::Order;
+use rules::checkout::session::Session;
 use rules::checkout::settings::Settings;
 use rules::{Error, Result, validate};
 use rust_decimal::Decimal;
@@ -50,7 +52,7 @@ pub fn of_order(caller: &Caller, settings: &Settings, order: &Order) -> Result<O
         let currency = currency.ok_or(Error::NullArgument { argument: "currency_code" })?;
         let amount = order.amount.ok_or(Error::NullArgument { argument: "amount" })?;
         let amount = money::check_amount("amount", amount, currency, false)?;
-        Cart::new(currency, vec![plain_line(order.title.map(str::to_owned), amount)])
+        plain(order.title.map(str::to_owned), amount, order.quantity.unwrap_or(1), currency)
     };
     if let (Some(amount), Some(_)) = (order.amount, &order.lines)
         && amount != cart.sums()?.amount
@@ -90,20 +92,42 @@ pub fn priced<'o>(order: &Order<'o>, cart: &'o Cart) -> Result<Order<'o>> {
     })
 }
 
-/// The line of a session that says only an amount. It is one unit, whatever the session's quantity says.
-pub fn plain_line(title: Option<String>, amount: Decimal) -> Line {
-    Line {
+/// The cart of a session that says only an amount: its quantity at a unit's price. If that is no price, nobody knows what
+/// another quantity costs, and it is one unit.
+pub fn plain(title: Option<String>, amount: Decimal, quantity: i32, currency: Currency) -> Cart {
+    let unit = amount.checked_div(Decimal::from(quantity)).unwrap_or_default().normalize();
+    let is_price = (1..=line::MOST_UNITS).contains(&quantity)
+        && unit.scale() <= currency.digits()
+        && unit * Decimal::from(quantity) == amount;
+    let line = Line {
         kind: line::Kind::Item,
         product_id: None,
         price_id: None,
         title,
         image_url: None,
-        unit_amount: amount,
-        quantity: 1,
+        unit_amount: if is_price { money::with_digits(unit, currency) } else { amount },
+        quantity: if is_price { quantity } else { 1 },
         minimum_quantity: 1,
-        maximum_quantity: None,
+        maximum_quantity: (!is_price).then_some(1),
         bounds: None,
         discount: Decimal::ZERO,
+    };
+    Cart::new(currency, vec![line])
+}
+
+/// What tells the order of a session from others: its cart before the buyer changed it, or else its price.
+pub fn order_hash(cart: Option<&Cart>, amount: Decimal, currency_code: &str) -> Result<RequestHash> {
+    match cart {
+        Some(cart) => cart.order_hash(),
+        None => plain(None, amount, 1, currency_code.parse()?).order_hash(),
+    }
+}
+
+/// The hash of the order that a locked session was created with.
+pub fn ordered(tenant: Tenant, session: Uuid, state: &Session) -> Result<RequestHash> {
+    match lines::terms(tenant, session)?.filter(|_| state.has_terms) {
+        Some(terms) => Ok(terms.order_hash),
+        None => order_hash(None, state.amount, &state.currency_code),
     }
 }
 
@@ -318,7 +342,7 @@ pub fn sell_again(
             Some(hold_all(tenant, session, &cart, customer.as_deref(), deadline, Wait::ForOthers)?)
         }
     };
-    lines::store(tenant, session, &cart, &cart.sums()?, hold_count)
+    lines::store(tenant, session, &cart, &cart.sums()?, hold_count, &terms.order_hash)
 }
 
 /// Waits no longer than a second for what others hold.

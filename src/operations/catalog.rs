@@ -28,7 +28,7 @@ pub fn create_product(
     hold_organization(tenant)?;
     let now = datum::now();
     products::insert(tenant, product_id, product, now)?;
-    if let Some(on_hand) = on_hand {
+    if let Some(on_hand) = on_hand.map(i64::from) {
         inventory::track(tenant, product_id, on_hand, continue_selling, now)?;
         let created_by = tenant::caller()?.name;
         let change = Change { change: on_hand, on_hand, reason: Some("created"), created_by: &created_by };
@@ -55,8 +55,7 @@ pub fn update_product(
         Some(false) => {
             if let Some(on_hand) = inventory::untrack(tenant, product_id)?.filter(|on_hand| *on_hand != 0) {
                 let created_by = tenant::caller()?.name;
-                let change = on_hand.checked_neg().unwrap_or(i32::MAX);
-                let change = Change { change, on_hand: 0, reason: Some("not tracked"), created_by: &created_by };
+                let change = Change { change: -on_hand, on_hand: 0, reason: Some("not tracked"), created_by: &created_by };
                 inventory::record(tenant, product_id, &change, now)?;
             }
         }
@@ -69,7 +68,7 @@ pub fn update_product(
 }
 
 /// The locked stock of a product that exists.
-fn stock(tenant: Tenant, product_id: &str) -> Result<(i32, bool)> {
+fn stock(tenant: Tenant, product_id: &str) -> Result<(i64, bool)> {
     inventory::lock(tenant, product_id)?.ok_or_else(|| Error::NotTracked { product_id: product_id.to_owned() })
 }
 
@@ -82,7 +81,7 @@ pub fn adjust_inventory(tenant: Tenant, product_id: &str, change: i32, reason: O
     let on_hand = product::adjusted(before, change, continue_selling)?;
     let (now, created_by) = (datum::now(), tenant::caller()?.name);
     inventory::set(tenant, product_id, on_hand, continue_selling, now)?;
-    inventory::record(tenant, product_id, &Change { change, on_hand, reason, created_by: &created_by }, now)?;
+    inventory::record(tenant, product_id, &Change { change: change.into(), on_hand, reason, created_by: &created_by }, now)?;
     products::get(tenant, product_id, now)
 }
 

@@ -3,8 +3,7 @@
 use chrono::{DateTime, Utc};
 use rules::catalog::cart::Cart;
 use rules::catalog::discount::{MOST_TRIES, Refusal};
-use rules::catalog::line::{Kind, Line, MOST_UNITS};
-use rules::checkout::money::{self, Currency};
+use rules::catalog::line::{Kind, Line};
 use rules::checkout::session::Session;
 use rules::checkout::status::Status;
 use rules::{Error, Result};
@@ -27,6 +26,8 @@ struct Open {
     ordered: Ordered,
     terms: Terms,
     cart: Cart,
+    /// Of the cart, before any change.
+    units: i32,
     now: DateTime<Utc>,
 }
 
@@ -49,11 +50,21 @@ impl Open {
                 (terms, cart)
             }
             None => (
-                Terms { hold_count: (!ordered.by_browser).then_some(0), ..Terms::default() },
-                plain(&session, &ordered)?,
+                Terms {
+                    hold_count: (!ordered.by_browser).then_some(0),
+                    order_hash: carts::order_hash(None, session.amount, &session.currency_code)?,
+                    ..Terms::default()
+                },
+                carts::plain(
+                    ordered.title.clone(),
+                    session.amount,
+                    ordered.quantity,
+                    session.currency_code.parse()?,
+                ),
             ),
         };
-        Ok(Self { tenant, id, session, ordered, terms, cart, now })
+        let units = cart.quantity();
+        Ok(Self { tenant, id, session, ordered, terms, cart, units, now })
     }
 
     /// Holds what has changed, and writes it.
@@ -73,10 +84,16 @@ impl Open {
             let count = holds::lock(self.tenant, self.id)?;
             self.terms.hold_count = Some(i32::try_from(count).unwrap_or(i32::MAX));
         }
-        let sums = self.cart.sums()?;
-        lines::store(self.tenant, self.id, &self.cart, &sums, self.terms.hold_count)?;
-        lines::change(self.tenant, self.id, &self.cart, &sums, self.now)?;
+        self.write()?;
         self.public()
+    }
+
+    fn write(&self) -> Result<()> {
+        let sums = self.cart.sums()?;
+        lines::store(self.tenant, self.id, &self.cart, &sums, self.terms.hold_count, &self.terms.order_hash)?;
+        // A session that said only an amount may have a quantity that its cart has not.
+        let quantity = self.ordered.quantity - self.units + self.cart.quantity();
+        lines::change(self.tenant, self.id, &sums, quantity, self.now).map(|_| ())
     }
 
     fn public(&self) -> Result<PublicSession> {
@@ -100,20 +117,6 @@ impl Open {
     }
 }
 
-/// The cart of a session that says only an amount: its quantity at a unit's price, if that is a price.
-fn plain(session: &Session, ordered: &Ordered) -> Result<Cart> {
-    let currency: Currency = session.currency_code.parse()?;
-    let mut line = carts::plain_line(ordered.title.clone(), session.amount);
-    let unit = (session.amount / Decimal::from(ordered.quantity)).normalize();
-    if ordered.quantity <= MOST_UNITS
-        && unit.scale() <= currency.digits()
-        && unit * Decimal::from(ordered.quantity) == session.amount
-    {
-        (line.unit_amount, line.quantity) = (money::with_digits(unit, currency), ordered.quantity);
-    }
-    Ok(Cart::new(currency, vec![line]))
-}
-
 fn refuse<T>(fault: &'static str) -> Result<T> {
     Err(Error::TermsConflict { fault })
 }
@@ -123,7 +126,11 @@ pub fn set_quantity(tenant: Tenant, id: Uuid, quantity: i32, line: Option<i32>) 
     if !open.ordered.allow_quantity {
         return refuse("does not allow another quantity");
     }
-    open.line(line)?.set_quantity(quantity)?;
+    let line = open.line(line)?;
+    if line.maximum_quantity == Some(line.minimum_quantity) {
+        return refuse("does not allow another quantity");
+    }
+    line.set_quantity(quantity)?;
     open.cart.keep_coupon()?;
     open.save(true)
 }
@@ -150,9 +157,7 @@ pub fn apply_coupon(tenant: Tenant, id: Uuid, code: &str) -> Result<(std::result
         return Ok((Err(Refusal::TooManyTries), open.public()?));
     }
     if !open.session.has_terms {
-        let sums = open.cart.sums()?;
-        lines::store(tenant, id, &open.cart, &sums, open.terms.hold_count)?;
-        lines::change(tenant, id, &open.cart, &sums, open.now)?;
+        open.write()?;
     }
     lines::tried(tenant, id)?;
     match open.try_coupon(code)? {

@@ -30,9 +30,9 @@ use crate::{gucs, postgrest};
 /// How often a create starts over when other calls take its reference at the same moment.
 const REFERENCE_TRIES: usize = 10;
 
-/// Another price is another purchase: whoever gets the session would pay less, or more, than was ordered.
-const OTHER_PRICE: Error =
-    Error::ReferenceTaken { fault: "reference has an open checkout session of another amount or currency" };
+/// Whoever gets the session of another order would pay less, or more, than was ordered, or get something else.
+const OTHER_ORDER: Error =
+    Error::ReferenceTaken { fault: "reference has an open checkout session of another amount, currency or cart" };
 
 /// The session that a create returns.
 pub struct Created {
@@ -106,8 +106,9 @@ impl Creation<'_> {
                 && let Some(existing) = make_room(tenant, policy, reference)?
             {
                 let open = sessions::lock(tenant, existing)?.state;
-                if !asked.has_price(open.amount, &open.currency_code) {
-                    return Err(OTHER_PRICE);
+                let hash = carts::order_hash(cart.as_ref(), asked.amount, asked.currency.code())?;
+                if carts::ordered(tenant, existing, &open)? != hash {
+                    return Err(OTHER_ORDER);
                 }
                 return replay(tenant, existing);
             }
@@ -139,7 +140,7 @@ impl Creation<'_> {
                 Some(carts::hold_all(tenant, id, cart, customer.as_deref(), deadline, Wait::ForOthers)?)
             }
         };
-        lines::store(tenant, id, cart, &cart.sums()?, hold_count)
+        lines::store(tenant, id, cart, &cart.sums()?, hold_count, &cart.order_hash()?)
     }
 }
 
@@ -255,8 +256,8 @@ pub fn recover(
             if let Some(existing) = make_room(tenant, policy, reference)? {
                 let [open, expired] = [existing, id].map(|id| sessions::lock(tenant, id));
                 let (open, expired) = (open?.state, expired?.state);
-                if (open.amount, &open.currency_code) != (expired.amount, &expired.currency_code) {
-                    return Err(OTHER_PRICE);
+                if carts::ordered(tenant, existing, &open)? != carts::ordered(tenant, id, &expired)? {
+                    return Err(OTHER_ORDER);
                 }
                 return Ok(replay(tenant, existing)?.session);
             }

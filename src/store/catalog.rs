@@ -177,7 +177,11 @@ statement!(
      WHERE s.organization_id = $1 AND s.environment = $2 AND s.status = 'complete' AND s.customer_id = $3 \
      UNION ALL \
      SELECT FROM checkout_data.checkout_sessions s \
-     WHERE s.organization_id = $1 AND s.environment = $2 AND s.status = 'complete' AND s.customer_email IN ($4, lower($4)) \
+     WHERE s.organization_id = $1 AND s.environment = $2 AND s.status = 'complete' AND s.customer_email = $4 \
+     UNION ALL \
+     SELECT FROM checkout_data.checkout_sessions s \
+     WHERE s.organization_id = $1 AND s.environment = $2 AND s.status = 'complete' AND lower(s.customer_email) = $4 \
+       AND s.customer_email <> lower(s.customer_email) \
      LIMIT 1"
 );
 
@@ -187,7 +191,8 @@ pub fn has_bought(tenant: Tenant, customer_id: Option<&str>, customer_email: Opt
         datum::uuid(tenant.organization_id).into(),
         tenant.environment.as_str().into(),
         customer_id.into(),
-        customer_email.into(),
+        // As lower() of the column writes it, which has the collation C.
+        customer_email.map(str::to_ascii_lowercase).into(),
     ];
     Ok(HAS_BOUGHT.with(|statement| statement.count(&arguments))? > 0)
 }

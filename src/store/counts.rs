@@ -24,7 +24,7 @@ statement!(
      counted AS ( \
        UPDATE checkout_data.inventory i \
        SET on_hand = i.on_hand - s.quantity, held = GREATEST(i.held - s.quantity, 0), updated_at = $2 \
-       FROM (SELECT s.organization_id, s.environment, s.item_id, sum(s.quantity)::integer AS quantity \
+       FROM (SELECT s.organization_id, s.environment, s.item_id, sum(s.quantity) AS quantity \
              FROM sold s GROUP BY s.organization_id, s.environment, s.item_id) AS s \
        WHERE i.organization_id = s.organization_id AND i.environment = s.environment AND i.product_id = s.item_id \
        RETURNING i.organization_id, i.environment, i.product_id, s.quantity, i.on_hand), \

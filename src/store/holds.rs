@@ -183,12 +183,12 @@ pub fn reserve_units(
             return Err(sold_out());
         }
         if RAISE_INVENTORY.with(|statement| statement.count(&with(more.into())))? == 0 {
-            if LOCK_INVENTORY.with(|statement| statement.count(&key()))? == 0 {
-                return Ok(false);
-            }
-            RECLAIM.with(|statement| statement.count(&with(datum::timestamp(datum::now()).into())))?;
-            if COUNT_INVENTORY.with(|statement| statement.count(&with(more.into())))? == 0 {
-                return Err(sold_out());
+            // What a session holds of a product that is no longer tracked counts if it is tracked again.
+            if LOCK_INVENTORY.with(|statement| statement.count(&key()))? > 0 {
+                RECLAIM.with(|statement| statement.count(&with(datum::timestamp(datum::now()).into())))?;
+                if COUNT_INVENTORY.with(|statement| statement.count(&with(more.into())))? == 0 {
+                    return Err(sold_out());
+                }
             }
         }
     }

@@ -18,7 +18,7 @@ statement!(
      SELECT $1, $2, $3, $4, $5, $6, COALESCE(( \
        SELECT sum(h.quantity) FROM checkout_data.holds h \
        WHERE h.organization_id = $1 AND h.environment = $2 AND h.kind = 'product' AND h.item_id = $3 \
-         AND h.state <> 'counted'), 0)::integer \
+         AND h.state <> 'counted'), 0) \
      ON CONFLICT (organization_id, environment, product_id) DO NOTHING"
 );
 
@@ -26,7 +26,7 @@ statement!(
 pub fn track(
     tenant: Tenant,
     product_id: &str,
-    on_hand: i32,
+    on_hand: i64,
     continue_selling: bool,
     now: DateTime<Utc>,
 ) -> Result<bool> {
@@ -44,8 +44,8 @@ statement!(
 );
 
 /// Stops tracking the stock of a product. Returns how much there was, if it was tracked.
-pub fn untrack(tenant: Tenant, product_id: &str) -> Result<Option<i32>> {
-    Ok(UNTRACK.with(|statement| statement.row(&key(tenant, product_id), |row| row.get::<i32>(1)))?.flatten())
+pub fn untrack(tenant: Tenant, product_id: &str) -> Result<Option<i64>> {
+    Ok(UNTRACK.with(|statement| statement.row(&key(tenant, product_id), |row| row.get::<i64>(1)))?.flatten())
 }
 
 statement!(
@@ -56,10 +56,10 @@ statement!(
 );
 
 /// What is on hand of a product, and whether it is sold even so; `None` if its stock is not tracked. The stock is locked.
-pub fn lock(tenant: Tenant, product_id: &str) -> Result<Option<(i32, bool)>> {
+pub fn lock(tenant: Tenant, product_id: &str) -> Result<Option<(i64, bool)>> {
     LOCK.with(|statement| {
         statement.row(&key(tenant, product_id), |row| {
-            Ok((row.get::<i32>(1)?.unwrap_or_default(), row.get::<bool>(2)? == Some(true)))
+            Ok((row.get::<i64>(1)?.unwrap_or_default(), row.get::<bool>(2)? == Some(true)))
         })
     })
 }
@@ -72,7 +72,7 @@ statement!(
 );
 
 /// Changes the locked stock of a product.
-pub fn set(tenant: Tenant, product_id: &str, on_hand: i32, continue_selling: bool, now: DateTime<Utc>) -> Result<()> {
+pub fn set(tenant: Tenant, product_id: &str, on_hand: i64, continue_selling: bool, now: DateTime<Utc>) -> Result<()> {
     let [organization_id, environment, id] = key(tenant, product_id);
     let arguments =
         [organization_id, environment, id, on_hand.into(), continue_selling.into(), datum::timestamp(now).into()];
@@ -89,9 +89,9 @@ statement!(
 
 /// A change of what is on hand.
 pub struct Change<'a> {
-    pub change: i32,
+    pub change: i64,
     /// After it.
-    pub on_hand: i32,
+    pub on_hand: i64,
     pub reason: Option<&'a str>,
     pub created_by: &'a str,
 }

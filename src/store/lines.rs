@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use pgrx::AnyNumeric;
 use rules::catalog::cart::{Cart, Sums};
 use rules::catalog::line::{Bounds, Kind, Line};
+use rules::checkout::idempotency::RequestHash;
 use rules::checkout::money::{self, Currency};
 use rules::{Error, Result};
 use rust_decimal::Decimal;
@@ -32,8 +33,8 @@ statement!(
          SET unit_amount = EXCLUDED.unit_amount, quantity = EXCLUDED.quantity, subtotal = EXCLUDED.subtotal, \
            discount = EXCLUDED.discount) \
      INSERT INTO checkout_data.session_terms AS t (organization_id, environment, checkout_session_id, subtotal, \
-       discount, shipping, tax, fees, amount, coupon_code, hold_count) \
-     VALUES ($1, $2, $3, $5, $6, $7, $8, $9, $10, $11, $12) \
+       discount, shipping, tax, fees, amount, coupon_code, hold_count, order_hash) \
+     VALUES ($1, $2, $3, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
      ON CONFLICT (organization_id, environment, checkout_session_id) DO UPDATE \
        SET subtotal = EXCLUDED.subtotal, discount = EXCLUDED.discount, amount = EXCLUDED.amount, \
          coupon_code = EXCLUDED.coupon_code, hold_count = EXCLUDED.hold_count"
@@ -61,7 +62,14 @@ fn written(at: usize, line: &Line) -> Result<Value> {
 }
 
 /// Writes the lines and the sums of a new session, or what has changed of them.
-pub fn store(tenant: Tenant, session: Uuid, cart: &Cart, sums: &Sums, hold_count: Option<i32>) -> Result<()> {
+pub fn store(
+    tenant: Tenant,
+    session: Uuid,
+    cart: &Cart,
+    sums: &Sums,
+    hold_count: Option<i32>,
+    order_hash: &RequestHash,
+) -> Result<()> {
     let lines = cart.lines.iter().enumerate().map(|(at, line)| written(at, line)).collect::<Result<Vec<_>>>()?;
     let [organization_id, environment, id] = key(tenant, session);
     let mut arguments: Vec<Argument> = vec![organization_id, environment, id, Value::from(lines).to_string().into()];
@@ -70,6 +78,7 @@ pub fn store(tenant: Tenant, session: Uuid, cart: &Cart, sums: &Sums, hold_count
     }
     arguments.push(cart.coupon.as_ref().map(|coupon| coupon.code.clone()).into());
     arguments.push(hold_count.into());
+    arguments.push(order_hash.as_slice().into());
     STORE.with(|statement| statement.count(&arguments)).map(|_| ())
 }
 
@@ -116,7 +125,8 @@ fn read_line(row: &Row, currency: Currency) -> Result<Line> {
 statement!(
     TERMS,
     Transaction,
-    "SELECT t.coupon_code::text, t.coupon_tries::integer, t.hold_count::integer, t.billing_address IS NOT NULL \
+    "SELECT t.coupon_code::text, t.coupon_tries::integer, t.hold_count::integer, t.billing_address IS NOT NULL, \
+       t.order_hash::bytea \
      FROM checkout_data.session_terms t \
      WHERE t.organization_id = $1 AND t.environment = $2 AND t.checkout_session_id = $3"
 );
@@ -129,6 +139,7 @@ pub struct Terms {
     /// `None`: the session holds nothing yet.
     pub hold_count: Option<i32>,
     pub has_address: bool,
+    pub order_hash: RequestHash,
 }
 
 pub fn terms(tenant: Tenant, session: Uuid) -> Result<Option<Terms>> {
@@ -139,6 +150,10 @@ pub fn terms(tenant: Tenant, session: Uuid) -> Result<Option<Terms>> {
                 coupon_tries: row.get(2)?.unwrap_or(0),
                 hold_count: row.get(3)?,
                 has_address: row.get(4)? == Some(true),
+                order_hash: row
+                    .get::<Vec<u8>>(5)?
+                    .and_then(|hash| hash.try_into().ok())
+                    .ok_or_else(|| Error::Internal("a session has no hash of its order".into()))?,
             })
         })
     })
@@ -194,14 +209,14 @@ statement!(
 );
 
 /// Writes the amount and the quantity of an open session after a change of its lines.
-pub fn change(tenant: Tenant, session: Uuid, cart: &Cart, sums: &Sums, now: DateTime<Utc>) -> Result<Session> {
+pub fn change(tenant: Tenant, session: Uuid, sums: &Sums, quantity: i32, now: DateTime<Utc>) -> Result<Session> {
     let [organization_id, environment, id] = key(tenant, session);
     let arguments = [
         organization_id,
         environment,
         id,
         datum::numeric(sums.amount)?.into(),
-        cart.quantity().into(),
+        quantity.into(),
         datum::timestamp(now).into(),
     ];
     CHANGE

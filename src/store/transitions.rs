@@ -20,8 +20,10 @@ macro_rules! transition {
                UPDATE checkout_data.checkout_sessions s \
                SET status = $6, attempts = $7, lease_expires_at = $8, \
                  event_count = s.event_count + $10 + cardinality($4), \
-                 payment_status = CASE WHEN $6 = 'complete' THEN 'paid' WHEN $8 IS NULL THEN 'unpaid' ELSE 'processing' END, \
-                 payment_id = CASE WHEN $6 = 'complete' THEN COALESCE(s.payment_id, $14) END, \
+                 payment_status = CASE WHEN s.payment_status = 'no_payment_required' THEN s.payment_status \
+                   WHEN $6 = 'complete' THEN 'paid' WHEN $8 IS NULL THEN 'unpaid' ELSE 'processing' END, \
+                 payment_id = CASE WHEN $6 = 'complete' AND s.payment_status <> 'no_payment_required' \
+                   THEN COALESCE(s.payment_id, $14) END, \
                  completed_at = CASE WHEN $6 = 'complete' THEN COALESCE(s.completed_at, $5) END, \
                  updated_at = CASE WHEN s.status = 'open' THEN $9 ELSE s.updated_at END \
                WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3 \

@@ -5,7 +5,8 @@ from conftest import AS_SERVER_USER, run
 from support.dumps import dump, restore, restore_roles
 
 TABLES = ["activations", "organizations", "api_keys", "checkout_sessions", "open_sessions", "idempotency_keys", "payments",
-          "webhook_outbox", "webhook_endpoints", "webhook_consumers", "webhook_deliveries", "webhook_attempts"]
+          "webhook_outbox", "webhook_endpoints", "webhook_consumers", "webhook_deliveries", "webhook_attempts", "products", "prices",
+          "inventory", "inventory_changes", "coupons", "holds", "session_lines", "session_terms"]
 
 
 def fill(db):
@@ -33,8 +34,18 @@ def fill(db):
     db.sql("""UPDATE checkout_data.webhook_deliveries SET dead_at = now(), next_attempt_at = NULL, attempts = 10, attempts_ever = 10,
                   last_attempt_at = now()
               WHERE ctid = (SELECT ctid FROM checkout_data.webhook_deliveries WHERE attempts = 0 LIMIT 1)""")
+    fill_catalog(db)
     fill_webhooks(db)
     return db.create("1 second")
+
+
+def fill_catalog(db):
+    """Sells one of three mugs with a coupon, and holds another with it for an open session."""
+    db.call("create_product", name="Mug", product_id="mug", on_hand=3)
+    db.call("create_price", product_id="mug", currency_code="USD", amount=10, price_id="mug")
+    db.call("create_coupon", code="TEN", percent_off=10, max_redemptions=2)
+    sold, _ = (db.create("1 hour", amount=None, currency_code=None, lines='[{"price_id": "mug"}]', coupon_code="ten") for _ in range(2))
+    db.call("record_payment", checkout_session_id=sold, payment_id="sold", outcome="succeeded")
 
 
 def fill_webhooks(db):
@@ -86,6 +97,7 @@ def goes_on(db, due):
     assert db.value("SELECT customer_name FROM checkout.checkout_sessions WHERE reference = 'r1'", user=db.shop) == "Zoë"
     assert db.value("SELECT count(*) FROM checkout.security_report() WHERE object LIKE '%%checkout.checkout_sessions%%'") == 0
     webhooks_go_on(db)
+    catalog_goes_on(db)
     assert db.create("1 hour", idempotency_key="k2") != db.create("1 hour", idempotency_key="k3")
     db.expires_on_time()
 
@@ -105,6 +117,13 @@ def webhooks_go_on(db):
         FROM checkout.claim_webhook_deliveries() AS c JOIN checkout_data.webhook_endpoints p USING (webhook_endpoint_id)""")
     assert [(row["new"], row["old"]) for row in claimed] == [(True, True)] * 3
     assert db.value("SELECT count(*) FROM checkout_data.webhook_attempts WHERE response_body = 'Zoë'") == 3
+
+
+def catalog_goes_on(db):
+    """What was sold is counted, and what was held is held: one mug is left, and no redemption of the coupon."""
+    db.sql("SELECT checkout.run_maintenance()")
+    assert list(db.sql("SELECT on_hand, held, available FROM checkout.inventory", user=db.shop)[0].values()) == [2, 1, 1]
+    assert list(db.sql("SELECT held, redeemed, available FROM checkout.coupons", user=db.shop)[0].values()) == [1, 1, 0]
 
 
 @pytest.fixture

@@ -104,7 +104,8 @@ def test_worker_looks_in_the_middle_of_a_restore_and_leaves(source, new_server, 
     copy = restore(new, source.name, "plain", tmp_path / "schema")
     tables = ["activations", "organizations", "checkout_sessions", "open_sessions"]
     for chosen in (tables, ["webhook_endpoints", "webhook_consumers", "payments", "webhook_outbox", "webhook_deliveries", "webhook_attempts",
-                            "idempotency_keys", "api_keys"]):
+                            "idempotency_keys", "api_keys", "products", "prices", "inventory", "inventory_changes", "coupons", "holds",
+                            "session_lines", "session_terms"]):
         run(new.bin / "pg_restore", *new.at(), f"--dbname={copy.name}", "--exit-on-error", "--data-only",
             *(f"--table={table}" for table in chosen), tmp_path / "dump")
         copy.wake_worker()

@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 
 use super::discount::{Coupon, Refusal};
 use super::line::{Kind, Line};
+use crate::checkout::idempotency::{self, RequestHash};
 use crate::checkout::money::{self, Currency};
 use crate::{Error, Result};
 
@@ -78,6 +79,17 @@ impl Cart {
         Ok(self.apply(coupon)?.is_ok())
     }
 
+    /// What tells this order from others: not how catalog's products are called, nor how their amounts are written.
+    pub fn order_hash(&self) -> Result<RequestHash> {
+        let lines = self.lines.iter().map(|line| {
+            let title = line.title.as_ref().filter(|_| line.price_id.is_none());
+            let unit_amount = line.unit_amount.normalize().to_string();
+            (line.kind.as_str(), &line.product_id, &line.price_id, title, unit_amount, line.quantity)
+        });
+        let coupon = self.coupon.as_ref().map(|coupon| &coupon.code);
+        idempotency::request_hash(&(self.currency.code(), lines.collect::<Vec<_>>(), coupon))
+    }
+
     /// The units of each product, in the order of their ids.
     pub fn units(&self) -> BTreeMap<&str, i32> {
         let mut units = BTreeMap::new();
@@ -92,5 +104,37 @@ impl Cart {
     /// The units of all its items.
     pub fn quantity(&self) -> i32 {
         self.lines.iter().filter(|line| line.kind == Kind::Item).map(|line| line.quantity).sum::<i32>().max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::line::Asked;
+
+    fn cart(lines: &str, currency: &str) -> Cart {
+        let currency: Currency = currency.parse().expect("a currency");
+        let lines = Asked::parse(lines).expect("lines").into_iter().map(|asked| asked.line(currency).expect("a line"));
+        Cart::new(currency, lines.collect())
+    }
+
+    #[test]
+    fn an_order_is_known_by_what_it_sells_and_not_by_how_that_is_written() {
+        let hash = |cart: &Cart| cart.order_hash().expect("a hash");
+        let card = cart(r#"[{"title": "Card", "amount": 5}]"#, "EUR");
+        assert_eq!(hash(&card), hash(&cart(r#"[{"amount": 5.00, "title": "Card", "quantity": 1}]"#, "EUR")));
+        for (lines, currency) in [
+            (r#"[{"title": "Card", "amount": 5}]"#, "USD"),
+            (r#"[{"title": "Mug", "amount": 5}]"#, "EUR"),
+            (r#"[{"title": "Card", "amount": 2.50, "quantity": 2}]"#, "EUR"),
+            (r#"[{"title": "Card", "amount": 2}, {"title": "Card", "amount": 3}]"#, "EUR"),
+            (r#"[{"title": "Card", "amount": 4}, {"kind": "tax", "amount": 1}]"#, "EUR"),
+        ] {
+            assert_ne!(hash(&card), hash(&cart(lines, currency)), "{lines}");
+        }
+        let mut sold = Cart { lines: vec![Line { price_id: Some("card".into()), ..card.lines[0].clone() }], ..card };
+        let before = hash(&sold);
+        sold.lines[0].title = Some("Postcard".into());
+        assert_eq!(hash(&sold), before, "the merchant has renamed the product");
     }
 }

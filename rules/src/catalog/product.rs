@@ -25,12 +25,12 @@ pub fn first_stock(on_hand: Option<i32>, continue_selling: bool) -> Result<Optio
 }
 
 /// The stock after a change. Less than nothing cannot be taken away; but units that are missing already may come back.
-pub fn adjusted(on_hand: i32, change: i32, continue_selling: bool) -> Result<i32> {
+pub fn adjusted(on_hand: i64, change: i32, continue_selling: bool) -> Result<i64> {
     if change == 0 {
         return Err(Error::invalid("change", "must not be zero"));
     }
     let after = on_hand
-        .checked_add(change)
+        .checked_add(change.into())
         .ok_or_else(|| Error::OutOfRange { argument: "change", fault: "makes the stock too large".into() })?;
     if change < 0 && after < 0 && !continue_selling {
         return Err(Error::invalid("change", format!("takes away more than the {on_hand} that are on hand")));
@@ -70,8 +70,8 @@ mod tests {
         );
         assert_eq!(adjusted(5, -6, true), Ok(-1));
         assert_eq!(adjusted(-3, 1, false), Ok(-2), "what was sold too much comes back in parts");
-        assert_eq!(adjusted(1, i32::MAX, false).map_err(|error| error.sqlstate()), Err("22003"));
-        assert_eq!(adjusted(-1, i32::MIN, true).map_err(|error| error.sqlstate()), Err("22003"));
+        assert_eq!(adjusted(i64::MAX, 1, false).map_err(|error| error.sqlstate()), Err("22003"));
+        assert_eq!(adjusted(i64::MIN, -1, true).map_err(|error| error.sqlstate()), Err("22003"));
         assert_eq!(adjusted(5, 0, true).map_err(|error| error.sqlstate()), Err("22023"));
     }
 }

@@ -122,13 +122,6 @@ pub struct NewSession {
     pub id_prefix: Option<&'static str>,
 }
 
-impl NewSession {
-    /// Returns true if another session is for the same price.
-    pub fn has_price(&self, amount: Decimal, currency_code: &str) -> bool {
-        (self.amount, self.currency.code()) == (amount, currency_code)
-    }
-}
-
 impl Order<'_> {
     /// The order with everything that it implies, whatever the organization's settings are: a label with nothing to see
     /// is none, an amount has no noise, and what the policy of a dialect fixes is as if it had been said. An organization's own defaults are not
@@ -336,15 +329,6 @@ mod tests {
         ] {
             assert_ne!(hash(other, &Policy::STANDARD), hash(order(), &Policy::STANDARD));
         }
-    }
-
-    #[test]
-    fn a_price_is_an_amount_in_a_currency() {
-        let order = Order { currency_code: Some("xof"), ..order() };
-        let session = order.check(&terms(), ids::session_id(now()), now()).expect("valid");
-        assert!(session.has_price(Decimal::new(100_000, 1), "XOF"));
-        assert!(!session.has_price(Decimal::new(10_001, 0), "XOF"));
-        assert!(!session.has_price(Decimal::new(10_000, 0), "XAF"));
     }
 
     #[test]

@@ -101,6 +101,22 @@ SELECT amount, quantity, (lines[1]).unit_amount FROM checkout.set_quantity(:'pla
 SELECT status, amount FROM checkout.record_payment(:'plain', 'cart-1', 'succeeded', 20);
 SELECT testing.outcome(format('SELECT checkout.set_quantity(%L, %L, 4)', :'plain', :'client_secret'));
 
+-- With a coupon, too, another quantity costs what its units cost.
+SELECT code FROM checkout.create_coupon('TEN', 10);
+SELECT checkout_session_id AS plain FROM checkout.create_checkout_session(30, 'EUR', quantity => 3, customer_id => 'c',
+    allow_quantity => true, coupon_code => 'ten') \gset
+SELECT line, unit_amount, quantity, discount FROM checkout.list_session_lines(:'plain');
+SELECT amount, quantity FROM checkout.set_quantity(:'plain', quantity => 2);
+-- If nobody knows what a unit costs, the quantity stays, whatever else the buyer changes.
+SELECT checkout_session_id AS plain FROM checkout.create_checkout_session(10, 'EUR', quantity => 3, customer_id => 'c',
+    allow_quantity => true, allow_coupon_code => true, require_billing_address => true) \gset
+SELECT quantity, testing.outcome(format('SELECT checkout.set_quantity(%L, quantity => %s)', :'plain', quantity))
+FROM unnest('{1,2,3,4}'::integer[]) AS quantity;
+SELECT amount, quantity FROM checkout.set_billing_address(:'plain', address => '{"country": "SN"}');
+SELECT applied, (session).amount, (session).quantity FROM checkout.apply_coupon(:'plain', code => 'ten');
+SELECT testing.outcome(format('SELECT checkout.set_quantity(%L, quantity => 1)', :'plain'));
+SELECT amount, quantity FROM checkout.get_checkout_session(:'plain');
+
 -- Before it is paid, a session may ask for the billing address.
 SELECT checkout_session_id AS sold, client_secret FROM checkout.create_checkout_session(price_id => 'tea-usd',
     customer_id => 'c', require_billing_address => true) \gset

@@ -64,10 +64,26 @@ SELECT checkout_session_id AS e FROM checkout.create_checkout_session(product_id
     customer_email => 'Jo@example.com') \gset
 SELECT testing.outcome($$SELECT checkout.create_checkout_session(product_id => 'tea', coupon_code => 'each',
     customer_email => 'jo@EXAMPLE.com')$$);
+-- Nobody, by a dialect that asks for no customer: neither as the order comes, nor later.
+SELECT testing.outcome($$SELECT checkout.create_checkout_session(product_id => 'tea', coupon_code => 'each')$$);
+SELECT body ->> 'id' AS nobody FROM checkout.handle_request('paygate', 'POST', '/v1/checkout/sessions',
+    body => '{"amount": 1000, "success_url": "https://shop.example/", "cancel_url": "https://shop.example/"}') \gset
+\c - postgres
+UPDATE checkout_data.checkout_sessions SET allow_coupon_code = true
+WHERE checkout_session_id = checkout.session_id(:'nobody');
+\c - shop_discounts
+SELECT code, testing.try(checkout.session_id(:'nobody'), code)
+FROM unnest('{EACH,WELCOME,AGAIN,SUMMER}'::text[]) AS code;
 -- New customers, and those who come again.
 SELECT testing.buy('new') AS n, testing.buy('d') AS d \gset
 SELECT testing.try(:'n', 'WELCOME'), testing.try(:'n', 'AGAIN'), testing.try(:'d', 'WELCOME'), testing.try(:'d',
     'AGAIN');
+
+-- Who has bought is no new customer, however he writes his address then and now.
+SELECT status FROM checkout.record_payment(:'e', 'discount-new', 'succeeded');
+SELECT address, testing.outcome(format('SELECT checkout.create_checkout_session(product_id => ''tea'',
+    coupon_code => ''welcome'', customer_email => %L)', address))
+FROM unnest('{Jo@example.com,jo@example.com,JO@EXAMPLE.COM}'::text[]) AS address;
 
 -- 18: the coupon ends after it was applied: it is honoured until the session ends.
 SELECT active FROM checkout.update_coupon('SUMMER', active => false);
@@ -117,6 +133,7 @@ SELECT event_type, body::jsonb #>> '{data,object,payment_status}' AS payment_sta
 FROM checkout.list_webhook_events(:'i');
 -- Money that comes all the same is kept, to be refunded.
 SELECT status, rejection_reason FROM checkout.record_payment(:'i', 'discount-5', 'succeeded', 10);
+SELECT status, payment_status, payment_id FROM checkout.get_checkout_session(:'i');
 -- What has to be paid is not free; nor is what was sold.
 SELECT testing.outcome(format('SELECT checkout.complete_free_checkout_session(%L)', :'h'));
 SELECT testing.outcome(format('SELECT checkout.complete_free_checkout_session(%L)', :'f'));
@@ -125,6 +142,12 @@ SELECT testing.outcome(format('SELECT checkout.complete_free_checkout_session(%L
 SELECT checkout_session_id AS j FROM checkout.create_checkout_session(currency_code => 'EUR', customer_id => 'j',
     lines => '[{"title": "Sweet", "amount": 0.01}]', allow_coupon_code => true) \gset
 SELECT testing.try(:'j', 'EACH');
+-- 31: kobo and Flutterwave have a least amount. It is checked as the session is created, and no buyer changes it later.
+SELECT body #>> '{data,id}' AS kobo FROM checkout.handle_request('kobo', 'POST', '/v1/checkout/session/initialize',
+    body => '{"amount": 100, "email": "jo@example.com"}') \gset
+SELECT call, testing.outcome(format('SELECT checkout.' || call, :'kobo')) FROM unnest(ARRAY[
+    'apply_coupon(%L, code => ''summer'')', 'set_quantity(%L, quantity => 1)', 'set_unit_amount(%L, unit_amount => 0)',
+    'complete_free_checkout_session(%L)']) AS call;
 -- What the coupons have brought.
 SELECT * FROM checkout.coupon_performance('each');
 SELECT * FROM checkout.coupon_performance('all');

@@ -138,3 +138,48 @@ SELECT testing.policy(:'organization', 'unique');
 \c - shop_references_test
 SELECT * FROM testing.order('once');
 SELECT testing.ordering('once');
+
+-- Another cart of the same price is another order. The same one leads to its session, whatever its buyer has changed.
+\c - postgres
+SELECT reference_policy FROM checkout.update_organization(:'organization', reference_policy => 'return_existing',
+    uses_catalog => true);
+\c - shop_references
+CREATE FUNCTION pg_temp.cart(arguments text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    answer text;
+BEGIN
+    EXECUTE 'SELECT concat_ws('' '', CASE WHEN idempotent_replay THEN ''again'' ELSE ''new'' END, amount, quantity)
+        FROM checkout.create_checkout_session(customer_id => ''c'', reference => ''cart'', allow_quantity => true,
+            allow_coupon_code => true, ' || arguments || ')' INTO answer;
+    RETURN answer;
+EXCEPTION WHEN OTHERS THEN
+    RETURN SQLSTATE || ': ' || SQLERRM;
+END
+$$;
+SELECT product_id FROM checkout.create_product('Mug', 'mug');
+SELECT price_id FROM checkout.create_price('mug', 'EUR', 10, price_id => 'mug');
+SELECT price_id FROM checkout.create_price('mug', 'EUR', 10, price_id => 'mug-too');
+SELECT code FROM checkout.create_coupon('TEN', 10);
+SELECT arguments, pg_temp.cart(arguments) FROM unnest(ARRAY[
+    'price_id => ''mug''', 'product_id => ''mug''', $$lines => '[{"price_id": "mug", "quantity": 1}]'$$,
+    'price_id => ''mug-too''', 'amount => 10, currency_code => ''EUR''', 'price_id => ''mug'', quantity => 2',
+    'price_id => ''mug'', coupon_code => ''ten''', $$currency_code => 'EUR', lines => '[{"title": "Mug", "amount": 10}]'$$,
+    $$lines => '[{"price_id": "mug"}, {"kind": "shipping", "amount": 0}]'$$]) AS arguments;
+SELECT checkout_session_id AS cart FROM checkout.list_checkout_sessions(reference => 'cart') \gset
+SELECT amount, quantity FROM checkout.set_quantity(:'cart', quantity => 3);
+SELECT applied, (session).amount FROM checkout.apply_coupon(:'cart', code => 'ten');
+SELECT name FROM checkout.update_product('mug', name => 'Cup');
+SELECT arguments, pg_temp.cart(arguments) FROM unnest(ARRAY[
+    'price_id => ''mug''', 'price_id => ''mug'', quantity => 3', 'amount => 27, currency_code => ''EUR''']) AS arguments;
+-- So does an order that says only an amount, and one that was recovered.
+SELECT status FROM checkout.expire_checkout_session(:'cart');
+SELECT checkout_session_id AS recovered, amount FROM checkout.recover_checkout_session(:'cart') \gset
+SELECT pg_temp.cart('price_id => ''mug''');
+SELECT status FROM checkout.expire_checkout_session(:'recovered');
+SELECT pg_temp.cart('amount => 12, currency_code => ''EUR''');
+SELECT checkout_session_id AS plain FROM checkout.list_checkout_sessions(reference => 'cart', status => 'open') \gset
+SELECT amount FROM checkout.set_quantity(:'plain', quantity => 2);
+SELECT arguments, pg_temp.cart(arguments) FROM unnest(ARRAY['amount => 12, currency_code => ''EUR''',
+    'amount => 24, currency_code => ''EUR''']) AS arguments;
+-- The cart that has expired is not recovered in place of another order.
+SELECT testing.outcome(format('SELECT checkout.recover_checkout_session(%L)', :'cart'));

@@ -226,10 +226,17 @@ def goals(target):
     yield ("SELECT * FROM checkout.create_product('thief')",)
     yield ("SELECT * FROM checkout.create_price('mug', 'USD', 0, is_default => true)",)
     yield ("SELECT * FROM checkout.create_coupon('thief', 100)",)
+    yield "SELECT * FROM checkout.list_session_lines(%s)", target["sold"]
+    yield "SELECT * FROM checkout.set_quantity(%s, quantity => 2)", target["sold"]
+    yield "SELECT * FROM checkout.apply_coupon(%s, code => 'TEN')", target["sold"]
+    yield "SELECT * FROM checkout.remove_coupon(%s)", target["sold"]
+    yield "SELECT * FROM checkout.set_billing_address(%s, address => '{\"country\": \"SN\"}')", target["sold"]
     yield ("SELECT * FROM checkout.products",)
     yield ("SELECT * FROM checkout.prices",)
     yield ("SELECT * FROM checkout.coupons",)
     yield ("SELECT * FROM checkout.inventory_changes",)
+    yield ("SELECT * FROM checkout.session_lines",)
+    yield ("SELECT * FROM checkout.session_terms",)
     yield ("SELECT * FROM checkout.checkout_sessions",)
     yield ("SELECT * FROM checkout.open_checkout_sessions",)
     yield ("SELECT * FROM checkout.payments",)

@@ -184,7 +184,10 @@ class Lab:
             call("adjust_inventory", product_id="mug", change=1, reason=word)
             call("create_price", product_id="mug", currency_code="USD", amount=10, price_id="mug-usd", description=word)
             call("create_coupon", code="TEN", percent_off=10, description=word)
-            call("create_checkout_session", amount=10, currency_code="USD", customer_id=word, coupon_code="TEN")
+            sold = call("create_checkout_session", amount=10, currency_code="USD", customer_id=word, title=word, coupon_code="TEN",
+                        allow_quantity=True, allow_coupon_code=True, require_billing_address=True)
+            target["sold"] = sold["checkout_session_id"]
+            call("set_billing_address", checkout_session_id=target["sold"], address=f'{{"country": "SN", "city": "{word}"}}')
             for state in ("open", "processing", "complete", "failed", "expired"):
                 session = call(
                     "create_checkout_session",

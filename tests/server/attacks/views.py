@@ -17,6 +17,8 @@ VIEWS = [
     "coupons",
     "inventory",
     "inventory_changes",
+    "session_lines",
+    "session_terms",
 ]
 # What is called for a row before the tenant's condition has been checked would tell about it.
 SPIES = [
@@ -67,6 +69,8 @@ RELATED = [
     "prices(jsonb_populate_record(NULL::checkout.products, '{\"product_id\": \"mug\"}'))",
     "product(jsonb_populate_record(NULL::checkout.prices, '{\"product_id\": \"mug\"}'))",
     "inventory_changes(jsonb_populate_record(NULL::checkout.products, '{\"product_id\": \"mug\"}'))",
+    "session_lines(jsonb_populate_record(NULL::checkout.checkout_sessions, '{\"checkout_session_id\": \"$SESSION\"}'))",
+    "session_terms(jsonb_populate_record(NULL::checkout.checkout_sessions, '{\"checkout_session_id\": \"$SESSION\"}'))",
     "checkout_session(jsonb_populate_record(NULL::checkout.payments, '{\"checkout_session_id\": \"$SESSION\"}'))",
 ]
 

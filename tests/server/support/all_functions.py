@@ -127,7 +127,7 @@ class World:
             Call("ack_webhook_events", "shop", consumer | {"event_ids": [self.event], "lease_token": self.lease}),
             Call("activate_database", "admin", {}),
             Call("adjust_inventory", "shop", mug | {"change": 1}),
-            Call("apply_coupon", "web", sold | {"code": "NONE"}),
+            Call("apply_coupon", "web", sold | {"code": "TEN"}),
             Call("apply_payment", "shop", session | {"payment_id": "late"}),
             Call("authenticate", "web", {"api_key": self.other_key}),
             Call("begin_payment", "shop", session | {"payment_id": "p1"}),
