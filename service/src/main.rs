@@ -8,6 +8,7 @@ mod back_off;
 mod database;
 mod database_error;
 mod database_url;
+mod gateway;
 mod health;
 mod listen;
 mod logs;
@@ -38,6 +39,7 @@ struct Program {
 
 #[derive(Subcommand)]
 enum Command {
+    Gateway(gateway::Options),
     Relay(relay::Options),
     Listen(listen::Options),
     Trigger(trigger::Options),
@@ -47,6 +49,7 @@ enum Command {
 fn main() -> ExitCode {
     let Program { command } = options::parse();
     let result = match command {
+        Command::Gateway(options) => gateway::start(options),
         Command::Relay(options) => relay::start(options),
         Command::Listen(options) => listen::start(options),
         Command::Trigger(options) => trigger::start(options),
