@@ -19,7 +19,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 pub struct Connections {
     pool: Pool<Postgres>,
-    away: watch::Sender<bool>,
+    /// `None` until somebody has looked.
+    away: watch::Sender<Option<bool>>,
     catalog: RwLock<Arc<Catalog>>,
 }
 
@@ -47,7 +48,7 @@ impl Connections {
                 })
             })
             .connect_lazy_with(options);
-        let (away, _) = watch::channel(true);
+        let (away, _) = watch::channel(None);
         Self { pool, away, catalog: RwLock::default() }
     }
 
@@ -56,7 +57,7 @@ impl Connections {
         let mut away = self.away.subscribe();
         tokio::select! {
             biased;
-            _ = away.wait_for(|away| *away) => Err(Failure::unavailable("the database is away")),
+            _ = away.wait_for(|away| *away == Some(true)) => Err(Failure::unavailable("the database is away")),
             connection = self.pool.acquire() => connection.map_err(|error| failure(&error, false)),
         }
     }
@@ -64,11 +65,17 @@ impl Connections {
     /// The database is there, and this is its catalog.
     pub fn there(&self, catalog: Catalog) {
         *self.catalog.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(catalog);
-        self.away.send_replace(false);
+        self.away.send_replace(Some(false));
     }
 
     pub fn away(&self) {
-        self.away.send_replace(true);
+        self.away.send_replace(Some(true));
+    }
+
+    /// Returns when it is known whether the database is there.
+    pub async fn looked(&self) {
+        // The sender is here, so that there is no error.
+        let _ = self.away.subscribe().wait_for(Option::is_some).await;
     }
 
     pub fn catalog(&self) -> Arc<Catalog> {

@@ -59,6 +59,7 @@ async fn run(options: Options) -> Result<(), RunError> {
         metrics: metrics.clone(),
     };
     tokio::spawn(watcher.run());
+    connections.looked().await;
     let limits = Arc::new(Limits::new(options.requests_per_second, options.requests_per_second_address));
     let housekeeping = limits.clone();
     tokio::spawn(async move { housekeeping.keep_house().await });
