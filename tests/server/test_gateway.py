@@ -331,7 +331,7 @@ def test_unexpected_error_is_500_without_details(world, shop):
             answer = gateway.create(dialect, shop.live)
             assert (answer.status, answer.text) == (500, '{"message":"Internal server error"}')
         assert '"code":"42501"' in gateway.log() and "permission denied" in gateway.log()
-        assert shop.live[:20] not in gateway.log()
+        assert shop.live not in gateway.log()
 
 
 @pytest.mark.parametrize("dialect", ["paygate", "yuno"])

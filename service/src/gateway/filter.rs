@@ -11,7 +11,8 @@ use crate::gateway::query::parameters;
 /// The most values of an `in`.
 const MOST_VALUES: usize = 1_000;
 const MOST_FILTERS: usize = 50;
-const COMPARISONS: [(&str, &str); 6] = [("eq", "="), ("neq", "<>"), ("gt", ">"), ("gte", ">="), ("lt", "<"), ("lte", "<=")];
+const COMPARISONS: [(&str, &str); 6] =
+    [("eq", "="), ("neq", "<>"), ("gt", ">"), ("gte", ">="), ("lt", "<"), ("lte", "<=")];
 const PATTERNS: [(&str, &str); 2] = [("like", "LIKE"), ("ilike", "ILIKE")];
 const STATES: [(&str, &str); 5] =
     [("null", "NULL"), ("not_null", "NOT NULL"), ("true", "TRUE"), ("false", "FALSE"), ("unknown", "UNKNOWN")];
@@ -72,7 +73,8 @@ impl Question {
         let (negated, filter) = filter.strip_prefix("not.").map_or((false, filter), |filter| (true, filter));
         let fault = || malformed(format!("\"failed to parse filter ({filter})\" of {name}"));
         let (operator, value) = filter.split_once('.').ok_or_else(fault)?;
-        let found = |known: &[(&str, &'static str)]| known.iter().find(|(word, _)| *word == operator).map(|(_, sql)| *sql);
+        let found =
+            |known: &[(&str, &'static str)]| known.iter().find(|(word, _)| *word == operator).map(|(_, sql)| *sql);
         let condition = if let Some(sql) = found(&COMPARISONS) {
             let at = self.bind(Bound::Text(value.to_owned()));
             format!("{operand} {sql} ${at}::text::{type_name}")

@@ -70,10 +70,7 @@ mod tests {
                 "amount=5000&currency=ghs&metadata[order]=1&payment_method_types[0]=card",
                 r#"{"amount":5000,"currency":"ghs","metadata":{"order":"1"},"payment_method_types":["card"]}"#,
             ),
-            (
-                "line_items[0][price]=p&line_items[0][quantity]=2",
-                r#"{"line_items":[{"price":"p","quantity":"2"}]}"#,
-            ),
+            ("line_items[0][price]=p&line_items[0][quantity]=2", r#"{"line_items":[{"price":"p","quantity":"2"}]}"#),
             ("metadata%5B7%5D=a+b&metadata[0]=%C3%A9", r#"{"metadata":{"0":"é","7":"a b"}}"#),
             ("expires_at=2026-01-01T00:00:00Z", r#"{"expires_at":"2026-01-01T00:00:00Z"}"#),
             ("expires_at=1705399200", r#"{"expires_at":1705399200}"#),

@@ -56,10 +56,8 @@ impl Gateway {
         let headers = parts.headers.clone();
         let head = Head::new(parts);
         let target = Target::of(&head.path, self.alone);
-        let caller = Caller {
-            key: ApiKey::of(&head.headers),
-            address: address::client(peer, &headers, self.trusted_proxies),
-        };
+        let caller =
+            Caller { key: ApiKey::of(&head.headers), address: address::client(peer, &headers, self.trusted_proxies) };
 
         let answered = timeout(self.timeout + GRACE, self.serve(target, &head, &headers, body, &caller)).await;
         let answered = answered.unwrap_or_else(|_| Err(Failure::too_slow("it was cancelled by the gateway")));
@@ -71,13 +69,13 @@ impl Gateway {
             failure.response(target)
         });
         self.add_headers(&mut response, target, &head).await;
-        let organization = match (&caller.key, response.status()) {
+        let (status, duration) = (response.status(), started.elapsed());
+        let organization = match (&caller.key, status) {
             (None, _) | (_, StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS) => None,
             (_, status) if status.is_server_error() => None,
             (Some(key), _) => self.organizations.of(key, &head.headers, &self.connections).await,
         };
 
-        let (status, duration) = (response.status(), started.elapsed());
         let function = if let Target::Function(name) | Target::View(name) = target { Some(masked(name)) } else { None };
         let dialect = if let Target::Dialect(dialect, _) = target { Some(dialect.name) } else { None };
         info!(

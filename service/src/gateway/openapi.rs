@@ -9,10 +9,7 @@ use crate::gateway::target::DIALECTS;
 pub fn document(alone: Option<&'static Dialect>) -> String {
     let served: Vec<(String, &Dialect)> = match alone {
         Some(dialect) => vec![(String::new(), dialect)],
-        None => DIALECTS
-            .iter()
-            .filter_map(|name| Some((format!("/{name}"), dialects::find(name).ok()?)))
-            .collect(),
+        None => DIALECTS.iter().filter_map(|name| Some((format!("/{name}"), dialects::find(name).ok()?))).collect(),
     };
     let mut paths: Map<String, Value> = Map::new();
     for (prefix, dialect) in served {
@@ -44,9 +41,7 @@ fn template(path: &str) -> String {
 }
 
 fn operation(dialect: &Dialect, route: &Route) -> Value {
-    let parameter = |name: &str, place: &str| {
-        json!({ "name": name, "in": place, "required": place == "path", "schema": { "type": "string" } })
-    };
+    let parameter = |name: &str, place: &str| json!({ "name": name, "in": place, "required": place == "path", "schema": { "type": "string" } });
     let in_path = route.path.split('/').filter_map(|segment| segment.strip_prefix(':'));
     let mut parameters: Vec<Value> = in_path.map(|name| parameter(name, "path")).collect();
     parameters.extend(route.query.iter().map(|name| parameter(name, "query")));

@@ -6,6 +6,7 @@ use moka::future::Cache;
 use rules::access::api_key::Digest;
 use rules::access::http_credential;
 use serde_json::{Map, Value};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::gateway::connections::Connections;
@@ -15,9 +16,11 @@ use crate::sqlx;
 const MOST_KEPT: u64 = 10_000;
 /// A key never changes its organization; this lets revoked ones go.
 const KEPT_FOR: Duration = Duration::from_secs(60 * 60);
+/// The answer is there, and waits for this.
+const PATIENCE: Duration = Duration::from_millis(200);
 const ORGANIZATION: &str = "SELECT organization_id FROM checkout.authenticate($1)";
 
-pub struct Organizations(Cache<Digest, Option<Uuid>>);
+pub struct Organizations(Cache<Digest, Uuid>);
 
 impl Organizations {
     pub fn new() -> Self {
@@ -31,6 +34,7 @@ impl Organizations {
             let mut connection = connections.acquire().await.ok()?;
             sqlx::query_scalar(ORGANIZATION).bind(text).fetch_one(&mut *connection).await.ok()
         };
-        self.0.optionally_get_with(key.digest, async { ask.await.map(Some) }).await.flatten()
+        let found = self.0.optionally_get_with(key.digest, ask);
+        timeout(PATIENCE, found).await.ok().flatten()
     }
 }

@@ -36,8 +36,9 @@ pub async fn call(
     if !has_credential && !credential::is_for_buyers(name) {
         return Err(Failure::new(StatusCode::UNAUTHORIZED, "PT401", "a credential is required: the header x-api-key"));
     }
-    let given: BTreeMap<String, IgnoredAny> = serde_json::from_str(&arguments).map_err(|_| {
-        Failure { code: "PGRST102".into(), ..Failure::bad_request("Empty or invalid json: an object of arguments") }
+    let given: BTreeMap<String, IgnoredAny> = serde_json::from_str(&arguments).map_err(|_| Failure {
+        code: "PGRST102".into(),
+        ..Failure::bad_request("Empty or invalid json: an object of arguments")
     })?;
     let catalog = connections.catalog();
     let function = catalog.function(name, &given).ok_or_else(|| unknown(name, &given))?;

@@ -66,7 +66,12 @@ async fn run(options: Options) -> Result<(), RunError> {
 
     let address = listener.local_addr().map_err(|error| RunError::Failed(error.to_string()))?;
     let pages_folder = pages.as_ref().map(|folder| folder.display().to_string());
-    info!(version = env!("CARGO_PKG_VERSION"), address = format!("http://{address}"), pages = pages_folder, "listening");
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        address = format!("http://{address}"),
+        pages = pages_folder,
+        "listening"
+    );
     let gateway = Gateway {
         alone: options.dialect(),
         timeout: options.timeout,

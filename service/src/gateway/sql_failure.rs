@@ -55,9 +55,7 @@ fn status_of(code: &str, has_credential: bool) -> Option<StatusCode> {
             "28" | "0L" | "0P" => StatusCode::FORBIDDEN,
             // A lock that was not to be had, a deadlock, a server that stops: later it may go well.
             "08" | "40" | "53" | "55" | "57" => StatusCode::SERVICE_UNAVAILABLE,
-            "09" | "25" | "2D" | "38" | "39" | "3B" | "54" | "58" | "F0" | "HV" | "P0" | "XX"
-                if code != "P0001" =>
-            {
+            "09" | "25" | "2D" | "38" | "39" | "3B" | "54" | "58" | "F0" | "HV" | "P0" | "XX" if code != "P0001" => {
                 return None;
             }
             _ => StatusCode::BAD_REQUEST,

@@ -29,9 +29,9 @@ impl<'p> Target<'p> {
             ("openapi.json", "") => Self::OpenApi,
             ("rpc", _) => Self::one(rest).map_or(Self::Nothing, Self::Function),
             ("views", _) => Self::one(rest).map_or(Self::Nothing, Self::View),
-            ("pay", _) if !rest.is_empty() => Self::one(rest).map_or(Self::File(""), Self::Pay),
+            ("pay", _) => Self::one(rest).map_or(Self::File(""), Self::Pay),
             ("dashboard", "" | "/") => Self::Dashboard,
-            ("pages", _) if !rest.is_empty() => Self::File(&rest[1..]),
+            ("pages", _) => Self::File(rest.strip_prefix('/').unwrap_or_default()),
             _ => match alone {
                 Some(dialect) => Self::Dialect(dialect, path),
                 None if DIALECTS.contains(&first) => {
@@ -100,6 +100,7 @@ mod tests {
             ("/views/payments", "call payments", "call payments"),
             ("/pay/1", "pay 1", "pay 1"),
             ("/pay/1/2", "file ", "file "),
+            ("/pages", "file ", "file "),
             ("/pages/pay/pay.js", "file pay/pay.js", "file pay/pay.js"),
             ("/dashboard", "pages", "pages"),
             ("/healthz", "healthz", "healthz"),

@@ -12,6 +12,7 @@ use crate::gateway::connections::Connections;
 use crate::gateway::failure::{Failure, JSON};
 use crate::gateway::filter::{Bound, Question};
 use crate::gateway::request::Head;
+use crate::gateway::target::Target;
 use crate::gateway::transaction::of_request;
 use crate::gateway::{credential, csv};
 use crate::sqlx::{self, Postgres, Row};
@@ -42,10 +43,9 @@ pub async fn read(connections: &Connections, name: &str, head: &Head) -> Result<
     let count = format!("SELECT count(*) {source}");
     let found = of_request(connections, head, true, true, async |transaction| {
         let rows = match as_csv {
-            true => Rows::read_all(
-                bound(rows, &question.values).fetch_all(&mut **transaction).await?,
-                &question.columns,
-            )?,
+            true => {
+                Rows::read_all(bound(rows, &question.values).fetch_all(&mut **transaction).await?, &question.columns)?
+            }
             false => Rows::read_json(&bound(rows, &question.values).fetch_one(&mut **transaction).await?)?,
         };
         let total = match counts {
@@ -55,7 +55,7 @@ pub async fn read(connections: &Connections, name: &str, head: &Head) -> Result<
         Ok((rows, total))
     });
     let (rows, total) = found.await?;
-    answer(rows, question.offset, total)
+    Ok(answer(rows, question.offset, total))
 }
 
 /// The statement for a page. All of its statements have the same parameters.
@@ -106,21 +106,22 @@ impl Rows {
     }
 }
 
-fn answer(rows: Rows, offset: i64, total: Option<i64>) -> Result<Response<Body>, Failure> {
+fn answer(rows: Rows, offset: i64, total: Option<i64>) -> Response<Body> {
+    let mut response = Response::new(Body::from(rows.body));
     if total.is_some_and(|total| offset > total) {
         let message = "Requested range not satisfiable";
-        return Err(Failure::new(StatusCode::RANGE_NOT_SATISFIABLE, "PGRST103", message));
+        let failure = Failure::new(StatusCode::RANGE_NOT_SATISFIABLE, "PGRST103", message);
+        response = failure.response(Target::View(""));
+    } else {
+        response.headers_mut().insert(CONTENT_TYPE, rows.kind);
     }
-    let mut response = Response::new(Body::from(rows.body));
-    if total.is_some_and(|total| rows.count < total) {
+    if response.status().is_success() && total.is_some_and(|total| rows.count < total) {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     }
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, rows.kind);
     if let Ok(range) = HeaderValue::try_from(range(offset, rows.count, total)) {
-        headers.insert(CONTENT_RANGE, range);
+        response.headers_mut().insert(CONTENT_RANGE, range);
     }
-    Ok(response)
+    response
 }
 
 /// `0-19/259`; without a total `0-19/*`, without rows `*/259`.

@@ -71,9 +71,6 @@ impl Watcher {
     }
 }
 
-async fn in_time<T>(
-    limit: Duration,
-    work: impl Future<Output = Result<T, DatabaseError>>,
-) -> Result<T, DatabaseError> {
+async fn in_time<T>(limit: Duration, work: impl Future<Output = Result<T, DatabaseError>>) -> Result<T, DatabaseError> {
     timeout(limit, work).await.unwrap_or(Err(DatabaseError::Timeout))
 }
