@@ -97,14 +97,14 @@ impl Question {
     fn operand(&mut self, view: &View, name: &str) -> Result<(String, String), Failure> {
         let Some((column, key)) = name.split_once("->>") else {
             let column = column_of(view, name)?;
-            return Ok((quoted(&column.name), column.type_name.clone()));
+            return Ok((in_view(column), column.type_name.clone()));
         };
         let column = column_of(view, column)?;
         if !column.is_json() || key.is_empty() {
             return Err(malformed(format!("{name} is no member of a JSON column")));
         }
         let at = self.bind(Bound::Text(key.to_owned()));
-        Ok((format!("({} ->> ${at}::text)", quoted(&column.name)), "text".to_owned()))
+        Ok((format!("({} ->> ${at}::text)", in_view(column)), "text".to_owned()))
     }
 
     fn ordered(&mut self, view: &View, terms: &str) -> Result<String, Failure> {
@@ -135,6 +135,11 @@ impl Question {
         self.values.push(value);
         self.values.len()
     }
+}
+
+/// A column in SQL. Alone, its name could be that of a result.
+pub fn in_view(column: &Column) -> String {
+    format!("v.{}", quoted(&column.name))
 }
 
 fn selected(view: &View, names: &str) -> Result<Vec<Column>, Failure> {
@@ -216,14 +221,14 @@ mod tests {
     #[test]
     fn filters_become_conditions_with_parameters() {
         for (query, sql) in [
-            ("amount=gte.5", r#"WHERE "amount" >= $1::text::numeric"#),
-            ("id=eq.a&amount=not.lt.3", r#"WHERE "id" = $1::text::uuid AND NOT ("amount" < $2::text::numeric)"#),
-            ("id=in.(a,b)", r#"WHERE "id" = ANY ($1::text[]::uuid[])"#),
-            ("amount=is.null", r#"WHERE "amount" IS NULL"#),
-            ("amount=not.is.null", r#"WHERE NOT ("amount" IS NULL)"#),
-            ("metadata->>order_id=eq.A-17", r#"WHERE ("metadata" ->> $1::text) = $2::text::text"#),
-            ("id=ilike.*a*", r#"WHERE "id"::text ILIKE $1::text"#),
-            ("a%22b=eq.x", r#"WHERE "a""b" = $1::text::text"#),
+            ("amount=gte.5", r#"WHERE v."amount" >= $1::text::numeric"#),
+            ("id=eq.a&amount=not.lt.3", r#"WHERE v."id" = $1::text::uuid AND NOT (v."amount" < $2::text::numeric)"#),
+            ("id=in.(a,b)", r#"WHERE v."id" = ANY ($1::text[]::uuid[])"#),
+            ("amount=is.null", r#"WHERE v."amount" IS NULL"#),
+            ("amount=not.is.null", r#"WHERE NOT (v."amount" IS NULL)"#),
+            ("metadata->>order_id=eq.A-17", r#"WHERE (v."metadata" ->> $1::text) = $2::text::text"#),
+            ("id=ilike.*a*", r#"WHERE v."id"::text ILIKE $1::text"#),
+            ("a%22b=eq.x", r#"WHERE v."a""b" = $1::text::text"#),
         ] {
             assert_eq!(where_of(query), sql);
         }
@@ -236,7 +241,7 @@ mod tests {
     fn order_select_limit_and_offset_are_read() {
         let read = question("order=amount.desc.nullslast,metadata->>a.b.asc,id&select=id,amount&limit=5&offset=2")
             .expect("a question");
-        let order = r#"ORDER BY "amount" DESC NULLS LAST, ("metadata" ->> $1::text) ASC, "id""#;
+        let order = r#"ORDER BY v."amount" DESC NULLS LAST, (v."metadata" ->> $1::text) ASC, v."id""#;
         assert_eq!((read.order.as_str(), read.limit, read.offset), (order, Some(5), 2));
         assert_eq!(read.values, [Bound::Text("a.b".into())]);
         assert_eq!(read.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>(), ["id", "amount"]);

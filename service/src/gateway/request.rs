@@ -1,10 +1,12 @@
 //! A request: its id, its headers as the database reads them, and its body.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use percent_encoding::percent_decode_str;
 use rules::access::http_credential;
 use serde_json::{Map, Value};
@@ -13,9 +15,9 @@ use uuid::Uuid;
 
 use crate::gateway::failure::Failure;
 
-use std::time::Duration;
-
-pub const LARGEST_BODY: usize = 1024 * 1024;
+const LARGEST_BODY: usize = 1024 * 1024;
+const DRAINED: usize = 16 * 1024 * 1024;
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub struct Head {
     pub id: String,
@@ -75,18 +77,43 @@ fn map_of(headers: &HeaderMap) -> Map<String, Value> {
 }
 
 /// Reads the body within its limits of size and time.
-pub async fn read_body(headers: &HeaderMap, body: Body, patience: Duration) -> Result<Vec<u8>, Failure> {
-    let too_large = || Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "PT413", "Request body is too large");
+pub async fn read_body(headers: &HeaderMap, mut body: Body, patience: Duration) -> Result<Vec<u8>, Failure> {
     let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > LARGEST_BODY as u64) {
-        return Err(too_large());
+        return Err(too_large(body));
     }
-    match timeout(patience, Limited::new(body, LARGEST_BODY).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes().into()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+    let mut read = Vec::new();
+    let fits = timeout(patience, async {
+        while let Some(frame) = body.frame().await {
+            if let Ok(data) = frame?.into_data() {
+                read.extend_from_slice(&data);
+            }
+            if read.len() > LARGEST_BODY {
+                return Ok(false);
+            }
+        }
+        Ok::<_, axum::Error>(true)
+    });
+    match fits.await {
+        Ok(Ok(true)) => Ok(read),
+        Ok(Ok(false)) => Err(too_large(body)),
         Ok(Err(_)) => Err(Failure::bad_request("The request body ended early")),
         Err(_) => Err(Failure::new(StatusCode::REQUEST_TIMEOUT, "PT408", "The request body came too slowly")),
     }
+}
+
+/// Reads some of what is left, beside the answer: a client that is still sending would not see it.
+fn too_large(mut rest: Body) -> Failure {
+    tokio::spawn(timeout(DRAIN_TIMEOUT, async move {
+        let mut left = DRAINED;
+        while let Some(Ok(frame)) = rest.frame().await {
+            left = left.saturating_sub(frame.data_ref().map_or(0, |data| data.len()));
+            if left == 0 {
+                return;
+            }
+        }
+    }));
+    Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "PT413", "Request body is too large")
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use sqlx_postgres::{PgArguments, PgRow};
 use crate::gateway::catalog::{Column, quoted};
 use crate::gateway::connections::Connections;
 use crate::gateway::failure::{Failure, JSON};
-use crate::gateway::filter::{Bound, Question};
+use crate::gateway::filter::{Bound, Question, in_view};
 use crate::gateway::request::Head;
 use crate::gateway::target::Target;
 use crate::gateway::transaction::of_request;
@@ -60,7 +60,7 @@ pub async fn read(connections: &Connections, name: &str, head: &Head) -> Result<
 
 /// The statement for a page. All of its statements have the same parameters.
 fn rows_of(question: &Question, source: &str, limit: i64, as_csv: bool) -> String {
-    let columns: Vec<String> = question.columns.iter().map(|column| format!("v.{}", quoted(&column.name))).collect();
+    let columns: Vec<String> = question.columns.iter().map(in_view).collect();
     let (order, offset) = (&question.order, question.offset);
     if as_csv {
         let texts: Vec<String> = columns.iter().map(|column| format!("{column}::text")).collect();
