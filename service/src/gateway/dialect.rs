@@ -49,7 +49,7 @@ fn failure(error: &sqlx::Error) -> Failure {
     let failure = sql_failure::failure(error, true);
     match failure.status {
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => failure,
-        StatusCode::BAD_REQUEST => Failure { code: String::new(), ..failure },
+        StatusCode::BAD_REQUEST => Failure { code: Box::default(), ..failure },
         StatusCode::METHOD_NOT_ALLOWED => Failure::unavailable(failure.message),
         _ => Failure::internal(&failure.code, failure.cause.unwrap_or(failure.message)),
     }

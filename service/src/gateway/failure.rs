@@ -13,22 +13,22 @@ pub const JSON: HeaderValue = HeaderValue::from_static("application/json; charse
 pub struct Failure {
     pub status: StatusCode,
     /// As PostgREST has it: an SQLSTATE, or a code of its own.
-    pub code: String,
-    pub message: String,
-    pub details: Option<String>,
-    pub hint: Option<String>,
+    pub code: Box<str>,
+    pub message: Box<str>,
+    pub details: Option<Box<str>>,
+    pub hint: Option<Box<str>>,
     /// In seconds.
-    pub retry_after: Option<u64>,
+    pub retry_after: Option<u32>,
     pub allow: Option<&'static str>,
     /// What the log says about it. It may have secrets, which are masked there.
-    pub cause: Option<String>,
+    pub cause: Option<Box<str>>,
 }
 
 impl Failure {
-    pub fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
+    pub fn new(status: StatusCode, code: &str, message: impl Into<Box<str>>) -> Self {
         Self {
             status,
-            code: code.to_owned(),
+            code: code.into(),
             message: message.into(),
             details: None,
             hint: None,
@@ -38,7 +38,7 @@ impl Failure {
         }
     }
 
-    pub fn bad_request(message: impl Into<String>) -> Self {
+    pub fn bad_request(message: impl Into<Box<str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "PGRST100", message)
     }
 
@@ -52,7 +52,7 @@ impl Failure {
     }
 
     /// The database is not there, or too busy: later it may be.
-    pub fn unavailable(cause: impl Into<String>) -> Self {
+    pub fn unavailable(cause: impl Into<Box<str>>) -> Self {
         Self {
             retry_after: Some(1),
             cause: Some(cause.into()),
@@ -60,13 +60,13 @@ impl Failure {
         }
     }
 
-    pub fn too_slow(cause: impl Into<String>) -> Self {
+    pub fn too_slow(cause: impl Into<Box<str>>) -> Self {
         let message = "The request took too long, and was cancelled";
         Self { cause: Some(cause.into()), ..Self::new(StatusCode::GATEWAY_TIMEOUT, "PT504", message) }
     }
 
     /// Without details: they may quote what another caller sent.
-    pub fn internal(code: &str, cause: impl Into<String>) -> Self {
+    pub fn internal(code: &str, cause: impl Into<Box<str>>) -> Self {
         let failure = Self::new(StatusCode::INTERNAL_SERVER_ERROR, code, "Internal server error");
         Self { cause: Some(cause.into()), ..failure }
     }

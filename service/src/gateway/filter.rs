@@ -112,8 +112,7 @@ impl Question {
         for term in terms.split(',') {
             // The words come last: a key may contain dots.
             let (mut name, mut direction, mut nulls) = (term, "", "");
-            loop {
-                let Some((before, word)) = name.rsplit_once('.') else { break };
+            while let Some((before, word)) = name.rsplit_once('.') {
                 match word {
                     "asc" if direction.is_empty() => direction = " ASC",
                     "desc" if direction.is_empty() => direction = " DESC",

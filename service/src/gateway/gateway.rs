@@ -63,7 +63,7 @@ impl Gateway {
         let answered = answered.unwrap_or_else(|_| Err(Failure::too_slow("it was cancelled by the gateway")));
         let mut response = answered.unwrap_or_else(|failure| {
             if let Some(cause) = &failure.cause {
-                let (code, cause) = (failure.code.as_str(), masked(cause));
+                let (code, cause) = (&*failure.code, masked(cause));
                 error!(request_id = head.id, code, cause, "a request has failed");
             }
             failure.response(target)
@@ -124,7 +124,7 @@ impl Gateway {
     fn health(&self) -> Result<Response<Body>, Failure> {
         match self.health.complaint() {
             None => Ok(Response::new(Body::from("ok\n"))),
-            Some(complaint) => Err(Failure { message: complaint, cause: None, ..Failure::unavailable("") }),
+            Some(complaint) => Err(Failure { message: complaint.into(), cause: None, ..Failure::unavailable("") }),
         }
     }
 

@@ -61,7 +61,10 @@ impl<K: Hash + Eq + Clone> Limit<K> {
         limiter.check_key(key).map_err(|refused| {
             let wait = refused.wait_time_from(DefaultClock::default().now());
             let failure = Failure::new(StatusCode::TOO_MANY_REQUESTS, "PT429", "Too many requests: try again later");
-            Failure { retry_after: Some(wait.as_secs() + 1), ..failure }
+            Failure {
+                retry_after: Some(u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1)),
+                ..failure
+            }
         })
     }
 

@@ -12,6 +12,7 @@ mod dialect;
 mod failure;
 mod filter;
 mod form;
+#[expect(clippy::module_inception, reason = "it is what the folder is about")]
 mod gateway;
 mod limits;
 mod metrics;

@@ -45,7 +45,7 @@ pub async fn call(
     if head.reads() && !function.stable {
         return Err(Failure {
             code: "25006".into(),
-            message: format!("cannot execute {name} in a read-only transaction"),
+            message: format!("cannot execute {name} in a read-only transaction").into(),
             ..Failure::method_not_allowed(ALLOW_POST)
         });
     }
@@ -142,6 +142,6 @@ mod tests {
         let given = ["b", "a"].map(|name| (name.to_owned(), IgnoredAny)).into();
         let failure = unknown("get", &given);
         let message = "Could not find the function checkout.get(a, b) in the schema cache";
-        assert_eq!((failure.status.as_u16(), failure.message.as_str()), (404, message));
+        assert_eq!((failure.status.as_u16(), &*failure.message), (404, message));
     }
 }

@@ -26,9 +26,9 @@ fn refusal(refused: &PgDatabaseError, has_credential: bool) -> Failure {
     match status_of(code, has_credential) {
         // What a scenario of the test environment asks for is told as it is.
         Some(status) if !status.is_server_error() || code.starts_with("PT") => Failure {
-            details: refused.detail().map(str::to_owned),
-            hint: refused.hint().map(str::to_owned),
-            cause: status.is_server_error().then(cause),
+            details: refused.detail().map(Box::from),
+            hint: refused.hint().map(Box::from),
+            cause: status.is_server_error().then(|| cause().into()),
             ..Failure::new(status, code, message)
         },
         Some(StatusCode::GATEWAY_TIMEOUT) => Failure::too_slow(cause()),
