@@ -56,7 +56,8 @@ function matching(filters, bound) {
     add('currency_code', 'eq', filters.currency);
     add('amount', 'gte', filters.least);
     add('amount', 'lte', filters.most);
-    if (filters.key) where.push([`metadata->>${filters.key}`, `eq.${filters.value ?? ''}`]);
+    // Without a value: any text, which is not less than the empty one.
+    if (filters.key) where.push([`metadata->>${filters.key}`, filters.value ? `eq.${filters.value}` : 'gte.']);
     return where;
 }
 

@@ -189,7 +189,8 @@ def stored_ids(world, condition="true", *parameters, order="DESC"):
     ("status=expired", "status = 'expired'"), ("reference=late-1", "reference = 'late-1'"),
     ("email=li.wei@mail.example", "customer_email = 'li.wei@mail.example'"),
     ("currency=jpy", "currency_code = 'JPY'"), ("least=60&most=70", "amount BETWEEN 60 AND 70"),
-    ("key=order_id&value=A-17", "metadata ->> 'order_id' = 'A-17'"),
+    ("key=order_id&value=A-17", "metadata ->> 'order_id' = 'A-17'"), ("key=order_id", "metadata ? 'order_id'"),
+    ("key=nothing", "false"),
     ("status=complete&currency=JPY", "status = 'complete' AND currency_code = 'JPY'"),
     ("status=open&email=nobody@mail.example", "false"),
 ])

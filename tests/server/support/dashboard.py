@@ -3,7 +3,7 @@
 import sys
 from contextlib import contextmanager
 
-from conftest import ROOT, run
+from conftest import ROOT, install_packages, run
 
 PLAYWRIGHT = "playwright==1.49.1"
 VENV = ROOT / "target/browser"
@@ -110,6 +110,7 @@ class Dashboard:
 
 def axe_violations(dashboard):
     """What axe-core finds, with the first element of each."""
+    install_packages(AXE.parents[2])
     # Not as a script of the page: its policy allows none of others.
     dashboard.page.evaluate(AXE.read_text())
     return dashboard.page.evaluate(
