@@ -9,7 +9,7 @@ PG_MAJOR = $(shell $(PG_CONFIG) --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/'
 FEATURES = $(if $(filter 15,$(PG_MAJOR)),,--no-default-features --features pg$(PG_MAJOR))
 
 .NOTPARALLEL:
-.PHONY: help build service install demo demo-url demo-stop psql test unit regress isolation server-tests bench lint schema reference clean
+.PHONY: help build service pages install demo demo-url demo-stop psql test unit regress isolation server-tests bench lint schema reference clean
 
 help: ## this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -21,6 +21,9 @@ build: ## the library, for the Postgres of PG_CONFIG, and the program; installs 
 service: ## the program alone: target/release/checkout-sessions
 	@scripts/setup build
 	cargo build --release --package checkout-sessions-service
+
+pages: ## the libraries of the pages: pages/vendor
+	@scripts/pages
 
 # With sudo there may be no cargo: then what was built before is installed.
 install: $(if $(shell command -v cargo),build) ## the extension into the Postgres of PG_CONFIG
