@@ -107,6 +107,7 @@ impl Gateway {
             return self.health();
         }
         self.limits.check(caller.key.as_ref().map(|key| &key.digest), caller.address)?;
+        head.check_size()?;
         let body = read_body(headers, body, self.timeout).await?;
         match target {
             Target::Dialect(dialect, path) => dialect::forward(&self.connections, dialect, path, head, body).await,
