@@ -55,7 +55,8 @@ impl Head {
     }
 
     pub fn check_size(&self) -> Result<(), Failure> {
-        let size: usize = self.headers.iter().map(|(name, value)| name.len() + value.as_str().map_or(0, str::len)).sum();
+        let size: usize =
+            self.headers.iter().map(|(name, value)| name.len() + value.as_str().map_or(0, str::len)).sum();
         if size <= LARGEST_HEADERS {
             return Ok(());
         }
