@@ -11,7 +11,7 @@ import pytest
 from conftest import private_server
 from support.gateway import EXAMPLE, Gateway
 from support.postgrest import EXAMPLE as POSTGREST
-from support.postgrest import PostgREST
+from support.postgrest import JWT_SECRET, PostgREST, token
 
 ORDER = {"amount": 12.34, "currency_code": "USD", "customer_id": "jane"}
 UNKNOWN = "018f0000-0000-7000-8000-00000000000a"
@@ -161,6 +161,34 @@ def test_a_key_in_authorization_is_one_too(world):
     for nonsense in ("Bearer eyJhbGciOiJIUzI1NiJ9.e30.x", "Basic c2hvcDo=", ""):
         answer = of_gateway(world, "POST", "/rpc/list_checkout_sessions", {}, key=None, Authorization=nonsense)
         assert answer.status in (401, 403)
+
+
+def test_a_token_acts_in_its_role_for_its_organization(world):
+    world.db.sql("CREATE ROLE with_tokens LOGIN; GRANT member TO with_tokens")
+    world.db.sql("SELECT checkout.grant_access('with_tokens', 'authenticator'), checkout.grant_access('with_tokens', 'request')")
+    secret = {"CHECKOUT_SESSIONS_GATEWAY_JWT_SECRET": JWT_SECRET}
+    with Gateway(world.db, user="with_tokens", **secret) as gateway:
+        def ask(path, **token_claims):
+            bearer = token(token_claims.pop("secret", JWT_SECRET), **token_claims)
+            body = {} if path.startswith("/rpc") else None
+            return gateway.request("POST" if body == {} else "GET", path, body, {"authorization": f"Bearer {bearer}"})
+
+        mine = {"role": "member", "organization_id": world.organization}
+        answer = ask("/rpc/current_organization_id", **mine)
+        assert (answer.status, answer.body) == (200, world.organization)
+        assert len(ask("/views/checkout_sessions?customer_id=like.seed-*", **mine).body) == 25
+        for wrong in ({"secret": "another secret of at least 32 characters"}, {"exp": 1000}, {"exp": "never"}, {"role": 1}):
+            answer = ask("/rpc/current_organization_id", **{**mine, **wrong})
+            assert (answer.status, answer.body["code"]) == (401, "PGRST301"), wrong
+        for role in ("postgres", "nobody", "member; DROP TABLE x"):
+            assert ask("/rpc/current_organization_id", **{**mine, "role": role}).status in (400, 403)
+        # The next request on the connection is nobody's.
+        assert gateway.request("POST", "/rpc/list_checkout_sessions", {}).status == 401
+        anonymous = {"checkout_session_id": UNKNOWN, "client_secret": "x"}
+        assert gateway.request("POST", "/rpc/public_checkout_session", anonymous).status == 404
+        assert JWT_SECRET not in gateway.log() and "eyJ" not in gateway.log().replace("eyJ***", "")
+    with Gateway(world.db, user="with_tokens", CHECKOUT_SESSIONS_GATEWAY_JWT_SECRET="short") as gateway:
+        assert gateway.process.wait(20) == 2 and "short" not in gateway.log()
 
 
 # -- views -------------------------------------------------------------------------------------------------------------

@@ -22,7 +22,9 @@ use crate::gateway::page_policy::PagePolicies;
 use crate::gateway::pages::{self, Pages};
 use crate::gateway::request::{Head, read_body};
 use crate::gateway::target::Target;
-use crate::gateway::{address, dialect, openapi, rpc, views};
+use crate::gateway::token::{Token, Tokens};
+use crate::gateway::transaction::Presented;
+use crate::gateway::{address, credential, dialect, openapi, rpc, views};
 use crate::health::Health;
 
 /// The database cancels a statement first: then its connection stays.
@@ -35,6 +37,7 @@ pub struct Gateway {
     pub trusted_proxies: u8,
     pub connections: Arc<Connections>,
     pub limits: Arc<Limits>,
+    pub tokens: Tokens,
     pub pages: Pages,
     pub page_policies: PagePolicies,
     pub organizations: Organizations,
@@ -107,13 +110,20 @@ impl Gateway {
             return self.health();
         }
         self.limits.check(caller.key.as_ref().map(|key| &key.digest), caller.address)?;
+        head.check_size()?;
         let body = read_body(headers, body, self.timeout).await?;
         match target {
             Target::Dialect(dialect, path) => dialect::forward(&self.connections, dialect, path, head, body).await,
             Target::Nothing | Target::Health => Err(Failure::not_found(head.method.as_str(), &head.path)),
             _ if head.method == Method::OPTIONS => Ok(options(target)),
-            Target::Function(name) => rpc::call(&self.connections, name, head, body).await,
-            Target::View(name) => views::read(&self.connections, name, head).await,
+            Target::Function(name) => {
+                let token = self.tokens.of(&head.headers)?;
+                rpc::call(&self.connections, name, &presented(head, token.as_ref()), body).await
+            }
+            Target::View(name) => {
+                let token = self.tokens.of(&head.headers)?;
+                views::read(&self.connections, name, &presented(head, token.as_ref())).await
+            }
             Target::Pay(_) => self.pages.serve("pay.html", head).await,
             Target::Dashboard => self.pages.serve("dashboard.html", head).await,
             Target::File(path) => self.pages.serve(path, head).await,
@@ -143,6 +153,10 @@ impl Gateway {
             pages::add_headers(headers, &frame_ancestors, !is_file);
         }
     }
+}
+
+fn presented<'r>(head: &'r Head, token: Option<&'r Token>) -> Presented<'r> {
+    Presented { head, token, is_any: credential::is_presented(&head.headers) }
 }
 
 fn options(target: Target) -> Response<Body> {

@@ -28,6 +28,7 @@ mod run;
 mod server;
 mod sql_failure;
 mod target;
+mod token;
 mod transaction;
 mod views;
 mod watcher;

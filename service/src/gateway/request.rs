@@ -15,6 +15,8 @@ use uuid::Uuid;
 
 use crate::gateway::failure::Failure;
 
+/// The database takes 64 kB, with the names and quotes of JSON.
+const LARGEST_HEADERS: usize = 48 * 1024;
 const LARGEST_BODY: usize = 1024 * 1024;
 const DRAINED: usize = 16 * 1024 * 1024;
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
@@ -50,6 +52,16 @@ impl Head {
     /// True for a method that only reads.
     pub fn reads(&self) -> bool {
         self.method == Method::GET || self.method == Method::HEAD
+    }
+
+    pub fn check_size(&self) -> Result<(), Failure> {
+        let size: usize =
+            self.headers.iter().map(|(name, value)| name.len() + value.as_str().map_or(0, str::len)).sum();
+        if size <= LARGEST_HEADERS {
+            return Ok(());
+        }
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        Err(Failure::new(status, "PT431", "Request headers are too large"))
     }
 
     /// Refuses a path whose encoding is wrong.

@@ -13,8 +13,7 @@ use sqlx_core::sql_str::AssertSqlSafe;
 use crate::gateway::catalog::{Function, Returns, quoted};
 use crate::gateway::connections::Connections;
 use crate::gateway::failure::{Failure, JSON};
-use crate::gateway::request::Head;
-use crate::gateway::transaction::{of_request, response_headers};
+use crate::gateway::transaction::{Presented, of_request, response_headers};
 use crate::gateway::{credential, query};
 use crate::sqlx::{self, Row};
 
@@ -24,16 +23,16 @@ const ALLOW_POST: &str = "POST, OPTIONS";
 pub async fn call(
     connections: &Connections,
     name: &str,
-    head: &Head,
+    presented: &Presented<'_>,
     body: Vec<u8>,
 ) -> Result<Response<Body>, Failure> {
+    let head = presented.head;
     let arguments = match head.method {
         Method::GET | Method::HEAD => Value::from(query::object(&head.query)).to_string(),
         Method::POST => text_of(body)?,
         _ => return Err(Failure::method_not_allowed(ALLOW_ALL)),
     };
-    let has_credential = credential::is_presented(&head.headers);
-    if !has_credential && !credential::is_for_buyers(name) {
+    if !presented.is_any && !credential::is_for_buyers(name) {
         return Err(Failure::new(StatusCode::UNAUTHORIZED, "PT401", "a credential is required: the header x-api-key"));
     }
     let given: BTreeMap<String, IgnoredAny> = serde_json::from_str(&arguments).map_err(|_| Failure {
@@ -50,7 +49,7 @@ pub async fn call(
         });
     }
     let statement = statement(function, &given);
-    let called = of_request(connections, head, function.stable, has_credential, async |transaction| {
+    let called = of_request(connections, presented, function.stable, async |transaction| {
         let call = sqlx::query(AssertSqlSafe(statement)).bind(arguments);
         let row = call.fetch_one(&mut **transaction).await?;
         Ok((row.try_get::<Option<String>, _>("body")?, row.try_get::<Option<String>, _>("headers")?))

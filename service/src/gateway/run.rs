@@ -18,6 +18,7 @@ use crate::gateway::organizations::Organizations;
 use crate::gateway::page_policy::PagePolicies;
 use crate::gateway::pages::Pages;
 use crate::gateway::server::Server;
+use crate::gateway::token::{Tokens, VARIABLE};
 use crate::gateway::watcher::Watcher;
 use crate::health::Health;
 use crate::run_error::RunError;
@@ -40,6 +41,7 @@ pub fn start(options: Options) -> Result<(), RunError> {
 async fn run(options: Options) -> Result<(), RunError> {
     let url = options.shared.database.database_url.as_deref();
     let database = connect_options(url, "checkout-sessions-gateway").map_err(|error| RunError::Usage(error.into()))?;
+    let tokens = Tokens::new(std::env::var(VARIABLE).ok()).map_err(RunError::Usage)?;
     let pages = options.pages().map_err(RunError::Usage)?;
     let listener = TcpListener::bind(options.address).await;
     let listener = listener.map_err(|error| RunError::Usage(format!("--address: {error}")))?;
@@ -78,6 +80,7 @@ async fn run(options: Options) -> Result<(), RunError> {
         trusted_proxies: options.trusted_proxies,
         connections: connections.clone(),
         limits,
+        tokens,
         pages: Pages::new(pages),
         page_policies: PagePolicies::new(),
         organizations: Organizations::new(),

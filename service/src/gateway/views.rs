@@ -9,23 +9,23 @@ use sqlx_postgres::{PgArguments, PgRow};
 
 use crate::gateway::catalog::{Column, quoted};
 use crate::gateway::connections::Connections;
+use crate::gateway::csv;
 use crate::gateway::failure::{Failure, JSON};
 use crate::gateway::filter::{Bound, Question, in_view};
-use crate::gateway::request::Head;
 use crate::gateway::target::Target;
-use crate::gateway::transaction::of_request;
-use crate::gateway::{credential, csv};
+use crate::gateway::transaction::{Presented, of_request};
 use crate::sqlx::{self, Postgres, Row};
 
 const MOST_ROWS: i64 = 1_000;
 const MOST_ROWS_OF_CSV: i64 = 100_000;
 const ALLOW: &str = "GET, HEAD, OPTIONS";
 
-pub async fn read(connections: &Connections, name: &str, head: &Head) -> Result<Response<Body>, Failure> {
+pub async fn read(connections: &Connections, name: &str, presented: &Presented<'_>) -> Result<Response<Body>, Failure> {
+    let head = presented.head;
     if !head.reads() {
         return Err(Failure::method_not_allowed(ALLOW));
     }
-    if !credential::is_presented(&head.headers) {
+    if !presented.is_any {
         return Err(Failure::new(StatusCode::UNAUTHORIZED, "PT401", "a credential is required: the header x-api-key"));
     }
     let catalog = connections.catalog();
@@ -41,7 +41,7 @@ pub async fn read(connections: &Connections, name: &str, head: &Head) -> Result<
     let source = format!("FROM checkout.{} AS v {}", quoted(&view.name), question.conditions);
     let rows = rows_of(&question, &source, limit, as_csv);
     let count = format!("SELECT count(*) {source}");
-    let found = of_request(connections, head, true, true, async |transaction| {
+    let found = of_request(connections, presented, true, async |transaction| {
         let rows = match as_csv {
             true => {
                 Rows::read_all(bound(rows, &question.values).fetch_all(&mut **transaction).await?, &question.columns)?
