@@ -73,7 +73,7 @@ function address({ form, words }) {
         return html`
             <div class="address-saved"><h3>${t('billing_address')}</h3>
                 <p>${icon('check')}<span>${t('address_saved')}</span>
-                <button type="button" class="quiet" @click=${() => { form.changesAddress = true; form.changed(); }}
+                <button type="button" class="quiet" @click=${() => form.changeAddress()}
                     >${t('address_change')}</button></p></div>`;
     }
     const field = (name, token, more = {}) => {
