@@ -193,7 +193,7 @@ def test_fewer_are_left_than_the_buyer_wants(visit, shop):
 
 def test_buyers_pay_what_they_want(visit, shop):
     page = visit(price_id="gift", amount=12)
-    field = page.page.get_by_label("Your amount for A gift")
+    field = page.page.get_by_label("Your amount: A gift")
     page.sees("Between €5.00 and €100.00")
     picture(page, "amount")
     for typed, says in (("3", "At least €5.00"), ("100.01", "At most €100.00"), ("much", "such as €20.00"), ("12.345", "such as €20.00")):

@@ -99,7 +99,7 @@ function amountField(line, title, { form, words }) {
         .format(line.unit_amount);
     return html`
         <div class="amount">
-            <label for=${id}>${t('your_amount', { title })}</label>
+            <label for=${id}>${t('your_amount')}<span class="visually-hidden">: ${title}</span></label>
             <div class="amount-field">
                 <span class="amount-currency" aria-hidden="true">${form.session.currency_code}</span>
                 <input id=${id} type="text" inputmode="decimal" autocomplete="off" maxlength="24" .value=${shown}
