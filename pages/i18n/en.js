@@ -19,7 +19,7 @@ export default {
     at_most: 'At most {maximum}',
     whole_number: 'Enter a whole number.',
     fewer_left: 'That many are not available right now.',
-    your_amount: 'Your amount for {title}',
+    your_amount: 'Your amount',
     amount_between: 'Between {minimum} and {maximum}',
     amount_from: '{minimum} or more',
     suggested: 'Suggested: {amount}',

@@ -19,7 +19,7 @@ export default {
     at_most: 'Au plus {maximum}',
     whole_number: 'Indiquez un nombre entier.',
     fewer_left: 'Cette quantité n’est pas disponible pour le moment.',
-    your_amount: 'Votre montant : {title}',
+    your_amount: 'Votre montant',
     amount_between: 'Entre {minimum} et {maximum}',
     amount_from: '{minimum} ou plus',
     suggested: 'Suggéré : {amount}',

@@ -18,6 +18,8 @@ export class Form {
     method;
     address = {};
     changesAddress = false;
+    /** The id of the element that gets the focus next, because the one that had it is gone. */
+    focus;
     coupon = { open: false, code: '' };
     leaving = { code: undefined, words: '' };
     hasLeft = false;
@@ -100,18 +102,18 @@ export class Form {
         const quantity = /^\d{1,9}$/.test(String(typed).trim()) ? Number(typed) : NaN;
         const { minimum_quantity: minimum, maximum_quantity: maximum } = line;
         delete this.errors[id];
-        clearTimeout(this.#timers.get(id));
-        this.#timers.delete(id);
-        if (Number.isNaN(quantity)) this.errors[id] = ['whole_number'];
-        else if (quantity < minimum) this.errors[id] = ['at_least', { minimum }];
+        // What cannot be changes nothing; what was wanted before is still sent.
+        if (quantity < minimum) this.errors[id] = ['at_least', { minimum }];
+        else if (Number.isNaN(quantity)) this.errors[id] = ['whole_number'];
         else if (maximum !== null && quantity > maximum) this.errors[id] = ['at_most', { maximum }];
-        if (this.errors[id]) {
-            this.quantities.delete(line.line);
-        } else {
-            this.quantities.set(line.line, quantity);
-            this.#timers.set(id, setTimeout(() => this.#track(this.#sendQuantity(line.line, id)), PAUSE_OF_TYPING));
-        }
+        else this.#wantQuantity(line.line, id, quantity);
         this.changed();
+    }
+
+    #wantQuantity(line, id, quantity) {
+        this.quantities.set(line, quantity);
+        clearTimeout(this.#timers.get(id));
+        this.#timers.set(id, setTimeout(() => this.#track(this.#sendQuantity(line, id)), PAUSE_OF_TYPING));
     }
 
     async #sendQuantity(line, id) {
@@ -168,6 +170,7 @@ export class Form {
 
     openCoupon(open) {
         this.coupon = { open, code: '' };
+        this.focus = open ? 'coupon' : 'coupon-add';
         delete this.errors.coupon;
         this.changed();
     }
@@ -185,6 +188,7 @@ export class Form {
                 (error.code?.startsWith('22') ? ['coupon_refused', { code }] : undefined));
             if (answer?.applied) {
                 this.coupon = { open: false, code: '' };
+                this.focus = 'coupon-remove';
                 this.say('coupon_applied', { code: this.session.coupon_code, total: this.money(this.session.amount) });
             } else if (answer) {
                 this.errors.coupon = ['coupon_refused', { code }];
@@ -195,11 +199,19 @@ export class Form {
     removeCoupon() {
         return this.#while('coupon', async () => {
             const done = await this.#ask('coupon', 'remove_coupon');
-            if (done) this.say('coupon_removed', { total: this.money(this.session.amount) });
+            if (!done) return;
+            this.focus = 'coupon-add';
+            this.say('coupon_removed', { total: this.money(this.session.amount) });
         });
     }
 
     // -- address ------------------------------------------------------------------------------------------------------
+
+    changeAddress() {
+        this.changesAddress = true;
+        this.focus = 'address-name';
+        this.changed();
+    }
 
     setAddress(name, value) {
         this.address[name] = value;

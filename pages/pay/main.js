@@ -26,7 +26,6 @@ const form = new Form(checkout, words, { changed: draw, go });
 form.address.country = likelyCountry(navigator.languages);
 const all = { checkout, form, words, chooseLanguage };
 const siblings = id && new BroadcastChannel(`checkout-session-${id}`);
-let mustFocus;
 
 function go(link) {
     // A provider's page does not work in a frame.
@@ -58,9 +57,9 @@ function moveFocus() {
     if (form.focusFirstError) {
         form.focusFirstError = false;
         document.querySelector('[aria-invalid=true]')?.focus();
-    } else if (mustFocus) {
-        mustFocus = false;
-        document.getElementById('message-title')?.focus();
+    } else if (form.focus) {
+        document.getElementById(form.focus)?.focus();
+        form.focus = undefined;
     }
 }
 
@@ -68,9 +67,11 @@ function moveFocus() {
 function changed(before) {
     const { phase } = checkout;
     if (phase !== before.phase) {
-        mustFocus = before.phase !== 'loading';
         closeDialog();
-        if (before.phase !== 'loading') siblings?.postMessage(phase);
+        if (before.phase !== 'loading') {
+            form.focus = 'message-title';
+            siblings?.postMessage(phase);
+        }
         if (form.frame && phase in ENDED) form.frame.tell(ENDED[phase]);
         if (phase === 'complete' && !form.frame) leaveWhenComplete();
     }
@@ -95,7 +96,7 @@ const closeDialog = () => document.getElementById('leave-dialog')?.close();
 
 form.leftDialog = () => {
     closeDialog();
-    mustFocus = true;
+    form.focus = 'message-title';
 };
 
 form.askToLeave = () => {

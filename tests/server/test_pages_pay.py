@@ -14,6 +14,7 @@ from support.postgrest import EXAMPLE, PostgREST
 PICTURES = ROOT / "tests/pages"
 CART = [{"price_id": "tea", "quantity": 2}, {"price_id": "bowl"}, {"kind": "shipping", "title": "DHL Express", "amount": 12.50},
         {"kind": "tax", "title": "VAT 20%", "amount": 9.60}]
+FREE = {"lines": [{"price_id": "bowl"}], "allow_coupon_code": True, "coupon_code": "FRIEND"}
 BUYER = {"success_url": "https://shop.example/thanks?session={CHECKOUT_SESSION_ID}", "cancel_url": "https://shop.example/cart"}
 
 
@@ -136,13 +137,13 @@ def test_a_slow_payment_is_waited_for(visit):
     page = visit(amount=25)
     page.play("slow")
     page.sees("We are waiting for your payment")
-    assert page.page.locator(".scenario").all_inner_texts()[0] == "The slow payment arrives"
+    assert page.page.locator(".scenario").all_text_contents()[0] == "The slow payment arrives"
     page.play("slow")
     page.sees("Thank you").sees("You can close this page.")
 
 
 def test_an_order_in_which_nothing_is_due_is_completed(visit, shop):
-    page = visit(lines=[{"price_id": "bowl"}], allow_coupon_code=True, coupon_code="FRIEND", environment="live", **BUYER)
+    page = visit(environment="live", **FREE, **BUYER)
     assert page.text("button.pay") == "Complete order"
     assert page.page.locator("[name=method]").count() == 0
     picture(page, "free")
@@ -192,7 +193,7 @@ def test_fewer_are_left_than_the_buyer_wants(visit, shop):
 
 def test_buyers_pay_what_they_want(visit, shop):
     page = visit(price_id="gift", amount=12)
-    field = page.page.get_by_label("Your amount for A gift")
+    field = page.page.get_by_label("Your amount: A gift")
     page.sees("Between €5.00 and €100.00")
     picture(page, "amount")
     for typed, says in (("3", "At least €5.00"), ("100.01", "At most €100.00"), ("much", "such as €20.00"), ("12.345", "such as €20.00")):
@@ -227,7 +228,6 @@ def test_a_promotion_code_is_applied_refused_and_removed(visit):
     picture(page, "coupon")
     page.button("Remove the promotion code SUMMER").click()
     page.sees("Pay €70.10")
-    page.forgive("400")
 
 
 def test_a_billing_address_is_asked_for_once(visit, shop):
@@ -304,7 +304,7 @@ def test_a_session_expires_in_front_of_the_buyer_who_starts_again(visit, shop):
 def test_the_countdown_is_the_servers_and_is_read_aloud_three_times(visit):
     ahead = "Date = class extends Date { constructor(...a) { super(...(a.length ? a : [Date.now()])); }" \
         " static now() { return super.now() + 86400000; } };"
-    page = visit(amount=25, expires_in="10 minutes 2 seconds", before=lambda page: page.add_init_script(ahead))
+    page = visit(amount=25, expires_in="10 minutes 4 seconds", before=lambda page: page.add_init_script(ahead))
     assert page.page.evaluate("Date.now()") > time.time() * 1000 + 86_000_000
     assert page.text("[role=timer]").startswith("10:0") and page.text("#announcer") == ""
     page.sees("10 minutes are left to pay.", "#announcer")
@@ -363,10 +363,11 @@ def test_a_slow_network(visit, world):
     assert page.page.get_by_label("Quantity of Green tea").input_value() == "3"
     more.click()
     page.sees("Pay €89.10")
+    page = visit(**FREE)
     page.pay.dblclick()
     assert page.text("button.pay") == "One moment…"
-    page.page.wait_for_url("https://cards.example/**")
-    assert len(page.left_for) == 1
+    page.sees("Thank you")
+    assert world.site.calls[-2:] != ["complete_free_checkout_session"] * 2
 
 
 def test_while_it_is_loaded_the_page_says_so(visit, world):
@@ -395,15 +396,17 @@ def test_without_a_connection_the_page_keeps_what_it_shows(visit):
 
 def test_a_database_that_is_restarted_under_the_page(visit, world):
     page = visit(amount=25)
-    world.server.stop("immediate")
-    look_again(page)
-    page.sees("The connection is interrupted. Nothing is lost: we keep trying.", ".connection")
-    assert page.text("button.pay") == "Pay €25.00"
-    # One that is opened meanwhile.
     session = PayPage(world.browser, world.site, page.session, page.secret)
-    session.page.goto(session.address)
-    session.sees("No connection yet")
-    world.server.start()
+    world.server.stop("immediate")
+    try:
+        look_again(page)
+        page.sees("The connection is interrupted. Nothing is lost: we keep trying.", ".connection")
+        assert page.text("button.pay") == "Pay €25.00"
+        # One that is opened meanwhile.
+        session.page.goto(session.address)
+        session.sees("No connection yet")
+    finally:
+        world.server.start()
     page.page.wait_for_selector(".connection.shown", state="detached", timeout=20000)
     session.page.wait_for_selector("button.pay", timeout=20000)
     page.play("complete")
@@ -485,7 +488,7 @@ def test_nothing_of_the_buyer_stays_in_the_browser(visit):
 # What each state of the page is made of.
 STATES = {
     "open": {"lines": CART, "allow_quantity": True, "allow_coupon_code": True, "require_billing_address": True},
-    "amount": {"price_id": "gift", "amount": 12}, "free": {"amount": 0}, "complete": {"amount": 25}, "failed": {"amount": 25},
+    "amount": {"price_id": "gift", "amount": 12}, "free": FREE, "complete": {"amount": 25}, "failed": {"amount": 25},
     "expired": {"amount": 25, **BUYER}, "processing": {"amount": 25}, "declined": {"amount": 25}, "leave": {"amount": 25},
     "missing": {"amount": 25},
 }
@@ -512,7 +515,10 @@ def in_state(visit, shop, state, **options):
 @pytest.mark.parametrize("state", STATES)
 def test_axe_finds_nothing(visit, shop, state, scheme):
     page = in_state(visit, shop, state, color_scheme=scheme)
+    assert page.troubles == []
     assert axe_violations(page.page) == []
+    # These are of axe itself.
+    page.troubles = [trouble for trouble in page.troubles if "inline style" not in trouble]
     if scheme == "dark" and state in ("open", "complete", "leave"):
         picture(page, f"{state}-dark")
 

@@ -11,6 +11,10 @@ function message(kind, picture, title, ...more) {
         <h2 id="message-title" tabindex="-1">${title}</h2>${more}</section>`;
 }
 
+/** All that there is on the page. */
+const alone = (picture, title, ...more) => html`<section class="message"><div class="message-picture">${icon(picture)}</div>
+    <h1 id="message-title" tabindex="-1">${title}</h1>${more}</section>`;
+
 const back = ({ form, words }, kind = 'second') => {
     const link = returnLink(form.session.cancel_url);
     return link ? html`<p><a class="button ${kind}" href=${link} target="_top" rel="noreferrer"
@@ -21,14 +25,14 @@ export const loading = ({ words }) => html`
     <section class="loading" aria-busy="true"><h1 class="visually-hidden" role="status">${words.text('loading')}</h1>
         <div class="bone short"></div><div class="bone tall"></div><div class="bone"></div><div class="bone"></div></section>`;
 
-export const unloaded = ({ words, checkout }) => message('', icon('offline'), words.text('offline_title'),
+export const unloaded = ({ words, checkout }) => alone('offline', words.text('offline_title'),
     html`<p>${words.text('offline_text')}</p>
     <p><button type="button" @click=${() => checkout.refresh()}>${words.text('try_now')}</button></p>`);
 
 export const missing = ({ words }) =>
-    message('', icon('question'), words.text('missing_title'), html`<p>${words.text('missing_text')}</p>`);
+    alone('question', words.text('missing_title'), html`<p>${words.text('missing_text')}</p>`);
 
-export const framed = ({ words }) => message('', icon('lock'), words.text('framed_title'), html`<p>${words.text('framed_text')}</p>
+export const framed = ({ words }) => alone('lock', words.text('framed_title'), html`<p>${words.text('framed_text')}</p>
     <p><a class="button" href=${location.href} target="_top">${words.text('framed_open')}</a></p>`);
 
 export function processing({ form, words }) {

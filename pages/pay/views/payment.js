@@ -15,7 +15,7 @@ export function payment({ form, words, checkout }) {
             ${declined({ form, words })}
             <form novalidate aria-labelledby="payment-title" @submit=${(event) => { event.preventDefault(); form.pay(); }}>
                 ${session.require_billing_address ? address({ form, words }) : nothing}
-                ${form.isFree ? nothing : methods({ form, words })}
+                ${form.isFree ? html`<p class="lead">${t('nothing_due')}</p>` : methods({ form, words })}
                 ${alarm(form, words, 'pay')}
                 <button type="submit" class="pay" aria-busy=${busy ? 'true' : nothing}>
                     ${busy ? html`${spinner}<span>${t('one_moment')}</span>`
@@ -32,7 +32,7 @@ export function payment({ form, words, checkout }) {
 
 function beneath({ form, words }) {
     const t = words.text;
-    if (form.isFree) return html`<p class="hint centered">${t('nothing_due')}</p>`;
+    if (form.isFree) return nothing;
     if (form.methodLink) return html`<p class="hint centered">${icon('lock')}<span>${t('to_provider')}</span></p>`;
     if (form.isTest) return html`<p class="hint centered">${t('test_pay', { scenario: t('scenario.complete') })}</p>`;
     return nothing;
@@ -73,7 +73,7 @@ function address({ form, words }) {
         return html`
             <div class="address-saved"><h3>${t('billing_address')}</h3>
                 <p>${icon('check')}<span>${t('address_saved')}</span>
-                <button type="button" class="quiet" @click=${() => { form.changesAddress = true; form.changed(); }}
+                <button type="button" class="quiet" @click=${() => form.changeAddress()}
                     >${t('address_change')}</button></p></div>`;
     }
     const field = (name, token, more = {}) => {

@@ -82,7 +82,7 @@ function stepper(line, title, { form, words }) {
                 @change=${(event) => {
                     form.setQuantity(line, event.target.value);
                     // What cannot be is not kept; lit-html writes only what has changed.
-                    if (form.errors[id]) event.target.value = String(line.quantity);
+                    if (form.errors[id]) event.target.value = String(quantity);
                 }}>
             <button type="button" aria-label=${words.text('more', { title })} @click=${to(quantity + 1)}>${icon('plus')}</button>
         </div>
@@ -99,7 +99,7 @@ function amountField(line, title, { form, words }) {
         .format(line.unit_amount);
     return html`
         <div class="amount">
-            <label for=${id}>${t('your_amount', { title })}</label>
+            <label for=${id}>${t('your_amount')}<span class="visually-hidden">: ${title}</span></label>
             <div class="amount-field">
                 <span class="amount-currency" aria-hidden="true">${form.session.currency_code}</span>
                 <input id=${id} type="text" inputmode="decimal" autocomplete="off" maxlength="24" .value=${shown}
@@ -121,7 +121,7 @@ function coupon({ form, words }, editable) {
     if (code) {
         return html`
             <div class="coupon"><span class="coupon-code">${icon('tag')}<span>${code}</span>
-                ${editable ? html`<button type="button" aria-label=${t('coupon_remove', { code })}
+                ${editable ? html`<button type="button" id="coupon-remove" aria-label=${t('coupon_remove', { code })}
                     @click=${() => form.removeCoupon()}>${icon('close')}</button>` : nothing}</span>
                 <div role="status">${fieldError(form, words, 'coupon')}</div></div>`;
     }

@@ -92,7 +92,7 @@ class PayPage:
             route.fulfill(body=self.PICTURE, content_type="image/svg+xml")
         else:
             self.left_for.append(url)
-            route.fulfill(body=f"<title>elsewhere</title><h1>{url.split('/')[2]}</h1>", content_type="text/html")
+            route.fulfill(body=f"<link rel=icon href=data:,><h1>{url.split('/')[2]}</h1>", content_type="text/html")
 
     def open(self):
         self.page.goto(self.address)
@@ -103,8 +103,9 @@ class PayPage:
         return self
 
     def sees(self, text, selector="main"):
-        """Waits until a text is there."""
-        self.page.locator(selector).filter(has_text=text if isinstance(text, re.Pattern) else re.compile(re.escape(text))).first.wait_for()
+        """Waits until a text is there, with whatever spaces."""
+        pattern = re.compile(r"\s".join(re.escape(word) for word in text.split(" ")))
+        self.page.locator(selector).filter(has_text=pattern).first.wait_for()
         return self
 
     def text(self, selector="main"):
