@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from conftest import ROOT, private_server
-from support.dashboard import BROWSER, Dashboard, axe_violations
+from support.dashboard import Dashboard, axe_violations, chromium
 from support.page_host import PageHost
 from support.postgrest import EXAMPLE, PostgREST, token
 from support.shop import ENDPOINT, HOSTILE, Shop
@@ -35,7 +35,7 @@ def world():
             restricted=db.create_api_key("restricted"), secret=db.create_api_key("secret"),
             publishable=db.create_api_key("publishable"), empty=empty_key,
             member=token(role="member", **claims), manager=token(role="manager", **claims))
-        with PostgREST(db, db_pool=4) as postgrest, PageHost(postgrest) as host, BROWSER.chromium() as browser:
+        with PostgREST(db, db_pool=4) as postgrest, PageHost(postgrest) as host, chromium() as browser:
             yield SimpleNamespace(db=db, shop=shop, keys=keys, host=host, browser=browser, postgrest=postgrest)
 
 

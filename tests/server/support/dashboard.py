@@ -11,27 +11,20 @@ AXE = ROOT / "tests/server/clients/pages/node_modules/axe-core/axe.min.js"
 BUSY = "[aria-busy=true]"
 
 
-class Browser:
-    """Playwright is not a package of Debian: it lives in a folder below target/."""
+@contextmanager
+def chromium():
+    """Debian's Chromium, driven by Playwright, which is no package of Debian: it lives in a folder below target/."""
+    if not (VENV / "bin/pip").exists():
+        run("/usr/bin/python3", "-m", "venv", VENV)
+    if not list(VENV.glob(f"lib/python3*/site-packages/{PLAYWRIGHT.replace('==', '-')}.dist-info")):
+        run(VENV / "bin/pip", "install", "--quiet", PLAYWRIGHT)
+    sys.path.append(str(next(VENV.glob("lib/python3*/site-packages"))))
+    from playwright.sync_api import sync_playwright  # pylint: disable=import-outside-toplevel
 
-    def __init__(self):
-        if not (VENV / "bin/pip").exists():
-            run("python3", "-m", "venv", VENV)
-        if not list(VENV.glob("lib/python3*/site-packages/playwright")):
-            run(VENV / "bin/pip", "install", "--quiet", PLAYWRIGHT)
-        sys.path.append(str(next(VENV.glob("lib/python3*/site-packages"))))
-
-    @contextmanager
-    def chromium(self):
-        from playwright.sync_api import sync_playwright  # pylint: disable=import-outside-toplevel
-
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-            yield browser
-            browser.close()
-
-
-BROWSER = Browser()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 class Dashboard:

@@ -4,7 +4,7 @@ import http.client
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from conftest import ROOT
+from conftest import ROOT, run
 
 PAGES = ROOT / "pages"
 TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -62,6 +62,7 @@ class PageHost(ThreadingHTTPServer):
 
     def __init__(self, postgrest):
         super().__init__(("127.0.0.1", 0), Handler)
+        run("scripts/pages")
         self.postgrest, self.requests = postgrest, []
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         threading.Thread(target=self.serve_forever, daemon=True).start()
