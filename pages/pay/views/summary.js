@@ -10,6 +10,7 @@ export function summary({ form, words }, editable) {
     const lines = session.lines ?? [];
     const items = lines.filter(({ kind }) => kind === 'item');
     const others = lines.filter(({ kind }) => kind !== 'item');
+    const pictures = items.some((line) => pictureLink(line.image_url));
     return html`
         <section class="summary" aria-labelledby="merchant">
             <h1 id="merchant"><span class="merchant-mark" aria-hidden="true">${[...session.organization_name][0]}</span>
@@ -18,7 +19,7 @@ export function summary({ form, words }, editable) {
             ${session.description && items.length ? html`<p class="description">${session.description}</p>` : nothing}
             <h2 class="visually-hidden">${t('your_order')}</h2>
             <ul class="lines">
-                ${items.length ? items.map((line) => item(line, { form, words }, editable))
+                ${items.length ? items.map((line) => item(line, { form, words, pictures }, editable))
                     : plain({ form, words })}
             </ul>
             ${session.allow_coupon_code || session.coupon_code ? coupon({ form, words }, editable) : nothing}
@@ -45,7 +46,7 @@ function plain({ form, words }) {
         </div><p class="line-sum">${form.money(subtotal)}</p></li>`;
 }
 
-function item(line, { form, words }, editable) {
+function item(line, { form, words, pictures }, editable) {
     const { session } = form;
     const title = line.title ?? session.title ?? words.text('item');
     const picture = pictureLink(line.image_url);
@@ -54,7 +55,8 @@ function item(line, { form, words }, editable) {
     return html`
         <li class="line">
             ${picture ? html`<img class="line-picture" src=${picture} alt="" width="56" height="56" referrerpolicy="no-referrer"
-                @error=${(event) => { event.target.hidden = true; }}>` : nothing}
+                @error=${(event) => { event.target.style.visibility = 'hidden'; }}>`
+                : pictures ? html`<span class="line-picture none">${icon('tag')}</span>` : nothing}
             <div class="line-text">
                 <p class="line-title">${title}</p>
                 ${anyAmount ? nothing : line.quantity > 1 && !anyQuantity
