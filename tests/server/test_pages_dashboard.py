@@ -9,8 +9,9 @@ from types import SimpleNamespace
 import pytest
 
 from conftest import ROOT, private_server
-from support.dashboard import BROWSER, Dashboard, axe_violations
-from support.page_host import PageHost
+from support.browser import axe_violations, chromium
+from support.dashboard import Dashboard
+from support.dashboard_site import DashboardSite
 from support.postgrest import EXAMPLE, PostgREST, token
 from support.shop import ENDPOINT, HOSTILE, Shop
 
@@ -35,7 +36,7 @@ def world():
             restricted=db.create_api_key("restricted"), secret=db.create_api_key("secret"),
             publishable=db.create_api_key("publishable"), empty=empty_key,
             member=token(role="member", **claims), manager=token(role="manager", **claims))
-        with PostgREST(db, db_pool=4) as postgrest, PageHost(postgrest) as host, BROWSER.chromium() as browser:
+        with PostgREST(db, db_pool=4) as postgrest, DashboardSite(postgrest) as host, chromium() as browser:
             yield SimpleNamespace(db=db, shop=shop, keys=keys, host=host, browser=browser, postgrest=postgrest)
 
 
@@ -419,11 +420,11 @@ def test_hostile_texts_are_texts(world, dashboard):
 @pytest.mark.parametrize("look", [{}, {"color_scheme": "dark"}, {"viewport": {"width": 320, "height": 700}}])
 def test_axe_finds_nothing(world, open_dashboard, look):
     dashboard = open_dashboard(**look)
-    assert axe_violations(dashboard) == []
+    assert axe_violations(dashboard.page) == []
     dashboard.sign_in(world.keys.manager)
     places = [*VIEWS, "health", f"sessions/{world.shop.hostile}", "products/mug", "coupons/SPRING", "sessions?id=1",
               f"webhooks/{world.shop.endpoint}", "webhooks?show=dead", "nowhere"]
-    assert {place: found for place in places if (found := axe_violations(dashboard.go(place)))} == {}
+    assert {place: found for place in places if (found := axe_violations(dashboard.go(place).page))} == {}
 
 
 def test_all_of_it_works_with_the_keyboard(world, open_dashboard):

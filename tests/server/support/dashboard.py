@@ -1,37 +1,8 @@
 """The dashboard in headless Chromium, as a person uses it."""
 
-import sys
-from contextlib import contextmanager
+from conftest import ROOT
 
-from conftest import ROOT, install_packages, run
-
-PLAYWRIGHT = "playwright==1.49.1"
-VENV = ROOT / "target/browser"
-AXE = ROOT / "tests/server/clients/pages/node_modules/axe-core/axe.min.js"
 BUSY = "[aria-busy=true]"
-
-
-class Browser:
-    """Playwright is not a package of Debian: it lives in a folder below target/."""
-
-    def __init__(self):
-        if not (VENV / "bin/pip").exists():
-            run("python3", "-m", "venv", VENV)
-        if not list(VENV.glob("lib/python3*/site-packages/playwright")):
-            run(VENV / "bin/pip", "install", "--quiet", PLAYWRIGHT)
-        sys.path.append(str(next(VENV.glob("lib/python3*/site-packages"))))
-
-    @contextmanager
-    def chromium(self):
-        from playwright.sync_api import sync_playwright  # pylint: disable=import-outside-toplevel
-
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-            yield browser
-            browser.close()
-
-
-BROWSER = Browser()
 
 
 class Dashboard:
@@ -106,12 +77,3 @@ class Dashboard:
     def close(self):
         self.context.close()
         assert not self.troubles, self.troubles
-
-
-def axe_violations(dashboard):
-    """What axe-core finds, with the first element of each."""
-    install_packages(AXE.parents[2])
-    # Not as a script of the page: its policy allows none of others.
-    dashboard.page.evaluate(AXE.read_text())
-    return dashboard.page.evaluate(
-        "axe.run().then(({ violations }) => violations.map(v => [v.id, v.help, v.nodes[0].html]))")
