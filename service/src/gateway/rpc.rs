@@ -9,13 +9,15 @@ use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use sqlx_core::sql_str::AssertSqlSafe;
+use sqlx_core::transaction::Transaction;
 
 use crate::gateway::catalog::{Function, Returns, quoted};
 use crate::gateway::connections::Connections;
 use crate::gateway::failure::{Failure, JSON};
-use crate::gateway::transaction::{Presented, of_request, response_headers};
+use crate::gateway::sql_failure::failure;
+use crate::gateway::transaction::{PREPARE, Presented, in_one_statement, of_request, response_headers};
 use crate::gateway::{credential, query};
-use crate::sqlx::{self, Row};
+use crate::sqlx::{self, Postgres, Row};
 
 const ALLOW_ALL: &str = "GET, HEAD, POST, OPTIONS";
 const ALLOW_POST: &str = "POST, OPTIONS";
@@ -48,13 +50,19 @@ pub async fn call(
             ..Failure::method_not_allowed(ALLOW_POST)
         });
     }
-    let statement = statement(function, &given);
-    let called = of_request(connections, presented, function.stable, async |transaction| {
-        let call = sqlx::query(AssertSqlSafe(statement)).bind(arguments);
-        let row = call.fetch_one(&mut **transaction).await?;
-        Ok((row.try_get::<Option<String>, _>("body")?, row.try_get::<Option<String>, _>("headers")?))
-    });
-    let (body, headers) = called.await?;
+    // The role of a token must be taken before the statement whose rights it has.
+    let row = if presented.token.is_some() {
+        let statement = statement(function, &given, "SELECT true AS done", 1);
+        let call = async |transaction: &mut Transaction<'_, Postgres>| {
+            sqlx::query(AssertSqlSafe(statement)).bind(arguments).fetch_one(&mut **transaction).await
+        };
+        of_request(connections, presented, function.stable, call).await?
+    } else {
+        let statement = statement(function, &given, PREPARE, 5);
+        in_one_statement(connections, presented, function.stable, statement, arguments).await?
+    };
+    let text = |name| row.try_get::<Option<String>, _>(name).map_err(|error| failure(&error, presented.is_any));
+    let (body, headers) = (text("body")?, text("headers")?);
     let mut response = match (function.returns, body) {
         (Returns::Nothing, _) | (_, None) => {
             let mut response = Response::new(Body::empty());
@@ -94,7 +102,9 @@ fn unknown(name: &str, given: &BTreeMap<String, IgnoredAny>) -> Failure {
 
 /// The call, with the JSON object of its arguments as its parameter. Names come from the catalog. The database converts
 /// the values to the types of the arguments, so that numbers stay as they are written.
-fn statement(function: &Function, given: &BTreeMap<String, IgnoredAny>) -> String {
+///
+/// `prepare` is computed first: the call waits for its row. It would otherwise be refused, for want of a credential.
+fn statement(function: &Function, given: &BTreeMap<String, IgnoredAny>, prepare: &str, parameter: usize) -> String {
     let (mut columns, mut arguments) = (String::new(), String::new());
     for argument in function.arguments.iter().filter(|argument| given.contains_key(&argument.name)) {
         let separator = if columns.is_empty() { "" } else { ", " };
@@ -106,8 +116,8 @@ fn statement(function: &Function, given: &BTreeMap<String, IgnoredAny>) -> Strin
     let name = quoted(&function.name);
     // Without arguments the parameter is there, too.
     let given = match columns.as_str() {
-        "" => "(SELECT $1::json) AS a".to_owned(),
-        columns => format!("json_to_record($1::json) AS a ({columns})"),
+        "" => format!("(SELECT ${parameter}::json) AS a"),
+        columns => format!("json_to_record(${parameter}::json) AS a ({columns})"),
     };
     let (result, row, columns) = match function.returns {
         Returns::Nothing => ("NULL::text", "f (value)", "f.value"),
@@ -118,7 +128,8 @@ fn statement(function: &Function, given: &BTreeMap<String, IgnoredAny>) -> Strin
     };
     format!(
         "SELECT {result} AS body, nullif(current_setting('response.headers', true), '') AS headers
-         FROM (SELECT {columns} FROM {given}, LATERAL checkout.{name}({arguments}) AS {row}) AS r"
+         FROM (SELECT {columns} FROM ({prepare} OFFSET 0) AS p, {given},
+             LATERAL (SELECT * FROM checkout.{name}({arguments}) WHERE p.done IS NOT NULL OFFSET 0) AS {row}) AS r"
     )
 }
 
@@ -131,9 +142,9 @@ mod tests {
     fn a_call_names_its_arguments_and_their_types() {
         let catalog = testing::catalog();
         let given = ["id", "ids"].map(|name| (name.to_owned(), IgnoredAny)).into();
-        let call = statement(catalog.function("get", &given).expect("there"), &given);
-        assert!(call.contains("FROM json_to_record($1::json) AS a (\"id\" uuid, \"ids\" uuid[])"), "{call}");
-        assert!(call.contains("LATERAL checkout.\"get\"(\"id\" => a.\"id\", \"ids\" => a.\"ids\") AS f"), "{call}");
+        let call = statement(catalog.function("get", &given).expect("there"), &given, PREPARE, 5);
+        assert!(call.contains("FROM json_to_record($5::json) AS a (\"id\" uuid, \"ids\" uuid[])"), "{call}");
+        assert!(call.contains("FROM checkout.\"get\"(\"id\" => a.\"id\", \"ids\" => a.\"ids\") WHERE p.done IS NOT NULL OFFSET 0) AS f"), "{call}");
     }
 
     #[test]
