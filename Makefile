@@ -39,7 +39,8 @@ demo: ## a private server with the extension, and the main job shown step by ste
 demo-url: ## the URI of the demo's server
 	@scripts/server url demo
 
-demo-stop: ## stop the demo's server and remove its data
+demo-stop: ## stop the demo's gateway and server, and remove its data
+	@scripts/gateway stop demo
 	@scripts/server stop demo --remove
 
 psql: ## psql in the demo's server

@@ -87,6 +87,17 @@ FROM checkout.list_checkout_sessions(status => 'open', customer_email => 'jane@e
 SELECT organization_name, amount, currency_code, payment_methods, status
 FROM checkout.public_checkout_session(:'checkout_session_id', :'client_secret');
 
+-- example: open_checkout_session
+SELECT status, amount, expires_at, server_time
+FROM checkout.open_checkout_session(:'checkout_session_id', :'client_secret');
+
+-- example: cancel_checkout_session
+SELECT status, cancel_url
+FROM checkout.cancel_checkout_session(:'checkout_session_id', :'client_secret', reason_code => 'too_expensive');
+
+-- example: page_policy
+SELECT embedding_origins FROM checkout.page_policy(:'checkout_session_id');
+
 -- example: redirect_url
 SELECT checkout.redirect_url('https://shop.example/thanks?session={CHECKOUT_SESSION_ID}', :'checkout_session_id');
 
@@ -135,7 +146,20 @@ SELECT checkout_session_id AS test_id FROM checkout.create_checkout_session(12.3
 SELECT status, payment_status FROM checkout.simulate_payment(:'test_id', 'decline:insufficient_funds');
 SELECT status, payment_status FROM checkout.simulate_payment(:'test_id', 'complete');
 
+SELECT checkout_session_id AS test_id, client_secret AS test_secret
+FROM checkout.create_checkout_session(12.34, 'USD', customer_id => 'c') \gset
+
+-- example: simulate_public_payment
+SELECT status, payment_status, failure_code
+FROM checkout.simulate_public_payment(:'test_id', :'test_secret', 'decline:card_declined');
+
+SELECT status FROM checkout.expire_checkout_session(:'test_id');
+\c - postgres
+SELECT allow_restart FROM checkout.update_organization(:'organization_id', allow_restart => true);
 \c - reference_app
+
+-- example: restart_checkout_session
+SELECT checkout_session_id, client_secret, url FROM checkout.restart_checkout_session(:'test_id', :'test_secret');
 
 -- example: create_product
 SELECT product_id, name, on_hand, available
@@ -204,6 +228,11 @@ SELECT coupon_code, discount, amount FROM checkout.remove_coupon(:'sale', :'sale
 SELECT has_billing_address
 FROM checkout.set_billing_address(:'sale', :'sale_secret', address => '{"line1": "1 Main St", "city": "Dakar", "country": "SN"}');
 
+-- example: session_visits
+-- Who opened a page, and did not pay?
+SELECT s.checkout_session_id, v.first_opened_at, v.cancelled_at, v.reason_code, v.reason
+FROM checkout.checkout_sessions s, checkout.session_visits(s) AS v WHERE s.status <> 'complete';
+
 -- example: session_lines
 -- What does each open session sell?
 SELECT s.checkout_session_id, l.title, l.quantity FROM checkout.open_checkout_sessions o
@@ -239,6 +268,9 @@ WHERE p.product_id = 'mug' ORDER BY i.created_at;
 -- example: session_funnel
 SELECT bucket_start, created, completed, expired, conversion, median_time_to_pay
 FROM checkout.session_funnel(created_after => now() - interval '30 days', bucket => 'day');
+
+-- example: current_credential
+SELECT organization_name, environment, kind, name FROM checkout.current_credential();
 
 -- example: current_organization_id
 SELECT checkout.current_organization_id();

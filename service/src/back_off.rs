@@ -8,16 +8,25 @@ const SHORTEST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(10);
 
 /// Doubles; with jitter, so that relays do not come back together.
-pub struct BackOff(ExponentialBackoff);
+pub struct BackOff {
+    waits: ExponentialBackoff,
+    used: bool,
+}
 
 impl BackOff {
     pub fn new() -> Self {
         let builder = ExponentialBuilder::new().with_min_delay(SHORTEST).with_max_delay(LONGEST);
-        Self(builder.without_max_times().with_jitter().build())
+        Self { waits: builder.without_max_times().with_jitter().build(), used: false }
     }
 
     pub fn next(&mut self) -> Duration {
-        self.0.next().unwrap_or(LONGEST).min(LONGEST)
+        self.used = true;
+        self.waits.next().unwrap_or(LONGEST).min(LONGEST)
+    }
+
+    /// Returns true if there was something to wait for.
+    pub fn is_used(&self) -> bool {
+        self.used
     }
 }
 

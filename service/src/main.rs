@@ -8,6 +8,7 @@ mod back_off;
 mod database;
 mod database_error;
 mod database_url;
+mod gateway;
 mod health;
 mod listen;
 mod logs;
@@ -38,6 +39,7 @@ struct Program {
 
 #[derive(Subcommand)]
 enum Command {
+    Gateway(gateway::Options),
     Relay(relay::Options),
     Listen(listen::Options),
     Trigger(trigger::Options),
@@ -47,6 +49,7 @@ enum Command {
 fn main() -> ExitCode {
     let Program { command } = options::parse();
     let result = match command {
+        Command::Gateway(options) => gateway::start(options),
         Command::Relay(options) => relay::start(options),
         Command::Listen(options) => listen::start(options),
         Command::Trigger(options) => trigger::start(options),
@@ -69,10 +72,30 @@ mod tests {
     #[test]
     fn each_option_of_a_subcommand_is_an_environment_variable() {
         let program = options::with_environment(Program::command());
-        let relay = program.find_subcommand("relay").expect("there");
-        let mut names: Vec<_> = relay.get_arguments().filter_map(|a| a.get_env()?.to_str()).collect();
-        names.sort();
-        let expected = [
+        let names = |subcommand| {
+            let subcommand = program.find_subcommand(subcommand).expect("there");
+            let mut names: Vec<_> =
+                subcommand.get_arguments().filter_map(|a| Some(a.get_env()?.to_str()?.to_owned())).collect();
+            names.sort();
+            names
+        };
+        let gateway = [
+            "CHECKOUT_SESSIONS_GATEWAY_ADDRESS",
+            "CHECKOUT_SESSIONS_GATEWAY_CLIENTS",
+            "CHECKOUT_SESSIONS_GATEWAY_CONNECTIONS",
+            "CHECKOUT_SESSIONS_GATEWAY_DIALECT",
+            "CHECKOUT_SESSIONS_GATEWAY_LISTEN",
+            "CHECKOUT_SESSIONS_GATEWAY_LOG_FORMAT",
+            "CHECKOUT_SESSIONS_GATEWAY_LOG_LEVEL",
+            "CHECKOUT_SESSIONS_GATEWAY_PAGES",
+            "CHECKOUT_SESSIONS_GATEWAY_REQUESTS_PER_SECOND",
+            "CHECKOUT_SESSIONS_GATEWAY_REQUESTS_PER_SECOND_ADDRESS",
+            "CHECKOUT_SESSIONS_GATEWAY_TIMEOUT",
+            "CHECKOUT_SESSIONS_GATEWAY_TRUSTED_PROXIES",
+            "DATABASE_URL",
+        ];
+        assert_eq!(names("gateway"), gateway);
+        let relay = [
             "CHECKOUT_SESSIONS_RELAY_CA_FILE",
             "CHECKOUT_SESSIONS_RELAY_CONCURRENCY",
             "CHECKOUT_SESSIONS_RELAY_CONNECT_TIMEOUT",
@@ -87,7 +110,7 @@ mod tests {
             "CHECKOUT_SESSIONS_RELAY_TIMEOUT",
             "DATABASE_URL",
         ];
-        assert_eq!(names, expected);
+        assert_eq!(names("relay"), relay);
         program.debug_assert();
     }
 
@@ -95,6 +118,7 @@ mod tests {
     fn help_does_not_show_the_secrets_of_the_environment() {
         let program = Program::command();
         for (subcommand, option) in [
+            ("gateway", "database_url"),
             ("relay", "database_url"),
             ("listen", "database_url"),
             ("listen", "api_key"),

@@ -5174,8 +5174,8 @@ CREATE FUNCTION checkout_data.check_access(role text, access text) RETURNS regro
         END IF;
         IF access <> ALL (ARRAY['secret', 'restricted', 'publishable', 'request', 'authenticator', 'relay', 'admin']) THEN
             RAISE invalid_parameter_value
-                USING MESSAGE = 'argument "access" must be secret, restricted, publishable, request, authenticator, relay '
-                    || 'or admin';
+                USING MESSAGE =
+                'argument "access" must be secret, restricted, publishable, request, authenticator, relay or admin';
         END IF;
         RETURN found;
     END

@@ -55,7 +55,8 @@ pub fn update_product(
         Some(false) => {
             if let Some(on_hand) = inventory::untrack(tenant, product_id)?.filter(|on_hand| *on_hand != 0) {
                 let created_by = tenant::caller()?.name;
-                let change = Change { change: -on_hand, on_hand: 0, reason: Some("not tracked"), created_by: &created_by };
+                let change =
+                    Change { change: -on_hand, on_hand: 0, reason: Some("not tracked"), created_by: &created_by };
                 inventory::record(tenant, product_id, &change, now)?;
             }
         }
@@ -81,7 +82,12 @@ pub fn adjust_inventory(tenant: Tenant, product_id: &str, change: i32, reason: O
     let on_hand = product::adjusted(before, change, continue_selling)?;
     let (now, created_by) = (datum::now(), tenant::caller()?.name);
     inventory::set(tenant, product_id, on_hand, continue_selling, now)?;
-    inventory::record(tenant, product_id, &Change { change: change.into(), on_hand, reason, created_by: &created_by }, now)?;
+    inventory::record(
+        tenant,
+        product_id,
+        &Change { change: change.into(), on_hand, reason, created_by: &created_by },
+        now,
+    )?;
     products::get(tenant, product_id, now)
 }
 

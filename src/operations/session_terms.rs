@@ -55,12 +55,7 @@ impl Open {
                     order_hash: carts::order_hash(None, session.amount, &session.currency_code)?,
                     ..Terms::default()
                 },
-                carts::plain(
-                    ordered.title.clone(),
-                    session.amount,
-                    ordered.quantity,
-                    session.currency_code.parse()?,
-                ),
+                carts::plain(ordered.title.clone(), session.amount, ordered.quantity, session.currency_code.parse()?),
             ),
         };
         let units = cart.quantity();

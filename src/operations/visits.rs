@@ -15,7 +15,7 @@ use crate::tenant::{Caller, Tenant};
 const BUYER: &str = "buyer";
 
 pub fn open(tenant: Tenant, id: Uuid) -> Result<PublicSession> {
-    store::visits::open(tenant, id, datum::now())?;
+    carts::waiting(|| store::visits::open(tenant, id, datum::now()))?;
     store::sessions::get_public_again(tenant, id, datum::now())
 }
 

@@ -329,6 +329,11 @@ WITH retention (minutes) AS (
     ) AS l USING (organization_id, environment, checkout_session_id)
     WHERE (t.subtotal, t.discount, t.amount) IS DISTINCT FROM (COALESCE(l.subtotal, 0), l.discount, l.total)
     UNION ALL
+    SELECT 'visit of no session of its tenant', v.organization_id, v.environment, v.checkout_session_id
+    FROM checkout_data.session_visits v
+    LEFT JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
+    WHERE s.checkout_session_id IS NULL OR v.first_opened_at < s.created_at OR v.cancelled_at < s.created_at
+    UNION ALL
     -- One that is held by a session that has ended unpaid has lapsed, and is removed in time.
     SELECT 'hold that its session denies', h.organization_id, h.environment, h.checkout_session_id
     FROM checkout_data.holds h LEFT JOIN session s USING (organization_id, environment, checkout_session_id)

@@ -1,4 +1,4 @@
-"""The five dialects over the network: the gateway of examples/gateway, real HTTP, and its handling of bad requests.
+"""The five dialects over the network: the gateway, real HTTP, and its handling of bad requests.
 
 The documents' own examples are in test_gateway_documents.py.
 """
@@ -14,7 +14,7 @@ from contextlib import closing
 import pytest
 
 from conftest import ENVIRONMENT, ROOT, wait_until
-from support.gateway import CREATE, CREATED, DIALECTS, EXAMPLE, GET, ORDER, Gateway, error, session_id, session_of
+from support.gateway import CREATE, CREATED, DIALECTS, GET, ORDER, Gateway, error, session_id, session_of
 from support.gateway_world import gateway, other, shop, world  # noqa: F401: fixtures
 
 UNKNOWN = "987e6543-e89b-12d3-a456-426614174000"
@@ -172,10 +172,10 @@ def test_head_is_get_without_a_body(gateway, shop):
 def test_the_id_of_a_request_is_in_its_answer_and_in_the_log(gateway, shop):
     for status, dialect in ((200, "lomi"), (404, "nobody")):
         answer = gateway.call(dialect, "GET", "/checkout-sessions", key=shop.live, X_Request_Id=f"mine-{status}")
-        assert answer.status == status and f'"reqId":"mine-{status}"' in gateway.log()
-        assert status == 404 or answer.headers["X-Request-Id"] == f"mine-{status}"
+        assert answer.status == status and f'"request_id":"mine-{status}"' in gateway.log()
+        assert answer.headers["X-Request-Id"] == f"mine-{status}"
     made = gateway.call("lomi", "GET", "/checkout-sessions", key=shop.live).headers["X-Request-Id"]
-    assert f'"reqId":"{made}"' in gateway.log()
+    assert f'"request_id":"{made}"' in gateway.log()
 
 
 def test_prefix_that_names_no_dialect_is_404(gateway, shop):
@@ -322,7 +322,6 @@ def test_database_may_go_away_and_come_back(gateway, shop):
     ended = shop.db.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'gateway'")
     assert ended
     wait_until(lambda: not shop.db.sql("SELECT 1 FROM pg_stat_activity WHERE usename = 'gateway'"))
-    wait_until(lambda: gateway.log().count("terminating connection") >= len(ended))
     assert gateway.create("lomi", shop.live).status == 201 and gateway.process.poll() is None
 
 
@@ -332,12 +331,12 @@ def test_unexpected_error_is_500_without_details(world, shop):
             answer = gateway.create(dialect, shop.live)
             assert (answer.status, answer.text) == (500, '{"message":"Internal server error"}')
         assert '"code":"42501"' in gateway.log() and "permission denied" in gateway.log()
-        assert shop.live[:20] not in gateway.log()
+        assert shop.live not in gateway.log()
 
 
 @pytest.mark.parametrize("dialect", ["paygate", "yuno"])
 def test_one_dialect_alone_is_at_its_documented_paths(world, shop, dialect):
-    with Gateway(world.db, API=dialect) as gateway:
+    with Gateway(world.db, dialect=dialect) as gateway:
         created = gateway.create(dialect, shop.live)
         assert created.status == CREATED[dialect]
         assert gateway.get(dialect, shop.live, session_id(dialect, created.body)).status == 200
@@ -369,18 +368,14 @@ def test_gateway_ends_when_it_has_answered(world, shop):
 
 
 def test_gateway_does_not_start_for_an_unknown_dialect(world):
-    with Gateway(world.db, API="stripe") as gateway:
-        assert gateway.process.wait(20) == 1 and "API must be one of kobo, lomi" in gateway.log()
+    with Gateway(world.db, dialect="stripe") as gateway:
+        assert gateway.process.wait(20) == 2 and "[possible values: kobo, lomi, paygate, flutterwave, yuno]" in gateway.log()
 
 
 def test_key_in_an_url_is_masked_in_the_log(gateway, shop):
-    gateway.request("GET", f"/lomi/checkout-sessions?api_key={shop.live}")
-    wait_until(lambda: f"api_key={shop.live[:20]}***" in gateway.log())
+    gateway.request("GET", f"/lomi/checkout-sessions/{shop.live}?api_key={shop.live}")
+    wait_until(lambda: f'"route":"/lomi/checkout-sessions/{shop.live[:20]}***"' in gateway.log())
     assert shop.live not in gateway.log()
-
-
-def test_gateway_has_less_than_a_hundred_lines():
-    assert len((EXAMPLE / "server.js").read_text().splitlines()) < 100
 
 
 def test_run_starts_it_and_shows_all_five(world):

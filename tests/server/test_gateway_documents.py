@@ -181,7 +181,7 @@ def paygate_object(**members):
 def test_paygate_curl_lines(world, gateway, paygate_shop, alone):
     """Below its name, and at the documented paths."""
     if alone:
-        with Gateway(world.db, API="paygate") as gateway:
+        with Gateway(world.db, dialect="paygate") as gateway:
             paygate_curl_lines(gateway, paygate_shop)
     else:
         paygate_curl_lines(gateway, paygate_shop)

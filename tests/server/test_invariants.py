@@ -6,11 +6,11 @@ import pytest
 from conftest import INVARIANTS
 
 (SESSIONS, OPEN, PAYMENTS, REFUNDS, EVENTS, KEYS, API_KEYS, ENDPOINTS, CONSUMERS, DELIVERIES, ATTEMPTS, PRODUCTS, PRICES, STOCK,
- STOCK_CHANGES, COUPONS, LINES, TERMS, HOLDS) = (
+ STOCK_CHANGES, COUPONS, LINES, TERMS, VISITS, HOLDS) = (
     f"checkout_data.{table}" for table in (
         "checkout_sessions", "open_sessions", "payments", "refunds", "webhook_outbox", "idempotency_keys", "api_keys",
         "webhook_endpoints", "webhook_consumers", "webhook_deliveries", "webhook_attempts", "products", "prices", "inventory",
-        "inventory_changes", "coupons", "session_lines", "session_terms", "holds"))
+        "inventory_changes", "coupons", "session_lines", "session_terms", "session_visits", "holds"))
 NO_PRODUCT = "price, stock or change of stock without a product of its tenant"
 NOT_ITS_CHANGES = "stock that is not the sum of its changes"
 ENDED = "open session that has ended, or that is no session"
@@ -29,6 +29,8 @@ FAULTS = [
     ("terms that are not those of their session", "mugs", f"DELETE FROM {TERMS}"),
     ("lines that are not the sums of their session", "mugs", f"UPDATE {LINES} SET discount = discount + 1"),
     ("lines that are not the sums of their session", "mugs", f"DELETE FROM {LINES}"),
+    ("visit of no session of its tenant", "free", f"DELETE FROM {SESSIONS}"),
+    ("visit of no session of its tenant", "free", f"UPDATE {VISITS} SET first_opened_at = first_opened_at - interval '1 day'"),
     ("hold that its session denies", "mugs", f"UPDATE {HOLDS} SET state = 'taken'"),
     ("hold that its session denies", "sold", f"UPDATE {HOLDS} SET state = 'held'"),
     ("open session that has lost a hold", "mugs", f"DELETE FROM {HOLDS}"),
@@ -163,6 +165,8 @@ def whole(shared_server):
     for title in ("mugs", "sold", "free"):
         lines = '[{"title": "Sample", "amount": 0}]' if title == "free" else '[{"product_id": "mug"}]'
         sessions[title] = db.create(title=title, amount=None, lines=lines, coupon_code=None if title == "free" else "TEN")
+    visited = db.call("get_checkout_session", checkout_session_id=sessions["free"])[0]
+    db.call("open_checkout_session", checkout_session_id=sessions["free"], client_secret=visited["client_secret"])
     db.call("complete_free_checkout_session", checkout_session_id=sessions["free"])
     db.call("record_payment", checkout_session_id=sessions["sold"], payment_id="p-sold", outcome="succeeded")
     db.sql("SELECT checkout.roll_api_key(%s)", sessions["key"])

@@ -42,11 +42,12 @@ def world():
     with private_server("py-postgrest", "log_statement=all") as server:
         db = server.create_database()
         report = db.psql(f"--file={EXAMPLE / 'roles.sql'}")
-        a = db.value("SELECT checkout.create_organization('A', reference_policy => 'unique')::text")
+        a = db.value("SELECT checkout.create_organization('A', reference_policy => 'unique', allow_restart => true)::text")
         b = db.value("SELECT checkout.create_organization('B')::text")
         key = lambda *arguments: db.value("SELECT api_key FROM checkout.create_api_key(%s, %s, %s)", *arguments)
         keys = {
-            "secret": key(a, "secret", "live"), "publishable": key(a, "publishable", "live"),
+            "secret": key(a, "secret", "live"), "restricted": key(a, "restricted", "live"),
+            "publishable": key(a, "publishable", "live"),
             "test": key(a, "secret", "test"), "other": key(b, "secret", "live"),
             "views": key(seeds(db), "secret", "live"),
         }
@@ -114,7 +115,7 @@ def test_client_has_called_every_stable_function_by_get(world, client_results):
     stable = world.db.sql(
         "SELECT proname FROM pg_proc WHERE pronamespace = 'checkout'::regnamespace AND provolatile = 's'")
     expected = {row["proname"] for row in stable} & granted_functions(world)
-    assert len(expected) == 19
+    assert len(expected) == 21
     called = set(re.findall(r'"GET /rpc/(\w+)\S* HTTP/1.1" 20\d', client_results.log))
     assert expected <= called
 

@@ -114,7 +114,7 @@ def everything_ended(db):
                          SELECT FROM checkout_data.holds WHERE state = 'taken' LIMIT 1""")
 
 
-def test_sixteen_buyers_of_a_hundred_units(new_server):
+def test_sixteen_buyers_of_a_hundred_units(new_server, capsys):
     server = new_server()
     db = server.create_database(uses_catalog=True)
     sold = refused = 0
@@ -134,6 +134,8 @@ def test_sixteen_buyers_of_a_hundred_units(new_server):
         sold, refused = sold + after["sold"], refused + buyers.refused
     # A buyer who found too little may have kept others from releasing what had lapsed. The worker removes it.
     wait_until(lambda: everything_ended(db) and not db.sql("SELECT FROM checkout_data.holds"), within=25)
+    with capsys.disabled():
+        print(f"\n{ROUNDS} rounds: {sold} of {ROUNDS * UNITS} units sold, {refused} buyers refused")
     assert sold > ROUNDS * UNITS * 0.3 and refused > ROUNDS, "the round is too easy"
 
 

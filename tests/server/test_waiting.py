@@ -3,9 +3,10 @@
 import psycopg2
 
 # Each group works on one object of one organization, and its second call waits for the first. No other call waits.
-ONE_SESSION = {"begin_payment", "expire_checkout_session", "record_payment"}
+ONE_SESSION = {"begin_payment", "cancel_checkout_session", "expire_checkout_session", "record_payment"}
 # A payment is applied to the first session; the second one, which rejected it, has expired.
 TWO_SESSIONS = {"apply_payment"}
+RECOVERIES = {"recover_checkout_session", "restart_checkout_session"}
 # What a buyer changes, and a payment of that session, wait for each other, a buyer no longer than a second.
 ONE_SALE = {"apply_coupon", "remove_coupon", "set_billing_address", "set_quantity", "set_unit_amount"}
 ONE_EVENT = {"ack_webhook_events", "nack_webhook_event", "redeliver_webhook_events"}
@@ -17,18 +18,22 @@ ONE_ORGANIZATION = {"rotate_client_secrets", "update_organization"}
 ONE_ROLE = {"grant_access", "revoke_access"}
 # Which price is the default is known by who has locked the product.
 ONE_PRODUCT = {"create_price", "update_price", "update_product"}
-ALONE = [{"create_webhook_consumer"}, {"create_webhook_endpoint"}, {"recover_checkout_session"}, {"record_refund"},
-         {"simulate_payment"}, {"complete_free_checkout_session"}, {"adjust_inventory"}, {"create_product"}, {"create_coupon"},
-         {"update_coupon"}]
+ALONE = [{"create_webhook_consumer"}, {"create_webhook_endpoint"}, RECOVERIES, {"record_refund"},
+         {"simulate_payment", "simulate_public_payment"}, {"complete_free_checkout_session"}, {"adjust_inventory"},
+         {"create_product"}, {"create_coupon"}, {"update_coupon"}]
 WAITS = {
     held: group
     for group in [ONE_SESSION, ONE_SALE, ONE_EVENT, ONE_DELIVERY, ONE_CONSUMER, ONE_ENDPOINT, ONE_KEY, ONE_ORGANIZATION, ONE_ROLE,
                   ONE_PRODUCT, *ALONE]
     for held in group
 }
-for held in ONE_SESSION | {"recover_checkout_session"}:
+for held in ONE_SESSION | RECOVERIES:
     WAITS[held] = WAITS[held] | TWO_SESSIONS
-WAITS["apply_payment"] = ONE_SESSION | TWO_SESSIONS | {"recover_checkout_session"}
+# Both write that the buyer was there.
+VISITS = {"cancel_checkout_session", "open_checkout_session"}
+WAITS["open_checkout_session"] = VISITS
+WAITS["cancel_checkout_session"] = WAITS["cancel_checkout_session"] | VISITS
+WAITS["apply_payment"] = ONE_SESSION | TWO_SESSIONS | RECOVERIES
 # A failed attempt is noted at its endpoint.
 WAITS["record_webhook_attempt"] = WAITS["record_webhook_attempts"] = ONE_DELIVERY | ONE_ENDPOINT
 

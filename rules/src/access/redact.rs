@@ -54,7 +54,7 @@ impl Search {
     fn next(&mut self, text: &[u8], from: usize) -> Option<(usize, usize)> {
         (from..text.len()).find_map(|start| {
             let within_a_word = start > 0 && is_word(text[start - 1]) && !ends_with_escape(&text[..start]);
-            if within_a_word || !matches!(text[start], b's' | b'p' | b'c' | b'e' | b'w') {
+            if within_a_word || !matches!(text[start], b's' | b'r' | b'p' | b'c' | b'e' | b'w') {
                 return None;
             }
             let (kept, end) = secret_in(&text[start..]).or_else(|| self.token_at(text, start))?;
@@ -151,7 +151,10 @@ mod tests {
 
     #[test]
     fn a_mistyped_key_is_masked_too() {
-        assert_eq!(redacted("sk_live_0123456789abXYZ"), Some("sk_live_0123456789ab***".into()));
+        for prefix in api_key::PREFIXES {
+            let redacted = redacted(&format!("{prefix}0123456789abXYZ"));
+            assert_eq!(redacted, Some(format!("{prefix}0123456789ab***")));
+        }
         assert_eq!(redacted("sk_live_0123456789abX"), Some("sk_live_0123456789ab*".into()));
         assert_eq!(redacted("sk_live_0123456789abX!"), Some("sk_live_0123456789ab*!".into()));
         assert_eq!(redacted("?next=a%3Dsk_live_0123456789abX"), Some("?next=a%3Dsk_live_0123456789ab*".into()));

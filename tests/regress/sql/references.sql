@@ -163,14 +163,16 @@ SELECT code FROM checkout.create_coupon('TEN', 10);
 SELECT arguments, pg_temp.cart(arguments) FROM unnest(ARRAY[
     'price_id => ''mug''', 'product_id => ''mug''', $$lines => '[{"price_id": "mug", "quantity": 1}]'$$,
     'price_id => ''mug-too''', 'amount => 10, currency_code => ''EUR''', 'price_id => ''mug'', quantity => 2',
-    'price_id => ''mug'', coupon_code => ''ten''', $$currency_code => 'EUR', lines => '[{"title": "Mug", "amount": 10}]'$$,
+    'price_id => ''mug'', coupon_code => ''ten''',
+    $$currency_code => 'EUR', lines => '[{"title": "Mug", "amount": 10}]'$$,
     $$lines => '[{"price_id": "mug"}, {"kind": "shipping", "amount": 0}]'$$]) AS arguments;
 SELECT checkout_session_id AS cart FROM checkout.list_checkout_sessions(reference => 'cart') \gset
 SELECT amount, quantity FROM checkout.set_quantity(:'cart', quantity => 3);
 SELECT applied, (session).amount FROM checkout.apply_coupon(:'cart', code => 'ten');
 SELECT name FROM checkout.update_product('mug', name => 'Cup');
 SELECT arguments, pg_temp.cart(arguments) FROM unnest(ARRAY[
-    'price_id => ''mug''', 'price_id => ''mug'', quantity => 3', 'amount => 27, currency_code => ''EUR''']) AS arguments;
+    'price_id => ''mug''', 'price_id => ''mug'', quantity => 3',
+    'amount => 27, currency_code => ''EUR''']) AS arguments;
 -- So does an order that says only an amount, and one that was recovered.
 SELECT status FROM checkout.expire_checkout_session(:'cart');
 SELECT checkout_session_id AS recovered, amount FROM checkout.recover_checkout_session(:'cart') \gset

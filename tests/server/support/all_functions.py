@@ -50,6 +50,8 @@ class World:
         self.sold, self.free = self.sessions_that_sell()
         self.sold_secret = db.call("get_checkout_session", checkout_session_id=self.sold)[0]["client_secret"]
         self.expired, self.paid = db.create(), db.create()
+        self.expired_secret = db.call("get_checkout_session", checkout_session_id=self.expired)[0]["client_secret"]
+        db.sql("SELECT checkout.update_organization(%s, allow_restart => true)", db.organization_id)
         db.call("expire_checkout_session", checkout_session_id=self.expired)
         db.call("record_payment", checkout_session_id=self.paid, payment_id="paid", outcome="succeeded")
         db.call("record_payment", checkout_session_id=self.expired, payment_id="late", outcome="succeeded")
@@ -75,8 +77,8 @@ class World:
         db.sql("SELECT checkout.grant_access(%s, 'secret')", role)
         db.sql(f"ALTER ROLE {role} IN DATABASE {db.name} SET checkout_sessions.organization_id = %s", db.organization_id)
         db.sql(f"ALTER ROLE {role} IN DATABASE {db.name} SET checkout_sessions.environment = 'test'")
-        self.tried = db.value(
-            "SELECT checkout_session_id FROM checkout.create_checkout_session(1, 'USD', customer_id => 'c')", user=role)
+        tried = db.sql("SELECT * FROM checkout.create_checkout_session(1, 'USD', customer_id => 'c')", user=role)[0]
+        self.tried, self.tried_secret = tried["checkout_session_id"], tried["client_secret"]
         return role
 
     def value(self, query, *parameters):
@@ -114,6 +116,7 @@ class World:
         sent = {"event_id": self.sent, "webhook_endpoint_id": self.endpoint, "lease_token": self.sent_lease}
         organization, endpoint = {"organization_id": self.db.organization_id}, {"webhook_endpoint_id": self.endpoint}
         session = {"checkout_session_id": self.open}
+        visited = session | {"client_secret": self.secret}
         sold = {"checkout_session_id": self.sold, "client_secret": self.sold_secret}
         consumer = {"consumer": "jobs"}
         event = consumer | {"event_id": self.event, "lease_token": self.lease}
@@ -131,6 +134,7 @@ class World:
             Call("apply_payment", "shop", session | {"payment_id": "late"}),
             Call("authenticate", "web", {"api_key": self.other_key}),
             Call("begin_payment", "shop", session | {"payment_id": "p1"}),
+            Call("cancel_checkout_session", "web", visited | {"reason_code": "changed_mind"}),
             Call("checkout_session", "shop", {}, payment),
             Call("claim_webhook_deliveries", "relay", {}),
             Call("claim_webhook_events", "shop", consumer),
@@ -144,6 +148,7 @@ class World:
             Call("create_product", "shop", {"name": "Book", "product_id": "book"}),
             Call("create_webhook_consumer", "shop", {"name": "more"}),
             Call("create_webhook_endpoint", "shop", {"url": "https://shop.example/more"}),
+            Call("current_credential", "shop", {}),
             Call("current_environment", "shop", {}),
             Call("current_organization_id", "shop", {}),
             Call("delete_webhook_consumer", "shop", {"name": "jobs", "discard_undelivered": True}),
@@ -172,13 +177,15 @@ class World:
             Call("list_webhook_events", "shop", {}),
             Call("nack_webhook_event", "shop", event),
             Call("next_webhook_attempt_at", "relay", {}),
+            Call("open_checkout_session", "web", visited),
             Call("outbox_status", "admin", {}),
+            Call("page_policy", "web", session),
             Call("payment", "shop", {}, row("refunds", payment_id="paid")),
             Call("payments", "shop", {}, paid),
             Call("pre_request", "web", {}),
             Call("prices", "shop", {}, row("products", **mug)),
             Call("product", "shop", {}, row("prices", **mug)),
-            Call("public_checkout_session", "web", session | {"client_secret": self.secret}),
+            Call("public_checkout_session", "web", visited),
             Call("record_payment", "shop", session | {"payment_id": "p1", "outcome": "failed"}),
             Call("record_refund", "shop", {"payment_id": "paid", "refund_id": "re_1", "amount": 1}),
             Call("record_webhook_attempt", "relay", sent | {"status_code": 500}),
@@ -190,6 +197,8 @@ class World:
             Call("release_webhook_delivery", "relay", sent),
             Call("remove_coupon", "shop", {"checkout_session_id": self.sold}),
             Call("render_webhook_event", "relay", {"event_id": self.event, "api": "lomi"}),
+            Call("restart_checkout_session", "web",
+                 {"checkout_session_id": self.expired, "client_secret": self.expired_secret}),
             Call("revoke_access", "superuser", {"role": "nobody_else", "access": "secret"}),
             Call("revoke_api_key", "admin", {"api_key_id": self.other_key[:20]}),
             Call("roll_api_key", "admin", {"api_key_id": self.other_key[:20]}),
@@ -200,11 +209,14 @@ class World:
             Call("session_id", "shop", {"id": f"cs_{str(self.open).replace('-', '')}"}),
             Call("session_lines", "shop", {}, row("checkout_sessions", checkout_session_id=self.sold)),
             Call("session_terms", "shop", {}, row("checkout_sessions", checkout_session_id=self.sold)),
+            Call("session_visits", "shop", {}, row("checkout_sessions", checkout_session_id=self.open)),
             Call("set_billing_address", "web", sold | {"address": '{"country": "SN"}'}),
             Call("set_quantity", "web", sold | {"quantity": 2}),
             Call("set_unit_amount", "web", sold | {"unit_amount": 5}),
             Call("sign_webhook", "shop", webhook),
             Call("simulate_payment", "tester", {"checkout_session_id": self.tried, "scenario": "complete"}),
+            Call("simulate_public_payment", "web",
+                 {"checkout_session_id": self.tried, "client_secret": self.tried_secret, "scenario": "complete"}),
             Call("update_coupon", "shop", {"code": "TEN", "active": True}),
             Call("update_organization", "admin", organization),
             Call("update_price", "shop", {"price_id": "mug-usd"}),

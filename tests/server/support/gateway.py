@@ -1,12 +1,14 @@
-"""The gateway of examples/gateway in front of a private server, and its requests."""
+"""The gateway in front of a private server, and its requests."""
 
 import json
+import os
 from types import SimpleNamespace
 
-from conftest import ROOT, install_packages
+from conftest import ROOT
 from support.web_server import WebServer
 
 EXAMPLE = ROOT / "examples/gateway"
+PROGRAM = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "release/checkout-sessions"
 DIALECTS = ["kobo", "lomi", "paygate", "flutterwave", "yuno"]
 CREATE = {
     "kobo": "/v1/checkout/session/initialize", "lomi": "/checkout-sessions", "paygate": "/v1/checkout/sessions",
@@ -60,12 +62,19 @@ def session_id(dialect, body):
 class Gateway(WebServer):
     """A gateway in its own process. It serves one given dialect, or all of them below their names."""
 
-    def __init__(self, db, user="gateway", **environment):
-        install_packages(EXAMPLE)
-        self.alone = environment.get("API")
+    def __init__(self, db, *options, user="gateway", dialect=None, **environment):
+        self.alone = dialect
         url = f"postgresql://{user}@/{db.name}?host={db.server.dir}&port=54321"
-        environment = {"DATABASE_URL": url, "PORT": "0", **environment}
-        super().__init__(["node", EXAMPLE / "server.js"], r"Server listening at http://127.0.0.1:(\d+)", environment)
+        command = [PROGRAM, "gateway", "--address=127.0.0.1:0", "--log-format=json", *options]
+        if dialect:
+            command.append(f"--dialect={dialect}")
+        environment = {"DATABASE_URL": url, **environment}
+        super().__init__(command, r"http://127.0.0.1:(\d+)", environment)
+
+    def log_lines(self):
+        """The lines of its log about requests, by the request's id."""
+        lines = [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
+        return {line["request_id"]: line for line in lines if line["message"] == "request"}
 
     def call(self, dialect, method, path, body=None, *, key=None, **headers):
         """Sends a request in a dialect, with its key in the documented form; X_Trace_Id is X-Trace-Id."""

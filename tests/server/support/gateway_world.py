@@ -28,7 +28,7 @@ def gateway(world):
         yield gateway
         assert gateway.stop() == 0
         log = gateway.log()
-        assert '"statusCode":5' not in log.replace('"statusCode":503', "").replace('"statusCode":599', "")
+        assert '"status":5' not in log.replace('"status":503', "").replace('"status":599', "")
         assert world.keys and not [key for key in world.keys if key in log or key in world.server.log()]
 
 

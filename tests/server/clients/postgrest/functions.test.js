@@ -426,6 +426,59 @@ test('the buyer changes what a session sells, and completes it if nothing is due
     assert.deepEqual([complete.status, complete.payment_status], ['complete', 'no_payment_required']);
 });
 
+test('open_checkout_session, cancel_checkout_session, page_policy: the buyer looks, and leaves', async () => {
+    const session = await create();
+    const presented = { ...id(session), client_secret: session.client_secret };
+    const opened = await answer(anybody.rpc('open_checkout_session', presented));
+    assert.equal(opened.status, 'open');
+    assert.ok(Math.abs(new Date(opened.server_time) - Date.now()) < 60_000);
+    const left = await answer(anybody.rpc('cancel_checkout_session', { ...presented, reason_code: 'changed_mind' }));
+    assert.deepEqual([left.status, left.can_restart, left.payment_method_urls], ['open', false, {}]);
+    await refused(anybody.rpc('cancel_checkout_session', { ...presented, reason_code: 'Two words' }), 400, '22023', /reason_code/);
+    const [visit] = await answer(shop.from('session_visits').select('*').eq('checkout_session_id', id(session).checkout_session_id));
+    assert.equal(visit.reason_code, 'changed_mind');
+    assert.ok(visit.first_opened_at && visit.cancelled_at >= visit.last_opened_at);
+    for (const options of [{}, READ_ONLY]) {
+        assert.deepEqual(await answer(anybody.rpc('page_policy', id(session), options)), { embedding_origins: [] });
+    }
+});
+
+test('restart_checkout_session gives a buyer a new session, where the organization allows it', async () => {
+    const [session, elsewhere] = [await create(), await create({}, otherShop)];
+    const presented = ({ client_secret, ...session }) => ({ ...id(session), client_secret });
+    await refused(anybody.rpc('restart_checkout_session', presented(session)), 409, 'PT409', /is open/);
+    await answer(shop.rpc('expire_checkout_session', id(session)));
+    await answer(otherShop.rpc('expire_checkout_session', id(elsewhere)));
+    const again = await answer(anybody.rpc('restart_checkout_session', presented(session)));
+    assert.notEqual(again.checkout_session_id, session.checkout_session_id);
+    assert.equal((await answer(anybody.rpc('public_checkout_session', presented(again)))).amount, 12.34);
+    await refused(anybody.rpc('restart_checkout_session', presented(elsewhere)), 409, 'PT409', /cannot be started again/);
+});
+
+test('simulate_public_payment lets the buyer play the provider in the test environment', async () => {
+    const simulate = (session, scenario) =>
+        anybody.rpc('simulate_public_payment', { ...id(session), client_secret: session.client_secret, scenario });
+    const session = await create({}, withKey(keys.test));
+    assert.equal((await answer(simulate(session, 'decline:expired_card'))).failure_code, 'expired_card');
+    assert.equal((await answer(simulate(session, 'complete'))).status, 'complete');
+    await refused(simulate(await create(), 'complete'), 403, 'PT403', /test environment only/);
+});
+
+test('a restricted key reads, and changes nothing', async () => {
+    const reader = withKey(keys.restricted);
+    const session = await create();
+    for (const options of [{}, READ_ONLY]) {
+        const who = await answer(reader.rpc('current_credential', {}, options));
+        assert.deepEqual([who.kind, who.organization_name, who.environment], ['restricted', 'A', 'live']);
+        const read = await answer(reader.rpc('get_checkout_session', id(session), options));
+        assert.deepEqual([read.amount, read.client_secret, read.url], [12.34, null, null]);
+    }
+    const [row] = await answer(reader.from('checkout_sessions').select('amount').eq('checkout_session_id', id(session).checkout_session_id));
+    assert.equal(row.amount, 12.34);
+    await refused(reader.rpc('expire_checkout_session', id(session)), 403, 'PT403', /restricted/);
+    await refused(reader.rpc('create_checkout_session', order()), 403, 'PT403', /restricted/);
+});
+
 test('a publishable key creates a session, and its client secret reads it', async () => {
     const session = await create({}, browser);
     assert.equal(session.created_by, keys.publishable.slice(0, 20));
@@ -529,6 +582,7 @@ test('anybody may call public_checkout_session, and is refused everything else',
         update_coupon: { code: 'TEN' },
         list_coupons: {},
         coupon_performance: { created_after: '2026-01-01', created_before: '2026-02-01' },
+        current_credential: {},
         current_organization_id: {},
         current_environment: {},
     })) {

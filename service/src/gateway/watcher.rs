@@ -1,0 +1,76 @@
+//! Looks whether the database is there, and reads its catalog when it has come back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
+
+use crate::back_off::BackOff;
+use crate::database::{CONNECT_TIMEOUT, check_own};
+use crate::database_error::DatabaseError;
+use crate::gateway::catalog::Catalog;
+use crate::gateway::connections::{Connections, with_settings};
+use crate::gateway::metrics::Metrics;
+use crate::health::Health;
+use crate::sqlx::postgres::PgConnectOptions;
+use crate::sqlx::{Connection as _, PgConnection};
+
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
+/// Clients see that it is back after so long at most.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// New functions and grants are known after so many looks.
+const CATALOG_EVERY: u32 = 30;
+
+pub struct Watcher {
+    pub options: PgConnectOptions,
+    pub connections: Arc<Connections>,
+    pub health: Arc<Health>,
+    pub metrics: Arc<Metrics>,
+}
+
+impl Watcher {
+    /// Runs for as long as the program.
+    pub async fn run(self) {
+        let mut back_off = BackOff::new();
+        loop {
+            let watched = self.watch(&mut back_off).await;
+            let Err(error) = watched;
+            self.connections.away();
+            self.health.failed("watch", &error);
+            self.metrics.database_errors.inc();
+            warn!(%error, "the database does not answer");
+            sleep(back_off.next().min(LONGEST_PAUSE)).await;
+        }
+    }
+
+    /// Looks until the database is away.
+    async fn watch(&self, back_off: &mut BackOff) -> Result<std::convert::Infallible, DatabaseError> {
+        let mut connection = in_time(CONNECT_TIMEOUT, self.connect()).await?;
+        loop {
+            self.connections.there(in_time(CONNECT_TIMEOUT, Catalog::read(&mut connection)).await?);
+            self.health.works("watch");
+            if back_off.is_used() {
+                info!("the database answers");
+                *back_off = BackOff::new();
+            }
+            for _ in 0..CATALOG_EVERY {
+                sleep(LOOK_EVERY).await;
+                in_time(LOOK_TIMEOUT, async { Ok(connection.ping().await?) }).await?;
+                self.health.works("watch");
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<PgConnection, DatabaseError> {
+        let (options, mark) = with_settings(&self.options, CONNECT_TIMEOUT);
+        let mut connection = PgConnection::connect_with(&options).await?;
+        check_own(&mut connection, &mark).await?;
+        Ok(connection)
+    }
+}
+
+async fn in_time<T>(limit: Duration, work: impl Future<Output = Result<T, DatabaseError>>) -> Result<T, DatabaseError> {
+    timeout(limit, work).await.unwrap_or(Err(DatabaseError::Timeout))
+}
