@@ -1,11 +1,11 @@
 // A shop: from the cart to the payment page, the payment provider and the order. Only Node.
-// In the environment: PORT, API and API_KEY (PostgREST or the gateway, and a secret key), PAGES (where pages/ is served), PROVIDER
-// and PROVIDER_SECRET (provider.mjs), WEBHOOK_SECRET (of the endpoint, whsec_...).
+// In the environment: PORT, GATEWAY and API_KEY (the gateway's URL, and a secret key), PROVIDER and PROVIDER_SECRET (provider.mjs),
+// WEBHOOK_SECRET (of the endpoint, whsec_...).
 
 import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
 import { createServer } from 'node:http';
 
-const { PORT, API, API_KEY, PAGES, PROVIDER, PROVIDER_SECRET, WEBHOOK_SECRET } = process.env;
+const { PORT, GATEWAY, API_KEY, PROVIDER, PROVIDER_SECRET, WEBHOOK_SECRET } = process.env;
 const HERE = `http://127.0.0.1:${PORT}`;
 // A real shop has tables of these.
 const orders = new Map();
@@ -13,7 +13,7 @@ const providerPages = new Map();
 
 /** Calls a function of checkout_sessions. */
 async function checkout(name, named, headers = {}) {
-    const response = await fetch(`${API}/rpc/${name}`, {
+    const response = await fetch(`${GATEWAY}/rpc/${name}`, {
         method: 'POST', body: JSON.stringify(named), headers: { 'content-type': 'application/json', 'x-api-key': API_KEY, ...headers },
     });
     const body = await response.json();
@@ -38,7 +38,7 @@ const seeOther = (location, headers = {}) => [303, { location, ...headers }];
 const routes = {
     'GET /': () => page(`<h1>Green tea</h1><p>XOF 10 000 for 100 g</p><form method="post" action="/buy"><button>Buy</button></form>
         <button id="here">Buy on this page</button><script type="module">
-        import { open } from '${PAGES}/embed.js';
+        import { open } from '${GATEWAY}/pages/embed.js';
         document.getElementById('here').addEventListener('click', async () => {
             const { url } = await (await fetch('/buy', { method: 'POST', headers: { accept: 'application/json' } })).json();
             open({ url, onComplete: ({ checkout_session_id: id }) => location.assign('/thanks?session=' + id) });

@@ -1,4 +1,4 @@
-"""Chromium, and what every test of a page asks of it. `make server-tests` installs both: see scripts/setup."""
+"""Chromium, and what every test of a page asks of it. scripts/setup installs both."""
 
 import os
 import sys
