@@ -12,6 +12,7 @@ from conftest import ROOT, private_server
 from support.browser import axe_violations, chromium
 from support.dashboard import Dashboard
 from support.dashboard_site import DashboardSite
+from support.gateway import Gateway
 from support.postgrest import EXAMPLE, PostgREST, token
 from support.shop import ENDPOINT, HOSTILE, Shop
 
@@ -45,8 +46,8 @@ def open_dashboard(world):
     """Opens the page in a window of its own. At the end nothing may have gone wrong in it."""
     opened = []
 
-    def make(**options):
-        opened.append(Dashboard(world.browser, world.host, **options))
+    def make(host=world.host, **options):
+        opened.append(Dashboard(world.browser, host, **options))
         return opened[-1]
 
     yield make
@@ -60,8 +61,8 @@ def dashboard(world, open_dashboard):
 
 
 PLACES = {
-    "overview": "overview", "sessions": "sessions?status=complete", "session": "sessions/{shop.sold}", "refunds": "refunds",
-    "products": "products", "product": "products/mug", "coupons": "coupons", "coupon": "coupons/SPRING",
+    "overview": "overview", "sessions": "sessions?status=complete", "session": "sessions/{shop.sold}",
+    "refunds": "refunds", "products": "products", "product": "products/mug", "coupons": "coupons", "coupon": "coupons/SPRING",
     "webhooks": "webhooks", "deliveries": "webhooks/{shop.endpoint}", "dead": "webhooks?show=dead", "health": "health",
 }
 LOOKS = {
@@ -368,6 +369,18 @@ def test_webhooks_show_deliveries_and_their_attempts(world, dashboard):
     dashboard.settle()
     attempts = dashboard.rows("Attempts")
     assert len(attempts) == 10 and attempts[0][2] == "✕ Failed 503" and HOSTILE[:20] in attempts[0][4]
+
+
+def test_the_gateway_serves_it_as_postgrest_does(world, open_dashboard):
+    """The same page with the same key shows the same texts."""
+    world.db.sql("CREATE ROLE gateway LOGIN; SELECT checkout.grant_access('gateway', 'request')")
+    with Gateway(world.db, f"--pages={ROOT / 'pages'}") as gateway:
+        shown = [open_dashboard(host=host).sign_in(world.keys.restricted) for host in (world.host, gateway)]
+        more = ["sessions?key=order_id&currency=JPY", "sessions?status=open", "products?show=low",
+                "webhooks/{shop.endpoint}?show=waiting"]
+        for place in (place.format(shop=world.shop) for place in (*PLACES.values(), *more)):
+            ours, gateways = (dashboard.go(place).text() for dashboard in shown)
+            assert gateways == ours and len(ours) > 20, place
 
 
 # who may do what -------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import http.client
 
+from conftest import run
 from support.page_site import PAGES, POLICY, Handler, PageSite
 
 PASSED = ("accept", "authorization", "content-type", "prefer", "x-api-key")
@@ -35,6 +36,7 @@ class DashboardHandler(Handler):
 
 class DashboardSite(PageSite):
     def __init__(self, postgrest):
+        run("scripts/pages")
         self.requests = []
         super().__init__(postgrest)
         self.RequestHandlerClass = DashboardHandler
