@@ -18,7 +18,8 @@ def example():
     server.remove()
     log = ROOT / "target/shop-example.log"
     with log.open("w") as out:
-        process = subprocess.Popen(["examples/shop/run"], cwd=ROOT, stdout=out, stderr=out, env={**ENVIRONMENT, "SERVER": server.name})
+        environment = {**ENVIRONMENT, "SERVER": server.name}
+        process = subprocess.Popen(["examples/shop/run"], cwd=ROOT, stdout=out, stderr=out, env=environment)
     try:
         started = lambda: re.search(r"The shop is at (\S+)", log.read_text())
         wait_until(lambda: started() or process.poll() is not None, within=60)
@@ -82,6 +83,7 @@ def test_a_buyer_pays_on_the_shops_own_page(page):
 @pytest.mark.parametrize("path", ["callback", "webhooks"])
 def test_what_nobody_signed_changes_nothing(example, path):
     forged = {"x-signature": "00", "webhook-id": "evt_1", "webhook-timestamp": "1", "webhook-signature": "v1,AA=="}
-    request = urllib.request.Request(f"{example.url}/{path}", b'{"session": "x", "type": "checkout.session.completed"}', forged)
+    body = b'{"session": "x", "type": "checkout.session.completed"}'
+    request = urllib.request.Request(f"{example.url}/{path}", body, forged)
     with pytest.raises(urllib.error.HTTPError, match="400"):
         urllib.request.urlopen(request, timeout=5)
