@@ -74,7 +74,7 @@ def embedded(world):
         session, secret = world.shop.create(**{"amount": 25, **order})
         page = world.browser.new_page(viewport={"width": 1100, "height": 800}, locale="en-US")
         pages.append(page)
-        page.set_default_timeout(8000)
+        page.set_default_timeout(15000)
         page.session, page.secret = session, secret
         page.goto(f"{origin}/#{world.site.url}/pay/{session}%23{secret}")
         page.click("#buy")

@@ -47,6 +47,15 @@ def test_a_slow_network(visit, world):
     assert world.site.calls[-2:] != ["complete_free_checkout_session"] * 2
 
 
+def test_all_modules_are_asked_for_at_once(visit):
+    page = visit(amount=25)
+    assert page.page.evaluate("""() => {
+        const named = [...document.querySelectorAll('link[rel=modulepreload], script')].map(({ href, src }) => href ?? src);
+        const loaded = performance.getEntriesByType('resource').map(({ name }) => name);
+        return loaded.filter((name) => name.endsWith('.js') && !named.includes(name));
+    }""") == []
+
+
 def test_while_it_is_loaded_the_page_says_so(visit, world):
     world.site.delay = 1
     session, secret = world.shop.create(amount=25)

@@ -37,7 +37,7 @@ def example():
 @pytest.fixture
 def page(example):
     page = example.browser.new_page(locale="en-US")
-    page.set_default_timeout(10000)
+    page.set_default_timeout(15000)
     page.goto(example.url)
     yield page
     page.close()

@@ -109,7 +109,7 @@ class PayPage:
         self.page = self.watch(self.context.new_page())
 
     def watch(self, page):
-        page.set_default_timeout(6000)
+        page.set_default_timeout(15000)
         page.on("pageerror", lambda error: self.troubles.append(str(error)))
         page.on("console", lambda message: message.type in ("error", "warning") and self.troubles.append(message.text))
         return page
