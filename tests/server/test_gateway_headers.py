@@ -9,8 +9,10 @@ from conftest import private_server
 from support.gateway import EXAMPLE, Gateway
 
 SESSION = "018f0000-0000-7000-8000-00000000000a"
-POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: data:; connect-src 'self'; "
-          "base-uri 'none'; form-action 'none'; frame-ancestors ")
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors "
+)
 HEADERS = {"Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "X-Robots-Tag": "noindex"}
 PAGE, SCRIPT = "<!doctype html><title>Pay</title>", "export const answer = 42;\n"
 
@@ -21,8 +23,15 @@ def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
     pages = folder / "pages"
     (pages / "pay").mkdir(parents=True)
-    for name, text in (("pay.html", PAGE), ("dashboard.html", PAGE), ("pay/pay.js", SCRIPT), ("pay/a.css", "p{}"),
-                       ("pay/icon.svg", "<svg/>"), (".env", "secret"), ("pay/.git", "secret")):
+    for name, text in (
+        ("pay.html", PAGE),
+        ("dashboard.html", PAGE),
+        ("pay/pay.js", SCRIPT),
+        ("pay/a.css", "p{}"),
+        ("pay/icon.svg", "<svg/>"),
+        (".env", "secret"),
+        ("pay/.git", "secret"),
+    ):
         (pages / name).write_text(text)
     (folder / "secret").write_text("secret")
     (pages / "out").symlink_to(folder / "secret")
@@ -70,9 +79,14 @@ def test_the_buyer_s_page_may_be_in_a_frame_where_the_organization_says(world):
     check(world.gateway.request("GET", f"/pay/{SESSION}"), "https://shop.example http://localhost:3000")
 
 
-@pytest.mark.parametrize("path, kind", [
-    ("/pages/pay/pay.js", "text/javascript"), ("/pages/pay/a.css", "text/css"), ("/pages/pay/icon.svg", "image/svg+xml"),
-])
+@pytest.mark.parametrize(
+    "path, kind",
+    [
+        ("/pages/pay/pay.js", "text/javascript"),
+        ("/pages/pay/a.css", "text/css"),
+        ("/pages/pay/icon.svg", "image/svg+xml"),
+    ],
+)
 def test_a_file_has_them_too_and_is_not_sent_twice(world, path, kind):
     answer = world.gateway.request("GET", path)
     assert (answer.status, answer.headers["content-type"]) == (200, kind)
@@ -83,12 +97,34 @@ def test_a_file_has_them_too_and_is_not_sent_twice(world, path, kind):
     assert (again.status, again.text) == (304, "")
 
 
-@pytest.mark.parametrize("path", [
-    "/pages/", "/pages", "/pages/pay", "/pages/pay/", "/pages/none.js", "/pages/.env", "/pages/pay/.git", "/pages/out",
-    "/pages/root/etc/passwd", "/pages/../secret", "/pages/pay/../../secret", "/pages/%2e%2e/secret", "/pages/..%2fsecret",
-    "/pages/pay%2f..%2f..%2fsecret", "/pages/%2fetc%2fpasswd", "/pages//etc/passwd", "/pages/pay.html%00", "/pages/%ff",
-    "/pages/..%5csecret", "/pay/", "/pay", "/pay/a/b", "/pages/pay/pay.js/",
-])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/pages/",
+        "/pages",
+        "/pages/pay",
+        "/pages/pay/",
+        "/pages/none.js",
+        "/pages/.env",
+        "/pages/pay/.git",
+        "/pages/out",
+        "/pages/root/etc/passwd",
+        "/pages/../secret",
+        "/pages/pay/../../secret",
+        "/pages/%2e%2e/secret",
+        "/pages/..%2fsecret",
+        "/pages/pay%2f..%2f..%2fsecret",
+        "/pages/%2fetc%2fpasswd",
+        "/pages//etc/passwd",
+        "/pages/pay.html%00",
+        "/pages/%ff",
+        "/pages/..%5csecret",
+        "/pay/",
+        "/pay",
+        "/pay/a/b",
+        "/pages/pay/pay.js/",
+    ],
+)
 def test_what_is_no_file_of_the_folder_is_404_with_the_headers(world, path):
     answer = world.gateway.request("GET", path)
     assert answer.status == 404 and "secret" not in answer.text.replace(path, "")

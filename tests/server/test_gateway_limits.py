@@ -80,7 +80,11 @@ def test_behind_a_proxy_the_address_is_the_one_that_the_proxy_saw(shared, shop):
 
 def test_a_body_has_at_most_a_mebibyte(shared, shop):
     with Gateway(shared) as gateway:
-        for path, key in (("/lomi/checkout-sessions", shop.live), ("/rpc/get_checkout_session", shop.live), ("/pay/1", None)):
+        for path, key in (
+            ("/lomi/checkout-sessions", shop.live),
+            ("/rpc/get_checkout_session", shop.live),
+            ("/pay/1", None),
+        ):
             answer = gateway.request("POST", path, b"x" * (2**20 + 1), {"x-api-key": key} if key else {})
             assert answer.status == 413, path
         # One that does not say its length is read no further.
@@ -102,8 +106,10 @@ def test_a_request_that_waits_too_long_is_ended_and_its_connection_serves_others
         with connection.cursor() as cursor:
             cursor.execute("LOCK TABLE checkout_data.checkout_sessions IN EXCLUSIVE MODE")
         before = time.monotonic()
-        for path, body in (("/lomi/checkout-sessions", ORDER["lomi"]),
-                           ("/rpc/create_checkout_session", {"amount": 1, "currency_code": "XOF", "customer_id": "c"})):
+        for path, body in (
+            ("/lomi/checkout-sessions", ORDER["lomi"]),
+            ("/rpc/create_checkout_session", {"amount": 1, "currency_code": "XOF", "customer_id": "c"}),
+        ):
             answer = gateway.request("POST", path, body, {"x-api-key": shop.live})
             assert answer.status == 504, answer.text
         assert 1.5 < time.monotonic() - before < 6
@@ -115,8 +121,10 @@ def test_a_request_that_waits_too_long_is_ended_and_its_connection_serves_others
 def test_a_body_that_comes_too_slowly_is_refused(shared, shop):
     with Gateway(shared, "--timeout=1s") as gateway, socket.create_connection(("127.0.0.1", gateway.port)) as client:
         client.settimeout(20)
-        client.sendall(f"POST /lomi/checkout-sessions HTTP/1.1\r\nhost: x\r\nx-api-key: {shop.live}\r\n"
-                       "content-length: 100\r\n\r\n{".encode())
+        client.sendall(
+            f"POST /lomi/checkout-sessions HTTP/1.1\r\nhost: x\r\nx-api-key: {shop.live}\r\n"
+            "content-length: 100\r\n\r\n{".encode()
+        )
         assert client.recv(1000).startswith(b"HTTP/1.1 408")
 
 
@@ -144,8 +152,11 @@ def test_while_the_database_is_away_the_answer_is_503_at_once_and_it_comes_back_
         wait_until(lambda: gateway.create("lomi", shop.live).status == 503)
         wait_until(lambda: gateway.request("GET", "/healthz").status == 503)
         before = time.monotonic()
-        for path, key in (("/lomi/checkout-sessions", shop.live), ("/rpc/current_environment", shop.live),
-                          ("/views/checkout_sessions", shop.live)):
+        for path, key in (
+            ("/lomi/checkout-sessions", shop.live),
+            ("/rpc/current_environment", shop.live),
+            ("/views/checkout_sessions", shop.live),
+        ):
             answer = gateway.request("GET", path, headers={"x-api-key": key})
             assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
             assert "refused" not in answer.text and "socket" not in answer.text
@@ -183,6 +194,7 @@ def test_whatever_was_answered_is_stored_when_the_gateway_is_killed(world):
     answered = []
     for _ in range(3):
         with Gateway(world) as gateway:
+
             def create(_, gateway=gateway):
                 while True:
                     try:
@@ -225,8 +237,11 @@ def test_each_request_has_a_line_in_the_log_and_no_secret_is_in_it(world):
         secret = gateway.request("GET", get, headers={"x-api-key": shop.live}).body["client_secret"]
         opened = {"checkout_session_id": session, "client_secret": secret}
         gateway.request("POST", "/rpc/public_checkout_session", opened, {"x-request-id": "log-open"})
-        gateway.request("GET", f"/rpc/public_checkout_session?checkout_session_id={session}&client_secret={secret}",
-                        headers={"x-request-id": "log-get"})
+        gateway.request(
+            "GET",
+            f"/rpc/public_checkout_session?checkout_session_id={session}&client_secret={secret}",
+            headers={"x-request-id": "log-get"},
+        )
         gateway.request("GET", f"/pay/{session}", headers={"x-request-id": "log-pay"})
         gateway.request("GET", f"/lomi/{secret}/{shop.live}/{shop.test}x", headers={"x-request-id": "log-path"})
         gateway.request("POST", f"/rpc/{shop.live}", "{}", {"x-api-key": shop.live, "x-request-id": "log-function"})
@@ -234,8 +249,12 @@ def test_each_request_has_a_line_in_the_log_and_no_secret_is_in_it(world):
         lines = gateway.log_lines()
         line = lines["log-create"]
         assert {name: line[name] for name in ("method", "route", "key", "organization", "dialect", "status")} == {
-            "method": "POST", "route": "/lomi/checkout-sessions", "key": shop.live[:20], "organization": shop.id,
-            "dialect": "lomi", "status": 201,
+            "method": "POST",
+            "route": "/lomi/checkout-sessions",
+            "key": shop.live[:20],
+            "organization": shop.id,
+            "dialect": "lomi",
+            "status": 201,
         }
         assert isinstance(line["duration_ms"], int)
         assert lines["log-open"]["function"] == "public_checkout_session" and "key" not in lines["log-open"]

@@ -16,8 +16,13 @@ from support.postgrest import JWT_SECRET, PostgREST, token
 ORDER = {"amount": 12.34, "currency_code": "USD", "customer_id": "jane"}
 UNKNOWN = "018f0000-0000-7000-8000-00000000000a"
 BUYERS = [
-    "public_checkout_session", "set_quantity", "set_unit_amount", "apply_coupon", "remove_coupon",
-    "set_billing_address", "complete_free_checkout_session",
+    "public_checkout_session",
+    "set_quantity",
+    "set_unit_amount",
+    "apply_coupon",
+    "remove_coupon",
+    "set_billing_address",
+    "complete_free_checkout_session",
 ]
 
 
@@ -51,7 +56,9 @@ def of_gateway(world, method, path, body=None, key="secret", **headers):
 def both(world, method, path, body=None, key="secret", **headers):
     """The answers of the gateway and of PostgREST, whose views have no prefix."""
     ours = of_gateway(world, method, path, body, key, **headers)
-    theirs = world.postgrest.request(method, path.removeprefix("/views"), body, key=world.keys.get(key, key), **headers)
+    theirs = world.postgrest.request(
+        method, path.removeprefix("/views"), body, key=world.keys.get(key, key), **headers
+    )
     return ours, theirs
 
 
@@ -65,26 +72,29 @@ def session(world):
 # -- functions ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method, path, body", [
-    ("POST", "/rpc/list_checkout_sessions", {"page_size": 3}),
-    ("POST", "/rpc/list_checkout_sessions", {"statuses": ["complete"]}),
-    ("GET", "/rpc/list_checkout_sessions?page_size=2", None),
-    ("GET", f"/rpc/session_id?text=cs_{UNKNOWN.replace('-', '')}", None),
-    ("POST", "/rpc/session_id", {"text": "nonsense"}),
-    ("POST", "/rpc/current_organization_id", {}),
-    ("GET", "/rpc/current_environment", None),
-    ("POST", "/rpc/get_checkout_session", {"checkout_session_id": UNKNOWN}),
-    ("POST", "/rpc/get_checkout_session", {"checkout_session_id": "x"}),
-    ("POST", "/rpc/get_checkout_session", {"checkout_session_id": None}),
-    ("POST", "/rpc/get_checkout_session", {}),
-    ("POST", "/rpc/create_checkout_session", {**ORDER, "amount": -1}),
-    ("POST", "/rpc/create_checkout_session", {**ORDER, "amount": "ten"}),
-    ("POST", "/rpc/create_checkout_session", {**ORDER, "nonsense": 1}),
-    ("POST", "/rpc/nothing", {"a": 1}),
-    ("POST", "/rpc/public_checkout_session", {"checkout_session_id": UNKNOWN, "client_secret": "x"}),
-    ("POST", "/rpc/get_checkout_session", "{"),
-    ("GET", "/rpc/create_checkout_session?amount=1&currency_code=USD&customer_id=c", None),
-])
+@pytest.mark.parametrize(
+    "method, path, body",
+    [
+        ("POST", "/rpc/list_checkout_sessions", {"page_size": 3}),
+        ("POST", "/rpc/list_checkout_sessions", {"statuses": ["complete"]}),
+        ("GET", "/rpc/list_checkout_sessions?page_size=2", None),
+        ("GET", f"/rpc/session_id?text=cs_{UNKNOWN.replace('-', '')}", None),
+        ("POST", "/rpc/session_id", {"text": "nonsense"}),
+        ("POST", "/rpc/current_organization_id", {}),
+        ("GET", "/rpc/current_environment", None),
+        ("POST", "/rpc/get_checkout_session", {"checkout_session_id": UNKNOWN}),
+        ("POST", "/rpc/get_checkout_session", {"checkout_session_id": "x"}),
+        ("POST", "/rpc/get_checkout_session", {"checkout_session_id": None}),
+        ("POST", "/rpc/get_checkout_session", {}),
+        ("POST", "/rpc/create_checkout_session", {**ORDER, "amount": -1}),
+        ("POST", "/rpc/create_checkout_session", {**ORDER, "amount": "ten"}),
+        ("POST", "/rpc/create_checkout_session", {**ORDER, "nonsense": 1}),
+        ("POST", "/rpc/nothing", {"a": 1}),
+        ("POST", "/rpc/public_checkout_session", {"checkout_session_id": UNKNOWN, "client_secret": "x"}),
+        ("POST", "/rpc/get_checkout_session", "{"),
+        ("GET", "/rpc/create_checkout_session?amount=1&currency_code=USD&customer_id=c", None),
+    ],
+)
 def test_a_call_is_answered_as_postgrest_does(world, method, path, body):
     ours, theirs = both(world, method, path, body)
     assert ours.status == theirs.status
@@ -115,12 +125,18 @@ def test_a_session_is_created_read_and_opened_by_its_buyer(world, session):
 def test_numbers_stay_as_they_are_written(world):
     order = '{"amount": 12.30, "currency_code": "USD", "customer_id": "c", "metadata": {"n": 9007199254740993.10}}'
     answer = of_gateway(world, "POST", "/rpc/create_checkout_session", order)
-    assert answer.status == 200 and '9007199254740993.10' in answer.text
+    assert answer.status == 200 and "9007199254740993.10" in answer.text
 
 
 def test_headers_of_a_function_come_back(world):
-    create = lambda: of_gateway(world, "POST", "/rpc/create_checkout_session", ORDER, Idempotency_Key="order-of-headers",
-                                X_Trace_Id="trace-of-headers")
+    create = lambda: of_gateway(
+        world,
+        "POST",
+        "/rpc/create_checkout_session",
+        ORDER,
+        Idempotency_Key="order-of-headers",
+        X_Trace_Id="trace-of-headers",
+    )
     first, again = create(), create()
     assert first.headers["X-Trace-Id"] == again.headers["X-Trace-Id"] == "trace-of-headers"
     assert first.headers["Idempotent-Replayed"] is None and again.headers["Idempotent-Replayed"] == "true"
@@ -136,7 +152,9 @@ def test_get_changes_nothing(world, session):
     path = f"/rpc/expire_checkout_session?checkout_session_id={session['checkout_session_id']}"
     answer = of_gateway(world, "GET", path)
     assert (answer.status, answer.headers["Allow"]) == (405, "POST, OPTIONS")
-    (row,) = of_gateway(world, "GET", f"/views/checkout_sessions?checkout_session_id=eq.{session['checkout_session_id']}").body
+    (row,) = of_gateway(
+        world, "GET", f"/views/checkout_sessions?checkout_session_id=eq.{session['checkout_session_id']}"
+    ).body
     assert row["status"] == "open"
 
 
@@ -149,14 +167,17 @@ def test_without_a_credential_only_a_buyer_s_functions_are_there(world):
             assert answer.status == 404, f"{name}: {answer.text}"
         elif answer.status != 404 or name not in ("page_policy", "open_checkout_session"):
             assert answer.status == 401, f"{name}: {answer.text}"
-    views = world.db.sql("SELECT relname FROM pg_class WHERE relnamespace = 'checkout'::regnamespace AND relkind = 'v'")
+    views = world.db.sql(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'checkout'::regnamespace AND relkind = 'v'"
+    )
     for name in [row["relname"] for row in views] + ["nothing"]:
         assert of_gateway(world, "GET", f"/views/{name}", key=None).status == 401
 
 
 def test_a_key_in_authorization_is_one_too(world):
-    answer = of_gateway(world, "POST", "/rpc/current_organization_id", {}, key=None,
-                        Authorization=f"Bearer {world.keys['secret']}")
+    answer = of_gateway(
+        world, "POST", "/rpc/current_organization_id", {}, key=None, Authorization=f"Bearer {world.keys['secret']}"
+    )
     assert (answer.status, answer.body) == (200, world.organization)
     for nonsense in ("Bearer eyJhbGciOiJIUzI1NiJ9.e30.x", "Basic c2hvcDo=", ""):
         answer = of_gateway(world, "POST", "/rpc/list_checkout_sessions", {}, key=None, Authorization=nonsense)
@@ -165,9 +186,12 @@ def test_a_key_in_authorization_is_one_too(world):
 
 def test_a_token_acts_in_its_role_for_its_organization(world):
     world.db.sql("CREATE ROLE with_tokens LOGIN; GRANT member TO with_tokens")
-    world.db.sql("SELECT checkout.grant_access('with_tokens', 'authenticator'), checkout.grant_access('with_tokens', 'request')")
+    world.db.sql(
+        "SELECT checkout.grant_access('with_tokens', 'authenticator'), checkout.grant_access('with_tokens', 'request')"
+    )
     secret = {"CHECKOUT_SESSIONS_GATEWAY_JWT_SECRET": JWT_SECRET}
     with Gateway(world.db, user="with_tokens", **secret) as gateway:
+
         def ask(path, **token_claims):
             bearer = token(token_claims.pop("secret", JWT_SECRET), **token_claims)
             body = {} if path.startswith("/rpc") else None
@@ -177,7 +201,12 @@ def test_a_token_acts_in_its_role_for_its_organization(world):
         answer = ask("/rpc/current_organization_id", **mine)
         assert (answer.status, answer.body) == (200, world.organization)
         assert len(ask("/views/checkout_sessions?customer_id=like.seed-*", **mine).body) == 25
-        for wrong in ({"secret": "another secret of at least 32 characters"}, {"exp": 1000}, {"exp": "never"}, {"role": 1}):
+        for wrong in (
+            {"secret": "another secret of at least 32 characters"},
+            {"exp": 1000},
+            {"exp": "never"},
+            {"role": 1},
+        ):
             answer = ask("/rpc/current_organization_id", **{**mine, **wrong})
             assert (answer.status, answer.body["code"]) == (401, "PGRST301"), wrong
         for role in ("postgres", "nobody", "member; DROP TABLE x"):
@@ -194,26 +223,29 @@ def test_a_token_acts_in_its_role_for_its_organization(world):
 # -- views -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("query", [
-    "select=amount,customer_id&order=amount.desc&limit=5",
-    "select=amount&amount=gte.3&amount=lt.6&order=amount",
-    "select=amount&amount=not.gt.2&order=amount.asc",
-    "select=amount&customer_id=in.(seed-3,%22seed-4%22)&order=amount",
-    "select=amount&customer_id=not.in.(seed-3)&customer_id=like.seed-*&order=amount&limit=3&offset=2",
-    "select=amount&customer_id=ilike.SEED-2*&order=amount.desc.nullslast",
-    "select=amount,title&title=not.is.null&order=title.asc.nullsfirst",
-    "select=amount&title=is.null&order=amount&limit=1",
-    "select=amount&metadata-%3E%3Eorder_id=eq.A-7",
-    "select=amount&customer_id=eq.nobody",
-    "select=amount&customer_id=in.()",
-    "select=amount&order=metadata-%3E%3Eorder_id&customer_id=like.seed-*",
-    "select=amount&status=neq.open",
-    "select=amount,nothing",
-    "nothing=eq.1",
-    "order=nothing",
-    "checkout_session_id=eq.x",
-    "amount=eq.",
-])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select=amount,customer_id&order=amount.desc&limit=5",
+        "select=amount&amount=gte.3&amount=lt.6&order=amount",
+        "select=amount&amount=not.gt.2&order=amount.asc",
+        "select=amount&customer_id=in.(seed-3,%22seed-4%22)&order=amount",
+        "select=amount&customer_id=not.in.(seed-3)&customer_id=like.seed-*&order=amount&limit=3&offset=2",
+        "select=amount&customer_id=ilike.SEED-2*&order=amount.desc.nullslast",
+        "select=amount,title&title=not.is.null&order=title.asc.nullsfirst",
+        "select=amount&title=is.null&order=amount&limit=1",
+        "select=amount&metadata-%3E%3Eorder_id=eq.A-7",
+        "select=amount&customer_id=eq.nobody",
+        "select=amount&customer_id=in.()",
+        "select=amount&order=metadata-%3E%3Eorder_id&customer_id=like.seed-*",
+        "select=amount&status=neq.open",
+        "select=amount,nothing",
+        "nothing=eq.1",
+        "order=nothing",
+        "checkout_session_id=eq.x",
+        "amount=eq.",
+    ],
+)
 def test_a_view_is_read_as_postgrest_does(world, query):
     ours, theirs = both(world, "GET", f"/views/checkout_sessions?{query}")
     assert ours.status == theirs.status, (ours, theirs)
@@ -224,7 +256,9 @@ def test_a_view_is_read_as_postgrest_does(world, query):
         assert ours.body["code"] == theirs.body["code"]
 
 
-@pytest.mark.parametrize("query", ["limit=20", "limit=0", "offset=20", "limit=5&offset=10&amount=lte.25", "offset=100000"])
+@pytest.mark.parametrize(
+    "query", ["limit=20", "limit=0", "offset=20", "limit=5&offset=10&amount=lte.25", "offset=100000"]
+)
 def test_a_page_says_how_many_there_are(world, query):
     path = f"/views/checkout_sessions?select=amount&order=checkout_session_id&{query}"
     ours, theirs = both(world, "GET", path, Prefer="count=exact")
@@ -238,8 +272,10 @@ def test_a_view_as_csv(world):
     ours = of_gateway(world, "GET", path, Accept="text/csv")
     assert (ours.status, ours.headers["content-type"]) == (200, "text/csv; charset=utf-8")
     assert list(csv.reader(io.StringIO(ours.text))) == [
-        ["amount", "title", "metadata"], ["1.00", 'a "b", c', '{"order_id": "A-1"}'],
-        ["2.00", "(d)", '{"order_id": "A-2"}'], ["3.00", "", '{"order_id": "A-3"}'],
+        ["amount", "title", "metadata"],
+        ["1.00", 'a "b", c', '{"order_id": "A-1"}'],
+        ["2.00", "(d)", '{"order_id": "A-2"}'],
+        ["3.00", "", '{"order_id": "A-3"}'],
     ]
 
 
@@ -257,9 +293,28 @@ def test_views_are_for_reading(world):
 
 
 INJECTIONS = [
-    'amount"; DROP TABLE checkout_data.checkout_sessions; --', "amount) OR true --", "amount\" = 1 OR \"amount", "1",
-    "amount::text", "pg_sleep(5)", "current_user", "oid", "ctid", "tableoid", "v.amount", "sessions", "*,amount",
-    "(SELECT api_key_id)", "metadata->>a' OR true --", "metadata->>'a'", "metadata->a", "metadata#>>{a}", "\"", "\\", "\0", "é",
+    'amount"; DROP TABLE checkout_data.checkout_sessions; --',
+    "amount) OR true --",
+    'amount" = 1 OR "amount',
+    "1",
+    "amount::text",
+    "pg_sleep(5)",
+    "current_user",
+    "oid",
+    "ctid",
+    "tableoid",
+    "v.amount",
+    "sessions",
+    "*,amount",
+    "(SELECT api_key_id)",
+    "metadata->>a' OR true --",
+    "metadata->>'a'",
+    "metadata->a",
+    "metadata#>>{a}",
+    '"',
+    "\\",
+    "\0",
+    "é",
 ]
 
 
@@ -267,8 +322,15 @@ INJECTIONS = [
 def test_sql_in_a_query_is_nothing_but_a_text(world, text):
     before = world.db.value("SELECT count(*) FROM checkout_data.checkout_sessions")
     quoted = urllib.parse.quote(text)
-    for query in (f"{quoted}=eq.1", f"order={quoted}", f"order=amount.{quoted}", f"select={quoted}",
-                  f"amount={quoted}.1", f"limit={quoted}", f"amount=is.{quoted}"):
+    for query in (
+        f"{quoted}=eq.1",
+        f"order={quoted}",
+        f"order=amount.{quoted}",
+        f"select={quoted}",
+        f"amount={quoted}.1",
+        f"limit={quoted}",
+        f"amount=is.{quoted}",
+    ):
         answer = of_gateway(world, "GET", f"/views/checkout_sessions?{query}")
         allowed = (200, 400) if query in ("limit=1", f"{quoted}=eq.1", f"order={quoted}") else (400,)
         assert answer.status in allowed, (query, answer.text)

@@ -20,7 +20,9 @@ pub fn to_json(form: &str) -> Option<String> {
     for name in NUMBERS {
         let Some(Value::String(text)) = members.get(name) else { continue };
         // What is no number stays a text, so that the dialect can say what is wrong with it.
-        if let Ok(number) = text.parse::<Number>() {
+        if text.parse::<Number>().is_ok() {
+            // What is parsed is written in another way: 1e3 as 1e+3.
+            let number = Number::from_string_unchecked(text.clone());
             members.insert(name.to_owned(), Value::Number(number));
         }
     }
