@@ -12,7 +12,7 @@ const STYLE = `
     dialog::backdrop { background: rgb(12 14 20 / 55%); }
     iframe { display: block; inline-size: 100%; block-size: 100%; border: 0; }
     button { position: absolute; inset-block-start: 0.5rem; inset-inline-end: 0.5rem; inline-size: 2.25rem; block-size: 2.25rem; border: 0;
-        border-radius: 50%; background: Canvas; color: CanvasText; font: 1.25rem/1 system-ui; cursor: pointer; }
+        border-radius: 50%; background: Canvas; color: CanvasText; font: 1.25rem/1 system-ui; cursor: pointer; box-shadow: 0 1px 5px rgb(0 0 0 / 25%); }
     button:focus-visible { outline: 3px solid Highlight; }
     @media (max-width: 40rem) { dialog { inline-size: 100vw; block-size: 100dvh; border-radius: 0; margin: 0; } }`;
 const CLOSE = { en: 'Close', fr: 'Fermer' };

@@ -5,7 +5,7 @@ import en from '../i18n/en.js';
 import fr from '../i18n/fr.js';
 import { Words } from '../shared/i18n.js';
 import { returnLink } from '../shared/links.js';
-import { rpcOfPage } from '../shared/rpc.js';
+import { rpcOfPage, Unreachable } from '../shared/rpc.js';
 import { Checkout } from './checkout.js';
 import { likelyCountry } from './countries.js';
 import { Countdown } from './countdown.js';
@@ -15,6 +15,7 @@ import { page } from './views/page.js';
 
 const ID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/i;
 const BEFORE_LEAVING = 3_000;
+const BEFORE_ANOTHER_TRY = 2_000;
 const ENDED = { complete: 'complete', expired: 'expired', failed: 'error', missing: 'error' };
 
 const query = new URLSearchParams(location.search);
@@ -72,6 +73,7 @@ function changed(before) {
             form.focus = 'message-title';
             siblings?.postMessage(phase);
         }
+        if (before.phase === 'loading' && checkout.session) form.frame?.tell('ready');
         if (form.frame && phase in ENDED) form.frame.tell(ENDED[phase]);
         if (phase === 'complete' && !form.frame) leaveWhenComplete();
     }
@@ -105,6 +107,19 @@ form.askToLeave = () => {
     dialog.querySelector('input').focus();
 };
 
+async function untilReachable(ask) {
+    for (;;) {
+        try {
+            return await ask();
+        } catch (error) {
+            if (!(error instanceof Unreachable)) return null;
+            checkout.offline = true;
+            draw();
+            await new Promise((resolve) => setTimeout(resolve, BEFORE_ANOTHER_TRY));
+        }
+    }
+}
+
 async function start() {
     draw();
     if (!id || !checkout.secret) {
@@ -112,12 +127,7 @@ async function start() {
         draw();
         return;
     }
-    let frame;
-    try {
-        frame = await frameOf(rpc, id, location.search);
-    } catch {
-        frame = null;
-    }
+    const frame = await untilReachable(() => frameOf(rpc, id, location.search));
     all.isFramed = frame === null;
     if (all.isFramed) {
         draw();
@@ -125,7 +135,6 @@ async function start() {
     }
     form.frame = frame;
     await checkout.start();
-    frame?.tell('ready');
     frame?.watch();
     new Countdown(checkout, {
         announce: (count) => { form.say('announce_minutes', { count }); draw(); },

@@ -91,6 +91,8 @@ def test_a_file_has_them_too_and_is_not_sent_twice(world, path, kind):
     answer = world.gateway.request("GET", path)
     assert (answer.status, answer.headers["content-type"]) == (200, kind)
     check(answer, caching="no-cache")
+    # Pages of shops import embed.js.
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
     again = world.gateway.request("GET", path, headers={"If-Modified-Since": answer.headers["Last-Modified"]})
     assert (again.status, again.text) == (304, "")
 

@@ -1,4 +1,4 @@
-"""Chromium, and what every test of a page asks of it. `make server-tests` installs both: see scripts/setup."""
+"""Chromium, and what every test of a page asks of it. scripts/setup installs both."""
 
 import os
 import sys
@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from conftest import ROOT, install_packages
 
 # Playwright is not a package of Debian: scripts/setup puts it below the build's folder.
-sys.path += [str(path) for path in (ROOT / os.environ.get("CARGO_TARGET_DIR", "target")).glob("browser/lib/*/site-packages")]
+TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
+sys.path += [str(folder) for folder in TARGET.glob("browser/lib/*/site-packages")]
 from playwright.sync_api import sync_playwright  # noqa: E402 pylint: disable=import-error,wrong-import-position
 
 NPM = ROOT / "tests/server/clients/pages"
-OPTIONS = ["--no-sandbox", "--headless=new", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-           "--disable-gpu"]
+OPTIONS = ["--no-sandbox", "--headless=new", "--disable-background-networking", "--disable-component-update",
+           "--disable-sync", "--disable-gpu"]
+RULES = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 @contextmanager
@@ -30,5 +32,5 @@ def axe_violations(page):
     install_packages(NPM)
     # Not as a script of the page: its policy allows none of others.
     page.evaluate((NPM / "node_modules/axe-core/axe.min.js").read_text())
-    return page.evaluate("""async () => (await axe.run({ preload: false, runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'] }))
-        .violations.map(({ id, nodes }) => [id, nodes.map(({ html, failureSummary }) => [html, failureSummary])])""")
+    return page.evaluate("""async (runOnly) => (await axe.run({ preload: false, runOnly })).violations
+        .map(({ id, nodes }) => [id, nodes.map(({ html, failureSummary }) => [html, failureSummary])])""", RULES)

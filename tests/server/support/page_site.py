@@ -5,7 +5,6 @@ import re
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import PurePosixPath
 
 from conftest import ROOT
 from support.web_server import request
@@ -32,7 +31,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):  # pylint: disable=invalid-name
         path = self.path.partition("?")[0]
         pay = PAY.fullmatch(path)
-        file = PAGES / "pay.html" if pay else PAGES / PurePosixPath(path).relative_to("/").as_posix().removeprefix("pages/")
+        file = PAGES / ("pay.html" if pay else path.removeprefix("/").removeprefix("pages/"))
         if not file.is_file() or PAGES not in file.resolve().parents:
             self.respond(404)
             return
