@@ -15,12 +15,12 @@ import pytest
 
 from conftest import install_packages
 from support.documents import (
-    CLIENTS, DOCUMENTED, HOSTS, SECONDS, UUID, Requests, curl, curl_lines, differences, documented, express_shop,
+    CLIENTS, DOCUMENTED, HOSTS, PAGE, SECONDS, UUID, Requests, curl, curl_lines, differences, documented, express_shop,
 )
 from support.gateway import GET, ORDER, Gateway, error
 from support.gateway_world import gateway, make_shop, other, shop, world  # noqa: F401: fixtures
 
-LOMI = {"checkout_session_id": UUID, "created_by": r"sk_live_\w{12}", "url": f"https://pay.example/{UUID}"} | dict.fromkeys(
+LOMI = {"checkout_session_id": UUID, "created_by": r"sk_live_\w{12}", "url": f"https://pay.example/{PAGE}"} | dict.fromkeys(
     ("expires_at", "created_at", "updated_at"), SECONDS)
 PAYGATE = {"id": r"cs_[0-9a-f]{32}", "expires_at": SECONDS, "created_at": SECONDS}
 # The values of lomi's documented session that the request leaves out.
@@ -174,7 +174,7 @@ def paygate_shop(world):
 def paygate_object(**members):
     """The documented object, and its forms: the address of the page is the document's, the id is ours."""
     wanted = {**documented("paygate", "object"), **members}
-    return wanted, {**PAYGATE, "url": wanted["url"].replace("cs_abc123def456", UUID)}
+    return wanted, {**PAYGATE, "url": wanted["url"].replace("cs_abc123def456", PAGE)}
 
 
 @pytest.mark.parametrize("alone", [False, True])
@@ -197,7 +197,7 @@ def paygate_curl_lines(gateway, shop):
     got = curl(gateway, "paygate", retrieve, shop.test, session)
     assert (got.status, got.text) == (200, created.text)
     expired = curl(gateway, "paygate", expire, shop.test, session)
-    assert (expired.status, expired.body) == (200, {**created.body, "status": "expired"})
+    assert (expired.status, expired.body) == (200, {**created.body, "status": "expired", "url": None})
     paid = curl(gateway, "paygate", create, shop.test).body["id"]
     shop.pay(paid, environment="test")
     listed = curl(gateway, "paygate", list_complete, shop.test)
@@ -267,7 +267,7 @@ def test_flutterwave_curl_line(gateway, shop):
     answer = curl(gateway, "flutterwave", line, shop.test, **values)
     wanted = documented("flutterwave", "response")
     wanted["data"].update(values)
-    forms = {"message": ".+", "id": UUID, "checkout_url": f"https://pay.example/{UUID}", "created_datetime": SECONDS}
+    forms = {"message": ".+", "id": UUID, "checkout_url": f"https://pay.example/{PAGE}", "created_datetime": SECONDS}
     assert (answer.status, differences(wanted, answer.body, forms)) == (200, [])
     # The reference has been used, in this environment.
     again = curl(gateway, "flutterwave", line, shop.test, **values)
@@ -323,7 +323,9 @@ def test_kobo_session_from_initialize_to_verify(gateway, shop):
     for looked_for in ("ORD-4521", session["id"]):
         verified = gateway.call("kobo", "GET", VERIFY.format(looked_for), key=shop.live).body["data"]
         assert verified["status"] == "completed" and verified["paid_at"] is not None
-        assert {**verified, "status": "active", "paid_at": None} == session
+        # The page is for buyers who have not paid.
+        assert {**verified, "status": "active", "paid_at": None, "checkout_url": session["checkout_url"]} == session
+        assert verified["checkout_url"] is None
 
 
 def test_kobo_attempt_that_fails_is_the_only_one(gateway, shop):

@@ -8,7 +8,7 @@ import pytest
 from conftest import private_server
 from support.gateway import EXAMPLE, Gateway
 
-SESSION = "018f0000-0000-7000-8000-00000000000a"
+UNKNOWN = "018f0000-0000-7000-8000-00000000000b"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors "
@@ -39,15 +39,11 @@ def world(tmp_path_factory):
     with private_server("py-gateway-headers") as server:
         db = server.create_database()
         db.psql(f"--file={EXAMPLE / 'setup.sql'}")
-        # The embedding origins of a session; the real function has the same name and result.
-        made = not db.sql("SELECT 1 FROM pg_proc WHERE proname = 'page_policy'")
-        if made:
-            db.sql("""CREATE FUNCTION checkout.page_policy(checkout_session_id uuid, OUT embedding_origins text[])
-                LANGUAGE sql STABLE AS $$ SELECT CASE WHEN checkout_session_id = '018f0000-0000-7000-8000-00000000000a'
-                    THEN '{https://shop.example,http://localhost:3000}'::text[] ELSE '{}' END $$""")
-            db.sql("GRANT EXECUTE ON FUNCTION checkout.page_policy TO gateway")
+        session = db.create()
+        origins = "{https://shop.example,http://localhost:3000}"
+        db.sql("SELECT checkout.update_organization(%s, embedding_origins => %s::text[])", db.organization_id, origins)
         with Gateway(db, f"--pages={pages}") as gateway:
-            yield SimpleNamespace(db=db, gateway=gateway, pages=pages, made=made)
+            yield SimpleNamespace(db=db, gateway=gateway, pages=pages, session=session)
             assert '"status":5' not in gateway.log()
 
 
@@ -63,7 +59,7 @@ def check(answer, frame_ancestors="'none'", caching="no-store"):
     assert len(answer.headers.get_all("Content-Security-Policy")) == 1
 
 
-@pytest.mark.parametrize("path", ["/dashboard", "/pay/" + SESSION[:-1] + "b", "/pay/nonsense", "/pages/pay.html"])
+@pytest.mark.parametrize("path", ["/dashboard", "/pay/" + UNKNOWN, "/pay/nonsense", "/pages/pay.html"])
 def test_a_page_has_its_headers(world, path):
     answer = world.gateway.request("GET", path)
     assert (answer.status, answer.text, answer.headers["content-type"]) == (200, PAGE, "text/html")
@@ -74,9 +70,7 @@ def test_a_page_has_its_headers(world, path):
 
 
 def test_the_buyer_s_page_may_be_in_a_frame_where_the_organization_says(world):
-    if not world.made:
-        pytest.skip("the origins are an organization's: see test_pages.py")
-    check(world.gateway.request("GET", f"/pay/{SESSION}"), "https://shop.example http://localhost:3000")
+    check(world.gateway.request("GET", f"/pay/{world.session}"), "https://shop.example http://localhost:3000")
 
 
 @pytest.mark.parametrize(
@@ -133,7 +127,7 @@ def test_what_is_no_file_of_the_folder_is_404_with_the_headers(world, path):
 
 def test_other_refusals_have_them_too(world):
     for method in ("POST", "PUT", "DELETE"):
-        for path in ("/dashboard", f"/pay/{SESSION[:-1]}b", "/pages/pay/pay.js"):
+        for path in ("/dashboard", f"/pay/{UNKNOWN}", "/pages/pay/pay.js"):
             answer = world.gateway.request(method, path, "{}")
             assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD, OPTIONS")
             check(answer)
@@ -146,7 +140,7 @@ def test_without_a_folder_nothing_is_there(world, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
     with Gateway(world.db, f"--pages={empty}") as gateway:
-        for path in ("/dashboard", f"/pay/{SESSION}", "/pages/pay/pay.js"):
+        for path in ("/dashboard", f"/pay/{world.session}", "/pages/pay/pay.js"):
             answer = gateway.request("GET", path)
             assert answer.status == 404
     with Gateway(world.db, f"--pages={tmp_path / 'none'}") as gateway:

@@ -17,6 +17,10 @@ ORDER = {"amount": 12.34, "currency_code": "USD", "customer_id": "jane"}
 UNKNOWN = "018f0000-0000-7000-8000-00000000000a"
 BUYERS = [
     "public_checkout_session",
+    "open_checkout_session",
+    "cancel_checkout_session",
+    "restart_checkout_session",
+    "simulate_public_payment",
     "set_quantity",
     "set_unit_amount",
     "apply_coupon",
@@ -160,12 +164,18 @@ def test_get_changes_nothing(world, session):
 
 def test_without_a_credential_only_a_buyer_s_functions_are_there(world):
     names = world.db.sql("SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'checkout'::regnamespace")
-    arguments = {"checkout_session_id": UNKNOWN, "client_secret": "x"}
+    presented = {"checkout_session_id": UNKNOWN, "client_secret": "x"}
     for name in [row["proname"] for row in names] + ["nothing"]:
+        arguments = presented | ({"scenario": "complete"} if name == "simulate_public_payment" else {})
         answer = of_gateway(world, "POST", f"/rpc/{name}", arguments, key=None)
-        if name in BUYERS:
-            assert answer.status == 404, f"{name}: {answer.text}"
-        elif answer.status != 404 or name not in ("page_policy", "open_checkout_session"):
+        if name == "page_policy":
+            # It takes no client secret.
+            assert answer.status == 404 and answer.body["code"] == "PGRST202", answer.text
+            answer = of_gateway(world, "POST", f"/rpc/{name}", {"checkout_session_id": UNKNOWN}, key=None)
+            assert (answer.status, answer.body) == (200, {"embedding_origins": []})
+        elif name in BUYERS:
+            assert (answer.status, answer.body["code"]) == (404, "PT404"), f"{name}: {answer.text}"
+        else:
             assert answer.status == 401, f"{name}: {answer.text}"
     views = world.db.sql(
         "SELECT relname FROM pg_class WHERE relnamespace = 'checkout'::regnamespace AND relkind = 'v'"

@@ -288,8 +288,8 @@ FROM (SELECT proname FROM testing.access_matrix GROUP BY proname HAVING NOT bool
     JOIN testing.access_calls a ON a.function = m.proname,
     LATERAL (SELECT ROW(0, 'superuser', 'postgres', 'postgres', :'a', '', '')::testing.access_callers) AS s (c)
 ORDER BY m.proname;
--- A restricted credential may do what a secret one may and what changes nothing. The exceptions take a client_secret, which
--- anyone may present; present credentials; serve requests; and simulate_payment is for the test environment.
+-- A restricted credential may do what a secret one may and what changes nothing. The exceptions take a client_secret,
+-- which anyone may present; present credentials; serve requests; and simulate_payment is for the test environment.
 SELECT m.proname AS function, p.provolatile AS volatility
 FROM testing.access_matrix m
     JOIN testing.access_matrix s ON s.proname = m.proname AND s.caller = 'secret_a'

@@ -46,7 +46,8 @@ SELECT count(*) > 10 AS many, count(client_secret) AS secrets FROM checkout.list
 -- All that the buyer reads
 \c - visitor
 SELECT jsonb_pretty(replace(replace(to_jsonb(p)::text, :'id', '<id>'), to_jsonb(:'ends'::timestamptz) #>> '{}',
-    '<ends>')::jsonb - 'server_time') AS page, p.server_time BETWEEN now() AND clock_timestamp() AS now, p::text ~ 'PRIVATE|7946' AS private
+    '<ends>')::jsonb - 'server_time') AS page, p.server_time BETWEEN now() AND clock_timestamp() AS now,
+    p::text ~ 'PRIVATE|7946' AS private
 FROM checkout.public_checkout_session(:'id', :'secret') AS p;
 -- The other members of get are not shown; the common ones are equal.
 \c - shop_buyer

@@ -110,7 +110,8 @@ SELECT testing.outcome(format('SELECT checkout.recover_checkout_session(%L)', :'
 SELECT status FROM checkout.record_payment(:'id', 'expire-4', 'failed');
 SELECT testing.age(:'id', '2 hours');
 SELECT checkout_session_id AS new, recovered_from = :'id' AS recovered, attempts, expires_at - created_at AS lifetime,
-    url = 'https://pay.example/' || checkout_session_id || '#' || client_secret AS own_url, created_by, idempotent_replay
+    url = 'https://pay.example/' || checkout_session_id || '#' || client_secret AS own_url, created_by,
+    idempotent_replay
 FROM checkout.recover_checkout_session(:'id') \gset
 \echo recovered :recovered, attempts :attempts, lifetime :lifetime
 \echo own url :own_url, by :created_by, replay :idempotent_replay

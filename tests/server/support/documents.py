@@ -13,6 +13,8 @@ from support.web_server import Answer, request
 
 CLIENTS = ROOT / "tests/server/clients/dialects"
 DOCUMENTED = CLIENTS / "documented"
+# The page of a session has its client secret in the fragment.
+PAGE = r"[0-9a-f-]{36}#cs_secret_[A-Za-z0-9_-]{66}"
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 SECONDS = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 HOSTS = {
