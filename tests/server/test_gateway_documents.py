@@ -201,7 +201,10 @@ def paygate_curl_lines(gateway, shop):
     paid = curl(gateway, "paygate", create, shop.test).body["id"]
     shop.pay(paid, environment="test")
     listed = curl(gateway, "paygate", list_complete, shop.test)
+    # Once a session has ended, it has no page.
     wanted, forms = paygate_object(status="complete", payment="pay_1", payment_status="paid")
+    wanted |= {"url": None}
+    del forms["url"]
     assert (listed.status, [row["id"] for row in listed.body["data"]]) == (200, [paid])
     assert differences([wanted], listed.body["data"], forms) == []
     # The document does not show the members around the list.
