@@ -31,6 +31,10 @@ BY_SESSION = {
     "list_checkout_sessions(ending_before => %s)": "open",
     "list_checkout_sessions(starting_after => %s, page_size => 100)": "failed",
     "public_checkout_session(%s, 'cs_secret_')": "open",
+    "open_checkout_session(%s, 'cs_secret_')": "open",
+    "cancel_checkout_session(%s, 'cs_secret_')": "open",
+    "restart_checkout_session(%s, 'cs_secret_')": "expired",
+    "simulate_public_payment(%s, 'cs_secret_', 'complete')": "open",
 }
 # The functions that take the id of a webhook endpoint.
 BY_ENDPOINT = [

@@ -237,6 +237,7 @@ def goals(target):
     yield ("SELECT * FROM checkout.inventory_changes",)
     yield ("SELECT * FROM checkout.session_lines",)
     yield ("SELECT * FROM checkout.session_terms",)
+    yield ("SELECT * FROM checkout.session_visits",)
     yield ("SELECT * FROM checkout.checkout_sessions",)
     yield ("SELECT * FROM checkout.open_checkout_sessions",)
     yield ("SELECT * FROM checkout.payments",)

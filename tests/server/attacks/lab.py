@@ -204,6 +204,8 @@ class Lab:
                 target[state] = session["checkout_session_id"]
                 target[f"{state} secret"] = session["client_secret"]
                 target[f"{state} payment"] = payment = f"{word}_{state}_payment"
+                visit = {"checkout_session_id": target[state], "client_secret": session["client_secret"]}
+                call("cancel_checkout_session", **visit, reason_code=word.lower(), reason=word)
                 if state == "processing":
                     call(
                         "begin_payment",

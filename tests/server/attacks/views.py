@@ -19,6 +19,7 @@ VIEWS = [
     "inventory_changes",
     "session_lines",
     "session_terms",
+    "session_visits",
 ]
 # What is called for a row before the tenant's condition has been checked would tell about it.
 SPIES = [
