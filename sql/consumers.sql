@@ -98,7 +98,7 @@ registered already, its event_types are changed.
 Errors:
 - 22004, 22023: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT409: there are 16 consumers already.$$;
 
 CREATE FUNCTION checkout.list_webhook_consumers() RETURNS SETOF checkout.webhook_consumer
@@ -129,7 +129,7 @@ $$Removes a consumer with its deliveries, and returns it.
 Errors:
 - 22004: an argument is missing.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the consumer does not exist.
 - PT409: the consumer has undelivered events.$$;
 
@@ -160,7 +160,7 @@ Delivery is at least once. The next event of a session is returned only when the
 Errors:
 - 22003, 22004, 22023: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the consumer does not exist.$$;
 
 CREATE FUNCTION checkout.ack_webhook_events(
@@ -184,7 +184,7 @@ Errors:
 - 22004: an argument is missing.
 - 22P02: an element of event_ids is not the id of an event.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the consumer does not exist.$$;
 
 CREATE FUNCTION checkout.nack_webhook_event(
@@ -212,6 +212,6 @@ The event is due again after retry_after or, by default, after 5 seconds, 5 minu
 Errors:
 - 22003, 22004, 22023, 22P02: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the consumer or the event does not exist.
 - PT409: the event is not leased under this lease_token.$$;

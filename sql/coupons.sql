@@ -140,7 +140,7 @@ once; an amount is taken off once, and not for each unit.
 Errors:
 - 22003, 22004, 22023: an argument is missing or wrong, or product_ids names a product that does not exist.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT409: there is a coupon with this code.$$;
 
 CREATE FUNCTION checkout.update_coupon(
@@ -159,7 +159,7 @@ $$Ends a coupon, or puts it to use again, and returns it. Sessions that have it 
 Errors:
 - 22004, 22023: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the coupon does not exist.$$;
 
 CREATE FUNCTION checkout.list_coupons(

@@ -139,7 +139,7 @@ begun, do not go to it; redeliver_webhook_events sends them.
 Errors:
 - 22004, 22023: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT409: there are 16 endpoints already.$$;
 
 CREATE FUNCTION checkout.list_webhook_endpoints() RETURNS SETOF checkout.webhook_endpoint
@@ -180,7 +180,7 @@ webhook_endpoint.disabled informs the organization's other endpoints.
 Errors:
 - 22004, 22023: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the endpoint does not exist.$$;
 
 CREATE FUNCTION checkout.delete_webhook_endpoint(
@@ -200,7 +200,7 @@ $$Removes a webhook endpoint with its deliveries and attempts, and returns it.
 Errors:
 - 22004: an argument is missing.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the endpoint does not exist.
 - PT409: the endpoint has undelivered events.$$;
 
@@ -220,5 +220,5 @@ $$Gives a webhook endpoint a new secret, and returns the endpoint, this one time
 Errors:
 - 22003, 22004, 22023: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the endpoint does not exist.$$;

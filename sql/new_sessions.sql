@@ -82,7 +82,7 @@ Errors:
 - 22003, 22004, 22023: an argument is missing, wrong or out of range.
 - 23505: the reference is taken, or its open session is of another order (return_existing).
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): a publishable credential names an amount and may not.
+- 42501 (PT403 in an HTTP request): the credential is restricted, or a publishable one names an amount and may not.
 - PT404: a product or price is not in the catalog.
 - PT409: the idempotency key was used for a different request; a product or price is not active; a product is sold out;
   the coupon is refused, and the message says why.
@@ -109,6 +109,6 @@ Errors:
 - 22003, 22004, 22023: an argument is missing or wrong.
 - 23505: the reference is taken.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the session does not exist.
 - PT409: the session is not expired, or one that was recovered from it is complete.$$;

@@ -49,7 +49,7 @@ and created_after is required.
 Errors:
 - 22023, 22P02: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the endpoint or consumer does not exist or, with a secret credential, one of event_ids.$$;
 
 CREATE FUNCTION checkout.outbox_status() RETURNS TABLE (

@@ -146,7 +146,7 @@ lease runs. A payment that has failed or was canceled may begin again.
 Errors:
 - 22003, 22004, 22023: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the session does not exist.
 - PT409: the session is not open, another payment is in progress, the payment has taken money already, the session
   asks for a billing address and has none, or what it sells is sold out.$$;
@@ -199,7 +199,7 @@ Errors:
 - 22004, 22023: checkout_session_id, payment_id or outcome is missing or wrong; amount is no finite number, or missing
   and required.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the session does not exist.
 - PT409: the payment belongs to another session.$$;
 
@@ -226,7 +226,7 @@ call returns the same payment, with idempotent_replay true.
 Errors:
 - 22004, 22023: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the payment or the session does not exist.
 - PT409: the payment is not rejected or was refunded, the session is not open, or the amounts or currencies differ.$$;
 
@@ -266,7 +266,7 @@ X-Scenario-Key takes the same words.
 Errors:
 - 22004, 22023: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT403: the environment is live.
 - PT404: the session does not exist.
 - PT409: the scenario does not fit the state of the session, or another payment is in progress.$$;

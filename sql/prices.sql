@@ -124,7 +124,7 @@ amount create another price, and archive this one with update_price.
 Errors:
 - 22003, 22004, 22023: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the product does not exist.
 - PT409: the product is not active, or there is a price with this price_id.$$;
 
@@ -148,7 +148,7 @@ What is NULL stays as it is. Sessions that exist keep their price.
 Errors:
 - 22004, 22023: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the price does not exist.
 - PT409: is_default is true, and the price is not active.$$;
 

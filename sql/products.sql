@@ -131,7 +131,7 @@ $$Adds a product to the catalog, and returns it. create_price says what it costs
 Errors:
 - 22004, 22023: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT409: there is a product with this product_id.$$;
 
 CREATE FUNCTION checkout.update_product(
@@ -161,7 +161,7 @@ What is NULL stays as it is. An empty description or image_url removes it. adjus
 Errors:
 - 22004, 22023: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the product does not exist.
 - PT409: continue_selling is given, and the stock is not tracked.$$;
 
@@ -207,6 +207,6 @@ left: on_hand is below zero then, once they are sold.
 Errors:
 - 22003, 22004, 22023: an argument is missing or wrong, or less than nothing would be left and continue_selling is false.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the product does not exist.
 - PT409: the stock of the product is not tracked.$$;

@@ -83,7 +83,7 @@ sends it back.
 Errors:
 - 22004, 22023: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the payment does not exist.
 - PT409: the amount is more than what is left, the payment has taken no money, or the refund was recorded with another
   amount or for another payment.$$;

@@ -35,7 +35,7 @@ than its minimum is left, it is removed: coupon_code is NULL then.
 Errors:
 - 22003, 22004, 22023: an argument is missing or wrong.
 - 28000: no client_secret is given, and the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): no client_secret is given, and the credential is publishable.
+- 42501 (PT403 in an HTTP request): no client_secret is given, and the credential is publishable or restricted.
 - PT404: the session does not exist, or the client_secret is wrong.
 - PT409: the session is not open, a payment is in progress, the session does
   not allow another quantity, or the product is sold out.$$;
@@ -59,7 +59,7 @@ $$Changes what the buyer pays for a unit of an item that has no fixed price, and
 Errors:
 - 22003, 22004, 22023: an argument is missing or wrong.
 - 28000: no client_secret is given, and the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): no client_secret is given, and the credential is publishable.
+- 42501 (PT403 in an HTTP request): no client_secret is given, and the credential is publishable or restricted.
 - PT404: the session does not exist, or the client_secret is wrong.
 - PT409: the session is not open, a payment is in progress, or the
   price is fixed.$$;
@@ -84,7 +84,7 @@ tries. An applied coupon counts until the session ends, even if it ends or is ar
 Errors:
 - 22003, 22004, 22023: an argument is missing or wrong.
 - 28000: no client_secret is given, and the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): no client_secret is given, and the credential is publishable.
+- 42501 (PT403 in an HTTP request): no client_secret is given, and the credential is publishable or restricted.
 - PT404: the session does not exist, or the client_secret is wrong.
 - PT409: the session is not open, a payment is in progress, or the
   session does not allow coupons.$$;
@@ -104,7 +104,7 @@ $$Removes the coupon of an open checkout session, and returns the session.
 Errors:
 - 22003, 22004, 22023: an argument is missing or wrong.
 - 28000: no client_secret is given, and the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): no client_secret is given, and the credential is publishable.
+- 42501 (PT403 in an HTTP request): no client_secret is given, and the credential is publishable or restricted.
 - PT404: the session does not exist, or the client_secret is wrong.
 - PT409: the session is not open, a payment is in progress, or others
   are changing the session.$$;
@@ -129,7 +129,7 @@ that there is one.
 Errors:
 - 22003, 22004, 22023: an argument is missing or wrong.
 - 28000: no client_secret is given, and the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): no client_secret is given, and the credential is publishable.
+- 42501 (PT403 in an HTTP request): no client_secret is given, and the credential is publishable or restricted.
 - PT404: the session does not exist, or the client_secret is wrong.
 - PT409: the session is not open, a payment is in progress, or the
   session asks for no billing address.$$;
@@ -152,7 +152,7 @@ no_payment_required, and the session gets its event checkout.session.completed. 
 Errors:
 - 22003, 22004, 22023: an argument is missing or wrong.
 - 28000: no client_secret is given, and the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): no client_secret is given, and the credential is publishable.
+- 42501 (PT403 in an HTTP request): no client_secret is given, and the credential is publishable or restricted.
 - PT404: the session does not exist, or the client_secret is wrong.
 - PT409: the session is not open, a payment is in progress, something is due,
   a billing address is missing, or what the session sells is sold out.$$;

@@ -344,6 +344,6 @@ $$Expires an open checkout session now, and returns it. A session that is alread
 Errors:
 - 22004: checkout_session_id is missing.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the session does not exist.
 - PT409: the session is complete or failed, or a payment is in progress.$$;

@@ -939,7 +939,7 @@ $$Expires an open checkout session now, and returns it. A session that is alread
 Errors:
 - 22004: checkout_session_id is missing.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the session does not exist.
 - PT409: the session is complete or failed, or a payment is in progress.$$;
 
@@ -1027,7 +1027,7 @@ Errors:
 - 22003, 22004, 22023: an argument is missing, wrong or out of range.
 - 23505: the reference is taken, or its open session is of another order (return_existing).
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): a publishable credential names an amount and may not.
+- 42501 (PT403 in an HTTP request): the credential is restricted, or a publishable one names an amount and may not.
 - PT404: a product or price is not in the catalog.
 - PT409: the idempotency key was used for a different request; a product or price is not active; a product is sold out;
   the coupon is refused, and the message says why.
@@ -1054,7 +1054,7 @@ Errors:
 - 22003, 22004, 22023: an argument is missing or wrong.
 - 23505: the reference is taken.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the session does not exist.
 - PT409: the session is not expired, or one that was recovered from it is complete.$$;
 
@@ -1271,7 +1271,7 @@ $$Adds a product to the catalog, and returns it. create_price says what it costs
 Errors:
 - 22004, 22023: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT409: there is a product with this product_id.$$;
 
 CREATE FUNCTION checkout.update_product(
@@ -1301,7 +1301,7 @@ What is NULL stays as it is. An empty description or image_url removes it. adjus
 Errors:
 - 22004, 22023: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the product does not exist.
 - PT409: continue_selling is given, and the stock is not tracked.$$;
 
@@ -1347,7 +1347,7 @@ left: on_hand is below zero then, once they are sold.
 Errors:
 - 22003, 22004, 22023: an argument is missing or wrong, or less than nothing would be left and continue_selling is false.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the product does not exist.
 - PT409: the stock of the product is not tracked.$$;
 
@@ -1477,7 +1477,7 @@ amount create another price, and archive this one with update_price.
 Errors:
 - 22003, 22004, 22023: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the product does not exist.
 - PT409: the product is not active, or there is a price with this price_id.$$;
 
@@ -1501,7 +1501,7 @@ What is NULL stays as it is. Sessions that exist keep their price.
 Errors:
 - 22004, 22023: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the price does not exist.
 - PT409: is_default is true, and the price is not active.$$;
 
@@ -1674,7 +1674,7 @@ once; an amount is taken off once, and not for each unit.
 Errors:
 - 22003, 22004, 22023: an argument is missing or wrong, or product_ids names a product that does not exist.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT409: there is a coupon with this code.$$;
 
 CREATE FUNCTION checkout.update_coupon(
@@ -1693,7 +1693,7 @@ $$Ends a coupon, or puts it to use again, and returns it. Sessions that have it 
 Errors:
 - 22004, 22023: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the coupon does not exist.$$;
 
 CREATE FUNCTION checkout.list_coupons(
@@ -2160,7 +2160,7 @@ than its minimum is left, it is removed: coupon_code is NULL then.
 Errors:
 - 22003, 22004, 22023: an argument is missing or wrong.
 - 28000: no client_secret is given, and the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): no client_secret is given, and the credential is publishable.
+- 42501 (PT403 in an HTTP request): no client_secret is given, and the credential is publishable or restricted.
 - PT404: the session does not exist, or the client_secret is wrong.
 - PT409: the session is not open, a payment is in progress, the session does
   not allow another quantity, or the product is sold out.$$;
@@ -2184,7 +2184,7 @@ $$Changes what the buyer pays for a unit of an item that has no fixed price, and
 Errors:
 - 22003, 22004, 22023: an argument is missing or wrong.
 - 28000: no client_secret is given, and the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): no client_secret is given, and the credential is publishable.
+- 42501 (PT403 in an HTTP request): no client_secret is given, and the credential is publishable or restricted.
 - PT404: the session does not exist, or the client_secret is wrong.
 - PT409: the session is not open, a payment is in progress, or the
   price is fixed.$$;
@@ -2209,7 +2209,7 @@ tries. An applied coupon counts until the session ends, even if it ends or is ar
 Errors:
 - 22003, 22004, 22023: an argument is missing or wrong.
 - 28000: no client_secret is given, and the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): no client_secret is given, and the credential is publishable.
+- 42501 (PT403 in an HTTP request): no client_secret is given, and the credential is publishable or restricted.
 - PT404: the session does not exist, or the client_secret is wrong.
 - PT409: the session is not open, a payment is in progress, or the
   session does not allow coupons.$$;
@@ -2229,7 +2229,7 @@ $$Removes the coupon of an open checkout session, and returns the session.
 Errors:
 - 22003, 22004, 22023: an argument is missing or wrong.
 - 28000: no client_secret is given, and the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): no client_secret is given, and the credential is publishable.
+- 42501 (PT403 in an HTTP request): no client_secret is given, and the credential is publishable or restricted.
 - PT404: the session does not exist, or the client_secret is wrong.
 - PT409: the session is not open, a payment is in progress, or others
   are changing the session.$$;
@@ -2254,7 +2254,7 @@ that there is one.
 Errors:
 - 22003, 22004, 22023: an argument is missing or wrong.
 - 28000: no client_secret is given, and the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): no client_secret is given, and the credential is publishable.
+- 42501 (PT403 in an HTTP request): no client_secret is given, and the credential is publishable or restricted.
 - PT404: the session does not exist, or the client_secret is wrong.
 - PT409: the session is not open, a payment is in progress, or the
   session asks for no billing address.$$;
@@ -2277,7 +2277,7 @@ no_payment_required, and the session gets its event checkout.session.completed. 
 Errors:
 - 22003, 22004, 22023: an argument is missing or wrong.
 - 28000: no client_secret is given, and the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): no client_secret is given, and the credential is publishable.
+- 42501 (PT403 in an HTTP request): no client_secret is given, and the credential is publishable or restricted.
 - PT404: the session does not exist, or the client_secret is wrong.
 - PT409: the session is not open, a payment is in progress, something is due,
   a billing address is missing, or what the session sells is sold out.$$;
@@ -2496,7 +2496,7 @@ lease runs. A payment that has failed or was canceled may begin again.
 Errors:
 - 22003, 22004, 22023: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the session does not exist.
 - PT409: the session is not open, another payment is in progress, the payment has taken money already, the session
   asks for a billing address and has none, or what it sells is sold out.$$;
@@ -2549,7 +2549,7 @@ Errors:
 - 22004, 22023: checkout_session_id, payment_id or outcome is missing or wrong; amount is no finite number, or missing
   and required.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the session does not exist.
 - PT409: the payment belongs to another session.$$;
 
@@ -2576,7 +2576,7 @@ call returns the same payment, with idempotent_replay true.
 Errors:
 - 22004, 22023: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the payment or the session does not exist.
 - PT409: the payment is not rejected or was refunded, the session is not open, or the amounts or currencies differ.$$;
 
@@ -2616,7 +2616,7 @@ X-Scenario-Key takes the same words.
 Errors:
 - 22004, 22023: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT403: the environment is live.
 - PT404: the session does not exist.
 - PT409: the scenario does not fit the state of the session, or another payment is in progress.$$;
@@ -2760,7 +2760,7 @@ sends it back.
 Errors:
 - 22004, 22023: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the payment does not exist.
 - PT409: the amount is more than what is left, the payment has taken no money, or the refund was recorded with another
   amount or for another payment.$$;
@@ -3183,7 +3183,7 @@ begun, do not go to it; redeliver_webhook_events sends them.
 Errors:
 - 22004, 22023: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT409: there are 16 endpoints already.$$;
 
 CREATE FUNCTION checkout.list_webhook_endpoints() RETURNS SETOF checkout.webhook_endpoint
@@ -3224,7 +3224,7 @@ webhook_endpoint.disabled informs the organization's other endpoints.
 Errors:
 - 22004, 22023: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the endpoint does not exist.$$;
 
 CREATE FUNCTION checkout.delete_webhook_endpoint(
@@ -3244,7 +3244,7 @@ $$Removes a webhook endpoint with its deliveries and attempts, and returns it.
 Errors:
 - 22004: an argument is missing.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the endpoint does not exist.
 - PT409: the endpoint has undelivered events.$$;
 
@@ -3264,7 +3264,7 @@ $$Gives a webhook endpoint a new secret, and returns the endpoint, this one time
 Errors:
 - 22003, 22004, 22023: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the endpoint does not exist.$$;
 
 -- Webhook consumers: programs of your own that claim events, and all who receive events.
@@ -3367,7 +3367,7 @@ registered already, its event_types are changed.
 Errors:
 - 22004, 22023: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT409: there are 16 consumers already.$$;
 
 CREATE FUNCTION checkout.list_webhook_consumers() RETURNS SETOF checkout.webhook_consumer
@@ -3398,7 +3398,7 @@ $$Removes a consumer with its deliveries, and returns it.
 Errors:
 - 22004: an argument is missing.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the consumer does not exist.
 - PT409: the consumer has undelivered events.$$;
 
@@ -3429,7 +3429,7 @@ Delivery is at least once. The next event of a session is returned only when the
 Errors:
 - 22003, 22004, 22023: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the consumer does not exist.$$;
 
 CREATE FUNCTION checkout.ack_webhook_events(
@@ -3453,7 +3453,7 @@ Errors:
 - 22004: an argument is missing.
 - 22P02: an element of event_ids is not the id of an event.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the consumer does not exist.$$;
 
 CREATE FUNCTION checkout.nack_webhook_event(
@@ -3481,7 +3481,7 @@ The event is due again after retry_after or, by default, after 5 seconds, 5 minu
 Errors:
 - 22003, 22004, 22023, 22P02: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the consumer or the event does not exist.
 - PT409: the event is not leased under this lease_token.$$;
 
@@ -3960,7 +3960,7 @@ and created_after is required.
 Errors:
 - 22023, 22P02: an argument is missing or wrong.
 - 28000: the caller is not authenticated.
-- 42501 (PT403 in an HTTP request): the credential is publishable.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the endpoint or consumer does not exist or, with a secret credential, one of event_ids.$$;
 
 CREATE FUNCTION checkout.outbox_status() RETURNS TABLE (
