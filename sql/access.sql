@@ -32,6 +32,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
     SELECT given.access, unnest(given.functions)
     FROM (VALUES
         ('secret', ARRAY[
+            'get_subscription', 'list_subscriptions', 'cancel_subscription', 'resume_subscription', 'subscription',
+            'session_periods',
             'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
             'recover_checkout_session', 'begin_payment', 'record_payment', 'apply_payment', 'simulate_payment',
             'list_payments', 'record_refund', 'list_refunds', 'list_session_lines', 'set_quantity', 'set_unit_amount', 'apply_coupon', 'remove_coupon',
@@ -50,6 +52,7 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'list_prices', 'create_coupon', 'update_coupon', 'list_coupons', 'coupon_performance', 'current_credential', 'session_visits']),
         -- What only reads.
         ('restricted', ARRAY[
+            'get_subscription', 'list_subscriptions', 'subscription', 'session_periods',
             'get_checkout_session', 'list_checkout_sessions', 'list_payments', 'list_refunds', 'list_session_lines',
             'list_webhook_events', 'list_webhook_endpoints', 'list_webhook_consumers', 'list_webhook_deliveries',
             'list_webhook_attempts', 'list_products', 'list_prices', 'list_coupons', 'coupon_performance',
@@ -66,6 +69,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'current_organization_id', 'current_environment']),
         -- Everything that any API key may do. The key that is presented decides.
         ('request', ARRAY[
+            'get_subscription', 'list_subscriptions', 'cancel_subscription', 'resume_subscription', 'subscription',
+            'session_periods',
             'authenticate', 'pre_request', 'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions',
             'expire_checkout_session', 'recover_checkout_session', 'begin_payment', 'record_payment', 'apply_payment',
             'simulate_payment', 'list_payments', 'record_refund', 'list_refunds', 'list_session_lines', 'set_quantity', 'set_unit_amount', 'apply_coupon', 'remove_coupon',

@@ -142,6 +142,22 @@ CREATE FUNCTION checkout.verify_restore() RETURNS TABLE (
             WHERE p.organization_id = c.organization_id AND p.environment = c.environment
                 AND p.product_id = c.product_id)
         UNION ALL
+        SELECT 'subscriptions without the session that began them', count(*)
+        FROM checkout_data.subscriptions b
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.session_periods p
+            JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
+            WHERE p.organization_id = b.organization_id AND p.environment = b.environment
+                AND p.checkout_session_id = b.checkout_session_id AND p.subscription_id = b.subscription_id
+                AND s.status = 'complete')
+        UNION ALL
+        SELECT 'sessions whose subscription is missing', count(*)
+        FROM checkout_data.session_periods p
+        LEFT JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
+        LEFT JOIN checkout_data.subscriptions b USING (organization_id, environment, subscription_id)
+        WHERE s.checkout_session_id IS NULL
+            OR b.subscription_id IS NULL AND (s.status = 'complete' OR p.period_start IS NOT NULL)
+        UNION ALL
         SELECT 'stock without its product', count(*)
         FROM checkout_data.inventory i
         WHERE NOT EXISTS (

@@ -52,7 +52,8 @@ CREATE VIEW checkout.prices AS
         p.maximum_amount::pg_catalog.numeric AS maximum_amount,
         p.suggested_amount::pg_catalog.numeric AS suggested_amount,
         p.minimum_quantity::pg_catalog.int4 AS minimum_quantity,
-        p.maximum_quantity::pg_catalog.int4 AS maximum_quantity, p.is_default, p.active, p.description,
+        p.maximum_quantity::pg_catalog.int4 AS maximum_quantity, p.interval_unit::pg_catalog.text AS interval_unit,
+        p.interval_count::pg_catalog.int4 AS interval_count, p.trial_period, p.is_default, p.active, p.description,
         p.metadata::pg_catalog.jsonb AS metadata, p.created_at, p.updated_at
     FROM checkout_data.prices p
     CROSS JOIN (SELECT) AS read_only
@@ -121,7 +122,58 @@ COMMENT ON COLUMN checkout.session_terms.amount IS 'subtotal - discount + shippi
 COMMENT ON COLUMN checkout.session_terms.coupon_tries IS 'How often a coupon was tried. Ten are allowed.';
 COMMENT ON COLUMN checkout.session_terms.billing_address IS 'As the buyer gave it. Personal data.';
 
+CREATE VIEW checkout.subscriptions AS
+    SELECT s.subscription_id, s.organization_id, s.environment::pg_catalog.text AS environment,
+        CASE
+            WHEN s.canceled_at IS NOT NULL AND (NOT s.cancel_at_period_end
+                OR pg_catalog.statement_timestamp() OPERATOR(pg_catalog.>=) s.current_period_end) THEN 'canceled'
+            WHEN pg_catalog.statement_timestamp() OPERATOR(pg_catalog.>=) s.ends_at THEN 'ended'
+            WHEN pg_catalog.statement_timestamp() OPERATOR(pg_catalog.>=) s.current_period_end THEN 'past_due'
+            WHEN s.periods_paid OPERATOR(pg_catalog.=) 0 THEN 'trialing'
+            ELSE 'active' END AS status, s.customer_id,
+        s.customer_email, s.product_id::pg_catalog.text AS product_id, s.price_id::pg_catalog.text AS price_id,
+        s.quantity::pg_catalog.int4 AS quantity, s.unit_amount OPERATOR(pg_catalog.*) s.quantity AS amount,
+        s.currency_code::pg_catalog.text AS currency_code, s.interval_unit::pg_catalog.text AS interval_unit,
+        s.interval_count::pg_catalog.int4 AS interval_count, s.time_zone::pg_catalog.text AS time_zone, s.anchor,
+        s.periods_paid::pg_catalog.int4 AS periods_paid, s.current_period_start, s.current_period_end, s.trial_end,
+        s.ends_at, s.cancel_at_period_end, s.canceled_at, s.checkout_session_id, s.latest_checkout_session_id,
+        s.created_at, s.updated_at
+    FROM checkout_data.subscriptions s
+    CROSS JOIN (SELECT) AS read_only
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
+COMMENT ON VIEW checkout.subscriptions IS
+    'Subscriptions of the caller''s organization and environment. Their status is as of now.';
+
+CREATE VIEW checkout.session_periods AS
+    SELECT p.checkout_session_id, p.organization_id, p.environment::pg_catalog.text AS environment, p.subscription_id,
+        p.trial, p.period_start, p.period_end
+    FROM checkout_data.session_periods p
+    CROSS JOIN (SELECT) AS read_only
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
+COMMENT ON VIEW checkout.session_periods IS
+    'The subscriptions that the caller''s checkout sessions begin or renew, and the period that a renewal pays.';
+COMMENT ON COLUMN checkout.session_periods.subscription_id IS
+    'Of a session that begins a subscription, the id that it has once the session is complete.';
+COMMENT ON COLUMN checkout.session_periods.trial IS 'True if the subscription begins with a trial.';
+COMMENT ON COLUMN checkout.session_periods.period_start IS
+    'The period that a renewal pays, if it is paid before the subscription ends. NULL: the session begins the subscription.';
+
 -- Relationships: see views.sql.
+
+CREATE FUNCTION checkout.subscription(checkout.session_periods) RETURNS SETOF checkout.subscriptions
+    LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 1
+    AS $$
+    SELECT * FROM checkout.subscriptions s WHERE s.subscription_id OPERATOR(pg_catalog.=) $1.subscription_id
+    $$;
+COMMENT ON FUNCTION checkout.subscription IS 'Returns the subscription of a row of session_periods.';
+
+CREATE FUNCTION checkout.session_periods(checkout.subscriptions) RETURNS SETOF checkout.session_periods
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    AS $$
+    SELECT * FROM checkout.session_periods p WHERE p.subscription_id OPERATOR(pg_catalog.=) $1.subscription_id
+    $$;
+COMMENT ON FUNCTION checkout.session_periods(checkout.subscriptions) IS 'Returns the sessions that have begun or renewed a row of subscriptions.';
+
 
 CREATE FUNCTION checkout.prices(checkout.products) RETURNS SETOF checkout.prices
     LANGUAGE sql STABLE PARALLEL RESTRICTED

@@ -50,7 +50,11 @@ $$Creates a checkout session and returns it.
 - success_url, cancel_url: http or https, or an app link with one of the organization's app_link_schemes; at most 5,000
   characters. {CHECKOUT_SESSION_ID} in them is stored as given.
 - product_id, price_id: stored as they are. If the organization's uses_catalog is on, the session sells a quantity of
-  this price, or of the product's default price in the currency.
+  this price, or of the product's default price in the currency. With a price that recurs, the session begins a
+  subscription when it is complete; its subscription_id is the id that the subscription will have.
+- subscription_id: stored as it is. If uses_catalog is on, the session renews this subscription for its next period.
+  Amount, currency, customer, price and quantity are the subscription's, and need not be given. If an open session renews
+  it already, that one is returned, with idempotent_replay true.
 - lines: what the session sells, 1 to 100 objects. An item has a price_id or product_id of the catalog, or a title and
   an amount, and a quantity: {"price_id": "tea-100g", "quantity": 2}. A shipping, a tax or a fee has an amount:
   {"kind": "shipping", "title": "By post", "amount": 5}. Amounts are of one unit.
@@ -83,9 +87,9 @@ Errors:
 - 23505: the reference is taken, or its open session is of another order (return_existing).
 - 28000: the caller is not authenticated.
 - 42501 (PT403 in an HTTP request): the credential is restricted, or a publishable one names an amount and may not.
-- PT404: a product or price is not in the catalog.
+- PT404: a product, price or subscription does not exist.
 - PT409: the idempotency key was used for a different request; a product or price is not active; a product is sold out;
-  the coupon is refused, and the message says why.
+  the coupon is refused, and the message says why; the subscription is canceled.
 - PT429: the publishable API key has reached checkout_sessions.publishable_session_limit.$$;
 
 CREATE FUNCTION checkout.recover_checkout_session(

@@ -18,7 +18,8 @@ CREATE TABLE checkout_data.open_sessions (
     fails_at_deadline boolean NOT NULL DEFAULT false,
     has_terms boolean NOT NULL DEFAULT false,
     reference text COLLATE "C",
-    created_by text COLLATE "C"
+    created_by text COLLATE "C",
+    renews uuid
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500,
     autovacuum_vacuum_insert_threshold = -1, vacuum_truncate = false);
 COMMENT ON TABLE checkout_data.open_sessions IS
@@ -38,6 +39,8 @@ COMMENT ON COLUMN checkout_data.open_sessions.reference IS
     'The reference of the session if only one open session may have it: see reference_policy. NULL otherwise.';
 COMMENT ON COLUMN checkout_data.open_sessions.created_by IS
     'The publishable credential that created the session; NULL if another did.';
+COMMENT ON COLUMN checkout_data.open_sessions.renews IS
+    'The subscription that the session renews. NULL: none.';
 
 -- Serves the worker: sessions that are due, in order.
 CREATE INDEX open_sessions_deadline_idx ON checkout_data.open_sessions (deadline);
@@ -47,6 +50,9 @@ CREATE INDEX open_sessions_expiring_notice_idx ON checkout_data.open_sessions (e
 -- Enforces the reference policies for open sessions.
 CREATE UNIQUE INDEX open_sessions_reference_idx
     ON checkout_data.open_sessions (organization_id, environment, reference) WHERE reference IS NOT NULL;
+-- Enforces that one open session renews a subscription.
+CREATE UNIQUE INDEX open_sessions_renews_idx
+    ON checkout_data.open_sessions (organization_id, environment, renews) WHERE renews IS NOT NULL;
 -- Serves the limit of open sessions of a publishable API key.
 CREATE INDEX open_sessions_created_by_idx
     ON checkout_data.open_sessions (organization_id, environment, created_by) WHERE created_by IS NOT NULL;

@@ -28,6 +28,10 @@ CREATE TABLE checkout_data.organizations (
     payment_method_urls checkout_data.json_object NOT NULL DEFAULT '{}',
     allow_restart boolean NOT NULL DEFAULT false,
     cancel_expires boolean NOT NULL DEFAULT false,
+    time_zone checkout_data.identifier NOT NULL DEFAULT 'UTC',
+    renewal_grace_period interval NOT NULL DEFAULT '3 days'
+        CHECK (renewal_grace_period BETWEEN '0' AND '365 days'),
+    renewal_notice interval CHECK (renewal_notice BETWEEN '1 second' AND '365 days'),
     client_secret_key checkout_data.secret_key NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
@@ -74,6 +78,12 @@ COMMENT ON COLUMN checkout_data.organizations.payment_method_urls IS
 COMMENT ON COLUMN checkout_data.organizations.allow_restart IS
     'True lets the buyer of an expired session start it again.';
 COMMENT ON COLUMN checkout_data.organizations.cancel_expires IS 'True ends a session when its buyer cancels.';
+COMMENT ON COLUMN checkout_data.organizations.time_zone IS
+    'The IANA time zone in which the periods of new subscriptions are counted.';
+COMMENT ON COLUMN checkout_data.organizations.renewal_grace_period IS
+    'How long after its period a subscription may still be renewed as if in time. Then it has ended.';
+COMMENT ON COLUMN checkout_data.organizations.renewal_notice IS
+    'How long before the end of a period the event subscription.renewal_due is written. NULL: never.';
 COMMENT ON COLUMN checkout_data.organizations.client_secret_key IS
     '32 random bytes. The client secrets of the organization''s sessions are derived from them.';
 
@@ -101,6 +111,9 @@ CREATE TYPE checkout.organization AS (
     payment_method_urls jsonb,
     allow_restart boolean,
     cancel_expires boolean,
+    time_zone text,
+    renewal_grace_period interval,
+    renewal_notice interval,
     created_at timestamptz,
     updated_at timestamptz
 );
@@ -114,7 +127,7 @@ CREATE FUNCTION checkout_data.organization_of(o checkout_data.organizations) RET
         o.reference_policy, o.sub_minor_amounts, o.payment_methods, o.base_url, o.expiring_notice, o.maximum_lease,
         o.payment_method_leases, o.require_payment_amount, o.app_link_schemes, o.strict_parameters, o.allowed_origins,
         o.uses_catalog, o.publishable_amounts, o.embedding_origins, o.payment_method_urls, o.allow_restart,
-        o.cancel_expires, o.created_at, o.updated_at
+        o.cancel_expires, o.time_zone, o.renewal_grace_period, o.renewal_notice, o.created_at, o.updated_at
     )::checkout.organization
     $$;
 COMMENT ON FUNCTION checkout_data.organization_of IS 'Returns an organization as administrators see it.';
@@ -152,6 +165,9 @@ CREATE FUNCTION checkout.create_organization(
     payment_method_urls jsonb DEFAULT NULL,
     allow_restart boolean DEFAULT NULL,
     cancel_expires boolean DEFAULT NULL,
+    time_zone text DEFAULT NULL,
+    renewal_grace_period interval DEFAULT NULL,
+    renewal_notice interval DEFAULT NULL,
     organization_id uuid DEFAULT NULL
 ) RETURNS uuid
     LANGUAGE c SECURITY DEFINER
@@ -195,6 +211,11 @@ The first organization of a new database activates it: see activate_database.
   {"card": "https://pay.example/start?session={CHECKOUT_SESSION_ID}"}. The id is filled in. Default: none.
 - allow_restart: true lets the buyer of an expired session start it again. Default: false.
 - cancel_expires: true ends a session when its buyer cancels. Default: false, and the buyer may come back.
+- time_zone: the IANA time zone in which the periods of new subscriptions are counted, such as Africa/Dakar. Default: UTC.
+- renewal_grace_period: how long after the end of its period a subscription may still be renewed as if in time, at most
+  365 days; then it has ended. Default: 3 days.
+- renewal_notice: how long before the end of a period the event subscription.renewal_due is written, at most 365 days.
+  Default: never.
 - organization_id: for an organization that comes from another database: its id there. Default: a random id.
 
 Errors:
@@ -225,7 +246,10 @@ CREATE FUNCTION checkout.update_organization(
     embedding_origins text[] DEFAULT NULL,
     payment_method_urls jsonb DEFAULT NULL,
     allow_restart boolean DEFAULT NULL,
-    cancel_expires boolean DEFAULT NULL
+    cancel_expires boolean DEFAULT NULL,
+    time_zone text DEFAULT NULL,
+    renewal_grace_period interval DEFAULT NULL,
+    renewal_notice interval DEFAULT NULL
 ) RETURNS checkout.organization
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
@@ -235,7 +259,8 @@ $$Changes settings of an organization and returns it.
 
 The arguments are those of create_organization. A setting whose argument is NULL stays as it is. An empty base_url,
 payment_method_leases, app_link_schemes, allowed_origins, embedding_origins or payment_method_urls and a zero
-expiring_notice remove the setting. Existing sessions do not change; their pages do.
+expiring_notice or renewal_notice remove the setting. Existing sessions do not change; their pages do. Subscriptions take
+the new settings with their next period, but keep their time zone.
 
 Errors:
 - 22004: organization_id is missing.

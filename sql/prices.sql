@@ -4,6 +4,8 @@
 CREATE DOMAIN checkout_data.price_amount AS numeric
     CHECK (VALUE >= 0 AND VALUE < 1000000000000000 AND scale(VALUE) <= 4);
 
+CREATE DOMAIN checkout_data.interval_unit AS text CHECK (VALUE IN ('day', 'week', 'month', 'year'));
+
 CREATE TABLE checkout_data.prices (
     organization_id uuid NOT NULL,
     environment checkout_data.environment NOT NULL,
@@ -16,6 +18,9 @@ CREATE TABLE checkout_data.prices (
     suggested_amount checkout_data.price_amount,
     minimum_quantity checkout_data.positive NOT NULL DEFAULT 1,
     maximum_quantity checkout_data.positive,
+    interval_unit checkout_data.interval_unit,
+    interval_count checkout_data.positive,
+    trial_period interval CHECK (trial_period BETWEEN '1 second' AND '730 days'),
     is_default boolean NOT NULL DEFAULT false,
     active boolean NOT NULL DEFAULT true,
     description text,
@@ -29,11 +34,17 @@ CREATE TABLE checkout_data.prices (
         AND COALESCE(suggested_amount BETWEEN minimum_amount AND COALESCE(maximum_amount, suggested_amount), true)
     ),
     CONSTRAINT prices_quantity_check CHECK (COALESCE(maximum_quantity >= minimum_quantity, true)),
+    -- A price that recurs is fixed: nobody is there to choose when it is paid again.
+    CONSTRAINT prices_interval_check CHECK (
+        (interval_unit IS NULL) = (interval_count IS NULL)
+        AND (interval_unit IS NULL OR amount IS NOT NULL) AND (trial_period IS NULL OR interval_unit IS NOT NULL)),
     CONSTRAINT prices_default_check CHECK (active OR NOT is_default)
 );
 COMMENT ON TABLE checkout_data.prices IS
     'What one unit of a product costs. Nothing of a price changes but active and is_default.';
 COMMENT ON COLUMN checkout_data.prices.amount IS 'NULL: the buyer pays what he wants, from minimum_amount on.';
+COMMENT ON COLUMN checkout_data.prices.interval_unit IS
+    'The price is to be paid once in interval_count of these. NULL: it is paid once.';
 COMMENT ON COLUMN checkout_data.prices.is_default IS
     'True: the price of the product in this currency, if a session names the product alone.';
 CREATE INDEX prices_product_idx ON checkout_data.prices (organization_id, environment, product_id, price_id);
@@ -56,6 +67,9 @@ CREATE TYPE checkout.price AS (
     suggested_amount numeric,
     minimum_quantity integer,
     maximum_quantity integer,
+    interval_unit text,
+    interval_count integer,
+    trial_period interval,
     is_default boolean,
     active boolean,
     description text,
@@ -68,6 +82,10 @@ COMMENT ON COLUMN checkout.price.currency_code IS 'ISO 4217, in upper case.';
 COMMENT ON COLUMN checkout.price.amount IS 'In major units. NULL: buyers pay what they want, within the bounds.';
 COMMENT ON COLUMN checkout.price.minimum_amount IS 'The least that a buyer may pay for a unit. NULL: the amount is fixed.';
 COMMENT ON COLUMN checkout.price.suggested_amount IS 'What the payment page proposes.';
+COMMENT ON COLUMN checkout.price.interval_unit IS
+    'day, week, month or year: the price is to be paid once in interval_count of them, by a subscription. NULL: it is paid '
+    'once.';
+COMMENT ON COLUMN checkout.price.trial_period IS 'How long a subscription is free at first. NULL: no time.';
 COMMENT ON COLUMN checkout.price.is_default IS
     'True: the price of the product in this currency, if a session names the product alone.';
 COMMENT ON COLUMN checkout.price.active IS 'False: no new session sells at this price. Open ones still do.';
@@ -77,8 +95,8 @@ CREATE FUNCTION checkout_data.price_of(p checkout_data.prices) RETURNS checkout.
     AS $$
     SELECT ROW(
         p.price_id, p.product_id, p.organization_id, p.environment, p.currency_code, p.amount, p.minimum_amount,
-        p.maximum_amount, p.suggested_amount, p.minimum_quantity, p.maximum_quantity, p.is_default, p.active,
-        p.description, p.metadata, p.created_at, p.updated_at
+        p.maximum_amount, p.suggested_amount, p.minimum_quantity, p.maximum_quantity, p.interval_unit,
+        p.interval_count, p.trial_period, p.is_default, p.active, p.description, p.metadata, p.created_at, p.updated_at
     )::checkout.price
     $$;
 COMMENT ON FUNCTION checkout_data.price_of IS 'Returns a price as callers see it.';
@@ -97,7 +115,10 @@ CREATE FUNCTION checkout.create_price(
     maximum_quantity integer DEFAULT NULL,
     is_default boolean DEFAULT NULL,
     description text DEFAULT NULL,
-    metadata jsonb DEFAULT '{}'
+    metadata jsonb DEFAULT '{}',
+    interval_unit text DEFAULT NULL,
+    interval_count integer DEFAULT NULL,
+    trial_period interval DEFAULT NULL
 ) RETURNS checkout.price
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
@@ -120,6 +141,10 @@ amount create another price, and archive this one with update_price.
   the product has none in this currency yet.
 - description: for you, up to 5000 characters.
 - metadata: a JSON object of at most 32 kB.
+- interval_unit: day, week, month or year. The price recurs: a session that sells it begins a subscription.
+- interval_count: how many of them a period is; 3 and month is a quarter. Default: 1. A period is ten years at most.
+- trial_period: how long a subscription is free at first, at most 730 days. Default: not at all. A customer gets one
+  trial of a product. A session that a browser creates has none: whoever knows an address could use up its trial.
 
 Errors:
 - 22003, 22004, 22023: an argument is missing or wrong.

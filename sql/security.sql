@@ -98,6 +98,10 @@ GRANT SELECT, INSERT, UPDATE (unit_amount, quantity, subtotal, discount)
     ON checkout_data.session_lines TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE (subtotal, discount, amount, coupon_code, coupon_tries, billing_address, hold_count)
     ON checkout_data.session_terms TO checkout_sessions_api;
+GRANT SELECT, INSERT, UPDATE (latest_checkout_session_id, anchor, periods, periods_paid, current_period_start,
+    current_period_end, ends_at, cancel_at_period_end, canceled_at, announced, next_event_at, event_count, updated_at)
+    ON checkout_data.subscriptions TO checkout_sessions_api;
+GRANT SELECT, INSERT ON checkout_data.session_periods TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE (first_opened_at, last_opened_at, cancelled_at, reason_code, reason)
     ON checkout_data.session_visits TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.payments TO checkout_sessions_api;
@@ -121,6 +125,8 @@ GRANT SELECT ON checkout_data.payments, checkout_data.refunds, checkout_data.ses
 GRANT SELECT, DELETE, UPDATE (state) ON checkout_data.holds TO checkout_sessions_worker;
 GRANT SELECT, UPDATE (on_hand, held, updated_at) ON checkout_data.inventory TO checkout_sessions_worker;
 GRANT SELECT, UPDATE (held, redeemed, updated_at) ON checkout_data.coupons TO checkout_sessions_worker;
+GRANT SELECT, UPDATE (announced, next_event_at, event_count) ON checkout_data.subscriptions TO checkout_sessions_worker;
+GRANT SELECT ON checkout_data.session_periods TO checkout_sessions_worker;
 GRANT SELECT, INSERT ON checkout_data.inventory_changes TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_worker;
 -- Nobody may update the outbox.
@@ -157,7 +163,7 @@ BEGIN
     FOREACH name IN ARRAY ARRAY[
         'checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'products', 'inventory',
         'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines', 'session_terms', 'session_visits',
-        'webhook_outbox', 'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'
+        'subscriptions', 'session_periods', 'webhook_outbox', 'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'
     ] LOOP
         EXECUTE pg_catalog.format(
             'CREATE POLICY tenant ON checkout_data.%I TO checkout_sessions_api USING (%s) WITH CHECK (%s)',

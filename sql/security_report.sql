@@ -82,8 +82,8 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
             ('tenant', 'checkout_sessions_api',
                 ARRAY['checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'products',
                     'inventory', 'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines',
-                    'session_terms', 'session_visits', 'webhook_outbox', 'webhook_endpoints', 'webhook_deliveries',
-                    'webhook_attempts'],
+                    'session_terms', 'session_visits', 'subscriptions', 'session_periods', 'webhook_outbox',
+                    'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'],
                 '((organization_id = checkout.current_organization_id()) '
                     'AND ((environment)::text = checkout.current_environment()))',
                 '((organization_id = checkout.current_organization_id()) '
@@ -193,7 +193,8 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
             AND f.proname NOT IN
                 ('current_organization_id', 'current_environment', 'sign_webhook', 'verify_webhook', 'session_id',
                 'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts',
-                'prices', 'product', 'inventory_changes', 'session_lines', 'session_terms', 'session_visits')
+                'prices', 'product', 'inventory_changes', 'session_lines', 'session_terms', 'session_visits',
+                'subscription', 'session_periods')
         OR EXISTS (
             SELECT FROM unnest(f.proconfig) AS setting
             WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC', 'jit=off',
@@ -208,7 +209,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
                 'session_funnel', 'outbox_status', 'next_webhook_attempt_at', 'grant_access',
                 'revoke_access', 'security_report', 'verify_restore', 'payments', 'checkout_session', 'refunds',
                 'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts', 'prices', 'product',
-                'session_lines', 'session_terms', 'session_visits',
+                'session_lines', 'session_terms', 'session_visits', 'subscription', 'session_periods',
                 'inventory_changes', 'coupon_performance'])
             AND f.oid IN (
                 SELECT d.objid FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e')

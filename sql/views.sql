@@ -212,7 +212,8 @@ BEGIN
             ('payments', 'payment'), ('refunds', 'refund'), ('webhook_events', 'webhook_event'),
             ('webhook_deliveries', 'webhook_delivery'), ('webhook_attempts', 'webhook_attempt'),
             ('webhook_endpoints', 'webhook_endpoint'), ('products', 'product'), ('inventory', 'product'),
-            ('prices', 'price'), ('coupons', 'coupon'), ('session_lines', 'session_line')
+            ('prices', 'price'), ('coupons', 'coupon'), ('session_lines', 'session_line'),
+            ('subscriptions', 'subscription')
         ) AS shown (view_name, type_name)
         JOIN pg_catalog.pg_type t ON t.typname OPERATOR(pg_catalog.=) shown.type_name
             AND t.typnamespace OPERATOR(pg_catalog.=) 'checkout'::pg_catalog.regnamespace
@@ -280,6 +281,15 @@ CREATE FUNCTION checkout.session_terms(checkout.checkout_sessions) RETURNS SETOF
     SELECT * FROM checkout.session_terms t WHERE t.checkout_session_id OPERATOR(pg_catalog.=) $1.checkout_session_id
     $$;
 COMMENT ON FUNCTION checkout.session_terms IS 'Returns the sums of a row of checkout_sessions.';
+
+CREATE FUNCTION checkout.session_periods(checkout.checkout_sessions) RETURNS SETOF checkout.session_periods
+    LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 1
+    AS $$
+    SELECT * FROM checkout.session_periods p
+    WHERE p.checkout_session_id OPERATOR(pg_catalog.=) $1.checkout_session_id
+    $$;
+COMMENT ON FUNCTION checkout.session_periods(checkout.checkout_sessions) IS
+    'Returns what a row of checkout_sessions does to a subscription.';
 
 CREATE FUNCTION checkout.session_visits(checkout.checkout_sessions) RETURNS SETOF checkout.session_visits
     LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 1

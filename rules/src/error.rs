@@ -156,6 +156,9 @@ pub enum Error {
     #[error("product \"{product_id}\" is sold out, or has fewer units left")]
     SoldOut { product_id: String },
 
+    #[error("the subscription {fault}")]
+    SubscriptionConflict { fault: &'static str },
+
     #[error("the coupon cannot be applied: {reason}")]
     CouponRefused { reason: &'static str },
 
@@ -247,6 +250,7 @@ impl Error {
             | Self::NotTracked { .. }
             | Self::NotSold { .. }
             | Self::SoldOut { .. }
+            | Self::SubscriptionConflict { .. }
             | Self::CouponRefused { .. }
             | Self::Busy
             | Self::TermsConflict { .. }

@@ -102,6 +102,10 @@ CREATE TABLE checkout_data.organizations (
     payment_method_urls checkout_data.json_object NOT NULL DEFAULT '{}',
     allow_restart boolean NOT NULL DEFAULT false,
     cancel_expires boolean NOT NULL DEFAULT false,
+    time_zone checkout_data.identifier NOT NULL DEFAULT 'UTC',
+    renewal_grace_period interval NOT NULL DEFAULT '3 days'
+        CHECK (renewal_grace_period BETWEEN '0' AND '365 days'),
+    renewal_notice interval CHECK (renewal_notice BETWEEN '1 second' AND '365 days'),
     client_secret_key checkout_data.secret_key NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
@@ -148,6 +152,12 @@ COMMENT ON COLUMN checkout_data.organizations.payment_method_urls IS
 COMMENT ON COLUMN checkout_data.organizations.allow_restart IS
     'True lets the buyer of an expired session start it again.';
 COMMENT ON COLUMN checkout_data.organizations.cancel_expires IS 'True ends a session when its buyer cancels.';
+COMMENT ON COLUMN checkout_data.organizations.time_zone IS
+    'The IANA time zone in which the periods of new subscriptions are counted.';
+COMMENT ON COLUMN checkout_data.organizations.renewal_grace_period IS
+    'How long after its period a subscription may still be renewed as if in time. Then it has ended.';
+COMMENT ON COLUMN checkout_data.organizations.renewal_notice IS
+    'How long before the end of a period the event subscription.renewal_due is written. NULL: never.';
 COMMENT ON COLUMN checkout_data.organizations.client_secret_key IS
     '32 random bytes. The client secrets of the organization''s sessions are derived from them.';
 
@@ -175,6 +185,9 @@ CREATE TYPE checkout.organization AS (
     payment_method_urls jsonb,
     allow_restart boolean,
     cancel_expires boolean,
+    time_zone text,
+    renewal_grace_period interval,
+    renewal_notice interval,
     created_at timestamptz,
     updated_at timestamptz
 );
@@ -188,7 +201,7 @@ CREATE FUNCTION checkout_data.organization_of(o checkout_data.organizations) RET
         o.reference_policy, o.sub_minor_amounts, o.payment_methods, o.base_url, o.expiring_notice, o.maximum_lease,
         o.payment_method_leases, o.require_payment_amount, o.app_link_schemes, o.strict_parameters, o.allowed_origins,
         o.uses_catalog, o.publishable_amounts, o.embedding_origins, o.payment_method_urls, o.allow_restart,
-        o.cancel_expires, o.created_at, o.updated_at
+        o.cancel_expires, o.time_zone, o.renewal_grace_period, o.renewal_notice, o.created_at, o.updated_at
     )::checkout.organization
     $$;
 COMMENT ON FUNCTION checkout_data.organization_of IS 'Returns an organization as administrators see it.';
@@ -226,6 +239,9 @@ CREATE FUNCTION checkout.create_organization(
     payment_method_urls jsonb DEFAULT NULL,
     allow_restart boolean DEFAULT NULL,
     cancel_expires boolean DEFAULT NULL,
+    time_zone text DEFAULT NULL,
+    renewal_grace_period interval DEFAULT NULL,
+    renewal_notice interval DEFAULT NULL,
     organization_id uuid DEFAULT NULL
 ) RETURNS uuid
     LANGUAGE c SECURITY DEFINER
@@ -269,6 +285,11 @@ The first organization of a new database activates it: see activate_database.
   {"card": "https://pay.example/start?session={CHECKOUT_SESSION_ID}"}. The id is filled in. Default: none.
 - allow_restart: true lets the buyer of an expired session start it again. Default: false.
 - cancel_expires: true ends a session when its buyer cancels. Default: false, and the buyer may come back.
+- time_zone: the IANA time zone in which the periods of new subscriptions are counted, such as Africa/Dakar. Default: UTC.
+- renewal_grace_period: how long after the end of its period a subscription may still be renewed as if in time, at most
+  365 days; then it has ended. Default: 3 days.
+- renewal_notice: how long before the end of a period the event subscription.renewal_due is written, at most 365 days.
+  Default: never.
 - organization_id: for an organization that comes from another database: its id there. Default: a random id.
 
 Errors:
@@ -299,7 +320,10 @@ CREATE FUNCTION checkout.update_organization(
     embedding_origins text[] DEFAULT NULL,
     payment_method_urls jsonb DEFAULT NULL,
     allow_restart boolean DEFAULT NULL,
-    cancel_expires boolean DEFAULT NULL
+    cancel_expires boolean DEFAULT NULL,
+    time_zone text DEFAULT NULL,
+    renewal_grace_period interval DEFAULT NULL,
+    renewal_notice interval DEFAULT NULL
 ) RETURNS checkout.organization
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
@@ -309,7 +333,8 @@ $$Changes settings of an organization and returns it.
 
 The arguments are those of create_organization. A setting whose argument is NULL stays as it is. An empty base_url,
 payment_method_leases, app_link_schemes, allowed_origins, embedding_origins or payment_method_urls and a zero
-expiring_notice remove the setting. Existing sessions do not change; their pages do.
+expiring_notice or renewal_notice remove the setting. Existing sessions do not change; their pages do. Subscriptions take
+the new settings with their next period, but keep their time zone.
 
 Errors:
 - 22004: organization_id is missing.
@@ -995,7 +1020,11 @@ $$Creates a checkout session and returns it.
 - success_url, cancel_url: http or https, or an app link with one of the organization's app_link_schemes; at most 5,000
   characters. {CHECKOUT_SESSION_ID} in them is stored as given.
 - product_id, price_id: stored as they are. If the organization's uses_catalog is on, the session sells a quantity of
-  this price, or of the product's default price in the currency.
+  this price, or of the product's default price in the currency. With a price that recurs, the session begins a
+  subscription when it is complete; its subscription_id is the id that the subscription will have.
+- subscription_id: stored as it is. If uses_catalog is on, the session renews this subscription for its next period.
+  Amount, currency, customer, price and quantity are the subscription's, and need not be given. If an open session renews
+  it already, that one is returned, with idempotent_replay true.
 - lines: what the session sells, 1 to 100 objects. An item has a price_id or product_id of the catalog, or a title and
   an amount, and a quantity: {"price_id": "tea-100g", "quantity": 2}. A shipping, a tax or a fee has an amount:
   {"kind": "shipping", "title": "By post", "amount": 5}. Amounts are of one unit.
@@ -1028,9 +1057,9 @@ Errors:
 - 23505: the reference is taken, or its open session is of another order (return_existing).
 - 28000: the caller is not authenticated.
 - 42501 (PT403 in an HTTP request): the credential is restricted, or a publishable one names an amount and may not.
-- PT404: a product or price is not in the catalog.
+- PT404: a product, price or subscription does not exist.
 - PT409: the idempotency key was used for a different request; a product or price is not active; a product is sold out;
-  the coupon is refused, and the message says why.
+  the coupon is refused, and the message says why; the subscription is canceled.
 - PT429: the publishable API key has reached checkout_sessions.publishable_session_limit.$$;
 
 CREATE FUNCTION checkout.recover_checkout_session(
@@ -1078,7 +1107,8 @@ CREATE TABLE checkout_data.open_sessions (
     fails_at_deadline boolean NOT NULL DEFAULT false,
     has_terms boolean NOT NULL DEFAULT false,
     reference text COLLATE "C",
-    created_by text COLLATE "C"
+    created_by text COLLATE "C",
+    renews uuid
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500,
     autovacuum_vacuum_insert_threshold = -1, vacuum_truncate = false);
 COMMENT ON TABLE checkout_data.open_sessions IS
@@ -1098,6 +1128,8 @@ COMMENT ON COLUMN checkout_data.open_sessions.reference IS
     'The reference of the session if only one open session may have it: see reference_policy. NULL otherwise.';
 COMMENT ON COLUMN checkout_data.open_sessions.created_by IS
     'The publishable credential that created the session; NULL if another did.';
+COMMENT ON COLUMN checkout_data.open_sessions.renews IS
+    'The subscription that the session renews. NULL: none.';
 
 -- Serves the worker: sessions that are due, in order.
 CREATE INDEX open_sessions_deadline_idx ON checkout_data.open_sessions (deadline);
@@ -1107,6 +1139,9 @@ CREATE INDEX open_sessions_expiring_notice_idx ON checkout_data.open_sessions (e
 -- Enforces the reference policies for open sessions.
 CREATE UNIQUE INDEX open_sessions_reference_idx
     ON checkout_data.open_sessions (organization_id, environment, reference) WHERE reference IS NOT NULL;
+-- Enforces that one open session renews a subscription.
+CREATE UNIQUE INDEX open_sessions_renews_idx
+    ON checkout_data.open_sessions (organization_id, environment, renews) WHERE renews IS NOT NULL;
 -- Serves the limit of open sessions of a publishable API key.
 CREATE INDEX open_sessions_created_by_idx
     ON checkout_data.open_sessions (organization_id, environment, created_by) WHERE created_by IS NOT NULL;
@@ -1357,6 +1392,8 @@ Errors:
 CREATE DOMAIN checkout_data.price_amount AS numeric
     CHECK (VALUE >= 0 AND VALUE < 1000000000000000 AND scale(VALUE) <= 4);
 
+CREATE DOMAIN checkout_data.interval_unit AS text CHECK (VALUE IN ('day', 'week', 'month', 'year'));
+
 CREATE TABLE checkout_data.prices (
     organization_id uuid NOT NULL,
     environment checkout_data.environment NOT NULL,
@@ -1369,6 +1406,9 @@ CREATE TABLE checkout_data.prices (
     suggested_amount checkout_data.price_amount,
     minimum_quantity checkout_data.positive NOT NULL DEFAULT 1,
     maximum_quantity checkout_data.positive,
+    interval_unit checkout_data.interval_unit,
+    interval_count checkout_data.positive,
+    trial_period interval CHECK (trial_period BETWEEN '1 second' AND '730 days'),
     is_default boolean NOT NULL DEFAULT false,
     active boolean NOT NULL DEFAULT true,
     description text,
@@ -1382,11 +1422,17 @@ CREATE TABLE checkout_data.prices (
         AND COALESCE(suggested_amount BETWEEN minimum_amount AND COALESCE(maximum_amount, suggested_amount), true)
     ),
     CONSTRAINT prices_quantity_check CHECK (COALESCE(maximum_quantity >= minimum_quantity, true)),
+    -- A price that recurs is fixed: nobody is there to choose when it is paid again.
+    CONSTRAINT prices_interval_check CHECK (
+        (interval_unit IS NULL) = (interval_count IS NULL)
+        AND (interval_unit IS NULL OR amount IS NOT NULL) AND (trial_period IS NULL OR interval_unit IS NOT NULL)),
     CONSTRAINT prices_default_check CHECK (active OR NOT is_default)
 );
 COMMENT ON TABLE checkout_data.prices IS
     'What one unit of a product costs. Nothing of a price changes but active and is_default.';
 COMMENT ON COLUMN checkout_data.prices.amount IS 'NULL: the buyer pays what he wants, from minimum_amount on.';
+COMMENT ON COLUMN checkout_data.prices.interval_unit IS
+    'The price is to be paid once in interval_count of these. NULL: it is paid once.';
 COMMENT ON COLUMN checkout_data.prices.is_default IS
     'True: the price of the product in this currency, if a session names the product alone.';
 CREATE INDEX prices_product_idx ON checkout_data.prices (organization_id, environment, product_id, price_id);
@@ -1409,6 +1455,9 @@ CREATE TYPE checkout.price AS (
     suggested_amount numeric,
     minimum_quantity integer,
     maximum_quantity integer,
+    interval_unit text,
+    interval_count integer,
+    trial_period interval,
     is_default boolean,
     active boolean,
     description text,
@@ -1421,6 +1470,10 @@ COMMENT ON COLUMN checkout.price.currency_code IS 'ISO 4217, in upper case.';
 COMMENT ON COLUMN checkout.price.amount IS 'In major units. NULL: buyers pay what they want, within the bounds.';
 COMMENT ON COLUMN checkout.price.minimum_amount IS 'The least that a buyer may pay for a unit. NULL: the amount is fixed.';
 COMMENT ON COLUMN checkout.price.suggested_amount IS 'What the payment page proposes.';
+COMMENT ON COLUMN checkout.price.interval_unit IS
+    'day, week, month or year: the price is to be paid once in interval_count of them, by a subscription. NULL: it is paid '
+    'once.';
+COMMENT ON COLUMN checkout.price.trial_period IS 'How long a subscription is free at first. NULL: no time.';
 COMMENT ON COLUMN checkout.price.is_default IS
     'True: the price of the product in this currency, if a session names the product alone.';
 COMMENT ON COLUMN checkout.price.active IS 'False: no new session sells at this price. Open ones still do.';
@@ -1430,8 +1483,8 @@ CREATE FUNCTION checkout_data.price_of(p checkout_data.prices) RETURNS checkout.
     AS $$
     SELECT ROW(
         p.price_id, p.product_id, p.organization_id, p.environment, p.currency_code, p.amount, p.minimum_amount,
-        p.maximum_amount, p.suggested_amount, p.minimum_quantity, p.maximum_quantity, p.is_default, p.active,
-        p.description, p.metadata, p.created_at, p.updated_at
+        p.maximum_amount, p.suggested_amount, p.minimum_quantity, p.maximum_quantity, p.interval_unit,
+        p.interval_count, p.trial_period, p.is_default, p.active, p.description, p.metadata, p.created_at, p.updated_at
     )::checkout.price
     $$;
 COMMENT ON FUNCTION checkout_data.price_of IS 'Returns a price as callers see it.';
@@ -1450,7 +1503,10 @@ CREATE FUNCTION checkout.create_price(
     maximum_quantity integer DEFAULT NULL,
     is_default boolean DEFAULT NULL,
     description text DEFAULT NULL,
-    metadata jsonb DEFAULT '{}'
+    metadata jsonb DEFAULT '{}',
+    interval_unit text DEFAULT NULL,
+    interval_count integer DEFAULT NULL,
+    trial_period interval DEFAULT NULL
 ) RETURNS checkout.price
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
@@ -1473,6 +1529,10 @@ amount create another price, and archive this one with update_price.
   the product has none in this currency yet.
 - description: for you, up to 5000 characters.
 - metadata: a JSON object of at most 32 kB.
+- interval_unit: day, week, month or year. The price recurs: a session that sells it begins a subscription.
+- interval_count: how many of them a period is; 3 and month is a quarter. Default: 1. A period is ten years at most.
+- trial_period: how long a subscription is free at first, at most 730 days. Default: not at all. A customer gets one
+  trial of a product. A session that a browser creates has none: whoever knows an address could use up its trial.
 
 Errors:
 - 22003, 22004, 22023: an argument is missing or wrong.
@@ -2282,6 +2342,313 @@ Errors:
 - PT409: the session is not open, a payment is in progress, something is due,
   a billing address is missing, or what the session sells is sold out.$$;
 
+-- Subscriptions: what a customer has agreed to pay for again and again, and the sessions that begin and renew them.
+
+CREATE DOMAIN checkout_data.subscription_event AS text CHECK (VALUE IN ('none', 'renewal_due', 'past_due', 'ended'));
+
+-- Periods are counted from the anchor in the time zone, never from the period before: Jan 31, Feb 28, Mar 31.
+-- Lock order: a session's row and its holds come before the row here. The worker passes over what is locked.
+CREATE TABLE checkout_data.subscriptions (
+    organization_id uuid NOT NULL,
+    environment checkout_data.environment NOT NULL,
+    subscription_id uuid NOT NULL,
+    checkout_session_id uuid NOT NULL,
+    latest_checkout_session_id uuid NOT NULL,
+    customer_id text COLLATE "C",
+    customer_email text COLLATE "C",
+    product_id checkout_data.identifier COLLATE "C" NOT NULL,
+    price_id checkout_data.identifier COLLATE "C" NOT NULL,
+    quantity checkout_data.positive NOT NULL,
+    unit_amount checkout_data.price_amount NOT NULL,
+    currency_code checkout_data.currency_code NOT NULL,
+    interval_unit checkout_data.interval_unit NOT NULL,
+    interval_count checkout_data.positive NOT NULL,
+    time_zone checkout_data.identifier NOT NULL,
+    anchor timestamptz NOT NULL,
+    periods checkout_data.count NOT NULL,
+    periods_paid checkout_data.count NOT NULL,
+    trial_end timestamptz,
+    current_period_start timestamptz NOT NULL,
+    current_period_end timestamptz NOT NULL,
+    ends_at timestamptz NOT NULL,
+    cancel_at_period_end boolean NOT NULL DEFAULT false,
+    canceled_at timestamptz,
+    announced checkout_data.subscription_event NOT NULL DEFAULT 'none',
+    next_event_at timestamptz,
+    event_count checkout_data.count NOT NULL DEFAULT 1,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    CONSTRAINT subscriptions_customer_check CHECK (COALESCE(customer_id, customer_email) IS NOT NULL),
+    CONSTRAINT subscriptions_period_check CHECK (
+        current_period_start < current_period_end AND current_period_end <= ends_at AND periods <= periods_paid
+        AND (periods_paid > 0 OR trial_end IS NOT NULL)),
+    CONSTRAINT subscriptions_canceled_check CHECK (canceled_at IS NOT NULL OR NOT cancel_at_period_end),
+    CONSTRAINT subscriptions_event_check CHECK ((next_event_at IS NULL) = (announced = 'ended'))
+) WITH (fillfactor = 85);
+COMMENT ON TABLE checkout_data.subscriptions IS
+    'One row per subscription. A completed session begins it, and each renewal is a session of its own.';
+COMMENT ON COLUMN checkout_data.subscriptions.periods IS
+    'How many periods are paid since the anchor. The anchor moves when a renewal comes after the days of grace.';
+COMMENT ON COLUMN checkout_data.subscriptions.ends_at IS
+    'The end of the current period and the days of grace. From then on it has ended, unless it is renewed.';
+COMMENT ON COLUMN checkout_data.subscriptions.announced IS 'The last event of the current period.';
+COMMENT ON COLUMN checkout_data.subscriptions.next_event_at IS
+    'When the next event is due that the clock brings. NULL: none is.';
+
+-- Serves the worker.
+CREATE INDEX subscriptions_next_event_idx ON checkout_data.subscriptions (next_event_at)
+    WHERE next_event_at IS NOT NULL;
+CREATE INDEX subscriptions_customer_id_idx
+    ON checkout_data.subscriptions (organization_id, environment, customer_id, created_at)
+    WHERE customer_id IS NOT NULL;
+CREATE INDEX subscriptions_customer_email_idx
+    ON checkout_data.subscriptions (organization_id, environment, customer_email, created_at)
+    WHERE customer_email IS NOT NULL;
+CREATE INDEX subscriptions_price_idx
+    ON checkout_data.subscriptions (organization_id, environment, price_id, created_at);
+CREATE INDEX subscriptions_created_at_idx
+    ON checkout_data.subscriptions (organization_id, environment, created_at, subscription_id);
+-- One trial for a customer and product, however the customer writes his address.
+CREATE UNIQUE INDEX subscriptions_trial_customer_id_idx
+    ON checkout_data.subscriptions (organization_id, environment, product_id, customer_id)
+    WHERE trial_end IS NOT NULL AND customer_id IS NOT NULL;
+CREATE UNIQUE INDEX subscriptions_trial_customer_email_idx
+    ON checkout_data.subscriptions (organization_id, environment, product_id, lower(customer_email))
+    WHERE trial_end IS NOT NULL AND customer_email IS NOT NULL;
+ALTER TABLE checkout_data.subscriptions ADD CONSTRAINT subscriptions_pkey
+    PRIMARY KEY (organization_id, environment, subscription_id);
+
+CREATE TABLE checkout_data.session_periods (
+    organization_id uuid NOT NULL,
+    environment checkout_data.environment NOT NULL,
+    checkout_session_id uuid NOT NULL,
+    subscription_id uuid NOT NULL,
+    trial boolean NOT NULL DEFAULT false,
+    period_start timestamptz,
+    period_end timestamptz,
+    CONSTRAINT session_periods_period_check CHECK (
+        CASE WHEN period_start IS NULL THEN period_end IS NULL ELSE NOT trial AND period_start < period_end END)
+);
+-- Serves the relationship of a subscription to its sessions.
+CREATE INDEX session_periods_subscription_idx
+    ON checkout_data.session_periods (organization_id, environment, subscription_id);
+ALTER TABLE checkout_data.session_periods ADD CONSTRAINT session_periods_pkey
+    PRIMARY KEY (organization_id, environment, checkout_session_id);
+COMMENT ON TABLE checkout_data.session_periods IS
+    'What sessions do to a subscription when they are complete. A session of no subscription has no row.';
+COMMENT ON COLUMN checkout_data.session_periods.subscription_id IS
+    'Of a session that begins one, the id that the subscription will have.';
+COMMENT ON COLUMN checkout_data.session_periods.trial IS 'True if the subscription begins with the trial of its price.';
+COMMENT ON COLUMN checkout_data.session_periods.period_start IS
+    'The period that a renewal pays, from the end of the one before. NULL: the session begins the subscription.';
+
+CREATE TYPE checkout.subscription AS (
+    subscription_id uuid,
+    organization_id uuid,
+    environment text,
+    status text,
+    customer_id text,
+    customer_email text,
+    product_id text,
+    price_id text,
+    quantity integer,
+    amount numeric,
+    currency_code text,
+    interval_unit text,
+    interval_count integer,
+    time_zone text,
+    anchor timestamptz,
+    periods_paid integer,
+    current_period_start timestamptz,
+    current_period_end timestamptz,
+    trial_end timestamptz,
+    ends_at timestamptz,
+    cancel_at_period_end boolean,
+    canceled_at timestamptz,
+    checkout_session_id uuid,
+    latest_checkout_session_id uuid,
+    created_at timestamptz,
+    updated_at timestamptz
+);
+COMMENT ON TYPE checkout.subscription IS 'What a customer pays for again and again.';
+COMMENT ON COLUMN checkout.subscription.status IS
+    'trialing; active; past_due: the period is over and not yet renewed; ended: it was not renewed in time; or canceled. '
+    'As of now, by the clock.';
+COMMENT ON COLUMN checkout.subscription.amount IS 'What a period costs, in major units of the currency.';
+COMMENT ON COLUMN checkout.subscription.interval_unit IS 'day, week, month or year. A period is interval_count of them.';
+COMMENT ON COLUMN checkout.subscription.time_zone IS 'The IANA time zone in which the periods are counted.';
+COMMENT ON COLUMN checkout.subscription.anchor IS
+    'The periods are counted from here. It is the beginning, the end of the trial, or the payment of a renewal that came '
+    'after the days of grace.';
+COMMENT ON COLUMN checkout.subscription.periods_paid IS 'How many periods were paid in all.';
+COMMENT ON COLUMN checkout.subscription.ends_at IS
+    'The end of the current period and the organization''s renewal_grace_period. A renewal that is paid until then begins '
+    'at the end of the period; a later one when it is paid.';
+COMMENT ON COLUMN checkout.subscription.cancel_at_period_end IS 'True: it is canceled when the current period ends.';
+COMMENT ON COLUMN checkout.subscription.canceled_at IS 'When cancel_subscription was called.';
+COMMENT ON COLUMN checkout.subscription.checkout_session_id IS 'The session that began it.';
+COMMENT ON COLUMN checkout.subscription.latest_checkout_session_id IS 'The session that paid the current period.';
+
+-- One expression each, without a search path of their own: the planner inlines them.
+CREATE FUNCTION checkout_data.subscription_status(s checkout_data.subscriptions, at timestamptz) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE
+        WHEN s.canceled_at IS NOT NULL
+            AND (NOT s.cancel_at_period_end OR at OPERATOR(pg_catalog.>=) s.current_period_end) THEN 'canceled'
+        WHEN at OPERATOR(pg_catalog.>=) s.ends_at THEN 'ended'
+        WHEN at OPERATOR(pg_catalog.>=) s.current_period_end THEN 'past_due'
+        WHEN s.periods_paid OPERATOR(pg_catalog.=) 0 THEN 'trialing'
+        ELSE 'active' END
+    $$;
+COMMENT ON FUNCTION checkout_data.subscription_status IS 'Returns the status of a subscription at a time.';
+
+CREATE FUNCTION checkout_data.subscription_at(s checkout_data.subscriptions, at timestamptz)
+    RETURNS checkout.subscription
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT ROW(
+        s.subscription_id, s.organization_id, s.environment, checkout_data.subscription_status(s, at), s.customer_id,
+        s.customer_email, s.product_id, s.price_id, s.quantity, s.unit_amount OPERATOR(pg_catalog.*) s.quantity,
+        s.currency_code, s.interval_unit, s.interval_count, s.time_zone, s.anchor, s.periods_paid,
+        s.current_period_start, s.current_period_end, s.trial_end, s.ends_at, s.cancel_at_period_end, s.canceled_at,
+        s.checkout_session_id, s.latest_checkout_session_id, s.created_at, s.updated_at
+    )::checkout.subscription
+    $$;
+COMMENT ON FUNCTION checkout_data.subscription_at IS 'Returns a subscription as callers see it at a time.';
+
+-- A time zone that the server does not know any more must not keep a payment from being recorded.
+CREATE FUNCTION checkout_data.period_boundary(anchor timestamptz, time_zone text, span interval) RETURNS timestamptz
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    BEGIN
+        RETURN (anchor AT TIME ZONE time_zone + span) AT TIME ZONE time_zone;
+    EXCEPTION WHEN invalid_parameter_value THEN
+        RETURN (anchor AT TIME ZONE 'UTC' + span) AT TIME ZONE 'UTC';
+    END
+    $$;
+COMMENT ON FUNCTION checkout_data.period_boundary IS
+    'Returns the time that is a span after the anchor, by the calendar and the clocks of a time zone. A day that its month '
+    'does not have is the last of the month; a time that the clocks leave out is as much later.';
+
+CREATE FUNCTION checkout_data.period_span(interval_unit text, interval_count integer, periods integer)
+    RETURNS interval
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT (periods OPERATOR(pg_catalog.*) interval_count)::pg_catalog.float8
+        OPERATOR(pg_catalog.*) CASE interval_unit
+            WHEN 'day' THEN '1 day'::pg_catalog.interval WHEN 'week' THEN '7 days'::pg_catalog.interval
+            WHEN 'month' THEN '1 month'::pg_catalog.interval ELSE '1 year'::pg_catalog.interval END
+    $$;
+COMMENT ON FUNCTION checkout_data.period_span IS 'Returns how long so many periods of a subscription are.';
+
+CREATE FUNCTION checkout_data.first_event_at(period_end timestamptz, notice interval, at timestamptz)
+    RETURNS timestamptz
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE WHEN period_end OPERATOR(pg_catalog.-) notice OPERATOR(pg_catalog.>) at
+        THEN period_end OPERATOR(pg_catalog.-) notice ELSE period_end END
+    $$;
+COMMENT ON FUNCTION checkout_data.first_event_at IS
+    'Returns when the first event of a period is due that begins now: the notice of its renewal, or its end.';
+
+CREATE FUNCTION checkout_data.due_event(s checkout_data.subscriptions, at timestamptz) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE WHEN at OPERATOR(pg_catalog.<) s.current_period_end THEN 'renewal_due'
+        WHEN s.cancel_at_period_end OR s.announced OPERATOR(pg_catalog.=) 'past_due'
+            OR s.ends_at OPERATOR(pg_catalog.=) s.current_period_end THEN 'ended'
+        ELSE 'past_due' END
+    $$;
+COMMENT ON FUNCTION checkout_data.due_event IS
+    'Returns the event of a subscription whose next_event_at has come.';
+
+-- for applications ------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION checkout.get_subscription(
+    subscription_id uuid
+) RETURNS checkout.subscription
+    LANGUAGE c STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'get_subscription_wrapper';
+COMMENT ON FUNCTION checkout.get_subscription IS
+$$Returns a subscription as it is now.
+
+A subscription is past_due, ended or canceled as soon as its time has come, even before the worker has announced it.
+
+Errors:
+- 22004: subscription_id is missing.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: the subscription does not exist in this organization and environment.$$;
+
+CREATE FUNCTION checkout.list_subscriptions(
+    status text DEFAULT NULL,
+    customer_id text DEFAULT NULL,
+    customer_email text DEFAULT NULL,
+    product_id text DEFAULT NULL,
+    price_id text DEFAULT NULL,
+    page_size integer DEFAULT 20,
+    starting_after uuid DEFAULT NULL
+) RETURNS SETOF checkout.subscription
+    LANGUAGE c STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'list_subscriptions_wrapper';
+COMMENT ON FUNCTION checkout.list_subscriptions IS
+$$Returns subscriptions, newest first. A subscription is returned if it matches every argument given.
+
+- status: trialing, active, past_due, ended or canceled, as of now.
+- customer_id, customer_email: of the session that began it.
+- product_id, price_id: what it sells.
+- page_size: 1 to 100.
+- starting_after: the id of a subscription; the page after it is returned.
+
+Errors:
+- 22023: an argument is wrong.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.
+- PT404: starting_after is not a subscription of this organization and environment.$$;
+
+CREATE FUNCTION checkout.cancel_subscription(
+    subscription_id uuid,
+    at_period_end boolean DEFAULT true
+) RETURNS checkout.subscription
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'cancel_subscription_wrapper';
+COMMENT ON FUNCTION checkout.cancel_subscription IS
+$$Cancels a subscription, and returns it. It is not renewed any more.
+
+An open session that would renew it expires. Cancelling again may turn a cancellation at the end of the period into one
+now; nothing else changes. Nothing is refunded.
+
+- at_period_end: true lets it run to the end of the current period, which is paid; then it is canceled. false cancels it
+  now.
+
+Errors:
+- 22004: an argument is missing.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
+- PT404: the subscription does not exist.
+- PT409: the subscription has ended, or a payment that would renew it is in progress.$$;
+
+CREATE FUNCTION checkout.resume_subscription(
+    subscription_id uuid
+) RETURNS checkout.subscription
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'resume_subscription_wrapper';
+COMMENT ON FUNCTION checkout.resume_subscription IS
+$$Takes back a cancellation at the end of the period, while that period lasts, and returns the subscription.
+
+Errors:
+- 22004: subscription_id is missing.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
+- PT404: the subscription does not exist.
+- PT409: the subscription has ended, or is canceled.$$;
+
 -- Visits: what the buyers of sessions did on their payment pages.
 
 CREATE DOMAIN checkout_data.reason_code AS text COLLATE "C" CHECK (VALUE ~ '^[a-z][a-z0-9_]{0,63}$');
@@ -2354,7 +2721,7 @@ CREATE DOMAIN checkout_data.payment_status AS text CHECK (VALUE IN
     ('processing', 'succeeded', 'failed', 'canceled', 'rejected'));
 CREATE DOMAIN checkout_data.rejection_reason AS text CHECK (VALUE IN
     ('session_expired', 'session_failed', 'already_paid', 'amount_mismatch', 'currency_mismatch',
-    'out_of_stock'));
+    'out_of_stock', 'already_renewed', 'subscription_canceled'));
 -- As it was reported: rejected payments may have any number, and a currency that is none of ISO 4217.
 CREATE DOMAIN checkout_data.payment_amount AS numeric CHECK (VALUE > '-Infinity' AND VALUE < 'Infinity');
 CREATE DOMAIN checkout_data.refund_sum AS numeric CHECK (VALUE >= 0 AND VALUE < 'Infinity');
@@ -2843,9 +3210,10 @@ CREATE DOMAIN checkout_data.event_type AS text CHECK (VALUE IN (
     'checkout.session.completed', 'checkout.session.expired', 'checkout.session.failed',
     'checkout.session.expiring', 'checkout.session.payment_failed', 'checkout.session.payment_rejected',
     'checkout.session.payment_applied', 'checkout.session.refunded', 'checkout.session.refund_failed',
-    'webhook_endpoint.disabled'));
+    'webhook_endpoint.disabled', 'subscription.created', 'subscription.renewed', 'subscription.renewal_due',
+    'subscription.past_due', 'subscription.ended'));
 
-CREATE DOMAIN checkout_data.event_subject AS text CHECK (VALUE IN ('checkout_session', 'webhook_endpoint'));
+CREATE DOMAIN checkout_data.event_subject AS text CHECK (VALUE IN ('checkout_session', 'webhook_endpoint', 'subscription'));
 
 -- Rows are inserted and, when they are old, deleted: no role may update them.
 CREATE TABLE checkout_data.webhook_outbox (
@@ -2862,12 +3230,12 @@ COMMENT ON TABLE checkout_data.webhook_outbox IS
     'One row per event, written by the statement that changed its subject. The inserts alone tell the whole story. '
     'Where an event goes is in webhook_deliveries.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.subject_id IS
-    'The checkout session, or the webhook endpoint, that the event is about.';
+    'The checkout session, webhook endpoint or subscription that the event is about.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.sequence IS
     'The number of the event within its subject, from 1, without gaps.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.snapshot IS
     'What the body of the event needs and may change later, as it was when the event was written: session (status and '
-    'attempts; of one with terms also amount and quantity), payment, refund, webhook_endpoint. Without session, the '
+    'attempts; of one with terms also amount and quantity), payment, refund, webhook_endpoint, subscription. Without session, the '
     'clock had ended the session.';
 -- Serves the removal of old events.
 CREATE INDEX webhook_outbox_created_at_idx ON checkout_data.webhook_outbox (created_at);
@@ -2894,7 +3262,7 @@ COMMENT ON TYPE checkout.webhook_event IS 'An event of the outbox.';
 COMMENT ON COLUMN checkout.webhook_event.event_id IS
     'The same in every delivery. Send it as webhook-id; receivers use it to ignore repeated deliveries.';
 COMMENT ON COLUMN checkout.webhook_event.subject_type IS
-    'The kind of thing that the event is about: checkout_session or webhook_endpoint.';
+    'The kind of thing that the event is about: checkout_session, webhook_endpoint or subscription.';
 COMMENT ON COLUMN checkout.webhook_event.subject_id IS 'The id of the thing that the event is about.';
 COMMENT ON COLUMN checkout.webhook_event.checkout_session_id IS 'The subject_id, if the event is about a session.';
 COMMENT ON COLUMN checkout.webhook_event.sequence IS
@@ -2975,7 +3343,8 @@ CREATE FUNCTION checkout_data.event_object(o checkout_data.webhook_outbox, s che
         ELSE (o.snapshot OPERATOR(pg_catalog.->) o.subject_type)::pg_catalog.text END
     $$;
 COMMENT ON FUNCTION checkout_data.event_object IS
-    'Returns the session or webhook endpoint that an event is about, as JSON, as it was when the event was written.';
+    'Returns the session, webhook endpoint or subscription that an event is about, as JSON, as it was when the event was '
+    'written.';
 
 CREATE FUNCTION checkout_data.event_body(o checkout_data.webhook_outbox, s checkout_data.checkout_sessions)
     RETURNS text
@@ -3028,7 +3397,7 @@ CREATE FUNCTION checkout.list_webhook_events(
 COMMENT ON FUNCTION checkout.list_webhook_events IS
 $$Returns the organization's webhook events.
 
-Events about webhook endpoints come first. Then come those of the newest session, the last event of each session
+Events about webhook endpoints come first. Then come those of the newest session or subscription, the last event of each
 first.
 
 - event_type: such as checkout.session.completed.
@@ -4198,12 +4567,13 @@ Call it once a minute, for example from pg_cron, if the library is not preloaded
 
 - expire: expires sessions whose deadline has passed.
 - remind: writes reminders that are due.
+- announce: writes the events of subscriptions that are due.
 - purge: removes old events, deliveries and idempotency keys.
 
 Returns a row for each task, with its name and the number of rows that it changed. If a task returns batch or more, more
 may be left: call the function again. If the library is preloaded, it also stores when API keys were last used.
 
-- batch: about how many rows each task changes, 1 to 100000: expire and remind at most so many, purge so many of each
+- batch: about how many rows each task changes, 1 to 100000: expire, remind and announce at most so many, purge so many of each
   kind.
 
 Errors:
@@ -4461,6 +4831,22 @@ CREATE FUNCTION checkout.verify_restore() RETURNS TABLE (
             WHERE p.organization_id = c.organization_id AND p.environment = c.environment
                 AND p.product_id = c.product_id)
         UNION ALL
+        SELECT 'subscriptions without the session that began them', count(*)
+        FROM checkout_data.subscriptions b
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.session_periods p
+            JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
+            WHERE p.organization_id = b.organization_id AND p.environment = b.environment
+                AND p.checkout_session_id = b.checkout_session_id AND p.subscription_id = b.subscription_id
+                AND s.status = 'complete')
+        UNION ALL
+        SELECT 'sessions whose subscription is missing', count(*)
+        FROM checkout_data.session_periods p
+        LEFT JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
+        LEFT JOIN checkout_data.subscriptions b USING (organization_id, environment, subscription_id)
+        WHERE s.checkout_session_id IS NULL
+            OR b.subscription_id IS NULL AND (s.status = 'complete' OR p.period_start IS NOT NULL)
+        UNION ALL
         SELECT 'stock without its product', count(*)
         FROM checkout_data.inventory i
         WHERE NOT EXISTS (
@@ -4591,7 +4977,8 @@ CREATE VIEW checkout.prices AS
         p.maximum_amount::pg_catalog.numeric AS maximum_amount,
         p.suggested_amount::pg_catalog.numeric AS suggested_amount,
         p.minimum_quantity::pg_catalog.int4 AS minimum_quantity,
-        p.maximum_quantity::pg_catalog.int4 AS maximum_quantity, p.is_default, p.active, p.description,
+        p.maximum_quantity::pg_catalog.int4 AS maximum_quantity, p.interval_unit::pg_catalog.text AS interval_unit,
+        p.interval_count::pg_catalog.int4 AS interval_count, p.trial_period, p.is_default, p.active, p.description,
         p.metadata::pg_catalog.jsonb AS metadata, p.created_at, p.updated_at
     FROM checkout_data.prices p
     CROSS JOIN (SELECT) AS read_only
@@ -4660,7 +5047,58 @@ COMMENT ON COLUMN checkout.session_terms.amount IS 'subtotal - discount + shippi
 COMMENT ON COLUMN checkout.session_terms.coupon_tries IS 'How often a coupon was tried. Ten are allowed.';
 COMMENT ON COLUMN checkout.session_terms.billing_address IS 'As the buyer gave it. Personal data.';
 
+CREATE VIEW checkout.subscriptions AS
+    SELECT s.subscription_id, s.organization_id, s.environment::pg_catalog.text AS environment,
+        CASE
+            WHEN s.canceled_at IS NOT NULL AND (NOT s.cancel_at_period_end
+                OR pg_catalog.statement_timestamp() OPERATOR(pg_catalog.>=) s.current_period_end) THEN 'canceled'
+            WHEN pg_catalog.statement_timestamp() OPERATOR(pg_catalog.>=) s.ends_at THEN 'ended'
+            WHEN pg_catalog.statement_timestamp() OPERATOR(pg_catalog.>=) s.current_period_end THEN 'past_due'
+            WHEN s.periods_paid OPERATOR(pg_catalog.=) 0 THEN 'trialing'
+            ELSE 'active' END AS status, s.customer_id,
+        s.customer_email, s.product_id::pg_catalog.text AS product_id, s.price_id::pg_catalog.text AS price_id,
+        s.quantity::pg_catalog.int4 AS quantity, s.unit_amount OPERATOR(pg_catalog.*) s.quantity AS amount,
+        s.currency_code::pg_catalog.text AS currency_code, s.interval_unit::pg_catalog.text AS interval_unit,
+        s.interval_count::pg_catalog.int4 AS interval_count, s.time_zone::pg_catalog.text AS time_zone, s.anchor,
+        s.periods_paid::pg_catalog.int4 AS periods_paid, s.current_period_start, s.current_period_end, s.trial_end,
+        s.ends_at, s.cancel_at_period_end, s.canceled_at, s.checkout_session_id, s.latest_checkout_session_id,
+        s.created_at, s.updated_at
+    FROM checkout_data.subscriptions s
+    CROSS JOIN (SELECT) AS read_only
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
+COMMENT ON VIEW checkout.subscriptions IS
+    'Subscriptions of the caller''s organization and environment. Their status is as of now.';
+
+CREATE VIEW checkout.session_periods AS
+    SELECT p.checkout_session_id, p.organization_id, p.environment::pg_catalog.text AS environment, p.subscription_id,
+        p.trial, p.period_start, p.period_end
+    FROM checkout_data.session_periods p
+    CROSS JOIN (SELECT) AS read_only
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
+COMMENT ON VIEW checkout.session_periods IS
+    'The subscriptions that the caller''s checkout sessions begin or renew, and the period that a renewal pays.';
+COMMENT ON COLUMN checkout.session_periods.subscription_id IS
+    'Of a session that begins a subscription, the id that it has once the session is complete.';
+COMMENT ON COLUMN checkout.session_periods.trial IS 'True if the subscription begins with a trial.';
+COMMENT ON COLUMN checkout.session_periods.period_start IS
+    'The period that a renewal pays, if it is paid before the subscription ends. NULL: the session begins the subscription.';
+
 -- Relationships: see views.sql.
+
+CREATE FUNCTION checkout.subscription(checkout.session_periods) RETURNS SETOF checkout.subscriptions
+    LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 1
+    AS $$
+    SELECT * FROM checkout.subscriptions s WHERE s.subscription_id OPERATOR(pg_catalog.=) $1.subscription_id
+    $$;
+COMMENT ON FUNCTION checkout.subscription IS 'Returns the subscription of a row of session_periods.';
+
+CREATE FUNCTION checkout.session_periods(checkout.subscriptions) RETURNS SETOF checkout.session_periods
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    AS $$
+    SELECT * FROM checkout.session_periods p WHERE p.subscription_id OPERATOR(pg_catalog.=) $1.subscription_id
+    $$;
+COMMENT ON FUNCTION checkout.session_periods(checkout.subscriptions) IS 'Returns the sessions that have begun or renewed a row of subscriptions.';
+
 
 CREATE FUNCTION checkout.prices(checkout.products) RETURNS SETOF checkout.prices
     LANGUAGE sql STABLE PARALLEL RESTRICTED
@@ -4909,7 +5347,8 @@ BEGIN
             ('payments', 'payment'), ('refunds', 'refund'), ('webhook_events', 'webhook_event'),
             ('webhook_deliveries', 'webhook_delivery'), ('webhook_attempts', 'webhook_attempt'),
             ('webhook_endpoints', 'webhook_endpoint'), ('products', 'product'), ('inventory', 'product'),
-            ('prices', 'price'), ('coupons', 'coupon'), ('session_lines', 'session_line')
+            ('prices', 'price'), ('coupons', 'coupon'), ('session_lines', 'session_line'),
+            ('subscriptions', 'subscription')
         ) AS shown (view_name, type_name)
         JOIN pg_catalog.pg_type t ON t.typname OPERATOR(pg_catalog.=) shown.type_name
             AND t.typnamespace OPERATOR(pg_catalog.=) 'checkout'::pg_catalog.regnamespace
@@ -4978,6 +5417,15 @@ CREATE FUNCTION checkout.session_terms(checkout.checkout_sessions) RETURNS SETOF
     $$;
 COMMENT ON FUNCTION checkout.session_terms IS 'Returns the sums of a row of checkout_sessions.';
 
+CREATE FUNCTION checkout.session_periods(checkout.checkout_sessions) RETURNS SETOF checkout.session_periods
+    LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 1
+    AS $$
+    SELECT * FROM checkout.session_periods p
+    WHERE p.checkout_session_id OPERATOR(pg_catalog.=) $1.checkout_session_id
+    $$;
+COMMENT ON FUNCTION checkout.session_periods(checkout.checkout_sessions) IS
+    'Returns what a row of checkout_sessions does to a subscription.';
+
 CREATE FUNCTION checkout.session_visits(checkout.checkout_sessions) RETURNS SETOF checkout.session_visits
     LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 1
     AS $$
@@ -5036,6 +5484,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
     SELECT given.access, unnest(given.functions)
     FROM (VALUES
         ('secret', ARRAY[
+            'get_subscription', 'list_subscriptions', 'cancel_subscription', 'resume_subscription', 'subscription',
+            'session_periods',
             'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions', 'expire_checkout_session',
             'recover_checkout_session', 'begin_payment', 'record_payment', 'apply_payment', 'simulate_payment',
             'list_payments', 'record_refund', 'list_refunds', 'list_session_lines', 'set_quantity', 'set_unit_amount', 'apply_coupon', 'remove_coupon',
@@ -5054,6 +5504,7 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'list_prices', 'create_coupon', 'update_coupon', 'list_coupons', 'coupon_performance', 'current_credential', 'session_visits']),
         -- What only reads.
         ('restricted', ARRAY[
+            'get_subscription', 'list_subscriptions', 'subscription', 'session_periods',
             'get_checkout_session', 'list_checkout_sessions', 'list_payments', 'list_refunds', 'list_session_lines',
             'list_webhook_events', 'list_webhook_endpoints', 'list_webhook_consumers', 'list_webhook_deliveries',
             'list_webhook_attempts', 'list_products', 'list_prices', 'list_coupons', 'coupon_performance',
@@ -5070,6 +5521,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'current_organization_id', 'current_environment']),
         -- Everything that any API key may do. The key that is presented decides.
         ('request', ARRAY[
+            'get_subscription', 'list_subscriptions', 'cancel_subscription', 'resume_subscription', 'subscription',
+            'session_periods',
             'authenticate', 'pre_request', 'create_checkout_session', 'get_checkout_session', 'list_checkout_sessions',
             'expire_checkout_session', 'recover_checkout_session', 'begin_payment', 'record_payment', 'apply_payment',
             'simulate_payment', 'list_payments', 'record_refund', 'list_refunds', 'list_session_lines', 'set_quantity', 'set_unit_amount', 'apply_coupon', 'remove_coupon',
@@ -5358,8 +5811,8 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
             ('tenant', 'checkout_sessions_api',
                 ARRAY['checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'products',
                     'inventory', 'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines',
-                    'session_terms', 'session_visits', 'webhook_outbox', 'webhook_endpoints', 'webhook_deliveries',
-                    'webhook_attempts'],
+                    'session_terms', 'session_visits', 'subscriptions', 'session_periods', 'webhook_outbox',
+                    'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'],
                 '((organization_id = checkout.current_organization_id()) '
                     'AND ((environment)::text = checkout.current_environment()))',
                 '((organization_id = checkout.current_organization_id()) '
@@ -5469,7 +5922,8 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
             AND f.proname NOT IN
                 ('current_organization_id', 'current_environment', 'sign_webhook', 'verify_webhook', 'session_id',
                 'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts',
-                'prices', 'product', 'inventory_changes', 'session_lines', 'session_terms', 'session_visits')
+                'prices', 'product', 'inventory_changes', 'session_lines', 'session_terms', 'session_visits',
+                'subscription', 'session_periods')
         OR EXISTS (
             SELECT FROM unnest(f.proconfig) AS setting
             WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC', 'jit=off',
@@ -5484,7 +5938,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
                 'session_funnel', 'outbox_status', 'next_webhook_attempt_at', 'grant_access',
                 'revoke_access', 'security_report', 'verify_restore', 'payments', 'checkout_session', 'refunds',
                 'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts', 'prices', 'product',
-                'session_lines', 'session_terms', 'session_visits',
+                'session_lines', 'session_terms', 'session_visits', 'subscription', 'session_periods',
                 'inventory_changes', 'coupon_performance'])
             AND f.oid IN (
                 SELECT d.objid FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e')
@@ -5745,6 +6199,10 @@ GRANT SELECT, INSERT, UPDATE (unit_amount, quantity, subtotal, discount)
     ON checkout_data.session_lines TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE (subtotal, discount, amount, coupon_code, coupon_tries, billing_address, hold_count)
     ON checkout_data.session_terms TO checkout_sessions_api;
+GRANT SELECT, INSERT, UPDATE (latest_checkout_session_id, anchor, periods, periods_paid, current_period_start,
+    current_period_end, ends_at, cancel_at_period_end, canceled_at, announced, next_event_at, event_count, updated_at)
+    ON checkout_data.subscriptions TO checkout_sessions_api;
+GRANT SELECT, INSERT ON checkout_data.session_periods TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE (first_opened_at, last_opened_at, cancelled_at, reason_code, reason)
     ON checkout_data.session_visits TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.payments TO checkout_sessions_api;
@@ -5768,6 +6226,8 @@ GRANT SELECT ON checkout_data.payments, checkout_data.refunds, checkout_data.ses
 GRANT SELECT, DELETE, UPDATE (state) ON checkout_data.holds TO checkout_sessions_worker;
 GRANT SELECT, UPDATE (on_hand, held, updated_at) ON checkout_data.inventory TO checkout_sessions_worker;
 GRANT SELECT, UPDATE (held, redeemed, updated_at) ON checkout_data.coupons TO checkout_sessions_worker;
+GRANT SELECT, UPDATE (announced, next_event_at, event_count) ON checkout_data.subscriptions TO checkout_sessions_worker;
+GRANT SELECT ON checkout_data.session_periods TO checkout_sessions_worker;
 GRANT SELECT, INSERT ON checkout_data.inventory_changes TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_worker;
 -- Nobody may update the outbox.
@@ -5804,7 +6264,7 @@ BEGIN
     FOREACH name IN ARRAY ARRAY[
         'checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'products', 'inventory',
         'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines', 'session_terms', 'session_visits',
-        'webhook_outbox', 'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'
+        'subscriptions', 'session_periods', 'webhook_outbox', 'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'
     ] LOOP
         EXECUTE pg_catalog.format(
             'CREATE POLICY tenant ON checkout_data.%I TO checkout_sessions_api USING (%s) WITH CHECK (%s)',

@@ -18,5 +18,6 @@ mod refunds;
 mod session_terms;
 mod sessions;
 mod signatures;
+mod subscriptions;
 mod triggers;
 mod visits;

@@ -13,6 +13,7 @@ use crate::report::or_raise;
 use crate::store::activation;
 use crate::store::organizations;
 use rules::access::api_key;
+use rules::catalog::subscription;
 use rules::checkout::lifetime::Lifetime;
 use rules::checkout::settings::{Leases, Pages, Settings};
 use rules::validate::{self, required};
@@ -42,6 +43,9 @@ struct Changes<'a> {
     payment_method_urls: Option<Jsonb>,
     allow_restart: Option<bool>,
     cancel_expires: Option<bool>,
+    time_zone: Option<&'a str>,
+    renewal_grace_period: Option<Interval>,
+    renewal_notice: Option<Interval>,
 }
 
 impl Changes<'_> {
@@ -123,6 +127,27 @@ impl Changes<'_> {
                 allow_restart: self.allow_restart.unwrap_or(settings.pages.allow_restart),
                 cancel_expires: self.cancel_expires.unwrap_or(settings.pages.cancel_expires),
             },
+            subscriptions: subscription::Settings {
+                time_zone: match self.time_zone {
+                    Some(name) if !organizations::is_time_zone(name)? => {
+                        return Err(Error::invalid("time_zone", "must be the name of a time zone, such as Africa/Dakar"));
+                    }
+                    Some(name) => name.to_owned(),
+                    None => settings.subscriptions.time_zone,
+                },
+                grace_period: subscription::grace_period(span(
+                    "renewal_grace_period",
+                    self.renewal_grace_period,
+                    settings.subscriptions.grace_period,
+                )?)?,
+                renewal_notice: match self.renewal_notice {
+                    Some(span) => {
+                        let span = datum::from_interval("renewal_notice", span)?;
+                        if span.is_zero() { None } else { Some(subscription::renewal_notice(span)?) }
+                    }
+                    None => settings.subscriptions.renewal_notice,
+                },
+            },
             client_secret_key: settings.client_secret_key,
         })
     }
@@ -184,6 +209,9 @@ fn create_organization(
     payment_method_urls: Option<Jsonb>,
     allow_restart: Option<bool>,
     cancel_expires: Option<bool>,
+    time_zone: Option<Text>,
+    renewal_grace_period: Option<Interval>,
+    renewal_notice: Option<Interval>,
     organization_id: Option<Uuid>,
 ) -> Uuid {
     or_raise((|| {
@@ -211,6 +239,9 @@ fn create_organization(
             payment_method_urls,
             allow_restart,
             cancel_expires,
+            time_zone: text("time_zone", &time_zone)?,
+            renewal_grace_period,
+            renewal_notice,
         }
         .apply(Settings { client_secret_key: api_key::random(), ..Settings::default() })?;
         let organization_id = organization_id.map_or_else(uuid::Uuid::new_v4, datum::from_uuid);
@@ -252,6 +283,9 @@ fn update_organization(
     payment_method_urls: Option<Jsonb>,
     allow_restart: Option<bool>,
     cancel_expires: Option<bool>,
+    time_zone: Option<Text>,
+    renewal_grace_period: Option<Interval>,
+    renewal_notice: Option<Interval>,
 ) -> Organization {
     or_raise((|| {
         let organization_id = datum::from_uuid(required("organization_id", organization_id)?);
@@ -282,6 +316,9 @@ fn update_organization(
             payment_method_urls,
             allow_restart,
             cancel_expires,
+            time_zone: text("time_zone", &time_zone)?,
+            renewal_grace_period,
+            renewal_notice,
         }
         .apply(settings)?;
         let name = name.unwrap_or(&name_before);

@@ -1,6 +1,7 @@
 //! Prices of products.
 
 use pgrx::AnyNumeric;
+use pgrx::datum::Interval;
 use pgrx::prelude::*;
 use rules::catalog::price::Asked;
 use rules::catalog::product;
@@ -29,6 +30,9 @@ fn create_price(
     is_default: Option<bool>,
     description: Option<Text>,
     metadata: Option<Jsonb>,
+    interval_unit: Option<Text>,
+    interval_count: Option<i32>,
+    trial_period: Option<Interval>,
 ) -> Price {
     or_raise((|| {
         let tenant = tenant::secret()?;
@@ -44,6 +48,9 @@ fn create_price(
             suggested_amount: number("suggested_amount", suggested_amount)?,
             minimum_quantity: minimum_quantity.unwrap_or(1),
             maximum_quantity,
+            interval_unit: text("interval_unit", &interval_unit)?,
+            interval_count,
+            trial_period: trial_period.map(|span| datum::from_interval("trial_period", span)).transpose()?,
         }
         .check()?;
         let new = NewPrice {
@@ -53,6 +60,7 @@ fn create_price(
             is_default,
             description: text("description", &description)?.map(product::description).transpose()?.flatten(),
             metadata: datum::metadata(&metadata)?,
+            trial_period,
         };
         catalog::create_price(tenant, new)
     })())

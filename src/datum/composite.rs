@@ -126,6 +126,7 @@ composite!(Refund = "checkout.refund");
 composite!(Event = "checkout.webhook_event");
 composite!(Product = "checkout.product");
 composite!(Price = "checkout.price");
+composite!(Subscription = "checkout.subscription");
 composite!(CouponRow = "checkout.coupon");
 composite!(Organization = "checkout.organization");
 composite!(ApiKey = "checkout.api_key");

@@ -24,7 +24,7 @@ pub use column::Column;
 
 pub use composite::{
     ApiKey, Composite, CouponAnswer, CouponRow, Credential, Event, HttpAnswer, Organization, PagePolicy, Payment,
-    Price, Product, PublicSession, Refund, Restarted, Session, SessionLine, WebhookAttempt, WebhookConsumer,
+    Price, Product, PublicSession, Refund, Restarted, Session, SessionLine, Subscription, WebhookAttempt, WebhookConsumer,
     WebhookDelivery, WebhookDeliveryRequest, WebhookEndpoint,
 };
 pub use jsonb::{Json, Jsonb, metadata};

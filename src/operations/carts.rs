@@ -5,6 +5,7 @@ use rules::access::credential::Kind;
 use rules::catalog::cart::Cart;
 use rules::catalog::discount::{Coupon, Customers, Refusal};
 use rules::catalog::line::{self, Asked, Line};
+use rules::catalog::subscription::Action;
 use rules::checkout::idempotency::RequestHash;
 use rules::checkout::money::{self, Currency};
 use rules::checkout::order::Order;
@@ -16,7 +17,9 @@ use uuid::Uuid;
 
 use crate::store::catalog::{self, Priced};
 use crate::store::holds::{self, Wait};
+use crate::operations::subscribing;
 use crate::store::lines;
+use crate::store::subscriptions;
 use crate::tenant::{Caller, Tenant};
 use crate::{backend, datum};
 
@@ -33,6 +36,9 @@ pub fn of_order(caller: &Caller, settings: &Settings, order: &Order) -> Result<O
         if order.product_id.is_some() || order.price_id.is_some() {
             return Err(Error::invalid("lines", "must not be given together with product_id or price_id"));
         }
+        if settings.uses_catalog && order.subscription_id.is_some() {
+            return Err(Error::invalid("lines", "must not be given together with subscription_id"));
+        }
         if order.quantity.is_some_and(|quantity| quantity != 1) {
             return Err(Error::invalid("quantity", "must not be given together with lines, which have their own"));
         }
@@ -41,8 +47,10 @@ pub fn of_order(caller: &Caller, settings: &Settings, order: &Order) -> Result<O
             names_amounts()?;
         }
         of_lines(tenant, asked, currency)?
+    } else if let Some(id) = order.subscription_id.filter(|_| settings.uses_catalog) {
+        subscribing::renewal(caller, order, id, currency)?
     } else if settings.uses_catalog && (order.product_id.is_some() || order.price_id.is_some()) {
-        of_price(tenant, order, currency)?
+        of_price(caller, order, currency)?
     } else {
         names_amounts()?;
         // A code on an order without a catalog takes its part off the amount.
@@ -79,6 +87,7 @@ pub fn priced<'o>(order: &Order<'o>, cart: &'o Cart) -> Result<Order<'o>> {
         [line] if line.price_id.is_some() => Some(line),
         _ => None,
     };
+    let subscribing = cart.subscribing.as_ref();
     let of_line = |id: fn(&Line) -> &Option<String>| sold.and_then(|line| id(line).as_deref());
     Ok(Order {
         amount: Some(cart.sums()?.amount),
@@ -88,6 +97,9 @@ pub fn priced<'o>(order: &Order<'o>, cart: &'o Cart) -> Result<Order<'o>> {
         product_id: order.product_id.or(of_line(|line| &line.product_id)),
         price_id: order.price_id.or(of_line(|line| &line.price_id)),
         has_terms: true,
+        subscription_id: subscribing.map_or(order.subscription_id, |it| Some(it.text.as_str())),
+        customer_id: order.customer_id.or(subscribing.and_then(|it| it.customer_id.as_deref())),
+        customer_email: order.customer_email.or(subscribing.and_then(|it| it.customer_email.as_deref())),
         ..order.clone()
     })
 }
@@ -164,12 +176,15 @@ pub fn customer(customer_id: Option<&str>, customer_email: Option<&str>) -> Opti
 }
 
 /// One line, from a price or the default price of a product.
-fn of_price(tenant: Tenant, order: &Order, currency: Option<Currency>) -> Result<Cart> {
+fn of_price(caller: &Caller, order: &Order, currency: Option<Currency>) -> Result<Cart> {
     for (argument, id) in [("product_id", order.product_id), ("price_id", order.price_id)] {
         id.map(|id| validate::identifier(argument, id)).transpose()?;
     }
-    let Priced { mut line, currency: of_price } = find(tenant, order.product_id, order.price_id, currency)?;
+    let Priced { mut line, currency: of_price, recurs, has_trial } =
+        find(caller.tenant, order.product_id, order.price_id, currency)?;
     line.set_quantity(order.quantity.unwrap_or(line.minimum_quantity))?;
+    let subscribing =
+        if recurs { Some(subscribing::beginning(caller, order, &mut line, has_trial)?) } else { None };
     if let Some(amount) = order.amount {
         let amount = money::check_sum("amount", amount, of_price, false)?;
         let units = Decimal::from(line.quantity);
@@ -183,7 +198,7 @@ fn of_price(tenant: Tenant, order: &Order, currency: Option<Currency>) -> Result
             return Err(Error::invalid("amount", "differs from the price times the quantity"));
         }
     }
-    Ok(Cart::new(of_price, vec![line]))
+    Ok(Cart { subscribing, ..Cart::new(of_price, vec![line]) })
 }
 
 /// A price that is sold, by its id or as the default of its product.
@@ -233,8 +248,11 @@ fn of_lines(tenant: Tenant, asked: Vec<Asked>, currency: Option<Currency>) -> Re
     // Those of the catalog say the currency of the others.
     for (at, line) in asked.iter().enumerate().filter(|(_, line)| !line.names_amount()) {
         let of_line = |error| of_line(at, error);
-        let Priced { line: mut sold, currency: of_price } =
+        let Priced { line: mut sold, currency: of_price, recurs, .. } =
             find(tenant, line.product_id.as_deref(), line.price_id.as_deref(), currency).map_err(of_line)?;
+        if recurs {
+            return Err(of_line(Error::invalid("price_id", "recurs, and is sold alone: without lines")));
+        }
         currency = Some(of_price);
         sold.set_quantity(line.quantity).map_err(of_line)?;
         if let Some(amount) = line.amount {
@@ -342,7 +360,19 @@ pub fn sell_again(
             Some(hold_all(tenant, session, &cart, customer.as_deref(), deadline, Wait::ForOthers)?)
         }
     };
-    lines::store(tenant, session, &cart, &cart.sums()?, hold_count, &terms.order_hash)
+    lines::store(tenant, session, &cart, &cart.sums()?, hold_count, &terms.order_hash)?;
+    match terms.subscribing {
+        Some((id, action)) => subscriptions::store_period(tenant, session, id, &action),
+        None => Ok(()),
+    }
+}
+
+/// The subscription that an expired session would have renewed, if it can still be.
+pub fn to_renew_again(tenant: Tenant, expired: Uuid, state: &Session) -> Result<Option<Uuid>> {
+    let terms = if state.has_terms { lines::terms(tenant, expired)? } else { None };
+    let Some((id, Action::Renew(period))) = terms.and_then(|terms| terms.subscribing) else { return Ok(None) };
+    let standing = subscriptions::to_renew(tenant, id)?.ok_or_else(|| subscriptions::unknown(&id.to_string()))?.standing;
+    standing.obstacle(&period).map_or(Ok(Some(id)), |obstacle| Err(obstacle.error()))
 }
 
 /// Waits no longer than a second for what others hold.

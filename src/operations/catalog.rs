@@ -1,5 +1,6 @@
 //! What merchants sell: products and their stock, prices, and coupons.
 
+use pgrx::datum::Interval;
 use rules::catalog::discount::Coupon;
 use rules::catalog::price::Price as CheckedPrice;
 use rules::catalog::product;
@@ -100,10 +101,11 @@ pub struct NewPrice<'a> {
     pub is_default: Option<bool>,
     pub description: Option<&'a str>,
     pub metadata: Option<Json>,
+    pub trial_period: Option<Interval>,
 }
 
 pub fn create_price(tenant: Tenant, new: NewPrice) -> Result<Price> {
-    let NewPrice { price_id, product_id, price, is_default, description, metadata } = new;
+    let NewPrice { price_id, product_id, price, is_default, description, metadata, trial_period } = new;
     if !products::lock(tenant, product_id)? {
         return Err(Error::NotSold { what: "product", id: product_id.to_owned() });
     }
@@ -116,7 +118,7 @@ pub fn create_price(tenant: Tenant, new: NewPrice) -> Result<Price> {
     if is_default {
         prices::replace_default(tenant, product_id, &currency_code, price_id, now)?;
     }
-    let new = prices::New { price_id, product_id, price, is_default, description, metadata };
+    let new = prices::New { price_id, product_id, price, is_default, description, metadata, trial_period };
     prices::insert(tenant, &new, now)
 }
 

@@ -1,16 +1,18 @@
 //! Holds of a session while payments begin and end.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use rules::catalog::subscription::{Action, Obstacle, Subscription};
+use rules::checkout::payment::Rejection;
 use rules::checkout::session::Session;
 use rules::checkout::status::Status;
 use rules::{Error, Result};
 use uuid::Uuid;
 
 use crate::datum;
-use crate::operations::carts;
+use crate::operations::{carts, subscribing};
 use crate::shared::wake;
 use crate::store::holds::{self, Wait};
-use crate::store::lines;
+use crate::store::{lines, sessions, subscriptions};
 use crate::tenant::Tenant;
 
 /// What a locked session holds of stock and coupons. Its holds are locked before the clock is read, so that nobody takes
@@ -20,17 +22,23 @@ pub struct Holding {
     pub terms: Option<lines::Terms>,
     /// True if another has taken a hold: by their clock the session was over.
     lapsed: bool,
+    /// The subscription that it renews, locked.
+    renewed: Option<Subscription>,
 }
 
 impl Holding {
     pub fn lock(tenant: Tenant, id: Uuid, session: &Session) -> Result<Self> {
         if !session.has_terms || session.status != Status::Open {
-            return Ok(Self { terms: None, lapsed: false });
+            return Ok(Self { terms: None, lapsed: false, renewed: None });
         }
         let locked = holds::lock(tenant, id)?;
         let terms = lines::terms(tenant, id)?.unwrap_or_default();
         let lapsed = terms.hold_count.is_some_and(|count| usize::try_from(count).is_ok_and(|count| locked < count));
-        Ok(Self { terms: Some(terms), lapsed })
+        let renewed = match terms.subscribing {
+            Some((subscription, Action::Renew(_))) => subscriptions::lock(tenant, subscription)?,
+            _ => None,
+        };
+        Ok(Self { terms: Some(terms), lapsed, renewed })
     }
 
     /// The time, as of which the session is over if it has lost a hold.
@@ -42,6 +50,7 @@ impl Holding {
     /// A payment begins: it needs a billing address if the session asks for one, and what the session sells.
     pub fn begin(&self, tenant: Tenant, id: Uuid, session: &Session, until: DateTime<Utc>) -> Result<()> {
         let Some(terms) = &self.terms else { return Ok(()) };
+        self.check_subscription()?;
         if session.amount.is_zero() {
             return Err(Error::TermsConflict { fault: "has nothing to pay" });
         }
@@ -61,9 +70,40 @@ impl Holding {
         }
     }
 
+    /// Why what an open session sells cannot be had, if so, for a payment of it.
+    pub fn unavailable(&self, tenant: Tenant, id: Uuid, session: &Session) -> Result<Option<Rejection>> {
+        if let Some(obstacle) = self.obstacle() {
+            return Ok(Some(obstacle.rejection()));
+        }
+        Ok(if self.hold_now(tenant, id, session)? { None } else { Some(Rejection::OutOfStock) })
+    }
+
+    /// What keeps the session from renewing its subscription.
+    fn obstacle(&self) -> Option<Obstacle> {
+        let (_, action) = self.terms.as_ref()?.subscribing.as_ref()?;
+        let period = action.renewed()?;
+        // Without its subscription, a session has none to renew.
+        self.renewed.as_ref().map_or(Some(Obstacle::Canceled), |renewed| renewed.obstacle(period))
+    }
+
+    pub fn check_subscription(&self) -> Result<()> {
+        self.obstacle().map_or(Ok(()), |obstacle| Err(obstacle.error()))
+    }
+
+    /// What the session holds and renews follows its state.
+    pub fn follow(&self, tenant: Tenant, id: Uuid, before: &Session, after: &Session, now: DateTime<Utc>) -> Result<()> {
+        follow(tenant, id, before, after)?;
+        match self.terms.as_ref().and_then(|terms| terms.subscribing.as_ref()) {
+            Some((subscription, action)) if after.status == Status::Complete => {
+                subscribing::follow(tenant, id, *subscription, action, self.renewed.as_ref(), now)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// A session that a browser created may be paid without a beginning. Returns false if what it sells cannot be had:
     /// a payment waits for no buyer.
-    pub fn hold_now(&self, tenant: Tenant, id: Uuid, session: &Session) -> Result<bool> {
+    fn hold_now(&self, tenant: Tenant, id: Uuid, session: &Session) -> Result<bool> {
         let Some(terms @ lines::Terms { hold_count: None, .. }) = &self.terms else { return Ok(true) };
         let ordered = lines::ordered(tenant, id)?;
         let cart = carts::of_session(tenant, id, &session.currency_code, terms.coupon_code.as_deref())?;
@@ -73,6 +113,14 @@ impl Holding {
             Err(_) => holds::release(tenant, id).map(|()| false),
         }
     }
+}
+
+/// Ends a locked open session as the clock would. What it held is free again.
+pub fn end(tenant: Tenant, id: Uuid, session: &Session, now: DateTime<Utc>) -> Result<crate::datum::Session> {
+    if session.has_terms {
+        holds::release(tenant, id)?;
+    }
+    sessions::expire(tenant, id, session, now)
 }
 
 /// The holds of a session follow its state.

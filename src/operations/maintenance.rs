@@ -15,7 +15,7 @@ use rules::Result;
 use rules::maintenance::turns::{BEGINNING, Turns};
 
 /// The number of rows that each task has changed.
-pub type Done = [(&'static str, usize); 3];
+pub type Done = [(&'static str, usize); 4];
 
 /// Activates this database, unless it is active. Returns since when it is.
 pub fn activate() -> Result<TimestampWithTimeZone> {
@@ -32,6 +32,7 @@ pub fn activate() -> Result<TimestampWithTimeZone> {
 pub fn run(batch: i32, now: DateTime<Utc>) -> Result<Done> {
     let expired = expire(batch, now)?;
     let reminded = in_turns(Work::Remind, batch, now)?;
+    let announced = in_turns(Work::Announce, batch, now)?;
     let mut purge = Purge::new();
     let (old, _) = purge.old(batch, now)?;
     // Events that must stay are passed over, however many they are. But this is one transaction: it removes no more than
@@ -43,7 +44,7 @@ pub fn run(batch: i32, now: DateTime<Utc>) -> Result<Done> {
         events += rows;
     }
     write_uses()?;
-    Ok([("expire", expired), ("remind", reminded), ("purge", old + events)])
+    Ok([("expire", expired), ("remind", reminded), ("announce", announced), ("purge", old + events)])
 }
 
 /// Expires at most `batch` sessions whose deadline has passed, and returns their number.

@@ -12,5 +12,7 @@ pub mod refunds;
 pub mod scenarios;
 pub mod session_terms;
 pub mod sessions;
+pub mod subscribing;
+pub mod subscriptions;
 pub mod visits;
 pub mod webhook_deliveries;

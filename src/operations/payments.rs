@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use rules::checkout::change::Change;
-use rules::checkout::payment::{self, Begin, Decision, PaymentStatus, Report};
+use rules::checkout::payment::{self, Begin, Decision, PaymentStatus, Rejection, Report};
 use rules::checkout::session::Session;
 use rules::checkout::status::Status;
 use rules::webhooks::event::EventType;
@@ -51,17 +51,17 @@ pub fn record(tenant: Tenant, id: Uuid, report: &Report) -> Result<Payment> {
     let mut decision = payment::record(&session, known.as_ref(), report, now)?;
     if let Decision::Settle(settlement) = &decision
         && settlement.payment == PaymentStatus::Succeeded
-        && !holding.hold_now(tenant, id, &session)?
+        && let Some(reason) = holding.unavailable(tenant, id, &session)?
     {
-        let sold_out = Session { sold_out: true, ..session.clone() };
-        decision = payment::record(&sold_out, known.as_ref(), report, now)?;
+        let unavailable = Session { unavailable: Some(reason), ..session.clone() };
+        decision = payment::record(&unavailable, known.as_ref(), report, now)?;
     }
     match decision {
         Decision::Replay => payments::replay(tenant, report.payment_id),
         Decision::Contradict(paid) => payments::contradict(tenant, report.payment_id, &paid, now),
         Decision::Settle(settlement) => {
             wake_for(&session, &settlement.change);
-            follow(tenant, id, &session, &settlement.change.session)?;
+            holding.follow(tenant, id, &session, &settlement.change.session, now)?;
             payments::settle(tenant, id, &session, report, &settlement, now)
         }
     }
@@ -97,13 +97,14 @@ pub fn apply(tenant: Tenant, payment_id: &str, id: Uuid) -> Result<Payment> {
     let Some(settlement) = payment::apply(&session, &payment.known(id), payment_id, now)? else {
         return payments::replay(tenant, payment_id);
     };
-    if !holding.hold_now(tenant, id, &session)? {
-        return Err(Error::PaymentConflict {
-            payment_id: payment_id.to_owned(),
-            conflict: "comes after what it pays for was sold out",
-        });
+    if let Some(reason) = holding.unavailable(tenant, id, &session)? {
+        let conflict = match reason {
+            Rejection::OutOfStock => "comes after what it pays for was sold out",
+            _ => "comes after the subscription was renewed or canceled",
+        };
+        return Err(Error::PaymentConflict { payment_id: payment_id.to_owned(), conflict });
     }
-    follow(tenant, id, &session, &settlement.change.session)?;
+    holding.follow(tenant, id, &session, &settlement.change.session, now)?;
     if from != id {
         follow(tenant, from, &rejecting, &Change::by_clock(&rejecting, now).session)?;
     }

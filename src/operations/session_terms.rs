@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::datum::{self, Json, PublicSession};
 use crate::operations::carts;
-use crate::operations::holding::{Holding, follow};
+use crate::operations::holding::Holding;
 use crate::store::holds::{self, Wait};
 use crate::store::lines::{self, Ordered, Terms};
 use crate::store::sessions;
@@ -25,6 +25,7 @@ struct Open {
     session: Session,
     ordered: Ordered,
     terms: Terms,
+    holding: Holding,
     cart: Cart,
     /// Of the cart, before any change.
     units: i32,
@@ -44,7 +45,7 @@ impl Open {
             return Err(Error::PaymentInProgress { until });
         }
         let ordered = lines::ordered(tenant, id)?;
-        let (terms, cart) = match holding.terms {
+        let (terms, cart) = match holding.terms.clone() {
             Some(terms) => {
                 let cart = carts::of_session(tenant, id, &session.currency_code, terms.coupon_code.as_deref())?;
                 (terms, cart)
@@ -59,7 +60,7 @@ impl Open {
             ),
         };
         let units = cart.quantity();
-        Ok(Self { tenant, id, session, ordered, terms, cart, units, now })
+        Ok(Self { tenant, id, session, ordered, terms, holding, cart, units, now })
     }
 
     /// Holds what has changed, and writes it.
@@ -220,6 +221,7 @@ pub fn complete_free(tenant: Tenant, id: Uuid) -> Result<PublicSession> {
     if open.ordered.require_billing_address && !open.terms.has_address {
         return refuse("has no billing address yet");
     }
+    open.holding.check_subscription()?;
     let deadline = open.session.deadline();
     if open.terms.hold_count.is_none() {
         let customer = carts::customer(open.ordered.customer_id.as_deref(), open.ordered.customer_email.as_deref());
@@ -227,7 +229,7 @@ pub fn complete_free(tenant: Tenant, id: Uuid) -> Result<PublicSession> {
         lines::set_hold_count(tenant, id, count)?;
     }
     let complete = Session { status: Status::Complete, ..open.session.clone() };
-    follow(tenant, id, &open.session, &complete)?;
+    open.holding.follow(tenant, id, &open.session, &complete, open.now)?;
     lines::complete_free(tenant, id, open.now)?;
     open.public()
 }

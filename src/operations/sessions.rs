@@ -10,7 +10,6 @@ use rules::checkout::ids;
 use rules::checkout::order::Order;
 use rules::checkout::policy::Policy;
 use rules::checkout::reference::{ReferencePolicy, WhenOpen};
-use rules::checkout::session::Session as State;
 use rules::checkout::settings::Settings;
 use rules::checkout::status::Status;
 use rules::checkout::terms::Terms;
@@ -18,12 +17,13 @@ use rules::{Error, Result, validate};
 use uuid::Uuid;
 
 use crate::datum::{self, Json, Session};
-use crate::operations::carts;
+use crate::operations::holding::end;
+use crate::operations::{carts, subscriptions};
 use crate::shared::wake;
-use crate::store::holds::{self, Wait};
+use crate::store::holds::Wait;
 use crate::store::idempotency::Key;
 use crate::store::new_sessions::{self, Recovery};
-use crate::store::{self, lines, recoveries, references, sessions};
+use crate::store::{self, lines, recoveries, references, sessions, subscriptions as subscription_rows};
 use crate::tenant::{Caller, Tenant};
 use crate::{gucs, postgrest};
 
@@ -96,6 +96,7 @@ impl Creation<'_> {
         let cart = carts::of_order(self.caller, self.settings, order)?;
         let priced = cart.as_ref().map(|cart| carts::priced(order, cart)).transpose()?;
         let order = priced.as_ref().unwrap_or(order);
+        let renews = cart.as_ref().and_then(Cart::renews);
         let policy = self.terms.reference_policy;
         let reference = order.reference.filter(|_| policy != ReferencePolicy::None);
         // A wrong order is refused, even if it would not lead to a new session.
@@ -112,13 +113,18 @@ impl Creation<'_> {
                 }
                 return replay(tenant, existing);
             }
+            if let Some(renewed) = renews
+                && let Some(existing) = subscriptions::open_renewal(tenant, renewed)?
+            {
+                return replay(tenant, existing);
+            }
             // Read this late, so that time spent waiting does not count against the session's lifetime.
             let now = datum::now();
             let id = promised.filter(|id| ids::is_of(*id, now)).unwrap_or_else(|| ids::session_id(now));
             let session = order.check(&self.terms, id, now)?;
             let page = store::settings::page(tenant, id)?;
             // `None` if another call took the reference first; then look again.
-            if let Some(stored) = new_sessions::insert(order, metadata, &session, self.caller, &page)? {
+            if let Some(stored) = new_sessions::insert(order, metadata, &session, self.caller, &page, renews)? {
                 wake::wake_at_commit(session.expiring_notice_at.unwrap_or(session.expires_at));
                 if let Some(cart) = &cart {
                     self.sell(id, order, cart, session.expires_at)?;
@@ -140,7 +146,11 @@ impl Creation<'_> {
                 Some(carts::hold_all(tenant, id, cart, customer.as_deref(), deadline, Wait::ForOthers)?)
             }
         };
-        lines::store(tenant, id, cart, &cart.sums()?, hold_count, &cart.order_hash()?)
+        lines::store(tenant, id, cart, &cart.sums()?, hold_count, &cart.order_hash()?)?;
+        match &cart.subscribing {
+            Some(it) => subscription_rows::store_period(tenant, id, it.subscription_id, &it.action),
+            None => Ok(()),
+        }
     }
 }
 
@@ -195,14 +205,6 @@ fn make_room(tenant: Tenant, policy: ReferencePolicy, reference: &str) -> Result
         end(tenant, id, &open, now)?;
     }
     Ok(None)
-}
-
-/// Ends a locked open session as the clock would. What it held is free again.
-fn end(tenant: Tenant, id: Uuid, session: &State, now: DateTime<Utc>) -> Result<Session> {
-    if session.has_terms {
-        holds::release(tenant, id)?;
-    }
-    sessions::expire(tenant, id, session, now)
 }
 
 /// Expires an open session.
@@ -267,6 +269,12 @@ pub fn recover(
         if let Some(open) = living()? {
             return Ok(open);
         }
+        let renews = carts::to_renew_again(tenant, id, &expired)?;
+        if let Some(renewed) = renews
+            && let Some(existing) = subscriptions::open_renewal(tenant, renewed)?
+        {
+            return Ok(replay(tenant, existing)?.session);
+        }
         let now = datum::now();
         if expired.overdue(now) {
             end(tenant, id, &expired, now)?;
@@ -281,6 +289,7 @@ pub fn recover(
             reference_policy: policy.constraint(),
             reference: reference.as_deref(),
             has_terms: expired.has_terms,
+            renews,
             page: store::settings::page(tenant, new_id)?,
         };
         if let Some(stored) = new_sessions::recover(tenant, id, &recovery, &caller.name)? {

@@ -19,7 +19,8 @@ macro_rules! price {
         concat!(
             "SELECT p.product_id::text, p.price_id::text, p.currency_code::text, p.amount::numeric, \
                p.minimum_amount::numeric, p.maximum_amount::numeric, p.suggested_amount::numeric, \
-               p.minimum_quantity::integer, p.maximum_quantity::integer, p.active, r.active, r.name, r.image_url \
+               p.minimum_quantity::integer, p.maximum_quantity::integer, p.active, r.active, r.name, r.image_url, \
+               p.interval_unit IS NOT NULL, p.trial_period IS NOT NULL \
              FROM checkout_data.prices p \
              JOIN checkout_data.products r ON r.organization_id = p.organization_id AND r.environment = p.environment \
                AND r.product_id = p.product_id \
@@ -42,6 +43,9 @@ statement!(
 pub struct Priced {
     pub line: Line,
     pub currency: Currency,
+    /// True if it is to be paid again and again.
+    pub recurs: bool,
+    pub has_trial: bool,
 }
 
 fn key<'i>(tenant: Tenant, id: &'i str) -> [Argument<'i>; 3] {
@@ -121,7 +125,7 @@ fn read(row: &Row) -> Result<Priced> {
         bounds,
         discount: Decimal::ZERO,
     };
-    Ok(Priced { line, currency })
+    Ok(Priced { line, currency, recurs: row.get(14)? == Some(true), has_trial: row.get(15)? == Some(true) })
 }
 
 statement!(

@@ -15,6 +15,8 @@ pub struct Listed {
     pub from: &'static str,
     pub table: &'static str,
     pub id: &'static str,
+    /// The type of the id in SQL.
+    pub id_type: &'static str,
     pub what: &'static str,
 }
 
@@ -24,7 +26,7 @@ pub struct Page<'a> {
 }
 
 impl Listed {
-    /// The rows as the caller's snapshot sees them. The filters are columns of the table, and what they must be.
+    /// The rows as the caller's snapshot sees them. The filters are expressions, and what they must be.
     pub(super) fn list<C: Composite>(
         &self,
         tenant: Tenant,
@@ -32,7 +34,7 @@ impl Listed {
         page: &Page,
         now: DateTime<Utc>,
     ) -> Result<Vec<C>> {
-        let Self { row, from, table, id, what } = self;
+        let Self { row, from, table, id, id_type, what } = self;
         let mut arguments = vec![
             datum::uuid(tenant.organization_id).into(),
             tenant.environment.as_str().into(),
@@ -40,23 +42,23 @@ impl Listed {
             datum::timestamp(now).into(),
         ];
         let mut conditions = String::new();
-        for (column, value) in filters {
+        for (expression, value) in filters {
             if let Some(value) = value {
                 arguments.push(value);
-                conditions += &format!(" AND c.{column} = ${}", arguments.len());
+                conditions += &format!(" AND {expression} = ${}", arguments.len());
             }
         }
         if let Some(cursor) = page.starting_after {
             let sql = format!(
                 "SELECT c.created_at FROM checkout_data.{table} c \
-                 WHERE c.organization_id = $1 AND c.environment = $2 AND c.{id} = $3"
+                 WHERE c.organization_id = $1 AND c.environment = $2 AND c.{id} = $3::{id_type}"
             );
             let created_at = Statement::composed(Access::Caller, sql)
                 .row(&key(tenant, cursor), |row| row.get::<TimestampWithTimeZone>(1))?;
             let created_at = created_at.flatten().ok_or(Error::CursorNotFound { argument: "starting_after", what })?;
             arguments.extend([created_at.into(), cursor.into()]);
             let last = arguments.len();
-            conditions += &format!(" AND (c.created_at, c.{id}) < (${}, ${last})", last - 1);
+            conditions += &format!(" AND (c.created_at, c.{id}) < (${}, ${last}::{id_type})", last - 1);
         }
         let sql = format!(
             "SELECT page.item FROM ( \

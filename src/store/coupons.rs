@@ -105,9 +105,9 @@ pub fn update(tenant: Tenant, code: &str, active: Option<bool>, now: DateTime<Ut
 }
 
 const LISTED: Listed =
-    Listed { row: coupon!(), from: "checkout_data.coupons c", table: "coupons", id: "code", what: "coupon" };
+    Listed { row: coupon!(), from: "checkout_data.coupons c", table: "coupons", id: "code", id_type: "text", what: "coupon" };
 
 /// Coupons, newest first.
 pub fn list(tenant: Tenant, active: Option<bool>, page: &Page, now: DateTime<Utc>) -> Result<Vec<CouponRow>> {
-    LISTED.list(tenant, vec![("active", active.map(Argument::from))], page, now)
+    LISTED.list(tenant, vec![("c.active", active.map(Argument::from))], page, now)
 }

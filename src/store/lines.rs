@@ -2,8 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use pgrx::AnyNumeric;
+use pgrx::datum::TimestampWithTimeZone;
 use rules::catalog::cart::{Cart, Sums};
 use rules::catalog::line::{Bounds, Kind, Line};
+use rules::catalog::subscription::{Action, Period};
 use rules::checkout::idempotency::RequestHash;
 use rules::checkout::money::{self, Currency};
 use rules::{Error, Result};
@@ -126,13 +128,14 @@ statement!(
     TERMS,
     Transaction,
     "SELECT t.coupon_code::text, t.coupon_tries::integer, t.hold_count::integer, t.billing_address IS NOT NULL, \
-       t.order_hash::bytea \
+       t.order_hash::bytea, p.subscription_id, p.trial, p.period_start, p.period_end \
      FROM checkout_data.session_terms t \
+     LEFT JOIN checkout_data.session_periods p USING (organization_id, environment, checkout_session_id) \
      WHERE t.organization_id = $1 AND t.environment = $2 AND t.checkout_session_id = $3"
 );
 
 /// The terms of a locked session.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Terms {
     pub coupon_code: Option<String>,
     pub coupon_tries: i32,
@@ -140,6 +143,8 @@ pub struct Terms {
     pub hold_count: Option<i32>,
     pub has_address: bool,
     pub order_hash: RequestHash,
+    /// What it does to a subscription.
+    pub subscribing: Option<(Uuid, Action)>,
 }
 
 pub fn terms(tenant: Tenant, session: Uuid) -> Result<Option<Terms>> {
@@ -154,8 +159,23 @@ pub fn terms(tenant: Tenant, session: Uuid) -> Result<Option<Terms>> {
                     .get::<Vec<u8>>(5)?
                     .and_then(|hash| hash.try_into().ok())
                     .ok_or_else(|| Error::Internal("a session has no hash of its order".into()))?,
+                subscribing: match row.get::<pgrx::Uuid>(6)? {
+                    Some(id) => Some((datum::from_uuid(id), read_action(row)?)),
+                    None => None,
+                },
             })
         })
+    })
+}
+
+fn read_action(row: &Row) -> Result<Action> {
+    let time = |number| -> Result<Option<DateTime<Utc>>> {
+        let at = row.get::<TimestampWithTimeZone>(number)?;
+        at.map(|at| datum::from_timestamp("period_end", at)).transpose()
+    };
+    Ok(match time(8)?.zip(time(9)?) {
+        Some((follows, end)) => Action::Renew(Period { follows, end }),
+        None => Action::Begin { trial: row.get(7)? == Some(true) },
     })
 }
 

@@ -106,6 +106,33 @@ statement!(
         done!()
     )
 );
+// Tells of subscriptions what the clock has brought. A row that the worker has come to late gets one event after the other:
+// the next is due a moment later.
+statement!(
+    ANNOUNCE,
+    Write,
+    concat!(
+        "WITH changed AS ( \
+           UPDATE checkout_data.subscriptions s \
+           SET announced = checkout_data.due_event(s, $1), event_count = s.event_count + 1, \
+             next_event_at = CASE checkout_data.due_event(s, $1) WHEN 'renewal_due' THEN s.current_period_end \
+               WHEN 'past_due' THEN GREATEST(s.ends_at, $1 + '1 microsecond') END \
+           WHERE s.ctid = ANY (ARRAY( \
+             SELECT d.ctid FROM checkout_data.subscriptions d \
+             WHERE d.next_event_at BETWEEN $3 AND $1 AND (d.organization_id = ANY ($4)) = $5 \
+             ORDER BY d.next_event_at LIMIT $2 FOR NO KEY UPDATE OF d SKIP LOCKED)) \
+           RETURNING s.organization_id, s.environment, s AS subscription, $3 AS due_at), \
+         event AS ( \
+           INSERT INTO checkout_data.webhook_outbox (organization_id, environment, subject_type, subject_id, sequence, \
+             event_type, created_at, snapshot) \
+           SELECT c.organization_id, c.environment, 'subscription', (c.subscription).subscription_id, \
+             (c.subscription).event_count, 'subscription.' || (c.subscription).announced, $1, \
+             jsonb_build_object('subscription', to_jsonb(checkout_data.subscription_at(c.subscription, \
+               CASE (c.subscription).announced WHEN 'past_due' THEN (c.subscription).current_period_end ELSE $1 END))) \
+           FROM changed c",
+        done!()
+    )
+);
 statement!(
     NEXT_DEADLINE,
     Latest,
@@ -120,13 +147,22 @@ statement!(
          WHERE s.expiring_notice_at BETWEEN $1 AND $2 AND s.deadline > $2)"
 );
 
-/// The worker's tasks on sessions whose time has come.
+statement!(
+    NEXT_SUBSCRIPTION,
+    Latest,
+    "SELECT (SELECT min(s.next_event_at) FROM checkout_data.subscriptions s WHERE s.next_event_at > $2), \
+       EXISTS (SELECT FROM checkout_data.subscriptions s WHERE s.next_event_at BETWEEN $1 AND $2)"
+);
+
+/// The worker's tasks on sessions and subscriptions whose time has come.
 #[derive(Clone, Copy)]
 pub enum Work {
     /// Expires sessions whose deadline has passed, and writes their events.
     Expire,
     /// Writes the reminders that are due.
     Remind,
+    /// Writes the events of subscriptions that are due.
+    Announce,
 }
 
 impl Work {
@@ -135,6 +171,7 @@ impl Work {
         let statement = match self {
             Self::Expire => &EXPIRE,
             Self::Remind => &NOTICE,
+            Self::Announce => &ANNOUNCE,
         };
         let arguments = [
             datum::timestamp(now).into(),
@@ -166,6 +203,7 @@ impl Work {
         let statement = match self {
             Self::Expire => &NEXT_DEADLINE,
             Self::Remind => &NEXT_NOTICE,
+            Self::Announce => &NEXT_SUBSCRIPTION,
         };
         let row = statement.with(|statement| {
             statement.row(&[datum::timestamp(from).into(), datum::timestamp(to).into()], |row| {

@@ -39,4 +39,5 @@ pub mod settings;
 mod statement;
 pub mod subtransaction;
 pub mod transitions;
+pub mod subscriptions;
 pub mod visits;

@@ -66,12 +66,15 @@ enum Decides {
     Session,
     /// The row in open_sessions, for open sessions.
     OpenSession,
+    /// The same row, of a session that renews a subscription. The reference may decide too.
+    Renewal,
 }
 
 impl Decides {
-    /// By the constraint that the session is under; without a reference that is none.
-    fn for_policy(reference_policy: &str) -> Self {
+    /// By what the session renews, and the constraint that its reference is under; without a reference that is none.
+    fn new(reference_policy: &str, renews: Option<Uuid>) -> Self {
         match reference_policy {
+            _ if renews.is_some() => Self::Renewal,
             "unique" => Self::Session,
             "open" => Self::OpenSession,
             _ => Self::Neither,
@@ -80,10 +83,14 @@ impl Decides {
 
     /// Both rows of a session in one statement. The row that decides is written first, and the other one only with it.
     /// `session` has the expressions of the columns OWN and ORDERED, in this order, `from` their source if they have
-    /// one; `reference` and `created_by` are those of the open session.
-    fn insert(self, session: &str, from: &str, reference: &str, created_by: &str, has_terms: &str) -> Statement {
+    /// one; the last are columns of the open session.
+    fn insert(self, session: &str, from: &str, [reference, created_by, has_terms, renews]: [&str; 4]) -> Statement {
         let (own, ordered) = (OWN.join(", "), ORDERED.join(", "));
-        let reference = if matches!(self, Self::OpenSession) { reference } else { "NULL" };
+        let reference = match self {
+            Self::OpenSession => reference.to_owned(),
+            Self::Renewal => format!("CASE WHEN $9 = 'open' THEN {reference} END"),
+            Self::Neither | Self::Session => "NULL".to_owned(),
+        };
         let session_row = |also_from: &str| {
             let from = match (from, also_from) {
                 ("", "") => String::new(),
@@ -95,14 +102,14 @@ impl Decides {
         let open_row = |from: &str| {
             format!(
                 "INSERT INTO checkout_data.open_sessions (organization_id, environment, checkout_session_id, deadline, \
-                   expiring_notice_at, reference, created_by, has_terms) \
-                 SELECT $1, $2, $3, $6, $7, {reference}, {created_by}, {has_terms} {from}"
+                   expiring_notice_at, reference, created_by, has_terms, renews) \
+                 SELECT $1, $2, $3, $6, $7, {reference}, {created_by}, {has_terms}, {renews} {from}"
             )
         };
         let returning = "RETURNING checkout_data.session_at(s, $4, false, $5, $8)";
         let sql = match self {
             Self::Neither => format!("WITH open AS ({}) {} {returning}", open_row(""), session_row("")),
-            Self::OpenSession => format!(
+            Self::OpenSession | Self::Renewal => format!(
                 "WITH open AS ({} ON CONFLICT DO NOTHING RETURNING true) {} {returning}",
                 open_row(""),
                 session_row("open")
@@ -118,19 +125,20 @@ impl Decides {
     }
 
     /// The statement of this kind.
-    fn of(self, [neither, session, open_session]: &[Statement; 3]) -> &Statement {
+    fn of(self, [neither, session, open_session, renewal]: &[Statement; 4]) -> &Statement {
         match self {
             Self::Neither => neither,
             Self::Session => session,
             Self::OpenSession => open_session,
+            Self::Renewal => renewal,
         }
     }
 
-    const ALL: [Self; 3] = [Self::Neither, Self::Session, Self::OpenSession];
+    const ALL: [Self; 4] = [Self::Neither, Self::Session, Self::OpenSession, Self::Renewal];
 }
 
 /// The parameters of INSERT from this one on are those of ORDERED.
-const FIRST_ORDERED: usize = 15;
+const FIRST_ORDERED: usize = 16;
 
 fn insert_order(decides: Decides) -> Statement {
     let parameter = |column| {
@@ -142,11 +150,12 @@ fn insert_order(decides: Decides) -> Statement {
         _ => parameter(column),
     });
     let session = format!("$1, $2, $3, $4, $4, $6, $9, $10, $11, $12, $13, NULL, $14, {}", ordered.join(", "));
-    decides.insert(&session, "", &parameter("reference"), "CASE WHEN $11 = 'publishable' THEN $10 END", "$14")
+    let created_by = "CASE WHEN $11 = 'publishable' THEN $10 END";
+    decides.insert(&session, "", [&parameter("reference"), created_by, "$14", "$15"])
 }
 
 thread_local! {
-    static INSERT: [Statement; 3] = Decides::ALL.map(insert_order);
+    static INSERT: [Statement; 4] = Decides::ALL.map(insert_order);
 }
 
 /// Stores a new session. Returns `None` if its reference has been taken meanwhile.
@@ -156,6 +165,7 @@ pub fn insert(
     session: &NewSession,
     caller: &Caller,
     page: &Page,
+    renews: Option<Uuid>,
 ) -> Result<Option<Session>> {
     let [organization_id, environment, id] = key(caller.tenant, session.checkout_session_id);
     let arguments = [
@@ -173,6 +183,7 @@ pub fn insert(
         session.id_prefix.into(),
         order.trace_id.into(),
         order.has_terms.into(),
+        renews.map(datum::uuid).into(),
         // In the order of ORDERED.
         datum::numeric(session.amount)?.into(),
         session.currency.code().into(),
@@ -200,7 +211,7 @@ pub fn insert(
         order.cancel_url.into(),
         metadata.into(),
     ];
-    let decides = Decides::for_policy(session.reference_policy);
+    let decides = Decides::new(session.reference_policy, renews);
     INSERT.with(|statements| decides.of(statements).composite(&arguments))
 }
 
@@ -212,11 +223,11 @@ fn recover_order(decides: Decides) -> Statement {
     );
     let original = "(SELECT * FROM checkout_data.checkout_sessions o \
        WHERE o.organization_id = $1 AND o.environment = $2 AND o.checkout_session_id = $11) AS o";
-    decides.insert(&session, original, "$12", "NULL", "$13")
+    decides.insert(&session, original, ["$12", "NULL", "$13", "$14"])
 }
 
 thread_local! {
-    static RECOVER: [Statement; 3] = Decides::ALL.map(recover_order);
+    static RECOVER: [Statement; 4] = Decides::ALL.map(recover_order);
 }
 
 /// The values that a recovered session does not take from its original.
@@ -229,13 +240,15 @@ pub struct Recovery<'a> {
     /// That of the original.
     pub reference: Option<&'a str>,
     pub has_terms: bool,
+    /// The subscription that it renews.
+    pub renews: Option<Uuid>,
     pub page: Page,
 }
 
 /// Stores a copy of an expired session. Returns `None` if its reference is taken.
 pub fn recover(tenant: Tenant, expired: Uuid, recovery: &Recovery, created_by: &str) -> Result<Option<Session>> {
     let [organization_id, environment, id] = key(tenant, recovery.checkout_session_id);
-    let decides = Decides::for_policy(recovery.reference_policy);
+    let decides = Decides::new(recovery.reference_policy, recovery.renews);
     RECOVER.with(|statements| {
         decides.of(statements).composite(&[
             organization_id,
@@ -251,6 +264,7 @@ pub fn recover(tenant: Tenant, expired: Uuid, recovery: &Recovery, created_by: &
             datum::uuid(expired).into(),
             recovery.reference.into(),
             recovery.has_terms.into(),
+            recovery.renews.map(datum::uuid).into(),
         ])
     })
 }

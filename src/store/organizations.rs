@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::statement::{Argument, statement};
 use crate::datum::{self, Credential, Json, Organization, PagePolicy};
 use crate::tenant::Caller;
+use rules::catalog::subscription;
 use rules::checkout::lifetime::Lifetime;
 use rules::checkout::reference::ReferencePolicy;
 use rules::checkout::settings::{Leases, Pages, Settings, in_words};
@@ -21,7 +22,8 @@ statement!(
        o.sub_minor_amounts, o.payment_methods, o.base_url, o.expiring_notice, o.client_secret_key::bytea, o.maximum_lease, \
        o.payment_method_leases::jsonb, o.require_payment_amount, o.app_link_schemes, \
        o.strict_parameters, o.allowed_origins, o.uses_catalog, o.publishable_amounts, \
-       o.embedding_origins, o.payment_method_urls::jsonb, o.allow_restart, o.cancel_expires \
+       o.embedding_origins, o.payment_method_urls::jsonb, o.allow_restart, o.cancel_expires, \
+       o.time_zone::text, o.renewal_grace_period, o.renewal_notice \
      FROM checkout_data.organizations o WHERE o.organization_id = $1"
 );
 
@@ -47,6 +49,7 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
                     allow_restart: row.get(21)?.unwrap_or(false),
                     cancel_expires: row.get(22)?.unwrap_or(false),
                 },
+                (row.get::<String>(23)?, row.get::<Interval>(24)?, row.get::<Interval>(25)?),
             ))
         })
     })?;
@@ -63,6 +66,7 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
         app_link_schemes,
         (strict_parameters, allowed_origins, uses_catalog, publishable_amounts),
         pages,
+        (Some(time_zone), Some(grace), renewal_notice),
     )) = row
     else {
         return Ok(None);
@@ -90,6 +94,11 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
         uses_catalog: uses_catalog.unwrap_or(false),
         publishable_amounts: publishable_amounts.unwrap_or(true),
         pages,
+        subscriptions: subscription::Settings {
+            time_zone,
+            grace_period: datum::from_interval("renewal_grace_period", grace)?,
+            renewal_notice: renewal_notice.map(|span| datum::from_interval("renewal_notice", span)).transpose()?,
+        },
         client_secret_key: client_secret_key
             .try_into()
             .map_err(|_| Error::Internal("an organization's client_secret_key has not 32 bytes".into()))?,
@@ -122,7 +131,7 @@ pub fn read_urls(urls: Json) -> Result<BTreeMap<String, String>> {
 }
 
 /// The columns of an organization as they are written.
-fn columns(organization_id: Uuid, name: &str, settings: &Settings) -> Result<[Argument<'static>; 24]> {
+fn columns(organization_id: Uuid, name: &str, settings: &Settings) -> Result<[Argument<'static>; 27]> {
     let leases = settings.leases.by_method.iter().map(|(method, lease)| (method.clone(), in_words(*lease).into()));
     let leases = serde_json::Value::Object(leases.collect()).to_string();
     let urls = settings.pages.payment_method_urls.iter().map(|(method, url)| (method.clone(), url.as_str().into()));
@@ -152,7 +161,21 @@ fn columns(organization_id: Uuid, name: &str, settings: &Settings) -> Result<[Ar
         Json::from_text("payment_method_urls", &urls)?.into(),
         settings.pages.allow_restart.into(),
         settings.pages.cancel_expires.into(),
+        settings.subscriptions.time_zone.clone().into(),
+        datum::interval(settings.subscriptions.grace_period).into(),
+        settings.subscriptions.renewal_notice.map(datum::interval).into(),
     ])
+}
+
+statement!(
+    TIME_ZONE,
+    Caller,
+    "SELECT FROM pg_catalog.pg_timezone_names z WHERE z.name = $1 AND z.name !~ '^(posix|right)/'"
+);
+
+/// Returns true if the server knows the IANA time zone.
+pub fn is_time_zone(name: &str) -> Result<bool> {
+    Ok(TIME_ZONE.with(|statement| statement.count(&[name.into()]))? > 0)
 }
 
 statement!(
@@ -162,9 +185,9 @@ statement!(
        max_retry_attempts, reference_policy, sub_minor_amounts, payment_methods, base_url, expiring_notice, \
        client_secret_key, maximum_lease, payment_method_leases, require_payment_amount, app_link_schemes, \
        strict_parameters, allowed_origins, uses_catalog, publishable_amounts, embedding_origins, \
-       payment_method_urls, allow_restart, cancel_expires) \
+       payment_method_urls, allow_restart, cancel_expires, time_zone, renewal_grace_period, renewal_notice) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
-       $23, $24) \
+       $23, $24, $25, $26, $27) \
      ON CONFLICT (organization_id) DO NOTHING"
 );
 
@@ -206,7 +229,7 @@ statement!(
        client_secret_key = $12, maximum_lease = $13, payment_method_leases = $14, require_payment_amount = $15, \
        app_link_schemes = $16, strict_parameters = $17, allowed_origins = $18, uses_catalog = $19, \
        publishable_amounts = $20, embedding_origins = $21, payment_method_urls = $22, allow_restart = $23, \
-       cancel_expires = $24, updated_at = clock_timestamp() \
+       cancel_expires = $24, time_zone = $25, renewal_grace_period = $26, renewal_notice = $27, updated_at = clock_timestamp() \
      WHERE o.organization_id = $1 RETURNING checkout_data.organization_of(o)"
 );
 

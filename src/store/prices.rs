@@ -1,6 +1,7 @@
 //! Statements on prices. Whoever changes which of them are defaults has locked their product.
 
 use chrono::{DateTime, Utc};
+use pgrx::datum::Interval;
 use rules::catalog::price::{State, Unit};
 use rules::{Error, Result};
 use rust_decimal::Decimal;
@@ -52,8 +53,8 @@ statement!(
     Write,
     "INSERT INTO checkout_data.prices AS p (organization_id, environment, price_id, product_id, currency_code, amount, \
        minimum_amount, maximum_amount, suggested_amount, minimum_quantity, maximum_quantity, is_default, description, \
-       metadata, created_at, updated_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, COALESCE($14, '{}'), $15, $15) \
+       metadata, created_at, updated_at, interval_unit, interval_count, trial_period) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, COALESCE($14, '{}'), $15, $15, $16, $17, $18) \
      ON CONFLICT (organization_id, environment, price_id) DO NOTHING \
      RETURNING checkout_data.price_of(p)"
 );
@@ -66,6 +67,8 @@ pub struct New<'a> {
     pub is_default: bool,
     pub description: Option<&'a str>,
     pub metadata: Option<Json>,
+    /// As it is written: months are months.
+    pub trial_period: Option<Interval>,
 }
 
 /// Stores a price, unless its id is taken.
@@ -92,6 +95,9 @@ pub fn insert(tenant: Tenant, new: &New, now: DateTime<Utc>) -> Result<Price> {
         new.description.into(),
         new.metadata.into(),
         datum::timestamp(now).into(),
+        new.price.recurrence.map(|recurrence| recurrence.unit.as_str()).into(),
+        new.price.recurrence.map(|recurrence| recurrence.count).into(),
+        new.trial_period.into(),
     ];
     INSERT
         .with(|statement| statement.composite(&arguments))?
@@ -149,6 +155,7 @@ const LISTED: Listed = Listed {
     from: "checkout_data.prices c",
     table: "prices",
     id: "price_id",
+    id_type: "text",
     what: "price",
 };
 
@@ -162,9 +169,9 @@ pub struct Filter<'a> {
 /// Prices, newest first.
 pub fn list(tenant: Tenant, filter: Filter, page: &Page, now: DateTime<Utc>) -> Result<Vec<Price>> {
     let filters = vec![
-        ("product_id", filter.product_id.map(Argument::from)),
-        ("active", filter.active.map(Argument::from)),
-        ("currency_code", filter.currency_code.map(Argument::from)),
+        ("c.product_id", filter.product_id.map(Argument::from)),
+        ("c.active", filter.active.map(Argument::from)),
+        ("c.currency_code", filter.currency_code.map(Argument::from)),
     ];
     LISTED.list(tenant, filters, page, now)
 }

@@ -165,9 +165,9 @@ pub fn all_exist(tenant: Tenant, product_ids: &[String]) -> Result<bool> {
 }
 
 const LISTED: Listed =
-    Listed { row: product!("$4"), from: with_stock!(), table: "products", id: "product_id", what: "product" };
+    Listed { row: product!("$4"), from: with_stock!(), table: "products", id: "product_id", id_type: "text", what: "product" };
 
 /// Products, newest first.
 pub fn list(tenant: Tenant, active: Option<bool>, page: &Page, now: DateTime<Utc>) -> Result<Vec<Product>> {
-    LISTED.list(tenant, vec![("active", active.map(Argument::from))], page, now)
+    LISTED.list(tenant, vec![("c.active", active.map(Argument::from))], page, now)
 }

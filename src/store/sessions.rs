@@ -216,7 +216,7 @@ fn read_locked(row: &Row) -> Result<Locked> {
             lease_expires_at: lease.map(|lease| datum::from_timestamp("lease_expires_at", lease)).transpose()?,
             swept: false,
             has_terms: row.get::<bool>(9)? == Some(true),
-            sold_out: false,
+            unavailable: None,
         }
         .standing(among_open),
         payment_methods: row.get(8)?,

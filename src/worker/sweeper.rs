@@ -251,12 +251,12 @@ fn full() -> usize {
     usize::try_from(gucs::WORKER_BATCH_SIZE.get()).unwrap_or(1)
 }
 
-/// The due work: deadlines and reminders.
-struct Sweeps([Due; 2]);
+/// The due work: deadlines, reminders and the events of subscriptions.
+struct Sweeps([Due; 3]);
 
 impl Sweeps {
     fn new() -> Self {
-        Self([Work::Expire, Work::Remind].map(|work| Due::new(work, Turns::default())))
+        Self([Work::Expire, Work::Remind, Work::Announce].map(|work| Due::new(work, Turns::default())))
     }
 
     fn expire(&mut self, database: pg_sys::Oid, news: Option<DateTime<Utc>>) -> Result<Sweep> {
@@ -267,7 +267,7 @@ impl Sweeps {
         for due in &mut self.0 {
             due.sweep(news, full(), now)?;
         }
-        let [Some(deadline), Some(reminder)] = self.0.each_ref().map(Due::next) else {
+        let [Some(deadline), Some(reminder), Some(subscription)] = self.0.each_ref().map(Due::next) else {
             return Ok(Sweep::More);
         };
         maintenance::write_uses()?;
@@ -276,7 +276,7 @@ impl Sweeps {
             return Ok(Sweep::PurgeDue);
         }
         let purge = next_purge(retention())?.map(|purge| purge.max(purged_at + PURGE_EVERY));
-        let next = deadline.min(reminder).min(purge.unwrap_or(DateTime::<Utc>::MAX_UTC));
+        let next = deadline.min(reminder).min(subscription).min(purge.unwrap_or(DateTime::<Utc>::MAX_UTC));
         Ok(Sweep::Until(if next == DateTime::<Utc>::MAX_UTC { registry::NEVER } else { datum::micros(next) }))
     }
 }

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
+use uuid::Uuid;
 
 use super::discount::{Coupon, Refusal};
 use super::line::{Kind, Line};
+use super::subscription::Subscribing;
 use crate::checkout::idempotency::{self, RequestHash};
 use crate::checkout::money::{self, Currency};
 use crate::{Error, Result};
@@ -15,6 +17,8 @@ pub struct Cart {
     pub currency: Currency,
     pub lines: Vec<Line>,
     pub coupon: Option<Coupon>,
+    /// What becomes of a subscription when the session is complete.
+    pub subscribing: Option<Subscribing>,
 }
 
 /// subtotal - discount + shipping + tax + fees = amount.
@@ -30,7 +34,7 @@ pub struct Sums {
 
 impl Cart {
     pub fn new(currency: Currency, lines: Vec<Line>) -> Self {
-        Self { currency, lines, coupon: None }
+        Self { currency, lines, coupon: None, subscribing: None }
     }
 
     pub fn sums(&self) -> Result<Sums> {
@@ -87,7 +91,13 @@ impl Cart {
             (line.kind.as_str(), &line.product_id, &line.price_id, title, unit_amount, line.quantity)
         });
         let coupon = self.coupon.as_ref().map(|coupon| &coupon.code);
-        idempotency::request_hash(&(self.currency.code(), lines.collect::<Vec<_>>(), coupon))
+        idempotency::request_hash(&(self.currency.code(), lines.collect::<Vec<_>>(), coupon, self.renews()))
+    }
+
+    /// The subscription that it renews.
+    pub fn renews(&self) -> Option<Uuid> {
+        let renewed = self.subscribing.as_ref().filter(|subscribing| subscribing.action.renewed().is_some())?;
+        Some(renewed.subscription_id)
     }
 
     /// The units of each product, in the order of their ids.

@@ -7,3 +7,4 @@ pub mod discount;
 pub mod line;
 pub mod price;
 pub mod product;
+pub mod subscription;

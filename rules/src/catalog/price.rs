@@ -1,8 +1,10 @@
 //! Prices of products.
 
+use chrono::TimeDelta;
 use rust_decimal::Decimal;
 
 use super::line::{Bounds, MOST_UNITS};
+use super::subscription::Recurrence;
 use crate::checkout::money::{self, Currency};
 use crate::validate::in_range;
 use crate::{Error, Result};
@@ -17,6 +19,9 @@ pub struct Asked<'a> {
     pub suggested_amount: Option<Decimal>,
     pub minimum_quantity: i32,
     pub maximum_quantity: Option<i32>,
+    pub interval_unit: Option<&'a str>,
+    pub interval_count: Option<i32>,
+    pub trial_period: Option<TimeDelta>,
 }
 
 /// What a unit costs.
@@ -33,6 +38,7 @@ pub struct Price {
     pub unit: Unit,
     pub minimum_quantity: i32,
     pub maximum_quantity: Option<i32>,
+    pub recurrence: Option<Recurrence>,
 }
 
 impl Asked<'_> {
@@ -62,7 +68,11 @@ impl Asked<'_> {
             .maximum_quantity
             .map(|most| in_range("maximum_quantity", most, minimum_quantity, MOST_UNITS))
             .transpose()?;
-        Ok(Price { currency, unit, minimum_quantity, maximum_quantity })
+        let recurrence = Recurrence::check(self.interval_unit, self.interval_count, self.trial_period)?;
+        if recurrence.is_some() && matches!(unit, Unit::Within(_)) {
+            return Err(Error::invalid("interval_unit", "must not be given with minimum_amount"));
+        }
+        Ok(Price { currency, unit, minimum_quantity, maximum_quantity, recurrence })
     }
 }
 

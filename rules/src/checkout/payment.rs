@@ -51,13 +51,15 @@ pub enum Rejection {
     AmountMismatch,
     CurrencyMismatch,
     OutOfStock,
+    AlreadyRenewed,
+    SubscriptionCanceled,
 }
 
 impl Rejection {
     #[rustfmt::skip]
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::SessionExpired, Self::SessionFailed, Self::AlreadyPaid, Self::AmountMismatch, Self::CurrencyMismatch,
-        Self::OutOfStock,
+        Self::OutOfStock, Self::AlreadyRenewed, Self::SubscriptionCanceled,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -68,6 +70,8 @@ impl Rejection {
             Self::AmountMismatch => "amount_mismatch",
             Self::CurrencyMismatch => "currency_mismatch",
             Self::OutOfStock => "out_of_stock",
+            Self::AlreadyRenewed => "already_renewed",
+            Self::SubscriptionCanceled => "subscription_canceled",
         }
     }
 }
@@ -324,8 +328,7 @@ fn rejection(session: &Session, paid: &Paid, refunded: bool) -> Option<Rejection
         Status::Open if paid.currency_code != session.currency_code => Some(Rejection::CurrencyMismatch),
         // Of what was returned, nothing pays the session.
         Status::Open if paid.amount != session.amount || refunded => Some(Rejection::AmountMismatch),
-        Status::Open if session.sold_out => Some(Rejection::OutOfStock),
-        Status::Open => None,
+        Status::Open => session.unavailable,
     }
 }
 

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
+use super::payment::Rejection;
 use super::status::{Status, Trigger};
 use crate::{Error, Result};
 
@@ -19,8 +20,8 @@ pub struct Session {
     pub swept: bool,
     /// True if it has lines, and may hold what it sells.
     pub has_terms: bool,
-    /// True if what it sells cannot be had.
-    pub sold_out: bool,
+    /// Why what it sells cannot be had, if so.
+    pub unavailable: Option<Rejection>,
 }
 
 impl Session {
@@ -105,7 +106,7 @@ pub(super) mod samples {
             lease_expires_at: None,
             swept: false,
             has_terms: false,
-            sold_out: false,
+            unavailable: None,
         }
     }
 

@@ -9,6 +9,7 @@ use super::lifetime::Lifetime;
 use super::reference::ReferencePolicy;
 use crate::access::client_secret;
 use crate::access::credential::Tenant;
+use crate::catalog::subscription;
 use crate::{Error, Result, validate};
 
 /// The settings of an organization that affect its sessions.
@@ -35,6 +36,7 @@ pub struct Settings {
     /// False if a publishable credential may create sessions by price only.
     pub publishable_amounts: bool,
     pub pages: Pages,
+    pub subscriptions: subscription::Settings,
     /// The secret from which the client secrets of its sessions are derived.
     pub client_secret_key: client_secret::Key,
 }
@@ -145,6 +147,7 @@ impl Default for Settings {
             uses_catalog: false,
             publishable_amounts: true,
             pages: Pages::default(),
+            subscriptions: subscription::Settings::default(),
             client_secret_key: [0; 32],
         }
     }

@@ -72,10 +72,15 @@ pub enum EventType {
     RefundFailed,
     Expiring,
     EndpointDisabled,
+    SubscriptionCreated,
+    SubscriptionRenewed,
+    SubscriptionRenewalDue,
+    SubscriptionPastDue,
+    SubscriptionEnded,
 }
 
 impl EventType {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 15] = [
         Self::Completed,
         Self::Expired,
         Self::Failed,
@@ -86,6 +91,11 @@ impl EventType {
         Self::RefundFailed,
         Self::Expiring,
         Self::EndpointDisabled,
+        Self::SubscriptionCreated,
+        Self::SubscriptionRenewed,
+        Self::SubscriptionRenewalDue,
+        Self::SubscriptionPastDue,
+        Self::SubscriptionEnded,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -100,6 +110,11 @@ impl EventType {
             Self::RefundFailed => "checkout.session.refund_failed",
             Self::Expiring => "checkout.session.expiring",
             Self::EndpointDisabled => "webhook_endpoint.disabled",
+            Self::SubscriptionCreated => "subscription.created",
+            Self::SubscriptionRenewed => "subscription.renewed",
+            Self::SubscriptionRenewalDue => "subscription.renewal_due",
+            Self::SubscriptionPastDue => "subscription.past_due",
+            Self::SubscriptionEnded => "subscription.ended",
         }
     }
 }

@@ -1,0 +1,123 @@
+//! What sessions do to subscriptions: what a session sells that begins or renews one, and what happens when it is
+//! complete.
+
+use chrono::{DateTime, Utc};
+use rules::access::credential::Kind;
+use rules::catalog::cart::Cart;
+use rules::catalog::line::Line;
+use rules::catalog::subscription::{Action, Period, Subscribing, Subscription};
+use rules::checkout::ids;
+use rules::checkout::money::{self, Currency};
+use rules::checkout::order::Order;
+use rules::{Error, Result};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use crate::datum;
+use crate::shared::wake;
+use crate::store;
+use crate::store::subscriptions::{self, ToRenew, unknown};
+use crate::tenant::{Caller, Tenant};
+
+/// The cart of an order that renews a subscription. What the order says must be what the subscription says.
+pub fn renewal(caller: &Caller, order: &Order, id: &str, currency: Option<Currency>) -> Result<Cart> {
+    if caller.kind == Kind::Publishable {
+        return Err(Error::NotAllowed { kind: caller.kind });
+    }
+    let subscription_id = id.parse::<Uuid>().map_err(|_| unknown(id))?;
+    let renewed = subscriptions::to_renew(caller.tenant, subscription_id)?.ok_or_else(|| unknown(id))?;
+    let ToRenew { line, currency: of_price, customer_id, customer_email, standing, period } = renewed;
+    if let Some(obstacle) = standing.obstacle(&period) {
+        return Err(obstacle.error());
+    }
+    let differs = |given: Option<&str>, own: &Option<String>| given.is_some_and(|given| own.as_deref() != Some(given));
+    // The default of quantity is 1, and says nothing.
+    let fault = if order.allow_quantity == Some(true) {
+        Some("allow_quantity")
+    } else if order.quantity.is_some_and(|quantity| quantity != 1 && quantity != line.quantity) {
+        Some("quantity")
+    } else if currency.is_some_and(|currency| currency != of_price) {
+        Some("currency_code")
+    } else {
+        [
+            ("product_id", order.product_id, &line.product_id),
+            ("price_id", order.price_id, &line.price_id),
+            ("customer_id", order.customer_id, &customer_id),
+            ("customer_email", order.customer_email, &customer_email),
+        ]
+        .into_iter()
+        .find(|(_, given, own)| differs(*given, own))
+        .map(|(argument, ..)| argument)
+    };
+    if let Some(argument) = fault {
+        return Err(Error::invalid(argument, "differs from the subscription's"));
+    }
+    if let Some(amount) = order.amount
+        && money::check_sum("amount", amount, of_price, false)? != line.subtotal()?
+    {
+        return Err(Error::invalid("amount", "differs from the subscription's"));
+    }
+    let subscribing = Subscribing {
+        subscription_id,
+        text: subscription_id.to_string(),
+        action: Action::Renew(period),
+        customer_id,
+        customer_email,
+    };
+    Ok(Cart { subscribing: Some(subscribing), ..Cart::new(of_price, vec![line]) })
+}
+
+/// What an order begins that sells a price which recurs. A trial is free, and a customer gets one of a product.
+pub fn beginning(caller: &Caller, order: &Order, line: &mut Line, has_trial: bool) -> Result<Subscribing> {
+    if order.customer_id.is_none() && order.customer_email.is_none() {
+        return Err(Error::CustomerRequired);
+    }
+    let product_id = line.product_id.as_deref().unwrap_or_default();
+    let trial = has_trial
+        && caller.kind != Kind::Publishable
+        && !subscriptions::had_trial(caller.tenant, product_id, order.customer_id, order.customer_email)?;
+    if trial {
+        line.unit_amount = Decimal::new(0, line.unit_amount.scale());
+    }
+    let subscription_id = ids::session_id(datum::now());
+    Ok(Subscribing {
+        subscription_id,
+        text: subscription_id.to_string(),
+        action: Action::Begin { trial },
+        customer_id: None,
+        customer_email: None,
+    })
+}
+
+/// What a locked session that is being completed does to a subscription. `renewed` is the one that it renews, locked.
+pub fn follow(
+    tenant: Tenant,
+    session: Uuid,
+    subscription: Uuid,
+    action: &Action,
+    renewed: Option<&Subscription>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let settings = &store::settings::of(tenant)?.subscriptions;
+    let next_event_at = match action {
+        Action::Begin { .. } => subscriptions::begin(tenant, session, settings, now)?
+            .ok_or(Error::SubscriptionConflict { fault: "has a trial that the customer has used already" })?,
+        Action::Renew(period) => renew(tenant, session, subscription, period, renewed, now)?,
+    };
+    wake::wake_at_commit(next_event_at);
+    Ok(())
+}
+
+fn renew(
+    tenant: Tenant,
+    session: Uuid,
+    subscription: Uuid,
+    period: &Period,
+    renewed: Option<&Subscription>,
+    now: DateTime<Utc>,
+) -> Result<DateTime<Utc>> {
+    let settings = &store::settings::of(tenant)?.subscriptions;
+    let has_lapsed = renewed.is_some_and(|renewed| renewed.has_lapsed(now));
+    let renewed = subscriptions::renew(tenant, subscription, session, period, has_lapsed, settings, now)?;
+    renewed.ok_or_else(|| Error::Internal("a subscription that is locked is gone".into()))
+}
