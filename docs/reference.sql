@@ -248,6 +248,33 @@ FROM checkout.create_checkout_session(currency_code => 'USD', customer_id => 'c'
 -- example: complete_free_checkout_session
 SELECT status, payment_status FROM checkout.complete_free_checkout_session(:'free');
 
+-- What follows begins a subscription, in an organization that uses the catalog.
+SELECT price_id FROM checkout.create_price('mug', 'USD', 9, price_id => 'mug-monthly', interval_unit => 'month');
+SELECT uses_catalog FROM checkout.update_organization(:'organization_id', uses_catalog => true);
+SELECT checkout_session_id AS first, subscription_id AS subscription
+FROM checkout.create_checkout_session(price_id => 'mug-monthly', customer_id => 'anna') \gset
+SELECT status FROM checkout.record_payment(:'first', 'anna-1', 'succeeded');
+
+-- example: get_subscription
+SELECT status, amount, interval_unit, periods_paid, current_period_end > now() AS paid FROM checkout.get_subscription(:'subscription');
+
+-- example: list_subscriptions
+SELECT subscription_id, customer_id FROM checkout.list_subscriptions(status => 'active', price_id => 'mug-monthly');
+
+-- example: session_periods
+-- Which periods of a subscription were sold?
+SELECT p.checkout_session_id, p.period_start, p.period_end FROM checkout.subscriptions s, checkout.session_periods(s) AS p;
+
+-- example: subscription
+SELECT s.status FROM checkout.session_periods p, checkout.subscription(p) AS s WHERE p.checkout_session_id = :'first';
+
+-- example: cancel_subscription
+SELECT status, cancel_at_period_end FROM checkout.cancel_subscription(:'subscription');
+
+-- example: resume_subscription
+SELECT status, cancel_at_period_end FROM checkout.resume_subscription(:'subscription');
+SELECT uses_catalog FROM checkout.update_organization(:'organization_id', uses_catalog => false);
+
 -- example: coupon_performance
 SELECT coupon_code, currency_code, sessions, redemptions, discount, amount
 FROM checkout.coupon_performance(created_after => now() - interval '30 days');

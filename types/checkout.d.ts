@@ -170,7 +170,7 @@ export type Database = {
           organization_id: string
           environment: "live" | "test"
           status: "processing" | "succeeded" | "failed" | "canceled" | "rejected"
-          rejection_reason: "session_expired" | "session_failed" | "already_paid" | "amount_mismatch" | "currency_mismatch" | "out_of_stock" | null
+          rejection_reason: "session_expired" | "session_failed" | "already_paid" | "amount_mismatch" | "currency_mismatch" | "out_of_stock" | "already_renewed" | "subscription_canceled" | null
           amount: number
           currency_code: string
           payment_method: string | null
@@ -208,6 +208,9 @@ export type Database = {
           suggested_amount: number | null
           minimum_quantity: number
           maximum_quantity: number | null
+          interval_unit: "day" | "week" | "month" | "year" | null
+          interval_count: number | null
+          trial_period: string | null
           is_default: boolean
           active: boolean
           description: string | null
@@ -290,6 +293,19 @@ export type Database = {
         }
         Relationships: []
       }
+      /** The subscriptions that the caller's checkout sessions begin or renew, and the period that a renewal pays. */
+      session_periods: {
+        Row: {
+          checkout_session_id: string
+          organization_id: string
+          environment: "live" | "test"
+          subscription_id: string
+          trial: boolean
+          period_start: string | null
+          period_end: string | null
+        }
+        Relationships: []
+      }
       /** The sums of the lines of the caller's checkout sessions, their coupons and billing addresses. */
       session_terms: {
         Row: {
@@ -319,6 +335,38 @@ export type Database = {
           cancelled_at: string | null
           reason_code: string | null
           reason: string | null
+        }
+        Relationships: []
+      }
+      /** Subscriptions of the caller's organization and environment. Their status is as of now. */
+      subscriptions: {
+        Row: {
+          subscription_id: string
+          organization_id: string
+          environment: "live" | "test"
+          status: string | null
+          customer_id: string | null
+          customer_email: string | null
+          product_id: string
+          price_id: string
+          quantity: number
+          amount: number | null
+          currency_code: string
+          interval_unit: "day" | "week" | "month" | "year"
+          interval_count: number
+          time_zone: string
+          anchor: string
+          periods_paid: number
+          current_period_start: string
+          current_period_end: string
+          trial_end: string | null
+          ends_at: string
+          cancel_at_period_end: boolean
+          canceled_at: string | null
+          checkout_session_id: string
+          latest_checkout_session_id: string
+          created_at: string
+          updated_at: string
         }
         Relationships: []
       }
@@ -402,10 +450,10 @@ export type Database = {
       webhook_events: {
         Row: {
           event_id: string
-          event_type: "checkout.session.completed" | "checkout.session.expired" | "checkout.session.failed" | "checkout.session.expiring" | "checkout.session.payment_failed" | "checkout.session.payment_rejected" | "checkout.session.payment_applied" | "checkout.session.refunded" | "checkout.session.refund_failed" | "webhook_endpoint.disabled"
+          event_type: "checkout.session.completed" | "checkout.session.expired" | "checkout.session.failed" | "checkout.session.expiring" | "checkout.session.payment_failed" | "checkout.session.payment_rejected" | "checkout.session.payment_applied" | "checkout.session.refunded" | "checkout.session.refund_failed" | "webhook_endpoint.disabled" | "subscription.created" | "subscription.renewed" | "subscription.renewal_due" | "subscription.past_due" | "subscription.ended"
           organization_id: string
           environment: "live" | "test"
-          subject_type: "checkout_session" | "webhook_endpoint"
+          subject_type: "checkout_session" | "webhook_endpoint" | "subscription"
           subject_id: string
           checkout_session_id: string | null
           sequence: number
@@ -494,6 +542,14 @@ export type Database = {
           reason?: string | null
         }
         Returns: Checkout["CompositeTypes"]["public_checkout_session"]
+      }
+      /** Cancels a subscription, and returns it. It is not renewed any more. */
+      cancel_subscription: {
+        Args: {
+          subscription_id: string
+          at_period_end?: boolean | null
+        }
+        Returns: Checkout["CompositeTypes"]["subscription"]
       }
       /** For a relay: leases deliveries that are due, of all organizations, and returns the signed requests to send. */
       claim_webhook_deliveries: {
@@ -633,6 +689,9 @@ export type Database = {
           payment_method_urls?: Json | null
           allow_restart?: boolean | null
           cancel_expires?: boolean | null
+          time_zone?: string | null
+          renewal_grace_period?: string | null
+          renewal_notice?: string | null
           organization_id?: string | null
         }
         Returns: string
@@ -652,6 +711,9 @@ export type Database = {
           is_default?: boolean | null
           description?: string | null
           metadata?: Json | null
+          interval_unit?: string | null
+          interval_count?: number | null
+          trial_period?: string | null
         }
         Returns: Checkout["CompositeTypes"]["price"]
       }
@@ -739,6 +801,13 @@ export type Database = {
           checkout_session_id: string
         }
         Returns: Checkout["CompositeTypes"]["checkout_session"]
+      }
+      /** Returns a subscription as it is now. */
+      get_subscription: {
+        Args: {
+          subscription_id: string
+        }
+        Returns: Checkout["CompositeTypes"]["subscription"]
       }
       /** Lets a role call the functions of an access, and read its views. Only a superuser can call this. */
       grant_access: {
@@ -856,6 +925,19 @@ export type Database = {
           checkout_session_id: string
         }
         Returns: Checkout["CompositeTypes"]["session_line"][]
+      }
+      /** Returns subscriptions, newest first. A subscription is returned if it matches every argument given. */
+      list_subscriptions: {
+        Args: {
+          status?: string | null
+          customer_id?: string | null
+          customer_email?: string | null
+          product_id?: string | null
+          price_id?: string | null
+          page_size?: number | null
+          starting_after?: string | null
+        }
+        Returns: Checkout["CompositeTypes"]["subscription"][]
       }
       /** Returns the attempts to deliver an event to the organization's webhook endpoints, or to one of them, oldest first. */
       list_webhook_attempts: {
@@ -1071,6 +1153,13 @@ export type Database = {
         }
         Returns: Checkout["CompositeTypes"]["restarted_checkout_session"]
       }
+      /** Takes back a cancellation at the end of the period, while that period lasts, and returns the subscription. */
+      resume_subscription: {
+        Args: {
+          subscription_id: string
+        }
+        Returns: Checkout["CompositeTypes"]["subscription"]
+      }
       /** Takes an access back that grant_access gave. Only a superuser can call this. */
       revoke_access: {
         Args: {
@@ -1246,6 +1335,9 @@ export type Database = {
           payment_method_urls?: Json | null
           allow_restart?: boolean | null
           cancel_expires?: boolean | null
+          time_zone?: string | null
+          renewal_grace_period?: string | null
+          renewal_notice?: string | null
         }
         Returns: Checkout["CompositeTypes"]["organization"]
       }
@@ -1457,6 +1549,9 @@ export type Database = {
         payment_method_urls: Json
         allow_restart: boolean
         cancel_expires: boolean
+        time_zone: string
+        renewal_grace_period: string
+        renewal_notice: string | null
         created_at: string
         updated_at: string
       }
@@ -1471,7 +1566,7 @@ export type Database = {
         organization_id: string
         environment: "live" | "test"
         status: "processing" | "succeeded" | "failed" | "canceled" | "rejected"
-        rejection_reason: "session_expired" | "session_failed" | "already_paid" | "amount_mismatch" | "currency_mismatch" | "out_of_stock" | null
+        rejection_reason: "session_expired" | "session_failed" | "already_paid" | "amount_mismatch" | "currency_mismatch" | "out_of_stock" | "already_renewed" | "subscription_canceled" | null
         amount: number
         currency_code: string
         payment_method: string | null
@@ -1501,6 +1596,9 @@ export type Database = {
         suggested_amount: number | null
         minimum_quantity: number
         maximum_quantity: number | null
+        interval_unit: "day" | "week" | "month" | "year" | null
+        interval_count: number | null
+        trial_period: string | null
         is_default: boolean
         active: boolean
         description: string | null
@@ -1596,6 +1694,35 @@ export type Database = {
         maximum_amount: number | null
         suggested_amount: number | null
       }
+      /** What a customer pays for again and again. */
+      subscription: {
+        subscription_id: string | null
+        organization_id: string | null
+        environment: "live" | "test" | null
+        status: string | null
+        customer_id: string | null
+        customer_email: string | null
+        product_id: string | null
+        price_id: string | null
+        quantity: number | null
+        amount: number | null
+        currency_code: string | null
+        interval_unit: string | null
+        interval_count: number | null
+        time_zone: string | null
+        anchor: string | null
+        periods_paid: number | null
+        current_period_start: string | null
+        current_period_end: string | null
+        trial_end: string | null
+        ends_at: string | null
+        cancel_at_period_end: boolean | null
+        canceled_at: string | null
+        checkout_session_id: string | null
+        latest_checkout_session_id: string | null
+        created_at: string | null
+        updated_at: string | null
+      }
       /** The result of an attempt to deliver an event to an endpoint. */
       webhook_attempt: {
         event_id: string
@@ -1675,10 +1802,10 @@ export type Database = {
       /** An event of the outbox. */
       webhook_event: {
         event_id: string
-        event_type: "checkout.session.completed" | "checkout.session.expired" | "checkout.session.failed" | "checkout.session.expiring" | "checkout.session.payment_failed" | "checkout.session.payment_rejected" | "checkout.session.payment_applied" | "checkout.session.refunded" | "checkout.session.refund_failed" | "webhook_endpoint.disabled"
+        event_type: "checkout.session.completed" | "checkout.session.expired" | "checkout.session.failed" | "checkout.session.expiring" | "checkout.session.payment_failed" | "checkout.session.payment_rejected" | "checkout.session.payment_applied" | "checkout.session.refunded" | "checkout.session.refund_failed" | "webhook_endpoint.disabled" | "subscription.created" | "subscription.renewed" | "subscription.renewal_due" | "subscription.past_due" | "subscription.ended"
         organization_id: string
         environment: "live" | "test"
-        subject_type: "checkout_session" | "webhook_endpoint"
+        subject_type: "checkout_session" | "webhook_endpoint" | "subscription"
         subject_id: string
         checkout_session_id: string | null
         sequence: number

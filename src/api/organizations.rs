@@ -130,7 +130,10 @@ impl Changes<'_> {
             subscriptions: subscription::Settings {
                 time_zone: match self.time_zone {
                     Some(name) if !organizations::is_time_zone(name)? => {
-                        return Err(Error::invalid("time_zone", "must be the name of a time zone, such as Africa/Dakar"));
+                        return Err(Error::invalid(
+                            "time_zone",
+                            "must be the name of a time zone, such as Africa/Dakar",
+                        ));
                     }
                     Some(name) => name.to_owned(),
                     None => settings.subscriptions.time_zone,

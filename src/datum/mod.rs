@@ -24,8 +24,8 @@ pub use column::Column;
 
 pub use composite::{
     ApiKey, Composite, CouponAnswer, CouponRow, Credential, Event, HttpAnswer, Organization, PagePolicy, Payment,
-    Price, Product, PublicSession, Refund, Restarted, Session, SessionLine, Subscription, WebhookAttempt, WebhookConsumer,
-    WebhookDelivery, WebhookDeliveryRequest, WebhookEndpoint,
+    Price, Product, PublicSession, Refund, Restarted, Session, SessionLine, Subscription, WebhookAttempt,
+    WebhookConsumer, WebhookDelivery, WebhookDeliveryRequest, WebhookEndpoint,
 };
 pub use jsonb::{Json, Jsonb, metadata};
 pub use rows::Rows;

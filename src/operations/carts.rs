@@ -15,9 +15,9 @@ use rules::{Error, Result, validate};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
+use crate::operations::subscribing;
 use crate::store::catalog::{self, Priced};
 use crate::store::holds::{self, Wait};
-use crate::operations::subscribing;
 use crate::store::lines;
 use crate::store::subscriptions;
 use crate::tenant::{Caller, Tenant};
@@ -183,8 +183,7 @@ fn of_price(caller: &Caller, order: &Order, currency: Option<Currency>) -> Resul
     let Priced { mut line, currency: of_price, recurs, has_trial } =
         find(caller.tenant, order.product_id, order.price_id, currency)?;
     line.set_quantity(order.quantity.unwrap_or(line.minimum_quantity))?;
-    let subscribing =
-        if recurs { Some(subscribing::beginning(caller, order, &mut line, has_trial)?) } else { None };
+    let subscribing = if recurs { Some(subscribing::beginning(caller, order, &mut line, has_trial)?) } else { None };
     if let Some(amount) = order.amount {
         let amount = money::check_sum("amount", amount, of_price, false)?;
         let units = Decimal::from(line.quantity);
@@ -371,7 +370,8 @@ pub fn sell_again(
 pub fn to_renew_again(tenant: Tenant, expired: Uuid, state: &Session) -> Result<Option<Uuid>> {
     let terms = if state.has_terms { lines::terms(tenant, expired)? } else { None };
     let Some((id, Action::Renew(period))) = terms.and_then(|terms| terms.subscribing) else { return Ok(None) };
-    let standing = subscriptions::to_renew(tenant, id)?.ok_or_else(|| subscriptions::unknown(&id.to_string()))?.standing;
+    let standing =
+        subscriptions::to_renew(tenant, id)?.ok_or_else(|| subscriptions::unknown(&id.to_string()))?.standing;
     standing.obstacle(&period).map_or(Ok(Some(id)), |obstacle| Err(obstacle.error()))
 }
 

@@ -91,7 +91,14 @@ impl Holding {
     }
 
     /// What the session holds and renews follows its state.
-    pub fn follow(&self, tenant: Tenant, id: Uuid, before: &Session, after: &Session, now: DateTime<Utc>) -> Result<()> {
+    pub fn follow(
+        &self,
+        tenant: Tenant,
+        id: Uuid,
+        before: &Session,
+        after: &Session,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
         follow(tenant, id, before, after)?;
         match self.terms.as_ref().and_then(|terms| terms.subscribing.as_ref()) {
             Some((subscription, action)) if after.status == Status::Complete => {

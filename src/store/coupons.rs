@@ -104,8 +104,14 @@ pub fn update(tenant: Tenant, code: &str, active: Option<bool>, now: DateTime<Ut
     coupon.ok_or_else(|| Error::NotInCatalog { what: "coupon", id: code.to_owned() })
 }
 
-const LISTED: Listed =
-    Listed { row: coupon!(), from: "checkout_data.coupons c", table: "coupons", id: "code", id_type: "text", what: "coupon" };
+const LISTED: Listed = Listed {
+    row: coupon!(),
+    from: "checkout_data.coupons c",
+    table: "coupons",
+    id: "code",
+    id_type: "text",
+    what: "coupon",
+};
 
 /// Coupons, newest first.
 pub fn list(tenant: Tenant, active: Option<bool>, page: &Page, now: DateTime<Utc>) -> Result<Vec<CouponRow>> {

@@ -37,7 +37,7 @@ mod row;
 pub mod sessions;
 pub mod settings;
 mod statement;
+pub mod subscriptions;
 pub mod subtransaction;
 pub mod transitions;
-pub mod subscriptions;
 pub mod visits;

@@ -164,8 +164,14 @@ pub fn all_exist(tenant: Tenant, product_ids: &[String]) -> Result<bool> {
     Ok(MISSING.with(|statement| statement.count(&arguments))? == 0)
 }
 
-const LISTED: Listed =
-    Listed { row: product!("$4"), from: with_stock!(), table: "products", id: "product_id", id_type: "text", what: "product" };
+const LISTED: Listed = Listed {
+    row: product!("$4"),
+    from: with_stock!(),
+    table: "products",
+    id: "product_id",
+    id_type: "text",
+    what: "product",
+};
 
 /// Products, newest first.
 pub fn list(tenant: Tenant, active: Option<bool>, page: &Page, now: DateTime<Utc>) -> Result<Vec<Product>> {

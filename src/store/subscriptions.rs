@@ -46,9 +46,7 @@ pub fn get(tenant: Tenant, id: Uuid, now: DateTime<Utc>) -> Result<Shown> {
 
 /// As get, for a caller that has written it or waited for it.
 pub fn get_again(tenant: Tenant, id: Uuid, now: DateTime<Utc>) -> Result<Shown> {
-    GET_AGAIN
-        .with(|statement| statement.composite(&key_at(tenant, id, now)))?
-        .ok_or_else(|| unknown(&id.to_string()))
+    GET_AGAIN.with(|statement| statement.composite(&key_at(tenant, id, now)))?.ok_or_else(|| unknown(&id.to_string()))
 }
 
 fn key_at(tenant: Tenant, id: Uuid, now: DateTime<Utc>) -> [Argument<'static>; 4] {
@@ -420,7 +418,12 @@ statement!(
 );
 
 /// Takes back the cancellation of a locked subscription whose period lasts.
-pub fn resume(tenant: Tenant, id: Uuid, notice: Option<TimeDelta>, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
+pub fn resume(
+    tenant: Tenant,
+    id: Uuid,
+    notice: Option<TimeDelta>,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>> {
     let [organization_id, environment, key] = key(tenant, id);
     let arguments =
         [organization_id, environment, key, datum::timestamp(now).into(), notice.map(datum::interval).into()];

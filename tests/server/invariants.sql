@@ -208,6 +208,9 @@ WITH retention (minutes) AS (
     WHERE (subject_type = 'checkout_session') <> (kind IS NOT NULL)
         OR (subject_type = 'webhook_endpoint') <> (endpoint IS NOT NULL)
         OR endpoint ->> 'webhook_endpoint_id' <> subject_id::text OR endpoint ? 'secret'
+        OR (subject_type = 'subscription') <> (event_type LIKE 'subscription.%')
+        OR (subject_type = 'subscription') <> (snapshot -> 'subscription' IS NOT NULL)
+        OR snapshot #>> '{subscription,subscription_id}' <> subject_id::text
         OR snapshot #>> '{payment,checkout_session_id}' <> subject_id::text AND kind <> 'payment_applied'
     UNION ALL
     SELECT 'event that does not tell how its session was', organization_id, environment, checkout_session_id
@@ -333,6 +336,43 @@ WITH retention (minutes) AS (
     FROM checkout_data.session_visits v
     LEFT JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
     WHERE s.checkout_session_id IS NULL OR v.first_opened_at < s.created_at OR v.cancelled_at < s.created_at
+    UNION ALL
+    SELECT 'subscription whose paid sessions do not make it', b.organization_id, b.environment, b.subscription_id
+    FROM checkout_data.subscriptions b
+    WHERE b.periods_paid + CASE WHEN b.trial_end IS NULL THEN 0 ELSE 1 END <> (
+        SELECT count(*) FROM checkout_data.session_periods p
+        JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
+        WHERE p.organization_id = b.organization_id AND p.environment = b.environment
+            AND p.subscription_id = b.subscription_id AND s.status = 'complete')
+    UNION ALL
+    SELECT 'complete session without its subscription', p.organization_id, p.environment, p.checkout_session_id
+    FROM checkout_data.session_periods p
+    LEFT JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
+    LEFT JOIN checkout_data.subscriptions b ON b.organization_id = p.organization_id
+        AND b.environment = p.environment AND b.subscription_id = p.subscription_id
+    WHERE s.checkout_session_id IS NULL OR s.subscription_id <> p.subscription_id::text
+        OR b.subscription_id IS NULL AND (s.status = 'complete' OR p.period_start IS NOT NULL)
+    UNION ALL
+    SELECT 'period that was paid twice', p.organization_id, p.environment, min(p.checkout_session_id::text)::uuid
+    FROM checkout_data.session_periods p
+    JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
+    WHERE s.status = 'complete'
+    GROUP BY p.organization_id, p.environment, p.subscription_id, p.period_start HAVING count(*) > 1
+    UNION ALL
+    SELECT 'open session that renews another subscription than it says', o.organization_id, o.environment,
+        o.checkout_session_id
+    FROM checkout_data.open_sessions o
+    LEFT JOIN checkout_data.session_periods p USING (organization_id, environment, checkout_session_id)
+    WHERE o.renews IS DISTINCT FROM CASE WHEN p.period_start IS NOT NULL THEN p.subscription_id END
+    UNION ALL
+    SELECT 'events of a subscription do not go from 1 to event_count', b.organization_id, b.environment,
+        b.subscription_id
+    FROM retention, checkout_data.subscriptions b
+    LEFT JOIN event e ON e.organization_id = b.organization_id AND e.environment = b.environment
+        AND e.subject_id = b.subscription_id
+    WHERE retention.minutes < 0 OR b.created_at > now() - retention.minutes * interval '1 minute'
+    GROUP BY b.organization_id, b.environment, b.subscription_id
+    HAVING (count(e.sequence), COALESCE(max(e.sequence), 0)) <> (b.event_count, b.event_count)
     UNION ALL
     -- One that is held by a session that has ended unpaid has lapsed, and is removed in time.
     SELECT 'hold that its session denies', h.organization_id, h.environment, h.checkout_session_id

@@ -6,17 +6,19 @@ import pytest
 from conftest import INVARIANTS
 
 (SESSIONS, OPEN, PAYMENTS, REFUNDS, EVENTS, KEYS, API_KEYS, ENDPOINTS, CONSUMERS, DELIVERIES, ATTEMPTS, PRODUCTS, PRICES, STOCK,
- STOCK_CHANGES, COUPONS, LINES, TERMS, VISITS, HOLDS) = (
+ STOCK_CHANGES, COUPONS, LINES, TERMS, VISITS, HOLDS, SUBSCRIPTIONS, PERIODS) = (
     f"checkout_data.{table}" for table in (
         "checkout_sessions", "open_sessions", "payments", "refunds", "webhook_outbox", "idempotency_keys", "api_keys",
         "webhook_endpoints", "webhook_consumers", "webhook_deliveries", "webhook_attempts", "products", "prices", "inventory",
-        "inventory_changes", "coupons", "session_lines", "session_terms", "session_visits", "holds"))
+        "inventory_changes", "coupons", "session_lines", "session_terms", "session_visits", "holds",
+        "subscriptions", "session_periods"))
 NO_PRODUCT = "price, stock or change of stock without a product of its tenant"
 NOT_ITS_CHANGES = "stock that is not the sum of its changes"
 ENDED = "open session that has ended, or that is no session"
 OTHERWISE = "open session that says something else than its session"
 OF_ANOTHER_THING = "event that tells of another thing than it is about"
 HOW_ITS_SESSION_WAS = "event that does not tell how its session was"
+NOT_ITS_SESSIONS = "subscription whose paid sessions do not make it"
 NO_RECEIVER = "delivery to no receiver of its tenant, or to that which it is about"
 # The fault to find, and the statement that makes it, in the row whose session has the title of the second word, or in
 # the API key. "sent" has been delivered to an endpoint, "tried" not yet; "gone" is a disabled endpoint, with an event
@@ -31,6 +33,18 @@ FAULTS = [
     ("lines that are not the sums of their session", "mugs", f"DELETE FROM {LINES}"),
     ("visit of no session of its tenant", "free", f"DELETE FROM {SESSIONS}"),
     ("visit of no session of its tenant", "free", f"UPDATE {VISITS} SET first_opened_at = first_opened_at - interval '1 day'"),
+    (NOT_ITS_SESSIONS, "subscription", f"UPDATE {SUBSCRIPTIONS} SET periods_paid = 3"),
+    (NOT_ITS_SESSIONS, "begun by", f"DELETE FROM {PERIODS}"),
+    ("complete session without its subscription", "subscription", f"DELETE FROM {SUBSCRIPTIONS}"),
+    ("complete session without its subscription", "begun by", f"UPDATE {SESSIONS} SET subscription_id = 'another'"),
+    ("period that was paid twice", "renewed by", f"UPDATE {PERIODS} SET period_start = NULL, period_end = NULL"),
+    ("open session that renews another subscription than it says", "renews", f"UPDATE {OPEN} SET renews = NULL"),
+    ("open session that renews another subscription than it says", "open", f"UPDATE {OPEN} SET renews = gen_random_uuid()"),
+    ("events of a subscription do not go from 1 to event_count", "subscription", f"UPDATE {EVENTS} SET sequence = sequence + 1"),
+    (OF_ANOTHER_THING, "subscription", f"UPDATE {EVENTS} SET snapshot = NULL"),
+    (OF_ANOTHER_THING, "subscription", f"UPDATE {EVENTS} SET subject_type = 'webhook_endpoint'"),
+    (OF_ANOTHER_THING, "subscription",
+     f"UPDATE {EVENTS} SET snapshot = jsonb_set(snapshot, '{{subscription,subscription_id}}', '\"x\"')"),
     ("hold that its session denies", "mugs", f"UPDATE {HOLDS} SET state = 'taken'"),
     ("hold that its session denies", "sold", f"UPDATE {HOLDS} SET state = 'held'"),
     ("open session that has lost a hold", "mugs", f"DELETE FROM {HOLDS}"),
@@ -169,6 +183,17 @@ def whole(shared_server):
     db.call("open_checkout_session", checkout_session_id=sessions["free"], client_secret=visited["client_secret"])
     db.call("complete_free_checkout_session", checkout_session_id=sessions["free"])
     db.call("record_payment", checkout_session_id=sessions["sold"], payment_id="p-sold", outcome="succeeded")
+    db.call("create_price", product_id="mug", currency_code="USD", amount=9, price_id="monthly", interval_unit="month")
+    db.sql("SELECT checkout.update_organization(%s, uses_catalog => true)", db.organization_id)
+    begun = db.call("create_checkout_session", price_id="monthly", customer_id="c")[0]
+    db.call("record_payment", checkout_session_id=begun["checkout_session_id"], payment_id="p-begun", outcome="succeeded")
+    sessions["begun by"], sessions["subscription"] = begun["checkout_session_id"], begun["subscription_id"]
+    for title in ("renewed by", "renews"):
+        renewal = db.call("create_checkout_session", subscription_id=sessions["subscription"])[0]
+        sessions[title] = renewal["checkout_session_id"]
+        if title == "renewed by":
+            db.call("record_payment", checkout_session_id=sessions[title], payment_id="p-renewed", outcome="succeeded")
+    db.sql("SELECT checkout.update_organization(%s, uses_catalog => false)", db.organization_id)
     db.sql("SELECT checkout.roll_api_key(%s)", sessions["key"])
     for title in ("gone", "other"):
         sessions[title] = db.call("create_webhook_endpoint", url=f"https://shop.example/{title}")[0]["webhook_endpoint_id"]

@@ -50,6 +50,7 @@ def world():
             "publishable": key(a, "publishable", "live"),
             "test": key(a, "secret", "test"), "other": key(b, "secret", "live"),
             "views": key(seeds(db), "secret", "live"),
+            "members": key(db.value("SELECT checkout.create_organization('C', uses_catalog => true)::text"), "secret", "live"),
         }
         with PostgREST(db) as postgrest:
             yield SimpleNamespace(db=db, server=server, report=report, a=a, b=b, keys=keys, postgrest=postgrest)
@@ -115,7 +116,7 @@ def test_client_has_called_every_stable_function_by_get(world, client_results):
     stable = world.db.sql(
         "SELECT proname FROM pg_proc WHERE pronamespace = 'checkout'::regnamespace AND provolatile = 's'")
     expected = {row["proname"] for row in stable} & granted_functions(world)
-    assert len(expected) == 21
+    assert len(expected) == 23
     called = set(re.findall(r'"GET /rpc/(\w+)\S* HTTP/1.1" 20\d', client_results.log))
     assert expected <= called
 

@@ -21,10 +21,11 @@ ONE_PRODUCT = {"create_price", "update_price", "update_product"}
 ALONE = [{"create_webhook_consumer"}, {"create_webhook_endpoint"}, RECOVERIES, {"record_refund"},
          {"simulate_payment", "simulate_public_payment"}, {"complete_free_checkout_session"}, {"adjust_inventory"},
          {"create_product"}, {"create_coupon"}, {"update_coupon"}]
+ONE_SUBSCRIPTION = {"cancel_subscription", "resume_subscription"}
 WAITS = {
     held: group
     for group in [ONE_SESSION, ONE_SALE, ONE_EVENT, ONE_DELIVERY, ONE_CONSUMER, ONE_ENDPOINT, ONE_KEY, ONE_ORGANIZATION, ONE_ROLE,
-                  ONE_PRODUCT, *ALONE]
+                  ONE_PRODUCT, ONE_SUBSCRIPTION, *ALONE]
     for held in group
 }
 for held in ONE_SESSION | RECOVERIES:

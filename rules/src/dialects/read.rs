@@ -42,20 +42,13 @@ pub fn boolean(body: &Object, name: &'static str) -> Result<Option<bool>> {
     member(body, name).map(|value| value.as_bool().ok_or_else(|| Error::invalid(name, "must be a boolean"))).transpose()
 }
 
-/// The total amount. It may be left out with a product or a price that the organization's catalog has.
+/// The total amount. It may be left out with a product, a price or a subscription that the organization's catalog has.
 pub fn amount_or_price(request: &HttpRequest, name: &'static str) -> Result<Option<Decimal>> {
     let body = request.body()?;
     let amount = decimal(body, name)?;
-    let bought = |names: &[&'static str]| names.iter().copied().find(|name| member(body, name).is_some());
-    let priced = bought(&["product_id", "price_id"]);
-    if amount.is_some() || request.uses_catalog && priced.is_some() {
-        return Ok(amount);
-    }
-    match priced.or_else(|| bought(&["subscription_id"])) {
-        None => Ok(None),
-        Some(what) if request.uses_catalog => {
-            Err(Error::invalid(name, format!("is required with {what}: the catalog has no prices of subscriptions")))
-        }
+    let priced = ["product_id", "price_id", "subscription_id"].into_iter().find(|name| member(body, name).is_some());
+    match priced.filter(|_| amount.is_none() && !request.uses_catalog) {
+        None => Ok(amount),
         Some(what) => {
             Err(Error::invalid(name, format!("is required with {what}: no catalog is configured that has its price")))
         }
@@ -276,14 +269,11 @@ mod tests {
             assert_eq!(read(uses_catalog, json!({"amount": 10, "product_id": "p", "subscription_id": "s"})), Ok(ten));
             assert_eq!(read(uses_catalog, json!({})), Ok(None), "no other is told of catalogs");
         }
-        for name in ["product_id", "price_id"] {
+        for name in ["product_id", "price_id", "subscription_id"] {
             assert_eq!(read(true, json!({name: "p"})), Ok(None));
-            assert_eq!(read(true, json!({name: "p", "subscription_id": "s"})), Ok(None));
             let fault = format!("is required with {name}: no catalog is configured that has its price");
             assert_eq!(read(false, json!({name: "p"})), Err(Error::invalid("amount", fault)));
         }
-        let fault = "is required with subscription_id: the catalog has no prices of subscriptions";
-        assert_eq!(read(true, json!({"subscription_id": "s"})), Err(Error::invalid("amount", fault)));
     }
 
     #[test]

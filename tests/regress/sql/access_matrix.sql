@@ -30,6 +30,7 @@ FROM checkout.create_product('Mug', 'mug', on_hand => 10) AS p,
     checkout.create_price(p.product_id, 'USD', 12.5, price_id => 'mug-usd') AS c,
     checkout.create_coupon('TEN', 10) AS d;
 SELECT amount FROM checkout.create_checkout_session(8, 'USD', customer_id => 'c', coupon_code => 'TEN');
+SELECT testing.subscribe() AS subscription \gset
 SELECT event_id AS event, lease_token AS lease FROM checkout.claim_webhook_events('jobs')
 WHERE checkout_session_id = :'paid' \gset
 COMMIT;
@@ -143,6 +144,10 @@ INSERT INTO testing.access_calls VALUES
     ('update_coupon', '''TEN'''),
     ('list_coupons', ''),
     ('coupon_performance', ''),
+    ('get_subscription', quote_literal(:'subscription')),
+    ('list_subscriptions', ''),
+    ('cancel_subscription', quote_literal(:'subscription')),
+    ('resume_subscription', quote_literal(:'subscription')),
     ('update_organization', quote_literal(:'a')),
     ('create_webhook_endpoint', '''https://shop.example/more'''),
     ('list_webhook_endpoints', ''),
@@ -164,6 +169,10 @@ INSERT INTO testing.access_calls VALUES
     -- These are given a row of a view.
     ('prices', 'jsonb_populate_record(NULL::checkout.products, ''{"product_id": "mug"}'')'),
     ('product', 'jsonb_populate_record(NULL::checkout.prices, ''{"product_id": "mug"}'')'),
+    ('subscription', format('jsonb_populate_record(NULL::checkout.session_periods, ''{"subscription_id": "%s"}'')',
+        :'subscription')),
+    ('session_periods', format('jsonb_populate_record(NULL::checkout.subscriptions, ''{"subscription_id": "%s"}'')',
+        :'subscription')),
     ('inventory_changes', 'jsonb_populate_record(NULL::checkout.products, ''{"product_id": "mug"}'')'),
     ('payments', format('jsonb_populate_record(NULL::checkout.checkout_sessions, ''{"checkout_session_id": "%s"}'')',
         :'paid')),

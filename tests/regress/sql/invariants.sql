@@ -103,17 +103,20 @@ SELECT n.checkout_session_id FROM testing.sessions n LEFT JOIN testing.sessions 
     ON (o.organization_id, o.environment, o.checkout_session_id) = (n.organization_id, n.environment, n.recovered_from)
 WHERE n.recovered_from IS NOT NULL
     AND (o.status IS DISTINCT FROM 'expired' OR o.amount <> n.amount OR o.currency_code <> n.currency_code);
--- Every event has its session or its endpoint.
+-- Every event has its session, its endpoint or its subscription.
 SELECT o.subject_type, o.subject_id, o.sequence
 FROM checkout_data.webhook_outbox o
 LEFT JOIN checkout_data.checkout_sessions s
     ON (s.organization_id, s.environment, s.checkout_session_id) = (o.organization_id, o.environment, o.subject_id)
 WHERE (o.event_type = 'webhook_endpoint.disabled') <> (o.subject_type = 'webhook_endpoint')
-    OR (s.checkout_session_id IS NULL) <> (o.subject_type = 'webhook_endpoint')
+    OR (s.checkout_session_id IS NULL) <> (o.subject_type <> 'checkout_session')
+    OR (o.subject_type = 'subscription')
+        <> coalesce(o.snapshot #>> '{subscription,subscription_id}' = o.subject_id::text, false)
+    OR (o.event_type LIKE 'subscription.%') <> (o.subject_type = 'subscription')
     OR (o.subject_type = 'webhook_endpoint')
         <> coalesce(o.snapshot #>> '{webhook_endpoint,webhook_endpoint_id}' = o.subject_id::text, false)
     -- An end by the clock has no payment.
-    OR (o.event_type ~ 'expired|expiring|disabled' OR o.event_type ~ 'failed' AND o.snapshot IS NULL)
+    OR (o.event_type ~ 'expired|expiring|disabled|^subscription' OR o.event_type ~ 'failed' AND o.snapshot IS NULL)
         = (coalesce(o.snapshot, '{}') ? 'payment')
     -- Nothing was due.
     AND NOT (o.event_type ~ 'completed' AND (o.snapshot #>> '{session,amount}')::numeric = 0);

@@ -27,6 +27,13 @@ SET checkout_sessions.organization_id = '0b5e7b8a-0000-4000-8000-000000000005';
 SELECT price_id FROM checkout.create_product('Mug', 'mug', on_hand => 3) AS p,
     checkout.create_price(p.product_id, 'USD', 12.5, price_id => 'mug-usd');
 SELECT on_hand FROM checkout.adjust_inventory('mug', -1);
+-- A subscription
+SELECT checkout.create_organization('Club', uses_catalog => true, organization_id => '0b5e7b8a-0000-4000-8000-000000000007');
+SET checkout_sessions.organization_id = '0b5e7b8a-0000-4000-8000-000000000007';
+SELECT price_id FROM checkout.create_product('Club', 'club') AS p,
+    checkout.create_price(p.product_id, 'USD', 9, price_id => 'monthly', interval_unit => 'month');
+SELECT p.status FROM checkout.create_checkout_session(price_id => 'monthly', customer_id => 'c') AS c,
+    checkout.record_payment(c.checkout_session_id, 'first', 'succeeded') AS p;
 SET checkout_sessions.organization_id = '0b5e7b8a-0000-4000-8000-000000000006';
 SELECT code FROM checkout.create_coupon('TEN', 10);
 SET checkout_sessions.organization_id = '0b5e7b8a-0000-4000-8000-000000000001';
@@ -67,6 +74,8 @@ SELECT damage, found.* FROM unnest(ARRAY[
     'DELETE FROM checkout_data.webhook_deliveries',
     'DELETE FROM checkout_data.webhook_attempts',
     'DELETE FROM checkout_data.idempotency_keys',
+    'DELETE FROM checkout_data.subscriptions',
+    'DELETE FROM checkout_data.session_periods',
     'DELETE FROM checkout_data.products',
     'DELETE FROM checkout_data.inventory_changes',
     'UPDATE checkout_data.checkout_sessions SET event_count = 0',

@@ -26,6 +26,7 @@ FROM checkout.create_product('Mug', 'mug', on_hand => 10) AS p,
     checkout.create_price(p.product_id, 'USD', 12.5, price_id => 'mug-usd') AS c,
     checkout.create_coupon('TEN', 10) AS d;
 SELECT amount FROM checkout.create_checkout_session(8, 'USD', customer_id => 'c', coupon_code => 'TEN');
+SELECT testing.subscribe() AS subscription \gset
 SELECT event_id AS event FROM checkout.list_webhook_events(:'paid', 'checkout.session.completed') \gset
 SELECT client_secret FROM checkout.get_checkout_session(:'open') \gset
 SELECT client_secret AS expired_secret FROM checkout.get_checkout_session(:'expired') \gset
@@ -52,6 +53,7 @@ SELECT price_id FROM checkout.create_price('of-b', 'USD', 1, price_id => 'of-b')
 SELECT code FROM checkout.create_coupon('of-b', 1);
 SELECT event_id AS event_of_b
 FROM checkout.list_webhook_events(event_type => 'checkout.session.completed') \gset
+SELECT testing.subscribe() AS subscription_of_b \gset
 RESET checkout_sessions.organization_id;
 
 -- Runs a statement as a role, and always rolls it back.
@@ -90,6 +92,8 @@ INSERT INTO testing.calls (function, arguments) VALUES
     ('update_coupon', '''TEN'''),
     ('list_coupons', ''),
     ('coupon_performance', ''),
+    ('get_subscription', quote_literal(:'subscription')), ('list_subscriptions', ''),
+    ('cancel_subscription', quote_literal(:'subscription')), ('resume_subscription', quote_literal(:'subscription')),
     ('redirect_url', format('''https://shop.example'', %L', :'open')),
     ('current_organization_id', ''), ('current_environment', ''), ('session_id', quote_literal(:'open')),
     ('create_webhook_consumer', '''more'''), ('list_webhook_consumers', ''),
@@ -138,6 +142,10 @@ INSERT INTO testing.calls (function, arguments) VALUES
     -- These are given a row of a view.
     ('prices', 'jsonb_populate_record(NULL::checkout.products, ''{"product_id": "mug"}'')'),
     ('product', 'jsonb_populate_record(NULL::checkout.prices, ''{"product_id": "mug"}'')'),
+    ('subscription', format('jsonb_populate_record(NULL::checkout.session_periods, ''{"subscription_id": "%s"}'')',
+        :'subscription')),
+    ('session_periods', format('jsonb_populate_record(NULL::checkout.subscriptions, ''{"subscription_id": "%s"}'')',
+        :'subscription')),
     ('inventory_changes', 'jsonb_populate_record(NULL::checkout.products, ''{"product_id": "mug"}'')'),
     ('payments', format('jsonb_populate_record(NULL::checkout.checkout_sessions, ''{"checkout_session_id": "%s"}'')',
         :'paid')),
@@ -354,7 +362,16 @@ FROM (VALUES ('get', 'SELECT checkout.get_checkout_session(%L)'),
     ('after', 'SELECT checkout.list_checkout_sessions(starting_after => %L)'),
     ('before', 'SELECT checkout.list_checkout_sessions(ending_before => %L)')
 ) AS calls (function, call);
--- The same holds for B's payments, endpoints and events.
+-- The same holds for B's subscriptions,
+SELECT function, testing.outcome(format(call, :'subscription_of_b'))
+    = testing.outcome(format(call, '01890000-0000-7000-8000-000000000000')) AS same,
+    testing.outcome(format(call, :'subscription_of_b')) AS outcome
+FROM (VALUES ('get', 'SELECT checkout.get_subscription(%L)'),
+    ('cancel', 'SELECT checkout.cancel_subscription(%L)'),
+    ('resume', 'SELECT checkout.resume_subscription(%L)'),
+    ('after', 'SELECT checkout.list_subscriptions(starting_after => %L)')
+) AS calls (function, call);
+-- payments, endpoints and events.
 SELECT function, testing.outcome(format(call, 'matrix-of-b')) = replace(
         testing.outcome(format(call, 'matrix-of-nobody')), 'of-nobody', 'of-b') AS same,
     testing.outcome(format(call, 'matrix-of-b')) AS outcome

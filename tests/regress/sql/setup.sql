@@ -116,6 +116,22 @@ CREATE FUNCTION testing.key(organization uuid, kind text DEFAULT 'secret', envir
 RETURNS text LANGUAGE sql
     AS $$ SELECT api_key FROM checkout.create_api_key(organization, kind, environment) $$;
 
+-- A subscription of a customer, paid for a month. The organization is left as it was.
+CREATE FUNCTION testing.subscribe() RETURNS uuid LANGUAGE plpgsql AS $$
+DECLARE
+    session checkout.checkout_session;
+    organization CONSTANT uuid := checkout.current_organization_id();
+BEGIN
+    PERFORM checkout.create_product('Club', 'club');
+    PERFORM checkout.create_price('club', 'USD', 9, price_id => 'monthly', interval_unit => 'month');
+    PERFORM checkout.update_organization(organization, uses_catalog => true);
+    session := checkout.create_checkout_session(price_id => 'monthly', customer_id => 'member');
+    PERFORM checkout.update_organization(organization, uses_catalog => false);
+    PERFORM checkout.record_payment(session.checkout_session_id, 'member-1', 'succeeded');
+    RETURN session.subscription_id;
+END
+$$;
+
 -- The last six characters of an API key: the CRC-32 of the others, in base 62, so that scanners can compute it.
 CREATE FUNCTION testing.checksum(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE

@@ -49,6 +49,14 @@ BY_ENDPOINT = [
     "redeliver_webhook_events(webhook_endpoint_id => %s)",
     "redeliver_webhook_events(webhook_endpoint_id => %s, status => 'pending')",
 ]
+# The functions that take the id of a subscription.
+BY_SUBSCRIPTION = [
+    "get_subscription(%s)",
+    "cancel_subscription(%s)",
+    "cancel_subscription(%s, false)",
+    "resume_subscription(%s)",
+    "list_subscriptions(starting_after => %s)",
+]
 # The functions that take the name of a webhook consumer.
 BY_CONSUMER = [
     "claim_webhook_events(%s)",
@@ -144,6 +152,21 @@ def consumer_attacks():
     for tenant in VICTIMS:
         for who in ("B's secret key", "B's role"):
             yield Attack(f"an own consumer of the name of that of {tenant}", who, consumer_named_as(tenant))
+
+
+def subscription_attacks():
+    for call in BY_SUBSCRIPTION:
+        for tenant in VICTIMS:
+            for who in INTRUDERS:
+                yield Attack(
+                    f"{call} for the subscription of {tenant}",
+                    who,
+                    guesses(
+                        f"SELECT * FROM checkout.{call}",
+                        lambda me, t=tenant: me.lab.targets[t]["subscription"],
+                        lambda me, t=tenant: like(me.lab.targets[t]["subscription"]),
+                    ),
+                )
 
 
 def consumer_named_as(tenant):
@@ -433,5 +456,6 @@ def attacks():
     yield from session_attacks()
     yield from endpoint_attacks()
     yield from consumer_attacks()
+    yield from subscription_attacks()
     yield from text_attacks()
     yield from event_attacks()

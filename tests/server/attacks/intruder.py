@@ -220,6 +220,10 @@ def goals(target):
     yield ("SELECT * FROM checkout.list_prices('mug')",)
     yield ("SELECT * FROM checkout.list_coupons()",)
     yield ("SELECT * FROM checkout.coupon_performance()",)
+    yield ("SELECT * FROM checkout.list_subscriptions()",)
+    yield "SELECT * FROM checkout.get_subscription(%s)", target["subscription"]
+    yield "SELECT * FROM checkout.cancel_subscription(%s)", target["subscription"]
+    yield "SELECT * FROM checkout.resume_subscription(%s)", target["subscription"]
     yield ("SELECT * FROM checkout.update_product('mug', active => false)",)
     yield ("SELECT * FROM checkout.adjust_inventory('mug', -1)",)
     yield ("SELECT * FROM checkout.update_price('mug-usd', active => false)",)
@@ -238,6 +242,8 @@ def goals(target):
     yield ("SELECT * FROM checkout.session_lines",)
     yield ("SELECT * FROM checkout.session_terms",)
     yield ("SELECT * FROM checkout.session_visits",)
+    yield ("SELECT * FROM checkout.subscriptions",)
+    yield ("SELECT * FROM checkout.session_periods",)
     yield ("SELECT * FROM checkout.checkout_sessions",)
     yield ("SELECT * FROM checkout.open_checkout_sessions",)
     yield ("SELECT * FROM checkout.payments",)

@@ -188,6 +188,12 @@ class Lab:
                         allow_quantity=True, allow_coupon_code=True, require_billing_address=True)
             target["sold"] = sold["checkout_session_id"]
             call("set_billing_address", checkout_session_id=target["sold"], address=f'{{"country": "SN", "city": "{word}"}}')
+            call("create_price", product_id="mug", currency_code="USD", amount=9, price_id="monthly", interval_unit="month")
+            call("update_organization", organization_id=target["organization_id"], uses_catalog=True)
+            begun = call("create_checkout_session", price_id="monthly", customer_id=word)
+            call("update_organization", organization_id=target["organization_id"], uses_catalog=False)
+            call("record_payment", checkout_session_id=begun["checkout_session_id"], payment_id=f"{word}_first", outcome="succeeded")
+            target["subscription"] = begun["subscription_id"]
             for state in ("open", "processing", "complete", "failed", "expired"):
                 session = call(
                     "create_checkout_session",

@@ -20,6 +20,8 @@ VIEWS = [
     "session_lines",
     "session_terms",
     "session_visits",
+    "subscriptions",
+    "session_periods",
 ]
 # What is called for a row before the tenant's condition has been checked would tell about it.
 SPIES = [

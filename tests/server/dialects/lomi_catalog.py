@@ -63,10 +63,6 @@ SOLD = {
     },
     "price only": {"price_id": "monthly-price-id", "customer_id": "c", "currency_code": "XOF"},
     "product only": {"product_id": "premium-plan-id", "customer_id": "c"},
-    "Subscription Renewal with a price": {
-        "subscription_id": "existing-subscription-id", "price_id": "monthly-price-id", "customer_id": "customer-id",
-        "success_url": "https://myapp.com/subscription-renewed",
-    },
 }
 
 
@@ -102,13 +98,23 @@ def documented_request_is_sold_from_the_catalog(shop):
     assert same(body, {name: body[name] if name in OWN else FIELDS[name] for name in CREATED})
 
 
-@documented("rule", "use case", "Subscription Renewal: the catalog has no price for a subscription alone")
-def subscription_alone_has_no_price(shop):
-    shop = catalog(shop)
-    body = {"subscription_id": "existing-subscription-id", "customer_id": "customer-id"}
-    message = "amount is required with subscription_id: the catalog has no prices of subscriptions"
-    shop.refused(400, message, "POST", PATH, body)
-    assert shop.accepted("POST", PATH, {**body, "amount": 5000, "currency_code": "XOF"})["amount"] == 5000
+@documented("rule", "use case", "Subscription Renewal: a session for a price that recurs begins a subscription, and one without an amount renews it")
+def subscription_is_renewed(shop):
+    shop = shop.another(uses_catalog=True)
+    product(shop, "premium-plan-id", {"monthly-price-id": {"amount": 5000, "interval_unit": "month", "interval_count": 1}})
+    signup = {"product_id": "premium-plan-id", "price_id": "monthly-price-id", "customer_id": "customer-id",
+              "success_url": "https://myapp.com/welcome", "cancel_url": "https://myapp.com/pricing"}
+    begun = shop.accepted("POST", PATH, signup)
+    assert begun["amount"] == 5000
+    renewal = {"subscription_id": begun["subscription_id"], "customer_id": "customer-id",
+               "success_url": "https://myapp.com/subscription-renewed"}
+    shop.refused(404, "not found", "POST", PATH, renewal)
+    assert shop.pay(begun["checkout_session_id"])["status"] == "succeeded"
+    renewed = shop.accepted("POST", PATH, renewal)
+    assert (renewed["amount"], renewed["price_id"], renewed["title"]) == (5000, "monthly-price-id", "Premium")
+    assert {**renewed, **renewal} == renewed
+    assert shop.accepted("POST", PATH, renewal)["checkout_session_id"] == renewed["checkout_session_id"]
+    assert shop.pay(renewed["checkout_session_id"])["status"] == "succeeded"
 
 
 @documented("parameter", "amount", "(silent) with uses_catalog: that of the catalog, or left out")

@@ -58,6 +58,7 @@ class World:
         db.call("create_product", name="Mug", product_id="mug", on_hand=10)
         db.call("create_price", product_id="mug", currency_code="USD", amount=12.5, price_id="mug-usd")
         db.call("create_coupon", code="TEN", percent_off=10)
+        self.subscribed, self.subscription = self.that_subscribes()
 
     def sessions_that_sell(self):
         """One in which the buyer may change everything, and one in which nothing is due."""
@@ -68,6 +69,16 @@ class World:
             self.db.create(amount=None, lines='[{"price_id": "gift"}]', **allowed),
             self.db.create(amount=None, lines='[{"title": "Sample", "amount": 0}]'),
         )
+
+    def that_subscribes(self):
+        """A paid session, and the subscription that it has begun."""
+        db = self.db
+        db.call("create_price", product_id="gift", currency_code="USD", amount=9, price_id="monthly", interval_unit="month")
+        db.sql("SELECT checkout.update_organization(%s, uses_catalog => true)", db.organization_id)
+        session = db.call("create_checkout_session", price_id="monthly", customer_id="c")[0]
+        db.sql("SELECT checkout.update_organization(%s, uses_catalog => false)", db.organization_id)
+        db.call("record_payment", checkout_session_id=session["checkout_session_id"], payment_id="first", outcome="succeeded")
+        return session["checkout_session_id"], session["subscription_id"]
 
     def in_test_environment(self):
         """A role that acts for the organization there, and a session of it."""
@@ -125,6 +136,7 @@ class World:
         paid = row("checkout_sessions", checkout_session_id=self.paid)
         payment = row("payments", payment_id="paid", checkout_session_id=self.paid)
         mug = {"product_id": "mug"}
+        subscription = {"subscription_id": self.subscription}
         request = {"api": "lomi", "method": "GET", "path": f"/checkout-sessions/{self.open}"}
         return [
             Call("ack_webhook_events", "shop", consumer | {"event_ids": [self.event], "lease_token": self.lease}),
@@ -135,6 +147,7 @@ class World:
             Call("authenticate", "web", {"api_key": self.other_key}),
             Call("begin_payment", "shop", session | {"payment_id": "p1"}),
             Call("cancel_checkout_session", "web", visited | {"reason_code": "changed_mind"}),
+            Call("cancel_subscription", "shop", subscription),
             Call("checkout_session", "shop", {}, payment),
             Call("claim_webhook_deliveries", "relay", {}),
             Call("claim_webhook_events", "shop", consumer),
@@ -157,6 +170,7 @@ class World:
             Call("expire_due_checkout_sessions", "admin", {}),
             Call("run_maintenance", "admin", {}),
             Call("get_checkout_session", "shop", session),
+            Call("get_subscription", "shop", subscription),
             Call("grant_access", "superuser", {"role": "nobody_else", "access": "secret"}),
             Call("handle_request", "shop", request),
             Call("inventory_changes", "shop", {}, row("products", **mug)),
@@ -170,6 +184,7 @@ class World:
             Call("list_products", "shop", {}),
             Call("list_refunds", "shop", {"payment_id": "paid"}),
             Call("list_session_lines", "shop", {"checkout_session_id": self.sold}),
+            Call("list_subscriptions", "shop", {}),
             Call("list_webhook_attempts", "shop", {"event_id": self.sent}),
             Call("list_webhook_consumers", "shop", {}),
             Call("list_webhook_deliveries", "shop", endpoint),
@@ -199,6 +214,7 @@ class World:
             Call("render_webhook_event", "relay", {"event_id": self.event, "api": "lomi"}),
             Call("restart_checkout_session", "web",
                  {"checkout_session_id": self.expired, "client_secret": self.expired_secret}),
+            Call("resume_subscription", "shop", subscription),
             Call("revoke_access", "superuser", {"role": "nobody_else", "access": "secret"}),
             Call("revoke_api_key", "admin", {"api_key_id": self.other_key[:20]}),
             Call("roll_api_key", "admin", {"api_key_id": self.other_key[:20]}),
@@ -208,6 +224,7 @@ class World:
             Call("session_funnel", "shop", {}),
             Call("session_id", "shop", {"id": f"cs_{str(self.open).replace('-', '')}"}),
             Call("session_lines", "shop", {}, row("checkout_sessions", checkout_session_id=self.sold)),
+            Call("session_periods", "shop", {}, row("checkout_sessions", checkout_session_id=self.subscribed)),
             Call("session_terms", "shop", {}, row("checkout_sessions", checkout_session_id=self.sold)),
             Call("session_visits", "shop", {}, row("checkout_sessions", checkout_session_id=self.open)),
             Call("set_billing_address", "web", sold | {"address": '{"country": "SN"}'}),
@@ -217,6 +234,7 @@ class World:
             Call("simulate_payment", "tester", {"checkout_session_id": self.tried, "scenario": "complete"}),
             Call("simulate_public_payment", "web",
                  {"checkout_session_id": self.tried, "client_secret": self.tried_secret, "scenario": "complete"}),
+            Call("subscription", "shop", {}, row("session_periods", **subscription)),
             Call("update_coupon", "shop", {"code": "TEN", "active": True}),
             Call("update_organization", "admin", organization),
             Call("update_price", "shop", {"price_id": "mug-usd"}),

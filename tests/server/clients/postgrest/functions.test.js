@@ -294,6 +294,29 @@ test('a catalog is filled and read, by POST and by GET', async () => {
         inventory_changes: [{ change: 10 }, { change: -2 }] });
 });
 
+test('a subscription is begun by a session, read, cancelled and resumed', async () => {
+    await answer(members.rpc('create_product', { name: 'Club', product_id: 'club' }));
+    const price = { product_id: 'club', currency_code: 'EUR', amount: 9, price_id: 'monthly', interval_unit: 'month', trial_period: '14 days' };
+    assert.deepEqual([(await answer(members.rpc('create_price', price))).interval_count], [1]);
+    const session = await answer(members.rpc('create_checkout_session', { price_id: 'monthly', customer_id: 'c' }));
+    assert.equal(session.amount, 0);
+    const subscription_id = session.subscription_id;
+    await refused(members.rpc('get_subscription', { subscription_id }), 404, 'PT404');
+    await answer(members.rpc('complete_free_checkout_session', id(session)));
+    for (const options of [{}, { get: true }]) {
+        assert.equal((await answer(members.rpc('get_subscription', { subscription_id }, options))).status, 'trialing');
+        assert.deepEqual((await answer(members.rpc('list_subscriptions', { customer_id: 'c' }, options))).map((row) => row.price_id), ['monthly']);
+    }
+    const renewal = await answer(members.rpc('create_checkout_session', { subscription_id }));
+    assert.deepEqual([renewal.amount, renewal.customer_id], [9, 'c']);
+    const [row] = await answer(members.from('subscriptions').select('status, session_periods(trial)').eq('subscription_id', subscription_id));
+    assert.deepEqual([row.status, row.session_periods.length], ['trialing', 2]);
+    assert.equal((await answer(members.rpc('cancel_subscription', { subscription_id }))).cancel_at_period_end, true);
+    await refused(members.rpc('create_checkout_session', { subscription_id }), 409, 'PT409', /canceled/);
+    assert.equal((await answer(members.rpc('resume_subscription', { subscription_id }))).cancel_at_period_end, false);
+    await refused(otherShop.rpc('get_subscription', { subscription_id }), 404, 'PT404');
+});
+
 test('session_funnel answers figures, to POST and to GET', async () => {
     await paid();
     const hour = 3600_000;
@@ -534,6 +557,10 @@ test('a publishable key may do nothing else', async () => {
         update_coupon: { code: 'TEN' },
         list_coupons: {},
         coupon_performance: { created_after: '2026-01-01', created_before: '2026-02-01' },
+        get_subscription: { subscription_id: organizations.a },
+        list_subscriptions: {},
+        cancel_subscription: { subscription_id: organizations.a },
+        resume_subscription: { subscription_id: organizations.a },
     };
     for (const [name, parameters] of Object.entries(calls)) {
         await refused(browser.rpc(name, parameters), 403, 'PT403', /publishable/);
@@ -582,6 +609,10 @@ test('anybody may call public_checkout_session, and is refused everything else',
         update_coupon: { code: 'TEN' },
         list_coupons: {},
         coupon_performance: { created_after: '2026-01-01', created_before: '2026-02-01' },
+        get_subscription: { subscription_id: organizations.a },
+        list_subscriptions: {},
+        cancel_subscription: { subscription_id: organizations.a },
+        resume_subscription: { subscription_id: organizations.a },
         current_credential: {},
         current_organization_id: {},
         current_environment: {},

@@ -13,6 +13,7 @@ export const withKey = (key) => client({ 'x-api-key': key });
 export const anybody = client();
 export const shop = withKey(keys.secret); // a secret key of organization A, live
 export const browser = withKey(keys.publishable); // a publishable key of the same
+export const members = withKey(keys.members); // a secret key of an organization that uses the catalog
 export const otherShop = withKey(keys.other); // a secret key of organization B
 
 /** The data of an answer, which has to be a good one. */
