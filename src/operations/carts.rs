@@ -361,7 +361,7 @@ pub fn sell_again(
     };
     lines::store(tenant, session, &cart, &cart.sums()?, hold_count, &terms.order_hash)?;
     match terms.subscribing {
-        Some((id, action)) => subscriptions::store_period(tenant, session, id, &action),
+        Some((id, action)) => subscribing::store_again(tenant, session, id, &action),
         None => Ok(()),
     }
 }

@@ -18,12 +18,12 @@ use uuid::Uuid;
 
 use crate::datum::{self, Json, Session};
 use crate::operations::holding::end;
-use crate::operations::{carts, subscriptions};
+use crate::operations::{carts, subscribing, subscriptions};
 use crate::shared::wake;
 use crate::store::holds::Wait;
 use crate::store::idempotency::Key;
 use crate::store::new_sessions::{self, Recovery};
-use crate::store::{self, lines, recoveries, references, sessions, subscriptions as subscription_rows};
+use crate::store::{self, lines, recoveries, references, sessions};
 use crate::tenant::{Caller, Tenant};
 use crate::{gucs, postgrest};
 
@@ -148,7 +148,7 @@ impl Creation<'_> {
         };
         lines::store(tenant, id, cart, &cart.sums()?, hold_count, &cart.order_hash()?)?;
         match &cart.subscribing {
-            Some(it) => subscription_rows::store_period(tenant, id, it.subscription_id, &it.action),
+            Some(it) => subscribing::store(tenant, id, it.subscription_id, &it.action),
             None => Ok(()),
         }
     }

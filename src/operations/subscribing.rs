@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use rules::access::credential::Kind;
 use rules::catalog::cart::Cart;
 use rules::catalog::line::Line;
-use rules::catalog::subscription::{Action, Period, Subscribing, Subscription};
+use rules::catalog::subscription::{Action, Obstacle, Period, Subscribing, Subscription};
 use rules::checkout::ids;
 use rules::checkout::money::{self, Currency};
 use rules::checkout::order::Order;
@@ -87,6 +87,34 @@ pub fn beginning(caller: &Caller, order: &Order, line: &mut Line, has_trial: boo
         customer_id: None,
         customer_email: None,
     })
+}
+
+/// Stores what a new session does to a subscription. Its row among the open sessions is there: from now on no other session
+/// renews the subscription. Whoever did until then is waited for, and the next period is read again.
+pub fn store(tenant: Tenant, session: Uuid, subscription: Uuid, action: &Action) -> Result<()> {
+    let action = match action {
+        Action::Begin { .. } => *action,
+        Action::Renew(_) => Action::Renew(next_period(tenant, subscription)?),
+    };
+    subscriptions::store_period(tenant, session, subscription, &action)
+}
+
+/// As store, for a session that recovers another: the period must not have been paid meanwhile.
+pub fn store_again(tenant: Tenant, session: Uuid, subscription: Uuid, action: &Action) -> Result<()> {
+    if let Some(period) = action.renewed()
+        && next_period(tenant, subscription)?.follows != period.follows
+    {
+        return Err(Obstacle::AlreadyRenewed.error());
+    }
+    subscriptions::store_period(tenant, session, subscription, action)
+}
+
+/// The next period of a subscription, which is locked until the transaction ends.
+fn next_period(tenant: Tenant, subscription: Uuid) -> Result<Period> {
+    let gone = || unknown(&subscription.to_string());
+    subscriptions::lock(tenant, subscription)?.ok_or_else(gone)?;
+    let ToRenew { standing, period, .. } = subscriptions::to_renew(tenant, subscription)?.ok_or_else(gone)?;
+    standing.obstacle(&period).map_or(Ok(period), |obstacle| Err(obstacle.error()))
 }
 
 /// What a locked session that is being completed does to a subscription. `renewed` is the one that it renews, locked.

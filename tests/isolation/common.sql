@@ -150,6 +150,6 @@ CREATE PROCEDURE clear() LANGUAGE sql
         checkout_data.webhook_endpoints, checkout_data.webhook_consumers, checkout_data.webhook_deliveries,
         checkout_data.webhook_attempts, checkout_data.products, checkout_data.prices, checkout_data.inventory,
         checkout_data.inventory_changes, checkout_data.coupons, checkout_data.holds, checkout_data.session_lines,
-        checkout_data.session_terms;
+        checkout_data.session_terms, checkout_data.session_visits, checkout_data.subscriptions, checkout_data.session_periods;
     UPDATE checkout_data.organizations SET reference_policy = 'none', uses_catalog = false;
     $$;
