@@ -1998,6 +1998,22 @@ Errors:
 
 -- Payment pages: reading a session with its client secret, and the URLs that buyers return to.
 
+CREATE TYPE checkout.session_recurrence AS (
+    amount numeric,
+    interval_unit text,
+    interval_count integer,
+    trial_end timestamptz,
+    period_start timestamptz,
+    period_end timestamptz
+);
+COMMENT ON TYPE checkout.session_recurrence IS 'What the buyer of a session agrees to pay for again and again.';
+COMMENT ON COLUMN checkout.session_recurrence.amount IS 'What each period costs, in major units of the currency.';
+COMMENT ON COLUMN checkout.session_recurrence.interval_unit IS 'day, week, month or year. A period is interval_count of them.';
+COMMENT ON COLUMN checkout.session_recurrence.trial_end IS
+    'Until when it is free, if it begins now. NULL: the session begins no trial.';
+COMMENT ON COLUMN checkout.session_recurrence.period_start IS
+    'The period that the session pays, of a subscription that it renews. NULL: it begins one.';
+
 CREATE TYPE checkout.public_checkout_session AS (
     checkout_session_id uuid,
     environment text,
@@ -2026,7 +2042,8 @@ CREATE TYPE checkout.public_checkout_session AS (
     failure_code text,
     sold_out boolean,
     can_restart boolean,
-    payment_method_urls jsonb
+    payment_method_urls jsonb,
+    recurrence checkout.session_recurrence
 );
 COMMENT ON TYPE checkout.public_checkout_session IS
     'The part of a checkout session that a payment page needs. It has no personal data.';
@@ -2053,6 +2070,8 @@ COMMENT ON COLUMN checkout.public_checkout_session.can_restart IS
 COMMENT ON COLUMN checkout.public_checkout_session.payment_method_urls IS
     'Where to send the buyer to pay, by payment method. {CHECKOUT_SESSION_ID} is filled in. Empty unless the session is '
     'open.';
+COMMENT ON COLUMN checkout.public_checkout_session.recurrence IS
+    'Of a session that begins or renews a subscription. NULL: it is paid once.';
 
 CREATE TYPE checkout.restarted_checkout_session AS (
     checkout_session_id uuid,
@@ -2084,7 +2103,8 @@ COMMENT ON FUNCTION checkout_data.redirect_url_of IS
 
 CREATE FUNCTION checkout_data.public_session_at(
     s checkout_data.checkout_sessions, organization_name text, at timestamptz, t checkout_data.session_terms,
-    lines checkout.session_line[], failure_code text, sold_out boolean, allow_restart boolean, payment_method_urls jsonb
+    lines checkout.session_line[], failure_code text, sold_out boolean, allow_restart boolean, payment_method_urls jsonb,
+    recurrence checkout.session_recurrence
 )
     RETURNS checkout.public_checkout_session
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -2102,7 +2122,8 @@ CREATE FUNCTION checkout_data.public_session_at(
         CASE WHEN checkout_data.effective_status(s, at) OPERATOR(pg_catalog.=) 'open' THEN COALESCE((
             SELECT pg_catalog.jsonb_object_agg(u.key, checkout_data.redirect_url_of(s, u.value))
             FROM pg_catalog.jsonb_each_text(payment_method_urls) AS u
-            WHERE u.key OPERATOR(pg_catalog.=) ANY (s.payment_methods)), '{}') ELSE '{}' END
+            WHERE u.key OPERATOR(pg_catalog.=) ANY (s.payment_methods)), '{}') ELSE '{}' END,
+        recurrence
     )::checkout.public_checkout_session
     $$;
 COMMENT ON FUNCTION checkout_data.public_session_at IS

@@ -73,7 +73,14 @@ const PUBLIC: &str = "SELECT checkout_data.public_session_at(s, o.name, $4, t, A
            SELECT COALESCE(sum(h.quantity), 0) FROM checkout_data.holds h \
            WHERE h.organization_id = $1 AND h.environment = $2 AND h.kind = 'product' AND h.item_id = i.product_id \
              AND h.state <> 'counted' AND (h.state = 'taken' OR h.deadline > $4))), \
-       o.allow_restart, o.payment_method_urls) \
+       o.allow_restart, o.payment_method_urls, ( \
+         SELECT ROW(c.amount * l.quantity, c.interval_unit, c.interval_count, CASE WHEN p.trial AND s.status = 'open' \
+             THEN checkout_data.period_boundary($4, o.time_zone, c.trial_period) END, p.period_start, p.period_end \
+           )::checkout.session_recurrence \
+         FROM checkout_data.session_periods p \
+         JOIN checkout_data.session_lines l ON l.organization_id = $1 AND l.environment = $2 AND l.checkout_session_id = $3 \
+         JOIN checkout_data.prices c ON c.organization_id = $1 AND c.environment = $2 AND c.price_id = l.price_id \
+         WHERE s.has_terms AND p.organization_id = $1 AND p.environment = $2 AND p.checkout_session_id = $3)) \
      FROM checkout_data.checkout_sessions s \
      JOIN checkout_data.organizations o ON o.organization_id = s.organization_id \
      LEFT JOIN checkout_data.session_terms t ON s.has_terms AND t.organization_id = $1 AND t.environment = $2 \

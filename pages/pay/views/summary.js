@@ -31,7 +31,19 @@ export function summary({ form, words }, editable) {
                 ${others.map((line) => sum(line.title ?? t(line.kind), form.money(line.total)))}
                 ${sum(t('total'), form.money(session.amount), 'total')}
             </dl>
+            ${session.recurrence ? recurrence({ form, words }) : nothing}
         </section>`;
+}
+
+/** What the buyer agrees to pay again. */
+function recurrence({ form, words }) {
+    const { amount, interval_unit: unit, interval_count: count, trial_end: trial, period_start: start, period_end: end } =
+        form.session.recurrence;
+    const t = words.text;
+    const date = (at) => new Intl.DateTimeFormat(words.locale, { dateStyle: 'long' }).format(new Date(at));
+    const every = t(`every.${unit}`, { count, amount: form.money(amount) });
+    return html`<p class="recurrence">${trial ? t('trial_until', { date: date(trial), every })
+        : start ? t('renewal_of', { start: date(start), end: date(end), every }) : every}</p>`;
 }
 
 const sum = (name, value, kind = '') => html`<div class="sum ${kind}"><dt>${name}</dt><dd>${value}</dd></div>`;
