@@ -58,9 +58,9 @@ regress: build ## tests in SQL, compared with their expected output; ARGS: names
 isolation: build ## tests of concurrent sessions; ARGS: names of specs
 	@tests/isolation/run $(ARGS)
 
-server-tests: build ## tests that start, stop and kill servers; ARGS: for pytest
+server-tests: build ## tests that start, stop and kill servers, in two processes; ARGS: for pytest, -n 0 for one process
 	@scripts/setup test
-	/usr/bin/python3 -B -m pytest -p no:cacheprovider tests/server $(ARGS)
+	/usr/bin/python3 -B -m pytest -p no:cacheprovider --numprocesses 2 --dist loadfile --max-worker-restart 0 tests/server $(ARGS)
 
 bench: build ## the benchmarks
 	@benches/run $(ARGS)

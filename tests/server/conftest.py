@@ -1,10 +1,15 @@
 """Private servers for the tests, on Unix sockets in folders of their own; see scripts/server.
 
+With pytest-xdist several processes run the tests, a file each. A server's name has its process's name, and all that a
+test starts has a port or a folder of its own. What all processes share is installed by one, while the others wait.
+
 A test takes `db` (a new database with the extension, on a server that all tests share), `server` (that server), or
 `new_server` (makes a server that the test may stop, break and configure). After each test, invariants.sql checks every
 database that has the extension, and every log is searched for texts that must never be in it.
 """
 
+import fcntl
+import functools
 import itertools
 import os
 import re
@@ -19,6 +24,9 @@ import pytest
 from support.all_functions import World
 
 ROOT = Path(__file__).resolve().parents[2]
+TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
+# Of the process of pytest-xdist.
+PROCESS = "".join(f"-{name}" for name in [os.environ.get("PYTEST_XDIST_WORKER")] if name)
 INVARIANTS = Path(__file__).with_name("invariants.sql").read_text()
 # Postgres is not run as root.
 AS_SERVER_USER = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
@@ -55,19 +63,47 @@ def run(*command, **options):
     return done.stdout.strip()
 
 
+@contextmanager
+def unless_newer(installed, wanted):
+    """Whether what is installed is older than the file that says what is wanted. Other processes wait meanwhile."""
+    with open(wanted) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield not installed.exists() or installed.stat().st_mtime < wanted.stat().st_mtime
+
+
 def install_packages(folder):
     """Installs the npm packages of a folder's lock file, unless they are there."""
-    locked, installed = folder / "package-lock.json", folder / "node_modules/.package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < locked.stat().st_mtime:
-        run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder)
+    with unless_newer(folder / "node_modules/.package-lock.json", folder / "package-lock.json") as missing:
+        if missing:
+            run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder)
+
+
+def install_python_packages(name, requirements):
+    """Installs the Python packages of a file into an environment below the build's folder, unless they are there.
+    Returns the folder of its programs.
+    """
+    home = TARGET / name
+    installed = home / "installed"
+    with unless_newer(installed, requirements) as missing:
+        if missing:
+            run("/usr/bin/python3", "-m", "venv", home)
+            run(home / "bin/python", "-m", "pip", "install", "--quiet", "--requirement", requirements)
+            installed.touch()
+    return home / "bin"
+
+
+@functools.cache
+def programs():
+    """The folder of Postgres's programs."""
+    return Path(run("scripts/private-postgres").splitlines()[-1])
 
 
 class Server:
     def __init__(self, name):
-        self.name = name
-        self.bin = Path(run("scripts/private-postgres").splitlines()[-1])
+        self.name = name + PROCESS
+        self.bin = programs()
         # The copy of Postgres lies beside the servers.
-        self.dir = next(p for p in self.bin.parents if p.name == "postgres" and p.parent.name.isdigit()).parent / name
+        self.dir = next(p for p in self.bin.parents if p.name == "postgres" and p.parent.name.isdigit()).parent / self.name
         self.data = self.dir / "data"
         self.settings = []
         self.log_read = 0

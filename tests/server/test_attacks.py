@@ -4,13 +4,13 @@ import hashlib
 from contextlib import closing
 
 import pytest
-from attacks import credentials, guesses, moments, names, settings, sql, views
+from attacks import credentials, events, guesses, moments, names, settings, sql, views
 from attacks.credentials import PUBLIC, changed
 from attacks.intruder import Intruder, goals
 from attacks.lab import Attack, Lab, checksummed
 from conftest import private_server
 
-KINDS = [settings, credentials, guesses, names, sql, moments, views]
+KINDS = [settings, credentials, guesses, events, names, sql, moments, views]
 ATTACKS = [attack for kind in KINDS for attack in kind.attacks()]
 
 

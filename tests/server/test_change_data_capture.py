@@ -1,11 +1,10 @@
 """Change data capture: the inserts of the outbox contain the whole story, as docs/webhooks.md promises."""
 
 import json
-import os
 import shutil
 
 import pytest
-from conftest import ROOT, wait_until
+from conftest import TARGET, wait_until
 
 STORY = ["checkout.session.payment_failed", "checkout.session.completed", "checkout.session.payment_rejected"]
 
@@ -14,8 +13,7 @@ STORY = ["checkout.session.payment_failed", "checkout.session.completed", "check
 def source(new_server):
     """A server that decodes logically, with the plugin of the package wal2json."""
     server = new_server()
-    target = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
-    (plugin,) = target.glob("postgresql-*-wal2json/usr/lib/postgresql/*/lib/wal2json.so")
+    (plugin,) = TARGET.glob("postgresql-*-wal2json/usr/lib/postgresql/*/lib/wal2json.so")
     shutil.copy(plugin, server.dir)
     server.restart("wal_level=logical", f"dynamic_library_path=$libdir:{server.dir}")
     db = server.database()

@@ -1,7 +1,6 @@
 """Requests that nobody would think of: whatever comes, the gateway answers, and never with a failure of its own."""
 
 import http.client
-import os
 import random
 import re
 import subprocess
@@ -11,11 +10,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from conftest import ENVIRONMENT, ROOT, private_server, run
+from conftest import ENVIRONMENT, ROOT, install_python_packages, private_server
 from support.gateway import EXAMPLE, Gateway, Shop
 from support.web_server import request
 
-TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
 REQUIREMENTS = ROOT / "tests/server/clients/gateway/requirements.txt"
 SECONDS = 25
 
@@ -38,12 +36,7 @@ def world():
 @pytest.fixture(scope="module")
 def schemathesis():
     """Installed once, pinned, in an environment of its own."""
-    home = TARGET / "schemathesis"
-    program = home / "bin/st"
-    if not (home / "bin/python").exists():
-        run("/usr/bin/python3", "-m", "venv", home)
-    run(home / "bin/python", "-m", "pip", "install", "--quiet", "--requirement", REQUIREMENTS)
-    return program
+    return install_python_packages("schemathesis", REQUIREMENTS) / "st"
 
 
 def test_the_documented_operations_with_undocumented_values(world, schemathesis, tmp_path):

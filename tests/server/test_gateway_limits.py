@@ -1,4 +1,6 @@
-"""What the gateway bounds and survives: rates, sizes, slow clients, a database that goes away, and its own end."""
+"""What the gateway bounds and survives: rates, sizes, slow clients, a database that goes away, and its own end. What it
+says itself has the form of the dialect's errors.
+"""
 
 import http.client
 import re
@@ -10,7 +12,7 @@ from contextlib import closing
 import pytest
 
 from conftest import private_server, wait_until
-from support.gateway import CREATE, EXAMPLE, ORDER, Gateway, Shop
+from support.gateway import CREATE, DIALECTS, EXAMPLE, ORDER, Gateway, Shop, error
 from support.metrics import free_port, get
 
 LIST = "/checkout-sessions"
@@ -49,7 +51,7 @@ def test_a_key_has_its_rate_and_others_have_their_own(shared, shop):
         assert statuses(gateway, shop.live, 3) == [200] * 3
         refused = gateway.call("lomi", "GET", LIST, key=shop.live)
         assert (refused.status, refused.headers["Retry-After"]) == (429, "1")
-        assert refused.text == '{"message":"Too many requests: try again later"}'
+        assert refused.text == error("lomi", 429, "Too many requests: try again later")
         by_function = gateway.request("POST", "/rpc/list_checkout_sessions", {}, {"x-api-key": shop.live})
         assert (by_function.status, by_function.body["code"]) == (429, "PT429")
         assert statuses(gateway, shop.test, 3) == [200] * 3
@@ -58,6 +60,19 @@ def test_a_key_has_its_rate_and_others_have_their_own(shared, shop):
         assert set(statuses(gateway, forged, 10)) == {401}
         time.sleep(1.1)
         assert gateway.call("lomi", "GET", LIST, key=shop.live).status == 200
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_refusal_has_the_form_of_the_dialect(shared, shop, dialect):
+    with Gateway(shared, "--requests-per-second=1", dialect=dialect) as gateway:
+        create = lambda **headers: gateway.call(dialect, "POST", CREATE[dialect], ORDER[dialect], key=shop.live, **headers)
+        wait_until(lambda: create().status == 429)
+        assert create().text == error(dialect, 429, "Too many requests: try again later")
+        # A path of the gateway's own is no dialect's.
+        assert gateway.request("GET", "/rpc/a/b").text == '{"message":"Cannot GET /rpc/a/b"}'
+    with Gateway(shared) as gateway:
+        answer = gateway.call(dialect, "POST", CREATE[dialect], ORDER[dialect], key=shop.test, X_Long="x" * 60_000)
+        assert (answer.status, answer.text) == (431, error(dialect, 431, "Request headers are too large"))
 
 
 def test_an_address_has_its_rate_whatever_it_claims(shared, shop):
@@ -112,6 +127,8 @@ def test_a_request_that_waits_too_long_is_ended_and_its_connection_serves_others
         ):
             answer = gateway.request("POST", path, body, {"x-api-key": shop.live})
             assert answer.status == 504, answer.text
+            message = "The request took too long, and was cancelled"
+            assert answer.body["message"] == message and ("rpc" in path or answer.text == error("lomi", 504, message))
         assert 1.5 < time.monotonic() - before < 6
         connection.rollback()
         assert gateway.create("lomi", shop.live).status == 201
@@ -125,7 +142,9 @@ def test_a_body_that_comes_too_slowly_is_refused(shared, shop):
             f"POST /lomi/checkout-sessions HTTP/1.1\r\nhost: x\r\nx-api-key: {shop.live}\r\n"
             "content-length: 100\r\n\r\n{".encode()
         )
-        assert client.recv(1000).startswith(b"HTTP/1.1 408")
+        refused = client.recv(1000).decode()
+        assert refused.startswith("HTTP/1.1 408")
+        assert refused.endswith(error("lomi", 408, "The request body came too slowly"))
 
 
 def test_slow_clients_do_not_keep_others_out(shared, shop):
@@ -152,6 +171,10 @@ def test_while_the_database_is_away_the_answer_is_503_at_once_and_it_comes_back_
         wait_until(lambda: gateway.create("lomi", shop.live).status == 503)
         wait_until(lambda: gateway.request("GET", "/healthz").status == 503)
         before = time.monotonic()
+        for dialect in DIALECTS:
+            refused = gateway.create(dialect, shop.live)
+            assert refused.status == 503
+            assert refused.text == error(dialect, 503, "The service is not available now: try again")
         for path, key in (
             ("/lomi/checkout-sessions", shop.live),
             ("/rpc/current_environment", shop.live),

@@ -12,11 +12,11 @@ from support.browser import chromium
 
 
 @pytest.fixture(scope="module")
-def example():
+def example(tmp_path_factory):
     """The example on a server of this test, and a browser."""
     server = Server("py-shop")
     server.remove()
-    log = ROOT / "target/shop-example.log"
+    log = tmp_path_factory.mktemp("shop") / "log"
     with log.open("w") as out:
         environment = {**ENVIRONMENT, "SERVER": server.name}
         process = subprocess.Popen(["examples/shop/run"], cwd=ROOT, stdout=out, stderr=out, env=environment)

@@ -2,16 +2,14 @@
 
 import base64
 import json
-import os
 import random
 import subprocess
 
 import pytest
 
-from conftest import ENVIRONMENT, ROOT, install_packages, run
+from conftest import ENVIRONMENT, ROOT, install_packages, install_python_packages
 
 REFERENCES = ROOT / "tests/server/clients/webhooks"
-TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
 BODIES = 10_000
 
 
@@ -23,12 +21,8 @@ def javascript():
 
 @pytest.fixture(scope="module")
 def python():
-    home = TARGET / "reference-webhooks"
-    interpreter = home / "bin/python"
-    if not interpreter.exists():
-        run("/usr/bin/python3", "-m", "venv", home)
-    run(interpreter, "-m", "pip", "install", "--quiet", "--requirement", REFERENCES / "requirements.txt")
-    return [interpreter, REFERENCES / "reference.py"]
+    programs = install_python_packages("reference-webhooks", REFERENCES / "requirements.txt")
+    return [programs / "python", REFERENCES / "reference.py"]
 
 
 def ask(reference, messages):

@@ -71,16 +71,17 @@ impl Failure {
         Self { cause: Some(cause.into()), ..failure }
     }
 
-    /// Functions and views have PostgREST's errors. All other targets have a message alone.
+    /// Functions and views have PostgREST's errors, dialects their own. All other targets have a message alone.
     pub fn response(&self, target: Target) -> Response<Body> {
         let Self { code, message, details, hint, .. } = self;
         let body = match target {
             Target::Function(_) | Target::View(_) => {
-                json!({ "code": code, "details": details, "hint": hint, "message": message })
+                json!({ "code": code, "details": details, "hint": hint, "message": message }).to_string()
             }
-            _ => json!({ "message": message }),
+            Target::Dialect(dialect, _) => (dialect.error)(self.status.as_u16(), message),
+            _ => json!({ "message": message }).to_string(),
         };
-        let mut response = Response::new(Body::from(body.to_string()));
+        let mut response = Response::new(Body::from(body));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, JSON);

@@ -1,13 +1,11 @@
 """Chromium, and what every test of a page asks of it. scripts/setup installs both."""
 
-import os
 import sys
 from contextlib import contextmanager
 
-from conftest import ROOT, install_packages
+from conftest import ROOT, TARGET, install_packages
 
 # Playwright is not a package of Debian: scripts/setup puts it below the build's folder.
-TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
 sys.path += [str(folder) for folder in TARGET.glob("browser/lib/*/site-packages")]
 from playwright.sync_api import sync_playwright  # noqa: E402 pylint: disable=import-error,wrong-import-position
 

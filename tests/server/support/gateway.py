@@ -1,14 +1,13 @@
 """The gateway in front of a private server, and its requests."""
 
 import json
-import os
 from types import SimpleNamespace
 
-from conftest import ROOT
+from conftest import ROOT, TARGET
 from support.web_server import WebServer
 
 EXAMPLE = ROOT / "examples/gateway"
-PROGRAM = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "release/checkout-sessions"
+PROGRAM = TARGET / "release/checkout-sessions"
 DIALECTS = ["kobo", "lomi", "paygate", "flutterwave", "yuno"]
 CREATE = {
     "kobo": "/v1/checkout/session/initialize", "lomi": "/checkout-sessions", "paygate": "/v1/checkout/sessions",

@@ -1,15 +1,14 @@
 """pgbouncer in transaction mode in front of a private server."""
 
-import os
 import shutil
 import socket
 import subprocess
 from contextlib import contextmanager
 
 import psycopg2
-from conftest import AS_SERVER_USER, ROOT, wait_until
+from conftest import AS_SERVER_USER, TARGET, wait_until
 
-PROGRAM = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "pgbouncer/usr/sbin/pgbouncer"
+PROGRAM = TARGET / "pgbouncer/usr/sbin/pgbouncer"
 
 
 class Pooler:

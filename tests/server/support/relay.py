@@ -11,9 +11,9 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from conftest import ENVIRONMENT, ROOT, Database, Server
+from conftest import ENVIRONMENT, TARGET, Database, Server
 
-RELAY = [ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "release/checkout-sessions", "relay"]
+RELAY = [TARGET / "release/checkout-sessions", "relay"]
 ALLOWED = "checkout_sessions.webhook_allowed_ranges=127.0.0.0/8"
 # Short, so that the tests are short, too: a lease ends after three seconds.
 OPTIONS = {"timeout": "2s", "lease": "3s", "log-format": "json"}
