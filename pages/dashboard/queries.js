@@ -166,6 +166,14 @@ export const coupon = (code) => view('coupons', [['code', `eq.${code}`]]);
 export const couponPerformance = (code, { from, to }) =>
     rpc('coupon_performance', { code, created_after: time(from), created_before: time(to) });
 
+// subscriptions -------------------------------------------------------------------------------------------------
+
+export const subscriptions = ({ status, after }) =>
+    rpc('list_subscriptions', { page_size: PAGE + 1, ...(status && { status }), ...(after && { starting_after: after }) });
+export const subscription = (id) => view('subscriptions', [['subscription_id', `eq.${id}`]]);
+export const periods = (id) =>
+    view('session_periods', [['subscription_id', `eq.${id}`]], { order: 'checkout_session_id.desc', limit: LIST });
+
 // webhooks ------------------------------------------------------------------------------------------------------
 
 export const endpoints = () => view('webhook_endpoints', [], { order: 'created_at.asc', limit: LIST });

@@ -14,10 +14,11 @@ from support.shop import ENDPOINT, HOSTILE
 
 PAGE = ROOT / "pages/dashboard"
 PICTURES = ROOT / "tests/pages"
-VIEWS = ["overview", "sessions", "refunds", "products", "coupons", "webhooks"]
+VIEWS = ["overview", "sessions", "refunds", "subscriptions", "products", "coupons", "webhooks"]
 PLACES = {
     "overview": "overview", "sessions": "sessions?status=complete", "session": "sessions/{shop.sold}",
-    "refunds": "refunds", "products": "products", "product": "products/mug", "coupons": "coupons", "coupon": "coupons/SPRING",
+    "refunds": "refunds", "subscriptions": "subscriptions", "subscription": "subscriptions/{shop.subscription}",
+    "products": "products", "product": "products/mug", "coupons": "coupons", "coupon": "coupons/SPRING",
     "webhooks": "webhooks", "deliveries": "webhooks/{shop.endpoint}", "dead": "webhooks?show=dead", "health": "health",
 }
 LOOKS = {
@@ -172,6 +173,23 @@ def test_products_show_their_stock(world, dashboard):
     assert dashboard.rows("Changes of the stock")[0][1:4] == ["+3", "3", "Created"]
 
 
+def test_subscriptions_show_who_has_paid_until_when(world, dashboard):
+    dashboard.go("subscriptions")
+    rows = {row[0]: row[1:3] for row in dashboard.rows("Subscriptions")}
+    assert rows == {"member@mail.example": ["✓ Active", "$8.90"], "leaver@mail.example": ["– Canceled", "$8.90"],
+                    "taster@mail.example": ["◔ Trial", "$8.90"]}
+    dashboard.page.select_option("select[name=status]", "trialing")
+    dashboard.settle()
+    assert [row[0] for row in dashboard.rows("Subscriptions")] == ["taster@mail.example"]
+    dashboard.go(f"subscriptions/{world.shop.subscription}")
+    text = dashboard.text()
+    assert "$8.90, month" in text and "Periods paid" in text
+    sessions = dashboard.rows("Sessions")
+    assert len(sessions) == 2 and sessions[1][1] == "The first period"
+    dashboard.go("subscriptions/00000000-0000-4000-8000-000000000000")
+    assert "There is no such subscription" in dashboard.text()
+
+
 def test_coupons_show_what_they_have_brought(dashboard):
     dashboard.go("coupons")
     assert [row[0] for row in dashboard.rows("Coupons")] == ["WELCOME", "SPRING"]
@@ -297,7 +315,7 @@ def test_an_empty_shop_is_told_what_to_do(world, open_dashboard):
     assert dashboard.text(".environment") == "Test"
     for view, says in {
         "overview": "create_checkout_session", "sessions": "create_checkout_session", "refunds": "Nothing to refund",
-        "products": "create_product", "coupons": "create_coupon", "webhooks": "create_webhook_endpoint",
+        "subscriptions": "interval_unit", "products": "create_product", "coupons": "create_coupon", "webhooks": "create_webhook_endpoint",
     }.items():
         assert says in dashboard.go(view).text(), view
 

@@ -91,6 +91,20 @@ def test_an_order_in_which_nothing_is_due_is_completed(visit, shop):
     assert shop.get(page.session, "live")["payment_status"] == "no_payment_required"
 
 
+def test_what_recurs_is_said_before_it_is_paid(visit, shop):
+    shop.product("club", "Tea club", 12.5, environment="live", interval_unit="month", trial_period="14 days")
+    page = visit(environment="live", product_id="club", customer_id="anna").sees("Tea club")
+    picture(page, "trial")
+    said = page.text(".recurrence")
+    assert said.startswith("Free until ") and said.endswith(", then €12.50 every month. You are asked before each payment.")
+    page.pay.click()
+    page.sees("Your order with Maison Adjoa is complete.")
+    (subscription,) = shop.call("list_subscriptions", "live", customer_id="anna")
+    assert subscription["status"] == "trialing"
+    page = visit(environment="live", subscription_id=str(subscription["subscription_id"])).sees("€12.50")
+    assert page.text(".recurrence").endswith(". €12.50 every month.")
+
+
 # -- what the buyer may change -----------------------------------------------------------------------------------------
 
 

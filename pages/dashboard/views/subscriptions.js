@@ -24,13 +24,16 @@ const customer = (s) => s.customer_email ?? s.customer_id;
 
 function filter({ query }) {
     return html`
-        <form class="filters" @change=${(event) => go(['subscriptions'], { status: event.target.value })}>
-            <label>${t('sessions.status')}
-                <select name="status">
-                    <option value="" ?selected=${!query.status}>${t('sessions.any')}</option>
-                    ${STATUSES.map((status) => html`
-                        <option value=${status} ?selected=${query.status === status}>${t(`status.${status}`)}</option>`)}
-                </select></label>
+        <form class="filters" aria-label=${t('filters')} @submit=${(event) => event.preventDefault()}>
+            <div class="row">${parts.field(
+                t('sessions.status'),
+                parts.select(
+                    'status',
+                    query.status,
+                    [['', t('any')], ...STATUSES.map((status) => [status, t(`status.${status}`)])],
+                    (event) => go(['subscriptions'], { status: event.target.value }),
+                ),
+            )}</div>
         </form>`;
 }
 

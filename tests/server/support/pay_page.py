@@ -65,10 +65,11 @@ class PayShop:
 
     def create(self, environment="test", lines=None, **order):
         """Creates a session. Returns its id and its client secret, as a fragment of its page."""
-        order = {"customer_id": "c1", **order}
+        if "subscription_id" not in order:
+            order = {"customer_id": "c1", **order}
         if lines:
             order["lines"] = lines
-        elif "amount" not in order and "product_id" not in order:
+        elif not {"amount", "product_id", "subscription_id"} & set(order):
             order |= {"amount": 10}
         if "amount" in order:
             order.setdefault("currency_code", "EUR")

@@ -133,7 +133,26 @@ class Shop:
                   failure_code=HOSTILE, failure_message=HOSTILE)
         self.call("expire_checkout_session", checkout_session_id=self.hostile)
         self.pay(self.hostile, HOSTILE[:40], payment_method=HOSTILE[:60])
+        self.subscriptions()
         self.deliver()
+
+    def subscriptions(self):
+        """One that is renewed, one that is cancelled, and a trial."""
+        price = {"product_id": "tea", "currency_code": "USD", "amount": 8.9, "interval_unit": "month"}
+        self.call("create_price", **price, price_id="tea_monthly")
+        self.call("create_price", **price, price_id="tea_trial", trial_period="14 days")
+        begun = {}
+        for customer, price_id in (("member", "tea_monthly"), ("leaver", "tea_monthly"), ("taster", "tea_trial")):
+            (session,) = self.call("create_checkout_session", price_id=price_id, customer_email=f"{customer}@mail.example")
+            if session["amount"]:
+                self.pay(session["checkout_session_id"], f"pay_{customer}")
+            else:
+                self.call("complete_free_checkout_session", checkout_session_id=session["checkout_session_id"])
+            begun[customer] = session["subscription_id"]
+        self.subscription = begun["member"]
+        (renewal,) = self.call("create_checkout_session", subscription_id=self.subscription)
+        self.pay(renewal["checkout_session_id"], "pay_member_2")
+        self.call("cancel_subscription", subscription_id=begun["leaver"], at_period_end=False)
 
     def deliver(self):
         """The relay delivers what is due. Events of two sessions fail, until one is dead."""
