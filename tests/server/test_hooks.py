@@ -154,7 +154,7 @@ def test_organizations_without_hooks_do_not_wait_for_those_with(server):
     lateness = db.sql("SELECT EXTRACT(EPOCH FROM o.created_at - s.expires_at)::float AS late FROM checkout_data.webhook_outbox o"
                       " JOIN checkout_data.checkout_sessions s ON s.checkout_session_id = o.subject_id"
                       " WHERE s.organization_id <> %s", db.organization_id)
-    assert len(lateness) == len(plain) and max(row["late"] for row in lateness) < 1.6
+    assert len(lateness) == len(plain) and max(row["late"] for row in lateness) < 3
     assert db.value("SELECT count(*) FROM checkout_data.hook_failures") <= len(slow)
 
 
