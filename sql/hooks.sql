@@ -170,5 +170,6 @@ CREATE VIEW checkout.hook_failures AS
     CROSS JOIN (SELECT) AS read_only
     WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.hook_failures IS
-    'The hooks of the caller''s organization that have failed in the last 30 days. What they had changed was rolled back.';
+    'The hooks of the caller''s organization that have failed in the last 30 days. What they had changed was rolled '
+    'back.';
 COMMENT ON COLUMN checkout.hook_failures.message IS 'At most 1 kB of the error that the hook has raised.';

@@ -1,6 +1,6 @@
 -- Hooks: functions of a merchant's own, called in the transactions that end sessions.
-SELECT checkout.create_organization('Hooks', reference_policy => 'expire_previous', max_retry_attempts => 0) AS organization,
-    checkout.create_organization('Hooks, others') AS other \gset
+SELECT checkout.create_organization('Hooks', reference_policy => 'expire_previous', max_retry_attempts => 0)
+        AS organization, checkout.create_organization('Hooks, others') AS other \gset
 SELECT testing.login('shop_hooks', :'organization');
 SELECT testing.login('shop_hooks_other', :'other');
 SELECT testing.login('shop_hooks_test', :'organization', 'test');
@@ -20,8 +20,8 @@ CREATE FUNCTION shop_hooks.note(event text, s checkout.checkout_session, note te
     VALUES (event, s.checkout_session_id, s.status, note)
 $$;
 CREATE FUNCTION shop_hooks.on_completed(s checkout.checkout_session) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
-    PERFORM shop_hooks.note('completed', s, format('%s %s %s, as %s for %s in %s, path %s, %s, secret: %s', s.payment_status,
-        s.payment_id, s.amount, current_user, checkout.current_organization_id() = s.organization_id,
+    PERFORM shop_hooks.note('completed', s, format('%s %s %s, as %s for %s in %s, path %s, %s, secret: %s',
+        s.payment_status, s.payment_id, s.amount, current_user, checkout.current_organization_id() = s.organization_id,
         checkout.current_environment(), current_setting('search_path'),
         (SELECT v.status FROM checkout.checkout_sessions v WHERE v.checkout_session_id = s.checkout_session_id),
         s.client_secret));
@@ -41,6 +41,10 @@ END $$;
 RESET ROLE;
 
 -- Only an administrator sets hooks, for functions that may be one.
+CREATE FUNCTION testing.for_hooks(reference text, description text DEFAULT NULL) RETURNS uuid LANGUAGE sql AS $$
+    SELECT checkout_session_id FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c',
+        reference => for_hooks.reference, description => for_hooks.description)
+$$;
 \c - shop_hooks
 SELECT testing.outcome(format('SELECT checkout.set_hook(%L, ''expired'', NULL)', :'organization'));
 SELECT testing.outcome('SELECT checkout.list_hooks()');
@@ -69,14 +73,16 @@ FROM unnest('{"shop_hooks.super(checkout.checkout_session)", "shop_hooks.member(
     "shop_hooks.tenant(checkout.checkout_session)", "shop_hooks.admin(checkout.checkout_session)",
     "shop_hooks.api(checkout.checkout_session)", "shop_hooks.two(checkout.checkout_session,text)",
     "shop_hooks.number(checkout.checkout_session)", "shop_hooks.procedure(checkout.checkout_session)",
-    "pg_temp.temporary(checkout.checkout_session)", "shop_hooks.none(checkout.checkout_session)", "0"}'::text[]) AS function;
+    "pg_temp.temporary(checkout.checkout_session)", "shop_hooks.none(checkout.checkout_session)", "0"}'::text[])
+    AS function;
 SELECT testing.outcome(call) FROM unnest(ARRAY[
     format('SELECT checkout.set_hook(NULL, ''expired'', NULL)'),
     format('SELECT checkout.set_hook(%L, NULL, NULL)', :'organization'),
     format('SELECT checkout.set_hook(%L, ''created'', NULL)', :'organization'),
     'SELECT checkout.set_hook(''01890000-0000-7000-8000-000000000000'', ''expired'', NULL)']) AS call;
 \c - admin_hooks
-SELECT checkout.set_hook(:'organization', event, format('shop_hooks.on_%s(checkout.checkout_session)', event)::regprocedure)
+SELECT checkout.set_hook(:'organization', event,
+    format('shop_hooks.on_%s(checkout.checkout_session)', event)::regprocedure)
 FROM unnest('{completed,expired,failed,refunded}'::text[]) AS event;
 SELECT event, function, owner, fault, failure_count, last_failed_at, last_failure
 FROM checkout.list_hooks(:'organization');
@@ -90,22 +96,22 @@ SELECT status FROM checkout.record_refund('hooks-1', 'refund-1', 4, 'pending');
 SELECT status FROM checkout.record_refund('hooks-1', 'refund-1', 4);
 SELECT status FROM checkout.record_refund('hooks-1', 'refund-2', 1);
 SELECT p.status FROM checkout.record_payment(testing.new_session(), 'hooks-2', 'failed') AS p;
-SELECT checkout_session_id AS gone FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c', reference => 'by hand') \gset
+SELECT testing.for_hooks('by hand') AS gone \gset
 SELECT status FROM checkout.expire_checkout_session(:'gone');
 SELECT status FROM checkout.expire_checkout_session(:'gone');
 SELECT status, rejection_reason FROM checkout.record_payment(:'gone', 'hooks-late', 'succeeded');
 -- By the reference policy, by the clock and a late payment, by the clock and the sweep, by applying a payment
 SELECT status FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c', reference => 'previous');
-SELECT checkout_session_id AS next FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c', reference => 'previous') \gset
+SELECT testing.for_hooks('previous') AS next \gset
 SELECT testing.age(:'next', '2 hours');
 SELECT status, rejection_reason FROM checkout.record_payment(:'next', 'hooks-too-late', 'succeeded');
-SELECT checkout_session_id AS swept FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c', reference => 'swept') \gset
+SELECT testing.for_hooks('swept') AS swept \gset
 SELECT testing.age(:'swept', '2 hours');
 \c - admin_hooks
 SELECT checkout.expire_due_checkout_sessions();
 \c - shop_hooks
 SELECT testing.story(:'swept');
-SELECT checkout_session_id AS applied FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c', reference => 'applied') \gset
+SELECT testing.for_hooks('applied') AS applied \gset
 SELECT status FROM checkout.apply_payment('hooks-too-late', :'applied');
 SELECT event, status, note FROM shop_hooks.calls ORDER BY n;
 
@@ -114,7 +120,7 @@ SELECT event, status, note FROM shop_hooks.calls ORDER BY n;
 INSERT INTO shop_hooks.orders VALUES
     ('raise', $$DO 'BEGIN RAISE ''no stock of %'', repeat(''é'', 600); END'$$),
     ('custom', $$DO 'BEGIN RAISE ''mine'' USING ERRCODE = ''PT418''; END'$$),
-    ('nested', $$DO 'BEGIN BEGIN RAISE ''a'' USING ERRCODE = ''AB123''; EXCEPTION WHEN OTHERS THEN PERFORM 1 / 0; END; END'$$),
+    ('nested', $$DO 'BEGIN RAISE ''a'' USING ERRCODE = ''AB123''; EXCEPTION WHEN OTHERS THEN PERFORM 1 / 0; END'$$),
     ('divide', 'SELECT 1 / 0'),
     ('cancel', $$DO 'BEGIN RAISE query_canceled USING MESSAGE = ''not really''; END'$$),
     ('loop', $$DO 'BEGIN LOOP END LOOP; END'$$),
@@ -135,8 +141,8 @@ INSERT INTO shop_hooks.orders VALUES
     ('tables', 'SELECT count(*) FROM checkout_data.checkout_sessions'),
     ('update', $$UPDATE checkout_data.checkout_sessions SET status = 'open'$$),
     ('deferred', 'INSERT INTO shop_hooks.children VALUES (1)'),
-    ('deeper', $$SELECT checkout.expire_checkout_session(checkout_session_id) FROM checkout.create_checkout_session(1, 'USD',
-        customer_id => 'c', description => 'deeper')$$),
+    ('deeper', $$SELECT checkout.expire_checkout_session(checkout_session_id)
+        FROM checkout.create_checkout_session(1, 'USD', customer_id => 'c', description => 'deeper')$$),
     ('again', 'SELECT checkout.expire_checkout_session(($1).checkout_session_id)'),
     ('pay', $$SELECT status FROM checkout.record_payment(($1).checkout_session_id, 'hooks-pay', 'succeeded')$$),
     ('create', $$SELECT checkout.create_checkout_session(1, 'USD', customer_id => 'c', title => 'By a hook')$$),
@@ -171,14 +177,14 @@ WHERE title = 'By a hook' GROUP BY title, created_by, environment, status;
 SHOW search_path;
 SHOW checkout_sessions.environment;
 -- A report of money is taken, too.
-SELECT checkout_session_id AS paid FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c', description => 'divide') \gset
+SELECT testing.for_hooks(NULL, 'divide') AS paid \gset
 SELECT status FROM checkout.record_payment(:'paid', 'hooks-3', 'succeeded');
 SELECT event, function_name, sqlstate, message FROM checkout.hook_failures WHERE checkout_session_id = :'paid';
 -- Others see nothing of that; statement_timeout and a cancel end the caller's statement.
 \c - shop_hooks_other
 SELECT count(*) FROM checkout.hook_failures;
 \c - shop_hooks
-SELECT checkout_session_id AS slow FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c', description => 'sleep') \gset
+SELECT testing.for_hooks(NULL, 'sleep') AS slow \gset
 SET statement_timeout = '100ms';
 SELECT status FROM checkout.expire_checkout_session(:'slow');
 RESET statement_timeout;
@@ -189,13 +195,14 @@ SELECT status FROM checkout.get_checkout_session(:'slow');
 SELECT hooks_required FROM checkout.update_organization(:'organization', hooks_required => true);
 \c - shop_hooks
 SELECT checkout_session_id AS refused, client_secret AS secret
-FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c', description => 'divide', reference => 'refused') \gset
+FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c', description => 'divide', reference => 'refused')
+\gset
 SELECT testing.outcome(format('SELECT checkout.expire_checkout_session(%L)', :'refused'));
-SELECT testing.outcome('SELECT checkout.create_checkout_session(10, ''USD'', customer_id => ''c'', reference => ''refused'')');
+SELECT testing.outcome('SELECT testing.for_hooks(''refused'')');
 SELECT status FROM checkout.get_checkout_session(:'refused');
 SELECT status FROM checkout.record_payment(:'refused', 'hooks-4', 'succeeded');
 SELECT status FROM checkout.record_refund('hooks-4', 'refund-4');
-SELECT checkout_session_id AS swept FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c', description => 'divide') \gset
+SELECT testing.for_hooks(NULL, 'divide') AS swept \gset
 SELECT testing.age(:'swept', '2 hours');
 \c - admin_hooks
 SELECT checkout.expire_due_checkout_sessions();
@@ -208,12 +215,13 @@ FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c', description
 \c - visitor
 SELECT testing.outcome(format('SELECT checkout.cancel_checkout_session(%L, %L)', :'refused', :'secret'));
 \c - shop_hooks_test
-SELECT checkout_session_id AS refused FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c', description => 'divide') \gset
+SELECT testing.for_hooks(NULL, 'divide') AS refused \gset
 SELECT testing.outcome(format('SELECT checkout.simulate_payment(%L, ''complete'')', :'refused'));
 
 -- A function that has changed since is not called.
 \c - postgres
-SELECT checkout.update_organization(:'organization', hooks_required => false, cancel_expires => false) IS NULL AS changed;
+SELECT hooks_required
+FROM checkout.update_organization(:'organization', hooks_required => false, cancel_expires => false);
 ALTER FUNCTION shop_hooks.obey OWNER TO postgres;
 \c - shop_hooks
 SELECT * FROM testing.obey('create');
@@ -230,7 +238,8 @@ DROP FUNCTION shop_hooks.obey;
 SELECT * FROM testing.obey('create');
 \c - admin_hooks
 SELECT event, fault, failure_count > 0 AS failed, last_failure FROM checkout.list_hooks(:'organization') ORDER BY event;
-SELECT checkout.set_hook(:'organization', event, NULL) FROM unnest('{completed,expired,failed,refunded}'::text[]) AS event;
+SELECT checkout.set_hook(:'organization', event, NULL)
+FROM unnest('{completed,expired,failed,refunded}'::text[]) AS event;
 SELECT checkout.set_hook(:'organization', 'expired', NULL);
 SELECT * FROM checkout.list_hooks(:'organization');
 \c - postgres
