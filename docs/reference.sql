@@ -454,6 +454,20 @@ SELECT url FROM checkout.delete_webhook_endpoint(:'webhook_endpoint_id', discard
 
 \c - postgres
 
+CREATE ROLE reference_owner;
+CREATE SCHEMA reference_shop AUTHORIZATION reference_owner;
+SET ROLE reference_owner;
+CREATE TABLE reference_shop.orders (checkout_session_id uuid PRIMARY KEY, amount numeric);
+CREATE FUNCTION reference_shop.on_completed(s checkout.checkout_session) RETURNS void LANGUAGE sql
+    AS $$ INSERT INTO reference_shop.orders VALUES (s.checkout_session_id, s.amount) $$;
+RESET ROLE;
+
+-- example: set_hook
+SELECT checkout.set_hook(:'organization_id', 'completed', 'reference_shop.on_completed(checkout.checkout_session)');
+
+-- example: list_hooks
+SELECT event, function, owner, fault, failure_count, last_failure FROM checkout.list_hooks(:'organization_id');
+
 -- example: rotate_client_secrets
 SELECT name FROM checkout.rotate_client_secrets(:'organization_id');
 

@@ -101,7 +101,7 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key', 'expire_due_checkout_sessions',
             'run_maintenance', 'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
             'redeliver_webhook_events', 'list_dead_webhook_deliveries', 'outbox_status',
-            'worker_status', 'security_report', 'activate_database', 'verify_restore'])
+            'worker_status', 'security_report', 'activate_database', 'verify_restore', 'set_hook', 'list_hooks'])
     ) AS given (access, functions)
     $$;
 COMMENT ON FUNCTION checkout_data.accesses IS 'Returns the functions of schema checkout that each access includes.';
@@ -116,7 +116,7 @@ CREATE FUNCTION checkout_data.functions_above_tenants() RETURNS text[]
         'record_webhook_attempt', 'record_webhook_attempts', 'release_webhook_delivery', 'next_webhook_attempt_at',
         'list_dead_webhook_deliveries', 'create_organization', 'update_organization', 'list_organizations',
         'rotate_client_secrets', 'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key',
-        'security_report', 'render_webhook_event', 'activate_database', 'verify_restore',
+        'security_report', 'render_webhook_event', 'activate_database', 'verify_restore', 'set_hook', 'list_hooks',
         -- These act for the tenant of their caller, or for all.
         'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
         'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events',

@@ -125,6 +125,24 @@ CREATE FUNCTION checkout.verify_restore() RETURNS TABLE (
         WHERE c.organization_id IS NOT NULL AND NOT EXISTS (
             SELECT FROM checkout_data.organizations o WHERE o.organization_id = c.organization_id)
         UNION ALL
+        SELECT 'hooks without their organization', count(*)
+        FROM checkout_data.hooks h
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.organizations o WHERE o.organization_id = h.organization_id)
+        UNION ALL
+        SELECT 'hooks whose function is missing, or must not be called', count(*)
+        FROM checkout_data.hooks h
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.hook_function(h.schema_name, h.function_name) AS f
+            WHERE f.owner_name = h.owner_name AND f.fault IS NULL)
+        UNION ALL
+        SELECT 'failures of hooks without their session', count(*)
+        FROM checkout_data.hook_failures f
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.checkout_sessions s
+            WHERE s.organization_id = f.organization_id AND s.environment = f.environment
+                AND s.checkout_session_id = f.checkout_session_id)
+        UNION ALL
         SELECT 'products without their organization', count(*)
         FROM checkout_data.products p
         WHERE NOT EXISTS (

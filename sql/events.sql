@@ -4,8 +4,8 @@ CREATE DOMAIN checkout_data.event_type AS text CHECK (VALUE IN (
     'checkout.session.completed', 'checkout.session.expired', 'checkout.session.failed',
     'checkout.session.expiring', 'checkout.session.payment_failed', 'checkout.session.payment_rejected',
     'checkout.session.payment_applied', 'checkout.session.refunded', 'checkout.session.refund_failed',
-    'webhook_endpoint.disabled', 'subscription.created', 'subscription.renewed', 'subscription.renewal_due',
-    'subscription.past_due', 'subscription.ended'));
+    'checkout.session.cancelled', 'webhook_endpoint.disabled', 'subscription.created', 'subscription.renewed',
+    'subscription.renewal_due', 'subscription.past_due', 'subscription.ended'));
 
 CREATE DOMAIN checkout_data.event_subject AS text CHECK (VALUE IN ('checkout_session', 'webhook_endpoint', 'subscription'));
 
@@ -29,8 +29,8 @@ COMMENT ON COLUMN checkout_data.webhook_outbox.sequence IS
     'The number of the event within its subject, from 1, without gaps.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.snapshot IS
     'What the body of the event needs and may change later, as it was when the event was written: session (status and '
-    'attempts; of one with terms also amount and quantity), payment, refund, webhook_endpoint, subscription. Without session, the '
-    'clock had ended the session.';
+    'attempts; of one with terms also amount and quantity), payment, refund, cancellation, webhook_endpoint, subscription. '
+    'Without session, the clock had ended the session.';
 -- Serves the removal of old events.
 CREATE INDEX webhook_outbox_created_at_idx ON checkout_data.webhook_outbox (created_at);
 ALTER TABLE checkout_data.webhook_outbox ADD CONSTRAINT webhook_outbox_pkey
@@ -149,7 +149,10 @@ CREATE FUNCTION checkout_data.event_body(o checkout_data.webhook_outbox, s check
         OPERATOR(pg_catalog.||) '", "type" : "' OPERATOR(pg_catalog.||) o.event_type
         OPERATOR(pg_catalog.||) '", "timestamp" : ' OPERATOR(pg_catalog.||) pg_catalog.to_json(o.created_at)::pg_catalog.text
         OPERATOR(pg_catalog.||) ', "data" : {"object" : ' OPERATOR(pg_catalog.||) checkout_data.event_object(o, s)
-        OPERATOR(pg_catalog.||) CASE WHEN o.snapshot OPERATOR(pg_catalog.->) 'payment' IS NULL THEN '}}'
+        OPERATOR(pg_catalog.||) CASE WHEN o.snapshot OPERATOR(pg_catalog.->) 'payment' IS NULL
+            THEN COALESCE(', "cancellation" : '
+                OPERATOR(pg_catalog.||) (o.snapshot OPERATOR(pg_catalog.->) 'cancellation')::pg_catalog.text, '')
+                OPERATOR(pg_catalog.||) '}}'
             ELSE ', "payment" : ' OPERATOR(pg_catalog.||) (o.snapshot OPERATOR(pg_catalog.->) 'payment')::pg_catalog.text
                 OPERATOR(pg_catalog.||) COALESCE(', "refund" : '
                     OPERATOR(pg_catalog.||) (o.snapshot OPERATOR(pg_catalog.->) 'refund')::pg_catalog.text, '')

@@ -32,6 +32,7 @@ CREATE TABLE checkout_data.organizations (
     renewal_grace_period interval NOT NULL DEFAULT '3 days'
         CHECK (renewal_grace_period BETWEEN '0' AND '365 days'),
     renewal_notice interval CHECK (renewal_notice BETWEEN '1 second' AND '365 days'),
+    hooks_required boolean NOT NULL DEFAULT false,
     client_secret_key checkout_data.secret_key NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
@@ -84,6 +85,8 @@ COMMENT ON COLUMN checkout_data.organizations.renewal_grace_period IS
     'How long after its period a subscription may still be renewed as if in time. Then it has ended.';
 COMMENT ON COLUMN checkout_data.organizations.renewal_notice IS
     'How long before the end of a period the event subscription.renewal_due is written. NULL: never.';
+COMMENT ON COLUMN checkout_data.organizations.hooks_required IS
+    'True refuses calls that end a session, other than reports of money, if its hook fails.';
 COMMENT ON COLUMN checkout_data.organizations.client_secret_key IS
     '32 random bytes. The client secrets of the organization''s sessions are derived from them.';
 
@@ -114,6 +117,7 @@ CREATE TYPE checkout.organization AS (
     time_zone text,
     renewal_grace_period interval,
     renewal_notice interval,
+    hooks_required boolean,
     created_at timestamptz,
     updated_at timestamptz
 );
@@ -127,7 +131,8 @@ CREATE FUNCTION checkout_data.organization_of(o checkout_data.organizations) RET
         o.reference_policy, o.sub_minor_amounts, o.payment_methods, o.base_url, o.expiring_notice, o.maximum_lease,
         o.payment_method_leases, o.require_payment_amount, o.app_link_schemes, o.strict_parameters, o.allowed_origins,
         o.uses_catalog, o.publishable_amounts, o.embedding_origins, o.payment_method_urls, o.allow_restart,
-        o.cancel_expires, o.time_zone, o.renewal_grace_period, o.renewal_notice, o.created_at, o.updated_at
+        o.cancel_expires, o.time_zone, o.renewal_grace_period, o.renewal_notice, o.hooks_required,
+        o.created_at, o.updated_at
     )::checkout.organization
     $$;
 COMMENT ON FUNCTION checkout_data.organization_of IS 'Returns an organization as administrators see it.';
@@ -168,6 +173,7 @@ CREATE FUNCTION checkout.create_organization(
     time_zone text DEFAULT NULL,
     renewal_grace_period interval DEFAULT NULL,
     renewal_notice interval DEFAULT NULL,
+    hooks_required boolean DEFAULT NULL,
     organization_id uuid DEFAULT NULL
 ) RETURNS uuid
     LANGUAGE c SECURITY DEFINER
@@ -216,6 +222,7 @@ The first organization of a new database activates it: see activate_database.
   365 days; then it has ended. Default: 3 days.
 - renewal_notice: how long before the end of a period the event subscription.renewal_due is written, at most 365 days.
   Default: never.
+- hooks_required: true refuses calls that end or create sessions, if a hook fails: see set_hook. Default: false.
 - organization_id: for an organization that comes from another database: its id there. Default: a random id.
 
 Errors:
@@ -249,7 +256,8 @@ CREATE FUNCTION checkout.update_organization(
     cancel_expires boolean DEFAULT NULL,
     time_zone text DEFAULT NULL,
     renewal_grace_period interval DEFAULT NULL,
-    renewal_notice interval DEFAULT NULL
+    renewal_notice interval DEFAULT NULL,
+    hooks_required boolean DEFAULT NULL
 ) RETURNS checkout.organization
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp

@@ -54,6 +54,9 @@ CREATE FUNCTION checkout_data.organizations_deleted() RETURNS trigger
             SELECT 'checkout sessions' WHERE EXISTS (
                 SELECT FROM checkout_data.checkout_sessions s WHERE s.organization_id = d.organization_id)
             UNION ALL
+            SELECT 'hooks' WHERE EXISTS (
+                SELECT FROM checkout_data.hooks h WHERE h.organization_id = d.organization_id)
+            UNION ALL
             SELECT 'products' WHERE EXISTS (
                 SELECT FROM checkout_data.products p WHERE p.organization_id = d.organization_id)
             UNION ALL
@@ -70,7 +73,7 @@ CREATE FUNCTION checkout_data.organizations_deleted() RETURNS trigger
     $$;
 COMMENT ON FUNCTION checkout_data.organizations_deleted IS
     'Trigger function: refuses with 23503 to delete an organization that has API keys, endpoints, consumers, sessions, '
-    'products or coupons.';
+    'hooks, products or coupons.';
 
 CREATE TRIGGER organizations_deleted AFTER DELETE ON checkout_data.organizations
     REFERENCING OLD TABLE AS deleted

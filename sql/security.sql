@@ -108,7 +108,8 @@ GRANT SELECT, INSERT, UPDATE ON checkout_data.payments TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE (status, amount, reason, updated_at) ON checkout_data.refunds TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_api;
 GRANT SELECT, INSERT ON checkout_data.webhook_outbox TO checkout_sessions_api;
-GRANT SELECT ON checkout_data.organizations TO checkout_sessions_api;
+GRANT SELECT ON checkout_data.organizations, checkout_data.hooks TO checkout_sessions_api;
+GRANT SELECT, INSERT ON checkout_data.hook_failures TO checkout_sessions_api;
 GRANT SELECT, INSERT ON checkout_data.webhook_endpoints TO checkout_sessions_api;
 GRANT UPDATE (url, event_types, body_format, signature_scheme, description, secret, previous_secret,
     previous_secret_expires_at, disabled_at, disabled_reason, failing_since, updated_at, deleted_at)
@@ -137,6 +138,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON checkout_data.webhook_consumers TO check
 GRANT SELECT, INSERT, DELETE ON checkout_data.webhook_attempts TO checkout_sessions_worker;
 GRANT SELECT ON checkout_data.webhook_receivers TO checkout_sessions_worker;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.organizations TO checkout_sessions_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON checkout_data.hooks TO checkout_sessions_worker;
+GRANT SELECT, INSERT, DELETE ON checkout_data.hook_failures TO checkout_sessions_worker;
 GRANT SELECT, INSERT, DELETE ON checkout_data.activations TO checkout_sessions_worker;
 GRANT SELECT, INSERT ON checkout_data.api_keys TO checkout_sessions_worker;
 GRANT UPDATE (expires_at, revoked_at, last_used_at, replaced_by) ON checkout_data.api_keys TO checkout_sessions_worker;
@@ -145,6 +148,9 @@ GRANT UPDATE (expires_at, revoked_at, last_used_at, replaced_by) ON checkout_dat
 -- One policy for each role that has rights on a table; without a policy a role sees no row. Not FORCE: pg_dump by the
 -- owner would fail, and the owner of the tables is a superuser.
 CREATE POLICY tenant ON checkout_data.organizations TO checkout_sessions_api
+    USING (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id())
+    WITH CHECK (false);
+CREATE POLICY tenant ON checkout_data.hooks TO checkout_sessions_api
     USING (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id())
     WITH CHECK (false);
 -- Events go to the consumers of all organizations, too.
@@ -159,11 +165,12 @@ DECLARE
     own_rows CONSTANT text := 'organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id() '
         'AND environment OPERATOR(pg_catalog.=) checkout.current_environment()';
 BEGIN
-    -- Without organizations and webhook_consumers, see above, and without api_keys, which is read to find the tenant.
+    -- Without organizations, hooks and webhook_consumers, see above, and without api_keys, which is read to find the tenant.
     FOREACH name IN ARRAY ARRAY[
         'checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'products', 'inventory',
         'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines', 'session_terms', 'session_visits',
-        'subscriptions', 'session_periods', 'webhook_outbox', 'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'
+        'subscriptions', 'session_periods', 'webhook_outbox', 'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts',
+        'hook_failures'
     ] LOOP
         EXECUTE pg_catalog.format(
             'CREATE POLICY tenant ON checkout_data.%I TO checkout_sessions_api USING (%s) WITH CHECK (%s)',

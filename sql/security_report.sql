@@ -74,7 +74,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
         FROM relation c
         JOIN (VALUES
             ('every_tenant', 'checkout_sessions_worker', NULL, 'true', 'true'),
-            ('tenant', 'checkout_sessions_api', ARRAY['organizations'],
+            ('tenant', 'checkout_sessions_api', ARRAY['organizations', 'hooks'],
                 '(organization_id = checkout.current_organization_id())', 'false'),
             ('tenant', 'checkout_sessions_api', ARRAY['webhook_consumers'],
                 '((organization_id IS NULL) OR ((organization_id = checkout.current_organization_id()) '
@@ -83,7 +83,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
                 ARRAY['checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'products',
                     'inventory', 'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines',
                     'session_terms', 'session_visits', 'subscriptions', 'session_periods', 'webhook_outbox',
-                    'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'],
+                    'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts', 'hook_failures'],
                 '((organization_id = checkout.current_organization_id()) '
                     'AND ((environment)::text = checkout.current_environment()))',
                 '((organization_id = checkout.current_organization_id()) '
@@ -94,6 +94,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     expected_trigger (tgname, relname, reason) AS (VALUES
         ('organizations_changed', 'organizations',
             'without it backends go on with settings and secrets that have been changed'),
+        ('organizations_changed', 'hooks', 'without it backends go on calling hooks that have been changed'),
         ('organizations_deleted', 'organizations', 'without it an organization that is in use can be deleted'),
         ('checkout_sessions_deleted', 'checkout_sessions', 'without it a session that has payments can be deleted'))
 

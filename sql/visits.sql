@@ -52,7 +52,8 @@ COMMENT ON FUNCTION checkout.cancel_checkout_session IS
 $$Records that the buyer of an open session does not want to pay, and why, and returns the session.
 
 The session stays open, so that the buyer may come back. Where the organization's setting cancel_expires is on, it
-expires. A session that has ended does not change. The view session_visits shows the last time and its reasons.
+expires. A session that has ended does not change. The view session_visits shows the last time and its reasons. The
+event checkout.session.cancelled tells of it, once for each change: not again for the same reasons.
 
 - client_secret: of the session, for its buyer's page.
 - reason_code: a word, such as too_expensive, changed_mind, payment_method, delivery, technical_problem or other: lower-case

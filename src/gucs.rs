@@ -73,6 +73,7 @@ pub static DELIVERIES_ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
 pub static WORKER_ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
 pub static WORKER_DATABASE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 pub static WORKER_BATCH_SIZE: GucSetting<i32> = GucSetting::<i32>::new(1_000);
+pub static HOOK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(5_000);
 pub static WORKER_SHARE: GucSetting<i32> = GucSetting::<i32>::new(50);
 
 /// What the server keeps of a name.
@@ -286,6 +287,16 @@ pub fn init() {
         100,
         GucContext::Sighup,
         GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"checkout_sessions.hook_timeout",
+        c"Sets how long a hook may run.",
+        c"10 ms to 10 minutes. A hook that takes longer is cancelled, and has failed; its session goes on.",
+        &HOOK_TIMEOUT,
+        10,
+        600_000,
+        GucContext::Sighup,
+        GucFlags::UNIT_MS,
     );
     // The server accepts such settings only from preloaded libraries.
     if backend::is_preloading() {

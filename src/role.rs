@@ -26,3 +26,18 @@ pub fn as_worker_role<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
     unsafe { pg_sys::SetUserIdAndSecContext(user, context) };
     result
 }
+
+/// Runs `work` as the owner of a hook, within a subtransaction. Restricted: it cannot take another role, and leaves nothing
+/// behind that would run at the end of the transaction, when the user is another.
+pub fn as_hook_owner(owner: pg_sys::Oid, work: impl FnOnce()) {
+    let mut user = pg_sys::InvalidOid;
+    let mut context = 0;
+    let restricted = pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION;
+    // SAFETY: if `work` raises an error, the end of the subtransaction restores the user.
+    unsafe {
+        pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
+        pg_sys::SetUserIdAndSecContext(owner, context | restricted as i32);
+        work();
+        pg_sys::SetUserIdAndSecContext(user, context);
+    }
+}

@@ -7,6 +7,7 @@
 
 #![expect(unsafe_code, reason = "looks up roles and rights")]
 
+use std::cell::Cell;
 use std::ffi::{CStr, CString};
 
 use pgrx::pg_sys;
@@ -131,6 +132,9 @@ pub fn calls_by_http() -> bool {
 
 /// Makes a credential the current transaction's.
 pub fn establish(credential: &Credential, lasting: Lasting) -> Result<()> {
+    if hook_depth() > 0 {
+        return Err(Error::NotAuthenticated { reason: "a hook keeps the credential that it is called with" });
+    }
     if setting()?.is_some_and(|tenant| tenant != credential.tenant) {
         return Err(contradiction(credential.http));
     }
@@ -159,6 +163,47 @@ pub fn within<T>(tenant: Tenant, work: impl FnOnce() -> Result<T>) -> Result<T> 
     // SAFETY: the level that was begun above.
     unsafe { pg_sys::AtEOXact_GUC(true, level) };
     Ok(result)
+}
+
+thread_local! {
+    /// The number of hooks that are running: each is called by what the one before it does.
+    static HOOKS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// How deep in hooks this call is.
+pub fn hook_depth() -> usize {
+    HOOKS.get()
+}
+
+/// Does the work of a hook of the tenant, as a credential of the kind that its owner has access for. All settings that the
+/// hook changes are put back afterwards; an error puts them back when it ends the subtransaction.
+pub fn as_hook(tenant: Tenant, owner: pg_sys::Oid, work: impl FnOnce()) -> Result<()> {
+    struct Deeper;
+    impl Drop for Deeper {
+        fn drop(&mut self) {
+            HOOKS.set(HOOKS.get() - 1);
+        }
+    }
+    let kind = if has_access(c"secret_access", owner)? {
+        Kind::Secret
+    } else if has_access(c"restricted_access", owner)? {
+        Kind::Restricted
+    } else {
+        Kind::Publishable
+    };
+    // SAFETY: within a transaction.
+    let level = unsafe { pg_sys::NewGUCNestLevel() };
+    let credential = Credential { tenant, kind, name: Some(name_of(owner)), payment_methods: None, http: false };
+    enter(&credential, Lasting::Subtransaction)?;
+    let save = pg_sys::GucAction::GUC_ACTION_SAVE;
+    backend::set(c"search_path", c"pg_catalog, pg_temp", pg_sys::GucContext::PGC_USERSET, save);
+    HOOKS.set(HOOKS.get() + 1);
+    let deeper = Deeper;
+    work();
+    drop(deeper);
+    // SAFETY: the level that was begun above. As after an error, so that what the hook has SET ends, too.
+    unsafe { pg_sys::AtEOXact_GUC(false, level) };
+    Ok(())
 }
 
 /// Returns true if the claims of a request can be trusted: a session user with authenticator access verifies them.
@@ -247,9 +292,14 @@ fn has_access(marker: &CStr, role: pg_sys::Oid) -> Result<bool> {
 
 /// The role that makes the call, as `SET ROLE` left it.
 pub fn role() -> String {
-    // SAFETY: the outer user always exists; with noerr a dropped one gives NULL, which is handled.
+    // SAFETY: reads a variable of this backend.
+    name_of(unsafe { pg_sys::GetOuterUserId() })
+}
+
+fn name_of(role: pg_sys::Oid) -> String {
+    // SAFETY: with noerr a dropped role gives NULL, which is handled.
     unsafe {
-        let name = pg_sys::GetUserNameFromId(pg_sys::GetOuterUserId(), true);
+        let name = pg_sys::GetUserNameFromId(role, true);
         if name.is_null() {
             return String::new();
         }

@@ -81,6 +81,21 @@ export type Database = {
         }
         Relationships: []
       }
+      /** The hooks of the caller's organization that have failed in the last 30 days. What they had changed was rolled back. */
+      hook_failures: {
+        Row: {
+          hook_failure_id: string
+          organization_id: string
+          environment: "live" | "test"
+          checkout_session_id: string
+          event: "completed" | "expired" | "failed" | "refunded"
+          function_name: string
+          sqlstate: string
+          message: string
+          created_at: string
+        }
+        Relationships: []
+      }
       /** The stock of the caller's products. A product whose stock is not tracked has no row. */
       inventory: {
         Row: {
@@ -450,7 +465,7 @@ export type Database = {
       webhook_events: {
         Row: {
           event_id: string
-          event_type: "checkout.session.completed" | "checkout.session.expired" | "checkout.session.failed" | "checkout.session.expiring" | "checkout.session.payment_failed" | "checkout.session.payment_rejected" | "checkout.session.payment_applied" | "checkout.session.refunded" | "checkout.session.refund_failed" | "webhook_endpoint.disabled" | "subscription.created" | "subscription.renewed" | "subscription.renewal_due" | "subscription.past_due" | "subscription.ended"
+          event_type: "checkout.session.completed" | "checkout.session.expired" | "checkout.session.failed" | "checkout.session.expiring" | "checkout.session.payment_failed" | "checkout.session.payment_rejected" | "checkout.session.payment_applied" | "checkout.session.refunded" | "checkout.session.refund_failed" | "checkout.session.cancelled" | "webhook_endpoint.disabled" | "subscription.created" | "subscription.renewed" | "subscription.renewal_due" | "subscription.past_due" | "subscription.ended"
           organization_id: string
           environment: "live" | "test"
           subject_type: "checkout_session" | "webhook_endpoint" | "subscription"
@@ -692,6 +707,7 @@ export type Database = {
           time_zone?: string | null
           renewal_grace_period?: string | null
           renewal_notice?: string | null
+          hooks_required?: boolean | null
           organization_id?: string | null
         }
         Returns: string
@@ -871,6 +887,13 @@ export type Database = {
           page_offset?: number | null
         }
         Returns: Checkout["CompositeTypes"]["webhook_delivery"][]
+      }
+      /** Returns the hooks of an organization, or of all, with the number of their failures and the last one. */
+      list_hooks: {
+        Args: {
+          organization_id?: string | null
+        }
+        Returns: Checkout["CompositeTypes"]["hook"][]
       }
       /** Returns all organizations and their settings. */
       list_organizations: {
@@ -1253,6 +1276,15 @@ export type Database = {
         }
         Returns: Checkout["CompositeTypes"]["public_checkout_session"]
       }
+      /** Lets a function be called when sessions of an organization end or are refunded, in the same transaction. */
+      set_hook: {
+        Args: {
+          organization_id: string
+          event: string
+          function: unknown
+        }
+        Returns: undefined
+      }
       /** Changes the quantity of an item of an open checkout session, and returns the session. */
       set_quantity: {
         Args: {
@@ -1338,6 +1370,7 @@ export type Database = {
           time_zone?: string | null
           renewal_grace_period?: string | null
           renewal_notice?: string | null
+          hooks_required?: boolean | null
         }
         Returns: Checkout["CompositeTypes"]["organization"]
       }
@@ -1518,6 +1551,18 @@ export type Database = {
         kind: "secret" | "publishable" | null
         name: string | null
       }
+      /** A function that is called when sessions of an organization end or are refunded. */
+      hook: {
+        organization_id: string | null
+        event: string | null
+        function: string | null
+        owner: string | null
+        fault: string | null
+        failure_count: number | null
+        last_failed_at: string | null
+        last_failure: string | null
+        created_at: string | null
+      }
       /** The answer to an HTTP request. */
       http_response: {
         status: number
@@ -1552,6 +1597,7 @@ export type Database = {
         time_zone: string
         renewal_grace_period: string
         renewal_notice: string | null
+        hooks_required: boolean
         created_at: string
         updated_at: string
       }
@@ -1802,7 +1848,7 @@ export type Database = {
       /** An event of the outbox. */
       webhook_event: {
         event_id: string
-        event_type: "checkout.session.completed" | "checkout.session.expired" | "checkout.session.failed" | "checkout.session.expiring" | "checkout.session.payment_failed" | "checkout.session.payment_rejected" | "checkout.session.payment_applied" | "checkout.session.refunded" | "checkout.session.refund_failed" | "webhook_endpoint.disabled" | "subscription.created" | "subscription.renewed" | "subscription.renewal_due" | "subscription.past_due" | "subscription.ended"
+        event_type: "checkout.session.completed" | "checkout.session.expired" | "checkout.session.failed" | "checkout.session.expiring" | "checkout.session.payment_failed" | "checkout.session.payment_rejected" | "checkout.session.payment_applied" | "checkout.session.refunded" | "checkout.session.refund_failed" | "checkout.session.cancelled" | "webhook_endpoint.disabled" | "subscription.created" | "subscription.renewed" | "subscription.renewal_due" | "subscription.past_due" | "subscription.ended"
         organization_id: string
         environment: "live" | "test"
         subject_type: "checkout_session" | "webhook_endpoint" | "subscription"

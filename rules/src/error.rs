@@ -92,6 +92,12 @@ pub enum Error {
     #[error("argument \"organization_id\" names an organization that exists: {organization_id}")]
     OrganizationExists { organization_id: Uuid },
 
+    #[error("the hook of the event {event} has failed")]
+    HookFailed { event: &'static str, failure: Option<String> },
+
+    #[error("function of argument \"function\" does not exist")]
+    HookNotFound,
+
     #[error("the database is not active")]
     DatabaseInactive,
 
@@ -253,6 +259,7 @@ impl Error {
             | Self::SubscriptionConflict { .. }
             | Self::CouponRefused { .. }
             | Self::Busy
+            | Self::HookFailed { .. }
             | Self::TermsConflict { .. }
             | Self::SessionRecovered
             | Self::IdempotencyConflict
@@ -266,6 +273,7 @@ impl Error {
             | Self::LeaseLost { .. } => "PT409",
             Self::TooManySessions { .. } => "PT429",
             Self::ReferenceTaken { .. } => "23505",
+            Self::HookNotFound => "42883",
             Self::Misconfigured { .. } => "F0000",
             Self::Internal(_) => "XX000",
         }
@@ -276,6 +284,7 @@ impl Error {
             Self::PaymentInProgress { until } => {
                 Some(format!("Its lease ends at {}.", until.to_rfc3339_opts(SecondsFormat::Micros, true)))
             }
+            Self::HookFailed { failure, .. } => failure.clone(),
             _ => None,
         }
     }

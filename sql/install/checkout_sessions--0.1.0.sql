@@ -106,6 +106,7 @@ CREATE TABLE checkout_data.organizations (
     renewal_grace_period interval NOT NULL DEFAULT '3 days'
         CHECK (renewal_grace_period BETWEEN '0' AND '365 days'),
     renewal_notice interval CHECK (renewal_notice BETWEEN '1 second' AND '365 days'),
+    hooks_required boolean NOT NULL DEFAULT false,
     client_secret_key checkout_data.secret_key NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
@@ -158,6 +159,8 @@ COMMENT ON COLUMN checkout_data.organizations.renewal_grace_period IS
     'How long after its period a subscription may still be renewed as if in time. Then it has ended.';
 COMMENT ON COLUMN checkout_data.organizations.renewal_notice IS
     'How long before the end of a period the event subscription.renewal_due is written. NULL: never.';
+COMMENT ON COLUMN checkout_data.organizations.hooks_required IS
+    'True refuses calls that end a session, other than reports of money, if its hook fails.';
 COMMENT ON COLUMN checkout_data.organizations.client_secret_key IS
     '32 random bytes. The client secrets of the organization''s sessions are derived from them.';
 
@@ -188,6 +191,7 @@ CREATE TYPE checkout.organization AS (
     time_zone text,
     renewal_grace_period interval,
     renewal_notice interval,
+    hooks_required boolean,
     created_at timestamptz,
     updated_at timestamptz
 );
@@ -201,7 +205,8 @@ CREATE FUNCTION checkout_data.organization_of(o checkout_data.organizations) RET
         o.reference_policy, o.sub_minor_amounts, o.payment_methods, o.base_url, o.expiring_notice, o.maximum_lease,
         o.payment_method_leases, o.require_payment_amount, o.app_link_schemes, o.strict_parameters, o.allowed_origins,
         o.uses_catalog, o.publishable_amounts, o.embedding_origins, o.payment_method_urls, o.allow_restart,
-        o.cancel_expires, o.time_zone, o.renewal_grace_period, o.renewal_notice, o.created_at, o.updated_at
+        o.cancel_expires, o.time_zone, o.renewal_grace_period, o.renewal_notice, o.hooks_required,
+        o.created_at, o.updated_at
     )::checkout.organization
     $$;
 COMMENT ON FUNCTION checkout_data.organization_of IS 'Returns an organization as administrators see it.';
@@ -242,6 +247,7 @@ CREATE FUNCTION checkout.create_organization(
     time_zone text DEFAULT NULL,
     renewal_grace_period interval DEFAULT NULL,
     renewal_notice interval DEFAULT NULL,
+    hooks_required boolean DEFAULT NULL,
     organization_id uuid DEFAULT NULL
 ) RETURNS uuid
     LANGUAGE c SECURITY DEFINER
@@ -290,6 +296,7 @@ The first organization of a new database activates it: see activate_database.
   365 days; then it has ended. Default: 3 days.
 - renewal_notice: how long before the end of a period the event subscription.renewal_due is written, at most 365 days.
   Default: never.
+- hooks_required: true refuses calls that end or create sessions, if a hook fails: see set_hook. Default: false.
 - organization_id: for an organization that comes from another database: its id there. Default: a random id.
 
 Errors:
@@ -323,7 +330,8 @@ CREATE FUNCTION checkout.update_organization(
     cancel_expires boolean DEFAULT NULL,
     time_zone text DEFAULT NULL,
     renewal_grace_period interval DEFAULT NULL,
-    renewal_notice interval DEFAULT NULL
+    renewal_notice interval DEFAULT NULL,
+    hooks_required boolean DEFAULT NULL
 ) RETURNS checkout.organization
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
@@ -2724,7 +2732,8 @@ COMMENT ON FUNCTION checkout.cancel_checkout_session IS
 $$Records that the buyer of an open session does not want to pay, and why, and returns the session.
 
 The session stays open, so that the buyer may come back. Where the organization's setting cancel_expires is on, it
-expires. A session that has ended does not change. The view session_visits shows the last time and its reasons.
+expires. A session that has ended does not change. The view session_visits shows the last time and its reasons. The
+event checkout.session.cancelled tells of it, once for each change: not again for the same reasons.
 
 - client_secret: of the session, for its buyer's page.
 - reason_code: a word, such as too_expensive, changed_mind, payment_method, delivery, technical_problem or other: lower-case
@@ -3231,8 +3240,8 @@ CREATE DOMAIN checkout_data.event_type AS text CHECK (VALUE IN (
     'checkout.session.completed', 'checkout.session.expired', 'checkout.session.failed',
     'checkout.session.expiring', 'checkout.session.payment_failed', 'checkout.session.payment_rejected',
     'checkout.session.payment_applied', 'checkout.session.refunded', 'checkout.session.refund_failed',
-    'webhook_endpoint.disabled', 'subscription.created', 'subscription.renewed', 'subscription.renewal_due',
-    'subscription.past_due', 'subscription.ended'));
+    'checkout.session.cancelled', 'webhook_endpoint.disabled', 'subscription.created', 'subscription.renewed',
+    'subscription.renewal_due', 'subscription.past_due', 'subscription.ended'));
 
 CREATE DOMAIN checkout_data.event_subject AS text CHECK (VALUE IN ('checkout_session', 'webhook_endpoint', 'subscription'));
 
@@ -3256,8 +3265,8 @@ COMMENT ON COLUMN checkout_data.webhook_outbox.sequence IS
     'The number of the event within its subject, from 1, without gaps.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.snapshot IS
     'What the body of the event needs and may change later, as it was when the event was written: session (status and '
-    'attempts; of one with terms also amount and quantity), payment, refund, webhook_endpoint, subscription. Without session, the '
-    'clock had ended the session.';
+    'attempts; of one with terms also amount and quantity), payment, refund, cancellation, webhook_endpoint, subscription. '
+    'Without session, the clock had ended the session.';
 -- Serves the removal of old events.
 CREATE INDEX webhook_outbox_created_at_idx ON checkout_data.webhook_outbox (created_at);
 ALTER TABLE checkout_data.webhook_outbox ADD CONSTRAINT webhook_outbox_pkey
@@ -3376,7 +3385,10 @@ CREATE FUNCTION checkout_data.event_body(o checkout_data.webhook_outbox, s check
         OPERATOR(pg_catalog.||) '", "type" : "' OPERATOR(pg_catalog.||) o.event_type
         OPERATOR(pg_catalog.||) '", "timestamp" : ' OPERATOR(pg_catalog.||) pg_catalog.to_json(o.created_at)::pg_catalog.text
         OPERATOR(pg_catalog.||) ', "data" : {"object" : ' OPERATOR(pg_catalog.||) checkout_data.event_object(o, s)
-        OPERATOR(pg_catalog.||) CASE WHEN o.snapshot OPERATOR(pg_catalog.->) 'payment' IS NULL THEN '}}'
+        OPERATOR(pg_catalog.||) CASE WHEN o.snapshot OPERATOR(pg_catalog.->) 'payment' IS NULL
+            THEN COALESCE(', "cancellation" : '
+                OPERATOR(pg_catalog.||) (o.snapshot OPERATOR(pg_catalog.->) 'cancellation')::pg_catalog.text, '')
+                OPERATOR(pg_catalog.||) '}}'
             ELSE ', "payment" : ' OPERATOR(pg_catalog.||) (o.snapshot OPERATOR(pg_catalog.->) 'payment')::pg_catalog.text
                 OPERATOR(pg_catalog.||) COALESCE(', "refund" : '
                     OPERATOR(pg_catalog.||) (o.snapshot OPERATOR(pg_catalog.->) 'refund')::pg_catalog.text, '')
@@ -4686,6 +4698,9 @@ CREATE FUNCTION checkout_data.organizations_deleted() RETURNS trigger
             SELECT 'checkout sessions' WHERE EXISTS (
                 SELECT FROM checkout_data.checkout_sessions s WHERE s.organization_id = d.organization_id)
             UNION ALL
+            SELECT 'hooks' WHERE EXISTS (
+                SELECT FROM checkout_data.hooks h WHERE h.organization_id = d.organization_id)
+            UNION ALL
             SELECT 'products' WHERE EXISTS (
                 SELECT FROM checkout_data.products p WHERE p.organization_id = d.organization_id)
             UNION ALL
@@ -4702,7 +4717,7 @@ CREATE FUNCTION checkout_data.organizations_deleted() RETURNS trigger
     $$;
 COMMENT ON FUNCTION checkout_data.organizations_deleted IS
     'Trigger function: refuses with 23503 to delete an organization that has API keys, endpoints, consumers, sessions, '
-    'products or coupons.';
+    'hooks, products or coupons.';
 
 CREATE TRIGGER organizations_deleted AFTER DELETE ON checkout_data.organizations
     REFERENCING OLD TABLE AS deleted
@@ -4834,6 +4849,24 @@ CREATE FUNCTION checkout.verify_restore() RETURNS TABLE (
         FROM checkout_data.webhook_consumers c
         WHERE c.organization_id IS NOT NULL AND NOT EXISTS (
             SELECT FROM checkout_data.organizations o WHERE o.organization_id = c.organization_id)
+        UNION ALL
+        SELECT 'hooks without their organization', count(*)
+        FROM checkout_data.hooks h
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.organizations o WHERE o.organization_id = h.organization_id)
+        UNION ALL
+        SELECT 'hooks whose function is missing, or must not be called', count(*)
+        FROM checkout_data.hooks h
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.hook_function(h.schema_name, h.function_name) AS f
+            WHERE f.owner_name = h.owner_name AND f.fault IS NULL)
+        UNION ALL
+        SELECT 'failures of hooks without their session', count(*)
+        FROM checkout_data.hook_failures f
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.checkout_sessions s
+            WHERE s.organization_id = f.organization_id AND s.environment = f.environment
+                AND s.checkout_session_id = f.checkout_session_id)
         UNION ALL
         SELECT 'products without their organization', count(*)
         FROM checkout_data.products p
@@ -5154,6 +5187,182 @@ COMMENT ON VIEW checkout.session_visits IS
     'no row.';
 COMMENT ON COLUMN checkout.session_visits.last_opened_at IS 'Up to a minute earlier than the last time.';
 COMMENT ON COLUMN checkout.session_visits.cancelled_at IS 'The last time. The reasons are of that time.';
+
+-- Hooks: functions of an organization's own, called in the transactions that end its sessions.
+
+CREATE DOMAIN checkout_data.hook_event AS text COLLATE "C"
+    CHECK (VALUE IN ('completed', 'expired', 'failed', 'refunded'));
+CREATE DOMAIN checkout_data.object_name AS text COLLATE "C" CHECK (octet_length(VALUE) BETWEEN 1 AND 63);
+
+-- A function has its names here and no regprocedure: pg_upgrade refuses those, and a dump may load them before there is
+-- the function. A setting of the organization, so for both environments.
+CREATE TABLE checkout_data.hooks (
+    organization_id uuid NOT NULL,
+    event checkout_data.hook_event NOT NULL,
+    schema_name checkout_data.object_name NOT NULL,
+    function_name checkout_data.object_name NOT NULL,
+    owner_name checkout_data.object_name NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT hooks_pkey PRIMARY KEY (organization_id, event)
+);
+COMMENT ON TABLE checkout_data.hooks IS 'The functions that are called when sessions end or are refunded.';
+COMMENT ON COLUMN checkout_data.hooks.owner_name IS
+    'The owner of the function when it was set. The function of another owner is not called.';
+CREATE TRIGGER organizations_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON checkout_data.hooks
+    FOR EACH STATEMENT EXECUTE FUNCTION checkout_data.organizations_changed();
+
+CREATE TABLE checkout_data.hook_failures (
+    organization_id uuid NOT NULL,
+    environment checkout_data.environment NOT NULL,
+    hook_failure_id uuid NOT NULL,
+    checkout_session_id uuid NOT NULL,
+    event checkout_data.hook_event NOT NULL,
+    function_name text NOT NULL CHECK (octet_length(function_name) BETWEEN 1 AND 300),
+    sqlstate text COLLATE "C" NOT NULL CHECK (sqlstate ~ '^[0-9A-Z]{5}$'),
+    message text NOT NULL CHECK (octet_length(message) <= 1024),
+    created_at timestamptz NOT NULL
+);
+COMMENT ON TABLE checkout_data.hook_failures IS 'Hooks that have failed: what they had changed was rolled back.';
+-- Serves the removal of old failures.
+CREATE INDEX hook_failures_created_at_idx ON checkout_data.hook_failures (created_at);
+ALTER TABLE checkout_data.hook_failures ADD CONSTRAINT hook_failures_pkey
+    PRIMARY KEY (organization_id, environment, hook_failure_id);
+
+CREATE FUNCTION checkout_data.hook_fault(function oid) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    SELECT CASE
+        WHEN p.prokind <> 'f' OR p.pronargs <> 1 OR p.proargtypes[0] <> 'checkout.checkout_session'::regtype
+            OR p.provariadic <> 0 OR p.proretset OR p.prorettype <> 'void'::regtype
+            THEN 'does not take one checkout.checkout_session and return void'
+        WHEN n.nspname ^@ 'pg_temp_' THEN 'is temporary'
+        -- A superuser is a member of every role.
+        WHEN EXISTS (
+            SELECT FROM pg_roles r
+            WHERE (r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR r.rolreplication OR r.rolname IN (
+                    'checkout_sessions_api', 'checkout_sessions_worker', 'pg_execute_server_program',
+                    'pg_read_server_files', 'pg_write_server_files'))
+                AND pg_has_role(p.proowner, r.oid, 'MEMBER'))
+            THEN 'has an owner who is, or can become, a role above tenants'
+        WHEN has_function_privilege(p.proowner, 'checkout_data.admin_access()', 'EXECUTE')
+            OR has_function_privilege(p.proowner, 'checkout_data.relay_access()', 'EXECUTE')
+            OR has_function_privilege(p.proowner, 'checkout_data.authenticator_access()', 'EXECUTE')
+            THEN 'has an owner with admin, relay or authenticator access'
+        WHEN has_parameter_privilege(p.proowner, 'checkout_sessions.organization_id', 'SET')
+            OR has_parameter_privilege(p.proowner, 'checkout_sessions.environment', 'SET')
+            THEN 'has an owner who may change the tenant'
+        END
+    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE p.oid = hook_fault.function
+    $$;
+COMMENT ON FUNCTION checkout_data.hook_fault IS
+    'Returns why a function cannot be a hook; NULL if it can, or does not exist.';
+
+CREATE FUNCTION checkout_data.hook_function(
+    schema_name text, function_name text
+) RETURNS TABLE (function oid, owner oid, owner_name text, fault text)
+    LANGUAGE sql STABLE ROWS 1
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    SELECT p.oid, p.proowner, pg_get_userbyid(p.proowner)::text, checkout_data.hook_fault(p.oid)
+    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname = hook_function.schema_name::name AND p.proname = hook_function.function_name::name
+        AND p.pronargs = 1 AND p.proargtypes[0] = 'checkout.checkout_session'::regtype
+    $$;
+COMMENT ON FUNCTION checkout_data.hook_function IS
+    'Returns the function of a hook, its owner, and why it must not be called. No row: there is no such function.';
+
+CREATE TYPE checkout.hook AS (
+    organization_id uuid,
+    event text,
+    function text,
+    owner text,
+    fault text,
+    failure_count bigint,
+    last_failed_at timestamptz,
+    last_failure text,
+    created_at timestamptz
+);
+COMMENT ON TYPE checkout.hook IS 'A function that is called when sessions of an organization end or are refunded.';
+COMMENT ON COLUMN checkout.hook.function IS 'The name of the function, with its schema.';
+COMMENT ON COLUMN checkout.hook.owner IS 'The role that the function runs as.';
+COMMENT ON COLUMN checkout.hook.fault IS 'Why the function is not called. NULL: it is called.';
+COMMENT ON COLUMN checkout.hook.failure_count IS 'The number of failures of this event that are kept, for 30 days.';
+COMMENT ON COLUMN checkout.hook.last_failure IS 'The SQLSTATE and the message of the last failure.';
+
+CREATE FUNCTION checkout_data.hook_of(h checkout_data.hooks) RETURNS checkout.hook
+    LANGUAGE sql STABLE
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    SELECT ROW(
+        h.organization_id, h.event, format('%I.%I', h.schema_name, h.function_name), h.owner_name,
+        CASE WHEN f.function IS NULL THEN 'does not exist'
+            WHEN f.owner_name <> h.owner_name THEN 'has another owner than when it was set'
+            ELSE f.fault END,
+        (SELECT count(*) FROM checkout_data.hook_failures x
+            WHERE x.organization_id = h.organization_id AND x.event = h.event),
+        l.created_at, l.sqlstate || ': ' || l.message, h.created_at
+    )::checkout.hook
+    FROM (SELECT) AS one
+    LEFT JOIN checkout_data.hook_function(h.schema_name, h.function_name) AS f ON true
+    LEFT JOIN LATERAL (
+        SELECT x.created_at, x.sqlstate, x.message FROM checkout_data.hook_failures x
+        WHERE x.organization_id = h.organization_id AND x.event = h.event
+        ORDER BY x.created_at DESC, x.hook_failure_id DESC LIMIT 1) AS l ON true
+    $$;
+COMMENT ON FUNCTION checkout_data.hook_of IS 'Returns a hook as administrators see it.';
+
+-- for administrators ----------------------------------------------------------------------------------------------
+
+CREATE FUNCTION checkout.set_hook(
+    organization_id uuid,
+    event text,
+    function regprocedure
+) RETURNS void
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'set_hook_wrapper';
+COMMENT ON FUNCTION checkout.set_hook IS
+$$Lets a function be called when sessions of an organization end or are refunded, in the same transaction.
+
+The function runs as its owner, with the tenant of the session, and search_path pg_catalog, pg_temp. If it fails, what
+it has changed is rolled back, the view hook_failures says why, and the session ends all the same. Where the
+organization's setting hooks_required is on, its failure refuses the calls that end sessions, but no report of money and
+not the clock.
+
+- event: completed, expired, failed or refunded.
+- function: takes one checkout.checkout_session, the session as it is afterwards, and returns void. NULL removes the
+  hook. Its owner must not be a superuser, or another role above tenants.
+
+Errors:
+- 22004, 22023: an argument is missing or wrong.
+- 42883: the function does not exist.
+- PT404: the organization does not exist.$$;
+
+CREATE FUNCTION checkout.list_hooks(
+    organization_id uuid DEFAULT NULL
+) RETURNS SETOF checkout.hook
+    LANGUAGE c STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'list_hooks_wrapper';
+COMMENT ON FUNCTION checkout.list_hooks IS
+$$Returns the hooks of an organization, or of all, with the number of their failures and the last one.
+
+- organization_id: NULL for all organizations.$$;
+
+-- for readers of an organization ----------------------------------------------------------------------------------
+
+CREATE VIEW checkout.hook_failures AS
+    SELECT f.hook_failure_id, f.organization_id, f.environment::pg_catalog.text AS environment, f.checkout_session_id,
+        f.event::pg_catalog.text AS event, f.function_name, f.sqlstate, f.message, f.created_at
+    FROM checkout_data.hook_failures f
+    CROSS JOIN (SELECT) AS read_only
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
+COMMENT ON VIEW checkout.hook_failures IS
+    'The hooks of the caller''s organization that have failed in the last 30 days. What they had changed was rolled '
+    'back.';
+COMMENT ON COLUMN checkout.hook_failures.message IS 'At most 1 kB of the error that the hook has raised.';
 
 -- Views: what the lists of functions show, for queries of any kind. Read-only.
 
@@ -5575,7 +5784,7 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key', 'expire_due_checkout_sessions',
             'run_maintenance', 'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
             'redeliver_webhook_events', 'list_dead_webhook_deliveries', 'outbox_status',
-            'worker_status', 'security_report', 'activate_database', 'verify_restore'])
+            'worker_status', 'security_report', 'activate_database', 'verify_restore', 'set_hook', 'list_hooks'])
     ) AS given (access, functions)
     $$;
 COMMENT ON FUNCTION checkout_data.accesses IS 'Returns the functions of schema checkout that each access includes.';
@@ -5590,7 +5799,7 @@ CREATE FUNCTION checkout_data.functions_above_tenants() RETURNS text[]
         'record_webhook_attempt', 'record_webhook_attempts', 'release_webhook_delivery', 'next_webhook_attempt_at',
         'list_dead_webhook_deliveries', 'create_organization', 'update_organization', 'list_organizations',
         'rotate_client_secrets', 'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key',
-        'security_report', 'render_webhook_event', 'activate_database', 'verify_restore',
+        'security_report', 'render_webhook_event', 'activate_database', 'verify_restore', 'set_hook', 'list_hooks',
         -- These act for the tenant of their caller, or for all.
         'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
         'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events',
@@ -5825,7 +6034,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
         FROM relation c
         JOIN (VALUES
             ('every_tenant', 'checkout_sessions_worker', NULL, 'true', 'true'),
-            ('tenant', 'checkout_sessions_api', ARRAY['organizations'],
+            ('tenant', 'checkout_sessions_api', ARRAY['organizations', 'hooks'],
                 '(organization_id = checkout.current_organization_id())', 'false'),
             ('tenant', 'checkout_sessions_api', ARRAY['webhook_consumers'],
                 '((organization_id IS NULL) OR ((organization_id = checkout.current_organization_id()) '
@@ -5834,7 +6043,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
                 ARRAY['checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'products',
                     'inventory', 'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines',
                     'session_terms', 'session_visits', 'subscriptions', 'session_periods', 'webhook_outbox',
-                    'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'],
+                    'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts', 'hook_failures'],
                 '((organization_id = checkout.current_organization_id()) '
                     'AND ((environment)::text = checkout.current_environment()))',
                 '((organization_id = checkout.current_organization_id()) '
@@ -5845,6 +6054,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     expected_trigger (tgname, relname, reason) AS (VALUES
         ('organizations_changed', 'organizations',
             'without it backends go on with settings and secrets that have been changed'),
+        ('organizations_changed', 'hooks', 'without it backends go on calling hooks that have been changed'),
         ('organizations_deleted', 'organizations', 'without it an organization that is in use can be deleted'),
         ('checkout_sessions_deleted', 'checkout_sessions', 'without it a session that has payments can be deleted'))
 
@@ -6231,7 +6441,8 @@ GRANT SELECT, INSERT, UPDATE ON checkout_data.payments TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE (status, amount, reason, updated_at) ON checkout_data.refunds TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_api;
 GRANT SELECT, INSERT ON checkout_data.webhook_outbox TO checkout_sessions_api;
-GRANT SELECT ON checkout_data.organizations TO checkout_sessions_api;
+GRANT SELECT ON checkout_data.organizations, checkout_data.hooks TO checkout_sessions_api;
+GRANT SELECT, INSERT ON checkout_data.hook_failures TO checkout_sessions_api;
 GRANT SELECT, INSERT ON checkout_data.webhook_endpoints TO checkout_sessions_api;
 GRANT UPDATE (url, event_types, body_format, signature_scheme, description, secret, previous_secret,
     previous_secret_expires_at, disabled_at, disabled_reason, failing_since, updated_at, deleted_at)
@@ -6260,6 +6471,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON checkout_data.webhook_consumers TO check
 GRANT SELECT, INSERT, DELETE ON checkout_data.webhook_attempts TO checkout_sessions_worker;
 GRANT SELECT ON checkout_data.webhook_receivers TO checkout_sessions_worker;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.organizations TO checkout_sessions_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON checkout_data.hooks TO checkout_sessions_worker;
+GRANT SELECT, INSERT, DELETE ON checkout_data.hook_failures TO checkout_sessions_worker;
 GRANT SELECT, INSERT, DELETE ON checkout_data.activations TO checkout_sessions_worker;
 GRANT SELECT, INSERT ON checkout_data.api_keys TO checkout_sessions_worker;
 GRANT UPDATE (expires_at, revoked_at, last_used_at, replaced_by) ON checkout_data.api_keys TO checkout_sessions_worker;
@@ -6268,6 +6481,9 @@ GRANT UPDATE (expires_at, revoked_at, last_used_at, replaced_by) ON checkout_dat
 -- One policy for each role that has rights on a table; without a policy a role sees no row. Not FORCE: pg_dump by the
 -- owner would fail, and the owner of the tables is a superuser.
 CREATE POLICY tenant ON checkout_data.organizations TO checkout_sessions_api
+    USING (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id())
+    WITH CHECK (false);
+CREATE POLICY tenant ON checkout_data.hooks TO checkout_sessions_api
     USING (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id())
     WITH CHECK (false);
 -- Events go to the consumers of all organizations, too.
@@ -6282,11 +6498,12 @@ DECLARE
     own_rows CONSTANT text := 'organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id() '
         'AND environment OPERATOR(pg_catalog.=) checkout.current_environment()';
 BEGIN
-    -- Without organizations and webhook_consumers, see above, and without api_keys, which is read to find the tenant.
+    -- Without organizations, hooks and webhook_consumers, see above, and without api_keys, which is read to find the tenant.
     FOREACH name IN ARRAY ARRAY[
         'checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'products', 'inventory',
         'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines', 'session_terms', 'session_visits',
-        'subscriptions', 'session_periods', 'webhook_outbox', 'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts'
+        'subscriptions', 'session_periods', 'webhook_outbox', 'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts',
+        'hook_failures'
     ] LOOP
         EXECUTE pg_catalog.format(
             'CREATE POLICY tenant ON checkout_data.%I TO checkout_sessions_api USING (%s) WITH CHECK (%s)',

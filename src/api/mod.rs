@@ -9,6 +9,7 @@ mod deliveries;
 mod dialects;
 mod endpoints;
 mod events;
+mod hooks;
 mod maintenance;
 mod organizations;
 mod payments;

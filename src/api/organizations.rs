@@ -15,7 +15,7 @@ use crate::store::organizations;
 use rules::access::api_key;
 use rules::catalog::subscription;
 use rules::checkout::lifetime::Lifetime;
-use rules::checkout::settings::{Leases, Pages, Settings};
+use rules::checkout::settings::{Hooks, Leases, Pages, Settings};
 use rules::validate::{self, required};
 use rules::{Error, Result};
 
@@ -46,6 +46,7 @@ struct Changes<'a> {
     time_zone: Option<&'a str>,
     renewal_grace_period: Option<Interval>,
     renewal_notice: Option<Interval>,
+    hooks_required: Option<bool>,
 }
 
 impl Changes<'_> {
@@ -151,6 +152,7 @@ impl Changes<'_> {
                     None => settings.subscriptions.renewal_notice,
                 },
             },
+            hooks: Hooks { required: self.hooks_required.unwrap_or(settings.hooks.required), ..settings.hooks },
             client_secret_key: settings.client_secret_key,
         })
     }
@@ -215,6 +217,7 @@ fn create_organization(
     time_zone: Option<Text>,
     renewal_grace_period: Option<Interval>,
     renewal_notice: Option<Interval>,
+    hooks_required: Option<bool>,
     organization_id: Option<Uuid>,
 ) -> Uuid {
     or_raise((|| {
@@ -245,6 +248,7 @@ fn create_organization(
             time_zone: text("time_zone", &time_zone)?,
             renewal_grace_period,
             renewal_notice,
+            hooks_required,
         }
         .apply(Settings { client_secret_key: api_key::random(), ..Settings::default() })?;
         let organization_id = organization_id.map_or_else(uuid::Uuid::new_v4, datum::from_uuid);
@@ -289,6 +293,7 @@ fn update_organization(
     time_zone: Option<Text>,
     renewal_grace_period: Option<Interval>,
     renewal_notice: Option<Interval>,
+    hooks_required: Option<bool>,
 ) -> Organization {
     or_raise((|| {
         let organization_id = datum::from_uuid(required("organization_id", organization_id)?);
@@ -322,6 +327,7 @@ fn update_organization(
             time_zone: text("time_zone", &time_zone)?,
             renewal_grace_period,
             renewal_notice,
+            hooks_required,
         }
         .apply(settings)?;
         let name = name.unwrap_or(&name_before);

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::prelude::*;
 use pgrx::{AnyNumeric, Uuid};
+use rules::checkout::hook::Cause;
 use rules::checkout::label;
 use rules::checkout::payment::{Outcome, PaymentStatus, Rejection, Report};
 use rules::checkout::scenario::Scenario;
@@ -83,6 +84,7 @@ fn record_payment(
                 // An infinite time says nothing.
                 occurred_at: occurred_at.and_then(|at| datum::from_timestamp("occurred_at", at).ok()),
             },
+            Cause::Fact,
         )
     })())
 }

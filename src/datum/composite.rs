@@ -128,6 +128,7 @@ composite!(Product = "checkout.product");
 composite!(Price = "checkout.price");
 composite!(Subscription = "checkout.subscription");
 composite!(CouponRow = "checkout.coupon");
+composite!(Hook = "checkout.hook");
 composite!(Organization = "checkout.organization");
 composite!(ApiKey = "checkout.api_key");
 composite!(WebhookConsumer = "checkout.webhook_consumer");

@@ -23,7 +23,7 @@ mod text;
 pub use column::Column;
 
 pub use composite::{
-    ApiKey, Composite, CouponAnswer, CouponRow, Credential, Event, HttpAnswer, Organization, PagePolicy, Payment,
+    ApiKey, Composite, CouponAnswer, CouponRow, Credential, Event, Hook, HttpAnswer, Organization, PagePolicy, Payment,
     Price, Product, PublicSession, Refund, Restarted, Session, SessionLine, Subscription, WebhookAttempt,
     WebhookConsumer, WebhookDelivery, WebhookDeliveryRequest, WebhookEndpoint,
 };

@@ -2,14 +2,16 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rules::catalog::subscription::{Action, Obstacle, Subscription};
+use rules::checkout::hook::Cause;
 use rules::checkout::payment::Rejection;
 use rules::checkout::session::Session;
 use rules::checkout::status::Status;
+use rules::webhooks::event::EventType;
 use rules::{Error, Result};
 use uuid::Uuid;
 
 use crate::datum;
-use crate::operations::{carts, subscribing};
+use crate::operations::{carts, hooks, subscribing};
 use crate::shared::wake;
 use crate::store::holds::{self, Wait};
 use crate::store::{lines, sessions, subscriptions};
@@ -127,7 +129,11 @@ pub fn end(tenant: Tenant, id: Uuid, session: &Session, now: DateTime<Utc>) -> R
     if session.has_terms {
         holds::release(tenant, id)?;
     }
-    sessions::expire(tenant, id, session, now)
+    let ended = sessions::expire(tenant, id, session, now)?;
+    let event = if session.ends_as() == Status::Failed { EventType::Failed } else { EventType::Expired };
+    let cause = if session.overdue(now) { Cause::Fact } else { Cause::Call };
+    hooks::call(tenant, id, &[event], cause)?;
+    Ok(ended)
 }
 
 /// The holds of a session follow its state.

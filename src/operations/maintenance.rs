@@ -4,6 +4,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use pgrx::datum::TimestampWithTimeZone;
 
+use crate::operations::hooks;
 use crate::shared::{api_key_uses, wake};
 use crate::store::activation;
 use crate::store::api_keys;
@@ -49,7 +50,9 @@ pub fn run(batch: i32, now: DateTime<Utc>) -> Result<Done> {
 
 /// Expires at most `batch` sessions whose deadline has passed, and returns their number.
 pub fn expire(batch: i32, now: DateTime<Utc>) -> Result<usize> {
-    in_turns(Work::Expire, batch, now)
+    let ended = in_turns(Work::Expire, batch, now)?;
+    let left = usize::try_from(batch).unwrap_or(0).saturating_sub(ended);
+    Ok(ended + hooks::end_due(left, None, now)?)
 }
 
 fn in_turns(work: Work, batch: i32, now: DateTime<Utc>) -> Result<usize> {

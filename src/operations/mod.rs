@@ -6,6 +6,7 @@ pub mod catalog;
 pub mod credentials;
 pub mod dialects;
 mod holding;
+pub mod hooks;
 pub mod maintenance;
 pub mod payments;
 pub mod refunds;

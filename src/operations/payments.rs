@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use rules::checkout::change::Change;
+use rules::checkout::hook::Cause;
 use rules::checkout::payment::{self, Begin, Decision, PaymentStatus, Rejection, Report};
 use rules::checkout::session::Session;
 use rules::checkout::status::Status;
@@ -11,6 +12,7 @@ use uuid::Uuid;
 
 use crate::datum::Payment;
 use crate::operations::holding::{Holding, follow};
+use crate::operations::hooks;
 use crate::shared::wake;
 use crate::store::{self, payments, sessions};
 use crate::tenant::Tenant;
@@ -42,7 +44,7 @@ pub fn begin(
 }
 
 /// Records the end of a payment.
-pub fn record(tenant: Tenant, id: Uuid, report: &Report) -> Result<Payment> {
+pub fn record(tenant: Tenant, id: Uuid, report: &Report, cause: Cause) -> Result<Payment> {
     let session = sessions::lock(tenant, id)?.state;
     let holding = Holding::lock(tenant, id, &session)?;
     let known = payments::lock(tenant, report.payment_id)?.map(|payment| payment.known(id));
@@ -62,7 +64,9 @@ pub fn record(tenant: Tenant, id: Uuid, report: &Report) -> Result<Payment> {
         Decision::Settle(settlement) => {
             wake_for(&session, &settlement.change);
             holding.follow(tenant, id, &session, &settlement.change.session, now)?;
-            payments::settle(tenant, id, &session, report, &settlement, now)
+            let settled = payments::settle(tenant, id, &session, report, &settlement, now)?;
+            hooks::call(tenant, id, &settlement.change.events, cause)?;
+            Ok(settled)
         }
     }
 }
@@ -105,12 +109,15 @@ pub fn apply(tenant: Tenant, payment_id: &str, id: Uuid) -> Result<Payment> {
         return Err(Error::PaymentConflict { payment_id: payment_id.to_owned(), conflict });
     }
     holding.follow(tenant, id, &session, &settlement.change.session, now)?;
+    let by_clock = Change::by_clock(&rejecting, now);
     if from != id {
-        follow(tenant, from, &rejecting, &Change::by_clock(&rejecting, now).session)?;
+        follow(tenant, from, &rejecting, &by_clock.session)?;
     }
     let applied = payments::apply(tenant, id, &session, payment_id, &settlement, now)?;
     if from != id {
         payments::announce(tenant, from, &rejecting, payment_id, EventType::PaymentApplied, now)?;
+        hooks::call(tenant, from, &by_clock.events, Cause::Fact)?;
     }
+    hooks::call(tenant, id, &settlement.change.events, Cause::Call)?;
     Ok(applied)
 }

@@ -1,9 +1,12 @@
 //! Records refunds.
 
+use rules::checkout::change::Change;
+use rules::checkout::hook::Cause;
 use rules::checkout::refund::{self, Refundable, Report};
 use rules::{Error, Result};
 
 use crate::datum::{self, Refund};
+use crate::operations::hooks;
 use crate::store::{payments, refunds, sessions};
 use crate::tenant::Tenant;
 
@@ -27,7 +30,14 @@ pub fn record(tenant: Tenant, report: &Report) -> Result<Refund> {
             pending: payment.pending,
         };
         return match refund::record(&payment, known.as_ref(), report)? {
-            Some(change) => refunds::record(tenant, id, &session, report, &change, datum::now()),
+            Some(change) => {
+                let now = datum::now();
+                let recorded = refunds::record(tenant, id, &session, report, &change, now)?;
+                let mut events = Change::by_clock(&session, now).events;
+                events.extend(change.status.event());
+                hooks::call(tenant, id, &events, Cause::Fact)?;
+                Ok(recorded)
+            }
             None => refunds::replay(tenant, report.refund_id),
         };
     }

@@ -1,6 +1,7 @@
 //! Scenarios: plays the buyer and the payment provider in the test environment.
 
 use rules::access::credential::{Environment, Kind};
+use rules::checkout::hook::Cause;
 use rules::checkout::order::Order;
 use rules::checkout::payment::{Outcome, PaymentStatus, Report};
 use rules::checkout::policy::Policy;
@@ -62,7 +63,7 @@ fn take(tenant: Tenant, id: Uuid, step: Step) -> Result<()> {
     let session = store::sessions::lock(tenant, id)?.state;
     let report = |payment_id: &str, outcome, amount: Option<Decimal>, failure_code| {
         let report = Report { amount, failure_code, ..Report::new(payment_id, outcome) };
-        payments::record(tenant, id, &report).map(|_| ())
+        payments::record(tenant, id, &report, Cause::Call).map(|_| ())
     };
     match step {
         Step::Begin => payments::begin(tenant, id, &scenario::payment_id(id, &session), None, None).map(|_| ()),

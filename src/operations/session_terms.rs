@@ -4,15 +4,17 @@ use chrono::{DateTime, Utc};
 use rules::catalog::cart::Cart;
 use rules::catalog::discount::{MOST_TRIES, Refusal};
 use rules::catalog::line::{Kind, Line};
+use rules::checkout::hook::Cause;
 use rules::checkout::session::Session;
 use rules::checkout::status::Status;
+use rules::webhooks::event::EventType;
 use rules::{Error, Result};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use crate::datum::{self, Json, PublicSession};
-use crate::operations::carts;
 use crate::operations::holding::Holding;
+use crate::operations::{carts, hooks};
 use crate::store::holds::{self, Wait};
 use crate::store::lines::{self, Ordered, Terms};
 use crate::store::sessions;
@@ -231,5 +233,6 @@ pub fn complete_free(tenant: Tenant, id: Uuid) -> Result<PublicSession> {
     let complete = Session { status: Status::Complete, ..open.session.clone() };
     open.holding.follow(tenant, id, &open.session, &complete, open.now)?;
     lines::complete_free(tenant, id, open.now)?;
+    hooks::call(tenant, id, &[EventType::Completed], Cause::Call)?;
     open.public()
 }

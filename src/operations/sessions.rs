@@ -30,6 +30,10 @@ use crate::{gucs, postgrest};
 /// How often a create starts over when other calls take its reference at the same moment.
 const REFERENCE_TRIES: usize = 10;
 
+/// How many open sessions of its reference a create ends: a hook may create another each time.
+const ROOM_TRIES: usize = 10;
+const IN_USE: Error = Error::ReferenceTaken { fault: "reference is being used by other calls" };
+
 /// Whoever gets the session of another order would pay less, or more, than was ordered, or get something else.
 const OTHER_ORDER: Error =
     Error::ReferenceTaken { fault: "reference has an open checkout session of another amount, currency or cart" };
@@ -132,7 +136,7 @@ impl Creation<'_> {
                 return Ok(Created { id, session: stored, replayed: false });
             }
         }
-        Err(Error::ReferenceTaken { fault: "reference is being used by other calls" })
+        Err(IN_USE)
     }
 
     /// Stores what a new session sells. What a browser has created holds nothing before its first payment: browsers
@@ -187,7 +191,8 @@ fn make_room(tenant: Tenant, policy: ReferencePolicy, reference: &str) -> Result
         }
         ReferencePolicy::OneOpen(when_open) => when_open,
     };
-    while let Some(id) = references::lock_open(tenant, reference)? {
+    for _ in 0..ROOM_TRIES {
+        let Some(id) = references::lock_open(tenant, reference)? else { return Ok(None) };
         let open = sessions::lock(tenant, id)?.state;
         let now = datum::now();
         match when_open {
@@ -204,7 +209,7 @@ fn make_room(tenant: Tenant, policy: ReferencePolicy, reference: &str) -> Result
         }
         end(tenant, id, &open, now)?;
     }
-    Ok(None)
+    Err(IN_USE)
 }
 
 /// Expires an open session.
@@ -300,5 +305,5 @@ pub fn recover(
             return Ok(stored);
         }
     }
-    Err(Error::ReferenceTaken { fault: "reference is being used by other calls" })
+    Err(IN_USE)
 }

@@ -8,8 +8,8 @@ use pgrx::datum::{Interval, TimestampWithTimeZone};
 
 use super::counts;
 use super::fan_out::{fan_out, notified};
-use super::purge;
 use super::statement::statement;
+use super::{hooks, purge};
 use crate::datum;
 use rules::Result;
 use rules::maintenance::turns::{Done, Portion};
@@ -53,7 +53,8 @@ statement!(
     concat!(
         "WITH changed AS ( \
            DELETE FROM checkout_data.open_sessions s",
-        portion!("deadline", "WHERE", "FOR UPDATE"),
+        // The sessions of organizations with hooks are ended one by one: see `hooks`.
+        portion!("deadline", "WHERE d.organization_id <> ALL ($6) AND", "FOR UPDATE"),
         "  s.event_count + 1 AS event_count, s.deadline AS due_at, s.fails_at_deadline, s.has_terms), \
          released AS ( \
            DELETE FROM checkout_data.holds h WHERE h.ctid = ANY (ARRAY( \
@@ -173,13 +174,16 @@ impl Work {
             Self::Remind => &NOTICE,
             Self::Announce => &ANNOUNCE,
         };
-        let arguments = [
+        let mut arguments = vec![
             datum::timestamp(now).into(),
             i32::try_from(portion.limit).unwrap_or(i32::MAX).into(),
             datum::timestamp(portion.from).into(),
             portion.organizations.iter().copied().map(datum::uuid).collect::<Vec<_>>().into(),
             portion.theirs_alone.into(),
         ];
+        if matches!(self, Self::Expire) {
+            arguments.push(hooks::organizations()?.into_iter().map(datum::uuid).collect::<Vec<_>>().into());
+        }
         let count = |count: Option<i32>| usize::try_from(count.unwrap_or(0)).unwrap_or(0);
         let done = statement.with(|statement| {
             statement.row(&arguments, |row| {
@@ -224,14 +228,15 @@ statement!(
        (SELECT min(p.deleted_at) + $2 FROM checkout_data.webhook_endpoints p), \
        (SELECT min(c.deleted_at) + $2 FROM checkout_data.webhook_consumers c), \
        (SELECT 'epoch'::timestamptz FROM checkout_data.holds h WHERE h.state = 'taken' LIMIT 1), \
-       (SELECT min(h.deadline) + $3 FROM checkout_data.holds h WHERE h.state = 'held'))"
+       (SELECT min(h.deadline) + $3 FROM checkout_data.holds h WHERE h.state = 'held'), \
+       (SELECT min(f.created_at) + $4 FROM checkout_data.hook_failures f))"
 );
 
 /// When the next row can be purged.
 pub fn next_purge(retention: Option<TimeDelta>) -> Result<Option<DateTime<Utc>>> {
-    let spans = [purge::KEEP_DELETED, counts::LAPSED_FOR].map(datum::interval);
-    let [deleted, lapsed] = spans;
-    let arguments = [retention.map(datum::interval).into(), deleted.into(), lapsed.into()];
+    let spans = [purge::KEEP_DELETED, counts::LAPSED_FOR, purge::KEEP_FAILURES].map(datum::interval);
+    let [deleted, lapsed, failed] = spans;
+    let arguments = [retention.map(datum::interval).into(), deleted.into(), lapsed.into(), failed.into()];
     let next = NEXT_PURGE.with(|statement| statement.row(&arguments, |row| row.get::<TimestampWithTimeZone>(1)))?;
     next.flatten().map(|at| datum::from_timestamp("deadline", at)).transpose()
 }

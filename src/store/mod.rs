@@ -16,6 +16,8 @@ pub mod endpoints;
 pub mod events;
 mod fan_out;
 pub mod holds;
+pub mod hook_call;
+pub mod hooks;
 pub mod idempotency;
 pub mod inventory;
 pub mod lines;

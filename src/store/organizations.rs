@@ -10,9 +10,10 @@ use super::statement::{Argument, statement};
 use crate::datum::{self, Credential, Json, Organization, PagePolicy};
 use crate::tenant::Caller;
 use rules::catalog::subscription;
+use rules::checkout::hook::Hook;
 use rules::checkout::lifetime::Lifetime;
 use rules::checkout::reference::ReferencePolicy;
-use rules::checkout::settings::{Leases, Pages, Settings, in_words};
+use rules::checkout::settings::{Hooks, Leases, Pages, Settings, in_words};
 use rules::{Error, Result};
 
 statement!(
@@ -23,7 +24,9 @@ statement!(
        o.payment_method_leases::jsonb, o.require_payment_amount, o.app_link_schemes, \
        o.strict_parameters, o.allowed_origins, o.uses_catalog, o.publishable_amounts, \
        o.embedding_origins, o.payment_method_urls::jsonb, o.allow_restart, o.cancel_expires, \
-       o.time_zone::text, o.renewal_grace_period, o.renewal_notice \
+       o.time_zone::text, o.renewal_grace_period, o.renewal_notice, o.hooks_required, ARRAY( \
+         SELECT unnest(ARRAY[h.event, h.schema_name, h.function_name, h.owner_name]::text[]) \
+         FROM checkout_data.hooks h WHERE h.organization_id = o.organization_id) \
      FROM checkout_data.organizations o WHERE o.organization_id = $1"
 );
 
@@ -50,6 +53,10 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
                     cancel_expires: row.get(22)?.unwrap_or(false),
                 },
                 (row.get::<String>(23)?, row.get::<Interval>(24)?, row.get::<Interval>(25)?),
+                Hooks {
+                    required: row.get(26)?.unwrap_or(false),
+                    all: row.get::<Vec<String>>(27)?.unwrap_or_default().chunks(4).filter_map(Hook::stored).collect(),
+                },
             ))
         })
     })?;
@@ -67,6 +74,7 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
         (strict_parameters, allowed_origins, uses_catalog, publishable_amounts),
         pages,
         (Some(time_zone), Some(grace), renewal_notice),
+        hooks,
     )) = row
     else {
         return Ok(None);
@@ -99,6 +107,7 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
             grace_period: datum::from_interval("renewal_grace_period", grace)?,
             renewal_notice: renewal_notice.map(|span| datum::from_interval("renewal_notice", span)).transpose()?,
         },
+        hooks,
         client_secret_key: client_secret_key
             .try_into()
             .map_err(|_| Error::Internal("an organization's client_secret_key has not 32 bytes".into()))?,
@@ -131,7 +140,7 @@ pub fn read_urls(urls: Json) -> Result<BTreeMap<String, String>> {
 }
 
 /// The columns of an organization as they are written.
-fn columns(organization_id: Uuid, name: &str, settings: &Settings) -> Result<[Argument<'static>; 27]> {
+fn columns(organization_id: Uuid, name: &str, settings: &Settings) -> Result<[Argument<'static>; 28]> {
     let leases = settings.leases.by_method.iter().map(|(method, lease)| (method.clone(), in_words(*lease).into()));
     let leases = serde_json::Value::Object(leases.collect()).to_string();
     let urls = settings.pages.payment_method_urls.iter().map(|(method, url)| (method.clone(), url.as_str().into()));
@@ -164,6 +173,7 @@ fn columns(organization_id: Uuid, name: &str, settings: &Settings) -> Result<[Ar
         settings.subscriptions.time_zone.clone().into(),
         datum::interval(settings.subscriptions.grace_period).into(),
         settings.subscriptions.renewal_notice.map(datum::interval).into(),
+        settings.hooks.required.into(),
     ])
 }
 
@@ -185,9 +195,10 @@ statement!(
        max_retry_attempts, reference_policy, sub_minor_amounts, payment_methods, base_url, expiring_notice, \
        client_secret_key, maximum_lease, payment_method_leases, require_payment_amount, app_link_schemes, \
        strict_parameters, allowed_origins, uses_catalog, publishable_amounts, embedding_origins, \
-       payment_method_urls, allow_restart, cancel_expires, time_zone, renewal_grace_period, renewal_notice) \
+       payment_method_urls, allow_restart, cancel_expires, time_zone, renewal_grace_period, renewal_notice, \
+       hooks_required) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
-       $23, $24, $25, $26, $27) \
+       $23, $24, $25, $26, $27, $28) \
      ON CONFLICT (organization_id) DO NOTHING"
 );
 
@@ -229,7 +240,8 @@ statement!(
        client_secret_key = $12, maximum_lease = $13, payment_method_leases = $14, require_payment_amount = $15, \
        app_link_schemes = $16, strict_parameters = $17, allowed_origins = $18, uses_catalog = $19, \
        publishable_amounts = $20, embedding_origins = $21, payment_method_urls = $22, allow_restart = $23, \
-       cancel_expires = $24, time_zone = $25, renewal_grace_period = $26, renewal_notice = $27, updated_at = clock_timestamp() \
+       cancel_expires = $24, time_zone = $25, renewal_grace_period = $26, renewal_notice = $27, \
+       hooks_required = $28, updated_at = clock_timestamp() \
      WHERE o.organization_id = $1 RETURNING checkout_data.organization_of(o)"
 );
 

@@ -130,8 +130,21 @@ statement!(
 /// How long a deleted receiver is kept: a transaction that still sees it may be writing an event.
 pub const KEEP_DELETED: TimeDelta = TimeDelta::hours(1);
 
-/// Removes expired idempotency keys, and the remains of deleted receivers. Returns the number of rows of each kind.
-pub fn purge(batch: i32, now: DateTime<Utc>) -> Result<[usize; 5]> {
+statement!(
+    PURGE_HOOK_FAILURES,
+    Write,
+    "DELETE FROM checkout_data.hook_failures f WHERE f.ctid = ANY (ARRAY( \
+       SELECT d.ctid FROM checkout_data.hook_failures d WHERE d.created_at <= $1 \
+       ORDER BY d.created_at LIMIT $2))"
+);
+
+/// How long the failures of hooks are kept.
+pub const KEEP_FAILURES: TimeDelta = TimeDelta::days(30);
+
+/// Removes expired idempotency keys, the remains of deleted receivers, and old failures of hooks. Returns the number of
+/// rows of each kind.
+pub fn purge(batch: i32, now: DateTime<Utc>) -> Result<[usize; 6]> {
+    let failed = datum::timestamp(now - KEEP_FAILURES);
     let deleted = datum::timestamp(now - KEEP_DELETED);
     Ok([
         PURGE_KEYS.with(|statement| statement.count(&[datum::timestamp(now).into(), batch.into()]))?,
@@ -139,6 +152,7 @@ pub fn purge(batch: i32, now: DateTime<Utc>) -> Result<[usize; 5]> {
         PURGE_ORPHANS.with(|statement| statement.count(&[deleted.into(), batch.into()]))?,
         PURGE_ENDPOINTS.with(|statement| statement.count(&[deleted.into()]))?,
         PURGE_CONSUMERS.with(|statement| statement.count(&[deleted.into()]))?,
+        PURGE_HOOK_FAILURES.with(|statement| statement.count(&[failed.into(), batch.into()]))?,
     ])
 }
 

@@ -15,6 +15,7 @@ use rules::maintenance::turns::Turns;
 
 use super::due::{Due, LOCKED_RETRY};
 use super::process;
+use crate::operations::hooks;
 use crate::operations::maintenance::{self, Purge, retention};
 use crate::role::as_worker_role;
 use crate::shared::failure;
@@ -37,6 +38,10 @@ const REST: TimeDelta = TimeDelta::minutes(1);
 const SETTINGS_LOOK_EVERY: TimeDelta = TimeDelta::seconds(10);
 /// Purging waits until there is this much time's worth of it.
 const PURGE_EVERY: TimeDelta = TimeDelta::minutes(10);
+
+/// How long hooks may be called in one transaction; the last goes on.
+const HOOKS_SPAN: TimeDelta = TimeDelta::milliseconds(100);
+const HOOKS_REST: TimeDelta = TimeDelta::seconds(1);
 
 /// The shortest time between two notifications of relays.
 const TELL_EVERY: TimeDelta = TimeDelta::milliseconds(10);
@@ -185,6 +190,13 @@ fn sweep(database: pg_sys::Oid, sweeps: &mut Sweeps) -> bool {
         // The work that it has noted has not been done.
         *sweeps = Sweeps::new();
     }
+    if sweeps.may_call_hooks(&sweep) {
+        // In a transaction of its own: others do not wait for the hooks of an organization.
+        match in_transaction(database, call_hooks) {
+            Sweep::Until(_) => {}
+            other => sweep = other,
+        }
+    }
     if matches!(sweep, Sweep::PurgeDue) {
         // In a transaction of its own, so that payments of sessions that are about to expire do not wait for it.
         sweep = in_transaction(database, purge);
@@ -251,12 +263,38 @@ fn full() -> usize {
     usize::try_from(gucs::WORKER_BATCH_SIZE.get()).unwrap_or(1)
 }
 
+/// Ends sessions whose organizations have hooks for that.
+fn call_hooks() -> Result<Sweep> {
+    let ended = hooks::end_due(full(), Some(HOOKS_SPAN), datum::now())?;
+    Ok(if ended > 0 { Sweep::More } else { Sweep::Until(registry::NEVER) })
+}
+
 /// The due work: deadlines, reminders and the events of subscriptions.
-struct Sweeps([Due; 3]);
+struct Sweeps {
+    due: [Due; 3],
+    /// When hooks were called last.
+    hooks_at: i64,
+}
 
 impl Sweeps {
     fn new() -> Self {
-        Self([Work::Expire, Work::Remind, Work::Announce].map(|work| Due::new(work, Turns::default())))
+        let due = [Work::Expire, Work::Remind, Work::Announce].map(|work| Due::new(work, Turns::default()));
+        Self { due, hooks_at: 0 }
+    }
+
+    /// Between the batches of a great sweep hooks have a turn each second: finding their sessions means reading past the
+    /// others.
+    fn may_call_hooks(&mut self, sweep: &Sweep) -> bool {
+        let (now, rested) = (registry::now(), registry::now() >= self.hooks_at + span(HOOKS_REST));
+        let may = match sweep {
+            Sweep::More => rested,
+            Sweep::PurgeDue | Sweep::Until(_) => true,
+            _ => false,
+        };
+        if may {
+            self.hooks_at = now;
+        }
+        may
     }
 
     fn expire(&mut self, database: pg_sys::Oid, news: Option<DateTime<Utc>>) -> Result<Sweep> {
@@ -264,10 +302,10 @@ impl Sweeps {
         if is_outdated(now)? {
             return Ok(Sweep::Outdated);
         }
-        for due in &mut self.0 {
+        for due in &mut self.due {
             due.sweep(news, full(), now)?;
         }
-        let [Some(deadline), Some(reminder), Some(subscription)] = self.0.each_ref().map(Due::next) else {
+        let [Some(deadline), Some(reminder), Some(subscription)] = self.due.each_ref().map(Due::next) else {
             return Ok(Sweep::More);
         };
         maintenance::write_uses()?;

@@ -17,6 +17,10 @@ CREATE ROLE visitor;
 SELECT checkout.grant_access('visitor', 'request');
 GRANT SELECT ON session, secret TO visitor;
 
+-- The owner of the functions that are hooks.
+CREATE ROLE merchant;
+SELECT checkout.grant_access('merchant', 'secret');
+
 -- Everything stored. Ids and times differ from run to run and are left out. A session is swept if its row says open and
 -- it is not among the open sessions; it is torn if its two rows contradict each other.
 CREATE VIEW stored AS
@@ -150,6 +154,7 @@ CREATE PROCEDURE clear() LANGUAGE sql
         checkout_data.webhook_endpoints, checkout_data.webhook_consumers, checkout_data.webhook_deliveries,
         checkout_data.webhook_attempts, checkout_data.products, checkout_data.prices, checkout_data.inventory,
         checkout_data.inventory_changes, checkout_data.coupons, checkout_data.holds, checkout_data.session_lines,
-        checkout_data.session_terms, checkout_data.session_visits, checkout_data.subscriptions, checkout_data.session_periods;
+        checkout_data.session_terms, checkout_data.session_visits, checkout_data.subscriptions, checkout_data.session_periods,
+        checkout_data.hooks, checkout_data.hook_failures;
     UPDATE checkout_data.organizations SET reference_policy = 'none', uses_catalog = false;
     $$;

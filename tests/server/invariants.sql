@@ -220,9 +220,10 @@ WITH retention (minutes) AS (
             AND NOT (kind = 'failed' AND snapshot IS NULL)
         OR snapshot -> 'session' IS NOT NULL AND num_nulls(
             snapshot #>> '{session,status}', (snapshot #>> '{session,attempts}')::integer) > 0
-        OR (kind NOT IN ('expired', 'expiring')) <> (payment_id IS NOT NULL) AND kind <> 'failed'
+        OR (kind NOT IN ('expired', 'expiring', 'cancelled')) <> (payment_id IS NOT NULL) AND kind <> 'failed'
             -- Nothing was due.
             AND NOT (kind = 'completed' AND COALESCE((snapshot #>> '{session,amount}')::numeric = 0, false))
+        OR (kind = 'cancelled') <> (snapshot -> 'cancellation' IS NOT NULL)
         OR (kind IN ('refunded', 'refund_failed')) <> (snapshot -> 'refund' IS NOT NULL)
         OR kind = 'completed' AND snapshot #>> '{session,status}' <> 'complete'
     UNION ALL
@@ -373,6 +374,15 @@ WITH retention (minutes) AS (
     WHERE retention.minutes < 0 OR b.created_at > now() - retention.minutes * interval '1 minute'
     GROUP BY b.organization_id, b.environment, b.subscription_id
     HAVING (count(e.sequence), COALESCE(max(e.sequence), 0)) <> (b.event_count, b.event_count)
+    UNION ALL
+    SELECT 'failure of a hook of no session of its tenant', f.organization_id, f.environment, f.checkout_session_id
+    FROM checkout_data.hook_failures f
+    LEFT JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
+    WHERE s.checkout_session_id IS NULL OR f.created_at < s.created_at
+    UNION ALL
+    SELECT 'hook without an organization', h.organization_id, NULL::text, NULL::uuid
+    FROM checkout_data.hooks h LEFT JOIN checkout_data.organizations o USING (organization_id)
+    WHERE o.organization_id IS NULL
     UNION ALL
     -- One that is held by a session that has ended unpaid has lapsed, and is removed in time.
     SELECT 'hold that its session denies', h.organization_id, h.environment, h.checkout_session_id

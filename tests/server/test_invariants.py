@@ -6,12 +6,13 @@ import pytest
 from conftest import INVARIANTS
 
 (SESSIONS, OPEN, PAYMENTS, REFUNDS, EVENTS, KEYS, API_KEYS, ENDPOINTS, CONSUMERS, DELIVERIES, ATTEMPTS, PRODUCTS, PRICES, STOCK,
- STOCK_CHANGES, COUPONS, LINES, TERMS, VISITS, HOLDS, SUBSCRIPTIONS, PERIODS) = (
+ STOCK_CHANGES, COUPONS, LINES, TERMS, VISITS, HOLDS, SUBSCRIPTIONS, PERIODS, HOOKS,
+ FAILURES) = (
     f"checkout_data.{table}" for table in (
         "checkout_sessions", "open_sessions", "payments", "refunds", "webhook_outbox", "idempotency_keys", "api_keys",
         "webhook_endpoints", "webhook_consumers", "webhook_deliveries", "webhook_attempts", "products", "prices", "inventory",
         "inventory_changes", "coupons", "session_lines", "session_terms", "session_visits", "holds",
-        "subscriptions", "session_periods"))
+        "subscriptions", "session_periods", "hooks", "hook_failures"))
 NO_PRODUCT = "price, stock or change of stock without a product of its tenant"
 NOT_ITS_CHANGES = "stock that is not the sum of its changes"
 ENDED = "open session that has ended, or that is no session"
@@ -45,6 +46,9 @@ FAULTS = [
     (OF_ANOTHER_THING, "subscription", f"UPDATE {EVENTS} SET subject_type = 'webhook_endpoint'"),
     (OF_ANOTHER_THING, "subscription",
      f"UPDATE {EVENTS} SET snapshot = jsonb_set(snapshot, '{{subscription,subscription_id}}', '\"x\"')"),
+    ("failure of a hook of no session of its tenant", "paid", f"UPDATE {FAILURES} SET environment = 'test'"),
+    ("hook without an organization", "on_completed", f"UPDATE {HOOKS} SET organization_id = gen_random_uuid()"),
+    (HOW_ITS_SESSION_WAS, "free", f"UPDATE {EVENTS} SET snapshot = snapshot - 'cancellation' WHERE sequence = 1"),
     ("hold that its session denies", "mugs", f"UPDATE {HOLDS} SET state = 'taken'"),
     ("hold that its session denies", "sold", f"UPDATE {HOLDS} SET state = 'held'"),
     ("open session that has lost a hold", "mugs", f"DELETE FROM {HOLDS}"),
@@ -150,6 +154,12 @@ FAULTS = [
 ]
 
 
+def set_broken_hook(db):
+    db.sql("CREATE ROLE hook_of_invariants; CREATE FUNCTION on_completed(s checkout.checkout_session) RETURNS void"
+           " LANGUAGE plpgsql AS 'BEGIN RAISE ''broken''; END'; ALTER FUNCTION on_completed OWNER TO hook_of_invariants")
+    db.sql("SELECT checkout.set_hook(%s, 'completed', 'on_completed(checkout.checkout_session)')", db.organization_id)
+
+
 @pytest.fixture(scope="module")
 def whole(shared_server):
     """A database with sessions of several kinds, all without faults."""
@@ -162,6 +172,8 @@ def whole(shared_server):
     db.call("expire_checkout_session", checkout_session_id=sessions["late"])
     sessions["re_1"] = "re_1"
     db.call("expire_checkout_session", checkout_session_id=sessions["rejecting"])
+    set_broken_hook(db)
+    sessions["on_completed"] = "on_completed"
     for title in ("paid", "late", "refunded", "rejecting"):
         db.call("record_payment", checkout_session_id=sessions[title], payment_id=f"p-{title}", outcome="succeeded")
     db.call("record_refund", payment_id="p-refunded", refund_id="re_1", amount=5)
@@ -181,6 +193,7 @@ def whole(shared_server):
         sessions[title] = db.create(title=title, amount=None, lines=lines, coupon_code=None if title == "free" else "TEN")
     visited = db.call("get_checkout_session", checkout_session_id=sessions["free"])[0]
     db.call("open_checkout_session", checkout_session_id=sessions["free"], client_secret=visited["client_secret"])
+    db.call("cancel_checkout_session", checkout_session_id=sessions["free"], client_secret=visited["client_secret"])
     db.call("complete_free_checkout_session", checkout_session_id=sessions["free"])
     db.call("record_payment", checkout_session_id=sessions["sold"], payment_id="p-sold", outcome="succeeded")
     db.call("create_price", product_id="mug", currency_code="USD", amount=9, price_id="monthly", interval_unit="month")
@@ -228,7 +241,7 @@ def test_fault_is_found(whole, fault, title, statement):
         table = next(word for word in statement.split() if word.startswith("checkout_data."))
         named = {REFUNDS: "refund_id", API_KEYS: "api_key_id", ENDPOINTS: "webhook_endpoint_id", CONSUMERS: "webhook_consumer_id",
                  PRODUCTS: "product_id", PRICES: "product_id", STOCK: "product_id", STOCK_CHANGES: "product_id",
-                 COUPONS: "code"}.get(
+                 COUPONS: "code", HOOKS: "function_name"}.get(
             table, "subject_id" if table in (EVENTS, DELIVERIES, ATTEMPTS) else "checkout_session_id")
         cursor.execute(f"{statement} {where} {named} = %s", [sessions[title]])
         assert cursor.rowcount >= 1

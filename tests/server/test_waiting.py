@@ -14,7 +14,7 @@ ONE_CONSUMER = {"delete_webhook_consumer"}
 ONE_DELIVERY = {"record_webhook_attempt", "record_webhook_attempts", "release_webhook_delivery"}
 ONE_ENDPOINT = {"delete_webhook_endpoint", "roll_webhook_secret", "update_webhook_endpoint"}
 ONE_KEY = {"revoke_api_key", "roll_api_key"}
-ONE_ORGANIZATION = {"rotate_client_secrets", "update_organization"}
+ONE_ORGANIZATION = {"rotate_client_secrets", "set_hook", "update_organization"}
 ONE_ROLE = {"grant_access", "revoke_access"}
 # Which price is the default is known by who has locked the product.
 ONE_PRODUCT = {"create_price", "update_price", "update_product"}

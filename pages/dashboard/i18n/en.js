@@ -125,6 +125,7 @@ export default {
     'event.checkout.session.expired': 'Session expired',
     'event.checkout.session.failed': 'Session failed',
     'event.checkout.session.expiring': 'Session about to expire',
+    'event.checkout.session.cancelled': 'Cancelled by the buyer',
     'event.checkout.session.payment_failed': 'Payment failed',
     'event.checkout.session.payment_rejected': 'Payment rejected',
     'event.checkout.session.payment_applied': 'Payment applied to another session',

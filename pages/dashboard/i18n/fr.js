@@ -125,6 +125,7 @@ export default {
     'event.checkout.session.expired': 'Session expirée',
     'event.checkout.session.failed': 'Session échouée',
     'event.checkout.session.expiring': 'Session bientôt expirée',
+    'event.checkout.session.cancelled': 'Annulée par l’acheteur',
     'event.checkout.session.payment_failed': 'Paiement échoué',
     'event.checkout.session.payment_rejected': 'Paiement rejeté',
     'event.checkout.session.payment_applied': 'Paiement affecté à une autre session',

@@ -1,6 +1,7 @@
 //! Sessions: their orders, their states, and the effect of a payment on its session.
 
 pub mod change;
+pub mod hook;
 pub mod idempotency;
 pub mod ids;
 pub mod label;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use uuid::Uuid;
 
+use super::hook::Hook;
 use super::lifetime::Lifetime;
 use super::reference::ReferencePolicy;
 use crate::access::client_secret;
@@ -37,6 +38,7 @@ pub struct Settings {
     pub publishable_amounts: bool,
     pub pages: Pages,
     pub subscriptions: subscription::Settings,
+    pub hooks: Hooks,
     /// The secret from which the client secrets of its sessions are derived.
     pub client_secret_key: client_secret::Key,
 }
@@ -52,6 +54,14 @@ pub struct Pages {
     pub allow_restart: bool,
     /// True if a buyer who cancels ends the session.
     pub cancel_expires: bool,
+}
+
+/// The functions that are called when its sessions end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hooks {
+    /// True if a failing hook refuses calls that end sessions.
+    pub required: bool,
+    pub all: Vec<Hook>,
 }
 
 impl Settings {
@@ -148,6 +158,7 @@ impl Default for Settings {
             publishable_amounts: true,
             pages: Pages::default(),
             subscriptions: subscription::Settings::default(),
+            hooks: Hooks::default(),
             client_secret_key: [0; 32],
         }
     }

@@ -71,6 +71,7 @@ pub enum EventType {
     Refunded,
     RefundFailed,
     Expiring,
+    Cancelled,
     EndpointDisabled,
     SubscriptionCreated,
     SubscriptionRenewed,
@@ -80,7 +81,7 @@ pub enum EventType {
 }
 
 impl EventType {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Completed,
         Self::Expired,
         Self::Failed,
@@ -90,6 +91,7 @@ impl EventType {
         Self::Refunded,
         Self::RefundFailed,
         Self::Expiring,
+        Self::Cancelled,
         Self::EndpointDisabled,
         Self::SubscriptionCreated,
         Self::SubscriptionRenewed,
@@ -109,6 +111,7 @@ impl EventType {
             Self::Refunded => "checkout.session.refunded",
             Self::RefundFailed => "checkout.session.refund_failed",
             Self::Expiring => "checkout.session.expiring",
+            Self::Cancelled => "checkout.session.cancelled",
             Self::EndpointDisabled => "webhook_endpoint.disabled",
             Self::SubscriptionCreated => "subscription.created",
             Self::SubscriptionRenewed => "subscription.renewed",

@@ -89,6 +89,8 @@ INSERT INTO testing.access_calls VALUES
     ('list_api_keys', quote_literal(:'a')),
     ('list_checkout_sessions', ''),
     ('list_organizations', ''),
+    ('list_hooks', quote_literal(:'a')),
+    ('set_hook', format('%L, ''expired'', NULL', :'a')),
     ('list_payments', quote_literal(:'paid')),
     ('list_refunds', '''access-1'''),
     ('record_refund', '''access-1'', ''refund-1'', 1'),

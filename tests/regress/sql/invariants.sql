@@ -116,7 +116,8 @@ WHERE (o.event_type = 'webhook_endpoint.disabled') <> (o.subject_type = 'webhook
     OR (o.subject_type = 'webhook_endpoint')
         <> coalesce(o.snapshot #>> '{webhook_endpoint,webhook_endpoint_id}' = o.subject_id::text, false)
     -- An end by the clock has no payment.
-    OR (o.event_type ~ 'expired|expiring|disabled|^subscription' OR o.event_type ~ 'failed' AND o.snapshot IS NULL)
+    OR (o.event_type ~ 'expired|expiring|cancelled|disabled|^subscription'
+            OR o.event_type ~ 'failed' AND o.snapshot IS NULL)
         = (coalesce(o.snapshot, '{}') ? 'payment')
     -- Nothing was due.
     AND NOT (o.event_type ~ 'completed' AND (o.snapshot #>> '{session,amount}')::numeric = 0);

@@ -66,6 +66,20 @@ SELECT call, testing.outcome(format(call, :'id', :'secret', :'of_other', :'secre
     'SELECT checkout.cancel_checkout_session(%1$L, %2$L, ''other'', E''\u0007'')',
     'SELECT checkout.restart_checkout_session(%1$L, %2$L)', 'SELECT checkout.page_policy(NULL)']) AS call;
 
+-- Each cancellation that says something new is an event, with the session as it was.
+SELECT status FROM checkout.cancel_checkout_session(:'id', :'secret');
+SELECT status FROM checkout.cancel_checkout_session(:'id', :'secret', 'other', 'Another "day"');
+SELECT status FROM checkout.cancel_checkout_session(:'id', :'secret', 'other', 'Another "day"');
+\c - postgres
+SELECT o.sequence, o.event_type, b.body #>> '{data,object,status}' AS status,
+    b.body #> '{data,cancellation}' AS cancellation
+FROM checkout_data.webhook_outbox o JOIN checkout_data.checkout_sessions s ON s.checkout_session_id = o.subject_id,
+    LATERAL (SELECT checkout_data.event_body(o, s)::jsonb) AS b (body)
+WHERE o.subject_id = :'id' ORDER BY o.sequence;
+SELECT s.event_count, o.event_count
+FROM checkout_data.checkout_sessions s JOIN checkout_data.open_sessions o USING (checkout_session_id)
+WHERE s.checkout_session_id = :'id';
+\c - visitor
 -- Where the organization wants, who cancels ends the session; not while a payment is in progress.
 \c - postgres
 SELECT cancel_expires, allow_restart FROM checkout.update_organization(:'organization', cancel_expires => true);

@@ -22,6 +22,7 @@ VIEWS = [
     "session_visits",
     "subscriptions",
     "session_periods",
+    "hook_failures",
 ]
 # What is called for a row before the tenant's condition has been checked would tell about it.
 SPIES = [
