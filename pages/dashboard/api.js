@@ -1,14 +1,9 @@
 // Requests to PostgREST or the gateway, with the credential of the person who signed in.
 
+import { Refused, calling, send } from '../shared/http.js';
+
 const STORE = 'checkout-dashboard-credential';
 const at = (name) => document.querySelector(`meta[name="${name}"]`).content.replace(/\/$/, '');
-
-export class ApiError extends Error {
-    constructor(status, body, requestId) {
-        super(body?.message ?? '');
-        Object.assign(this, { status, code: body?.code, hint: body?.hint, requestId });
-    }
-}
 
 /** What a text is: 'restricted' (a key that reads), 'token', 'secret', 'publishable' or 'unknown'. */
 export function kindOf(credential) {
@@ -42,17 +37,10 @@ export class Api {
 
     /** Sends a query of queries.js. Returns its rows; with `count`, how many there are. */
     async send(query, signal) {
-        const request = { headers: { ...this.headers, accept: 'application/json' }, signal, cache: 'no-store' };
-        if (query.rpc) {
-            Object.assign(request, { method: 'POST', body: JSON.stringify(query.named) });
-            request.headers['content-type'] = 'application/json';
-        }
-        if (query.count) request.headers.prefer = 'count=exact';
-        const response = await fetch(address(query), request).catch((error) => {
-            throw error.name === 'AbortError' ? error : new ApiError(0);
-        });
-        const body = await response.json().catch(() => null);
-        if (!response.ok) throw new ApiError(response.status, body, response.headers.get('x-request-id'));
+        const { headers, ...request } = query.rpc ? calling(query.named) : {};
+        const presented = { ...headers, ...this.headers, ...(query.count && { prefer: 'count=exact' }) };
+        const { response, body } = await send(address(query), { ...request, headers: presented, signal });
+        if (!response.ok) throw new Refused(response, body ?? undefined);
         if (query.count) return Number(response.headers.get('content-range').split('/')[1]);
         return body;
     }

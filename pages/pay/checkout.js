@@ -1,6 +1,6 @@
 // What the page knows of its session, when it asks the server again, and what it asks it to change.
 
-import { Refused, Unreachable } from '../shared/rpc.js';
+import { Refused, Unreachable } from '../shared/http.js';
 
 const WHILE_PROCESSING = 2_000;
 const WHILE_OPEN = 15_000;

@@ -1,8 +1,8 @@
 // What the buyer fills in, and what the page does with it.
 
-import { exponent, money, readAmount } from '../shared/money.js';
+import { Refused, Unreachable } from '../shared/http.js';
 import { returnLink, webLink } from '../shared/links.js';
-import { Refused, Unreachable } from '../shared/rpc.js';
+import { exponent, money, readAmount } from '../shared/money.js';
 
 const PAUSE_OF_TYPING = 350;
 const REQUIRED = ['name', 'country', 'line1', 'city'];

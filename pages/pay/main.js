@@ -3,9 +3,10 @@
 import { render } from '../vendor/lit-html.js';
 import en from '../i18n/en.js';
 import fr from '../i18n/fr.js';
+import { Unreachable } from '../shared/http.js';
 import { Words } from '../shared/i18n.js';
 import { returnLink } from '../shared/links.js';
-import { rpcOfPage, Unreachable } from '../shared/rpc.js';
+import { rpcOfPage } from '../shared/rpc.js';
 import { Checkout } from './checkout.js';
 import { likelyCountry } from './countries.js';
 import { Countdown } from './countdown.js';

@@ -1,4 +1,4 @@
-// The words of a page in the buyer's language. The dictionaries have the same keys.
+// The words of a page in its reader's language. The dictionaries have the same keys.
 
 export class Words {
     /** `dictionaries`: by language. `wanted`: language tags, the best one first. */
@@ -10,10 +10,11 @@ export class Words {
 
     choose(language) {
         this.language = language;
-        // How the buyer writes numbers: fr-CH, not just fr.
+        // How the reader writes numbers: fr-CH, not just fr.
         this.locale = Intl.getCanonicalLocales(this.wanted.filter(isTag))
             .find((tag) => tag.slice(0, 2) === language) ?? language;
         this.plurals = new Intl.PluralRules(language);
+        this.numbers = new Intl.NumberFormat(this.locale);
     }
 
     get direction() {
@@ -29,7 +30,8 @@ export class Words {
         const plural = 'count' in values ? `${key}.${this.plurals.select(values.count)}` : key;
         const found = [plural, `${key}.other`, key].find((name) => this.has(name));
         if (found === undefined) throw new Error(`no text for ${key}`);
-        return this.dictionaries[this.language][found].replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
+        const value = (name) => (typeof values[name] === 'number' ? this.numbers.format(values[name]) : String(values[name]));
+        return this.dictionaries[this.language][found].replace(/\{(\w+)\}/g, (_, name) => value(name));
     };
 
     /** The word for a value that providers choose, or a readable form of the value. */

@@ -36,6 +36,15 @@ NEVER_IN_A_LOG = re.compile(r"PANIC:|panicked|XX000|terminated by signal (?!9)|E
 # With RUST_BACKTRACE in a server's environment every error would have a backtrace, whose words look like a panic.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("RUST_")}
 numbers = itertools.count(1)
+# The files that take longest come first, so that at the end no process is left alone with one of them.
+LONGEST = ["test_attacks", "test_growth", "test_dialects", "test_pages_dashboard", "test_contexts", "test_secrecy",
+           "test_pages_pay_everywhere", "test_databases", "test_relay", "test_relay_trouble", "test_restore", "test_processes",
+           "test_invariants", "test_gateway_limits", "test_gateway_fuzz", "test_stock"]
+
+
+def pytest_collection_modifyitems(items):
+    if PROCESS:
+        items.sort(key=lambda item: (LONGEST + [item.path.stem]).index(item.path.stem))
 
 
 def wait_until(condition, within=5.0):

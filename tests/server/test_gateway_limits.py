@@ -18,12 +18,20 @@ from support.metrics import free_port, get
 LIST = "/checkout-sessions"
 
 
-@pytest.fixture
-def world():
+@pytest.fixture(scope="module")
+def own_server():
     with private_server("py-gateway-limits", "log_statement=all") as server:
-        db = server.create_database()
-        assert not db.psql("--tuples-only", f"--file={EXAMPLE / 'setup.sql'}").strip()
-        yield db
+        yield server
+
+
+@pytest.fixture
+def world(own_server):
+    """A database on a server that the test may stop."""
+    db = own_server.create_database()
+    assert not db.psql("--tuples-only", f"--file={EXAMPLE / 'setup.sql'}").strip()
+    yield db
+    own_server.check()
+    own_server.drop_databases()
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import uuid
+from types import SimpleNamespace
 
 import pytest
 

@@ -3,7 +3,6 @@ receive. The fixtures are for the modules that import them.
 """
 
 import json
-import os
 import signal
 import subprocess
 import threading
