@@ -1699,6 +1699,7 @@ export type Database = {
         sold_out: boolean | null
         can_restart: boolean | null
         payment_method_urls: Json | null
+        recurrence: Checkout["CompositeTypes"]["session_recurrence"] | null
       }
       /** One refund of a payment. */
       refund: {
@@ -1739,6 +1740,15 @@ export type Database = {
         minimum_amount: number | null
         maximum_amount: number | null
         suggested_amount: number | null
+      }
+      /** What the buyer of a session agrees to pay for again and again. */
+      session_recurrence: {
+        amount: number | null
+        interval_unit: string | null
+        interval_count: number | null
+        trial_end: string | null
+        period_start: string | null
+        period_end: string | null
       }
       /** What a customer pays for again and again. */
       subscription: {
