@@ -184,7 +184,7 @@ def whole(shared_server):
     db.call("create_webhook_consumer", name="jobs", event_types=["webhook_endpoint.*"])
     sessions["key"] = db.create_api_key()[:20]
     sessions |= {"mug": "mug", "TEN": "TEN"}
-    db.call("create_product", name="Mug", product_id="mug", on_hand=5)
+    db.call("create_product", name="Mug", product_id="mug", on_hand=9)
     db.call("adjust_inventory", product_id="mug", change=-1)
     db.call("create_price", product_id="mug", currency_code="USD", amount=12)
     db.call("create_coupon", code="TEN", percent_off=10, max_redemptions=7)
@@ -199,7 +199,7 @@ def whole(shared_server):
     db.call("create_price", product_id="mug", currency_code="USD", amount=9, price_id="monthly", interval_unit="month")
     db.sql("SELECT checkout.update_organization(%s, uses_catalog => true)", db.organization_id)
     begun = db.call("create_checkout_session", price_id="monthly", customer_id="c")[0]
-    db.call("record_payment", checkout_session_id=begun["checkout_session_id"], payment_id="p-begun", outcome="succeeded")
+    db.call("record_payment", checkout_session_id=begun["checkout_session_id"], payment_id="p-subscription", outcome="succeeded")
     sessions["begun by"], sessions["subscription"] = begun["checkout_session_id"], begun["subscription_id"]
     for title in ("renewed by", "renews"):
         renewal = db.call("create_checkout_session", subscription_id=sessions["subscription"])[0]
