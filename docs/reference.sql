@@ -250,7 +250,9 @@ SELECT status, payment_status FROM checkout.complete_free_checkout_session(:'fre
 
 -- What follows begins a subscription, in an organization that uses the catalog.
 SELECT price_id FROM checkout.create_price('mug', 'USD', 9, price_id => 'mug-monthly', interval_unit => 'month');
+\c - postgres
 SELECT uses_catalog FROM checkout.update_organization(:'organization_id', uses_catalog => true);
+\c - reference_app
 SELECT checkout_session_id AS first, subscription_id AS subscription
 FROM checkout.create_checkout_session(price_id => 'mug-monthly', customer_id => 'anna') \gset
 SELECT status FROM checkout.record_payment(:'first', 'anna-1', 'succeeded');
@@ -273,7 +275,9 @@ SELECT status, cancel_at_period_end FROM checkout.cancel_subscription(:'subscrip
 
 -- example: resume_subscription
 SELECT status, cancel_at_period_end FROM checkout.resume_subscription(:'subscription');
+\c - postgres
 SELECT uses_catalog FROM checkout.update_organization(:'organization_id', uses_catalog => false);
+\c - reference_app
 
 -- example: coupon_performance
 SELECT coupon_code, currency_code, sessions, redemptions, discount, amount

@@ -41,7 +41,7 @@ FAULTS = [
     ("period that was paid twice", "renewed by", f"UPDATE {PERIODS} SET period_start = NULL, period_end = NULL"),
     ("open session that renews another subscription than it says", "renews", f"UPDATE {OPEN} SET renews = NULL"),
     ("open session that renews another subscription than it says", "open", f"UPDATE {OPEN} SET renews = gen_random_uuid()"),
-    ("events of a subscription do not go from 1 to event_count", "subscription", f"UPDATE {EVENTS} SET sequence = sequence + 1"),
+    ("events of a subscription do not go from 1 to event_count", "subscription", f"UPDATE {EVENTS} SET sequence = sequence + 10"),
     (OF_ANOTHER_THING, "subscription", f"UPDATE {EVENTS} SET snapshot = NULL"),
     (OF_ANOTHER_THING, "subscription", f"UPDATE {EVENTS} SET subject_type = 'webhook_endpoint'"),
     (OF_ANOTHER_THING, "subscription",
