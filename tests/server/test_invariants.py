@@ -241,7 +241,7 @@ def test_fault_is_found(whole, fault, title, statement):
         table = next(word for word in statement.split() if word.startswith("checkout_data."))
         named = {REFUNDS: "refund_id", API_KEYS: "api_key_id", ENDPOINTS: "webhook_endpoint_id", CONSUMERS: "webhook_consumer_id",
                  PRODUCTS: "product_id", PRICES: "product_id", STOCK: "product_id", STOCK_CHANGES: "product_id",
-                 COUPONS: "code", HOOKS: "function_name"}.get(
+                 COUPONS: "code", HOOKS: "function_name", SUBSCRIPTIONS: "subscription_id"}.get(
             table, "subject_id" if table in (EVENTS, DELIVERIES, ATTEMPTS) else "checkout_session_id")
         cursor.execute(f"{statement} {where} {named} = %s", [sessions[title]])
         assert cursor.rowcount >= 1
