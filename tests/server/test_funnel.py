@@ -40,12 +40,12 @@ def module_server():
     server.remove()
 
 
-def differences(db):
+def differences(db, checks=None):
     zone = random.choice(["UTC", "Asia/Kathmandu", "America/New_York"])
     return sum(db.sql(
         "SELECT set_config('checkout_sessions.organization_id', %s, true), set_config('timezone', %s, true);"
         "SELECT testing.differences(%s, %s, %s, NULL, NULL) AS n", db.organization, zone, db.organization, unit, by)[0]["n"]
-        for unit, by in CHECKS)
+        for unit, by in checks or CHECKS)
 
 
 def counted(db):
@@ -62,12 +62,12 @@ def late_reports(db, count):
 
 
 def test_it_equals_a_plain_count_after_each_fold(shop):
-    assert differences(shop) == 0 and counted(shop) == 0
+    assert differences(shop, CHECKS[:1]) == 0 and counted(shop) == 0
     folded = 0
     while done := shop.value("SELECT checkout.fold_sessions(15)"):
         folded += done
         late_reports(shop, 20)
-        assert differences(shop) == 0
+        assert differences(shop, random.sample(CHECKS, 2)) == 0
         shop.sql("SELECT checkout.fold_sessions(5)")
         if folded > 200:
             break
