@@ -297,8 +297,8 @@ FROM checkout.products p CROSS JOIN LATERAL checkout.inventory_changes(p) AS i
 WHERE p.product_id = 'mug' ORDER BY i.created_at;
 
 -- example: session_funnel
-SELECT bucket_start, created, completed, expired, conversion, median_time_to_pay
-FROM checkout.session_funnel(created_after => now() - interval '30 days', bucket => 'day');
+SELECT bucket_start, value, created, opened, payment_begun, completed, conversion_of_ended, amounts
+FROM checkout.session_funnel(created_after => now() - interval '30 days', bucket => 'day', by => 'currency');
 
 -- example: current_credential
 SELECT organization_name, environment, kind, name FROM checkout.current_credential();
@@ -477,6 +477,9 @@ SELECT name FROM checkout.rotate_client_secrets(:'organization_id');
 
 -- example: expire_due_checkout_sessions
 SELECT checkout.expire_due_checkout_sessions(batch => 1000);
+
+-- example: fold_sessions
+SELECT checkout.fold_sessions(batch => 1000);
 
 -- example: run_maintenance
 SELECT task, row_count FROM checkout.run_maintenance();

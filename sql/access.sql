@@ -99,7 +99,7 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
         ('admin', ARRAY[
             'create_organization', 'update_organization', 'list_organizations', 'rotate_client_secrets',
             'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key', 'expire_due_checkout_sessions',
-            'run_maintenance', 'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
+            'fold_sessions', 'run_maintenance', 'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
             'redeliver_webhook_events', 'list_dead_webhook_deliveries', 'outbox_status',
             'worker_status', 'security_report', 'activate_database', 'verify_restore', 'set_hook', 'list_hooks'])
     ) AS given (access, functions)
@@ -111,7 +111,7 @@ CREATE FUNCTION checkout_data.functions_above_tenants() RETURNS text[]
     SET search_path TO pg_catalog, pg_temp
     AS $$
     SELECT ARRAY[
-        'expire_due_checkout_sessions', 'run_maintenance', 'worker_status', 'outbox_status',
+        'expire_due_checkout_sessions', 'fold_sessions', 'run_maintenance', 'worker_status', 'outbox_status',
         'claim_webhook_deliveries',
         'record_webhook_attempt', 'record_webhook_attempts', 'release_webhook_delivery', 'next_webhook_attempt_at',
         'list_dead_webhook_deliveries', 'create_organization', 'update_organization', 'list_organizations',

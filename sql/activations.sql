@@ -93,6 +93,24 @@ CREATE FUNCTION checkout.verify_restore() RETURNS TABLE (
             WHERE s.organization_id = o.organization_id AND s.environment = o.environment
                 AND s.checkout_session_id = o.checkout_session_id AND s.status = 'open')
         UNION ALL
+        -- Those that were deleted since stay counted.
+        SELECT 'counted hours that lack sessions', count(*)
+        FROM (
+            SELECT s.organization_id, s.environment, date_bin('1 hour', s.created_at, 'epoch') AS hour, count(*) AS created
+            FROM checkout_data.checkout_sessions s
+            JOIN checkout_data.session_folds f
+                ON f.organization_id = s.organization_id AND f.environment = s.environment
+                AND s.created_at < f.folded_until
+            GROUP BY s.organization_id, s.environment, date_bin('1 hour', s.created_at, 'epoch')
+        ) AS h
+        WHERE h.created > (
+                SELECT COALESCE(sum(c.created), 0) FROM checkout_data.session_counts c
+                WHERE c.organization_id = h.organization_id AND c.environment = h.environment
+                    AND c.dimension = 'none' AND c.starts_at >= h.hour AND c.starts_at < h.hour + interval '1 hour')
+            AND NOT EXISTS (
+                SELECT FROM checkout_data.uncounted_hours u
+                WHERE u.organization_id = h.organization_id AND u.environment = h.environment AND u.hour = h.hour)
+        UNION ALL
         SELECT 'idempotency keys without their session', count(*)
         FROM checkout_data.idempotency_keys k
         WHERE NOT EXISTS (

@@ -104,6 +104,8 @@ GRANT SELECT, INSERT, UPDATE (latest_checkout_session_id, anchor, periods, perio
 GRANT SELECT, INSERT ON checkout_data.session_periods TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE (first_opened_at, last_opened_at, cancelled_at, reason_code, reason)
     ON checkout_data.session_visits TO checkout_sessions_api;
+GRANT SELECT ON checkout_data.session_counts, checkout_data.session_folds TO checkout_sessions_api;
+GRANT SELECT, INSERT ON checkout_data.uncounted_hours TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.payments TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE (status, amount, reason, updated_at) ON checkout_data.refunds TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_api;
@@ -123,6 +125,9 @@ GRANT SELECT, DELETE, UPDATE (expiring_notice_at, event_count)
     ON checkout_data.open_sessions TO checkout_sessions_worker;
 GRANT SELECT ON checkout_data.payments, checkout_data.refunds, checkout_data.session_lines, checkout_data.session_terms,
     checkout_data.session_visits, checkout_data.products, checkout_data.prices TO checkout_sessions_worker;
+GRANT SELECT, INSERT, DELETE ON checkout_data.session_counts, checkout_data.uncounted_hours TO checkout_sessions_worker;
+GRANT SELECT, INSERT, UPDATE (folded_until, looked_at, horizon, next_at) ON checkout_data.session_folds
+    TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE (state) ON checkout_data.holds TO checkout_sessions_worker;
 GRANT SELECT, UPDATE (on_hand, held, updated_at) ON checkout_data.inventory TO checkout_sessions_worker;
 GRANT SELECT, UPDATE (held, redeemed, updated_at) ON checkout_data.coupons TO checkout_sessions_worker;
@@ -170,7 +175,7 @@ BEGIN
         'checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'products', 'inventory',
         'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines', 'session_terms', 'session_visits',
         'subscriptions', 'session_periods', 'webhook_outbox', 'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts',
-        'hook_failures'
+        'hook_failures', 'session_counts', 'session_folds', 'uncounted_hours'
     ] LOOP
         EXECUTE pg_catalog.format(
             'CREATE POLICY tenant ON checkout_data.%I TO checkout_sessions_api USING (%s) WITH CHECK (%s)',

@@ -811,6 +811,13 @@ export type Database = {
         }
         Returns: number
       }
+      /** Counts the sessions of past hours for session_funnel, for all organizations. */
+      fold_sessions: {
+        Args: {
+          batch?: number | null
+        }
+        Returns: number
+      }
       /** Returns a checkout session as it is now. */
       get_checkout_session: {
         Args: {
@@ -1242,22 +1249,35 @@ export type Database = {
           advice: string
         }[]
       }
-      /** Returns how many sessions were created in each hour, day, week or month, and how they ended. */
+      /** Returns how many sessions were created in each hour, day, week or month, how far they came, and how they ended. */
       session_funnel: {
         Args: {
           created_after?: string | null
           created_before?: string | null
           bucket?: "hour" | "day" | "week" | "month" | null
+          by?: "currency" | "method" | "product" | "country" | "environment" | null
         }
         Returns: {
           bucket_start: string
+          value: string | null
           created: number
+          opened: number
+          payment_begun: number
           completed: number
           failed: number
           expired: number
+          expired_unopened: number
+          expired_opened: number
+          expired_payment_begun: number
+          expired_failed_attempt: number
           open: number
-          conversion: number
+          cancelled: number
+          cancellation_reasons: Json
+          conversion_of_opened: number | null
+          conversion_of_ended: number | null
           median_time_to_pay: string | null
+          p90_time_to_pay: string | null
+          amounts: Json
         }[]
       }
       /** Returns the checkout_session_id of the session that a dialect calls by this id. */

@@ -25,6 +25,16 @@ fn expire_due_checkout_sessions(batch: Option<i32>) -> i32 {
 }
 
 #[pg_extern(sql = false)]
+fn fold_sessions(batch: Option<i32>) -> i32 {
+    or_raise((|| {
+        let batch = checked(batch)?;
+        activation::check_active()?;
+        let counted = maintenance::fold(batch, datum::now())?;
+        Ok(i32::try_from(counted).unwrap_or(i32::MAX))
+    })())
+}
+
+#[pg_extern(sql = false)]
 fn run_maintenance(batch: Option<i32>) -> TableIterator<'static, (name!(task, &'static str), name!(row_count, i32))> {
     let done = or_raise((|| {
         let batch = checked(batch)?;

@@ -1,9 +1,12 @@
 //! The work that is due without a request. The worker does it in portions, with `Due` and `Purge`. Without a worker, a
 //! function in SQL does all of it in one call.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use pgrx::datum::TimestampWithTimeZone;
 
+use crate::operations::folding::Folding;
 use crate::operations::hooks;
 use crate::shared::{api_key_uses, wake};
 use crate::store::activation;
@@ -16,7 +19,7 @@ use rules::Result;
 use rules::maintenance::turns::{BEGINNING, Turns};
 
 /// The number of rows that each task has changed.
-pub type Done = [(&'static str, usize); 4];
+pub type Done = [(&'static str, usize); 5];
 
 /// Activates this database, unless it is active. Returns since when it is.
 pub fn activate() -> Result<TimestampWithTimeZone> {
@@ -45,7 +48,8 @@ pub fn run(batch: i32, now: DateTime<Utc>) -> Result<Done> {
         events += rows;
     }
     write_uses()?;
-    Ok([("expire", expired), ("remind", reminded), ("announce", announced), ("purge", old + events)])
+    let folded = fold(batch, now)?;
+    Ok([("expire", expired), ("remind", reminded), ("announce", announced), ("purge", old + events), ("fold", folded)])
 }
 
 /// Expires at most `batch` sessions whose deadline has passed, and returns their number.
@@ -53,6 +57,16 @@ pub fn expire(batch: i32, now: DateTime<Utc>) -> Result<usize> {
     let ended = in_turns(Work::Expire, batch, now)?;
     let left = usize::try_from(batch).unwrap_or(0).saturating_sub(ended);
     Ok(ended + hooks::end_due(left, None, now)?)
+}
+
+/// Counts the sessions of at most `batch` past hours, and returns how many hours that were.
+pub fn fold(batch: i32, now: DateTime<Utc>) -> Result<usize> {
+    let batch = usize::try_from(batch).unwrap_or(0);
+    let (mut folding, mut counted) = (Folding::new(), 0);
+    while folding.more() && counted < batch {
+        counted += folding.step(batch - counted, Duration::MAX, now)?;
+    }
+    Ok(counted)
 }
 
 fn in_turns(work: Work, batch: i32, now: DateTime<Utc>) -> Result<usize> {

@@ -5,6 +5,7 @@ pub mod carts;
 pub mod catalog;
 pub mod credentials;
 pub mod dialects;
+pub mod folding;
 mod holding;
 pub mod hooks;
 pub mod maintenance;

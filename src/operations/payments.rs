@@ -14,7 +14,7 @@ use crate::datum::Payment;
 use crate::operations::holding::{Holding, follow};
 use crate::operations::hooks;
 use crate::shared::wake;
-use crate::store::{self, payments, sessions};
+use crate::store::{self, folds, payments, sessions};
 use crate::tenant::Tenant;
 
 /// Lets a payment hold its session for the length of its lease.
@@ -65,6 +65,9 @@ pub fn record(tenant: Tenant, id: Uuid, report: &Report, cause: Cause) -> Result
             wake_for(&session, &settlement.change);
             holding.follow(tenant, id, &session, &settlement.change.session, now)?;
             let settled = payments::settle(tenant, id, &session, report, &settlement, now)?;
+            if session.status != Status::Open || settlement.change.ended_by_clock {
+                folds::changed(tenant, id)?;
+            }
             hooks::call(tenant, id, &settlement.change.events, cause)?;
             Ok(settled)
         }
@@ -116,6 +119,7 @@ pub fn apply(tenant: Tenant, payment_id: &str, id: Uuid) -> Result<Payment> {
     let applied = payments::apply(tenant, id, &session, payment_id, &settlement, now)?;
     if from != id {
         payments::announce(tenant, from, &rejecting, payment_id, EventType::PaymentApplied, now)?;
+        folds::changed(tenant, from)?;
         hooks::call(tenant, from, &by_clock.events, Cause::Fact)?;
     }
     hooks::call(tenant, id, &settlement.change.events, Cause::Call)?;

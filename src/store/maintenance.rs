@@ -229,10 +229,11 @@ statement!(
        (SELECT min(c.deleted_at) + $2 FROM checkout_data.webhook_consumers c), \
        (SELECT 'epoch'::timestamptz FROM checkout_data.holds h WHERE h.state = 'taken' LIMIT 1), \
        (SELECT min(h.deadline) + $3 FROM checkout_data.holds h WHERE h.state = 'held'), \
-       (SELECT min(f.created_at) + $4 FROM checkout_data.hook_failures f))"
+       (SELECT min(f.created_at) + $4 FROM checkout_data.hook_failures f), \
+       (SELECT min(f.next_at) FROM checkout_data.session_folds f))"
 );
 
-/// When the next row can be purged.
+/// When the next row can be purged, or the sessions of past hours should be counted.
 pub fn next_purge(retention: Option<TimeDelta>) -> Result<Option<DateTime<Utc>>> {
     let spans = [purge::KEEP_DELETED, counts::LAPSED_FOR, purge::KEEP_FAILURES].map(datum::interval);
     let [deleted, lapsed, failed] = spans;

@@ -15,6 +15,7 @@ pub mod endpoint_health;
 pub mod endpoints;
 pub mod events;
 mod fan_out;
+pub mod folds;
 pub mod holds;
 pub mod hook_call;
 pub mod hooks;

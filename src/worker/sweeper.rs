@@ -15,6 +15,7 @@ use rules::maintenance::turns::Turns;
 
 use super::due::{Due, LOCKED_RETRY};
 use super::process;
+use crate::operations::folding::Folding;
 use crate::operations::hooks;
 use crate::operations::maintenance::{self, Purge, retention};
 use crate::role::as_worker_role;
@@ -199,7 +200,7 @@ fn sweep(database: pg_sys::Oid, sweeps: &mut Sweeps) -> bool {
     }
     if matches!(sweep, Sweep::PurgeDue) {
         // In a transaction of its own, so that payments of sessions that are about to expire do not wait for it.
-        sweep = in_transaction(database, purge);
+        sweep = in_transaction(database, purge_or_fold);
         if matches!(sweep, Sweep::Busy) {
             // This work can wait until the next time; sessions cannot.
             sweep = Sweep::Purged;
@@ -333,12 +334,31 @@ fn is_outdated(now: DateTime<Utc>) -> Result<bool> {
     Ok(looked_at != 0 && (is_to_be_read_only()? || activation::worker_is_disabled()?))
 }
 
+/// The longest time, but for its last hour, that a transaction counts sessions.
+const FOLD_FOR: Duration = Duration::from_millis(40);
+
 /// How far this process has come with purging. If it ends before it is done, the next process begins anew.
 static PURGE: Mutex<Purge> = Mutex::new(Purge::new());
 
-fn purge() -> Result<Sweep> {
+/// Once all is purged, the same is done with counting.
+static FOLDING: Mutex<Folding> = Mutex::new(Folding::done());
+
+fn purge_or_fold() -> Result<Sweep> {
+    let mut folding = FOLDING.lock().unwrap_or_else(PoisonError::into_inner);
+    if !folding.more() {
+        if !purge()? {
+            return Ok(Sweep::More);
+        }
+        *folding = Folding::new();
+    }
+    folding.step(full(), FOLD_FOR, datum::now())?;
+    if folding.more() { Ok(Sweep::More) } else { Ok(Sweep::Purged) }
+}
+
+/// Returns true if all is purged.
+fn purge() -> Result<bool> {
     let (batch, now) = (gucs::WORKER_BATCH_SIZE.get(), datum::now());
     let mut purge = PURGE.lock().unwrap_or_else(PoisonError::into_inner);
     let (_, more) = purge.old(batch, now)?;
-    if more || purge.events(batch, now)?.1 { Ok(Sweep::More) } else { Ok(Sweep::Purged) }
+    Ok(!more && !purge.events(batch, now)?.1)
 }

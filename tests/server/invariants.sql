@@ -384,6 +384,18 @@ WITH retention (minutes) AS (
     FROM checkout_data.hooks h LEFT JOIN checkout_data.organizations o USING (organization_id)
     WHERE o.organization_id IS NULL
     UNION ALL
+    SELECT 'counted hour that lacks sessions', h.organization_id, h.environment, NULL::uuid
+    FROM (
+        SELECT organization_id, environment, date_bin('1 hour', created_at, 'epoch') AS hour, count(*) AS created
+        FROM checkout_data.checkout_sessions s JOIN checkout_data.session_folds f USING (organization_id, environment)
+        WHERE s.created_at < f.folded_until GROUP BY 1, 2, 3
+    ) AS h
+    LEFT JOIN checkout_data.uncounted_hours u USING (organization_id, environment, hour)
+    WHERE u.hour IS NULL AND h.created > (
+        SELECT COALESCE(sum(c.created), 0) FROM checkout_data.session_counts c
+        WHERE c.organization_id = h.organization_id AND c.environment = h.environment AND c.dimension = 'none'
+            AND date_bin('1 hour', c.starts_at, 'epoch') = h.hour)
+    UNION ALL
     -- One that is held by a session that has ended unpaid has lapsed, and is removed in time.
     SELECT 'hold that its session denies', h.organization_id, h.environment, h.checkout_session_id
     FROM checkout_data.holds h LEFT JOIN session s USING (organization_id, environment, checkout_session_id)

@@ -7,12 +7,12 @@ from conftest import INVARIANTS
 
 (SESSIONS, OPEN, PAYMENTS, REFUNDS, EVENTS, KEYS, API_KEYS, ENDPOINTS, CONSUMERS, DELIVERIES, ATTEMPTS, PRODUCTS, PRICES, STOCK,
  STOCK_CHANGES, COUPONS, LINES, TERMS, VISITS, HOLDS, SUBSCRIPTIONS, PERIODS, HOOKS,
- FAILURES) = (
+ FAILURES, COUNTED) = (
     f"checkout_data.{table}" for table in (
         "checkout_sessions", "open_sessions", "payments", "refunds", "webhook_outbox", "idempotency_keys", "api_keys",
         "webhook_endpoints", "webhook_consumers", "webhook_deliveries", "webhook_attempts", "products", "prices", "inventory",
         "inventory_changes", "coupons", "session_lines", "session_terms", "session_visits", "holds",
-        "subscriptions", "session_periods", "hooks", "hook_failures"))
+        "subscriptions", "session_periods", "hooks", "hook_failures", "session_folds"))
 NO_PRODUCT = "price, stock or change of stock without a product of its tenant"
 NOT_ITS_CHANGES = "stock that is not the sum of its changes"
 ENDED = "open session that has ended, or that is no session"
@@ -33,6 +33,8 @@ FAULTS = [
     ("lines that are not the sums of their session", "mugs", f"UPDATE {LINES} SET discount = discount + 1"),
     ("lines that are not the sums of their session", "mugs", f"DELETE FROM {LINES}"),
     ("visit of no session of its tenant", "free", f"DELETE FROM {SESSIONS}"),
+    ("counted hour that lacks sessions", "free", f"WITH f AS (INSERT INTO {COUNTED} SELECT organization_id, environment, "
+     f"date_bin('1 hour', now() + interval '1 hour', 'epoch') FROM {SESSIONS} LIMIT 1) UPDATE {SESSIONS} SET title = title"),
     ("visit of no session of its tenant", "free", f"UPDATE {VISITS} SET first_opened_at = first_opened_at - interval '1 day'"),
     (NOT_ITS_SESSIONS, "subscription", f"UPDATE {SUBSCRIPTIONS} SET periods_paid = 3"),
     (NOT_ITS_SESSIONS, "begun by", f"DELETE FROM {PERIODS}"),

@@ -106,8 +106,13 @@ def test_the_overview_has_the_numbers_of_the_database(world, dashboard):
         "SELECT count(*), count(*) FILTER (WHERE status = 'complete') AS c,"
         " count(*) FILTER (WHERE status = 'open') AS o"
         " FROM checkout.checkout_sessions", user=world.db.shop)[0].values()
+    visited, begun = world.db.sql(
+        "SELECT (SELECT count(*) FROM checkout.session_visits WHERE first_opened_at IS NOT NULL) AS v,"
+        " (SELECT count(DISTINCT checkout_session_id) FROM checkout.payments) AS p", user=world.db.shop)[0].values()
     figures = re.findall(r"\d[\d.,%]*", dashboard.text(".figures"))
-    assert figures == [str(created), str(completed), f"{100 * completed / created:.1f}%", str(opened)]
+    assert figures == [str(created), str(visited), str(begun), str(completed),
+                       f"{100 * completed / (created - opened):.1f}%", str(opened)]
+    assert sum(int(row[1]) for row in dashboard.rows("Where buyers stopped")) == created - completed - opened
     days = dashboard.rows("The numbers by day")
     assert len(days) == 7 and sum(int(day[1]) for day in days) == created
     assert dashboard.page.locator("dashboard-chart canvas").count() == 2

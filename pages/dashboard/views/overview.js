@@ -10,6 +10,9 @@ import { LOW } from './products.js';
 
 const { card, money, show, table } = parts;
 const ENDS = ['completed', 'open', 'expired', 'failed'];
+const STAGES = ['created', 'opened', 'payment_begun', 'completed'];
+// Of those that are neither complete nor open.
+const DROPOFFS = ['expired_unopened', 'expired_opened', 'expired_payment_begun', 'expired_failed_attempt', 'failed'];
 const valid = (day) => (/^\d{4}-\d\d-\d\d$/.test(day ?? '') && !Number.isNaN(Date.parse(day)) ? day : undefined);
 
 export const rangeOf = ({ from, to }) => range({ from: valid(from), to: valid(to) });
@@ -58,12 +61,8 @@ function everyDay(rows, { from, to }) {
         days.push(
             found.get(name) ?? {
                 bucket_start: name,
-                created: 0,
-                completed: 0,
-                failed: 0,
-                expired: 0,
-                open: 0,
-                conversion: null,
+                ...Object.fromEntries([...STAGES, ...ENDS].map((key) => [key, 0])),
+                conversion_of_ended: null,
                 median_time_to_pay: null,
             },
         );
@@ -78,15 +77,49 @@ const figure = (label, value, note = nothing, href = null) => html`
         <strong>${href ? html`<a href=${href}>${value}</a>` : value}</strong><span class="quiet">${note}</span></div>`;
 
 function totals(rows) {
-    const created = sum(rows, 'created');
     const completed = sum(rows, 'completed');
+    const ended = completed + sum(rows, 'expired') + sum(rows, 'failed');
     return html`<div class="figures">
-        ${figure(t('overview.created'), number(created))}
-        ${figure(t('overview.completed'), number(completed))}
-        ${figure(t('overview.conversion'), created > 0 ? percent(completed / created) : '—')}
+        ${STAGES.map((key) => figure(t(`overview.${key}`), number(sum(rows, key))))}
+        ${figure(t('overview.conversion'), ended > 0 ? percent(completed / ended) : '—')}
         ${figure(t('overview.open'), number(sum(rows, 'open')))}
     </div>`;
 }
+
+/** Where the buyers of sessions that were not paid have stopped, and why they left the page. */
+function losses(rows) {
+    const lost = sum(rows, 'expired') + sum(rows, 'failed');
+    const reasons = new Map();
+    for (const [reason, count] of rows.flatMap((row) => Object.entries(row.cancellation_reasons))) {
+        reasons.set(reason, (reasons.get(reason) ?? 0) + count);
+    }
+    const unsaid = [...reasons.values()].reduce((left, count) => left - count, sum(rows, 'cancelled'));
+    const why = [...reasons].sort(([, a], [, b]) => b - a).map(([reason, count]) => ({ label: reasonName(reason), count }));
+    if (unsaid > 0) why.push({ label: t('overview.no_reason'), count: unsaid });
+    const counts = (caption, what, found, total) =>
+        table(
+            caption,
+            [
+                { label: what, cell: (row) => row.label },
+                { label: t('overview.sessions'), number: true, cell: (row) => number(row.count) },
+                { label: t('overview.share'), number: true, cell: (row) => (total > 0 ? percent(row.count / total) : '—') },
+            ],
+            found,
+        );
+    const stages = DROPOFFS.map((key) => ({ label: t(`overview.lost.${key}`), count: sum(rows, key) }));
+    return html`<div class="chart-row">
+        ${counts(t('overview.dropoffs'), t('overview.stage'), stages, lost)}
+        ${
+            why.length === 0
+                ? html`<p class="quiet">${t('overview.no_cancellations')}</p>`
+                : counts(t('overview.cancellations'), t('overview.reason'), why, sum(rows, 'cancelled'))
+        }
+    </div>`;
+}
+
+const REASONS = ['too_expensive', 'changed_mind', 'payment_method', 'delivery', 'technical_problem', 'other'];
+// A merchant's own page may have words of its own.
+const reasonName = (reason) => (REASONS.includes(reason) ? t(`overview.reason.${reason}`) : reason);
 
 function charts(rows, days) {
     if (sum(rows, 'created') === 0) return parts.empty(t('overview.none'), t('overview.none.advice'));
@@ -97,7 +130,9 @@ function charts(rows, days) {
     const shares = {
         kind: 'line',
         labels,
-        series: [{ key: 'conversion', label: t('overview.conversion'), values: every.map((row) => row.conversion) }],
+        series: [
+            { key: 'conversion', label: t('overview.conversion'), values: every.map((row) => row.conversion_of_ended) },
+        ],
         name: t('overview.conversion_chart_name'),
         format: (share) => percent(share),
         ticks: (share) => percent(share, 0),
@@ -115,6 +150,12 @@ function charts(rows, days) {
             [
                 { label: t('overview.day'), cell: (row) => bucketDay(row.bucket_start) },
                 { label: t('overview.created'), number: true, cell: (row) => number(row.created) },
+                ...['opened', 'payment_begun'].map((key) => ({
+                    label: t(`overview.${key}`),
+                    number: true,
+                    wide: true,
+                    cell: (row) => number(row[key]),
+                })),
                 ...ENDS.map((key) => ({
                     label: t(`overview.${key}`),
                     number: true,
@@ -124,7 +165,7 @@ function charts(rows, days) {
                 {
                     label: t('overview.conversion'),
                     number: true,
-                    cell: (row) => (row.conversion === null ? '—' : percent(row.conversion)),
+                    cell: (row) => (row.conversion_of_ended === null ? '—' : percent(row.conversion_of_ended)),
                 },
                 { label: t('overview.median'), number: true, wide: true, cell: (row) => duration(row.median_time_to_pay) },
             ],
@@ -193,6 +234,7 @@ export function view({ route, retry }, results) {
                 : html`
             ${show(results.funnel, totals, retry, 2)}
             ${card(t('overview.funnel'), results.funnel?.error ? nothing : show(results.funnel, (rows) => charts(rows, days), retry, 8))}
+            ${card(t('overview.losses'), results.funnel?.error ? nothing : show(results.funnel, losses, retry, 4))}
             ${card(t('overview.amounts'), show(results.paid, amounts, retry, 3))}`
         }`;
 }

@@ -83,6 +83,7 @@ INSERT INTO testing.access_calls VALUES
     ('current_organization_id', ''),
     ('expire_checkout_session', quote_literal(:'open')),
     ('expire_due_checkout_sessions', ''),
+    ('fold_sessions', ''),
     ('run_maintenance', ''),
     ('get_checkout_session', quote_literal(:'open')),
     ('grant_access', '''access_plain'', ''admin'''),

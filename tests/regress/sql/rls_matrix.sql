@@ -102,7 +102,7 @@ INSERT INTO testing.calls (function, arguments) VALUES
     ('nack_webhook_event', format('''jobs'', %L, gen_random_uuid()', :'event')),
     ('redeliver_webhook_events', format('''{%s}''', :'event')), ('outbox_status', ''),
     ('create_organization', '''Matrix C'''), ('update_organization', quote_literal(:'a')), ('list_organizations', ''),
-    ('expire_due_checkout_sessions', ''), ('run_maintenance', ''), ('worker_status', ''),
+    ('expire_due_checkout_sessions', ''), ('fold_sessions', ''), ('run_maintenance', ''), ('worker_status', ''),
     ('activate_database', ''), ('verify_restore', ''),
     ('authenticate', quote_literal(:'api_key')), ('pre_request', ''),
     ('public_checkout_session', format('%L, %L', :'open', :'client_secret')),

@@ -128,6 +128,7 @@ FORBIDDEN = [
     "checkout.list_dead_webhook_deliveries()",
     "checkout.list_dead_webhook_deliveries('$VICTIM')",
     "checkout.expire_due_checkout_sessions()",
+    "checkout.fold_sessions()",
     "checkout.run_maintenance()",
     "checkout.activate_database()",
     "checkout.verify_restore()",

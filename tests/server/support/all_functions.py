@@ -168,6 +168,7 @@ class World:
             Call("delete_webhook_endpoint", "shop", endpoint | {"discard_undelivered": True}),
             Call("expire_checkout_session", "shop", session),
             Call("expire_due_checkout_sessions", "admin", {}),
+            Call("fold_sessions", "admin", {}),
             Call("run_maintenance", "admin", {}),
             Call("get_checkout_session", "shop", session),
             Call("get_subscription", "shop", subscription),

@@ -328,6 +328,8 @@ test('session_funnel answers figures, to POST and to GET', async () => {
     for (const options of [{}, READ_ONLY]) {
         const rows = await answer(shop.rpc('session_funnel', period, options));
         assert.ok(rows.length >= 1 && rows.some((row) => row.completed >= 1), JSON.stringify(rows));
+        const by = await answer(shop.rpc('session_funnel', { ...period, by: 'currency' }, options));
+        assert.ok(by.every((row) => Object.keys(row.amounts).every((code) => code === row.value)), JSON.stringify(by));
     }
 });
 
