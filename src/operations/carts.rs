@@ -19,7 +19,7 @@ use crate::operations::subscribing;
 use crate::store::catalog::{self, Priced};
 use crate::store::holds::{self, Wait};
 use crate::store::lines;
-use crate::store::subscriptions;
+use crate::store::{session_periods, subscriptions};
 use crate::tenant::{Caller, Tenant};
 use crate::{backend, datum};
 
@@ -371,7 +371,7 @@ pub fn to_renew_again(tenant: Tenant, expired: Uuid, state: &Session) -> Result<
     let terms = if state.has_terms { lines::terms(tenant, expired)? } else { None };
     let Some((id, Action::Renew(period))) = terms.and_then(|terms| terms.subscribing) else { return Ok(None) };
     let standing =
-        subscriptions::to_renew(tenant, id)?.ok_or_else(|| subscriptions::unknown(&id.to_string()))?.standing;
+        session_periods::to_renew(tenant, id)?.ok_or_else(|| subscriptions::unknown(&id.to_string()))?.standing;
     standing.obstacle(&period).map_or(Ok(Some(id)), |obstacle| Err(obstacle.error()))
 }
 

@@ -16,7 +16,8 @@ use uuid::Uuid;
 use crate::datum;
 use crate::shared::wake;
 use crate::store;
-use crate::store::subscriptions::{self, ToRenew, unknown};
+use crate::store::session_periods::{self, ToRenew};
+use crate::store::subscriptions::{self, unknown};
 use crate::tenant::{Caller, Tenant};
 
 /// The cart of an order that renews a subscription. What the order says must be what the subscription says.
@@ -25,7 +26,7 @@ pub fn renewal(caller: &Caller, order: &Order, id: &str, currency: Option<Curren
         return Err(Error::NotAllowed { kind: caller.kind });
     }
     let subscription_id = id.parse::<Uuid>().map_err(|_| unknown(id))?;
-    let renewed = subscriptions::to_renew(caller.tenant, subscription_id)?.ok_or_else(|| unknown(id))?;
+    let renewed = session_periods::to_renew(caller.tenant, subscription_id)?.ok_or_else(|| unknown(id))?;
     let ToRenew { line, currency: of_price, customer_id, customer_email, standing, period } = renewed;
     if let Some(obstacle) = standing.obstacle(&period) {
         return Err(obstacle.error());
@@ -75,7 +76,7 @@ pub fn beginning(caller: &Caller, order: &Order, line: &mut Line, has_trial: boo
     let product_id = line.product_id.as_deref().unwrap_or_default();
     let trial = has_trial
         && caller.kind != Kind::Publishable
-        && !subscriptions::had_trial(caller.tenant, product_id, order.customer_id, order.customer_email)?;
+        && !session_periods::had_trial(caller.tenant, product_id, order.customer_id, order.customer_email)?;
     if trial {
         line.unit_amount = Decimal::new(0, line.unit_amount.scale());
     }
@@ -96,7 +97,7 @@ pub fn store(tenant: Tenant, session: Uuid, subscription: Uuid, action: &Action)
         Action::Begin { .. } => *action,
         Action::Renew(_) => Action::Renew(next_period(tenant, subscription)?),
     };
-    subscriptions::store_period(tenant, session, subscription, &action)
+    session_periods::store_period(tenant, session, subscription, &action)
 }
 
 /// As store, for a session that recovers another: the period must not have been paid meanwhile.
@@ -106,14 +107,14 @@ pub fn store_again(tenant: Tenant, session: Uuid, subscription: Uuid, action: &A
     {
         return Err(Obstacle::AlreadyRenewed.error());
     }
-    subscriptions::store_period(tenant, session, subscription, action)
+    session_periods::store_period(tenant, session, subscription, action)
 }
 
 /// The next period of a subscription, which is locked until the transaction ends.
 fn next_period(tenant: Tenant, subscription: Uuid) -> Result<Period> {
     let gone = || unknown(&subscription.to_string());
     subscriptions::lock(tenant, subscription)?.ok_or_else(gone)?;
-    let ToRenew { standing, period, .. } = subscriptions::to_renew(tenant, subscription)?.ok_or_else(gone)?;
+    let ToRenew { standing, period, .. } = session_periods::to_renew(tenant, subscription)?.ok_or_else(gone)?;
     standing.obstacle(&period).map_or(Ok(period), |obstacle| Err(obstacle.error()))
 }
 

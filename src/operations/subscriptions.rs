@@ -8,12 +8,12 @@ use crate::datum::{self, Subscription};
 use crate::operations::holding::end;
 use crate::shared::wake;
 use crate::store::subscriptions::{self, unknown};
-use crate::store::{self, sessions};
+use crate::store::{self, session_periods, sessions};
 use crate::tenant::Tenant;
 
 /// The open session that renews a subscription already, locked. One whose time is over is ended.
 pub fn open_renewal(tenant: Tenant, subscription: Uuid) -> Result<Option<Uuid>> {
-    while let Some(id) = subscriptions::open_renewal(tenant, subscription)? {
+    while let Some(id) = session_periods::open_renewal(tenant, subscription)? {
         let open = sessions::lock(tenant, id)?.state;
         let now = datum::now();
         match open.status {

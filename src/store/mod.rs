@@ -37,6 +37,7 @@ pub mod redeliveries;
 pub mod references;
 pub mod refunds;
 mod row;
+pub mod session_periods;
 pub mod sessions;
 pub mod settings;
 mod statement;
