@@ -94,10 +94,10 @@ BEGIN
         (ARRAY['card', 'mobile_money', NULL])[1 + floor(random() * 3)::integer] AS method,
         (ARRAY['one', 'two', NULL])[1 + floor(random() * 3)::integer] AS product,
         (ARRAY['CI', NULL])[1 + floor(random() * 2)::integer] AS country,
-        round(1 + random()::numeric * 100, 2) AS amount
+        round(1 + random()::numeric * 100) AS amount
     FROM generate_series(1, sessions) AS n;
     UPDATE made SET attempts = 0 WHERE NOT begun;
-    UPDATE made SET attempts = 3 WHERE ends = 'clock fails';
+    UPDATE made SET attempts = 3 WHERE ends IN ('failed', 'clock fails');
     INSERT INTO checkout_data.checkout_sessions (organization_id, environment, checkout_session_id, status,
         payment_status, payment_id, completed_at, amount, currency_code, created_at, updated_at, expires_at,
         lease_expires_at, attempts, max_retry_attempts, product_id, country)
