@@ -6,7 +6,8 @@ SELECT p.proname || '(' || pg_get_function_arguments(p.oid) || ')' AS function, 
 FROM pg_depend d JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
 WHERE d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass
     AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'checkout_sessions')
-    AND p.pronamespace = 'checkout'::regnamespace ORDER BY p.proname COLLATE "C" \gx
+    AND p.pronamespace = 'checkout'::regnamespace ORDER BY p.proname COLLATE "C", p.oid::regprocedure::text COLLATE "C"
+\gx
 
 -- Its types
 SELECT t.typname, string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)
