@@ -46,8 +46,9 @@ LANGUAGE sql AS $$
     FROM s GROUP BY s.bucket, s.value
 $$;
 CREATE FUNCTION testing.near(found interval, exact interval) RETURNS boolean LANGUAGE sql AS $$
-    SELECT COALESCE(abs(EXTRACT(epoch FROM found) / EXTRACT(epoch FROM exact) - 1) <= 0.05,
-        found IS NULL AND exact IS NULL)
+    -- Times are told in milliseconds.
+    SELECT COALESCE(abs(EXTRACT(epoch FROM found) / EXTRACT(epoch FROM exact) - 1) <= 0.05
+        OR abs(EXTRACT(epoch FROM found - exact)) <= 0.001, found IS NULL AND exact IS NULL)
 $$;
 -- Returns how many rows differ. It is called as the shop's administrator: both functions see the shop.
 CREATE FUNCTION testing.differences(organization uuid, unit text, by text, since timestamptz, until timestamptz)
@@ -271,3 +272,20 @@ WHERE exact >= '20 milliseconds'
     AND NOT testing.near(checkout_data.time_of_step(checkout_data.time_step(exact)), exact);
 SELECT checkout_data.time_step(span)
 FROM unnest('{0,-1 day,1 millisecond,1 second,10 minutes,100 years}'::interval[]) AS span;
+
+-- The sessions that no function has made go again.
+SET session_replication_role = replica;
+DO $$
+DECLARE
+    name regclass;
+BEGIN
+    FOR name IN
+        SELECT c.oid FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'organization_id'
+        WHERE c.relnamespace = 'checkout_data'::regnamespace AND c.relkind = 'r' AND c.relname <> 'organizations'
+    LOOP
+        EXECUTE format('DELETE FROM %s t USING checkout_data.organizations o '
+            'WHERE o.name = ''Funnel'' AND t.organization_id = o.organization_id', name);
+    END LOOP;
+END
+$$;
+DELETE FROM checkout_data.organizations WHERE name = 'Funnel';

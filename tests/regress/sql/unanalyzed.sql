@@ -18,6 +18,7 @@ SELECT c.relname AS table, index_used(format('SELECT FROM %s WHERE %s', c.oid::r
     (SELECT string_agg(format('%I = %L::%s', a.attname,
         CASE WHEN t.typbasetype = 0 AND t.typname = 'uuid' THEN gen_random_uuid()::text
             WHEN t.typname = 'environment' THEN 'live' WHEN t.typcategory = 'N' THEN '1'
+            WHEN t.typcategory = 'D' THEN '2026-01-01 00:00+00'
             ELSE 'key' END, format_type(a.atttypid, NULL)), ' AND ' ORDER BY k.ordinality)
      FROM unnest(k.conkey) WITH ORDINALITY AS k (attnum, ordinality)
      JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum JOIN pg_type t ON t.oid = a.atttypid)))
