@@ -8,12 +8,12 @@ ALTER ROLE bench_dashboard SET checkout_sessions.organization_id TO :'tenant';
 SELECT checkout.grant_access('bench_dashboard', 'secret');
 SET session_replication_role TO replica;
 
--- One in two hundred of the newest 100,000 sessions is open. Two of three others are paid.
+-- One in twenty of the newest 10,000 sessions is open: those of the last day, with a million. Two of three others are paid.
 CREATE TEMPORARY TABLE made AS
 SELECT n, bench.uuidv7(at) AS id, at, status, n % 10 = 1 AS has_terms,
     CASE WHEN n % 7 = 0 THEN 'EUR' WHEN n % 5 = 0 THEN 'JPY' ELSE 'USD' END AS currency
 FROM (SELECT n, now() - n * interval '90 days' / :rows AS at,
-        CASE WHEN n % 200 = 0 AND n < 100000 THEN 'open' WHEN n % 3 = 0 THEN 'expired' WHEN n % 1000 = 1 THEN 'failed'
+        CASE WHEN n % 20 = 0 AND n < 10000 THEN 'open' WHEN n % 3 = 0 THEN 'expired' WHEN n % 1000 = 1 THEN 'failed'
             ELSE 'complete' END AS status
     FROM generate_series(:rows, 1, -1) AS n) AS s;
 INSERT INTO checkout_data.checkout_sessions (organization_id, environment, checkout_session_id, status, payment_status,
@@ -61,6 +61,19 @@ FROM made WHERE status <> 'open';
 INSERT INTO checkout_data.webhook_attempts (organization_id, environment, receiver_id, subject_id, sequence, attempt,
     recorded_at, status_code, duration)
 SELECT :'tenant', 'live', :'endpoint', id, 1, 1, at, 204, '20 ms' FROM made WHERE status <> 'open';
+
+-- A tenth of the sessions has begun a subscription; one in a thousand of these is past due.
+INSERT INTO checkout_data.subscriptions (organization_id, environment, subscription_id, checkout_session_id,
+    latest_checkout_session_id, customer_email, product_id, price_id, quantity, unit_amount, currency_code, interval_unit,
+    interval_count, time_zone, anchor, periods, periods_paid, current_period_start, current_period_end, ends_at,
+    next_event_at, created_at, updated_at)
+SELECT :'tenant', 'live', id, id, id, 'customer' || n % 100000 || '@example.com', 'product' || n % 1000, 'price' || n % 1000, 1,
+    100 + n % 1000, 'USD', 'month', 1, 'UTC', at, 1, 1, at, ends, ends + interval '3 days', ends, at, at
+FROM made, LATERAL (SELECT now() + CASE WHEN n % 10000 = 1 THEN interval '-1 day' ELSE n % 28 * interval '1 day' + interval '1 day' END
+    AS ends) AS e
+WHERE has_terms;
+INSERT INTO checkout_data.session_periods (organization_id, environment, checkout_session_id, subscription_id)
+SELECT :'tenant', 'live', id, id FROM made WHERE has_terms;
 
 -- A thousand products, of which thirty are nearly sold out; what open sessions hold; and twenty coupons.
 INSERT INTO checkout_data.products (organization_id, environment, product_id, name, created_at, updated_at)

@@ -43,6 +43,7 @@ const samples = {
     toRefund: { '': [], 'the next page': ['pay_300000'] },
     products: { '': [], active: [true], 'the next page': [true, 'product500'] },
     lowStock: { '': [low] }, product: { '': ['product7'] }, prices: { '': ['product7'] }, stockChanges: { '': ['product7'] },
+    subscriptions: { '': [{}], 'past due': [{ status: 'past_due' }] }, subscription: { '': [session] }, periods: { '': [session] },
     coupons: { '': [] }, coupon: { '': ['COUPON7'] },
     couponPerformance: { 'of 7 days': ['COUPON7', days(7)], 'of 30 days': ['COUPON7', days(30)] },
     endpoints: { '': [] }, consumers: { '': [] }, deadDeliveries: { '': [] },

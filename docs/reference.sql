@@ -459,6 +459,7 @@ SELECT url FROM checkout.delete_webhook_endpoint(:'webhook_endpoint_id', discard
 \c - postgres
 
 CREATE ROLE reference_owner;
+SELECT checkout.grant_access('reference_owner', 'secret');
 CREATE SCHEMA reference_shop AUTHORIZATION reference_owner;
 SET ROLE reference_owner;
 CREATE TABLE reference_shop.orders (checkout_session_id uuid PRIMARY KEY, amount numeric);

@@ -1,5 +1,6 @@
 """Hooks: what a merchant's function does in the worker, to others, and when it is interrupted; and what it cannot do."""
 
+import re
 import threading
 import time
 from contextlib import closing
@@ -7,7 +8,7 @@ from contextlib import closing
 import psycopg2
 import pytest
 from attacks.sql import FORBIDDEN
-from conftest import wait_until
+from conftest import ROOT, wait_until
 from support.dumps import dump, restore, restore_roles
 
 
@@ -53,6 +54,22 @@ def another_shop(db):
             return cursor.fetchone()["checkout_session_id"]
 
     return organization_id, create
+
+
+def test_the_example_of_the_page(server):
+    db = server.create_database()
+    example, repair = re.findall(r"^```sql\n(.*?)^```$", (ROOT / "docs/hooks.md").read_text(), re.MULTILINE | re.DOTALL)
+    db.psql(input=example.replace("0190...", str(db.organization_id)), text=True)
+    db.sql("INSERT INTO shop.orders VALUES ('order-1'); INSERT INTO shop.stock VALUES ('tea', 1)")
+    for payment_id in ("first", "second"):
+        reference = {"reference": "order-1"} if payment_id == "first" else {}
+        session = db.create(product_id="tea", **reference)
+        db.call("record_payment", checkout_session_id=session, payment_id=payment_id, outcome="succeeded")
+    assert db.sql("SELECT state, paid_by, units FROM shop.orders, shop.stock") == [
+        {"state": "paid", "paid_by": "first", "units": 0}]
+    (failure,) = db.sql(f"SET checkout_sessions.organization_id = '{db.organization_id}'; {repair}")
+    assert (failure["checkout_session_id"], failure["sqlstate"]) == (session, "23514")
+    db.sql("DROP SCHEMA shop CASCADE; DROP OWNED BY shop_hooks; DROP ROLE shop_hooks")
 
 
 def test_the_worker_calls_hooks_as_their_owner(db):

@@ -482,8 +482,6 @@ export default {
     'health.failures': 'Failures',
     'health.last_error': 'Last error',
     'health.pending': 'Waiting',
-    'health.counts': 'Counting reads the deliveries of all organizations. With a million it takes some seconds.',
-    'health.read': 'Count the deliveries',
     'health.no_receivers': 'No endpoints and no consumers',
     'health.no_receivers.advice': 'They appear here when an organization creates one.',
 };

@@ -482,8 +482,6 @@ export default {
     'health.failures': 'Échecs',
     'health.last_error': 'Dernière erreur',
     'health.pending': 'En attente',
-    'health.counts': 'Le comptage lit les livraisons de toutes les organisations. Avec un million, il prend quelques secondes.',
-    'health.read': 'Compter les livraisons',
     'health.no_receivers': 'Ni point de terminaison, ni consommateur',
     'health.no_receivers.advice': 'Ils apparaissent ici quand une organisation en crée un.',
 };

@@ -11,7 +11,10 @@ const TROUBLE = ['failing', 'no worker slot', 'read only', 'no launcher', 'not p
 /** A delivery that waits longer than this should be looked at. */
 const LATE = 300;
 
-export const load = ({ api, signal }) => ({ worker: api.one(queries.workerStatus(), signal) });
+export const load = ({ api, signal }) => ({
+    worker: api.one(queries.workerStatus(), signal),
+    outbox: api.send(queries.outboxStatus(), signal),
+});
 
 const worker = (w) => html`
     <p><span class="badge ${TROUBLE.includes(w.state) ? 'bad' : 'good'}"><span aria-hidden="true">${TROUBLE.includes(w.state) ? '✕' : '✓'}</span>
@@ -44,26 +47,15 @@ const outbox = (rows) =>
                   },
                   { label: t('health.lag'), number: true, cell: (r) => duration(r.lag) },
                   { label: t('health.pending'), number: true, cell: (r) => number(r.pending + r.leased) },
-                  { label: t('status.delivered'), number: true, wide: true, cell: (r) => number(r.delivered) },
                   { label: t('status.dead'), number: true, cell: (r) => number(r.dead) },
               ],
               rows,
           );
 
-export function view({ api, signal, retry, run, redraw }, results) {
-    const read = () => {
-        run('outbox', api.send(queries.outboxStatus(), signal));
-        redraw();
-    };
+export function view({ retry }, results) {
     return html`
         <header class="top"><h1 tabindex="-1">${t('health.title')}</h1>
             <button type="button" class="secondary" @click=${retry}>${t('health.refresh')}</button></header>
         ${card(t('health.worker'), show(results.worker, worker, retry, 3))}
-        ${card(
-            t('health.relay'),
-            results.outbox
-                ? show(results.outbox, outbox, read, 4)
-                : html`<p class="quiet">${t('health.counts')}</p>
-            <button type="button" class="secondary" @click=${read}>${t('health.read')}</button>`,
-        )}`;
+        ${card(t('health.relay'), show(results.outbox, outbox, retry, 4))}`;
 }

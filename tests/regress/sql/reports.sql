@@ -85,9 +85,9 @@ SET checkout_sessions.organization_id = :'organization';
 SELECT status FROM checkout.expire_checkout_session(testing.new_session(30));
 RESET checkout_sessions.organization_id;
 CREATE FUNCTION pg_temp.status(organization uuid) RETURNS TABLE (of_organization boolean, environment text, url text,
-    consumer text, enabled boolean, pending bigint, leased bigint, delivered bigint, dead bigint, lag boolean)
+    consumer text, enabled boolean, pending bigint, leased bigint, dead bigint, lag boolean)
 LANGUAGE sql AS $$
-    SELECT organization_id = organization, environment, url, consumer, enabled, pending, leased, delivered, dead,
+    SELECT organization_id = organization, environment, url, consumer, enabled, pending, leased, dead,
         lag > '0' AND oldest_pending_at + lag BETWEEN now() - interval '1 minute' AND clock_timestamp()
     FROM checkout.outbox_status() WHERE organization_id = organization OR consumer = 'audit'
 $$;
@@ -101,13 +101,13 @@ UPDATE checkout_data.webhook_deliveries SET next_attempt_at = NULL, dead_at = no
 WHERE organization_id = :'organization' AND ctid = (
     SELECT ctid FROM checkout_data.webhook_deliveries
     WHERE organization_id = :'organization' AND next_attempt_at IS NOT NULL AND lease_token IS NULL LIMIT 1);
-SELECT organization_id = :'organization' AS of_organization, consumer, pending, leased, delivered, dead
+SELECT organization_id = :'organization' AS of_organization, consumer, pending, leased, dead
 FROM checkout.outbox_status() WHERE organization_id = :'organization' OR consumer = 'audit' ORDER BY consumer;
 -- Nothing pending
 BEGIN;
 UPDATE checkout_data.webhook_deliveries SET next_attempt_at = NULL, lease_token = NULL, dead_at = NULL,
     delivered_at = now();
-SELECT consumer, pending, leased, dead, delivered, oldest_pending_at, lag
+SELECT consumer, pending, leased, dead, oldest_pending_at, lag
 FROM checkout.outbox_status() WHERE organization_id = :'organization' OR consumer = 'audit' ORDER BY consumer;
 ROLLBACK;
 

@@ -105,7 +105,7 @@ INSERT INTO claimed SELECT 3, * FROM checkout.claim_webhook_events('audit', 100)
 SELECT environment, organization_id = :'other' AS of_another, count(*) FROM claimed GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT checkout.ack_webhook_events('audit', array_agg(event_id), lease_token)
 FROM claimed GROUP BY claim, lease_token ORDER BY claim;
-SELECT pending, leased, delivered FROM checkout.outbox_status() WHERE consumer = 'audit' AND organization_id IS NULL;
+SELECT pending, leased, dead FROM checkout.outbox_status() WHERE consumer = 'audit' AND organization_id IS NULL;
 
 -- An event whose consumer fails on it is dead after ten claims. Meanwhile the others go on.
 \c - shop_consumers

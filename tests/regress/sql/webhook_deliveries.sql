@@ -32,7 +32,7 @@ SELECT status FROM checkout.record_payment(testing.new_session(40), 'deliveries-
 \c - sender
 SELECT endpoint, about, sequence, event_type, state FROM testing.webhooks WHERE organization_id = :'organization';
 SELECT count(*) FROM testing.webhooks WHERE organization_id = :'other';
-SELECT url, consumer, pending, leased, delivered, dead, enabled, failing_since, lag > '0' AS lag,
+SELECT url, consumer, pending, leased, dead, enabled, failing_since, lag > '0' AS lag,
     now() - oldest_pending_at < '1 minute' AS just_now
 FROM checkout.outbox_status()
 WHERE organization_id = :'organization' ORDER BY url;
