@@ -1034,7 +1034,7 @@ export type Database = {
         }
         Returns: Checkout["CompositeTypes"]["public_checkout_session"]
       }
-      /** For operators: returns the number of pending, leased, delivered and dead deliveries of each webhook endpoint and consumer. */
+      /** For operators: returns the number of pending, leased and dead deliveries of each webhook endpoint and consumer. */
       outbox_status: {
         Args: Record<PropertyKey, never>
         Returns: {
@@ -1047,7 +1047,6 @@ export type Database = {
           failing_since: string | null
           pending: number | null
           leased: number | null
-          delivered: number | null
           dead: number | null
           oldest_pending_at: string | null
           lag: string | null

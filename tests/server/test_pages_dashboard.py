@@ -181,14 +181,14 @@ def test_products_show_their_stock(world, dashboard):
 def test_subscriptions_show_who_has_paid_until_when(world, dashboard):
     dashboard.go("subscriptions")
     rows = {row[0]: row[1:3] for row in dashboard.rows("Subscriptions")}
-    assert rows == {"member@mail.example": ["✓ Active", "$8.90"], "leaver@mail.example": ["– Canceled", "$8.90"],
-                    "taster@mail.example": ["◔ Trial", "$8.90"]}
+    assert rows == {"member@mail.example": ["✓ Active", "$8.90 USD"], "leaver@mail.example": ["– Canceled", "$8.90 USD"],
+                    "taster@mail.example": ["◔ Trial", "$8.90 USD"]}
     dashboard.page.select_option("select[name=status]", "trialing")
     dashboard.settle()
     assert [row[0] for row in dashboard.rows("Subscriptions")] == ["taster@mail.example"]
     dashboard.go(f"subscriptions/{world.shop.subscription}")
     text = dashboard.text()
-    assert "$8.90, month" in text and "Periods paid" in text
+    assert "$8.90 USD, month" in text and "Periods paid" in text
     sessions = dashboard.rows("Sessions")
     assert len(sessions) == 2 and sessions[1][1] == "The first period"
     dashboard.go("subscriptions/00000000-0000-4000-8000-000000000000")

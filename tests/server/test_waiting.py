@@ -30,6 +30,8 @@ WAITS = {
 }
 for held in ONE_SESSION | RECOVERIES:
     WAITS[held] = WAITS[held] | TWO_SESSIONS
+# They count for a tenant for the first time.
+WAITS["fold_sessions"] = WAITS["run_maintenance"] = {"fold_sessions", "run_maintenance"}
 # Both write that the buyer was there.
 VISITS = {"cancel_checkout_session", "open_checkout_session"}
 WAITS["open_checkout_session"] = VISITS

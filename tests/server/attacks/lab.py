@@ -194,6 +194,12 @@ class Lab:
             call("update_organization", organization_id=target["organization_id"], uses_catalog=False)
             call("record_payment", checkout_session_id=begun["checkout_session_id"], payment_id=f"{word}_first", outcome="succeeded")
             target["subscription"] = begun["subscription_id"]
+            # As if a hook had failed with a text of the tenant.
+            cursor.execute(
+                """INSERT INTO checkout_data.hook_failures (organization_id, environment, hook_failure_id, checkout_session_id,
+                       event, function_name, sqlstate, message, created_at)
+                   VALUES (%s, %s, gen_random_uuid(), %s, 'completed', 'shop.hook', 'P0001', %s, clock_timestamp())""",
+                [target["organization_id"], environment, begun["checkout_session_id"], word])
             for state in ("open", "processing", "complete", "failed", "expired"):
                 session = call(
                     "create_checkout_session",

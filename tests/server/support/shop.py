@@ -138,19 +138,21 @@ class Shop:
 
     def subscriptions(self):
         """One that is renewed, one that is cancelled, and a trial."""
-        price = {"product_id": "tea", "currency_code": "USD", "amount": 8.9, "interval_unit": "month"}
-        self.call("create_price", **price, price_id="tea_monthly")
-        self.call("create_price", **price, price_id="tea_trial", trial_period="14 days")
+        price = {"product_id": "gift", "currency_code": "USD", "amount": 8.9, "interval_unit": "month"}
+        self.call("create_price", **price, price_id="gift_monthly")
+        self.call("create_price", **price, price_id="gift_trial", trial_period="14 days")
         begun = {}
-        for customer, price_id in (("member", "tea_monthly"), ("leaver", "tea_monthly"), ("taster", "tea_trial")):
-            (session,) = self.call("create_checkout_session", price_id=price_id, customer_email=f"{customer}@mail.example")
+        for customer, price_id in (("member", "gift_monthly"), ("leaver", "gift_monthly"), ("taster", "gift_trial")):
+            (session,) = self.call("create_checkout_session", price_id=price_id, customer_email=f"{customer}@mail.example",
+                                   metadata=json.dumps({"plan": price_id}))
             if session["amount"]:
                 self.pay(session["checkout_session_id"], f"pay_{customer}")
             else:
                 self.call("complete_free_checkout_session", checkout_session_id=session["checkout_session_id"])
             begun[customer] = session["subscription_id"]
         self.subscription = begun["member"]
-        (renewal,) = self.call("create_checkout_session", subscription_id=self.subscription)
+        (renewal,) = self.call("create_checkout_session", subscription_id=self.subscription,
+                               metadata=json.dumps({"plan": "gift_monthly"}))
         self.pay(renewal["checkout_session_id"], "pay_member_2")
         self.call("cancel_subscription", subscription_id=begun["leaver"], at_period_end=False)
 

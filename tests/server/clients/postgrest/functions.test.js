@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {
-    anybody, answer, browser, create, id, keys, order, organizations, otherShop, paid, refused, shop, withKey,
+    anybody, answer, browser, create, id, keys, members, order, organizations, otherShop, paid, refused, shop, withKey,
 } from './shop.js';
 
 const READ_ONLY = { get: true };
