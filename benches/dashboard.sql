@@ -31,8 +31,9 @@ INSERT INTO checkout_data.session_lines (organization_id, environment, checkout_
     unit_amount, quantity, subtotal)
 SELECT :'tenant', 'live', id, 1, 'item', 'product' || n % 1000, 'Premium subscription', 100 + n % 1000, 1, 100 + n % 1000
 FROM made WHERE has_terms;
-INSERT INTO checkout_data.session_terms (organization_id, environment, checkout_session_id, subtotal, amount, coupon_code)
-SELECT :'tenant', 'live', id, 100 + n % 1000, 100 + n % 1000, CASE WHEN n % 20 = 1 THEN 'COUPON' || n % 400 / 20 END
+INSERT INTO checkout_data.session_terms (organization_id, environment, checkout_session_id, subtotal, amount, coupon_code,
+    order_hash)
+SELECT :'tenant', 'live', id, 100 + n % 1000, 100 + n % 1000, CASE WHEN n % 20 = 1 THEN 'COUPON' || n % 400 / 20 END, sha256('bench')
 FROM made WHERE has_terms;
 
 -- One expired session in a hundred was paid too late.
@@ -68,7 +69,7 @@ INSERT INTO checkout_data.subscriptions (organization_id, environment, subscript
     interval_count, time_zone, anchor, periods, periods_paid, current_period_start, current_period_end, ends_at,
     next_event_at, created_at, updated_at)
 SELECT :'tenant', 'live', id, id, id, 'customer' || n % 100000 || '@example.com', 'product' || n % 1000, 'price' || n % 1000, 1,
-    100 + n % 1000, 'USD', 'month', 1, 'UTC', at, 1, 1, at, ends, ends + interval '3 days', ends, at, at
+    100 + n % 1000, 'USD', 'month', 1, 'UTC', at, 1, 1, ends - interval '1 month', ends, ends + interval '3 days', ends, at, at
 FROM made, LATERAL (SELECT now() + CASE WHEN n % 10000 = 1 THEN interval '-1 day' ELSE n % 28 * interval '1 day' + interval '1 day' END
     AS ends) AS e
 WHERE has_terms;
