@@ -154,7 +154,8 @@ CREATE PROCEDURE clear() LANGUAGE sql
         checkout_data.webhook_endpoints, checkout_data.webhook_consumers, checkout_data.webhook_deliveries,
         checkout_data.webhook_attempts, checkout_data.products, checkout_data.prices, checkout_data.inventory,
         checkout_data.inventory_changes, checkout_data.coupons, checkout_data.holds, checkout_data.session_lines,
-        checkout_data.session_terms, checkout_data.session_visits, checkout_data.subscriptions, checkout_data.session_periods,
+        checkout_data.session_terms, checkout_data.session_visits, checkout_data.subscriptions,
+            checkout_data.session_periods,
         checkout_data.hooks, checkout_data.hook_failures, checkout_data.session_counts,
         checkout_data.session_folds, checkout_data.uncounted_hours;
     UPDATE checkout_data.organizations SET reference_policy = 'none', uses_catalog = false;
