@@ -2566,9 +2566,11 @@ CREATE FUNCTION checkout_data.period_span(interval_unit text, interval_count int
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
     SELECT (periods OPERATOR(pg_catalog.*) interval_count)::pg_catalog.float8
-        OPERATOR(pg_catalog.*) CASE interval_unit
-            WHEN 'day' THEN '1 day'::pg_catalog.interval WHEN 'week' THEN '7 days'::pg_catalog.interval
-            WHEN 'month' THEN '1 month'::pg_catalog.interval ELSE '1 year'::pg_catalog.interval END
+        OPERATOR(pg_catalog.*) CASE
+            WHEN interval_unit OPERATOR(pg_catalog.=) 'day' THEN '1 day'::pg_catalog.interval
+            WHEN interval_unit OPERATOR(pg_catalog.=) 'week' THEN '7 days'::pg_catalog.interval
+            WHEN interval_unit OPERATOR(pg_catalog.=) 'month' THEN '1 month'::pg_catalog.interval
+            ELSE '1 year'::pg_catalog.interval END
     $$;
 COMMENT ON FUNCTION checkout_data.period_span IS 'Returns how long so many periods of a subscription are.';
 

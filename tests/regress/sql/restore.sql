@@ -28,7 +28,8 @@ SELECT price_id FROM checkout.create_product('Mug', 'mug', on_hand => 3) AS p,
     checkout.create_price(p.product_id, 'USD', 12.5, price_id => 'mug-usd');
 SELECT on_hand FROM checkout.adjust_inventory('mug', -1);
 -- A subscription
-SELECT checkout.create_organization('Club', uses_catalog => true, organization_id => '0b5e7b8a-0000-4000-8000-000000000007');
+SELECT checkout.create_organization('Club', uses_catalog => true,
+    organization_id => '0b5e7b8a-0000-4000-8000-000000000007');
 SET checkout_sessions.organization_id = '0b5e7b8a-0000-4000-8000-000000000007';
 SELECT price_id FROM checkout.create_product('Club', 'club') AS p,
     checkout.create_price(p.product_id, 'USD', 9, price_id => 'monthly', interval_unit => 'month');
