@@ -14,7 +14,7 @@ use crate::datum;
 use crate::operations::{carts, hooks, subscribing};
 use crate::shared::wake;
 use crate::store::holds::{self, Wait};
-use crate::store::{lines, sessions, subscriptions};
+use crate::store::{lines, session_periods, sessions, subscriptions};
 use crate::tenant::Tenant;
 
 /// What a locked session holds of stock and coupons. Its holds are locked before the clock is read, so that nobody takes
@@ -77,7 +77,20 @@ impl Holding {
         if let Some(obstacle) = self.obstacle() {
             return Ok(Some(obstacle.rejection()));
         }
-        Ok(if self.hold_now(tenant, id, session)? { None } else { Some(Rejection::OutOfStock) })
+        // Of trials a customer has one.
+        let available = !self.trial_is_used(tenant, id, session)? && self.hold_now(tenant, id, session)?;
+        Ok(if available { None } else { Some(Rejection::OutOfStock) })
+    }
+
+    /// True if the session begins a trial, and the customer has used it up meanwhile.
+    fn trial_is_used(&self, tenant: Tenant, id: Uuid, session: &Session) -> Result<bool> {
+        let subscribing = self.terms.as_ref().and_then(|terms| terms.subscribing.as_ref());
+        let Some((_, Action::Begin { trial: true })) = subscribing else { return Ok(false) };
+        let cart = carts::of_session(tenant, id, &session.currency_code, None)?;
+        let product_id = cart.lines.first().and_then(|line| line.product_id.as_deref()).unwrap_or_default();
+        let ordered = lines::ordered(tenant, id)?;
+        let (customer_id, customer_email) = (ordered.customer_id.as_deref(), ordered.customer_email.as_deref());
+        session_periods::had_trial(tenant, product_id, customer_id, customer_email)
     }
 
     /// What keeps the session from renewing its subscription.

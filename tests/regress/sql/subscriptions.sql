@@ -156,6 +156,9 @@ SELECT checkout_session_id AS other FROM checkout.create_checkout_session(price_
     customer_email => 'ben@mail.example') \gset
 SELECT status, payment_status FROM checkout.complete_free_checkout_session(:'trial');
 SELECT testing.outcome(format('SELECT checkout.complete_free_checkout_session(%L)', :'other'));
+-- A report of money is kept all the same, even of none.
+SELECT status, rejection_reason, amount FROM checkout.record_payment(:'other', 'nothing', 'succeeded');
+SELECT status, rejection_reason, amount FROM checkout.record_payment(:'other', 'something', 'succeeded', 100);
 SELECT amount FROM checkout.create_checkout_session(price_id => 'quarterly', customer_email => 'ben@mail.example');
 SELECT amount FROM checkout.create_checkout_session(price_id => 'quarterly', customer_id => 'carla', amount => 0);
 SELECT status, periods_paid, trial_end = current_period_end AS trial,
