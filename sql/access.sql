@@ -25,6 +25,10 @@ CREATE FUNCTION checkout_data.admin_access() RETURNS void LANGUAGE sql IMMUTABLE
 COMMENT ON FUNCTION checkout_data.admin_access IS
     'A role that may execute this manages organizations, their API keys and the worker.';
 
+CREATE FUNCTION checkout_data.monitor_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
+COMMENT ON FUNCTION checkout_data.monitor_access IS
+    'A role that may execute this watches the installation. It sees figures, and no rows of organizations.';
+
 CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_name text)
     LANGUAGE sql IMMUTABLE
     SET search_path TO pg_catalog, pg_temp
@@ -101,7 +105,10 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key', 'expire_due_checkout_sessions',
             'fold_sessions', 'run_maintenance', 'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
             'redeliver_webhook_events', 'list_dead_webhook_deliveries', 'outbox_status',
-            'worker_status', 'security_report', 'activate_database', 'verify_restore', 'set_hook', 'list_hooks'])
+            'worker_status', 'security_report', 'activate_database', 'verify_restore', 'set_hook', 'list_hooks',
+            'list_admin_log', 'monitor_figures']),
+        -- What says how it is, and nothing of whom.
+        ('monitor', ARRAY['worker_status', 'outbox_status', 'monitor_figures', 'security_report'])
     ) AS given (access, functions)
     $$;
 COMMENT ON FUNCTION checkout_data.accesses IS 'Returns the functions of schema checkout that each access includes.';
@@ -117,6 +124,7 @@ CREATE FUNCTION checkout_data.functions_above_tenants() RETURNS text[]
         'list_dead_webhook_deliveries', 'create_organization', 'update_organization', 'list_organizations',
         'rotate_client_secrets', 'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key',
         'security_report', 'render_webhook_event', 'activate_database', 'verify_restore', 'set_hook', 'list_hooks',
+        'list_admin_log', 'monitor_figures',
         -- These act for the tenant of their caller, or for all.
         'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
         'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events',
@@ -173,16 +181,28 @@ CREATE FUNCTION checkout_data.check_access(role text, access text) RETURNS regro
             RAISE undefined_object USING MESSAGE = format('role "%s" does not exist', role),
                 HINT = 'Write the name as it is: upper and lower case count, and double quotes are part of it.';
         END IF;
-        IF access <> ALL (ARRAY['secret', 'restricted', 'publishable', 'request', 'authenticator', 'relay', 'admin']) THEN
-            RAISE invalid_parameter_value
-                USING MESSAGE =
-                'argument "access" must be secret, restricted, publishable, request, authenticator, relay or admin';
+        IF access <> ALL (ARRAY[
+            'secret', 'restricted', 'publishable', 'request', 'authenticator', 'relay', 'monitor', 'admin'])
+        THEN
+            RAISE invalid_parameter_value USING MESSAGE = 'argument "access" must be secret, restricted, publishable, '
+                'request, authenticator, relay, monitor or admin';
         END IF;
         RETURN found;
     END
     $$;
 COMMENT ON FUNCTION checkout_data.check_access IS
     'Checks the arguments of grant_access and revoke_access, and returns the role.';
+
+CREATE FUNCTION checkout_data.log_access(action text, role text, access text) RETURNS void
+    LANGUAGE sql
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    INSERT INTO checkout_data.admin_log (admin_log_id, created_at, session_role, role, action, subject, changes)
+    VALUES (gen_random_uuid(), clock_timestamp(), session_user, current_user, log_access.action, log_access.role,
+        jsonb_build_object('access', jsonb_build_object(
+            CASE log_access.action WHEN 'access.granted' THEN 'to' ELSE 'from' END, log_access.access)))
+    $$;
+COMMENT ON FUNCTION checkout_data.log_access IS 'Writes into the log of administration that an access was granted or revoked.';
 
 -- for superusers --------------------------------------------------------------------------------------------------
 
@@ -202,6 +222,7 @@ CREATE FUNCTION checkout.grant_access(role text, access text) RETURNS void
             EXECUTE format('GRANT SELECT ON %s TO %s', view, grantee);
         END LOOP;
         EXECUTE format('GRANT USAGE ON SCHEMA checkout TO %s', grantee);
+        PERFORM checkout_data.log_access('access.granted', role, access);
     END
     $$;
 COMMENT ON FUNCTION checkout.grant_access IS
@@ -218,6 +239,8 @@ The accesses are:
 - request: as much as the API key or token allows that is presented in the same transaction. For PostgREST's roles.
 - authenticator: makes the claims of tokens believed. For the role that PostgREST connects as.
 - relay: the outbox of all organizations.
+- monitor: figures of the worker, the outbox and the sessions, and the security report; no rows of organizations. For the
+  role of a monitor, or for pg_monitor.
 - admin: organizations, API keys and the worker.
 
 Errors:
@@ -261,6 +284,7 @@ CREATE FUNCTION checkout.revoke_access(role text, access text) RETURNS void
         IF other_accesses = '{}' THEN
             EXECUTE format('REVOKE USAGE ON SCHEMA checkout FROM %s', taken_from);
         END IF;
+        PERFORM checkout_data.log_access('access.revoked', role, access);
     END
     $$;
 COMMENT ON FUNCTION checkout.revoke_access IS

@@ -5,7 +5,8 @@ CREATE FUNCTION checkout_data.wake_worker() RETURNS void
     SET search_path TO pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'wake_worker_wrapper';
 COMMENT ON FUNCTION checkout_data.wake_worker IS
-    'Makes the launcher of workers look at this database when the transaction commits.';
+    'Makes the launcher of workers look at this database when the transaction commits. CREATE EXTENSION says then if there '
+    'is none.';
 
 -- The launcher learns of this database when the installation commits.
 SELECT checkout_data.wake_worker();

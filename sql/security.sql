@@ -73,7 +73,7 @@ GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA checkout_data TO checkout_sessions_api,
 REVOKE EXECUTE ON FUNCTION checkout_data.secret_access(), checkout_data.restricted_access(),
     checkout_data.publishable_access(),
     checkout_data.authenticator_access(), checkout_data.request_access(), checkout_data.relay_access(),
-    checkout_data.admin_access()
+    checkout_data.monitor_access(), checkout_data.admin_access(), checkout_data.log_access(text, text, text)
     FROM checkout_sessions_api, checkout_sessions_worker;
 GRANT EXECUTE ON FUNCTION checkout.current_organization_id(), checkout.current_environment()
     TO checkout_sessions_api, checkout_sessions_worker;
@@ -112,6 +112,8 @@ GRANT SELECT, INSERT, UPDATE ON checkout_data.idempotency_keys TO checkout_sessi
 GRANT SELECT, INSERT ON checkout_data.webhook_outbox TO checkout_sessions_api;
 GRANT SELECT ON checkout_data.organizations, checkout_data.hooks TO checkout_sessions_api;
 GRANT SELECT, INSERT ON checkout_data.hook_failures TO checkout_sessions_api;
+-- Nobody may change the log.
+GRANT SELECT, INSERT ON checkout_data.admin_log TO checkout_sessions_api, checkout_sessions_worker;
 GRANT SELECT, INSERT ON checkout_data.webhook_endpoints TO checkout_sessions_api;
 GRANT UPDATE (url, event_types, body_format, signature_scheme, description, secret, previous_secret,
     previous_secret_expires_at, disabled_at, disabled_reason, failing_since, updated_at, deleted_at)
@@ -164,13 +166,19 @@ CREATE POLICY tenant ON checkout_data.webhook_consumers TO checkout_sessions_api
         OR organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
         AND environment OPERATOR(pg_catalog.=) checkout.current_environment())
     WITH CHECK (false);
+-- Some of the log is of both environments. A tenant adds only what is its own.
+CREATE POLICY tenant ON checkout_data.admin_log TO checkout_sessions_api
+    USING (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
+        AND (environment IS NULL OR environment OPERATOR(pg_catalog.=) checkout.current_environment()))
+    WITH CHECK (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
+        AND environment OPERATOR(pg_catalog.=) checkout.current_environment());
 DO $$
 DECLARE
     name text;
     own_rows CONSTANT text := 'organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id() '
         'AND environment OPERATOR(pg_catalog.=) checkout.current_environment()';
 BEGIN
-    -- Without organizations, hooks and webhook_consumers, see above, and without api_keys, which is read to find the tenant.
+    -- Without organizations, hooks, webhook_consumers and admin_log, see above, and without api_keys, which is read to find the tenant.
     FOREACH name IN ARRAY ARRAY[
         'checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'products', 'inventory',
         'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines', 'session_terms', 'session_visits',

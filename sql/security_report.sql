@@ -79,6 +79,11 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
             ('tenant', 'checkout_sessions_api', ARRAY['webhook_consumers'],
                 '((organization_id IS NULL) OR ((organization_id = checkout.current_organization_id()) '
                     'AND ((environment)::text = checkout.current_environment())))', 'false'),
+            ('tenant', 'checkout_sessions_api', ARRAY['admin_log'],
+                '((organization_id = checkout.current_organization_id()) AND ((environment IS NULL) '
+                    'OR ((environment)::text = checkout.current_environment())))',
+                '((organization_id = checkout.current_organization_id()) '
+                    'AND ((environment)::text = checkout.current_environment()))'),
             ('tenant', 'checkout_sessions_api',
                 ARRAY['checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'products',
                     'inventory', 'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines',
@@ -97,6 +102,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
             'without it backends go on with settings and secrets that have been changed'),
         ('organizations_changed', 'hooks', 'without it backends go on calling hooks that have been changed'),
         ('organizations_deleted', 'organizations', 'without it an organization that is in use can be deleted'),
+        ('admin_log_append_only', 'admin_log', 'without it a role with too many rights can change the log'),
         ('checkout_sessions_deleted', 'checkout_sessions', 'without it a session that has payments can be deleted'))
 
     SELECT 'dangerous role', NULL, r.rolname::text,
@@ -138,7 +144,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
         -- MEMBER includes roles with NOINHERIT: they can SET ROLE.
         AND EXISTS (
             SELECT FROM granted_access g
-            WHERE g.access IN ('secret', 'authenticator', 'relay', 'admin')
+            WHERE g.access IN ('secret', 'authenticator', 'relay', 'monitor', 'admin')
                 AND pg_has_role(r.oid, g.grantee, 'MEMBER'))
 
     UNION ALL
@@ -212,7 +218,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
                 'revoke_access', 'security_report', 'verify_restore', 'payments', 'checkout_session', 'refunds',
                 'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts', 'prices', 'product',
                 'session_lines', 'session_terms', 'session_visits', 'subscription', 'session_periods',
-                'inventory_changes', 'coupon_performance'])
+                'inventory_changes', 'coupon_performance', 'list_admin_log', 'monitor_figures'])
             AND f.oid IN (
                 SELECT d.objid FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e')
 
@@ -331,6 +337,22 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     FROM pg_settings s
     WHERE s.name = 'checkout_sessions.organization_id'
         AND s.source IN ('configuration file', 'command line', 'environment variable')
+
+    UNION ALL
+    SELECT 'can drop everything', 'extension checkout_sessions', r.rolname::text,
+        'REASSIGN OWNED to a superuser, or take the role''s memberships away: an owner can drop all sessions and payments'
+    FROM pg_extension e JOIN pg_roles r ON pg_has_role(r.oid, e.extowner, 'MEMBER')
+    WHERE e.extname = 'checkout_sessions' AND NOT r.rolsuper
+    UNION ALL
+    SELECT 'can drop everything', format('database %I', d.datname), r.rolname::text,
+        'ALTER DATABASE ... OWNER TO a superuser: an owner can drop all sessions and payments with the database'
+    FROM pg_database d JOIN pg_roles r ON pg_has_role(r.oid, d.datdba, 'MEMBER')
+    WHERE d.datname = current_database() AND NOT r.rolsuper
+    UNION ALL
+    SELECT 'can drop everything', s.name, 'PUBLIC',
+        'RESET it: set it only in the session that is to destroy all sessions and payments'
+    FROM pg_settings s
+    WHERE s.name = 'checkout_sessions.allow_drop' AND s.setting = 'on' AND s.source NOT IN ('default', 'session')
 
     ORDER BY 1, 2, 3
     $$;

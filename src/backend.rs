@@ -17,6 +17,15 @@ pub fn database() -> pg_sys::Oid {
     unsafe { pg_sys::MyDatabaseId }
 }
 
+/// Its name.
+pub fn database_name() -> String {
+    // SAFETY: within a transaction; NULL for a database that was dropped, which this is not.
+    unsafe {
+        let name = pg_sys::get_database_name(database());
+        if name.is_null() { String::new() } else { CStr::from_ptr(name).to_string_lossy().into_owned() }
+    }
+}
+
 /// The transaction, or subtransaction, that writes the rows of this moment: their `xmin`.
 pub fn transaction_id() -> u32 {
     // SAFETY: within a transaction; gives it an id if it has none.
@@ -45,6 +54,12 @@ pub fn is_preloading() -> bool {
 pub fn is_upgrading() -> bool {
     // SAFETY: set before any library is loaded.
     unsafe { pg_sys::IsBinaryUpgrade }
+}
+
+/// True while CREATE EXTENSION, or ALTER EXTENSION ... UPDATE, runs a script.
+pub fn is_creating_extension() -> bool {
+    // SAFETY: reads a variable of this backend.
+    unsafe { pg_sys::creating_extension }
 }
 
 /// True on a standby.

@@ -74,6 +74,7 @@ pub static WORKER_ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
 pub static WORKER_DATABASE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 pub static WORKER_BATCH_SIZE: GucSetting<i32> = GucSetting::<i32>::new(1_000);
 pub static HOOK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(5_000);
+pub static ALLOW_DROP: GucSetting<bool> = GucSetting::<bool>::new(false);
 pub static WORKER_SHARE: GucSetting<i32> = GucSetting::<i32>::new(50);
 
 /// What the server keeps of a name.
@@ -297,6 +298,14 @@ pub fn init() {
         600_000,
         GucContext::Sighup,
         GucFlags::UNIT_MS,
+    );
+    GucRegistry::define_bool_guc(
+        c"checkout_sessions.allow_drop",
+        c"Sets whether the extension can be dropped while it has sessions.",
+        c"Set it in the session that is to destroy all sessions and payments. It counts where the library is loaded.",
+        &ALLOW_DROP,
+        GucContext::Suset,
+        GucFlags::default(),
     );
     // The server accepts such settings only from preloaded libraries.
     if backend::is_preloading() {

@@ -4,7 +4,7 @@
 //! the background work; `operations` does the work of both; `store` has the SQL that this runs; `shared` is the memory
 //! that all processes share. At the bottom, `tenant` says who is calling, `postgrest` reads the HTTP request of a call,
 //! `datum` converts the values of SQL, and `gucs` has the settings. `report` raises errors, `log` keeps secrets out of
-//! the server's log. Tables, functions and rights are in `sql/`.
+//! the server's log, `drop_guard` keeps the tables. Tables, functions and rights are in `sql/`.
 
 #[cfg(not(panic = "unwind"))]
 compile_error!("build with panic = \"unwind\": an abort would restart the whole server");
@@ -14,6 +14,7 @@ use pgrx::prelude::*;
 mod api;
 mod backend;
 mod datum;
+mod drop_guard;
 mod gucs;
 mod log;
 mod operations;
@@ -39,5 +40,6 @@ pub extern "C-unwind" fn _PG_init() {
     }
     gucs::init();
     log::init();
+    drop_guard::init();
     worker::init();
 }

@@ -116,6 +116,11 @@ pub fn caller() -> Result<Caller> {
     Ok(Caller { tenant, kind, name: name.unwrap_or_else(role), payment_methods, http })
 }
 
+/// The name of the credential that was presented in this transaction.
+pub fn credential_name() -> Result<Option<String>> {
+    Ok(presented()?.and_then(|credential| credential.name))
+}
+
 /// How long a credential lasts.
 #[derive(Clone, Copy)]
 pub enum Lasting {

@@ -4882,7 +4882,8 @@ CREATE FUNCTION checkout_data.wake_worker() RETURNS void
     SET search_path TO pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'wake_worker_wrapper';
 COMMENT ON FUNCTION checkout_data.wake_worker IS
-    'Makes the launcher of workers look at this database when the transaction commits.';
+    'Makes the launcher of workers look at this database when the transaction commits. CREATE EXTENSION says then if there '
+    'is none.';
 
 -- The launcher learns of this database when the installation commits.
 SELECT checkout_data.wake_worker();
@@ -5705,6 +5706,235 @@ COMMENT ON VIEW checkout.hook_failures IS
     'back.';
 COMMENT ON COLUMN checkout.hook_failures.message IS 'At most 1 kB of the error that the hook has raised.';
 
+-- The log of administration: who has made, changed, rolled or revoked what.
+
+CREATE TABLE checkout_data.admin_log (
+    admin_log_id uuid NOT NULL,
+    organization_id uuid,
+    environment checkout_data.environment,
+    created_at timestamptz NOT NULL,
+    session_role text NOT NULL,
+    role text NOT NULL,
+    credential text,
+    action text COLLATE "C" NOT NULL CHECK (action ~ '^[a-z_]+\.[a-z_]+$'),
+    subject checkout_data.identifier NOT NULL,
+    changes checkout_data.json_object NOT NULL,
+    CONSTRAINT admin_log_environment_check CHECK (environment IS NULL OR organization_id IS NOT NULL)
+);
+COMMENT ON TABLE checkout_data.admin_log IS
+    'Who has made, changed, rolled or revoked what. A row is written in the transaction that did it, and is not changed.';
+COMMENT ON COLUMN checkout_data.admin_log.organization_id IS
+    'Whose it is. NULL: of the whole database. Not a foreign key: the log outlives the organization.';
+COMMENT ON COLUMN checkout_data.admin_log.environment IS 'NULL: of both.';
+COMMENT ON COLUMN checkout_data.admin_log.session_role IS 'The role that has connected; role is the one that it had taken.';
+COMMENT ON COLUMN checkout_data.admin_log.credential IS
+    'The id of the API key, or the subject of the token, that was presented. NULL: none was.';
+COMMENT ON COLUMN checkout_data.admin_log.changes IS
+    'The settings that changed, each with from and to. Never a secret.';
+
+CREATE INDEX admin_log_created_at_idx ON checkout_data.admin_log (created_at);
+CREATE INDEX admin_log_organization_idx ON checkout_data.admin_log (organization_id, created_at);
+ALTER TABLE checkout_data.admin_log ADD CONSTRAINT admin_log_pkey PRIMARY KEY (admin_log_id);
+
+-- Rights say so already. This is for the role that was given too many, such as a member of pg_write_all_data. The worker
+-- may remove what is old, as far as its rights go.
+CREATE FUNCTION checkout_data.admin_log_append_only() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    BEGIN
+        IF EXISTS (SELECT FROM pg_roles r WHERE r.rolname = current_user AND r.rolsuper)
+            OR TG_OP = 'DELETE' AND current_user = 'checkout_sessions_worker'
+        THEN
+            RETURN NULL;
+        END IF;
+        RAISE insufficient_privilege USING MESSAGE = 'rows of checkout_data.admin_log can only be added';
+    END
+    $$;
+COMMENT ON FUNCTION checkout_data.admin_log_append_only IS
+    'Trigger function: refuses to change the log, except to superusers.';
+
+CREATE TRIGGER admin_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON checkout_data.admin_log
+    FOR EACH STATEMENT EXECUTE FUNCTION checkout_data.admin_log_append_only();
+
+CREATE TYPE checkout.admin_log_entry AS (
+    admin_log_id uuid,
+    organization_id uuid,
+    environment text,
+    created_at timestamptz,
+    session_role text,
+    role text,
+    credential text,
+    action text,
+    subject text,
+    changes jsonb
+);
+COMMENT ON TYPE checkout.admin_log_entry IS 'What somebody has made, changed, rolled or revoked.';
+
+-- for administrators ----------------------------------------------------------------------------------------------
+
+CREATE FUNCTION checkout.list_admin_log(
+    organization_id uuid DEFAULT NULL,
+    created_after timestamptz DEFAULT NULL,
+    created_before timestamptz DEFAULT NULL
+) RETURNS SETOF checkout.admin_log_entry
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    SELECT l.admin_log_id, l.organization_id, l.environment::text, l.created_at, l.session_role, l.role, l.credential,
+        l.action::text, l.subject::text, l.changes::jsonb
+    FROM checkout_data.admin_log l
+    WHERE (list_admin_log.organization_id IS NULL OR l.organization_id = list_admin_log.organization_id)
+        AND l.created_at >= COALESCE(list_admin_log.created_after, '-infinity')
+        AND l.created_at < COALESCE(list_admin_log.created_before, 'infinity')
+    ORDER BY l.created_at DESC, l.admin_log_id DESC
+    $$;
+COMMENT ON FUNCTION checkout.list_admin_log IS
+$$Returns who has made, changed, rolled or revoked what, the newest first.
+
+The log is written in the same transaction as the change, by the functions and by grant_access and revoke_access. Only a
+superuser can change it, or get around it.
+
+- organization_id: only what is this organization's. Default: all, and what is of the whole database.
+- created_after (inclusive), created_before (exclusive): when it was done.
+
+Of the columns:
+
+- session_role: the role that had connected. role: the one that it had taken. credential: the id of the API key, or the
+  subject of the token.
+- action: what was done, such as organization.updated, api_key.revoked, webhook_endpoint.created, access.granted.
+- subject: to which organization, key, endpoint, consumer, event of a hook, role or database.
+- changes: the settings that changed, each with from and to. Never a secret.$$;
+
+-- for readers of an organization ----------------------------------------------------------------------------------
+
+CREATE VIEW checkout.admin_log AS
+    SELECT l.admin_log_id, l.organization_id, l.environment::pg_catalog.text AS environment, l.created_at, l.session_role,
+        l.role, l.credential, l.action::pg_catalog.text AS action, l.subject::pg_catalog.text AS subject,
+        l.changes::pg_catalog.jsonb AS changes
+    FROM checkout_data.admin_log l
+    CROSS JOIN (SELECT) AS read_only
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
+COMMENT ON VIEW checkout.admin_log IS
+    'Who has made, changed, rolled or revoked what of the caller''s organization: in the caller''s environment, or in '
+    'both. Administrators call list_admin_log.';
+COMMENT ON COLUMN checkout.admin_log.changes IS 'The settings that changed, each with from and to. Never a secret.';
+
+-- Figures for monitoring.
+
+CREATE FUNCTION checkout_data.seconds_since(at timestamptz) RETURNS double precision
+    LANGUAGE sql STABLE
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    SELECT GREATEST(COALESCE(EXTRACT(epoch FROM clock_timestamp() - at), 0), 0)::double precision
+    $$;
+COMMENT ON FUNCTION checkout_data.seconds_since IS 'Returns how long ago a time was, in seconds. NULL, or not past: 0.';
+
+CREATE FUNCTION checkout.monitor_figures() RETURNS TABLE (
+    environment text,
+    open_sessions bigint,
+    overdue_sessions bigint,
+    overdue_seconds double precision,
+    created_sessions bigint,
+    completed_sessions bigint,
+    failed_sessions bigint,
+    expired_sessions bigint,
+    uncounted_seconds double precision,
+    undelivered_events bigint,
+    due_seconds double precision,
+    dead_events bigint,
+    disabled_endpoints bigint,
+    rejected_payments bigint,
+    rejected_seconds double precision,
+    hook_failures bigint
+)
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO pg_catalog, pg_temp
+    SET jit TO off
+    AS $$
+    -- Narrow tables and partial indexes: nothing here grows with the number of sessions that have ended.
+    WITH
+    open AS (
+        SELECT s.environment, count(*) AS open_sessions FROM checkout_data.open_sessions s GROUP BY s.environment),
+    overdue AS (
+        SELECT s.environment, count(*) AS overdue_sessions, min(s.deadline) AS since
+        FROM checkout_data.open_sessions s WHERE s.deadline <= clock_timestamp() GROUP BY s.environment),
+    counted AS (
+        SELECT f.environment, sum(c.created) AS created, sum(c.completed) AS completed, sum(c.failed) AS failed,
+            sum(c.expired_unopened + c.expired_opened + c.expired_payment_begun + c.expired_failed_attempt) AS expired
+        -- The bound keeps this to one range of the key for each of them.
+        FROM checkout_data.session_folds f CROSS JOIN LATERAL (
+            SELECT c.* FROM checkout_data.session_counts c
+            WHERE c.organization_id = f.organization_id AND c.environment = f.environment AND c.dimension = 'none'
+                AND c.starts_at >= now() - interval '1 day') AS c
+        WHERE f.folded_until >= now() - interval '1 day'
+        GROUP BY f.environment),
+    uncounted AS (
+        SELECT u.environment, min(u.since) AS since
+        FROM (
+            SELECT f.environment, f.folded_until AS since FROM checkout_data.session_folds f
+            WHERE f.next_at IS NOT NULL AND isfinite(f.folded_until)
+            UNION ALL
+            SELECT u.environment, u.hour FROM checkout_data.uncounted_hours u) AS u
+        GROUP BY u.environment),
+    undelivered AS (
+        SELECT d.environment, count(*) AS undelivered_events,
+            min(d.next_attempt_at) FILTER (WHERE d.next_attempt_at <= clock_timestamp()) AS since
+        FROM checkout_data.webhook_deliveries d JOIN checkout_data.webhook_receivers r USING (receiver_id)
+        WHERE d.next_attempt_at IS NOT NULL AND r.enabled
+        GROUP BY d.environment),
+    dead AS (
+        SELECT d.environment, count(*) AS dead_events
+        FROM checkout_data.webhook_deliveries d WHERE d.dead_at IS NOT NULL GROUP BY d.environment),
+    disabled AS (
+        SELECT p.environment, count(*) AS disabled_endpoints
+        FROM checkout_data.webhook_endpoints p WHERE p.disabled_at IS NOT NULL AND p.deleted_at IS NULL
+        GROUP BY p.environment),
+    rejected AS (
+        SELECT p.environment, count(*) AS rejected_payments, min(p.created_at) AS since
+        FROM checkout_data.payments p
+        WHERE p.status = 'rejected' AND p.amount > p.refunded_amount + p.pending_refund_amount
+        GROUP BY p.environment),
+    failure AS (
+        SELECT f.environment, count(*) AS hook_failures
+        FROM checkout_data.hook_failures f WHERE f.created_at >= now() - interval '1 day' GROUP BY f.environment)
+    SELECT e.environment, COALESCE(open.open_sessions, 0),
+        COALESCE(overdue.overdue_sessions, 0), checkout_data.seconds_since(overdue.since),
+        COALESCE(counted.created, 0), COALESCE(counted.completed, 0), COALESCE(counted.failed, 0),
+        COALESCE(counted.expired, 0)::bigint, checkout_data.seconds_since(uncounted.since),
+        COALESCE(undelivered.undelivered_events, 0), checkout_data.seconds_since(undelivered.since),
+        COALESCE(dead.dead_events, 0), COALESCE(disabled.disabled_endpoints, 0),
+        COALESCE(rejected.rejected_payments, 0), checkout_data.seconds_since(rejected.since),
+        COALESCE(failure.hook_failures, 0)
+    FROM (VALUES ('live'), ('test')) AS e (environment)
+    LEFT JOIN open USING (environment)
+    LEFT JOIN overdue USING (environment)
+    LEFT JOIN counted USING (environment)
+    LEFT JOIN uncounted USING (environment)
+    LEFT JOIN undelivered USING (environment)
+    LEFT JOIN dead USING (environment)
+    LEFT JOIN disabled USING (environment)
+    LEFT JOIN rejected USING (environment)
+    LEFT JOIN failure USING (environment)
+    ORDER BY e.environment
+    $$;
+COMMENT ON FUNCTION checkout.monitor_figures IS
+$$Returns what a monitor watches: a row for live and a row for test, with the sums of all organizations.
+
+Call it as often as once in some seconds: it reads no table that grows with the sessions that have ended. Seconds are 0
+where nothing waits.
+
+- open_sessions: those that have not ended. overdue_sessions: those whose deadline has passed, and whose event is not
+  written yet. overdue_seconds: since when, the longest.
+- created_sessions, completed_sessions, failed_sessions, expired_sessions: of the sessions created in the last 24 hours,
+  those in hours that are counted already: see fold_sessions.
+- uncounted_seconds: how old the oldest hour is that is not counted. An hour is counted once its last session has ended.
+- undelivered_events: deliveries to enabled endpoints and consumers that are not done. due_seconds: how long the oldest of
+  those that are due has waited for a relay, or its consumer. dead_events: those that were given up.
+- disabled_endpoints: webhook endpoints that are disabled.
+- rejected_payments: money that was taken and has neither been refunded nor applied. rejected_seconds: since when.
+- hook_failures: hooks that have failed in the last 24 hours.$$;
+
 -- Views: what the lists of functions show, for queries of any kind. Read-only.
 
 -- checkout_sessions_api owns the views, so its policies say which rows they have; but the functions in a view are called
@@ -6049,6 +6279,10 @@ CREATE FUNCTION checkout_data.admin_access() RETURNS void LANGUAGE sql IMMUTABLE
 COMMENT ON FUNCTION checkout_data.admin_access IS
     'A role that may execute this manages organizations, their API keys and the worker.';
 
+CREATE FUNCTION checkout_data.monitor_access() RETURNS void LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '';
+COMMENT ON FUNCTION checkout_data.monitor_access IS
+    'A role that may execute this watches the installation. It sees figures, and no rows of organizations.';
+
 CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_name text)
     LANGUAGE sql IMMUTABLE
     SET search_path TO pg_catalog, pg_temp
@@ -6125,7 +6359,10 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key', 'expire_due_checkout_sessions',
             'fold_sessions', 'run_maintenance', 'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
             'redeliver_webhook_events', 'list_dead_webhook_deliveries', 'outbox_status',
-            'worker_status', 'security_report', 'activate_database', 'verify_restore', 'set_hook', 'list_hooks'])
+            'worker_status', 'security_report', 'activate_database', 'verify_restore', 'set_hook', 'list_hooks',
+            'list_admin_log', 'monitor_figures']),
+        -- What says how it is, and nothing of whom.
+        ('monitor', ARRAY['worker_status', 'outbox_status', 'monitor_figures', 'security_report'])
     ) AS given (access, functions)
     $$;
 COMMENT ON FUNCTION checkout_data.accesses IS 'Returns the functions of schema checkout that each access includes.';
@@ -6141,6 +6378,7 @@ CREATE FUNCTION checkout_data.functions_above_tenants() RETURNS text[]
         'list_dead_webhook_deliveries', 'create_organization', 'update_organization', 'list_organizations',
         'rotate_client_secrets', 'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key',
         'security_report', 'render_webhook_event', 'activate_database', 'verify_restore', 'set_hook', 'list_hooks',
+        'list_admin_log', 'monitor_figures',
         -- These act for the tenant of their caller, or for all.
         'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
         'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events',
@@ -6197,16 +6435,28 @@ CREATE FUNCTION checkout_data.check_access(role text, access text) RETURNS regro
             RAISE undefined_object USING MESSAGE = format('role "%s" does not exist', role),
                 HINT = 'Write the name as it is: upper and lower case count, and double quotes are part of it.';
         END IF;
-        IF access <> ALL (ARRAY['secret', 'restricted', 'publishable', 'request', 'authenticator', 'relay', 'admin']) THEN
-            RAISE invalid_parameter_value
-                USING MESSAGE =
-                'argument "access" must be secret, restricted, publishable, request, authenticator, relay or admin';
+        IF access <> ALL (ARRAY[
+            'secret', 'restricted', 'publishable', 'request', 'authenticator', 'relay', 'monitor', 'admin'])
+        THEN
+            RAISE invalid_parameter_value USING MESSAGE = 'argument "access" must be secret, restricted, publishable, '
+                'request, authenticator, relay, monitor or admin';
         END IF;
         RETURN found;
     END
     $$;
 COMMENT ON FUNCTION checkout_data.check_access IS
     'Checks the arguments of grant_access and revoke_access, and returns the role.';
+
+CREATE FUNCTION checkout_data.log_access(action text, role text, access text) RETURNS void
+    LANGUAGE sql
+    SET search_path TO pg_catalog, pg_temp
+    AS $$
+    INSERT INTO checkout_data.admin_log (admin_log_id, created_at, session_role, role, action, subject, changes)
+    VALUES (gen_random_uuid(), clock_timestamp(), session_user, current_user, log_access.action, log_access.role,
+        jsonb_build_object('access', jsonb_build_object(
+            CASE log_access.action WHEN 'access.granted' THEN 'to' ELSE 'from' END, log_access.access)))
+    $$;
+COMMENT ON FUNCTION checkout_data.log_access IS 'Writes into the log of administration that an access was granted or revoked.';
 
 -- for superusers --------------------------------------------------------------------------------------------------
 
@@ -6226,6 +6476,7 @@ CREATE FUNCTION checkout.grant_access(role text, access text) RETURNS void
             EXECUTE format('GRANT SELECT ON %s TO %s', view, grantee);
         END LOOP;
         EXECUTE format('GRANT USAGE ON SCHEMA checkout TO %s', grantee);
+        PERFORM checkout_data.log_access('access.granted', role, access);
     END
     $$;
 COMMENT ON FUNCTION checkout.grant_access IS
@@ -6242,6 +6493,8 @@ The accesses are:
 - request: as much as the API key or token allows that is presented in the same transaction. For PostgREST's roles.
 - authenticator: makes the claims of tokens believed. For the role that PostgREST connects as.
 - relay: the outbox of all organizations.
+- monitor: figures of the worker, the outbox and the sessions, and the security report; no rows of organizations. For the
+  role of a monitor, or for pg_monitor.
 - admin: organizations, API keys and the worker.
 
 Errors:
@@ -6285,6 +6538,7 @@ CREATE FUNCTION checkout.revoke_access(role text, access text) RETURNS void
         IF other_accesses = '{}' THEN
             EXECUTE format('REVOKE USAGE ON SCHEMA checkout FROM %s', taken_from);
         END IF;
+        PERFORM checkout_data.log_access('access.revoked', role, access);
     END
     $$;
 COMMENT ON FUNCTION checkout.revoke_access IS
@@ -6380,6 +6634,11 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
             ('tenant', 'checkout_sessions_api', ARRAY['webhook_consumers'],
                 '((organization_id IS NULL) OR ((organization_id = checkout.current_organization_id()) '
                     'AND ((environment)::text = checkout.current_environment())))', 'false'),
+            ('tenant', 'checkout_sessions_api', ARRAY['admin_log'],
+                '((organization_id = checkout.current_organization_id()) AND ((environment IS NULL) '
+                    'OR ((environment)::text = checkout.current_environment())))',
+                '((organization_id = checkout.current_organization_id()) '
+                    'AND ((environment)::text = checkout.current_environment()))'),
             ('tenant', 'checkout_sessions_api',
                 ARRAY['checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'products',
                     'inventory', 'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines',
@@ -6398,6 +6657,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
             'without it backends go on with settings and secrets that have been changed'),
         ('organizations_changed', 'hooks', 'without it backends go on calling hooks that have been changed'),
         ('organizations_deleted', 'organizations', 'without it an organization that is in use can be deleted'),
+        ('admin_log_append_only', 'admin_log', 'without it a role with too many rights can change the log'),
         ('checkout_sessions_deleted', 'checkout_sessions', 'without it a session that has payments can be deleted'))
 
     SELECT 'dangerous role', NULL, r.rolname::text,
@@ -6439,7 +6699,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
         -- MEMBER includes roles with NOINHERIT: they can SET ROLE.
         AND EXISTS (
             SELECT FROM granted_access g
-            WHERE g.access IN ('secret', 'authenticator', 'relay', 'admin')
+            WHERE g.access IN ('secret', 'authenticator', 'relay', 'monitor', 'admin')
                 AND pg_has_role(r.oid, g.grantee, 'MEMBER'))
 
     UNION ALL
@@ -6513,7 +6773,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
                 'revoke_access', 'security_report', 'verify_restore', 'payments', 'checkout_session', 'refunds',
                 'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts', 'prices', 'product',
                 'session_lines', 'session_terms', 'session_visits', 'subscription', 'session_periods',
-                'inventory_changes', 'coupon_performance'])
+                'inventory_changes', 'coupon_performance', 'list_admin_log', 'monitor_figures'])
             AND f.oid IN (
                 SELECT d.objid FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e')
 
@@ -6633,6 +6893,22 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     WHERE s.name = 'checkout_sessions.organization_id'
         AND s.source IN ('configuration file', 'command line', 'environment variable')
 
+    UNION ALL
+    SELECT 'can drop everything', 'extension checkout_sessions', r.rolname::text,
+        'REASSIGN OWNED to a superuser, or take the role''s memberships away: an owner can drop all sessions and payments'
+    FROM pg_extension e JOIN pg_roles r ON pg_has_role(r.oid, e.extowner, 'MEMBER')
+    WHERE e.extname = 'checkout_sessions' AND NOT r.rolsuper
+    UNION ALL
+    SELECT 'can drop everything', format('database %I', d.datname), r.rolname::text,
+        'ALTER DATABASE ... OWNER TO a superuser: an owner can drop all sessions and payments with the database'
+    FROM pg_database d JOIN pg_roles r ON pg_has_role(r.oid, d.datdba, 'MEMBER')
+    WHERE d.datname = current_database() AND NOT r.rolsuper
+    UNION ALL
+    SELECT 'can drop everything', s.name, 'PUBLIC',
+        'RESET it: set it only in the session that is to destroy all sessions and payments'
+    FROM pg_settings s
+    WHERE s.name = 'checkout_sessions.allow_drop' AND s.setting = 'on' AND s.source NOT IN ('default', 'session')
+
     ORDER BY 1, 2, 3
     $$;
 COMMENT ON FUNCTION checkout_data.security_findings IS
@@ -6748,7 +7024,7 @@ GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA checkout_data TO checkout_sessions_api,
 REVOKE EXECUTE ON FUNCTION checkout_data.secret_access(), checkout_data.restricted_access(),
     checkout_data.publishable_access(),
     checkout_data.authenticator_access(), checkout_data.request_access(), checkout_data.relay_access(),
-    checkout_data.admin_access()
+    checkout_data.monitor_access(), checkout_data.admin_access(), checkout_data.log_access(text, text, text)
     FROM checkout_sessions_api, checkout_sessions_worker;
 GRANT EXECUTE ON FUNCTION checkout.current_organization_id(), checkout.current_environment()
     TO checkout_sessions_api, checkout_sessions_worker;
@@ -6787,6 +7063,8 @@ GRANT SELECT, INSERT, UPDATE ON checkout_data.idempotency_keys TO checkout_sessi
 GRANT SELECT, INSERT ON checkout_data.webhook_outbox TO checkout_sessions_api;
 GRANT SELECT ON checkout_data.organizations, checkout_data.hooks TO checkout_sessions_api;
 GRANT SELECT, INSERT ON checkout_data.hook_failures TO checkout_sessions_api;
+-- Nobody may change the log.
+GRANT SELECT, INSERT ON checkout_data.admin_log TO checkout_sessions_api, checkout_sessions_worker;
 GRANT SELECT, INSERT ON checkout_data.webhook_endpoints TO checkout_sessions_api;
 GRANT UPDATE (url, event_types, body_format, signature_scheme, description, secret, previous_secret,
     previous_secret_expires_at, disabled_at, disabled_reason, failing_since, updated_at, deleted_at)
@@ -6839,13 +7117,19 @@ CREATE POLICY tenant ON checkout_data.webhook_consumers TO checkout_sessions_api
         OR organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
         AND environment OPERATOR(pg_catalog.=) checkout.current_environment())
     WITH CHECK (false);
+-- Some of the log is of both environments. A tenant adds only what is its own.
+CREATE POLICY tenant ON checkout_data.admin_log TO checkout_sessions_api
+    USING (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
+        AND (environment IS NULL OR environment OPERATOR(pg_catalog.=) checkout.current_environment()))
+    WITH CHECK (organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id()
+        AND environment OPERATOR(pg_catalog.=) checkout.current_environment());
 DO $$
 DECLARE
     name text;
     own_rows CONSTANT text := 'organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id() '
         'AND environment OPERATOR(pg_catalog.=) checkout.current_environment()';
 BEGIN
-    -- Without organizations, hooks and webhook_consumers, see above, and without api_keys, which is read to find the tenant.
+    -- Without organizations, hooks, webhook_consumers and admin_log, see above, and without api_keys, which is read to find the tenant.
     FOREACH name IN ARRAY ARRAY[
         'checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'products', 'inventory',
         'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines', 'session_terms', 'session_visits',

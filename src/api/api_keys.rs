@@ -8,12 +8,14 @@ use pgrx::prelude::*;
 use crate::datum::{self, ApiKey, Rows, Text, Texts, required_text, text};
 use crate::report::or_raise;
 use crate::store::api_keys::{self, NewApiKey};
-use crate::store::organizations;
+use crate::store::{admin_log, organizations};
 use crate::tenant;
 use rules::access::api_key;
+use rules::access::changes;
 use rules::access::credential::{Environment, Kind, Tenant};
 use rules::validate::{self, required};
 use rules::{Error, Result};
+use serde_json::Value;
 
 /// The longest time for which a rolled key is still accepted.
 const MAXIMUM_OVERLAP: TimeDelta = TimeDelta::days(30);
@@ -39,16 +41,21 @@ fn create_api_key(
         if !organizations::hold(organization_id)? {
             return Err(Error::OrganizationNotFound { organization_id });
         }
-        api_keys::insert(&NewApiKey {
-            key: &api_key::generate(kind, environment),
-            tenant: Tenant { organization_id, environment },
+        let key = api_key::generate(kind, environment);
+        let tenant = Tenant { organization_id, environment };
+        let created = api_keys::insert(&NewApiKey {
+            key: &key,
+            tenant,
             kind,
             name,
             payment_methods,
             created_at: now,
             created_by: &tenant::role(),
             expires_at,
-        })
+        })?;
+        let made = changes::between(&Value::Null, &admin_log::api_key(key.api_key_id())?);
+        admin_log::write("api_key.created", tenant, key.api_key_id(), &made)?;
+        Ok(created)
     })())
 }
 
@@ -69,7 +76,12 @@ fn list_api_keys(organization_id: Option<Uuid>) -> Rows<ApiKey> {
 fn revoke_api_key(api_key_id: Option<Text>) -> ApiKey {
     or_raise((|| {
         let api_key_id = id_of(required_text("api_key_id", &api_key_id)?)?;
-        api_keys::revoke(api_key_id, datum::now())?.ok_or_else(|| unknown(api_key_id))
+        let key = api_keys::lock(api_key_id)?.ok_or_else(|| unknown(api_key_id))?;
+        let before = admin_log::api_key(api_key_id)?;
+        let revoked = api_keys::revoke(api_key_id, datum::now())?.ok_or_else(|| unknown(api_key_id))?;
+        let changed = changes::between(&before, &admin_log::api_key(api_key_id)?);
+        admin_log::write_if_changed("api_key.revoked", key.tenant, api_key_id, &changed)?;
+        Ok(revoked)
     })())
 }
 
@@ -86,6 +98,7 @@ fn roll_api_key(
             return Err(Error::invalid("overlap", "must be between 0 and 30 days"));
         }
         let old = api_keys::lock(api_key_id)?.ok_or_else(|| unknown(api_key_id))?;
+        let before = admin_log::api_key(api_key_id)?;
         let now = datum::now();
         if let Some(status) = old.ended_at(now) {
             return Err(Error::ApiKeyNotActive { api_key_id: api_key_id.to_owned(), status });
@@ -106,6 +119,8 @@ fn roll_api_key(
         })?;
         let ends_at = old.expires_at.map_or(now + overlap, |at| at.min(now + overlap));
         api_keys::replace(api_key_id, new.api_key_id(), ends_at)?;
+        let changed = changes::between(&before, &admin_log::api_key(api_key_id)?);
+        admin_log::write("api_key.rolled", old.tenant, api_key_id, &changed)?;
         Ok(successor)
     })())
 }

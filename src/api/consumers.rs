@@ -9,12 +9,14 @@ use super::events::{count, event_ids_of};
 use crate::datum::{self, Event, Rows, Text, Texts, WebhookConsumer, WebhookDelivery, required_text};
 use crate::report::or_raise;
 use crate::store::deliveries::{self, Key};
-use crate::store::{activation, claims, consumers};
+use crate::store::{activation, admin_log, claims, consumers};
 use crate::tenant::{self, Operator};
+use rules::access::changes;
 use rules::validate::{self, required};
 use rules::webhooks::event::{self, EventId};
 use rules::webhooks::{consumer, endpoint, retry};
 use rules::{Error, Result};
+use serde_json::Value;
 
 #[pg_extern(sql = false)]
 fn create_webhook_consumer(name: Option<Text>, event_types: Option<Texts>) -> WebhookConsumer {
@@ -22,7 +24,13 @@ fn create_webhook_consumer(name: Option<Text>, event_types: Option<Texts>) -> We
         let (tenant, created_by) = tenant::secret_or(Operator::Admin)?;
         let name = consumer::check_name("name", required_text("name", &name)?)?;
         let event_types = endpoint::event_types(&required("event_types", event_types)?.read("event_types")?)?;
-        consumers::register(tenant, name, event_types, &created_by, datum::now())
+        let before = admin_log::consumer(tenant, name)?;
+        let registered = consumers::register(tenant, name, event_types, &created_by, datum::now())?;
+        let changed = changes::between(&before, &admin_log::consumer(tenant, name)?);
+        let action = if before.is_null() { "webhook_consumer.created" } else { "webhook_consumer.updated" };
+        // Programs register their consumers whenever they start.
+        admin_log::write_if_changed(action, tenant, name, &changed)?;
+        Ok(registered)
     })())
 }
 
@@ -36,7 +44,11 @@ fn delete_webhook_consumer(name: Option<Text>, discard_undelivered: Option<bool>
     or_raise((|| {
         let (tenant, _) = tenant::secret_or(Operator::Admin)?;
         let discard = required("discard_undelivered", discard_undelivered)?;
-        consumers::delete(tenant, required_text("name", &name)?, discard, datum::now())
+        let name = required_text("name", &name)?;
+        let before = admin_log::consumer(tenant, name)?;
+        let deleted = consumers::delete(tenant, name, discard, datum::now())?;
+        admin_log::write("webhook_consumer.deleted", tenant, name, &changes::between(&before, &Value::Null))?;
+        Ok(deleted)
     })())
 }
 

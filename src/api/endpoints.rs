@@ -10,13 +10,15 @@ use crate::gucs;
 use crate::report::or_raise;
 use crate::role::as_worker_role;
 use crate::store::endpoints::{self, Changes};
-use crate::store::organizations;
+use crate::store::{admin_log, organizations};
 use crate::tenant::{self, Tenant};
+use rules::access::changes;
 use rules::dialects;
 use rules::validate::required;
 use rules::webhooks::endpoint;
 use rules::webhooks::signature::Scheme;
 use rules::{Error, Result};
+use serde_json::Value;
 
 /// The longest time for which a rolled secret still signs.
 const MAXIMUM_OVERLAP: TimeDelta = TimeDelta::days(30);
@@ -83,7 +85,11 @@ fn create_webhook_endpoint(
         }
         // All bits are random, because claims start at a random place among the endpoints.
         let id = uuid::Uuid::new_v4();
-        endpoints::insert(tenant, id, &settings, &endpoint::new_secret(), &tenant::caller()?.name, datum::now())
+        let name = tenant::caller()?.name;
+        let created = endpoints::insert(tenant, id, &settings, &endpoint::new_secret(), &name, datum::now())?;
+        let made = changes::between(&Value::Null, &admin_log::endpoint(tenant, id)?);
+        admin_log::write("webhook_endpoint.created", tenant, &id.to_string(), &made)?;
+        Ok(created)
     })())
 }
 
@@ -114,7 +120,11 @@ fn update_webhook_endpoint(
             enabled,
         }
         .check(tenant)?;
-        endpoints::update(tenant, id, &changes, datum::now())
+        let before = admin_log::endpoint(tenant, id)?;
+        let updated = endpoints::update(tenant, id, &changes, datum::now())?;
+        let changed = changes::between(&before, &admin_log::endpoint(tenant, id)?);
+        admin_log::write_if_changed("webhook_endpoint.updated", tenant, &id.to_string(), &changed)?;
+        Ok(updated)
     })())
 }
 
@@ -123,7 +133,12 @@ fn delete_webhook_endpoint(webhook_endpoint_id: Option<Uuid>, discard_undelivere
     or_raise((|| {
         let tenant = tenant::secret()?;
         let id = id_of(webhook_endpoint_id)?;
-        endpoints::delete(tenant, id, required("discard_undelivered", discard_undelivered)?, datum::now())
+        let discard = required("discard_undelivered", discard_undelivered)?;
+        let before = admin_log::endpoint(tenant, id)?;
+        let deleted = endpoints::delete(tenant, id, discard, datum::now())?;
+        let removed = changes::between(&before, &Value::Null);
+        admin_log::write("webhook_endpoint.deleted", tenant, &id.to_string(), &removed)?;
+        Ok(deleted)
     })())
 }
 
@@ -136,7 +151,11 @@ fn roll_webhook_secret(webhook_endpoint_id: Option<Uuid>, overlap: Option<Interv
         if overlap < TimeDelta::zero() || overlap > MAXIMUM_OVERLAP {
             return Err(Error::invalid("overlap", "must be between 0 and 30 days"));
         }
-        endpoints::roll(tenant, id, &endpoint::new_secret(), overlap, datum::now())
+        let before = admin_log::endpoint(tenant, id)?;
+        let rolled = endpoints::roll(tenant, id, &endpoint::new_secret(), overlap, datum::now())?;
+        let changed = changes::between(&before, &admin_log::endpoint(tenant, id)?);
+        admin_log::write("webhook_endpoint.secret_rolled", tenant, &id.to_string(), &changed)?;
+        Ok(rolled)
     })())
 }
 

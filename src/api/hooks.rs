@@ -3,12 +3,13 @@
 use pgrx::prelude::*;
 use pgrx::{Uuid, pg_sys};
 use rules::Error;
+use rules::access::changes;
 use rules::checkout::hook::HookEvent;
 use rules::validate::required;
 
 use crate::datum::{self, Hook, Rows, Text, required_text};
 use crate::report::or_raise;
-use crate::store::{hooks, organizations};
+use crate::store::{admin_log, hooks, organizations};
 
 #[pg_extern(sql = false)]
 fn set_hook(organization_id: Option<Uuid>, event: Option<Text>, function: Option<pg_sys::Oid>) {
@@ -16,10 +17,13 @@ fn set_hook(organization_id: Option<Uuid>, event: Option<Text>, function: Option
         let organization_id = datum::from_uuid(required("organization_id", organization_id)?);
         let event = HookEvent::parse(required_text("event", &event)?)?;
         organizations::lock(organization_id)?.ok_or(Error::OrganizationNotFound { organization_id })?;
-        match function {
-            Some(function) => hooks::set(organization_id, event, function),
-            None => hooks::remove(organization_id, event),
-        }
+        let before = admin_log::hook(organization_id, event)?;
+        let action = match function {
+            Some(function) => hooks::set(organization_id, event, function).map(|()| "hook.set"),
+            None => hooks::remove(organization_id, event).map(|()| "hook.removed"),
+        }?;
+        let changed = changes::between(&before, &admin_log::hook(organization_id, event)?);
+        admin_log::write_if_changed(action, organization_id, event.as_str(), &changed)
     })())
 }
 

@@ -1,6 +1,8 @@
 //! The tasks of the worker, run by hand, and the state of the worker.
 
+use pgrx::PgLogLevel;
 use pgrx::datum::{Interval, TimestampWithTimeZone};
+use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
 use crate::operations::maintenance;
@@ -53,10 +55,25 @@ fn activate_database() -> TimestampWithTimeZone {
     or_raise(maintenance::activate())
 }
 
-/// Called by the install script. When it commits, the launcher learns that this database has the extension.
+/// Called by the install script. When it commits, the launcher learns that this database has the extension. If there is
+/// no launcher, the one who installs learns that.
 #[pg_extern(sql = false)]
 fn wake_worker() {
+    if !registry::available() && backend::is_creating_extension() {
+        // While a script runs, the server withholds its notices.
+        pgrx::register_xact_callback(pgrx::PgXactCallbackEvent::PreCommit, notice_of_no_launcher);
+    }
     wake::wake_at_commit(BEGINNING);
+}
+
+fn notice_of_no_launcher() {
+    let message = "checkout_sessions is not preloaded, so no background worker expires sessions and announces it";
+    ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message, "")
+        .set_hint(
+            "Add checkout_sessions to shared_preload_libraries in postgresql.conf, and restart the server. Meanwhile call \
+             checkout.run_maintenance() once a minute.",
+        )
+        .report(PgLogLevel::NOTICE);
 }
 
 #[expect(clippy::type_complexity)]

@@ -10,14 +10,15 @@ use pgrx::prelude::*;
 use crate::datum::{self, Jsonb, Organization, Rows, Text, Texts, required_text, text};
 use crate::operations::maintenance;
 use crate::report::or_raise;
-use crate::store::activation;
+use crate::store::{activation, admin_log};
 use crate::store::organizations;
-use rules::access::api_key;
+use rules::access::{api_key, changes};
 use rules::catalog::subscription;
 use rules::checkout::lifetime::Lifetime;
 use rules::checkout::settings::{Hooks, Leases, Pages, Settings};
 use rules::validate::{self, required};
 use rules::{Error, Result};
+use serde_json::{Value, json};
 
 /// The settings of an organization, as the arguments give them. A setting that is not given stays as it is.
 struct Changes<'a> {
@@ -257,6 +258,8 @@ fn create_organization(
         }
         let new = activation::is_new()?;
         organizations::insert(organization_id, name, &settings)?;
+        let made = changes::between(&Value::Null, &admin_log::organization(organization_id)?);
+        admin_log::write("organization.created", organization_id, &organization_id.to_string(), &made)?;
         if new {
             maintenance::activate()?;
         }
@@ -301,6 +304,7 @@ fn update_organization(
         let unknown = || Error::OrganizationNotFound { organization_id };
         let name_before = organizations::lock(organization_id)?.ok_or_else(unknown)?;
         let settings = organizations::settings(organization_id)?.ok_or_else(unknown)?;
+        let before = admin_log::organization(organization_id)?;
         let settings = Changes {
             name,
             default_lifetime,
@@ -331,7 +335,15 @@ fn update_organization(
         }
         .apply(settings)?;
         let name = name.unwrap_or(&name_before);
-        organizations::update(organization_id, name, &settings)?.ok_or_else(unknown)
+        let updated = organizations::update(organization_id, name, &settings)?.ok_or_else(unknown)?;
+        let changed = changes::between(&before, &admin_log::organization(organization_id)?);
+        admin_log::write_if_changed(
+            "organization.updated",
+            organization_id,
+            &organization_id.to_string(),
+            &changed,
+        )?;
+        Ok(updated)
     })())
 }
 
@@ -343,7 +355,10 @@ fn rotate_client_secrets(organization_id: Option<Uuid>) -> Organization {
         let name = organizations::lock(organization_id)?.ok_or_else(unknown)?;
         let settings = organizations::settings(organization_id)?.ok_or_else(unknown)?;
         let settings = Settings { client_secret_key: api_key::random(), ..settings };
-        organizations::update(organization_id, &name, &settings)?.ok_or_else(unknown)
+        let updated = organizations::update(organization_id, &name, &settings)?.ok_or_else(unknown)?;
+        let subject = organization_id.to_string();
+        admin_log::write("organization.client_secrets_rotated", organization_id, &subject, &json!({}))?;
+        Ok(updated)
     })())
 }
 

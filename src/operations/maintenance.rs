@@ -10,13 +10,15 @@ use crate::operations::folding::Folding;
 use crate::operations::hooks;
 use crate::shared::{api_key_uses, wake};
 use crate::store::activation;
+use crate::store::admin_log::{self, Place};
 use crate::store::api_keys;
 use crate::store::counts;
 use crate::store::maintenance::Work;
 use crate::store::purge;
-use crate::{datum, gucs, tenant};
+use crate::{backend, datum, gucs, tenant};
 use rules::Result;
 use rules::maintenance::turns::{BEGINNING, Turns};
+use serde_json::json;
 
 /// The number of rows that each task has changed.
 pub type Done = [(&'static str, usize); 5];
@@ -25,7 +27,11 @@ pub type Done = [(&'static str, usize); 5];
 pub fn activate() -> Result<TimestampWithTimeZone> {
     let since = match activation::active_since()? {
         Some(since) => since,
-        None => activation::activate(&tenant::role(), datum::now())?,
+        None => {
+            let since = activation::activate(&tenant::role(), datum::now())?;
+            admin_log::write("database.activated", Place::Database, &backend::database_name(), &json!({}))?;
+            since
+        }
     };
     wake::wake_at_commit(BEGINNING);
     wake::tell_relays_at_commit();

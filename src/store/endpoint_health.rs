@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::admin_log;
 use super::endpoints::key;
 use super::fan_out::{fan_out, notified};
 use super::statement::statement;
@@ -10,6 +11,7 @@ use crate::datum;
 use crate::tenant::Tenant;
 use rules::Result;
 use rules::webhooks::delivery::EndpointChange;
+use serde_json::json;
 
 // Each passes over an endpoint that another transaction is changing. Otherwise two relays that each record for the same
 // two endpoints would wait for one another. The next attempt does the work that this one left.
@@ -81,5 +83,13 @@ pub fn change(tenant: Tenant, endpoint: Uuid, change: EndpointChange, now: DateT
             &DISABLE
         }
     };
-    statement.with(|statement| statement.count(&arguments)).map(|_| ())
+    let changed = statement.with(|statement| statement.count(&arguments))?;
+    if let (EndpointChange::Disabled(reason), true) = (change, changed > 0) {
+        let changes = json!({
+            "enabled": { "from": true, "to": false },
+            "disabled_reason": { "from": null, "to": reason },
+        });
+        admin_log::write("webhook_endpoint.disabled", tenant, &endpoint.to_string(), &changes)?;
+    }
+    Ok(())
 }

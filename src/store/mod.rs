@@ -2,6 +2,7 @@
 //! qualified, and its plan is kept.
 
 pub mod activation;
+pub mod admin_log;
 pub mod api_keys;
 pub mod catalog;
 pub mod catalog_lists;
