@@ -156,7 +156,7 @@ CREATE PROCEDURE clear() LANGUAGE sql
         checkout_data.inventory_changes, checkout_data.coupons, checkout_data.holds, checkout_data.session_lines,
         checkout_data.session_terms, checkout_data.session_visits, checkout_data.subscriptions,
             checkout_data.session_periods,
-        checkout_data.hooks, checkout_data.hook_failures, checkout_data.session_counts,
+        checkout_data.hooks, checkout_data.hook_failures, checkout_data.admin_log, checkout_data.session_counts,
         checkout_data.session_folds, checkout_data.uncounted_hours;
     UPDATE checkout_data.organizations SET reference_policy = 'none', uses_catalog = false;
     $$;

@@ -380,6 +380,14 @@ WITH retention (minutes) AS (
     LEFT JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
     WHERE s.checkout_session_id IS NULL OR f.created_at < s.created_at
     UNION ALL
+    SELECT 'entry of the log without who did it', l.organization_id, l.environment, l.admin_log_id
+    FROM checkout_data.admin_log l
+    WHERE l.role = '' OR l.session_role = '' OR l.action ~ '^(api_key|webhook_endpoint)' AND l.environment IS NULL
+    UNION ALL
+    SELECT 'secret in the log', l.organization_id, l.environment, l.admin_log_id
+    FROM checkout_data.admin_log l
+    WHERE l.changes::text ~ '(sk|pk|rk)_(live|test)_[0-9A-Za-z]{20}|whsec_' OR l.changes::jsonb ?| ARRAY['secret', 'api_key']
+    UNION ALL
     SELECT 'hook without an organization', h.organization_id, NULL::text, NULL::uuid
     FROM checkout_data.hooks h LEFT JOIN checkout_data.organizations o USING (organization_id)
     WHERE o.organization_id IS NULL

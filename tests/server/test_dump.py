@@ -6,7 +6,7 @@ from support.dumps import dump, restore, restore_roles
 
 TABLES = ["activations", "organizations", "api_keys", "checkout_sessions", "open_sessions", "idempotency_keys", "payments",
           "webhook_outbox", "webhook_endpoints", "webhook_consumers", "webhook_deliveries", "webhook_attempts", "products", "prices",
-          "inventory", "inventory_changes", "coupons", "holds", "session_lines", "session_terms"]
+          "inventory", "inventory_changes", "coupons", "holds", "session_lines", "session_terms", "admin_log"]
 
 
 def fill(db):

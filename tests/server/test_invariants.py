@@ -7,12 +7,12 @@ from conftest import INVARIANTS
 
 (SESSIONS, OPEN, PAYMENTS, REFUNDS, EVENTS, KEYS, API_KEYS, ENDPOINTS, CONSUMERS, DELIVERIES, ATTEMPTS, PRODUCTS, PRICES, STOCK,
  STOCK_CHANGES, COUPONS, LINES, TERMS, VISITS, HOLDS, SUBSCRIPTIONS, PERIODS, HOOKS,
- FAILURES, COUNTED) = (
+ FAILURES, COUNTED, LOG) = (
     f"checkout_data.{table}" for table in (
         "checkout_sessions", "open_sessions", "payments", "refunds", "webhook_outbox", "idempotency_keys", "api_keys",
         "webhook_endpoints", "webhook_consumers", "webhook_deliveries", "webhook_attempts", "products", "prices", "inventory",
         "inventory_changes", "coupons", "session_lines", "session_terms", "session_visits", "holds",
-        "subscriptions", "session_periods", "hooks", "hook_failures", "session_folds"))
+        "subscriptions", "session_periods", "hooks", "hook_failures", "session_folds", "admin_log"))
 NO_PRODUCT = "price, stock or change of stock without a product of its tenant"
 NOT_ITS_CHANGES = "stock that is not the sum of its changes"
 ENDED = "open session that has ended, or that is no session"
@@ -50,6 +50,9 @@ FAULTS = [
     (OF_ANOTHER_THING, "subscription",
      f"UPDATE {EVENTS} SET snapshot = jsonb_set(snapshot, '{{subscription,subscription_id}}', '\"x\"')"),
     ("failure of a hook of no session of its tenant", "paid", f"UPDATE {FAILURES} SET environment = 'test'"),
+    ("entry of the log without who did it", "key", f"UPDATE {LOG} SET role = ''"),
+    ("entry of the log without who did it", "key", f"UPDATE {LOG} SET environment = NULL"),
+    ("secret in the log", "key", f"UPDATE {LOG} SET changes = '{{\"api_key\": null}}'"),
     ("hook without an organization", "on_completed", f"UPDATE {HOOKS} SET organization_id = gen_random_uuid()"),
     (HOW_ITS_SESSION_WAS, "free", f"UPDATE {EVENTS} SET snapshot = snapshot - 'cancellation' WHERE sequence = 1"),
     ("hold that its session denies", "mugs", f"UPDATE {HOLDS} SET state = 'taken'"),
@@ -244,7 +247,7 @@ def test_fault_is_found(whole, fault, title, statement):
         table = next(word for word in statement.split() if word.startswith("checkout_data."))
         named = {REFUNDS: "refund_id", API_KEYS: "api_key_id", ENDPOINTS: "webhook_endpoint_id", CONSUMERS: "webhook_consumer_id",
                  PRODUCTS: "product_id", PRICES: "product_id", STOCK: "product_id", STOCK_CHANGES: "product_id",
-                 COUPONS: "code", HOOKS: "function_name", SUBSCRIPTIONS: "subscription_id"}.get(
+                 COUPONS: "code", HOOKS: "function_name", LOG: "subject", SUBSCRIPTIONS: "subscription_id"}.get(
             table, "subject_id" if table in (EVENTS, DELIVERIES, ATTEMPTS) else "checkout_session_id")
         cursor.execute(f"{statement} {where} {named} = %s", [sessions[title]])
         assert cursor.rowcount >= 1

@@ -92,6 +92,8 @@ INSERT INTO testing.access_calls VALUES
     ('list_organizations', ''),
     ('list_hooks', quote_literal(:'a')),
     ('set_hook', format('%L, ''expired'', NULL', :'a')),
+    ('list_admin_log', quote_literal(:'a')),
+    ('monitor_figures', ''),
     ('list_payments', quote_literal(:'paid')),
     ('list_refunds', '''access-1'''),
     ('record_refund', '''access-1'', ''refund-1'', 1'),
@@ -214,11 +216,12 @@ CREATE ROLE access_secret LOGIN;
 CREATE ROLE access_restricted LOGIN;
 CREATE ROLE access_publishable LOGIN;
 CREATE ROLE access_relay LOGIN;
+CREATE ROLE access_monitor LOGIN;
 CREATE ROLE access_admin LOGIN;
 CREATE ROLE access_plain LOGIN;
 GRANT access_request TO access_authenticator;
 SELECT access, checkout.grant_access('access_' || access, access)
-FROM unnest('{request,authenticator,secret,restricted,publishable,relay,admin}'::text[]) AS access;
+FROM unnest('{request,authenticator,secret,restricted,publishable,relay,monitor,admin}'::text[]) AS access;
 CREATE TABLE testing.access_callers (n serial, caller text, session name, role name, organization text, api_key text,
     claims text);
 INSERT INTO testing.access_callers (caller, session, role, organization, api_key, claims) VALUES
@@ -233,6 +236,7 @@ INSERT INTO testing.access_callers (caller, session, role, organization, api_key
     ('role_restricted', 'access_restricted', 'access_restricted', :'a', '', ''),
     ('role_publishable', 'access_publishable', 'access_publishable', :'a', '', ''),
     ('relay', 'access_relay', 'access_relay', '', '', ''),
+    ('monitor', 'access_monitor', 'access_monitor', '', '', ''),
     ('authenticator', 'access_authenticator', 'access_authenticator', '', '', ''),
     ('admin', 'access_admin', 'access_admin', '', '', ''),
     ('plain', 'access_plain', 'access_plain', :'a', '', '');
@@ -289,6 +293,7 @@ SELECT proname AS function,
     max(outcome) FILTER (WHERE caller = 'role_restricted') AS restricted_a,
     max(outcome) FILTER (WHERE caller = 'role_publishable') AS publishable_a,
     max(outcome) FILTER (WHERE caller = 'relay') AS relay,
+    max(outcome) FILTER (WHERE caller = 'monitor') AS monitor,
     max(outcome) FILTER (WHERE caller = 'authenticator') AS authenticator,
     max(outcome) FILTER (WHERE caller = 'admin') AS admin,
     max(outcome) FILTER (WHERE caller = 'plain') AS plain
@@ -332,6 +337,7 @@ SELECT relname AS view,
     max(outcome) FILTER (WHERE caller = 'role_restricted') AS restricted_a,
     max(outcome) FILTER (WHERE caller = 'role_publishable') AS publishable_a,
     max(outcome) FILTER (WHERE caller = 'relay') AS relay,
+    max(outcome) FILTER (WHERE caller = 'monitor') AS monitor,
     max(outcome) FILTER (WHERE caller = 'authenticator') AS authenticator,
     max(outcome) FILTER (WHERE caller = 'admin') AS admin,
     max(outcome) FILTER (WHERE caller = 'plain') AS plain

@@ -104,8 +104,11 @@ WHERE p.pronamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace
 SELECT checkout.create_organization('Hygiene') AS organization \gset
 SET checkout_sessions.organization_id = :'organization';
 SELECT status FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c');
--- Dropping it leaves only the roles, which belong to the cluster. It can be created again.
+-- With sessions it is dropped only by who says so. Dropping it leaves only the roles, which belong to the cluster. It can be created again.
 \c hygiene postgres
+DROP EXTENSION checkout_sessions;
+\echo :LAST_ERROR_SQLSTATE
+SET checkout_sessions.allow_drop = on;
 DROP EXTENSION checkout_sessions;
 SELECT count(*) AS left_behind FROM pg_namespace WHERE nspname LIKE 'checkout%';
 SELECT count(*) AS functions_left FROM pg_proc WHERE probin LIKE '%checkout_sessions%';

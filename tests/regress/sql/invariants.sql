@@ -155,3 +155,8 @@ HAVING coalesce(array_agg(o.sequence::integer ORDER BY o.sequence) FILTER (WHERE
 -- After a sweep, no open session is overdue.
 SELECT checkout.expire_due_checkout_sessions(100000) >= 0 AS swept;
 SELECT checkout_session_id FROM checkout_data.open_sessions WHERE deadline <= now();
+-- The log says who did what, and no secret.
+SELECT action, subject, changes FROM checkout_data.admin_log
+WHERE role = '' OR session_role = '' OR action ~ '^(api_key|webhook_endpoint)' AND environment IS NULL
+    OR changes::text ~ '(sk|pk|rk)_(live|test)_[0-9A-Za-z]{20}|whsec_' OR changes::jsonb ?| ARRAY['secret', 'api_key'];
+SELECT count(*) > 100 AS there_is_a_log FROM checkout_data.admin_log;

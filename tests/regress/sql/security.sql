@@ -66,12 +66,12 @@ FROM pg_policies, unnest(roles) AS role WHERE schemaname = 'checkout_data' GROUP
 
 -- Every unique key starts with the organization, so no constraint reveals one tenant to another. API keys and consumers
 -- are the exceptions: a key is looked up to find its organization, a consumer of all organizations has none. Their ids
--- are random, and no tenant chooses them. Activations belong to the database.
+-- are random, and no tenant chooses them. Activations and the log belong to the database.
 SELECT i.indexrelid::regclass AS key_across_organizations
 FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
     JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
 WHERE c.relnamespace = 'checkout_data'::regnamespace AND i.indisunique AND a.attname <> 'organization_id'
-    AND c.relname NOT IN ('api_keys', 'activations')
+    AND c.relname NOT IN ('api_keys', 'activations', 'admin_log')
     AND i.indexrelid <> 'checkout_data.webhook_consumers_pkey'::regclass;
 -- Statuses are text, whose comparison is leakproof. There is no enum, and no sequence that counts for all tenants.
 SELECT attrelid::regclass AS "table", attname, coalesce(nullif(t.typbasetype, 0), t.oid)::regtype AS type

@@ -245,6 +245,7 @@ def goals(target):
     yield ("SELECT * FROM checkout.subscriptions",)
     yield ("SELECT * FROM checkout.session_periods",)
     yield ("SELECT * FROM checkout.hook_failures",)
+    yield ("SELECT * FROM checkout.admin_log",)
     yield ("SELECT * FROM checkout.checkout_sessions",)
     yield ("SELECT * FROM checkout.open_checkout_sessions",)
     yield ("SELECT * FROM checkout.payments",)

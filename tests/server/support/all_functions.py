@@ -29,15 +29,15 @@ class World:
 
     def __init__(self, db):
         self.db = db
-        for role in ("all_relay", "all_admin", "all_web", "nobody_else"):
+        for role in ("all_relay", "all_admin", "all_monitor", "all_web", "nobody_else"):
             if not db.sql("SELECT 1 FROM pg_roles WHERE rolname = %s", role):
                 db.sql(f"CREATE ROLE {role} LOGIN")
         db.sql(
             """SELECT checkout.grant_access('all_relay', 'relay'), checkout.grant_access('all_admin', 'admin'),
-                   checkout.grant_access('all_web', 'request')"""
+                   checkout.grant_access('all_monitor', 'monitor'), checkout.grant_access('all_web', 'request')"""
         )
         self.users = {"shop": db.shop, "tester": self.in_test_environment(), "relay": "all_relay", "admin": "all_admin",
-                      "web": "all_web", "superuser": "postgres"}
+                      "monitor": "all_monitor", "web": "all_web", "superuser": "postgres"}
         self.key, self.other_key = db.create_api_key(), db.create_api_key()
         self.open = db.create()
         self.secret = db.call("get_checkout_session", checkout_session_id=self.open)[0]["client_secret"]
@@ -175,6 +175,7 @@ class World:
             Call("grant_access", "superuser", {"role": "nobody_else", "access": "secret"}),
             Call("handle_request", "shop", request),
             Call("inventory_changes", "shop", {}, row("products", **mug)),
+            Call("list_admin_log", "admin", organization),
             Call("list_api_keys", "admin", organization),
             Call("list_checkout_sessions", "shop", {}),
             Call("list_coupons", "shop", {}),
@@ -192,6 +193,7 @@ class World:
             Call("list_webhook_deliveries", "shop", endpoint),
             Call("list_webhook_endpoints", "shop", {}),
             Call("list_webhook_events", "shop", {}),
+            Call("monitor_figures", "monitor", {}),
             Call("nack_webhook_event", "shop", event),
             Call("next_webhook_attempt_at", "relay", {}),
             Call("open_checkout_session", "web", visited),

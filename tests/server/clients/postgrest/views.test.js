@@ -11,7 +11,7 @@ const sessions = (columns = '*', options = {}) => seeds.from('checkout_sessions'
 const amounts = async (request) => (await answer(request)).map((row) => row.amount);
 const views = ['checkout_sessions', 'open_checkout_sessions', 'payments', 'refunds', 'webhook_events', 'webhook_deliveries',
     'webhook_attempts', 'webhook_endpoints', 'products', 'prices', 'coupons', 'inventory', 'inventory_changes',
-    'session_visits', 'subscriptions', 'session_periods', 'hook_failures'];
+    'session_visits', 'subscriptions', 'session_periods', 'hook_failures', 'admin_log'];
 // Of these the organization has none.
 const empty = ['webhook_attempts', 'products', 'prices', 'coupons', 'inventory', 'inventory_changes', 'session_visits',
     'subscriptions', 'session_periods', 'hook_failures'];
