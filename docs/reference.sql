@@ -488,6 +488,13 @@ SELECT task, row_count FROM checkout.run_maintenance();
 -- example: worker_status
 SELECT state, overdue, lag, failures, last_error FROM checkout.worker_status();
 
+-- example: monitor_figures
+SELECT environment, open_sessions, overdue_seconds, undelivered_events, due_seconds, rejected_payments
+FROM checkout.monitor_figures();
+
+-- example: list_admin_log
+SELECT role, action, changes FROM checkout.list_admin_log(:'organization_id') WHERE action = 'organization.updated' LIMIT 1;
+
 -- example: security_report
 SELECT finding, object, role, advice FROM checkout.security_report();
 

@@ -56,11 +56,29 @@ CREATE FUNCTION checkout.monitor_figures() RETURNS TABLE (
             SELECT u.environment, u.hour FROM checkout_data.uncounted_hours u) AS u
         GROUP BY u.environment),
     undelivered AS (
-        SELECT d.environment, count(*) AS undelivered_events,
-            min(d.next_attempt_at) FILTER (WHERE d.next_attempt_at <= clock_timestamp()) AS since
+        SELECT d.environment, count(*) AS undelivered_events
         FROM checkout_data.webhook_deliveries d JOIN checkout_data.webhook_receivers r USING (receiver_id)
         WHERE d.next_attempt_at IS NOT NULL AND r.enabled
         GROUP BY d.environment),
+    -- What a claim would find, by steps in the index: not what waits for an earlier event of its subject, and not what
+    -- waits because its endpoint fails.
+    due AS (
+        SELECT f.environment, min(f.next_attempt_at) AS since
+        FROM checkout_data.webhook_receivers r
+        -- A consumer of all organizations has none of its own.
+        JOIN checkout_data.organizations o ON o.organization_id = COALESCE(r.organization_id, o.organization_id)
+        CROSS JOIN LATERAL (
+            SELECT d.environment, d.next_attempt_at FROM checkout_data.webhook_deliveries d
+            WHERE d.receiver_id = r.receiver_id AND d.organization_id = o.organization_id
+                AND d.next_attempt_at <= statement_timestamp()
+                AND (d.sequence = 1 OR NOT EXISTS (
+                    SELECT FROM checkout_data.webhook_deliveries e
+                    WHERE e.organization_id = d.organization_id AND e.environment = d.environment
+                        AND e.receiver_id = d.receiver_id AND e.subject_id = d.subject_id
+                        AND e.sequence < d.sequence AND e.next_attempt_at IS NOT NULL))
+            ORDER BY d.next_attempt_at LIMIT 1) AS f
+        WHERE r.enabled AND r.failing_since IS NULL
+        GROUP BY f.environment),
     dead AS (
         SELECT d.environment, count(*) AS dead_events
         FROM checkout_data.webhook_deliveries d WHERE d.dead_at IS NOT NULL GROUP BY d.environment),
@@ -80,7 +98,7 @@ CREATE FUNCTION checkout.monitor_figures() RETURNS TABLE (
         COALESCE(overdue.overdue_sessions, 0), checkout_data.seconds_since(overdue.since),
         COALESCE(counted.created, 0), COALESCE(counted.completed, 0), COALESCE(counted.failed, 0),
         COALESCE(counted.expired, 0)::bigint, checkout_data.seconds_since(uncounted.since),
-        COALESCE(undelivered.undelivered_events, 0), checkout_data.seconds_since(undelivered.since),
+        COALESCE(undelivered.undelivered_events, 0), checkout_data.seconds_since(due.since),
         COALESCE(dead.dead_events, 0), COALESCE(disabled.disabled_endpoints, 0),
         COALESCE(rejected.rejected_payments, 0), checkout_data.seconds_since(rejected.since),
         COALESCE(failure.hook_failures, 0)
@@ -90,6 +108,7 @@ CREATE FUNCTION checkout.monitor_figures() RETURNS TABLE (
     LEFT JOIN counted USING (environment)
     LEFT JOIN uncounted USING (environment)
     LEFT JOIN undelivered USING (environment)
+    LEFT JOIN due USING (environment)
     LEFT JOIN dead USING (environment)
     LEFT JOIN disabled USING (environment)
     LEFT JOIN rejected USING (environment)
@@ -108,7 +127,8 @@ where nothing waits.
   those in hours that are counted already: see fold_sessions.
 - uncounted_seconds: how old the oldest hour is that is not counted. An hour is counted once its last session has ended.
 - undelivered_events: deliveries to enabled endpoints and consumers that are not done. due_seconds: how long the oldest of
-  those that are due has waited for a relay, or its consumer. dead_events: those that were given up.
+  those that could be made has waited for a relay, or its consumer: not one that waits for an earlier one, or for an
+  endpoint that fails. dead_events: those that were given up.
 - disabled_endpoints: webhook endpoints that are disabled.
 - rejected_payments: money that was taken and has neither been refunded nor applied. rejected_seconds: since when.
 - hook_failures: hooks that have failed in the last 24 hours.$$;

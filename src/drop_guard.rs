@@ -60,26 +60,31 @@ fn refuse(table: &str) {
     let code = PgSqlErrorCode::ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST;
     ErrorReport::new(code, format!("table checkout_data.{table} has rows and cannot be dropped"), "")
         .set_detail("All sessions and payments of this database would be lost with the extension.")
-        .set_hint("If that is meant, make a dump, SET checkout_sessions.allow_drop = on, and repeat it in the same session.")
+        .set_hint(
+            "If that is meant, make a dump, SET checkout_sessions.allow_drop = on, and repeat it in the same session.",
+        )
         .report(PgLogLevel::ERROR);
 }
 
-/// The name of a relation that is a guarded table of the extension.
+/// The name of a relation that is a guarded table of the extension. One that was taken out of the extension is still in
+/// its schema, and one whose schema was renamed is still the extension's.
 ///
 /// # Safety
 /// Must be called within a transaction.
 unsafe fn guarded(relation: pg_sys::Oid) -> Option<&'static str> {
     // SAFETY: look-ups in the catalog, which give NULL or a copy.
     unsafe {
-        let schema = pg_sys::get_namespace_oid(c"checkout_data".as_ptr(), true);
-        if schema == pg_sys::InvalidOid || pg_sys::get_rel_namespace(relation) != schema {
-            return None;
-        }
         let name = pg_sys::get_rel_name(relation);
-        if name.is_null() || pg_sys::get_extension_oid(c"checkout_sessions".as_ptr(), true) == pg_sys::InvalidOid {
+        if name.is_null() {
             return None;
         }
-        GUARDED.into_iter().find(|table| CStr::from_ptr(name) == *table)?.to_str().ok()
+        let table = GUARDED.into_iter().find(|table| CStr::from_ptr(name) == *table)?;
+        let extension = pg_sys::get_extension_oid(c"checkout_sessions".as_ptr(), true);
+        let schema = pg_sys::get_namespace_oid(c"checkout_data".as_ptr(), true);
+        let ours = extension != pg_sys::InvalidOid
+            && (pg_sys::getExtensionOfObject(pg_sys::RelationRelationId, relation) == extension
+                || pg_sys::get_rel_namespace(relation) == schema);
+        if ours { table.to_str().ok() } else { None }
     }
 }
 

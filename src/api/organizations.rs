@@ -10,8 +10,8 @@ use pgrx::prelude::*;
 use crate::datum::{self, Jsonb, Organization, Rows, Text, Texts, required_text, text};
 use crate::operations::maintenance;
 use crate::report::or_raise;
-use crate::store::{activation, admin_log};
 use crate::store::organizations;
+use crate::store::{activation, admin_log};
 use rules::access::{api_key, changes};
 use rules::catalog::subscription;
 use rules::checkout::lifetime::Lifetime;
@@ -337,12 +337,7 @@ fn update_organization(
         let name = name.unwrap_or(&name_before);
         let updated = organizations::update(organization_id, name, &settings)?.ok_or_else(unknown)?;
         let changed = changes::between(&before, &admin_log::organization(organization_id)?);
-        admin_log::write_if_changed(
-            "organization.updated",
-            organization_id,
-            &organization_id.to_string(),
-            &changed,
-        )?;
+        admin_log::write_if_changed("organization.updated", organization_id, &organization_id.to_string(), &changed)?;
         Ok(updated)
     })())
 }

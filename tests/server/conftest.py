@@ -32,6 +32,7 @@ INVARIANTS = Path(__file__).with_name("invariants.sql").read_text()
 AS_SERVER_USER = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
 # No test cuts the machine's power.
 SETTINGS = ["fsync=off"]
+DROP_EXTENSION = "SET checkout_sessions.allow_drop = on; DROP EXTENSION checkout_sessions"
 NEVER_IN_A_LOG = re.compile(r"PANIC:|panicked|XX000|terminated by signal (?!9)|ERRORDATA_STACK_SIZE|unexpected state")
 # With RUST_BACKTRACE in a server's environment every error would have a backtrace, whose words look like a panic.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("RUST_")}

@@ -5,7 +5,7 @@ import time
 from contextlib import closing
 
 import psycopg2
-from conftest import wait_until
+from conftest import DROP_EXTENSION, wait_until
 
 # The possible errors of a caller while its extension is dropped and created again: no such schema, function, table,
 # column, organization; a constraint of a dropped table; the cancelled loser of a deadlock.
@@ -52,7 +52,7 @@ def test_extension_is_dropped_and_created_anew_while_sessions_are_due(db):
     with Customers(db) as customers:
         wait_until(lambda: db.expired_count() >= 3)
         for _ in range(2):
-            assert seconds_of("DROP EXTENSION checkout_sessions", db) < 5
+            assert seconds_of(DROP_EXTENSION, db) < 5
             assert db.sql("SELECT 1 FROM pg_namespace WHERE nspname ~ '^checkout'") == []
             db.install()
             created = customers.created
@@ -66,7 +66,7 @@ def test_nothing_is_said_when_the_extension_is_gone(new_server):
     server = new_server()
     db = server.create_database()
     db.keep_worker_busy()
-    db.sql("DROP EXTENSION checkout_sessions")
+    db.sql(DROP_EXTENSION)
     log = len(server.log())
     time.sleep(2)
     assert server.log()[log:] == ""
@@ -77,7 +77,7 @@ def test_drop_of_the_extension_that_is_rolled_back_leaves_the_worker(db):
     db.keep_worker_busy(seconds=5)
     with closing(db.connect()) as connection, connection.cursor() as cursor:
         connection.autocommit = False
-        cursor.execute("DROP EXTENSION checkout_sessions")
+        cursor.execute(DROP_EXTENSION)
         time.sleep(0.5)
         connection.rollback()
     db.expires_on_time()

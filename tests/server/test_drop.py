@@ -40,6 +40,7 @@ def counts(db):
     ["DROP EXTENSION plpgsql CASCADE"],
     ["ALTER EXTENSION checkout_sessions DROP TABLE checkout_data.payments", "DROP TABLE checkout_data.payments CASCADE"],
     ["ALTER EXTENSION checkout_sessions DROP SCHEMA checkout_data", "DROP SCHEMA checkout_data CASCADE"],
+    ["ALTER SCHEMA checkout_data RENAME TO hidden", "DROP EXTENSION checkout_sessions /* hidden */"],
     ["ALTER EXTENSION checkout_sessions DROP TABLE checkout_data.checkout_sessions",
      "DROP TABLE checkout_data.checkout_sessions CASCADE"],
 ], ids=lambda statements: statements[-1])

@@ -52,8 +52,10 @@ SELECT checkout.revoke_access('owner_of_log', 'secret');
 SELECT l.session_role, l.role, regexp_replace(l.credential, '_[0-9A-Za-z]{12}$', '_<id>') AS credential,
     l.environment, l.action, testing.masked(l.subject) AS subject, testing.masked((l.changes::jsonb
         - ARRAY['expires_at', 'revoked_at', 'previous_secret_expires_at', 'disabled_at'])::text) AS changes
-FROM checkout_data.admin_log l WHERE l.created_at >= :'began' AND l.action <> 'organization.created'
+FROM checkout_data.admin_log l WHERE l.created_at >= :'began' AND l.action !~ '^organization.created|^database'
 ORDER BY l.created_at, l.admin_log_id;
+-- The first organization has activated the database.
+SELECT action, subject, changes FROM checkout_data.admin_log WHERE action ~ '^database';
 -- A new organization has all its settings in the log.
 SELECT changes::jsonb -> 'base_url' AS base_url, changes::jsonb -> 'default_lifetime' AS default_lifetime
 FROM checkout_data.admin_log WHERE action = 'organization.created' AND subject = :'organization';

@@ -104,7 +104,8 @@ WHERE p.pronamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace
 SELECT checkout.create_organization('Hygiene') AS organization \gset
 SET checkout_sessions.organization_id = :'organization';
 SELECT status FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c');
--- With sessions it is dropped only by who says so. Dropping it leaves only the roles, which belong to the cluster. It can be created again.
+-- With sessions it is dropped only by who says so. Dropping it leaves only the roles, which belong to the cluster. It
+-- can be created again.
 \c hygiene postgres
 DROP EXTENSION checkout_sessions;
 \echo :LAST_ERROR_SQLSTATE
