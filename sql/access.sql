@@ -202,7 +202,8 @@ CREATE FUNCTION checkout_data.log_access(action text, role text, access text) RE
         jsonb_build_object('access', jsonb_build_object(
             CASE log_access.action WHEN 'access.granted' THEN 'to' ELSE 'from' END, log_access.access)))
     $$;
-COMMENT ON FUNCTION checkout_data.log_access IS 'Writes into the log of administration that an access was granted or revoked.';
+COMMENT ON FUNCTION checkout_data.log_access IS
+    'Writes into the log of administration that an access was granted or revoked.';
 
 -- for superusers --------------------------------------------------------------------------------------------------
 

@@ -178,7 +178,8 @@ DECLARE
     own_rows CONSTANT text := 'organization_id OPERATOR(pg_catalog.=) checkout.current_organization_id() '
         'AND environment OPERATOR(pg_catalog.=) checkout.current_environment()';
 BEGIN
-    -- Without organizations, hooks, webhook_consumers and admin_log, see above, and without api_keys, which is read to find the tenant.
+    -- Without organizations, hooks, webhook_consumers and admin_log, see above, and without api_keys, which is read to
+    -- find the tenant.
     FOREACH name IN ARRAY ARRAY[
         'checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'products', 'inventory',
         'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines', 'session_terms', 'session_visits',

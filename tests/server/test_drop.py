@@ -178,6 +178,7 @@ def test_who_installs_it_learns_that_it_is_not_preloaded(new_server, server, tmp
     admin.sql("CREATE DATABASE restored")
     admin.sql(f"CREATE ROLE {db.shop}")
     done = subprocess.run(
-        [new.bin / "psql", "-X", "-q", "-d", f"host={new.dir} port=54321 user=postgres dbname=restored", "-f", tmp_path / "dump"],
+        [new.bin / "psql", "-X", "-q", "-d", f"host={new.dir} port=54321 user=postgres dbname=restored",
+         "-f", tmp_path / "dump"],
         capture_output=True, text=True, check=False)
     assert done.stderr == ""

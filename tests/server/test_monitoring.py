@@ -48,14 +48,15 @@ def watched(tmp_path_factory):
             assert gateway.create("lomi", key).status == 201
             pay(db, 3)
             exporter = start(
-                folder, EXPORTER, f"--extend.query-path={EXAMPLES / 'queries.yml'}", f"--web.listen-address=127.0.0.1:{ports.exporter}",
-                "--disable-default-metrics", "--disable-settings-metrics",
+                folder, EXPORTER, f"--extend.query-path={EXAMPLES / 'queries.yml'}",
+                f"--web.listen-address=127.0.0.1:{ports.exporter}", "--disable-default-metrics", "--disable-settings-metrics",
                 DATA_SOURCE_NAME=f"user=exporter host={server.dir} port=54321 dbname={db.name} sslmode=disable")
             configure(folder, ports)
             prometheus = start(folder, PROMETHEUS / "prometheus", f"--config.file={folder / 'prometheus.yml'}",
                                f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address=127.0.0.1:{ports.prometheus}")
             try:
-                wait_until(lambda: [get(ports.exporter, "/metrics")[0], get(ports.prometheus, "/-/ready")[0]] == [200, 200], within=20)
+                for port, path in ((ports.exporter, "/metrics"), (ports.prometheus, "/-/ready")):
+                    wait_until(lambda: get(port, path)[0] == 200, within=20)
                 yield SimpleNamespace(db=db, ports=ports, relay=relay, folder=folder)
             finally:
                 for process in (prometheus, exporter):
