@@ -53,7 +53,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'current_environment', 'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events',
             'webhook_deliveries', 'webhook_attempts', 'prices', 'product', 'inventory_changes', 'session_lines', 'session_terms',
             'create_product', 'update_product', 'list_products', 'adjust_inventory', 'create_price', 'update_price',
-            'list_prices', 'create_coupon', 'update_coupon', 'list_coupons', 'coupon_performance', 'current_credential', 'session_visits']),
+            'list_prices', 'create_coupon', 'update_coupon', 'list_coupons', 'coupon_performance', 'current_credential',
+            'session_visits', 'export_customer', 'erase_customer']),
         -- What only reads.
         ('restricted', ARRAY[
             'get_subscription', 'list_subscriptions', 'subscription', 'session_periods',
@@ -63,7 +64,7 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'session_funnel', 'handle_request', 'public_checkout_session', 'redirect_url', 'session_id',
             'current_credential', 'current_organization_id', 'current_environment', 'payments', 'checkout_session',
             'refunds', 'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts', 'prices', 'product',
-            'inventory_changes', 'session_lines', 'session_terms', 'session_visits', 'page_policy']),
+            'inventory_changes', 'session_lines', 'session_terms', 'session_visits', 'page_policy', 'export_customer']),
         ('publishable', ARRAY[
             'create_checkout_session', 'handle_request', 'public_checkout_session', 'redirect_url', 'session_id',
             'set_quantity', 'set_unit_amount', 'apply_coupon', 'remove_coupon', 'set_billing_address',
@@ -92,7 +93,7 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'webhook_deliveries', 'webhook_attempts', 'prices', 'product', 'inventory_changes', 'session_lines', 'session_terms',
             'create_product', 'update_product', 'list_products', 'adjust_inventory', 'create_price', 'update_price',
             'list_prices', 'create_coupon', 'update_coupon', 'list_coupons', 'coupon_performance', 'current_credential',
-            'session_visits']),
+            'session_visits', 'export_customer', 'erase_customer']),
         -- Sets the role of each request, and calls no function itself.
         ('authenticator', ARRAY[]::text[]),
         ('relay', ARRAY[
@@ -106,7 +107,7 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'fold_sessions', 'run_maintenance', 'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
             'redeliver_webhook_events', 'list_dead_webhook_deliveries', 'outbox_status',
             'worker_status', 'security_report', 'activate_database', 'verify_restore', 'set_hook', 'list_hooks',
-            'list_admin_log', 'monitor_figures']),
+            'delete_organization', 'list_admin_log', 'monitor_figures']),
         -- What says how it is, and nothing of whom.
         ('monitor', ARRAY['worker_status', 'outbox_status', 'monitor_figures', 'security_report'])
     ) AS given (access, functions)
@@ -125,6 +126,8 @@ CREATE FUNCTION checkout_data.functions_above_tenants() RETURNS text[]
         'rotate_client_secrets', 'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key',
         'security_report', 'render_webhook_event', 'activate_database', 'verify_restore', 'set_hook', 'list_hooks',
         'list_admin_log', 'monitor_figures',
+        'delete_organization',
+        'erase_customer',
         -- These act for the tenant of their caller, or for all.
         'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
         'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events',

@@ -29,7 +29,7 @@ fn create_api_key(
     payment_methods: Option<Texts>,
     expires_at: Option<TimestampWithTimeZone>,
 ) -> ApiKey {
-    or_raise((|| {
+    or_raise(|| {
         let organization_id = datum::from_uuid(required("organization_id", organization_id)?);
         let kind: Kind = required_text("kind", &kind)?.parse()?;
         let environment: Environment = required_text("environment", &environment)?.parse()?;
@@ -56,7 +56,7 @@ fn create_api_key(
         let made = changes::between(&Value::Null, &admin_log::api_key(key.api_key_id())?);
         admin_log::write("api_key.created", tenant, key.api_key_id(), &made)?;
         Ok(created)
-    })())
+    })
 }
 
 fn future(expires_at: Option<TimestampWithTimeZone>, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
@@ -69,12 +69,12 @@ fn future(expires_at: Option<TimestampWithTimeZone>, now: DateTime<Utc>) -> Resu
 
 #[pg_extern(sql = false)]
 fn list_api_keys(organization_id: Option<Uuid>) -> Rows<ApiKey> {
-    Rows(or_raise(api_keys::list(organization_id.map(datum::from_uuid), datum::now())))
+    Rows(or_raise(|| api_keys::list(organization_id.map(datum::from_uuid), datum::now())))
 }
 
 #[pg_extern(sql = false)]
 fn revoke_api_key(api_key_id: Option<Text>) -> ApiKey {
-    or_raise((|| {
+    or_raise(|| {
         let api_key_id = id_of(required_text("api_key_id", &api_key_id)?)?;
         let key = api_keys::lock(api_key_id)?.ok_or_else(|| unknown(api_key_id))?;
         let before = admin_log::api_key(api_key_id)?;
@@ -82,7 +82,7 @@ fn revoke_api_key(api_key_id: Option<Text>) -> ApiKey {
         let changed = changes::between(&before, &admin_log::api_key(api_key_id)?);
         admin_log::write_if_changed("api_key.revoked", key.tenant, api_key_id, &changed)?;
         Ok(revoked)
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
@@ -91,7 +91,7 @@ fn roll_api_key(
     overlap: Option<Interval>,
     expires_at: Option<TimestampWithTimeZone>,
 ) -> ApiKey {
-    or_raise((|| {
+    or_raise(|| {
         let api_key_id = id_of(required_text("api_key_id", &api_key_id)?)?;
         let overlap = datum::from_interval("overlap", required("overlap", overlap)?)?;
         if overlap < TimeDelta::zero() || overlap > MAXIMUM_OVERLAP {
@@ -122,7 +122,7 @@ fn roll_api_key(
         let changed = changes::between(&before, &admin_log::api_key(api_key_id)?);
         admin_log::write("api_key.rolled", old.tenant, api_key_id, &changed)?;
         Ok(successor)
-    })())
+    })
 }
 
 /// Reads the id of a key. A caller who gives the whole key means the key with that id. Any other text may be a secret,

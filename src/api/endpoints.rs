@@ -69,7 +69,7 @@ fn create_webhook_endpoint(
     signature_scheme: Option<Text>,
     description: Option<Text>,
 ) -> WebhookEndpoint {
-    or_raise((|| {
+    or_raise(|| {
         let tenant = tenant::secret()?;
         let settings = Given {
             url: Some(required_text("url", &url)?),
@@ -90,12 +90,12 @@ fn create_webhook_endpoint(
         let made = changes::between(&Value::Null, &admin_log::endpoint(tenant, id)?);
         admin_log::write("webhook_endpoint.created", tenant, &id.to_string(), &made)?;
         Ok(created)
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
 fn list_webhook_endpoints() -> Rows<WebhookEndpoint> {
-    Rows(or_raise((|| endpoints::list(tenant::reader()?))()))
+    Rows(or_raise(|| endpoints::list(tenant::reader()?)))
 }
 
 #[pg_extern(sql = false)]
@@ -108,7 +108,7 @@ fn update_webhook_endpoint(
     description: Option<Text>,
     enabled: Option<bool>,
 ) -> WebhookEndpoint {
-    or_raise((|| {
+    or_raise(|| {
         let tenant = tenant::secret()?;
         let id = id_of(webhook_endpoint_id)?;
         let changes = Given {
@@ -125,12 +125,12 @@ fn update_webhook_endpoint(
         let changed = changes::between(&before, &admin_log::endpoint(tenant, id)?);
         admin_log::write_if_changed("webhook_endpoint.updated", tenant, &id.to_string(), &changed)?;
         Ok(updated)
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
 fn delete_webhook_endpoint(webhook_endpoint_id: Option<Uuid>, discard_undelivered: Option<bool>) -> WebhookEndpoint {
-    or_raise((|| {
+    or_raise(|| {
         let tenant = tenant::secret()?;
         let id = id_of(webhook_endpoint_id)?;
         let discard = required("discard_undelivered", discard_undelivered)?;
@@ -139,12 +139,12 @@ fn delete_webhook_endpoint(webhook_endpoint_id: Option<Uuid>, discard_undelivere
         let removed = changes::between(&before, &Value::Null);
         admin_log::write("webhook_endpoint.deleted", tenant, &id.to_string(), &removed)?;
         Ok(deleted)
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
 fn roll_webhook_secret(webhook_endpoint_id: Option<Uuid>, overlap: Option<Interval>) -> WebhookEndpoint {
-    or_raise((|| {
+    or_raise(|| {
         let tenant = tenant::secret()?;
         let id = id_of(webhook_endpoint_id)?;
         let overlap = datum::from_interval("overlap", required("overlap", overlap)?)?;
@@ -156,7 +156,7 @@ fn roll_webhook_secret(webhook_endpoint_id: Option<Uuid>, overlap: Option<Interv
         let changed = changes::between(&before, &admin_log::endpoint(tenant, id)?);
         admin_log::write("webhook_endpoint.secret_rolled", tenant, &id.to_string(), &changed)?;
         Ok(rolled)
-    })())
+    })
 }
 
 fn id_of(webhook_endpoint_id: Option<Uuid>) -> Result<uuid::Uuid> {

@@ -13,7 +13,7 @@ use crate::store::{admin_log, hooks, organizations};
 
 #[pg_extern(sql = false)]
 fn set_hook(organization_id: Option<Uuid>, event: Option<Text>, function: Option<pg_sys::Oid>) {
-    or_raise((|| {
+    or_raise(|| {
         let organization_id = datum::from_uuid(required("organization_id", organization_id)?);
         let event = HookEvent::parse(required_text("event", &event)?)?;
         organizations::lock(organization_id)?.ok_or(Error::OrganizationNotFound { organization_id })?;
@@ -24,10 +24,10 @@ fn set_hook(organization_id: Option<Uuid>, event: Option<Text>, function: Option
         }?;
         let changed = changes::between(&before, &admin_log::hook(organization_id, event)?);
         admin_log::write_if_changed(action, organization_id, event.as_str(), &changed)
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
 fn list_hooks(organization_id: Option<Uuid>) -> Rows<Hook> {
-    Rows(or_raise(hooks::list(organization_id.map(datum::from_uuid))))
+    Rows(or_raise(|| hooks::list(organization_id.map(datum::from_uuid))))
 }

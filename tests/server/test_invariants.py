@@ -2,17 +2,18 @@
 
 from contextlib import closing
 
+import psycopg2
 import pytest
 from conftest import INVARIANTS
 
 (SESSIONS, OPEN, PAYMENTS, REFUNDS, EVENTS, KEYS, API_KEYS, ENDPOINTS, CONSUMERS, DELIVERIES, ATTEMPTS, PRODUCTS, PRICES, STOCK,
  STOCK_CHANGES, COUPONS, LINES, TERMS, VISITS, HOLDS, SUBSCRIPTIONS, PERIODS, HOOKS,
- FAILURES, COUNTED, LOG) = (
+ FAILURES, COUNTED, ALERTS, LOG) = (
     f"checkout_data.{table}" for table in (
         "checkout_sessions", "open_sessions", "payments", "refunds", "webhook_outbox", "idempotency_keys", "api_keys",
         "webhook_endpoints", "webhook_consumers", "webhook_deliveries", "webhook_attempts", "products", "prices", "inventory",
         "inventory_changes", "coupons", "session_lines", "session_terms", "session_visits", "holds",
-        "subscriptions", "session_periods", "hooks", "hook_failures", "session_folds", "admin_log"))
+        "subscriptions", "session_periods", "hooks", "hook_failures", "session_folds", "request_alerts", "admin_log"))
 NO_PRODUCT = "price, stock or change of stock without a product of its tenant"
 NOT_ITS_CHANGES = "stock that is not the sum of its changes"
 ENDED = "open session that has ended, or that is no session"
@@ -49,6 +50,10 @@ FAULTS = [
     (OF_ANOTHER_THING, "subscription", f"UPDATE {EVENTS} SET subject_type = 'webhook_endpoint'"),
     (OF_ANOTHER_THING, "subscription",
      f"UPDATE {EVENTS} SET snapshot = jsonb_set(snapshot, '{{subscription,subscription_id}}', '\"x\"')"),
+    ("alert without its event, or the other way round", "alert", f"UPDATE {ALERTS} SET event_count = 2"),
+    ("alert without its event, or the other way round", "alert", f"DELETE FROM {ALERTS}"),
+    (OF_ANOTHER_THING, "alert", f"UPDATE {EVENTS} SET subject_type = 'subscription'"),
+    (OF_ANOTHER_THING, "alert", f"UPDATE {EVENTS} SET snapshot = NULL"),
     ("failure of a hook of no session of its tenant", "paid", f"UPDATE {FAILURES} SET environment = 'test'"),
     ("entry of the log without who did it", "key", f"UPDATE {LOG} SET role = ''"),
     ("entry of the log without who did it", "key", f"UPDATE {LOG} SET environment = NULL"),
@@ -228,6 +233,11 @@ def whole(shared_server):
     # "tried": the first event is leased, the second waits for it.
     db.sql("UPDATE checkout_data.webhook_deliveries SET attempts = 0, attempts_ever = 0 WHERE subject_id = %s", sessions["tried"])
     db.sql("DELETE FROM checkout_data.webhook_attempts WHERE subject_id = %s", sessions["tried"])
+    sessions["alert"] = db.organization_id
+    db.sql("SELECT checkout.update_organization(%s, request_failure_threshold => 1)", db.organization_id)
+    with pytest.raises(psycopg2.Error):
+        db.call("get_subscription", subscription_id=db.organization_id)
+    db.sql("SELECT checkout.run_maintenance()")
     assert db.sql(INVARIANTS) == []
     yield db, sessions
     shared_server.drop_databases()
@@ -247,7 +257,7 @@ def test_fault_is_found(whole, fault, title, statement):
         table = next(word for word in statement.split() if word.startswith("checkout_data."))
         named = {REFUNDS: "refund_id", API_KEYS: "api_key_id", ENDPOINTS: "webhook_endpoint_id", CONSUMERS: "webhook_consumer_id",
                  PRODUCTS: "product_id", PRICES: "product_id", STOCK: "product_id", STOCK_CHANGES: "product_id",
-                 COUPONS: "code", HOOKS: "function_name", LOG: "subject", SUBSCRIPTIONS: "subscription_id"}.get(
+                 COUPONS: "code", HOOKS: "function_name", LOG: "subject", ALERTS: "organization_id", SUBSCRIPTIONS: "subscription_id"}.get(
             table, "subject_id" if table in (EVENTS, DELIVERIES, ATTEMPTS) else "checkout_session_id")
         cursor.execute(f"{statement} {where} {named} = %s", [sessions[title]])
         assert cursor.rowcount >= 1

@@ -132,6 +132,7 @@ export default {
     'event.checkout.session.refunded': 'Refunded',
     'event.checkout.session.refund_failed': 'Refund failed',
     'event.webhook_endpoint.disabled': 'Endpoint disabled',
+    'event.requests.failing': 'Requests are failing',
     'line.item': 'Item',
     'line.shipping': 'Shipping',
     'line.tax': 'Tax',

@@ -132,6 +132,7 @@ export default {
     'event.checkout.session.refunded': 'Remboursé',
     'event.checkout.session.refund_failed': 'Remboursement échoué',
     'event.webhook_endpoint.disabled': 'Point de terminaison désactivé',
+    'event.requests.failing': 'Des requêtes échouent',
     'line.item': 'Article',
     'line.shipping': 'Livraison',
     'line.tax': 'Taxe',

@@ -121,6 +121,7 @@ FORBIDDEN = [
     "checkout.list_admin_log()",
     "checkout.list_admin_log('$VICTIM')",
     "checkout.monitor_figures()",
+    "checkout.delete_organization('$VICTIM', 'canary')",
     "checkout.security_report()",
     "checkout.worker_status()",
     "checkout.outbox_status()",

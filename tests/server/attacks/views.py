@@ -24,6 +24,7 @@ VIEWS = [
     "session_periods",
     "hook_failures",
     "admin_log",
+    "request_failures",
 ]
 # What is called for a row before the tenant's condition has been checked would tell about it.
 SPIES = [
