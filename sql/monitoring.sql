@@ -24,7 +24,8 @@ CREATE FUNCTION checkout.monitor_figures() RETURNS TABLE (
     disabled_endpoints bigint,
     rejected_payments bigint,
     rejected_seconds double precision,
-    hook_failures bigint
+    hook_failures bigint,
+    refused_calls bigint
 )
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED
     SET search_path TO pg_catalog, pg_temp
@@ -93,7 +94,10 @@ CREATE FUNCTION checkout.monitor_figures() RETURNS TABLE (
         GROUP BY p.environment),
     failure AS (
         SELECT f.environment, count(*) AS hook_failures
-        FROM checkout_data.hook_failures f WHERE f.created_at >= now() - interval '1 day' GROUP BY f.environment)
+        FROM checkout_data.hook_failures f WHERE f.created_at >= now() - interval '1 day' GROUP BY f.environment),
+    refused AS (
+        SELECT f.environment, sum(f.failure_count)::bigint AS refused_calls
+        FROM checkout_data.request_failures f WHERE f.minute >= now() - interval '5 minutes' GROUP BY f.environment)
     SELECT e.environment, COALESCE(open.open_sessions, 0),
         COALESCE(overdue.overdue_sessions, 0), checkout_data.seconds_since(overdue.since),
         COALESCE(counted.created, 0), COALESCE(counted.completed, 0), COALESCE(counted.failed, 0),
@@ -101,7 +105,7 @@ CREATE FUNCTION checkout.monitor_figures() RETURNS TABLE (
         COALESCE(undelivered.undelivered_events, 0), checkout_data.seconds_since(due.since),
         COALESCE(dead.dead_events, 0), COALESCE(disabled.disabled_endpoints, 0),
         COALESCE(rejected.rejected_payments, 0), checkout_data.seconds_since(rejected.since),
-        COALESCE(failure.hook_failures, 0)
+        COALESCE(failure.hook_failures, 0), COALESCE(refused.refused_calls, 0)
     FROM (VALUES ('live'), ('test')) AS e (environment)
     LEFT JOIN open USING (environment)
     LEFT JOIN overdue USING (environment)
@@ -113,6 +117,7 @@ CREATE FUNCTION checkout.monitor_figures() RETURNS TABLE (
     LEFT JOIN disabled USING (environment)
     LEFT JOIN rejected USING (environment)
     LEFT JOIN failure USING (environment)
+    LEFT JOIN refused USING (environment)
     ORDER BY e.environment
     $$;
 COMMENT ON FUNCTION checkout.monitor_figures IS
@@ -131,4 +136,5 @@ where nothing waits.
   endpoint that fails. dead_events: those that were given up.
 - disabled_endpoints: webhook endpoints that are disabled.
 - rejected_payments: money that was taken and has neither been refunded nor applied. rejected_seconds: since when.
-- hook_failures: hooks that have failed in the last 24 hours.$$;
+- hook_failures: hooks that have failed in the last 24 hours. refused_calls: calls of functions that were refused in the last
+  5 minutes, if the library is preloaded: see the view request_failures.$$;
