@@ -75,7 +75,8 @@ unsafe fn guarded(relation: pg_sys::Oid) -> Option<&'static str> {
     // SAFETY: look-ups in the catalog, which give NULL or a copy.
     unsafe {
         let name = pg_sys::get_rel_name(relation);
-        if name.is_null() {
+        // There is a view of each name, too.
+        if name.is_null() || pg_sys::get_rel_relkind(relation) as u8 != pg_sys::RELKIND_RELATION {
             return None;
         }
         let table = GUARDED.into_iter().find(|table| CStr::from_ptr(name) == *table)?;

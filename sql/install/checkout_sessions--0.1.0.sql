@@ -7111,10 +7111,18 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     FROM pg_database d JOIN pg_roles r ON pg_has_role(r.oid, d.datdba, 'MEMBER')
     WHERE d.datname = current_database() AND NOT r.rolsuper
     UNION ALL
-    SELECT 'can drop everything', s.name, 'PUBLIC',
+    SELECT 'can drop everything', split_part(setting, '=', 1),
+        CASE s.setrole WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(s.setrole) END,
         'RESET it: set it only in the session that is to destroy all sessions and payments'
+    FROM pg_db_role_setting s, unnest(s.setconfig) AS setting
+    WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
+        AND lower(setting) ~ '^checkout_sessions\.allow_drop=(on|t|y|1)'
+    UNION ALL
+    SELECT 'can drop everything', s.name, 'PUBLIC',
+        'take it out of the server''s configuration: set it only in the session that is to destroy everything'
     FROM pg_settings s
-    WHERE s.name = 'checkout_sessions.allow_drop' AND s.setting = 'on' AND s.source NOT IN ('default', 'session')
+    WHERE s.name = 'checkout_sessions.allow_drop' AND s.reset_val = 'on'
+        AND s.source IN ('configuration file', 'command line', 'environment variable')
 
     ORDER BY 1, 2, 3
     $$;

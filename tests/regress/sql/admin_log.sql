@@ -3,6 +3,7 @@ CREATE ROLE admin_of_log LOGIN;
 CREATE ROLE clerk_of_log LOGIN;
 GRANT admin_of_log TO clerk_of_log;
 SELECT checkout.grant_access('admin_of_log', 'admin');
+CALL testing.forget_receivers();
 SELECT now() AS began \gset
 
 -- A clerk acts as the administrator, and the log says both.
@@ -37,7 +38,13 @@ SELECT enabled FROM checkout.update_webhook_endpoint(:'endpoint', description =>
 SELECT enabled FROM checkout.roll_webhook_secret(:'endpoint', '0');
 SELECT url FROM checkout.delete_webhook_endpoint(:'endpoint', true);
 SELECT name FROM checkout.create_webhook_consumer('log');
+SELECT enabled FROM checkout.create_webhook_endpoint('https://shop.example/gone', '{checkout.session.expired}');
+SELECT status FROM checkout.expire_checkout_session(testing.new_session());
 COMMIT;
+-- The relay finds an endpoint gone.
+\c - sender
+SELECT r.status FROM checkout.claim_webhook_deliveries() c,
+    checkout.record_webhook_attempt(c.event_id, c.webhook_endpoint_id, c.lease_token, 410) r;
 \c - postgres
 CREATE ROLE owner_of_log;
 SELECT checkout.grant_access('owner_of_log', 'secret');

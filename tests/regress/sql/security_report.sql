@@ -72,6 +72,7 @@ INSERT INTO testing.doors (opened) VALUES
     -- The anonymous role has rights without a credential.
     ('SELECT checkout.grant_access(''report_anon'', ''secret'')'),
     ('SELECT checkout.grant_access(''report_anon'', ''relay'')'),
+    ('SELECT checkout.grant_access(''report_anon'', ''monitor'')'),
     ('SELECT checkout.grant_access(''report_anon'', ''admin'')'),
     ('SELECT checkout.grant_access(''report_anon'', ''authenticator'')'), ('GRANT report_admin TO report_anon'),
     -- EXECUTE for PUBLIC, for the anonymous role, for a stranger, by single grants and by sweeping ones
@@ -222,6 +223,7 @@ INSERT INTO testing.doors (opened) VALUES
         'FOR EACH ROW EXECUTE FUNCTION testing.trap()'),
     ('ALTER TABLE checkout_data.organizations DISABLE TRIGGER organizations_changed'),
     ('ALTER TABLE checkout_data.organizations DISABLE TRIGGER organizations_deleted'),
+    ('ALTER TABLE checkout_data.admin_log DISABLE TRIGGER admin_log_append_only'),
     ('DROP TRIGGER checkout_sessions_deleted ON checkout_data.checkout_sessions'),
     ('DROP TRIGGER organizations_changed ON checkout_data.organizations'),
     ('ALTER TABLE checkout_data.organizations ENABLE REPLICA TRIGGER organizations_changed'),
@@ -242,7 +244,13 @@ INSERT INTO testing.doors (opened) VALUES
     ('ALTER DATABASE security_report SET checkout_sessions.organization_id = ''01890000-0000-7000-8000-000000000000'''),
     ('ALTER ROLE ALL SET checkout_sessions.organization_id = ''01890000-0000-7000-8000-000000000000'''),
     ('ALTER ROLE ALL IN DATABASE security_report '
-        'SET checkout_sessions.organization_id = ''01890000-0000-7000-8000-000000000000''');
+        'SET checkout_sessions.organization_id = ''01890000-0000-7000-8000-000000000000'''),
+    -- Roles that can drop all sessions and payments, and are no superusers
+    ('ALTER DATABASE security_report OWNER TO report_stranger'),
+    ('UPDATE pg_extension SET extowner = ''report_stranger''::regrole WHERE extname = ''checkout_sessions'''),
+    ('GRANT postgres TO report_stranger'),
+    ('ALTER DATABASE security_report SET checkout_sessions.allow_drop = on'),
+    ('ALTER ROLE report_stranger SET checkout_sessions.allow_drop = true');
 INSERT INTO testing.provoked (opened, finding, object, role, advice)
 SELECT d.opened, r.finding, r.object, r.role, r.advice
 FROM testing.doors d, LATERAL testing.report(d.opened) AS r ORDER BY d.n, r.finding, r.object, r.role;
