@@ -8,6 +8,22 @@ export type Database = {
   checkout: {
     Tables: Record<never, never>
     Views: {
+      /** Who has made, changed, rolled or revoked what of the caller's organization: in the caller's environment, or in both. Administrators call list_admin_log. */
+      admin_log: {
+        Row: {
+          admin_log_id: string
+          organization_id: string | null
+          environment: "live" | "test" | null
+          created_at: string
+          session_role: string
+          role: string
+          credential: string | null
+          action: string
+          subject: string
+          changes: Json
+        }
+        Relationships: []
+      }
       /** Checkout sessions of the caller's organization and environment, with their status as of now. */
       checkout_sessions: {
         Row: {
@@ -283,6 +299,20 @@ export type Database = {
           referencedColumns: ["payment_id"]
         }]
       }
+      /** How many calls of the caller's organization were refused in the last 7 days, by minutes. The worker writes them within about 10 seconds. If the library is not preloaded, nothing is counted, and a row without a count says so. */
+      request_failures: {
+        Row: {
+          organization_id: string
+          environment: "live" | "test"
+          minute: string
+          function_name: string
+          sqlstate: string
+          failure_count: number
+          last_message: string | null
+          last_failed_at: string
+        }
+        Relationships: []
+      }
       /** What the caller's checkout sessions sell. A session that says only an amount has no lines. */
       session_lines: {
         Row: {
@@ -465,10 +495,10 @@ export type Database = {
       webhook_events: {
         Row: {
           event_id: string
-          event_type: "checkout.session.completed" | "checkout.session.expired" | "checkout.session.failed" | "checkout.session.expiring" | "checkout.session.payment_failed" | "checkout.session.payment_rejected" | "checkout.session.payment_applied" | "checkout.session.refunded" | "checkout.session.refund_failed" | "checkout.session.cancelled" | "webhook_endpoint.disabled" | "subscription.created" | "subscription.renewed" | "subscription.renewal_due" | "subscription.past_due" | "subscription.ended"
+          event_type: "checkout.session.completed" | "checkout.session.expired" | "checkout.session.failed" | "checkout.session.expiring" | "checkout.session.payment_failed" | "checkout.session.payment_rejected" | "checkout.session.payment_applied" | "checkout.session.refunded" | "checkout.session.refund_failed" | "checkout.session.cancelled" | "webhook_endpoint.disabled" | "requests.failing" | "subscription.created" | "subscription.renewed" | "subscription.renewal_due" | "subscription.past_due" | "subscription.ended"
           organization_id: string
           environment: "live" | "test"
-          subject_type: "checkout_session" | "webhook_endpoint" | "subscription"
+          subject_type: "checkout_session" | "webhook_endpoint" | "subscription" | "organization"
           subject_id: string
           checkout_session_id: string | null
           sequence: number
@@ -708,6 +738,9 @@ export type Database = {
           renewal_grace_period?: string | null
           renewal_notice?: string | null
           hooks_required?: boolean | null
+          session_retention?: string | null
+          personal_metadata_keys?: string[] | null
+          request_failure_threshold?: number | null
           organization_id?: string | null
         }
         Returns: string
@@ -781,6 +814,15 @@ export type Database = {
         Args: Record<PropertyKey, never>
         Returns: string
       }
+      /** Deletes an organization with all its rows, in pieces. Nothing of it can be had back. */
+      delete_organization: {
+        Args: {
+          organization_id: string
+          confirm: string
+          batch?: number | null
+        }
+        Returns: boolean
+      }
       /** Removes a consumer with its deliveries, and returns it. */
       delete_webhook_consumer: {
         Args: {
@@ -797,6 +839,17 @@ export type Database = {
         }
         Returns: Checkout["CompositeTypes"]["webhook_endpoint"]
       }
+      /** Erases what is personal about a customer from the organization's rows, in the environment of the caller. */
+      erase_customer: {
+        Args: {
+          customer_id?: string | null
+          customer_email?: string | null
+        }
+        Returns: {
+          kind: "secret" | "publishable" | null
+          row_count: number | null
+        }[]
+      }
       /** Expires an open checkout session now, and returns it. A session that is already expired does not change. */
       expire_checkout_session: {
         Args: {
@@ -810,6 +863,14 @@ export type Database = {
           batch?: number | null
         }
         Returns: number
+      }
+      /** Returns all that the organization has stored about a customer, in the environment of the caller. */
+      export_customer: {
+        Args: {
+          customer_id?: string | null
+          customer_email?: string | null
+        }
+        Returns: Checkout["CompositeTypes"]["customer_record"][]
       }
       /** Counts the sessions of past hours for session_funnel, for all organizations. */
       fold_sessions: {
@@ -851,6 +912,15 @@ export type Database = {
           body?: string | null
         }
         Returns: Checkout["CompositeTypes"]["http_response"]
+      }
+      /** Returns who has made, changed, rolled or revoked what, the newest first. */
+      list_admin_log: {
+        Args: {
+          organization_id?: string | null
+          created_after?: string | null
+          created_before?: string | null
+        }
+        Returns: Checkout["CompositeTypes"]["admin_log_entry"][]
       }
       /** Returns the API keys of one organization, or of all, oldest first. */
       list_api_keys: {
@@ -1007,6 +1077,29 @@ export type Database = {
           starting_after?: string | null
         }
         Returns: Checkout["CompositeTypes"]["webhook_event"][]
+      }
+      /** Returns what a monitor watches: a row for live and a row for test, with the sums of all organizations. */
+      monitor_figures: {
+        Args: Record<PropertyKey, never>
+        Returns: {
+          environment: "live" | "test" | null
+          open_sessions: number | null
+          overdue_sessions: number | null
+          overdue_seconds: unknown | null
+          created_sessions: number | null
+          completed_sessions: number | null
+          failed_sessions: number | null
+          expired_sessions: number | null
+          uncounted_seconds: unknown | null
+          undelivered_events: number | null
+          due_seconds: unknown | null
+          dead_events: number | null
+          disabled_endpoints: number | null
+          rejected_payments: number | null
+          rejected_seconds: unknown | null
+          hook_failures: number | null
+          refused_calls: number | null
+        }[]
       }
       /** Reports that a consumer could not deliver an event that it has leased, and returns the delivery. */
       nack_webhook_event: {
@@ -1390,6 +1483,9 @@ export type Database = {
           renewal_grace_period?: string | null
           renewal_notice?: string | null
           hooks_required?: boolean | null
+          session_retention?: string | null
+          personal_metadata_keys?: string[] | null
+          request_failure_threshold?: number | null
         }
         Returns: Checkout["CompositeTypes"]["organization"]
       }
@@ -1469,6 +1565,19 @@ export type Database = {
     }
     Enums: Record<never, never>
     CompositeTypes: {
+      /** What somebody has made, changed, rolled or revoked. */
+      admin_log_entry: {
+        admin_log_id: string | null
+        organization_id: string | null
+        environment: "live" | "test" | null
+        created_at: string | null
+        session_role: string | null
+        role: string | null
+        credential: string | null
+        action: string | null
+        subject: string | null
+        changes: Json | null
+      }
       /** An API key of an organization. */
       api_key: {
         api_key_id: string
@@ -1570,6 +1679,11 @@ export type Database = {
         kind: "secret" | "publishable" | null
         name: string | null
       }
+      /** One thing that is stored about a customer. */
+      customer_record: {
+        kind: "secret" | "publishable" | null
+        record: Json | null
+      }
       /** A function that is called when sessions of an organization end or are refunded. */
       hook: {
         organization_id: string | null
@@ -1617,6 +1731,9 @@ export type Database = {
         renewal_grace_period: string
         renewal_notice: string | null
         hooks_required: boolean
+        session_retention: string | null
+        personal_metadata_keys: string[]
+        request_failure_threshold: number | null
         created_at: string
         updated_at: string
       }
@@ -1877,10 +1994,10 @@ export type Database = {
       /** An event of the outbox. */
       webhook_event: {
         event_id: string
-        event_type: "checkout.session.completed" | "checkout.session.expired" | "checkout.session.failed" | "checkout.session.expiring" | "checkout.session.payment_failed" | "checkout.session.payment_rejected" | "checkout.session.payment_applied" | "checkout.session.refunded" | "checkout.session.refund_failed" | "checkout.session.cancelled" | "webhook_endpoint.disabled" | "subscription.created" | "subscription.renewed" | "subscription.renewal_due" | "subscription.past_due" | "subscription.ended"
+        event_type: "checkout.session.completed" | "checkout.session.expired" | "checkout.session.failed" | "checkout.session.expiring" | "checkout.session.payment_failed" | "checkout.session.payment_rejected" | "checkout.session.payment_applied" | "checkout.session.refunded" | "checkout.session.refund_failed" | "checkout.session.cancelled" | "webhook_endpoint.disabled" | "requests.failing" | "subscription.created" | "subscription.renewed" | "subscription.renewal_due" | "subscription.past_due" | "subscription.ended"
         organization_id: string
         environment: "live" | "test"
-        subject_type: "checkout_session" | "webhook_endpoint" | "subscription"
+        subject_type: "checkout_session" | "webhook_endpoint" | "subscription" | "organization"
         subject_id: string
         checkout_session_id: string | null
         sequence: number
