@@ -6645,8 +6645,8 @@ CREATE FUNCTION checkout_data.check_access(role text, access text) RETURNS regro
         IF access <> ALL (ARRAY[
             'secret', 'restricted', 'publishable', 'request', 'authenticator', 'relay', 'monitor', 'admin'])
         THEN
-            RAISE invalid_parameter_value USING MESSAGE = 'argument "access" must be secret, restricted, publishable, '
-                'request, authenticator, relay, monitor or admin';
+            RAISE invalid_parameter_value USING MESSAGE =
+                'argument "access" must be secret, restricted, publishable, request, authenticator, relay, monitor or admin';
         END IF;
         RETURN found;
     END
