@@ -195,6 +195,12 @@ export const attempts = (eventId, endpoint) => rpc('list_webhook_attempts', { ev
 export const redeliver = (eventIds, endpoint) =>
     rpc('redeliver_webhook_events', { event_ids: eventIds, webhook_endpoint_id: endpoint });
 
+// refused calls -------------------------------------------------------------------------------------------------
+
+// A row that says that nothing is counted has no minute.
+export const requestFailures = (since) =>
+    view('request_failures', [['or', `(minute.gte.${time(since)},minute.is.null)`]], { order: 'minute.desc.nullslast', limit: 1_000 });
+
 // who, and how the database is ----------------------------------------------------------------------------------
 
 export const credential = () => rpc('current_credential');
