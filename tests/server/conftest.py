@@ -392,14 +392,20 @@ def pair(new_server):
     """A primary whose worker is disabled, so that overdue sessions stay; its standby; and a database on both."""
     primary = new_server("checkout_sessions.worker_enabled=off")
     db = primary.create_database()
-    standby = new_server(start=False)
+    return db, standby_of(db, new_server)
+
+
+def standby_of(db, new_server, *settings):
+    """Makes a standby of a database's server. Returns the database there."""
+    primary, standby = db.server, new_server(start=False)
     run("install", "-d", "-m", "700", *(["-o", "postgres"] if AS_SERVER_USER else []), standby.dir)
     run(*AS_SERVER_USER, primary.bin / "pg_basebackup", "-h", primary.dir, "-p", "54321", "-U", "postgres",
         "-D", standby.data, "--checkpoint=fast", "--no-sync", "--write-recovery-conf", cwd="/")
-    standby.start("wal_retrieve_retry_interval=100ms")
-    copy = standby.database(db.name)
+    standby.start("wal_retrieve_retry_interval=100ms", *settings)
     wait_until(lambda: "started streaming" in standby.log(), within=10)
-    return db, copy
+    copy = standby.database(db.name)
+    copy.organization_id = db.organization_id
+    return copy
 
 
 @pytest.fixture(scope="session")
