@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use percent_encoding::percent_decode_str;
 use url::form_urlencoded::{Serializer, parse};
 
 use crate::servers::{Servers, Wanted};
@@ -57,8 +58,8 @@ fn each(url: &str, variable: impl Fn(&str) -> Option<String>) -> Result<(Vec<Str
     let hosts = said(hosts, variable("PGHOST"), servers < end);
     let ports = said(ports, variable("PGPORT"), in_url.iter().any(|(_, port)| port.is_some()));
     let hosts: Vec<_> = match &hosts {
-        Some(list) => list.split(',').collect(),
-        None => in_url.iter().map(|(host, _)| *host).collect(),
+        Some(list) => list.split(',').map(Cow::from).collect(),
+        None => in_url.iter().map(|(host, _)| percent_decode_str(host).decode_utf8_lossy()).collect(),
     };
     let ports: Vec<_> = match &ports {
         Some(list) => list.split(',').map(Some).collect(),
@@ -147,8 +148,9 @@ mod tests {
         }
         let (found, _) = servers("postgres://[::1]:1,[::2]:2/shop", &[]);
         assert_eq!(found, [("[::1]".to_owned(), 1), ("[::2]".to_owned(), 2)]);
-        let (found, _) = servers("postgres:///shop?host=/run/a,/run/b&port=7", &[]);
-        assert_eq!(found, [("/run/a".to_owned(), 7), ("/run/b".to_owned(), 7)]);
+        for url in ["postgres:///shop?host=/run/a,/run/b&port=7", "postgres://%2Frun%2Fa:7,%2Frun%2Fb:7/shop"] {
+            assert_eq!(servers(url, &[]).0, [("/run/a".to_owned(), 7), ("/run/b".to_owned(), 7)]);
+        }
     }
 
     #[test]

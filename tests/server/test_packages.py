@@ -6,13 +6,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import run
-from support.machine import DATA, PG_CONFIG, Machine
+from conftest import ROOT, run
+from support.machine import PG_CONFIG, Machine
 
-# dpkg and its kind keep notes of what was there; a system user stays, because files may belong to it.
-NOTES = re.compile(r"/var/(lib/dpkg|lib/systemd|log|cache)/|/etc/(ld\.so\.cache|\.pwd\.lock|(passwd|shadow|group|gshadow)-?)$")
+# apt and dpkg keep notes of what was there; a system user stays, because files may belong to it.
+NOTES = re.compile(r"/var/(lib/(apt|dpkg|systemd)|log|cache)/|/etc/(ld\.so\.cache|\.pwd\.lock|(passwd|shadow|group|gshadow)-?)$")
 LATER = "0.1.0+next-1"
-COUNT = "SELECT count(*) FROM checkout.checkout_sessions"
+MAJOR = PG_CONFIG.removeprefix("/usr/lib/postgresql/").partition("/")[0]
+ORGANIZATION = "SELECT organization_id FROM checkout.list_organizations()"
+CREATE = "SELECT checkout_session_id FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c1')"
 
 pytestmark = pytest.mark.skipif(not PG_CONFIG.startswith("/usr/lib/postgresql/"), reason="they are for Debian's Postgres")
 
@@ -23,14 +25,14 @@ def packages():
 
 
 def next_version(package, folder):
-    """The same package, of a later version."""
-    files, made = folder / "files", folder / "next.deb"
-    folder.mkdir()
+    """Makes the same package of a later version in a folder."""
+    name = Path(package).name
+    files = folder / "files" / name
+    files.parent.mkdir(exist_ok=True)
     run("dpkg-deb", "--raw-extract", package, files)
     control = files / "DEBIAN/control"
     control.write_text(control.read_text().replace("0.1.0-1", LATER))
-    run("dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", files, made)
-    return made
+    run("dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", files, folder / name)
 
 
 def test_lintian_finds_nothing(packages):
@@ -49,52 +51,49 @@ def test_each_command_has_a_manual_page(packages):
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root installs packages")
-def test_packages_are_installed_upgraded_and_removed(packages, tmp_path):
-    dpkg = ["dpkg", "--force-unsafe-io"]
-    names = [Path(package).name.split("_")[0] for package in packages]
-    later = [next_version(package, tmp_path / name) for package, name in zip(packages, names)]
+def test_packages_are_installed_upgraded_and_removed_as_documented(packages, tmp_path):
+    for package in packages:
+        next_version(package, tmp_path)
     with Machine() as machine:
         assert machine.added() == set()
-        machine(*dpkg, "--install", *packages)
-        units_are_hardened(machine)
-
         machine.start_postgres()
-        machine.sql("CREATE EXTENSION checkout_sessions")
-        organization = machine.sql("SELECT checkout.create_organization('Shop')")
-        machine.sql(f"ALTER DATABASE postgres SET checkout_sessions.organization_id = '{organization}'")
-        session = machine.sql("SELECT checkout_session_id FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c1')")
-        for service, access in ("relay", "relay"), ("gateway", "request"):
-            machine.sql(f"CREATE ROLE checkout_{service} LOGIN; SELECT checkout.grant_access('checkout_{service}', '{access}')")
-            end = machine.start_service(f"checkout-sessions-{service}")
-        assert machine.answer("http://127.0.0.1:9187/healthz") == "ok"
+        machine.follow(documented("Packages"), Path(packages[0]).parent)
+        units_are_hardened(machine)
+        machine.sql("ALTER DATABASE shop SET checkout_sessions.organization_id = '%s'" % machine.sql(ORGANIZATION))
+        session = machine.sql(CREATE)
         assert "pay/main.js" in machine.answer(f"http://127.0.0.1:8080/pay/{session}")
 
         # An administrator has changed a setting. It stays, and the server at work goes on with the library that it has.
         machine("sed", "-i", "s/:8080/:8090/", "/etc/checkout-sessions/gateway.env")
-        machine(*dpkg, "--install", *later)
+        commands = documented("Upgrade")
+        machine.follow(commands[:1], tmp_path)
+        assert machine.sql(CREATE) != session
+        machine.follow(commands[1:], tmp_path)
+        names = [Path(package).name.split("_")[0] for package in packages]
         assert machine("dpkg-query", "--show", "--showformat=${Version} ", *names).split() == [LATER] * 2
-        assert ":8090" in machine("cat", "/etc/checkout-sessions/gateway.env")
-        assert machine.sql(COUNT) == "1"
-        machine.stop_postgres()
-        machine.start_postgres()
-        assert machine.sql(f"SELECT status FROM checkout.get_checkout_session('{session}')") == "open"
-        end()
+        machine.stop_service("checkout-sessions-gateway")
         machine.start_service("checkout-sessions-gateway")
         assert "pay/main.js" in machine.answer(f"http://127.0.0.1:8090/pay/{session}")
+        assert machine.sql(f"SELECT status FROM checkout.get_checkout_session('{session}')") == "open"
+
+        # Without the package the data wait for it.
         machine.stop_postgres()
-
-        machine(*dpkg, "--remove", *names)
-        settings = {f"/etc/checkout-sessions/{name}.env" for name in ("relay", "gateway")}
-        assert {file for file in machine.added() if not NOTES.match(file)} == settings
-        assert machine.succeeds("test", "-e", f"{DATA}/PG_VERSION")
-        machine(*dpkg, "--purge", *names)
-        assert {file for file in machine.added() if not NOTES.match(file)} == set()
-
-        # The data wait for the package.
-        machine(*dpkg, "--install", *packages)
+        machine("dpkg", "--remove", names[0])
+        machine("dpkg", "--install", packages[0])
         machine.start_postgres()
-        assert machine.sql(COUNT) == "1"
+        assert machine.sql("SELECT count(*) FROM checkout.checkout_sessions") == "2"
+
+        machine.follow(documented("Uninstall"), tmp_path)
+        assert machine.sql("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'checkout%'") == "0"
+        assert {file for file in machine.added() if not NOTES.match(file)} == {"/var/tmp/shop.dump"}
         machine.stop_postgres()
+
+
+def documented(section):
+    """The commands of a section of docs/install.md."""
+    (text,) = re.findall(rf"^## {section}\n(.*?)(?=^## |\Z)", (ROOT / "docs/install.md").read_text(), re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```sh\n(.*?)^```$", text.replace("postgresql-15", f"postgresql-{MAJOR}"), re.MULTILINE | re.DOTALL)
+    return "".join(blocks).splitlines()
 
 
 def units_are_hardened(machine):

@@ -3,6 +3,7 @@ own. What is installed there is gone with it, and this machine stays as it is.
 """
 
 import os
+import shlex
 import subprocess
 import tempfile
 
@@ -34,7 +35,29 @@ class Machine:
         first = run("cat", f"/proc/{self.unshare.pid}/task/{self.unshare.pid}/children")
         self.inside = ["nsenter", f"--target={first}", "--mount", "--pid", "--net"]
         self.bin = run(PG_CONFIG, "--bindir")
+        self.services = {}
         return self
+
+    def follow(self, commands, packages):
+        """Does what a shell in a clone of this repository would, whose packages are in the folder `packages`."""
+        for line in commands:
+            match shlex.split(line):
+                case ["make", "deb"]:
+                    pass
+                case ["sudo", "systemctl", "restart", "postgresql"]:
+                    self.stop_postgres()
+                    self.start_postgres()
+                case ["sudo", "systemctl", "enable", "--now", *services]:
+                    for service in services:
+                        self.start_service(service)
+                case ["sudo", "systemctl", "disable", "--now", *services]:
+                    for service in services:
+                        self.stop_service(service)
+                case ["sudo", "-u", user, *command]:
+                    self(*command, user=user)
+                case _:
+                    command = line.removeprefix("sudo ").replace("./target/deb/", f"{packages}/")
+                    self("sh", "-c", command)
 
     def __exit__(self, *_):
         # With its first process all of its processes end, and with the last one its files.
@@ -57,7 +80,7 @@ class Machine:
         return subprocess.run(self.command(*words), cwd="/", capture_output=True, check=False).returncode == 0
 
     def start_service(self, name):
-        """Starts a service as its unit says, except for what only systemd can do. Returns a function that ends it."""
+        """Starts a service as its unit says, except for what only systemd can do."""
         settings = 'set -a; . "$(sed -n s/^EnvironmentFile=//p "$1")"; echo $$; exec $(sed -n s/^ExecStart=//p "$1")'
         unit = f"/lib/systemd/system/{name}.service"
         user = self("sed", "-n", "s/^User=//p", unit)
@@ -65,26 +88,27 @@ class Machine:
         service = subprocess.Popen(start, cwd="/", stdout=subprocess.PIPE, text=True)
         pid = service.stdout.readline().strip()
 
-        def end():
-            self("kill", pid)
-            service.wait(10)
-            service.stdout.close()
+        self.services[name] = pid, service
 
-        return end
+    def stop_service(self, name):
+        pid, service = self.services.pop(name)
+        self("kill", pid)
+        service.wait(10)
+        service.stdout.close()
 
     def start_postgres(self):
         if not self.succeeds("test", "-e", f"{DATA}/PG_VERSION"):
             self(f"{self.bin}/initdb", f"--pgdata={DATA}", "--auth=peer", "--no-sync", user="postgres")
-        options = "-c listen_addresses= -c shared_preload_libraries=checkout_sessions -c fsync=off"
+        options = "-c listen_addresses= -c fsync=off"
         start = f"{self.bin}/pg_ctl --pgdata={DATA} --log={DATA}/log --options='{options}' --wait start >/dev/null 2>&1"
         self("sh", "-c", start, user="postgres")
 
     def stop_postgres(self):
         self(f"{self.bin}/pg_ctl", f"--pgdata={DATA}", "--wait", "stop", user="postgres")
 
-    def sql(self, query):
-        return self(f"{self.bin}/psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1",
-                    "--host=/run/postgresql", "--command", query, "postgres", user="postgres")
+    def sql(self, query, database="shop"):
+        return self("psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1",
+                    "--command", query, database, user="postgres")
 
     def answer(self, url):
         """What a URL of the machine answers, once somebody does."""
