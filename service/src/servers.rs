@@ -64,7 +64,8 @@ impl Servers {
         &self.each
     }
 
-    /// Connects to the first server that is as wanted, with `open`, which checks that. Begins with the one that was so last.
+    /// Connects to the first server that is as wanted, with `open`, which checks that. Begins with the one that was so
+    /// last.
     pub async fn find<T, F>(&self, open: impl Fn(Server) -> F) -> Result<T, DatabaseError>
     where
         F: Future<Output = Result<T, DatabaseError>>,

@@ -38,8 +38,8 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.sta
 numbers = itertools.count(1)
 # The files that take longest come first, so that at the end no process is left alone with one of them.
 LONGEST = ["test_attacks", "test_growth", "test_dialects", "test_pages_dashboard", "test_contexts", "test_secrecy",
-           "test_pages_pay_everywhere", "test_databases", "test_relay", "test_relay_trouble", "test_restore", "test_processes",
-           "test_invariants", "test_gateway_limits", "test_gateway_fuzz", "test_stock"]
+           "test_pages_pay_everywhere", "test_packages", "test_databases", "test_relay", "test_relay_trouble", "test_restore",
+           "test_processes", "test_invariants", "test_gateway_limits", "test_gateway_fuzz", "test_stock"]
 
 
 def pytest_collection_modifyitems(items):
