@@ -453,6 +453,12 @@ FROM checkout.list_webhook_deliveries(:'webhook_endpoint_id', status => 'pending
 -- example: list_webhook_attempts
 SELECT attempt, status_code, error, duration FROM checkout.list_webhook_attempts(:'event_id');
 
+-- example: export_customer
+SELECT kind, record ->> 'checkout_session_id' AS checkout_session_id FROM checkout.export_customer(customer_id => 'customer_1');
+
+-- example: erase_customer
+SELECT kind, row_count FROM checkout.erase_customer(customer_email => 'ada@shop.example');
+
 -- example: delete_webhook_endpoint
 SELECT url FROM checkout.delete_webhook_endpoint(:'webhook_endpoint_id', discard_undelivered => true);
 
@@ -472,6 +478,11 @@ SELECT checkout.set_hook(:'organization_id', 'completed', 'reference_shop.on_com
 
 -- example: list_hooks
 SELECT event, function, owner, fault, failure_count, last_failure FROM checkout.list_hooks(:'organization_id');
+
+SELECT checkout.create_organization('Closed') AS closed_id \gset
+
+-- example: delete_organization
+SELECT checkout.delete_organization(:'closed_id', confirm => 'Closed');
 
 -- example: rotate_client_secrets
 SELECT name FROM checkout.rotate_client_secrets(:'organization_id');

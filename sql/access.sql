@@ -49,7 +49,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'current_environment', 'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events',
             'webhook_deliveries', 'webhook_attempts', 'prices', 'product', 'inventory_changes', 'session_lines', 'session_terms',
             'create_product', 'update_product', 'list_products', 'adjust_inventory', 'create_price', 'update_price',
-            'list_prices', 'create_coupon', 'update_coupon', 'list_coupons', 'coupon_performance', 'current_credential', 'session_visits']),
+            'list_prices', 'create_coupon', 'update_coupon', 'list_coupons', 'coupon_performance', 'current_credential',
+            'session_visits', 'export_customer', 'erase_customer']),
         -- What only reads.
         ('restricted', ARRAY[
             'get_subscription', 'list_subscriptions', 'subscription', 'session_periods',
@@ -59,7 +60,7 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'session_funnel', 'handle_request', 'public_checkout_session', 'redirect_url', 'session_id',
             'current_credential', 'current_organization_id', 'current_environment', 'payments', 'checkout_session',
             'refunds', 'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts', 'prices', 'product',
-            'inventory_changes', 'session_lines', 'session_terms', 'session_visits', 'page_policy']),
+            'inventory_changes', 'session_lines', 'session_terms', 'session_visits', 'page_policy', 'export_customer']),
         ('publishable', ARRAY[
             'create_checkout_session', 'handle_request', 'public_checkout_session', 'redirect_url', 'session_id',
             'set_quantity', 'set_unit_amount', 'apply_coupon', 'remove_coupon', 'set_billing_address',
@@ -88,7 +89,7 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'webhook_deliveries', 'webhook_attempts', 'prices', 'product', 'inventory_changes', 'session_lines', 'session_terms',
             'create_product', 'update_product', 'list_products', 'adjust_inventory', 'create_price', 'update_price',
             'list_prices', 'create_coupon', 'update_coupon', 'list_coupons', 'coupon_performance', 'current_credential',
-            'session_visits']),
+            'session_visits', 'export_customer', 'erase_customer']),
         -- Sets the role of each request, and calls no function itself.
         ('authenticator', ARRAY[]::text[]),
         ('relay', ARRAY[
@@ -101,7 +102,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key', 'expire_due_checkout_sessions',
             'fold_sessions', 'run_maintenance', 'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
             'redeliver_webhook_events', 'list_dead_webhook_deliveries', 'outbox_status',
-            'worker_status', 'security_report', 'activate_database', 'verify_restore', 'set_hook', 'list_hooks'])
+            'worker_status', 'security_report', 'activate_database', 'verify_restore', 'set_hook', 'list_hooks',
+            'delete_organization'])
     ) AS given (access, functions)
     $$;
 COMMENT ON FUNCTION checkout_data.accesses IS 'Returns the functions of schema checkout that each access includes.';
@@ -117,6 +119,8 @@ CREATE FUNCTION checkout_data.functions_above_tenants() RETURNS text[]
         'list_dead_webhook_deliveries', 'create_organization', 'update_organization', 'list_organizations',
         'rotate_client_secrets', 'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key',
         'security_report', 'render_webhook_event', 'activate_database', 'verify_restore', 'set_hook', 'list_hooks',
+        'delete_organization',
+        'erase_customer',
         -- These act for the tenant of their caller, or for all.
         'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
         'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events',

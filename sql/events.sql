@@ -4,10 +4,11 @@ CREATE DOMAIN checkout_data.event_type AS text CHECK (VALUE IN (
     'checkout.session.completed', 'checkout.session.expired', 'checkout.session.failed',
     'checkout.session.expiring', 'checkout.session.payment_failed', 'checkout.session.payment_rejected',
     'checkout.session.payment_applied', 'checkout.session.refunded', 'checkout.session.refund_failed',
-    'checkout.session.cancelled', 'webhook_endpoint.disabled', 'subscription.created', 'subscription.renewed',
+    'checkout.session.cancelled', 'webhook_endpoint.disabled', 'requests.failing', 'subscription.created', 'subscription.renewed',
     'subscription.renewal_due', 'subscription.past_due', 'subscription.ended'));
 
-CREATE DOMAIN checkout_data.event_subject AS text CHECK (VALUE IN ('checkout_session', 'webhook_endpoint', 'subscription'));
+CREATE DOMAIN checkout_data.event_subject AS text
+    CHECK (VALUE IN ('checkout_session', 'webhook_endpoint', 'subscription', 'organization'));
 
 -- Rows are inserted and, when they are old, deleted: no role may update them.
 CREATE TABLE checkout_data.webhook_outbox (
@@ -24,12 +25,12 @@ COMMENT ON TABLE checkout_data.webhook_outbox IS
     'One row per event, written by the statement that changed its subject. The inserts alone tell the whole story. '
     'Where an event goes is in webhook_deliveries.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.subject_id IS
-    'The checkout session, webhook endpoint or subscription that the event is about.';
+    'The checkout session, webhook endpoint, subscription or organization that the event is about.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.sequence IS
     'The number of the event within its subject, from 1, without gaps.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.snapshot IS
     'What the body of the event needs and may change later, as it was when the event was written: session (status and '
-    'attempts; of one with terms also amount and quantity), payment, refund, cancellation, webhook_endpoint, subscription. '
+    'attempts; of one with terms also amount and quantity), payment, refund, cancellation, webhook_endpoint, subscription, organization. '
     'Without session, the clock had ended the session.';
 -- Serves the removal of old events.
 CREATE INDEX webhook_outbox_created_at_idx ON checkout_data.webhook_outbox (created_at);
@@ -56,7 +57,7 @@ COMMENT ON TYPE checkout.webhook_event IS 'An event of the outbox.';
 COMMENT ON COLUMN checkout.webhook_event.event_id IS
     'The same in every delivery. Send it as webhook-id; receivers use it to ignore repeated deliveries.';
 COMMENT ON COLUMN checkout.webhook_event.subject_type IS
-    'The kind of thing that the event is about: checkout_session, webhook_endpoint or subscription.';
+    'The kind of thing that the event is about: checkout_session, webhook_endpoint, subscription or organization.';
 COMMENT ON COLUMN checkout.webhook_event.subject_id IS 'The id of the thing that the event is about.';
 COMMENT ON COLUMN checkout.webhook_event.checkout_session_id IS 'The subject_id, if the event is about a session.';
 COMMENT ON COLUMN checkout.webhook_event.sequence IS
@@ -137,8 +138,8 @@ CREATE FUNCTION checkout_data.event_object(o checkout_data.webhook_outbox, s che
         ELSE (o.snapshot OPERATOR(pg_catalog.->) o.subject_type)::pg_catalog.text END
     $$;
 COMMENT ON FUNCTION checkout_data.event_object IS
-    'Returns the session, webhook endpoint or subscription that an event is about, as JSON, as it was when the event was '
-    'written.';
+    'Returns the session, webhook endpoint, subscription or organization that an event is about, as JSON, as it was when the '
+    'event was written.';
 
 CREATE FUNCTION checkout_data.event_body(o checkout_data.webhook_outbox, s checkout_data.checkout_sessions)
     RETURNS text
@@ -194,7 +195,7 @@ CREATE FUNCTION checkout.list_webhook_events(
 COMMENT ON FUNCTION checkout.list_webhook_events IS
 $$Returns the organization's webhook events.
 
-Events about webhook endpoints come first. Then come those of the newest session or subscription, the last event of each
+Events about webhook endpoints and the organization come first. Then come those of the newest session or subscription, the last event of each
 first.
 
 - event_type: such as checkout.session.completed.

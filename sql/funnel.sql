@@ -55,6 +55,7 @@ CREATE TABLE checkout_data.session_folds (
     looked_at timestamptz,
     horizon xid8,
     next_at timestamptz,
+    removal_at timestamptz DEFAULT 'epoch',
     CONSTRAINT session_folds_pkey PRIMARY KEY (organization_id, environment),
     CONSTRAINT session_folds_hour_check CHECK (folded_until = date_bin('1 hour', folded_until, 'epoch')),
     CONSTRAINT session_folds_horizon_check CHECK ((looked_at IS NULL) = (horizon IS NULL))
@@ -64,8 +65,11 @@ COMMENT ON COLUMN checkout_data.session_folds.horizon IS
     'At looked_at the next transaction had this id. Once all before it have ended, whatever was written until then can '
     'be seen.';
 COMMENT ON COLUMN checkout_data.session_folds.next_at IS 'When the worker should look again. NULL: everything is counted.';
+COMMENT ON COLUMN checkout_data.session_folds.removal_at IS
+    'When the worker should look for sessions to remove: see session_retention. NULL: they are kept for ever.';
 -- Serves the worker: when to look next.
 CREATE INDEX session_folds_next_idx ON checkout_data.session_folds (next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX session_folds_removal_idx ON checkout_data.session_folds (removal_at) WHERE removal_at IS NOT NULL;
 
 -- Whoever writes a row here never waits for another: each has a random key.
 CREATE TABLE checkout_data.uncounted_hours (

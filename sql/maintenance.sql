@@ -48,12 +48,15 @@ Call it once a minute, for example from pg_cron, if the library is not preloaded
 - announce: writes the events of subscriptions that are due.
 - purge: removes old events, deliveries and idempotency keys.
 - fold: counts the sessions of past hours for session_funnel: see fold_sessions. Its rows are hours.
+- remove: removes sessions, subscriptions, events and API keys that have ended session_retention ago: see
+  create_organization.
 
 Returns a row for each task, with its name and the number of rows that it changed. If a task returns batch or more, more
-may be left: call the function again. If the library is preloaded, it also stores when API keys were last used.
+may be left: call the function again. If the library is preloaded, it also stores when API keys were last used, and which
+calls were refused.
 
 - batch: about how many rows each task changes, 1 to 100000: expire, remind, announce and fold at most so many, purge
-  so many of each kind.
+  and remove so many of each kind.
 
 Errors:
 - 22004, 22023: batch is missing or wrong.

@@ -33,7 +33,11 @@ CREATE TABLE checkout_data.organizations (
         CHECK (renewal_grace_period BETWEEN '0' AND '365 days'),
     renewal_notice interval CHECK (renewal_notice BETWEEN '1 second' AND '365 days'),
     hooks_required boolean NOT NULL DEFAULT false,
+    session_retention interval CHECK (session_retention BETWEEN '1 day' AND '36525 days'),
+    personal_metadata_keys text[] NOT NULL DEFAULT '{}',
+    request_failure_threshold integer CHECK (request_failure_threshold > 0),
     client_secret_key checkout_data.secret_key NOT NULL,
+    deletion_began xid8,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT organizations_lifetime_check CHECK (default_lifetime BETWEEN minimum_lifetime AND maximum_lifetime)
@@ -87,8 +91,17 @@ COMMENT ON COLUMN checkout_data.organizations.renewal_notice IS
     'How long before the end of a period the event subscription.renewal_due is written. NULL: never.';
 COMMENT ON COLUMN checkout_data.organizations.hooks_required IS
     'True refuses calls that end a session, other than reports of money, if its hook fails.';
+COMMENT ON COLUMN checkout_data.organizations.session_retention IS
+    'How long a session is kept after its end, within the bounds of the server. NULL: as long as the server keeps any.';
+COMMENT ON COLUMN checkout_data.organizations.personal_metadata_keys IS
+    'The members of metadata that erase_customer erases.';
+COMMENT ON COLUMN checkout_data.organizations.request_failure_threshold IS
+    'How many refused calls in five minutes write the event requests.failing. NULL: it is never written.';
 COMMENT ON COLUMN checkout_data.organizations.client_secret_key IS
     '32 random bytes. The client secrets of the organization''s sessions are derived from them.';
+
+COMMENT ON COLUMN checkout_data.organizations.deletion_began IS
+    'The transaction since which nobody acts for the organization: see delete_organization. NULL: it lives.';
 
 CREATE TYPE checkout.organization AS (
     organization_id uuid,
@@ -118,6 +131,9 @@ CREATE TYPE checkout.organization AS (
     renewal_grace_period interval,
     renewal_notice interval,
     hooks_required boolean,
+    session_retention interval,
+    personal_metadata_keys text[],
+    request_failure_threshold integer,
     created_at timestamptz,
     updated_at timestamptz
 );
@@ -132,7 +148,7 @@ CREATE FUNCTION checkout_data.organization_of(o checkout_data.organizations) RET
         o.payment_method_leases, o.require_payment_amount, o.app_link_schemes, o.strict_parameters, o.allowed_origins,
         o.uses_catalog, o.publishable_amounts, o.embedding_origins, o.payment_method_urls, o.allow_restart,
         o.cancel_expires, o.time_zone, o.renewal_grace_period, o.renewal_notice, o.hooks_required,
-        o.created_at, o.updated_at
+        o.session_retention, o.personal_metadata_keys, o.request_failure_threshold, o.created_at, o.updated_at
     )::checkout.organization
     $$;
 COMMENT ON FUNCTION checkout_data.organization_of IS 'Returns an organization as administrators see it.';
@@ -174,6 +190,9 @@ CREATE FUNCTION checkout.create_organization(
     renewal_grace_period interval DEFAULT NULL,
     renewal_notice interval DEFAULT NULL,
     hooks_required boolean DEFAULT NULL,
+    session_retention interval DEFAULT NULL,
+    personal_metadata_keys text[] DEFAULT NULL,
+    request_failure_threshold integer DEFAULT NULL,
     organization_id uuid DEFAULT NULL
 ) RETURNS uuid
     LANGUAGE c SECURITY DEFINER
@@ -223,6 +242,11 @@ The first organization of a new database activates it: see activate_database.
 - renewal_notice: how long before the end of a period the event subscription.renewal_due is written, at most 365 days.
   Default: never.
 - hooks_required: true refuses calls that end or create sessions, if a hook fails: see set_hook. Default: false.
+- session_retention: how long a session is kept after its end, with its payments and events, 1 day to 100 years; the
+  server's minimum_session_retention and maximum_session_retention bound it. Default: as long as the server keeps any.
+- personal_metadata_keys: the members of metadata that are personal, at most 50: erase_customer erases them. Default: none.
+- request_failure_threshold: how many refused calls in five minutes write the event requests.failing: see the view
+  request_failures. Default: it is never written.
 - organization_id: for an organization that comes from another database: its id there. Default: a random id.
 
 Errors:
@@ -257,7 +281,10 @@ CREATE FUNCTION checkout.update_organization(
     time_zone text DEFAULT NULL,
     renewal_grace_period interval DEFAULT NULL,
     renewal_notice interval DEFAULT NULL,
-    hooks_required boolean DEFAULT NULL
+    hooks_required boolean DEFAULT NULL,
+    session_retention interval DEFAULT NULL,
+    personal_metadata_keys text[] DEFAULT NULL,
+    request_failure_threshold integer DEFAULT NULL
 ) RETURNS checkout.organization
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
@@ -266,8 +293,9 @@ COMMENT ON FUNCTION checkout.update_organization IS
 $$Changes settings of an organization and returns it.
 
 The arguments are those of create_organization. A setting whose argument is NULL stays as it is. An empty base_url,
-payment_method_leases, app_link_schemes, allowed_origins, embedding_origins or payment_method_urls and a zero
-expiring_notice or renewal_notice remove the setting. Existing sessions do not change; their pages do. Subscriptions take
+payment_method_leases, app_link_schemes, allowed_origins, embedding_origins, payment_method_urls or
+personal_metadata_keys and a zero expiring_notice, renewal_notice, session_retention or request_failure_threshold remove
+the setting. Existing sessions do not change; their pages do. Subscriptions take
 the new settings with their next period, but keep their time zone.
 
 Errors:

@@ -112,6 +112,7 @@ GRANT SELECT, INSERT, UPDATE ON checkout_data.idempotency_keys TO checkout_sessi
 GRANT SELECT, INSERT ON checkout_data.webhook_outbox TO checkout_sessions_api;
 GRANT SELECT ON checkout_data.organizations, checkout_data.hooks TO checkout_sessions_api;
 GRANT SELECT, INSERT ON checkout_data.hook_failures TO checkout_sessions_api;
+GRANT SELECT ON checkout_data.request_failures TO checkout_sessions_api;
 GRANT SELECT, INSERT ON checkout_data.webhook_endpoints TO checkout_sessions_api;
 GRANT UPDATE (url, event_types, body_format, signature_scheme, description, secret, previous_secret,
     previous_secret_expires_at, disabled_at, disabled_reason, failing_since, updated_at, deleted_at)
@@ -120,19 +121,21 @@ GRANT SELECT, INSERT, UPDATE (next_attempt_at) ON checkout_data.webhook_deliveri
 GRANT SELECT ON checkout_data.webhook_attempts, checkout_data.webhook_consumers, checkout_data.webhook_receivers
     TO checkout_sessions_api;
 
-GRANT SELECT, UPDATE (event_count) ON checkout_data.checkout_sessions TO checkout_sessions_worker;
+-- What has ended long ago is removed.
+GRANT SELECT, DELETE, UPDATE (event_count) ON checkout_data.checkout_sessions TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE (expiring_notice_at, event_count)
     ON checkout_data.open_sessions TO checkout_sessions_worker;
-GRANT SELECT ON checkout_data.payments, checkout_data.refunds, checkout_data.session_lines, checkout_data.session_terms,
-    checkout_data.session_visits, checkout_data.products, checkout_data.prices TO checkout_sessions_worker;
+GRANT SELECT, DELETE ON checkout_data.payments, checkout_data.refunds, checkout_data.session_lines,
+    checkout_data.session_terms, checkout_data.session_visits, checkout_data.session_periods TO checkout_sessions_worker;
+GRANT SELECT ON checkout_data.products, checkout_data.prices TO checkout_sessions_worker;
 GRANT SELECT, INSERT, DELETE ON checkout_data.session_counts, checkout_data.uncounted_hours TO checkout_sessions_worker;
-GRANT SELECT, INSERT, UPDATE (folded_until, looked_at, horizon, next_at) ON checkout_data.session_folds
+GRANT SELECT, INSERT, UPDATE (folded_until, looked_at, horizon, next_at, removal_at) ON checkout_data.session_folds
     TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE (state) ON checkout_data.holds TO checkout_sessions_worker;
 GRANT SELECT, UPDATE (on_hand, held, updated_at) ON checkout_data.inventory TO checkout_sessions_worker;
 GRANT SELECT, UPDATE (held, redeemed, updated_at) ON checkout_data.coupons TO checkout_sessions_worker;
-GRANT SELECT, UPDATE (announced, next_event_at, event_count) ON checkout_data.subscriptions TO checkout_sessions_worker;
-GRANT SELECT ON checkout_data.session_periods TO checkout_sessions_worker;
+GRANT SELECT, DELETE, UPDATE (announced, next_event_at, event_count) ON checkout_data.subscriptions
+    TO checkout_sessions_worker;
 GRANT SELECT, INSERT ON checkout_data.inventory_changes TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_worker;
 -- Nobody may update the outbox.
@@ -145,8 +148,23 @@ GRANT SELECT ON checkout_data.webhook_receivers TO checkout_sessions_worker;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.organizations TO checkout_sessions_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON checkout_data.hooks TO checkout_sessions_worker;
 GRANT SELECT, INSERT, DELETE ON checkout_data.hook_failures TO checkout_sessions_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON checkout_data.request_failures, checkout_data.request_alerts
+    TO checkout_sessions_worker;
 GRANT SELECT, INSERT, DELETE ON checkout_data.activations TO checkout_sessions_worker;
-GRANT SELECT, INSERT ON checkout_data.api_keys TO checkout_sessions_worker;
+-- Organizations are deleted with all their rows.
+GRANT DELETE ON checkout_data.organizations, checkout_data.products, checkout_data.prices, checkout_data.inventory,
+    checkout_data.inventory_changes, checkout_data.coupons, checkout_data.session_folds TO checkout_sessions_worker;
+-- What is personal is erased.
+GRANT UPDATE (customer_email, customer_name, customer_phone, metadata) ON checkout_data.checkout_sessions
+    TO checkout_sessions_worker;
+GRANT UPDATE (billing_address) ON checkout_data.session_terms TO checkout_sessions_worker;
+GRANT UPDATE (reason) ON checkout_data.session_visits, checkout_data.refunds TO checkout_sessions_worker;
+GRANT UPDATE (failure_message) ON checkout_data.payments TO checkout_sessions_worker;
+GRANT UPDATE (customer) ON checkout_data.holds TO checkout_sessions_worker;
+GRANT UPDATE (customer_email) ON checkout_data.subscriptions TO checkout_sessions_worker;
+GRANT UPDATE (response_body) ON checkout_data.webhook_attempts TO checkout_sessions_worker;
+GRANT UPDATE (message) ON checkout_data.hook_failures TO checkout_sessions_worker;
+GRANT SELECT, INSERT, DELETE ON checkout_data.api_keys TO checkout_sessions_worker;
 GRANT UPDATE (expires_at, revoked_at, last_used_at, replaced_by) ON checkout_data.api_keys TO checkout_sessions_worker;
 
 -- row-level security ----------------------------------------------------------------------------------------------
@@ -175,7 +193,7 @@ BEGIN
         'checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'products', 'inventory',
         'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines', 'session_terms', 'session_visits',
         'subscriptions', 'session_periods', 'webhook_outbox', 'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts',
-        'hook_failures', 'session_counts', 'session_folds', 'uncounted_hours'
+        'hook_failures', 'request_failures', 'session_counts', 'session_folds', 'uncounted_hours'
     ] LOOP
         EXECUTE pg_catalog.format(
             'CREATE POLICY tenant ON checkout_data.%I TO checkout_sessions_api USING (%s) WITH CHECK (%s)',

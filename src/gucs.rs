@@ -4,6 +4,7 @@
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 
+use chrono::TimeDelta;
 use pgrx::prelude::*;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum, pg_sys};
 use uuid::Uuid;
@@ -58,6 +59,17 @@ pub fn webhook_allowed_ranges() -> Result<Option<String>> {
     text(&WEBHOOK_ALLOWED_RANGES, "checkout_sessions.webhook_allowed_ranges")
 }
 
+/// The least time that sessions are kept after their end, whatever their organization wants.
+pub fn minimum_retention() -> TimeDelta {
+    TimeDelta::minutes(MINIMUM_RETENTION.get().into())
+}
+
+/// The longest time; `None`: for ever.
+pub fn maximum_retention() -> Option<TimeDelta> {
+    let minutes = MAXIMUM_RETENTION.get();
+    (minutes >= 0).then(|| TimeDelta::minutes(minutes.into()))
+}
+
 static ORGANIZATION_ID: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 static ENVIRONMENT: GucSetting<EnvironmentSetting> = GucSetting::<EnvironmentSetting>::new(EnvironmentSetting::Live);
 static CREDENTIAL: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
@@ -67,6 +79,8 @@ static BASE_URL: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::ne
 pub static IDEMPOTENCY_KEY_LIFETIME: GucSetting<i32> = GucSetting::<i32>::new(24 * 60);
 pub static PUBLISHABLE_SESSION_LIMIT: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 pub static OUTBOX_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(30 * 24 * 60);
+static MINIMUM_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(31 * 24 * 60);
+static MAXIMUM_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(-1);
 pub static WEBHOOK_NOTIFY: GucSetting<bool> = GucSetting::<bool>::new(true);
 static WEBHOOK_ALLOWED_RANGES: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 pub static DELIVERIES_ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
@@ -231,6 +245,26 @@ pub fn init() {
         &OUTBOX_RETENTION,
         -1,
         YEAR_IN_MINUTES,
+        GucContext::Sighup,
+        GucFlags::UNIT_MIN,
+    );
+    GucRegistry::define_int_guc(
+        c"checkout_sessions.minimum_session_retention",
+        c"Sets how long sessions are kept at least after their end.",
+        c"31 days to 100 years. An organization whose session_retention is shorter keeps them so long.",
+        &MINIMUM_RETENTION,
+        MONTH_IN_MINUTES + 24 * 60,
+        100 * YEAR_IN_MINUTES,
+        GucContext::Sighup,
+        GucFlags::UNIT_MIN,
+    );
+    GucRegistry::define_int_guc(
+        c"checkout_sessions.maximum_session_retention",
+        c"Sets how long sessions are kept at most after their end.",
+        c"Up to 100 years; -1 keeps those of organizations without a session_retention for ever. The minimum comes first.",
+        &MAXIMUM_RETENTION,
+        -1,
+        100 * YEAR_IN_MINUTES,
         GucContext::Sighup,
         GucFlags::UNIT_MIN,
     );

@@ -3,13 +3,15 @@
 #![expect(unsafe_code, reason = "sets the SQLSTATE and the context of an error")]
 
 use std::ffi::{CString, c_char, c_int, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::pg_sys::panic::{CaughtError, ErrorReport};
 use pgrx::prelude::*;
 use pgrx::{PgLogLevel, pg_sys};
 
 use rules::{Error, Result};
 
+use crate::shared::request_failures;
 use crate::tenant;
 
 // These change the error that is being reported. pgrx does not export them, because they may be called only then.
@@ -18,12 +20,52 @@ unsafe extern "C-unwind" {
     fn errcontext_msg(format: *const c_char, ...) -> c_int;
 }
 
-/// The value, or the error raised as SQL callers see it.
-pub fn or_raise<T>(result: Result<T>) -> T {
-    match result {
-        Ok(value) => value,
-        Err(error) => raise(&error),
+/// Does the work of a function that SQL calls, and returns its value, or raises its error as SQL callers see it. Calls
+/// that are refused, by us or by the server, are counted for their organization if `work` is a closure: its name says
+/// which function it is in.
+pub fn or_raise<T, W: FnOnce() -> Result<T>>(work: W) -> T {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(value)) => value,
+        Ok(Err(error)) => {
+            if let Some(function) = enclosing_function::<W>() {
+                note_refused(function, &error);
+            }
+            raise(&error)
+        }
+        Err(panic) => {
+            if let (Some(function), Some(CaughtError::PostgresError(report))) =
+                (enclosing_function::<W>(), panic.downcast_ref::<CaughtError>())
+                && let Ok(tenant) = tenant::current()
+            {
+                let sqlstate = decode(report.sql_error_code() as c_int);
+                let message = is_without_values(&sqlstate).then(|| report.message());
+                request_failures::note(tenant, function, &sqlstate, message.unwrap_or_default());
+            }
+            resume_unwind(panic)
+        }
     }
+}
+
+/// Counts a call of the current tenant that is refused.
+pub fn note_refused(function: &str, error: &Error) {
+    // A simulated error is the answer that was asked for.
+    if !matches!(error, Error::Simulated { .. })
+        && let Ok(tenant) = tenant::current()
+    {
+        let sqlstate = encode(sqlstate(error));
+        request_failures::note(tenant, function, &decode(sqlstate), &error.without_values());
+    }
+}
+
+/// The function that a closure is in: the compiler calls the closure `path::function::{{closure}}`.
+fn enclosing_function<W>() -> Option<&'static str> {
+    let (path, _) = std::any::type_name::<W>().split_once("::{{closure}}")?;
+    path.rsplit("::").next()
+}
+
+/// True if the server's messages with this SQLSTATE tell of the server, and not of the values of a call.
+fn is_without_values(sqlstate: &[u8; 5]) -> bool {
+    matches!(&sqlstate[..2], b"40" | b"53" | b"55" | b"57" | b"58")
 }
 
 fn raise(error: &Error) -> ! {
@@ -87,6 +129,11 @@ fn sqlstate(error: &Error) -> &'static str {
 /// As MAKE_SQLSTATE in utils/elog.h: six bits a character.
 fn encode(sqlstate: &str) -> c_int {
     sqlstate.bytes().enumerate().fold(0, |code, (at, c)| code | (c_int::from(c.wrapping_sub(b'0') & 0x3F) << (6 * at)))
+}
+
+/// As unpack_sql_state in utils/error/elog.c.
+fn decode(code: c_int) -> [u8; 5] {
+    std::array::from_fn(|at| ((code >> (6 * at)) & 0x3F) as u8 + b'0')
 }
 
 unsafe extern "C-unwind" fn set_sqlstate(code: *mut c_void) {

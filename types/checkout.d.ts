@@ -283,6 +283,20 @@ export type Database = {
           referencedColumns: ["payment_id"]
         }]
       }
+      /** How many calls of the caller's organization were refused in the last 7 days, by minutes. The worker writes them within about 10 seconds. If the library is not preloaded, nothing is counted, and a row without a count says so. */
+      request_failures: {
+        Row: {
+          organization_id: string
+          environment: "live" | "test"
+          minute: string
+          function_name: string
+          sqlstate: string
+          failure_count: number
+          last_message: string | null
+          last_failed_at: string
+        }
+        Relationships: []
+      }
       /** What the caller's checkout sessions sell. A session that says only an amount has no lines. */
       session_lines: {
         Row: {
@@ -465,10 +479,10 @@ export type Database = {
       webhook_events: {
         Row: {
           event_id: string
-          event_type: "checkout.session.completed" | "checkout.session.expired" | "checkout.session.failed" | "checkout.session.expiring" | "checkout.session.payment_failed" | "checkout.session.payment_rejected" | "checkout.session.payment_applied" | "checkout.session.refunded" | "checkout.session.refund_failed" | "checkout.session.cancelled" | "webhook_endpoint.disabled" | "subscription.created" | "subscription.renewed" | "subscription.renewal_due" | "subscription.past_due" | "subscription.ended"
+          event_type: "checkout.session.completed" | "checkout.session.expired" | "checkout.session.failed" | "checkout.session.expiring" | "checkout.session.payment_failed" | "checkout.session.payment_rejected" | "checkout.session.payment_applied" | "checkout.session.refunded" | "checkout.session.refund_failed" | "checkout.session.cancelled" | "webhook_endpoint.disabled" | "requests.failing" | "subscription.created" | "subscription.renewed" | "subscription.renewal_due" | "subscription.past_due" | "subscription.ended"
           organization_id: string
           environment: "live" | "test"
-          subject_type: "checkout_session" | "webhook_endpoint" | "subscription"
+          subject_type: "checkout_session" | "webhook_endpoint" | "subscription" | "organization"
           subject_id: string
           checkout_session_id: string | null
           sequence: number
@@ -708,6 +722,9 @@ export type Database = {
           renewal_grace_period?: string | null
           renewal_notice?: string | null
           hooks_required?: boolean | null
+          session_retention?: string | null
+          personal_metadata_keys?: string[] | null
+          request_failure_threshold?: number | null
           organization_id?: string | null
         }
         Returns: string
@@ -781,6 +798,15 @@ export type Database = {
         Args: Record<PropertyKey, never>
         Returns: string
       }
+      /** Deletes an organization with all its rows, in pieces. Nothing of it can be had back. */
+      delete_organization: {
+        Args: {
+          organization_id: string
+          confirm: string
+          batch?: number | null
+        }
+        Returns: boolean
+      }
       /** Removes a consumer with its deliveries, and returns it. */
       delete_webhook_consumer: {
         Args: {
@@ -797,6 +823,17 @@ export type Database = {
         }
         Returns: Checkout["CompositeTypes"]["webhook_endpoint"]
       }
+      /** Erases what is personal about a customer from the organization's rows, in the environment of the caller. */
+      erase_customer: {
+        Args: {
+          customer_id?: string | null
+          customer_email?: string | null
+        }
+        Returns: {
+          kind: "secret" | "publishable" | null
+          row_count: number | null
+        }[]
+      }
       /** Expires an open checkout session now, and returns it. A session that is already expired does not change. */
       expire_checkout_session: {
         Args: {
@@ -810,6 +847,14 @@ export type Database = {
           batch?: number | null
         }
         Returns: number
+      }
+      /** Returns all that the organization has stored about a customer, in the environment of the caller. */
+      export_customer: {
+        Args: {
+          customer_id?: string | null
+          customer_email?: string | null
+        }
+        Returns: Checkout["CompositeTypes"]["customer_record"][]
       }
       /** Counts the sessions of past hours for session_funnel, for all organizations. */
       fold_sessions: {
@@ -1390,6 +1435,9 @@ export type Database = {
           renewal_grace_period?: string | null
           renewal_notice?: string | null
           hooks_required?: boolean | null
+          session_retention?: string | null
+          personal_metadata_keys?: string[] | null
+          request_failure_threshold?: number | null
         }
         Returns: Checkout["CompositeTypes"]["organization"]
       }
@@ -1570,6 +1618,11 @@ export type Database = {
         kind: "secret" | "publishable" | null
         name: string | null
       }
+      /** One thing that is stored about a customer. */
+      customer_record: {
+        kind: "secret" | "publishable" | null
+        record: Json | null
+      }
       /** A function that is called when sessions of an organization end or are refunded. */
       hook: {
         organization_id: string | null
@@ -1617,6 +1670,9 @@ export type Database = {
         renewal_grace_period: string
         renewal_notice: string | null
         hooks_required: boolean
+        session_retention: string | null
+        personal_metadata_keys: string[]
+        request_failure_threshold: number | null
         created_at: string
         updated_at: string
       }
@@ -1877,10 +1933,10 @@ export type Database = {
       /** An event of the outbox. */
       webhook_event: {
         event_id: string
-        event_type: "checkout.session.completed" | "checkout.session.expired" | "checkout.session.failed" | "checkout.session.expiring" | "checkout.session.payment_failed" | "checkout.session.payment_rejected" | "checkout.session.payment_applied" | "checkout.session.refunded" | "checkout.session.refund_failed" | "checkout.session.cancelled" | "webhook_endpoint.disabled" | "subscription.created" | "subscription.renewed" | "subscription.renewal_due" | "subscription.past_due" | "subscription.ended"
+        event_type: "checkout.session.completed" | "checkout.session.expired" | "checkout.session.failed" | "checkout.session.expiring" | "checkout.session.payment_failed" | "checkout.session.payment_rejected" | "checkout.session.payment_applied" | "checkout.session.refunded" | "checkout.session.refund_failed" | "checkout.session.cancelled" | "webhook_endpoint.disabled" | "requests.failing" | "subscription.created" | "subscription.renewed" | "subscription.renewal_due" | "subscription.past_due" | "subscription.ended"
         organization_id: string
         environment: "live" | "test"
-        subject_type: "checkout_session" | "webhook_endpoint" | "subscription"
+        subject_type: "checkout_session" | "webhook_endpoint" | "subscription" | "organization"
         subject_id: string
         checkout_session_id: string | null
         sequence: number

@@ -107,7 +107,11 @@ CREATE TABLE checkout_data.organizations (
         CHECK (renewal_grace_period BETWEEN '0' AND '365 days'),
     renewal_notice interval CHECK (renewal_notice BETWEEN '1 second' AND '365 days'),
     hooks_required boolean NOT NULL DEFAULT false,
+    session_retention interval CHECK (session_retention BETWEEN '1 day' AND '36525 days'),
+    personal_metadata_keys text[] NOT NULL DEFAULT '{}',
+    request_failure_threshold integer CHECK (request_failure_threshold > 0),
     client_secret_key checkout_data.secret_key NOT NULL,
+    deletion_began xid8,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT organizations_lifetime_check CHECK (default_lifetime BETWEEN minimum_lifetime AND maximum_lifetime)
@@ -161,8 +165,17 @@ COMMENT ON COLUMN checkout_data.organizations.renewal_notice IS
     'How long before the end of a period the event subscription.renewal_due is written. NULL: never.';
 COMMENT ON COLUMN checkout_data.organizations.hooks_required IS
     'True refuses calls that end a session, other than reports of money, if its hook fails.';
+COMMENT ON COLUMN checkout_data.organizations.session_retention IS
+    'How long a session is kept after its end, within the bounds of the server. NULL: as long as the server keeps any.';
+COMMENT ON COLUMN checkout_data.organizations.personal_metadata_keys IS
+    'The members of metadata that erase_customer erases.';
+COMMENT ON COLUMN checkout_data.organizations.request_failure_threshold IS
+    'How many refused calls in five minutes write the event requests.failing. NULL: it is never written.';
 COMMENT ON COLUMN checkout_data.organizations.client_secret_key IS
     '32 random bytes. The client secrets of the organization''s sessions are derived from them.';
+
+COMMENT ON COLUMN checkout_data.organizations.deletion_began IS
+    'The transaction since which nobody acts for the organization: see delete_organization. NULL: it lives.';
 
 CREATE TYPE checkout.organization AS (
     organization_id uuid,
@@ -192,6 +205,9 @@ CREATE TYPE checkout.organization AS (
     renewal_grace_period interval,
     renewal_notice interval,
     hooks_required boolean,
+    session_retention interval,
+    personal_metadata_keys text[],
+    request_failure_threshold integer,
     created_at timestamptz,
     updated_at timestamptz
 );
@@ -206,7 +222,7 @@ CREATE FUNCTION checkout_data.organization_of(o checkout_data.organizations) RET
         o.payment_method_leases, o.require_payment_amount, o.app_link_schemes, o.strict_parameters, o.allowed_origins,
         o.uses_catalog, o.publishable_amounts, o.embedding_origins, o.payment_method_urls, o.allow_restart,
         o.cancel_expires, o.time_zone, o.renewal_grace_period, o.renewal_notice, o.hooks_required,
-        o.created_at, o.updated_at
+        o.session_retention, o.personal_metadata_keys, o.request_failure_threshold, o.created_at, o.updated_at
     )::checkout.organization
     $$;
 COMMENT ON FUNCTION checkout_data.organization_of IS 'Returns an organization as administrators see it.';
@@ -248,6 +264,9 @@ CREATE FUNCTION checkout.create_organization(
     renewal_grace_period interval DEFAULT NULL,
     renewal_notice interval DEFAULT NULL,
     hooks_required boolean DEFAULT NULL,
+    session_retention interval DEFAULT NULL,
+    personal_metadata_keys text[] DEFAULT NULL,
+    request_failure_threshold integer DEFAULT NULL,
     organization_id uuid DEFAULT NULL
 ) RETURNS uuid
     LANGUAGE c SECURITY DEFINER
@@ -297,6 +316,11 @@ The first organization of a new database activates it: see activate_database.
 - renewal_notice: how long before the end of a period the event subscription.renewal_due is written, at most 365 days.
   Default: never.
 - hooks_required: true refuses calls that end or create sessions, if a hook fails: see set_hook. Default: false.
+- session_retention: how long a session is kept after its end, with its payments and events, 1 day to 100 years; the
+  server's minimum_session_retention and maximum_session_retention bound it. Default: as long as the server keeps any.
+- personal_metadata_keys: the members of metadata that are personal, at most 50: erase_customer erases them. Default: none.
+- request_failure_threshold: how many refused calls in five minutes write the event requests.failing: see the view
+  request_failures. Default: it is never written.
 - organization_id: for an organization that comes from another database: its id there. Default: a random id.
 
 Errors:
@@ -331,7 +355,10 @@ CREATE FUNCTION checkout.update_organization(
     time_zone text DEFAULT NULL,
     renewal_grace_period interval DEFAULT NULL,
     renewal_notice interval DEFAULT NULL,
-    hooks_required boolean DEFAULT NULL
+    hooks_required boolean DEFAULT NULL,
+    session_retention interval DEFAULT NULL,
+    personal_metadata_keys text[] DEFAULT NULL,
+    request_failure_threshold integer DEFAULT NULL
 ) RETURNS checkout.organization
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
@@ -340,8 +367,9 @@ COMMENT ON FUNCTION checkout.update_organization IS
 $$Changes settings of an organization and returns it.
 
 The arguments are those of create_organization. A setting whose argument is NULL stays as it is. An empty base_url,
-payment_method_leases, app_link_schemes, allowed_origins, embedding_origins or payment_method_urls and a zero
-expiring_notice or renewal_notice remove the setting. Existing sessions do not change; their pages do. Subscriptions take
+payment_method_leases, app_link_schemes, allowed_origins, embedding_origins, payment_method_urls or
+personal_metadata_keys and a zero expiring_notice, renewal_notice, session_retention or request_failure_threshold remove
+the setting. Existing sessions do not change; their pages do. Subscriptions take
 the new settings with their next period, but keep their time zone.
 
 Errors:
@@ -3236,6 +3264,7 @@ CREATE TABLE checkout_data.session_folds (
     looked_at timestamptz,
     horizon xid8,
     next_at timestamptz,
+    removal_at timestamptz DEFAULT 'epoch',
     CONSTRAINT session_folds_pkey PRIMARY KEY (organization_id, environment),
     CONSTRAINT session_folds_hour_check CHECK (folded_until = date_bin('1 hour', folded_until, 'epoch')),
     CONSTRAINT session_folds_horizon_check CHECK ((looked_at IS NULL) = (horizon IS NULL))
@@ -3245,8 +3274,11 @@ COMMENT ON COLUMN checkout_data.session_folds.horizon IS
     'At looked_at the next transaction had this id. Once all before it have ended, whatever was written until then can '
     'be seen.';
 COMMENT ON COLUMN checkout_data.session_folds.next_at IS 'When the worker should look again. NULL: everything is counted.';
+COMMENT ON COLUMN checkout_data.session_folds.removal_at IS
+    'When the worker should look for sessions to remove: see session_retention. NULL: they are kept for ever.';
 -- Serves the worker: when to look next.
 CREATE INDEX session_folds_next_idx ON checkout_data.session_folds (next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX session_folds_removal_idx ON checkout_data.session_folds (removal_at) WHERE removal_at IS NOT NULL;
 
 -- Whoever writes a row here never waits for another: each has a random key.
 CREATE TABLE checkout_data.uncounted_hours (
@@ -3561,10 +3593,11 @@ CREATE DOMAIN checkout_data.event_type AS text CHECK (VALUE IN (
     'checkout.session.completed', 'checkout.session.expired', 'checkout.session.failed',
     'checkout.session.expiring', 'checkout.session.payment_failed', 'checkout.session.payment_rejected',
     'checkout.session.payment_applied', 'checkout.session.refunded', 'checkout.session.refund_failed',
-    'checkout.session.cancelled', 'webhook_endpoint.disabled', 'subscription.created', 'subscription.renewed',
+    'checkout.session.cancelled', 'webhook_endpoint.disabled', 'requests.failing', 'subscription.created', 'subscription.renewed',
     'subscription.renewal_due', 'subscription.past_due', 'subscription.ended'));
 
-CREATE DOMAIN checkout_data.event_subject AS text CHECK (VALUE IN ('checkout_session', 'webhook_endpoint', 'subscription'));
+CREATE DOMAIN checkout_data.event_subject AS text
+    CHECK (VALUE IN ('checkout_session', 'webhook_endpoint', 'subscription', 'organization'));
 
 -- Rows are inserted and, when they are old, deleted: no role may update them.
 CREATE TABLE checkout_data.webhook_outbox (
@@ -3581,12 +3614,12 @@ COMMENT ON TABLE checkout_data.webhook_outbox IS
     'One row per event, written by the statement that changed its subject. The inserts alone tell the whole story. '
     'Where an event goes is in webhook_deliveries.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.subject_id IS
-    'The checkout session, webhook endpoint or subscription that the event is about.';
+    'The checkout session, webhook endpoint, subscription or organization that the event is about.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.sequence IS
     'The number of the event within its subject, from 1, without gaps.';
 COMMENT ON COLUMN checkout_data.webhook_outbox.snapshot IS
     'What the body of the event needs and may change later, as it was when the event was written: session (status and '
-    'attempts; of one with terms also amount and quantity), payment, refund, cancellation, webhook_endpoint, subscription. '
+    'attempts; of one with terms also amount and quantity), payment, refund, cancellation, webhook_endpoint, subscription, organization. '
     'Without session, the clock had ended the session.';
 -- Serves the removal of old events.
 CREATE INDEX webhook_outbox_created_at_idx ON checkout_data.webhook_outbox (created_at);
@@ -3613,7 +3646,7 @@ COMMENT ON TYPE checkout.webhook_event IS 'An event of the outbox.';
 COMMENT ON COLUMN checkout.webhook_event.event_id IS
     'The same in every delivery. Send it as webhook-id; receivers use it to ignore repeated deliveries.';
 COMMENT ON COLUMN checkout.webhook_event.subject_type IS
-    'The kind of thing that the event is about: checkout_session, webhook_endpoint or subscription.';
+    'The kind of thing that the event is about: checkout_session, webhook_endpoint, subscription or organization.';
 COMMENT ON COLUMN checkout.webhook_event.subject_id IS 'The id of the thing that the event is about.';
 COMMENT ON COLUMN checkout.webhook_event.checkout_session_id IS 'The subject_id, if the event is about a session.';
 COMMENT ON COLUMN checkout.webhook_event.sequence IS
@@ -3694,8 +3727,8 @@ CREATE FUNCTION checkout_data.event_object(o checkout_data.webhook_outbox, s che
         ELSE (o.snapshot OPERATOR(pg_catalog.->) o.subject_type)::pg_catalog.text END
     $$;
 COMMENT ON FUNCTION checkout_data.event_object IS
-    'Returns the session, webhook endpoint or subscription that an event is about, as JSON, as it was when the event was '
-    'written.';
+    'Returns the session, webhook endpoint, subscription or organization that an event is about, as JSON, as it was when the '
+    'event was written.';
 
 CREATE FUNCTION checkout_data.event_body(o checkout_data.webhook_outbox, s checkout_data.checkout_sessions)
     RETURNS text
@@ -3751,7 +3784,7 @@ CREATE FUNCTION checkout.list_webhook_events(
 COMMENT ON FUNCTION checkout.list_webhook_events IS
 $$Returns the organization's webhook events.
 
-Events about webhook endpoints come first. Then come those of the newest session or subscription, the last event of each
+Events about webhook endpoints and the organization come first. Then come those of the newest session or subscription, the last event of each
 first.
 
 - event_type: such as checkout.session.completed.
@@ -4925,12 +4958,15 @@ Call it once a minute, for example from pg_cron, if the library is not preloaded
 - announce: writes the events of subscriptions that are due.
 - purge: removes old events, deliveries and idempotency keys.
 - fold: counts the sessions of past hours for session_funnel: see fold_sessions. Its rows are hours.
+- remove: removes sessions, subscriptions, events and API keys that have ended session_retention ago: see
+  create_organization.
 
 Returns a row for each task, with its name and the number of rows that it changed. If a task returns batch or more, more
-may be left: call the function again. If the library is preloaded, it also stores when API keys were last used.
+may be left: call the function again. If the library is preloaded, it also stores when API keys were last used, and which
+calls were refused.
 
 - batch: about how many rows each task changes, 1 to 100000: expire, remind, announce and fold at most so many, purge
-  so many of each kind.
+  and remove so many of each kind.
 
 Errors:
 - 22004, 22023: batch is missing or wrong.
@@ -5035,6 +5071,8 @@ CREATE FUNCTION checkout_data.organizations_deleted() RETURNS trigger
             RAISE foreign_key_violation
                 USING MESSAGE = format('organization %s has %s and cannot be deleted', used, reason);
         END IF;
+        DELETE FROM checkout_data.request_failures f USING deleted d WHERE f.organization_id = d.organization_id;
+        DELETE FROM checkout_data.request_alerts a USING deleted d WHERE a.organization_id = d.organization_id;
         RETURN NULL;
     END
     $$;
@@ -5705,6 +5743,143 @@ COMMENT ON VIEW checkout.hook_failures IS
     'back.';
 COMMENT ON COLUMN checkout.hook_failures.message IS 'At most 1 kB of the error that the hook has raised.';
 
+-- Refused calls: counted by minutes, and the event when there are many.
+
+CREATE TABLE checkout_data.request_failures (
+    organization_id uuid NOT NULL,
+    environment checkout_data.environment NOT NULL,
+    minute timestamptz NOT NULL CHECK (date_bin('1 minute', minute, '2000-01-01 00:00:00+00') = minute),
+    function_name checkout_data.object_name NOT NULL,
+    sqlstate text COLLATE "C" NOT NULL CHECK (sqlstate ~ '^[0-9A-Z]{5}$'),
+    failure_count bigint NOT NULL CHECK (failure_count > 0),
+    last_message text CHECK (octet_length(last_message) BETWEEN 1 AND 200),
+    last_failed_at timestamptz NOT NULL CHECK (last_failed_at >= minute)
+);
+COMMENT ON TABLE checkout_data.request_failures IS 'How many calls of functions were refused, by minutes. The worker writes it.';
+-- Serves the removal of old counts.
+CREATE INDEX request_failures_minute_idx ON checkout_data.request_failures (minute);
+ALTER TABLE checkout_data.request_failures ADD CONSTRAINT request_failures_pkey
+    PRIMARY KEY (organization_id, environment, minute, function_name, sqlstate);
+
+CREATE TABLE checkout_data.request_alerts (
+    organization_id uuid NOT NULL,
+    environment checkout_data.environment NOT NULL,
+    event_count checkout_data.positive NOT NULL,
+    alerted_at timestamptz NOT NULL
+);
+COMMENT ON TABLE checkout_data.request_alerts IS
+    'The organizations that were told of refused calls: how often, and when last.';
+ALTER TABLE checkout_data.request_alerts ADD CONSTRAINT request_alerts_pkey
+    PRIMARY KEY (organization_id, environment);
+
+-- for readers of an organization ----------------------------------------------------------------------------------
+
+-- The setting exists only if the library was preloaded.
+CREATE VIEW checkout.request_failures AS
+    SELECT f.organization_id, f.environment::pg_catalog.text AS environment, f.minute,
+        f.function_name::pg_catalog.text AS function_name, f.sqlstate, f.failure_count, f.last_message, f.last_failed_at
+    FROM checkout_data.request_failures f
+    WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL
+    UNION ALL
+    SELECT checkout_data.reader_organization_id(), checkout.current_environment(),
+        pg_catalog.date_trunc('minute', pg_catalog.statement_timestamp()), NULL, NULL, NULL,
+        'Nothing is counted: checkout_sessions is not in shared_preload_libraries.', NULL
+    WHERE pg_catalog.current_setting('checkout_sessions.worker_database', true) IS NULL;
+COMMENT ON VIEW checkout.request_failures IS
+    'How many calls of the caller''s organization were refused in the last 7 days, by minutes. The worker writes them '
+    'within about 10 seconds. If the library is not preloaded, nothing is counted, and a row without a count says so.';
+COMMENT ON COLUMN checkout.request_failures.minute IS 'The begin of the minute.';
+COMMENT ON COLUMN checkout.request_failures.function_name IS 'The function that was called.';
+COMMENT ON COLUMN checkout.request_failures.sqlstate IS 'The SQLSTATE that the caller got: see docs/errors.md.';
+COMMENT ON COLUMN checkout.request_failures.failure_count IS 'How many calls were refused.';
+COMMENT ON COLUMN checkout.request_failures.last_message IS
+    'The last message, with … for each value in it. NULL: the message of the server could repeat a value.';
+
+-- Persons and organizations that are forgotten: erase_customer, export_customer and delete_organization.
+
+CREATE TYPE checkout.customer_record AS (
+    kind text,
+    record jsonb
+);
+COMMENT ON TYPE checkout.customer_record IS 'One thing that is stored about a customer.';
+COMMENT ON COLUMN checkout.customer_record.kind IS
+    'The view that has it: checkout_sessions, session_lines, session_terms, session_visits, payments, refunds or '
+    'subscriptions.';
+COMMENT ON COLUMN checkout.customer_record.record IS 'The row of the view.';
+
+-- for applications ------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION checkout.export_customer(
+    customer_id text DEFAULT NULL,
+    customer_email text DEFAULT NULL
+) RETURNS SETOF checkout.customer_record
+    LANGUAGE c STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'export_customer_wrapper';
+COMMENT ON FUNCTION checkout.export_customer IS
+$$Returns all that the organization has stored about a customer, in the environment of the caller.
+
+With both arguments, what either finds. Case does not matter in an email address.
+
+Errors:
+- 22004, 22023: both arguments are missing, or one is wrong.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable.$$;
+
+CREATE FUNCTION checkout.erase_customer(
+    customer_id text DEFAULT NULL,
+    customer_email text DEFAULT NULL
+) RETURNS TABLE (
+    kind text,
+    row_count integer
+)
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'erase_customer_wrapper';
+COMMENT ON FUNCTION checkout.erase_customer IS
+$$Erases what is personal about a customer from the organization's rows, in the environment of the caller.
+
+Erased are the names, email addresses and telephone numbers of sessions; the members of metadata that the organization's
+personal_metadata_keys names; billing addresses; reasons of cancellations and refunds and messages of failed payments,
+which are free texts; what receivers of webhooks answered; and the hashes of requests. The bodies of events follow, also of
+those that were sent. A subscription or a coupon's redemption that knows only an email address gets a random one at
+erased.invalid in its place. Amounts, dates and ids stay, also the customer_id.
+
+Returns a row for each kind of thing, with the number of rows that it changed. With both arguments, what either finds.
+Case does not matter in an email address.
+
+Errors:
+- 22004, 22023: both arguments are missing, or one is wrong.
+- 28000: the caller is not authenticated.
+- 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
+- PT409: the customer has open sessions, or a subscription that has not ended.$$;
+
+-- for administrators ----------------------------------------------------------------------------------------------
+
+CREATE FUNCTION checkout.delete_organization(
+    organization_id uuid,
+    confirm text,
+    batch integer DEFAULT 1000
+) RETURNS boolean
+    LANGUAGE c SECURITY DEFINER
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'delete_organization_wrapper';
+COMMENT ON FUNCTION checkout.delete_organization IS
+$$Deletes an organization with all its rows, in pieces. Nothing of it can be had back.
+
+The first call only ends it: from its commit on nobody acts for the organization any more. Each further call removes about
+batch sessions, or other rows of a kind, and returns true once nothing is left. Call it, each time in a transaction of its
+own, until then.
+
+- confirm: the name of the organization.
+- batch: 1 to 100000.
+
+Errors:
+- 22003, 22004, 22023: an argument is missing or wrong.
+- PT404: the organization does not exist.
+- PT409: money is open: the organization has open sessions, payments to refund, pending refunds or subscriptions that have
+  not ended.$$;
+
 -- Views: what the lists of functions show, for queries of any kind. Read-only.
 
 -- checkout_sessions_api owns the views, so its policies say which rows they have; but the functions in a view are called
@@ -6073,7 +6248,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'current_environment', 'payments', 'checkout_session', 'refunds', 'payment', 'webhook_events',
             'webhook_deliveries', 'webhook_attempts', 'prices', 'product', 'inventory_changes', 'session_lines', 'session_terms',
             'create_product', 'update_product', 'list_products', 'adjust_inventory', 'create_price', 'update_price',
-            'list_prices', 'create_coupon', 'update_coupon', 'list_coupons', 'coupon_performance', 'current_credential', 'session_visits']),
+            'list_prices', 'create_coupon', 'update_coupon', 'list_coupons', 'coupon_performance', 'current_credential',
+            'session_visits', 'export_customer', 'erase_customer']),
         -- What only reads.
         ('restricted', ARRAY[
             'get_subscription', 'list_subscriptions', 'subscription', 'session_periods',
@@ -6083,7 +6259,7 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'session_funnel', 'handle_request', 'public_checkout_session', 'redirect_url', 'session_id',
             'current_credential', 'current_organization_id', 'current_environment', 'payments', 'checkout_session',
             'refunds', 'payment', 'webhook_events', 'webhook_deliveries', 'webhook_attempts', 'prices', 'product',
-            'inventory_changes', 'session_lines', 'session_terms', 'session_visits', 'page_policy']),
+            'inventory_changes', 'session_lines', 'session_terms', 'session_visits', 'page_policy', 'export_customer']),
         ('publishable', ARRAY[
             'create_checkout_session', 'handle_request', 'public_checkout_session', 'redirect_url', 'session_id',
             'set_quantity', 'set_unit_amount', 'apply_coupon', 'remove_coupon', 'set_billing_address',
@@ -6112,7 +6288,7 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'webhook_deliveries', 'webhook_attempts', 'prices', 'product', 'inventory_changes', 'session_lines', 'session_terms',
             'create_product', 'update_product', 'list_products', 'adjust_inventory', 'create_price', 'update_price',
             'list_prices', 'create_coupon', 'update_coupon', 'list_coupons', 'coupon_performance', 'current_credential',
-            'session_visits']),
+            'session_visits', 'export_customer', 'erase_customer']),
         -- Sets the role of each request, and calls no function itself.
         ('authenticator', ARRAY[]::text[]),
         ('relay', ARRAY[
@@ -6125,7 +6301,8 @@ CREATE FUNCTION checkout_data.accesses() RETURNS TABLE (access text, function_na
             'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key', 'expire_due_checkout_sessions',
             'fold_sessions', 'run_maintenance', 'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
             'redeliver_webhook_events', 'list_dead_webhook_deliveries', 'outbox_status',
-            'worker_status', 'security_report', 'activate_database', 'verify_restore', 'set_hook', 'list_hooks'])
+            'worker_status', 'security_report', 'activate_database', 'verify_restore', 'set_hook', 'list_hooks',
+            'delete_organization'])
     ) AS given (access, functions)
     $$;
 COMMENT ON FUNCTION checkout_data.accesses IS 'Returns the functions of schema checkout that each access includes.';
@@ -6141,6 +6318,8 @@ CREATE FUNCTION checkout_data.functions_above_tenants() RETURNS text[]
         'list_dead_webhook_deliveries', 'create_organization', 'update_organization', 'list_organizations',
         'rotate_client_secrets', 'create_api_key', 'list_api_keys', 'revoke_api_key', 'roll_api_key',
         'security_report', 'render_webhook_event', 'activate_database', 'verify_restore', 'set_hook', 'list_hooks',
+        'delete_organization',
+        'erase_customer',
         -- These act for the tenant of their caller, or for all.
         'create_webhook_consumer', 'list_webhook_consumers', 'delete_webhook_consumer',
         'claim_webhook_events', 'ack_webhook_events', 'nack_webhook_event', 'redeliver_webhook_events',
@@ -6384,7 +6563,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
                 ARRAY['checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'products',
                     'inventory', 'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines',
                     'session_terms', 'session_visits', 'subscriptions', 'session_periods', 'webhook_outbox',
-                    'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts', 'hook_failures', 'session_counts',
+                    'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts', 'hook_failures', 'request_failures', 'session_counts',
                     'session_folds', 'uncounted_hours'],
                 '((organization_id = checkout.current_organization_id()) '
                     'AND ((environment)::text = checkout.current_environment()))',
@@ -6787,6 +6966,7 @@ GRANT SELECT, INSERT, UPDATE ON checkout_data.idempotency_keys TO checkout_sessi
 GRANT SELECT, INSERT ON checkout_data.webhook_outbox TO checkout_sessions_api;
 GRANT SELECT ON checkout_data.organizations, checkout_data.hooks TO checkout_sessions_api;
 GRANT SELECT, INSERT ON checkout_data.hook_failures TO checkout_sessions_api;
+GRANT SELECT ON checkout_data.request_failures TO checkout_sessions_api;
 GRANT SELECT, INSERT ON checkout_data.webhook_endpoints TO checkout_sessions_api;
 GRANT UPDATE (url, event_types, body_format, signature_scheme, description, secret, previous_secret,
     previous_secret_expires_at, disabled_at, disabled_reason, failing_since, updated_at, deleted_at)
@@ -6795,19 +6975,21 @@ GRANT SELECT, INSERT, UPDATE (next_attempt_at) ON checkout_data.webhook_deliveri
 GRANT SELECT ON checkout_data.webhook_attempts, checkout_data.webhook_consumers, checkout_data.webhook_receivers
     TO checkout_sessions_api;
 
-GRANT SELECT, UPDATE (event_count) ON checkout_data.checkout_sessions TO checkout_sessions_worker;
+-- What has ended long ago is removed.
+GRANT SELECT, DELETE, UPDATE (event_count) ON checkout_data.checkout_sessions TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE (expiring_notice_at, event_count)
     ON checkout_data.open_sessions TO checkout_sessions_worker;
-GRANT SELECT ON checkout_data.payments, checkout_data.refunds, checkout_data.session_lines, checkout_data.session_terms,
-    checkout_data.session_visits, checkout_data.products, checkout_data.prices TO checkout_sessions_worker;
+GRANT SELECT, DELETE ON checkout_data.payments, checkout_data.refunds, checkout_data.session_lines,
+    checkout_data.session_terms, checkout_data.session_visits, checkout_data.session_periods TO checkout_sessions_worker;
+GRANT SELECT ON checkout_data.products, checkout_data.prices TO checkout_sessions_worker;
 GRANT SELECT, INSERT, DELETE ON checkout_data.session_counts, checkout_data.uncounted_hours TO checkout_sessions_worker;
-GRANT SELECT, INSERT, UPDATE (folded_until, looked_at, horizon, next_at) ON checkout_data.session_folds
+GRANT SELECT, INSERT, UPDATE (folded_until, looked_at, horizon, next_at, removal_at) ON checkout_data.session_folds
     TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE (state) ON checkout_data.holds TO checkout_sessions_worker;
 GRANT SELECT, UPDATE (on_hand, held, updated_at) ON checkout_data.inventory TO checkout_sessions_worker;
 GRANT SELECT, UPDATE (held, redeemed, updated_at) ON checkout_data.coupons TO checkout_sessions_worker;
-GRANT SELECT, UPDATE (announced, next_event_at, event_count) ON checkout_data.subscriptions TO checkout_sessions_worker;
-GRANT SELECT ON checkout_data.session_periods TO checkout_sessions_worker;
+GRANT SELECT, DELETE, UPDATE (announced, next_event_at, event_count) ON checkout_data.subscriptions
+    TO checkout_sessions_worker;
 GRANT SELECT, INSERT ON checkout_data.inventory_changes TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_worker;
 -- Nobody may update the outbox.
@@ -6820,8 +7002,23 @@ GRANT SELECT ON checkout_data.webhook_receivers TO checkout_sessions_worker;
 GRANT SELECT, INSERT, UPDATE ON checkout_data.organizations TO checkout_sessions_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON checkout_data.hooks TO checkout_sessions_worker;
 GRANT SELECT, INSERT, DELETE ON checkout_data.hook_failures TO checkout_sessions_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON checkout_data.request_failures, checkout_data.request_alerts
+    TO checkout_sessions_worker;
 GRANT SELECT, INSERT, DELETE ON checkout_data.activations TO checkout_sessions_worker;
-GRANT SELECT, INSERT ON checkout_data.api_keys TO checkout_sessions_worker;
+-- Organizations are deleted with all their rows.
+GRANT DELETE ON checkout_data.organizations, checkout_data.products, checkout_data.prices, checkout_data.inventory,
+    checkout_data.inventory_changes, checkout_data.coupons, checkout_data.session_folds TO checkout_sessions_worker;
+-- What is personal is erased.
+GRANT UPDATE (customer_email, customer_name, customer_phone, metadata) ON checkout_data.checkout_sessions
+    TO checkout_sessions_worker;
+GRANT UPDATE (billing_address) ON checkout_data.session_terms TO checkout_sessions_worker;
+GRANT UPDATE (reason) ON checkout_data.session_visits, checkout_data.refunds TO checkout_sessions_worker;
+GRANT UPDATE (failure_message) ON checkout_data.payments TO checkout_sessions_worker;
+GRANT UPDATE (customer) ON checkout_data.holds TO checkout_sessions_worker;
+GRANT UPDATE (customer_email) ON checkout_data.subscriptions TO checkout_sessions_worker;
+GRANT UPDATE (response_body) ON checkout_data.webhook_attempts TO checkout_sessions_worker;
+GRANT UPDATE (message) ON checkout_data.hook_failures TO checkout_sessions_worker;
+GRANT SELECT, INSERT, DELETE ON checkout_data.api_keys TO checkout_sessions_worker;
 GRANT UPDATE (expires_at, revoked_at, last_used_at, replaced_by) ON checkout_data.api_keys TO checkout_sessions_worker;
 
 -- row-level security ----------------------------------------------------------------------------------------------
@@ -6850,7 +7047,7 @@ BEGIN
         'checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'products', 'inventory',
         'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines', 'session_terms', 'session_visits',
         'subscriptions', 'session_periods', 'webhook_outbox', 'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts',
-        'hook_failures', 'session_counts', 'session_folds', 'uncounted_hours'
+        'hook_failures', 'request_failures', 'session_counts', 'session_folds', 'uncounted_hours'
     ] LOOP
         EXECUTE pg_catalog.format(
             'CREATE POLICY tenant ON checkout_data.%I TO checkout_sessions_api USING (%s) WITH CHECK (%s)',

@@ -27,12 +27,12 @@ fn authenticate(
         name!(api_key_id, Option<String>),
     ),
 > {
-    let credential = or_raise((|| {
+    let credential = or_raise(|| {
         let credential =
             credentials::of_api_key(required_text("api_key", &api_key)?, false)?.ok_or(Error::InvalidApiKey)?;
         tenant::establish(&credential, Lasting::Transaction)?;
         Ok(credential)
-    })());
+    });
     TableIterator::once((
         datum::uuid(credential.tenant.organization_id),
         credential.tenant.environment.as_str(),
@@ -43,7 +43,7 @@ fn authenticate(
 
 #[pg_extern(sql = false)]
 fn pre_request() {
-    or_raise((|| {
+    or_raise(|| {
         let headers = postgrest::headers()?.unwrap_or_default();
         if let Some(trace_id) = http_credential::trace_id(&headers) {
             postgrest::respond("X-Trace-Id", trace_id)?;
@@ -62,12 +62,12 @@ fn pre_request() {
             (Some(credential), _) | (None, Some(credential)) => tenant::establish(&credential, Lasting::Transaction),
             (None, None) => Ok(()),
         }
-    })());
+    });
 }
 
 #[pg_extern(sql = false)]
 fn public_checkout_session(checkout_session_id: Option<Uuid>, client_secret: Option<Text>) -> PublicSession {
-    or_raise((|| {
+    or_raise(|| {
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
         let secret =
             ClientSecret::parse(required_text("client_secret", &client_secret)?).ok_or(Error::PublicSessionNotFound)?;
@@ -76,27 +76,27 @@ fn public_checkout_session(checkout_session_id: Option<Uuid>, client_secret: Opt
             return Err(Error::PublicSessionNotFound);
         }
         sessions::get_public(secret.tenant, id, datum::now())?.ok_or(Error::PublicSessionNotFound)
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
 fn current_credential() -> Credential {
-    or_raise((|| organizations::credential(&tenant::caller()?)?.ok_or(tenant::NO_ORGANIZATION))())
+    or_raise(|| organizations::credential(&tenant::caller()?)?.ok_or(tenant::NO_ORGANIZATION))
 }
 
 // No search path of their own: they look up no names, and policies call them in every statement.
 #[pg_extern(sql = false)]
 fn current_organization_id() -> pgrx::Uuid {
-    datum::uuid(or_raise(tenant::current()).organization_id)
+    datum::uuid(or_raise(tenant::current).organization_id)
 }
 
 #[pg_extern(sql = false)]
 fn current_environment() -> &'static str {
-    or_raise(tenant::current()).environment.as_str()
+    or_raise(tenant::current).environment.as_str()
 }
 
 /// For functions in SQL and views: the organization of the caller, if its credential may read.
 #[pg_extern(sql = false)]
 fn reader_organization_id() -> pgrx::Uuid {
-    datum::uuid(or_raise(tenant::reader()).organization_id)
+    datum::uuid(or_raise(tenant::reader).organization_id)
 }

@@ -27,7 +27,7 @@ fn create_api_key(
     payment_methods: Option<Texts>,
     expires_at: Option<TimestampWithTimeZone>,
 ) -> ApiKey {
-    or_raise((|| {
+    or_raise(|| {
         let organization_id = datum::from_uuid(required("organization_id", organization_id)?);
         let kind: Kind = required_text("kind", &kind)?.parse()?;
         let environment: Environment = required_text("environment", &environment)?.parse()?;
@@ -49,7 +49,7 @@ fn create_api_key(
             created_by: &tenant::role(),
             expires_at,
         })
-    })())
+    })
 }
 
 fn future(expires_at: Option<TimestampWithTimeZone>, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
@@ -62,15 +62,15 @@ fn future(expires_at: Option<TimestampWithTimeZone>, now: DateTime<Utc>) -> Resu
 
 #[pg_extern(sql = false)]
 fn list_api_keys(organization_id: Option<Uuid>) -> Rows<ApiKey> {
-    Rows(or_raise(api_keys::list(organization_id.map(datum::from_uuid), datum::now())))
+    Rows(or_raise(|| api_keys::list(organization_id.map(datum::from_uuid), datum::now())))
 }
 
 #[pg_extern(sql = false)]
 fn revoke_api_key(api_key_id: Option<Text>) -> ApiKey {
-    or_raise((|| {
+    or_raise(|| {
         let api_key_id = id_of(required_text("api_key_id", &api_key_id)?)?;
         api_keys::revoke(api_key_id, datum::now())?.ok_or_else(|| unknown(api_key_id))
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
@@ -79,7 +79,7 @@ fn roll_api_key(
     overlap: Option<Interval>,
     expires_at: Option<TimestampWithTimeZone>,
 ) -> ApiKey {
-    or_raise((|| {
+    or_raise(|| {
         let api_key_id = id_of(required_text("api_key_id", &api_key_id)?)?;
         let overlap = datum::from_interval("overlap", required("overlap", overlap)?)?;
         if overlap < TimeDelta::zero() || overlap > MAXIMUM_OVERLAP {
@@ -107,7 +107,7 @@ fn roll_api_key(
         let ends_at = old.expires_at.map_or(now + overlap, |at| at.min(now + overlap));
         api_keys::replace(api_key_id, new.api_key_id(), ends_at)?;
         Ok(successor)
-    })())
+    })
 }
 
 /// Reads the id of a key. A caller who gives the whole key means the key with that id. Any other text may be a secret,

@@ -18,26 +18,26 @@ use rules::{Error, Result};
 
 #[pg_extern(sql = false)]
 fn create_webhook_consumer(name: Option<Text>, event_types: Option<Texts>) -> WebhookConsumer {
-    or_raise((|| {
+    or_raise(|| {
         let (tenant, created_by) = tenant::secret_or(Operator::Admin)?;
         let name = consumer::check_name("name", required_text("name", &name)?)?;
         let event_types = endpoint::event_types(&required("event_types", event_types)?.read("event_types")?)?;
         consumers::register(tenant, name, event_types, &created_by, datum::now())
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
 fn list_webhook_consumers() -> Rows<WebhookConsumer> {
-    Rows(or_raise(tenant::reader_or(Operator::AdminOrRelay).and_then(consumers::list)))
+    Rows(or_raise(|| tenant::reader_or(Operator::AdminOrRelay).and_then(consumers::list)))
 }
 
 #[pg_extern(sql = false)]
 fn delete_webhook_consumer(name: Option<Text>, discard_undelivered: Option<bool>) -> WebhookConsumer {
-    or_raise((|| {
+    or_raise(|| {
         let (tenant, _) = tenant::secret_or(Operator::Admin)?;
         let discard = required("discard_undelivered", discard_undelivered)?;
         consumers::delete(tenant, required_text("name", &name)?, discard, datum::now())
-    })())
+    })
 }
 
 /// The id of the consumer of this name that its caller may act for.
@@ -48,7 +48,7 @@ fn find(consumer: &Option<Text>) -> Result<uuid::Uuid> {
 
 #[pg_extern(sql = false)]
 fn claim_webhook_events(consumer: Option<Text>, batch_size: Option<i32>, lease: Option<Interval>) -> Rows<Event> {
-    Rows(or_raise((|| {
+    Rows(or_raise(|| {
         let consumer = find(&consumer)?;
         let batch_size =
             validate::in_range("batch_size", required("batch_size", batch_size)?, 1, validate::CLAIM_SIZE)?;
@@ -57,17 +57,17 @@ fn claim_webhook_events(consumer: Option<Text>, batch_size: Option<i32>, lease: 
             return Ok(Vec::new());
         }
         claims::for_consumer(consumer, batch_size, lease, datum::now())
-    })()))
+    }))
 }
 
 #[pg_extern(sql = false)]
 fn ack_webhook_events(consumer: Option<Text>, event_ids: Option<Texts>, lease_token: Option<Uuid>) -> i32 {
-    or_raise((|| {
+    or_raise(|| {
         let consumer = find(&consumer)?;
         let events = event_ids_of(event_ids)?;
         let lease_token = datum::from_uuid(required("lease_token", lease_token)?);
         deliveries::acknowledge(consumer, &events, lease_token, datum::now()).map(count)
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
@@ -78,7 +78,7 @@ fn nack_webhook_event(
     error: Option<Text>,
     retry_after: Option<Interval>,
 ) -> WebhookDelivery {
-    or_raise((|| {
+    or_raise(|| {
         let receiver_id = find(&consumer)?;
         let text = required_text("event_id", &event_id)?;
         let key = Key { event: EventId::parse("event_id", text)?, receiver_id };
@@ -104,5 +104,5 @@ fn nack_webhook_event(
         let now = datum::now();
         let delay = retry::delay_after(attempts, retry::chance()).map(|delay| retry_after.unwrap_or(delay));
         deliveries::refuse(&key, delay.map(|delay| now + delay), error.as_deref(), now)
-    })())
+    })
 }

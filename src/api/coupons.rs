@@ -32,7 +32,7 @@ fn create_coupon(
     description: Option<Text>,
     metadata: Option<Jsonb>,
 ) -> CouponRow {
-    or_raise((|| {
+    or_raise(|| {
         let tenant = tenant::secret()?;
         let number = |argument, amount: Option<AnyNumeric>| {
             amount.map(|amount| datum::from_numeric(argument, &amount)).transpose()
@@ -53,7 +53,7 @@ fn create_coupon(
         .check()?;
         let description = text("description", &description)?.map(product::description).transpose()?.flatten();
         catalog::create_coupon(tenant, &coupon, description, datum::metadata(&metadata)?)
-    })())
+    })
 }
 
 fn time(argument: &'static str, at: Option<TimestampWithTimeZone>) -> Result<Option<DateTime<Utc>>> {
@@ -62,20 +62,20 @@ fn time(argument: &'static str, at: Option<TimestampWithTimeZone>) -> Result<Opt
 
 #[pg_extern(sql = false)]
 fn update_coupon(code: Option<Text>, active: Option<bool>) -> CouponRow {
-    or_raise((|| {
+    or_raise(|| {
         let tenant = tenant::secret()?;
         let code = coupon::code(required_text("code", &code)?)?;
         coupons::update(tenant, &code, active, datum::now())
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
 fn list_coupons(active: Option<bool>, page_size: Option<i32>, starting_after: Option<Text>) -> Rows<CouponRow> {
-    Rows(or_raise((|| {
+    Rows(or_raise(|| {
         let tenant = tenant::reader()?;
         let mut page = page(page_size, &starting_after)?;
         let cursor = page.starting_after.map(|code| code.trim().to_ascii_uppercase());
         page.starting_after = cursor.as_deref();
         coupons::list(tenant, active, &page, datum::now())
-    })()))
+    }))
 }

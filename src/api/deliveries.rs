@@ -35,7 +35,7 @@ fn claim_webhook_deliveries(
     in_flight: Option<Uuids>,
     except_organizations: Option<Uuids>,
 ) -> Rows<WebhookDeliveryRequest> {
-    Rows(or_raise((|| {
+    Rows(or_raise(|| {
         let batch_size =
             validate::in_range("batch_size", required("batch_size", batch_size)?, 1, validate::CLAIM_SIZE)?;
         let lease = event::lease(datum::from_interval("lease", required("lease", lease)?)?)?;
@@ -50,7 +50,7 @@ fn claim_webhook_deliveries(
         let may_stay_home = Ranges::are_unset(&gucs::webhook_allowed_ranges()?.unwrap_or_default());
         let now = datum::now();
         claims::for_endpoints(batch_size, lease, per_endpoint, &in_flight, &except_organizations, may_stay_home, now)
-    })()))
+    }))
 }
 
 #[expect(clippy::too_many_arguments)]
@@ -65,7 +65,7 @@ fn record_webhook_attempt(
     response_body: Option<Text>,
     retry_after: Option<Interval>,
 ) -> WebhookDelivery {
-    or_raise((|| {
+    or_raise(|| {
         let (key, unknown) = key_of(&event_id, webhook_endpoint_id)?;
         let lease_token = datum::from_uuid(required("lease_token", lease_token)?);
         let span = |argument, span: Option<Interval>| span.map(|span| datum::from_interval(argument, span)).transpose();
@@ -87,13 +87,13 @@ fn record_webhook_attempt(
             }
             None => Err(unknown()),
         }
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
 fn record_webhook_attempts(attempts: Option<Jsonb>) -> Rows<WebhookDelivery> {
     const ARGUMENT: &str = "attempts";
-    Rows(or_raise((|| {
+    Rows(or_raise(|| {
         let text = required(ARGUMENT, attempts)?.read(ARGUMENT, ATTEMPTS_BYTES)?.text();
         let reports = delivery::read_reports(ARGUMENT, &text)?;
         let attempts = reports
@@ -109,7 +109,7 @@ fn record_webhook_attempts(attempts: Option<Jsonb>) -> Rows<WebhookDelivery> {
             })
             .collect::<Result<_>>()?;
         webhook_deliveries::record(attempts)
-    })()))
+    }))
 }
 
 #[pg_extern(sql = false)]
@@ -118,10 +118,10 @@ fn release_webhook_delivery(
     webhook_endpoint_id: Option<Uuid>,
     lease_token: Option<Uuid>,
 ) -> bool {
-    or_raise((|| {
+    or_raise(|| {
         let (key, _) = key_of(&event_id, webhook_endpoint_id)?;
         deliveries::release(&key, datum::from_uuid(required("lease_token", lease_token)?), datum::now())
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
@@ -131,7 +131,7 @@ fn list_webhook_deliveries(
     page_size: Option<i32>,
     starting_after: Option<Text>,
 ) -> Rows<WebhookDelivery> {
-    Rows(or_raise((|| {
+    Rows(or_raise(|| {
         let tenant = tenant::reader()?;
         let webhook_endpoint_id = datum::from_uuid(required("webhook_endpoint_id", webhook_endpoint_id)?);
         endpoints::check(tenant, webhook_endpoint_id)?;
@@ -146,7 +146,7 @@ fn list_webhook_deliveries(
             page_size: validate::page_size(page_size)?,
         };
         delivery_lists::list(tenant, &filter, datum::now())
-    })()))
+    }))
 }
 
 #[pg_extern(sql = false)]
@@ -156,19 +156,19 @@ fn list_dead_webhook_deliveries(
     page_size: Option<i32>,
     page_offset: Option<i32>,
 ) -> Rows<WebhookDelivery> {
-    Rows(or_raise((|| {
+    Rows(or_raise(|| {
         delivery_lists::list_dead(
             organization_id.map(datum::from_uuid),
             webhook_endpoint_id.map(datum::from_uuid),
             validate::in_range("page_offset", page_offset.unwrap_or(0), 0, i32::MAX)?,
             validate::page_size(page_size)?,
         )
-    })()))
+    }))
 }
 
 #[pg_extern(sql = false)]
 fn list_webhook_attempts(event_id: Option<Text>, webhook_endpoint_id: Option<Uuid>) -> Rows<WebhookAttempt> {
-    Rows(or_raise((|| {
+    Rows(or_raise(|| {
         let tenant = tenant::reader()?;
         let text = required_text("event_id", &event_id)?;
         let event = EventId::parse("event_id", text)?;
@@ -180,7 +180,7 @@ fn list_webhook_attempts(event_id: Option<Text>, webhook_endpoint_id: Option<Uui
             endpoints::check(tenant, id)?;
         }
         delivery_lists::attempts(&event, webhook_endpoint_id)
-    })()))
+    }))
 }
 
 /// The delivery that the arguments name, or the error if there is none.

@@ -22,7 +22,7 @@ fn handle_request(
     query: Option<Jsonb>,
     body: Option<Text>,
 ) -> HttpAnswer {
-    or_raise((|| {
+    or_raise(|| {
         let dialect = dialects::find(required_text("api", &api)?)?;
         let method = required_text("method", &method)?;
         let path = required_text("path", &path)?;
@@ -31,18 +31,18 @@ fn handle_request(
         let request_id = http_credential::request_id(&headers).map_or_else(new_request_id, str::to_owned);
         headers.insert("x-request-id".to_owned(), request_id.as_str().into());
         let line = format!("checkout_sessions request {request_id}");
-        let mut response = in_context(&line, || or_raise(answer(dialect, method, path, &headers, &query, body)));
+        let mut response = in_context(&line, || or_raise(|| answer(dialect, method, path, &headers, &query, body)));
         response.headers.push(("X-Request-Id", request_id));
         if let Some(trace_id) = http_credential::trace_id(&headers) {
             response.headers.push(("X-Trace-Id", trace_id.to_owned()));
         }
         HttpAnswer::new(&response)
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
 fn session_id(id: Option<Text>) -> Uuid {
-    or_raise(required_text("id", &id).and_then(|id| dialects::session_id("id", id)).map(datum::uuid))
+    or_raise(|| required_text("id", &id).and_then(|id| dialects::session_id("id", id)).map(datum::uuid))
 }
 
 fn new_request_id() -> String {

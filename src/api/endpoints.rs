@@ -67,7 +67,7 @@ fn create_webhook_endpoint(
     signature_scheme: Option<Text>,
     description: Option<Text>,
 ) -> WebhookEndpoint {
-    or_raise((|| {
+    or_raise(|| {
         let tenant = tenant::secret()?;
         let settings = Given {
             url: Some(required_text("url", &url)?),
@@ -84,12 +84,12 @@ fn create_webhook_endpoint(
         // All bits are random, because claims start at a random place among the endpoints.
         let id = uuid::Uuid::new_v4();
         endpoints::insert(tenant, id, &settings, &endpoint::new_secret(), &tenant::caller()?.name, datum::now())
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
 fn list_webhook_endpoints() -> Rows<WebhookEndpoint> {
-    Rows(or_raise((|| endpoints::list(tenant::reader()?))()))
+    Rows(or_raise(|| endpoints::list(tenant::reader()?)))
 }
 
 #[pg_extern(sql = false)]
@@ -102,7 +102,7 @@ fn update_webhook_endpoint(
     description: Option<Text>,
     enabled: Option<bool>,
 ) -> WebhookEndpoint {
-    or_raise((|| {
+    or_raise(|| {
         let tenant = tenant::secret()?;
         let id = id_of(webhook_endpoint_id)?;
         let changes = Given {
@@ -115,21 +115,21 @@ fn update_webhook_endpoint(
         }
         .check(tenant)?;
         endpoints::update(tenant, id, &changes, datum::now())
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
 fn delete_webhook_endpoint(webhook_endpoint_id: Option<Uuid>, discard_undelivered: Option<bool>) -> WebhookEndpoint {
-    or_raise((|| {
+    or_raise(|| {
         let tenant = tenant::secret()?;
         let id = id_of(webhook_endpoint_id)?;
         endpoints::delete(tenant, id, required("discard_undelivered", discard_undelivered)?, datum::now())
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
 fn roll_webhook_secret(webhook_endpoint_id: Option<Uuid>, overlap: Option<Interval>) -> WebhookEndpoint {
-    or_raise((|| {
+    or_raise(|| {
         let tenant = tenant::secret()?;
         let id = id_of(webhook_endpoint_id)?;
         let overlap = datum::from_interval("overlap", required("overlap", overlap)?)?;
@@ -137,7 +137,7 @@ fn roll_webhook_secret(webhook_endpoint_id: Option<Uuid>, overlap: Option<Interv
             return Err(Error::invalid("overlap", "must be between 0 and 30 days"));
         }
         endpoints::roll(tenant, id, &endpoint::new_secret(), overlap, datum::now())
-    })())
+    })
 }
 
 fn id_of(webhook_endpoint_id: Option<Uuid>) -> Result<uuid::Uuid> {

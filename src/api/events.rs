@@ -17,13 +17,13 @@ use rules::{Error, Result};
 
 #[pg_extern(sql = false)]
 fn render_webhook_event(event_id: Option<Text>, api: Option<Text>) -> String {
-    or_raise((|| {
+    or_raise(|| {
         let event_id = required_text("event_id", &event_id)?;
         let id = EventId::parse("event_id", event_id)?;
         let dialect = dialects::find(required_text("api", &api)?)?;
         events::body_as(&id, event_id, dialect.name)?
             .ok_or_else(|| Error::EventNotFound { event_id: event_id.to_owned() })
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
@@ -35,7 +35,7 @@ fn redeliver_webhook_events(
     status: Option<Text>,
     webhook_consumer_id: Option<Uuid>,
 ) -> i32 {
-    or_raise((|| {
+    or_raise(|| {
         let (tenant, _) = tenant::secret_or(Operator::AdminOrRelay)?;
         let receiver = match (webhook_endpoint_id, webhook_consumer_id) {
             (Some(_), Some(_)) => {
@@ -79,7 +79,7 @@ fn redeliver_webhook_events(
             }),
         }
         .map(count)
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
@@ -90,7 +90,7 @@ fn list_webhook_events(
     page_size: Option<i32>,
     starting_after: Option<Text>,
 ) -> Rows<Event> {
-    Rows(or_raise((|| {
+    Rows(or_raise(|| {
         let tenant = tenant::reader()?;
         let session = checkout_session_id.map(datum::from_uuid);
         if let Some(id) = session
@@ -113,7 +113,7 @@ fn list_webhook_events(
             page_size: validate::page_size(page_size)?,
         };
         events::list(tenant, &filter, datum::now())
-    })()))
+    }))
 }
 
 pub(super) fn event_ids_of(ids: Option<Texts>) -> Result<Vec<EventId>> {
@@ -134,11 +134,11 @@ pub(super) fn count(rows: usize) -> i32 {
 /// The id of an event.
 #[pg_extern(sql = false)]
 fn event_id(organization_id: Uuid, environment: Text, subject_id: Uuid, sequence: i32) -> String {
-    or_raise((|| {
+    or_raise(|| {
         let environment = environment.read("environment")?.parse()?;
         let tenant = Tenant { organization_id: datum::from_uuid(organization_id), environment };
         Ok(EventId { tenant, subject_id: datum::from_uuid(subject_id), sequence }.to_string())
-    })())
+    })
 }
 
 /// For the bodies of events: a session as JSON; NULL if it has a text that is not valid UTF-8.
@@ -146,6 +146,6 @@ fn event_id(organization_id: Uuid, environment: Text, subject_id: Uuid, sequence
 fn session_json(session: Session) -> Option<String> {
     match session.json() {
         Err(Error::StoredTextNotUtf8) => None,
-        json => Some(or_raise(json)),
+        json => Some(or_raise(|| json)),
     }
 }

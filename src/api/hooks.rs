@@ -12,7 +12,7 @@ use crate::store::{hooks, organizations};
 
 #[pg_extern(sql = false)]
 fn set_hook(organization_id: Option<Uuid>, event: Option<Text>, function: Option<pg_sys::Oid>) {
-    or_raise((|| {
+    or_raise(|| {
         let organization_id = datum::from_uuid(required("organization_id", organization_id)?);
         let event = HookEvent::parse(required_text("event", &event)?)?;
         organizations::lock(organization_id)?.ok_or(Error::OrganizationNotFound { organization_id })?;
@@ -20,10 +20,10 @@ fn set_hook(organization_id: Option<Uuid>, event: Option<Text>, function: Option
             Some(function) => hooks::set(organization_id, event, function),
             None => hooks::remove(organization_id, event),
         }
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
 fn list_hooks(organization_id: Option<Uuid>) -> Rows<Hook> {
-    Rows(or_raise(hooks::list(organization_id.map(datum::from_uuid))))
+    Rows(or_raise(|| hooks::list(organization_id.map(datum::from_uuid))))
 }

@@ -16,31 +16,31 @@ use rules::{Result, validate};
 
 #[pg_extern(sql = false)]
 fn expire_due_checkout_sessions(batch: Option<i32>) -> i32 {
-    or_raise((|| {
+    or_raise(|| {
         let batch = checked(batch)?;
         activation::check_active()?;
         let expired = maintenance::expire(batch, datum::now())?;
         Ok(i32::try_from(expired).unwrap_or(i32::MAX))
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
 fn fold_sessions(batch: Option<i32>) -> i32 {
-    or_raise((|| {
+    or_raise(|| {
         let batch = checked(batch)?;
         activation::check_active()?;
         let counted = maintenance::fold(batch, datum::now())?;
         Ok(i32::try_from(counted).unwrap_or(i32::MAX))
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
 fn run_maintenance(batch: Option<i32>) -> TableIterator<'static, (name!(task, &'static str), name!(row_count, i32))> {
-    let done = or_raise((|| {
+    let done = or_raise(|| {
         let batch = checked(batch)?;
         activation::check_active()?;
         maintenance::run(batch, datum::now())
-    })());
+    });
     TableIterator::new(done.into_iter().map(|(task, rows)| (task, i32::try_from(rows).unwrap_or(i32::MAX))))
 }
 
@@ -50,7 +50,7 @@ fn checked(batch: Option<i32>) -> Result<i32> {
 
 #[pg_extern(sql = false)]
 fn activate_database() -> TimestampWithTimeZone {
-    or_raise(maintenance::activate())
+    or_raise(maintenance::activate)
 }
 
 /// Called by the install script. When it commits, the launcher learns that this database has the extension.
@@ -78,7 +78,7 @@ fn worker_status() -> TableIterator<
         name!(last_error_at, Option<TimestampWithTimeZone>),
     ),
 > {
-    let row = or_raise((|| {
+    let row = or_raise(|| {
         let now = datum::now();
         let status = registry::status();
         // A caller who asks for the state of the worker must not wait for a lock that the worker may be waiting for.
@@ -110,7 +110,7 @@ fn worker_status() -> TableIterator<
             status.last_error,
             status.last_error_at.map(datum::timestamp),
         ))
-    })());
+    });
     TableIterator::once(row)
 }
 

@@ -8,6 +8,7 @@ mod coupons;
 mod deliveries;
 mod dialects;
 mod endpoints;
+mod erasure;
 mod events;
 mod hooks;
 mod maintenance;

@@ -11,11 +11,11 @@ use crate::datum::{self, Jsonb, Organization, Rows, Text, Texts, required_text, 
 use crate::operations::maintenance;
 use crate::report::or_raise;
 use crate::store::activation;
-use crate::store::organizations;
+use crate::store::{organizations, retention};
 use rules::access::api_key;
 use rules::catalog::subscription;
 use rules::checkout::lifetime::Lifetime;
-use rules::checkout::settings::{Hooks, Leases, Pages, Settings};
+use rules::checkout::settings::{Hooks, Leases, Pages, Records, Settings};
 use rules::validate::{self, required};
 use rules::{Error, Result};
 
@@ -47,6 +47,9 @@ struct Changes<'a> {
     renewal_grace_period: Option<Interval>,
     renewal_notice: Option<Interval>,
     hooks_required: Option<bool>,
+    session_retention: Option<Interval>,
+    personal_metadata_keys: Option<Vec<Option<String>>>,
+    request_failure_threshold: Option<i32>,
 }
 
 impl Changes<'_> {
@@ -153,6 +156,24 @@ impl Changes<'_> {
                 },
             },
             hooks: Hooks { required: self.hooks_required.unwrap_or(settings.hooks.required), ..settings.hooks },
+            records: Records {
+                session_retention: match self.session_retention {
+                    Some(span) => {
+                        let span = datum::from_years("session_retention", span)?;
+                        if span.is_zero() { None } else { Some(Records::check_retention(span)?) }
+                    }
+                    None => settings.records.session_retention,
+                },
+                personal_metadata_keys: match self.personal_metadata_keys {
+                    Some(keys) => Records::check_keys(&keys)?,
+                    None => settings.records.personal_metadata_keys,
+                },
+                request_failure_threshold: match self.request_failure_threshold {
+                    Some(0) => None,
+                    Some(count) => Some(validate::in_range("request_failure_threshold", count, 1, i32::MAX)?),
+                    None => settings.records.request_failure_threshold,
+                },
+            },
             client_secret_key: settings.client_secret_key,
         })
     }
@@ -218,9 +239,12 @@ fn create_organization(
     renewal_grace_period: Option<Interval>,
     renewal_notice: Option<Interval>,
     hooks_required: Option<bool>,
+    session_retention: Option<Interval>,
+    personal_metadata_keys: Option<Texts>,
+    request_failure_threshold: Option<i32>,
     organization_id: Option<Uuid>,
 ) -> Uuid {
-    or_raise((|| {
+    or_raise(|| {
         let name = required_text("name", &name)?;
         let settings = Changes {
             name: Some(name),
@@ -249,6 +273,11 @@ fn create_organization(
             renewal_grace_period,
             renewal_notice,
             hooks_required,
+            session_retention,
+            personal_metadata_keys: personal_metadata_keys
+                .map(|keys| keys.read("personal_metadata_keys"))
+                .transpose()?,
+            request_failure_threshold,
         }
         .apply(Settings { client_secret_key: api_key::random(), ..Settings::default() })?;
         let organization_id = organization_id.map_or_else(uuid::Uuid::new_v4, datum::from_uuid);
@@ -261,7 +290,7 @@ fn create_organization(
             maintenance::activate()?;
         }
         Ok(datum::uuid(organization_id))
-    })())
+    })
 }
 
 #[expect(clippy::too_many_arguments)]
@@ -294,13 +323,19 @@ fn update_organization(
     renewal_grace_period: Option<Interval>,
     renewal_notice: Option<Interval>,
     hooks_required: Option<bool>,
+    session_retention: Option<Interval>,
+    personal_metadata_keys: Option<Texts>,
+    request_failure_threshold: Option<i32>,
 ) -> Organization {
-    or_raise((|| {
+    or_raise(|| {
         let organization_id = datum::from_uuid(required("organization_id", organization_id)?);
         let name = text("name", &name)?;
         let unknown = || Error::OrganizationNotFound { organization_id };
         let name_before = organizations::lock(organization_id)?.ok_or_else(unknown)?;
         let settings = organizations::settings(organization_id)?.ok_or_else(unknown)?;
+        if session_retention.is_some() {
+            retention::changed(organization_id)?;
+        }
         let settings = Changes {
             name,
             default_lifetime,
@@ -328,26 +363,31 @@ fn update_organization(
             renewal_grace_period,
             renewal_notice,
             hooks_required,
+            session_retention,
+            personal_metadata_keys: personal_metadata_keys
+                .map(|keys| keys.read("personal_metadata_keys"))
+                .transpose()?,
+            request_failure_threshold,
         }
         .apply(settings)?;
         let name = name.unwrap_or(&name_before);
         organizations::update(organization_id, name, &settings)?.ok_or_else(unknown)
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
 fn rotate_client_secrets(organization_id: Option<Uuid>) -> Organization {
-    or_raise((|| {
+    or_raise(|| {
         let organization_id = datum::from_uuid(required("organization_id", organization_id)?);
         let unknown = || Error::OrganizationNotFound { organization_id };
         let name = organizations::lock(organization_id)?.ok_or_else(unknown)?;
         let settings = organizations::settings(organization_id)?.ok_or_else(unknown)?;
         let settings = Settings { client_secret_key: api_key::random(), ..settings };
         organizations::update(organization_id, &name, &settings)?.ok_or_else(unknown)
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
 fn list_organizations() -> Rows<Organization> {
-    Rows(or_raise(organizations::list()))
+    Rows(or_raise(organizations::list))
 }

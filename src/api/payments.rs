@@ -25,7 +25,7 @@ fn begin_payment(
     payment_method: Option<Text>,
     lease: Option<Interval>,
 ) -> Payment {
-    or_raise((|| {
+    or_raise(|| {
         let tenant = tenant::secret()?;
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
         let payment_id = check_payment_id(&payment_id)?;
@@ -33,7 +33,7 @@ fn begin_payment(
         let payment_method = validate::optional_text("payment_method", payment_method, validate::PAYMENT_METHOD)?;
         let lease = lease.map(|lease| datum::from_interval("lease", lease)).transpose()?;
         payments::begin(tenant, id, payment_id, payment_method, lease)
-    })())
+    })
 }
 
 #[expect(clippy::too_many_arguments)]
@@ -50,7 +50,7 @@ fn record_payment(
     attempt_id: Option<Text>,
     occurred_at: Option<TimestampWithTimeZone>,
 ) -> Payment {
-    or_raise((|| {
+    or_raise(|| {
         let tenant = tenant::secret()?;
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
         let payment_id = check_payment_id(&payment_id)?;
@@ -86,27 +86,27 @@ fn record_payment(
             },
             Cause::Fact,
         )
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
 fn apply_payment(payment_id: Option<Text>, checkout_session_id: Option<Uuid>) -> Payment {
-    or_raise((|| {
+    or_raise(|| {
         let tenant = tenant::secret()?;
         let payment_id = check_payment_id(&payment_id)?;
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
         payments::apply(tenant, payment_id, id)
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
 fn simulate_payment(checkout_session_id: Option<Uuid>, scenario: Option<Text>) -> Session {
-    or_raise((|| {
+    or_raise(|| {
         let tenant = tenant::secret()?;
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
         let scenario = Scenario::parse("scenario", required_text("scenario", &scenario)?)?;
         scenarios::simulate(tenant, id, scenario)
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
@@ -115,11 +115,13 @@ fn simulate_public_payment(
     client_secret: Option<Text>,
     scenario: Option<Text>,
 ) -> PublicSession {
-    or_raise(as_buyer(checkout_session_id, &client_secret, |tenant, id| {
-        let scenario = Scenario::parse("scenario", required_text("scenario", &scenario)?)?;
-        scenarios::simulate(tenant, id, scenario)?;
-        store::sessions::get_public_again(tenant, id, datum::now())
-    }))
+    or_raise(|| {
+        as_buyer(checkout_session_id, &client_secret, |tenant, id| {
+            let scenario = Scenario::parse("scenario", required_text("scenario", &scenario)?)?;
+            scenarios::simulate(tenant, id, scenario)?;
+            store::sessions::get_public_again(tenant, id, datum::now())
+        })
+    })
 }
 
 #[expect(clippy::too_many_arguments)]
@@ -135,7 +137,7 @@ fn list_payments(
     page_size: Option<i32>,
     starting_after: Option<Text>,
 ) -> Rows<Payment> {
-    Rows(or_raise((|| {
+    Rows(or_raise(|| {
         let tenant = tenant::reader()?;
         let id = checkout_session_id.map(datum::from_uuid);
         if let Some(id) = id
@@ -165,7 +167,7 @@ fn list_payments(
             starting_after: text("starting_after", &starting_after)?,
         };
         store::payment_lists::list(tenant, &filter)
-    })()))
+    }))
 }
 
 fn time(argument: &'static str, at: Option<TimestampWithTimeZone>) -> Result<Option<DateTime<Utc>>> {

@@ -34,7 +34,7 @@ fn create_price(
     interval_count: Option<i32>,
     trial_period: Option<Interval>,
 ) -> Price {
-    or_raise((|| {
+    or_raise(|| {
         let tenant = tenant::secret()?;
         let number = |argument, amount: Option<AnyNumeric>| {
             amount.map(|amount| datum::from_numeric(argument, &amount)).transpose()
@@ -63,15 +63,15 @@ fn create_price(
             trial_period,
         };
         catalog::create_price(tenant, new)
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
 fn update_price(price_id: Option<Text>, active: Option<bool>, is_default: Option<bool>) -> Price {
-    or_raise((|| {
+    or_raise(|| {
         let tenant = tenant::secret()?;
         catalog::update_price(tenant, required_text("price_id", &price_id)?, active, is_default)
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
@@ -82,7 +82,7 @@ fn list_prices(
     page_size: Option<i32>,
     starting_after: Option<Text>,
 ) -> Rows<Price> {
-    Rows(or_raise((|| {
+    Rows(or_raise(|| {
         let tenant = tenant::reader()?;
         let product_id = text("product_id", &product_id)?;
         let currency = text("currency_code", &currency_code)?;
@@ -95,5 +95,5 @@ fn list_prices(
         }
         let filter = Filter { product_id, active, currency_code: currency.map(|currency| currency.code().to_owned()) };
         prices::list(tenant, filter, &page, datum::now())
-    })()))
+    }))
 }

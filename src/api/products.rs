@@ -38,7 +38,7 @@ fn create_product(
     on_hand: Option<i32>,
     continue_selling: Option<bool>,
 ) -> Product {
-    or_raise((|| {
+    or_raise(|| {
         let tenant = tenant::secret()?;
         let product_id = given_or_new("product_id", &product_id)?;
         let product = Changes {
@@ -51,7 +51,7 @@ fn create_product(
         let continue_selling = continue_selling.unwrap_or(false);
         let on_hand = product::first_stock(on_hand, continue_selling)?;
         catalog::create_product(tenant, &product_id, &product, on_hand, continue_selling)
-    })())
+    })
 }
 
 #[expect(clippy::too_many_arguments)]
@@ -66,7 +66,7 @@ fn update_product(
     track_inventory: Option<bool>,
     continue_selling: Option<bool>,
 ) -> Product {
-    or_raise((|| {
+    or_raise(|| {
         let tenant = tenant::secret()?;
         let product_id = required_text("product_id", &product_id)?;
         let changes = Changes {
@@ -77,25 +77,25 @@ fn update_product(
             metadata: datum::metadata(&metadata)?,
         };
         catalog::update_product(tenant, product_id, &changes, track_inventory, continue_selling)
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
 fn list_products(active: Option<bool>, page_size: Option<i32>, starting_after: Option<Text>) -> Rows<Product> {
-    Rows(or_raise((|| {
+    Rows(or_raise(|| {
         let tenant = tenant::reader()?;
         products::list(tenant, active, &page(page_size, &starting_after)?, datum::now())
-    })()))
+    }))
 }
 
 #[pg_extern(sql = false)]
 fn adjust_inventory(product_id: Option<Text>, change: Option<i32>, reason: Option<Text>) -> Product {
-    or_raise((|| {
+    or_raise(|| {
         let tenant = tenant::secret()?;
         let product_id = required_text("product_id", &product_id)?;
         let change = required("change", change)?;
         let reason = validate::label(text("reason", &reason)?);
         let reason = validate::optional_text("reason", reason, validate::SHORT_TEXT)?;
         catalog::adjust_inventory(tenant, product_id, change, reason)
-    })())
+    })
 }

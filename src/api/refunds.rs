@@ -20,7 +20,7 @@ fn record_refund(
     status: Option<Text>,
     reason: Option<Text>,
 ) -> Refund {
-    or_raise((|| {
+    or_raise(|| {
         let tenant = tenant::secret()?;
         let payment_id = id("payment_id", &payment_id)?;
         let refund_id = id("refund_id", &refund_id)?;
@@ -28,19 +28,19 @@ fn record_refund(
         let status: RefundStatus = required_text("status", &status)?.parse()?;
         let reason = reason.and_then(|reason| label::lines(&reason.label(label::MESSAGE), label::MESSAGE));
         refunds::record(tenant, &Report { payment_id, refund_id, amount, status, reason: reason.as_deref() })
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
 fn list_refunds(payment_id: Option<Text>) -> Rows<Refund> {
-    Rows(or_raise((|| {
+    Rows(or_raise(|| {
         let tenant = tenant::reader()?;
         let payment_id = id("payment_id", &payment_id)?;
         if !store::payment_lists::exists(tenant, payment_id)? {
             return Err(Error::PaymentNotFound { payment_id: payment_id.to_owned() });
         }
         store::refunds::list(tenant, payment_id)
-    })()))
+    }))
 }
 
 fn id<'a>(argument: &'static str, value: &'a Option<Text>) -> Result<&'a str> {

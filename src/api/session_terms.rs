@@ -46,9 +46,11 @@ fn set_quantity(
     quantity: Option<i32>,
     line: Option<i32>,
 ) -> PublicSession {
-    or_raise(changing(checkout_session_id, &client_secret, |tenant, id, _| {
-        session_terms::set_quantity(tenant, id, required("quantity", quantity)?, line)
-    }))
+    or_raise(|| {
+        changing(checkout_session_id, &client_secret, |tenant, id, _| {
+            session_terms::set_quantity(tenant, id, required("quantity", quantity)?, line)
+        })
+    })
 }
 
 #[pg_extern(sql = false)]
@@ -58,24 +60,28 @@ fn set_unit_amount(
     unit_amount: Option<AnyNumeric>,
     line: Option<i32>,
 ) -> PublicSession {
-    or_raise(changing(checkout_session_id, &client_secret, |tenant, id, _| {
-        let amount = datum::from_numeric("unit_amount", &required("unit_amount", unit_amount)?)?;
-        session_terms::set_unit_amount(tenant, id, amount, line)
-    }))
+    or_raise(|| {
+        changing(checkout_session_id, &client_secret, |tenant, id, _| {
+            let amount = datum::from_numeric("unit_amount", &required("unit_amount", unit_amount)?)?;
+            session_terms::set_unit_amount(tenant, id, amount, line)
+        })
+    })
 }
 
 #[pg_extern(sql = false)]
 fn apply_coupon(checkout_session_id: Option<Uuid>, client_secret: Option<Text>, code: Option<Text>) -> CouponAnswer {
-    or_raise(changing(checkout_session_id, &client_secret, |tenant, id, by_buyer| {
-        let code = validate::identifier("code", required_text("code", &code)?)?;
-        let (applied, session) = session_terms::apply_coupon(tenant, id, code)?;
-        CouponAnswer::new(applied.err().map(|refusal| carts::reason(refusal, by_buyer)), &session)
-    }))
+    or_raise(|| {
+        changing(checkout_session_id, &client_secret, |tenant, id, by_buyer| {
+            let code = validate::identifier("code", required_text("code", &code)?)?;
+            let (applied, session) = session_terms::apply_coupon(tenant, id, code)?;
+            CouponAnswer::new(applied.err().map(|refusal| carts::reason(refusal, by_buyer)), &session)
+        })
+    })
 }
 
 #[pg_extern(sql = false)]
 fn remove_coupon(checkout_session_id: Option<Uuid>, client_secret: Option<Text>) -> PublicSession {
-    or_raise(changing(checkout_session_id, &client_secret, |tenant, id, _| session_terms::remove_coupon(tenant, id)))
+    or_raise(|| changing(checkout_session_id, &client_secret, |tenant, id, _| session_terms::remove_coupon(tenant, id)))
 }
 
 #[pg_extern(sql = false)]
@@ -84,28 +90,30 @@ fn set_billing_address(
     client_secret: Option<Text>,
     address: Option<Jsonb>,
 ) -> PublicSession {
-    or_raise(changing(checkout_session_id, &client_secret, |tenant, id, _| {
-        let given = required("address", address)?.read("address", ADDRESS_BYTES)?.text();
-        let address = Json::from_text("address", &address::check(&given)?)?;
-        session_terms::set_billing_address(tenant, id, address)
-    }))
+    or_raise(|| {
+        changing(checkout_session_id, &client_secret, |tenant, id, _| {
+            let given = required("address", address)?.read("address", ADDRESS_BYTES)?.text();
+            let address = Json::from_text("address", &address::check(&given)?)?;
+            session_terms::set_billing_address(tenant, id, address)
+        })
+    })
 }
 
 const ADDRESS_BYTES: usize = 8 * 1024;
 
 #[pg_extern(sql = false)]
 fn complete_free_checkout_session(checkout_session_id: Option<Uuid>, client_secret: Option<Text>) -> PublicSession {
-    or_raise(changing(checkout_session_id, &client_secret, |tenant, id, _| session_terms::complete_free(tenant, id)))
+    or_raise(|| changing(checkout_session_id, &client_secret, |tenant, id, _| session_terms::complete_free(tenant, id)))
 }
 
 #[pg_extern(sql = false)]
 fn list_session_lines(checkout_session_id: Option<Uuid>) -> Rows<SessionLine> {
-    Rows(or_raise((|| {
+    Rows(or_raise(|| {
         let tenant = tenant::reader()?;
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
         if !sessions::exists(tenant, id)? {
             return Err(Error::SessionNotFound { checkout_session_id: id });
         }
         lines::list(tenant, id)
-    })()))
+    }))
 }

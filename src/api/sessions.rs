@@ -53,7 +53,7 @@ fn create_checkout_session(
     lines: Option<Jsonb>,
     coupon_code: Option<Text>,
 ) -> Session {
-    or_raise((|| {
+    or_raise(|| {
         let caller = tenant::creator()?;
         let headers = if caller.http { postgrest::headers()?.unwrap_or_default() } else { Default::default() };
         let scenario = Scenario::of_headers(&headers)?;
@@ -96,7 +96,7 @@ fn create_checkout_session(
         };
         let metadata = datum::metadata(&metadata)?;
         Ok(scenarios::create(&caller, &Policy::STANDARD, order, metadata, idempotency_key, scenario)?.session)
-    })())
+    })
 }
 
 /// A hundred lines whose texts are as long as they may be.
@@ -120,14 +120,14 @@ fn same<'a>(argument: &'static str, given: Option<&'a str>, header: Option<&'a s
 
 #[pg_extern(sql = false)]
 fn get_checkout_session(checkout_session_id: Option<Uuid>) -> Session {
-    or_raise((|| {
+    or_raise(|| {
         let tenant = tenant::reader()?;
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
         // With the client secret one can act, and not only read.
         let page = if tenant::secret().is_ok() { Some(store::settings::page(tenant, id)?) } else { None };
         store::sessions::get(tenant, id, datum::now(), page.as_ref())?
             .ok_or(Error::SessionNotFound { checkout_session_id: id })
-    })())
+    })
 }
 
 #[expect(clippy::too_many_arguments)]
@@ -145,7 +145,7 @@ fn list_checkout_sessions(
     ending_before: Option<Uuid>,
     page_offset: Option<i32>,
 ) -> Rows<Session> {
-    Rows(or_raise((|| {
+    Rows(or_raise(|| {
         let tenant = tenant::reader()?;
         let time =
             |argument, at: Option<TimestampWithTimeZone>| at.map(|at| datum::from_timestamp(argument, at)).transpose();
@@ -179,15 +179,15 @@ fn list_checkout_sessions(
             }
         }
         store::list::list(tenant, &filter, datum::now())
-    })()))
+    }))
 }
 
 #[pg_extern(sql = false)]
 fn expire_checkout_session(checkout_session_id: Option<Uuid>) -> Session {
-    or_raise((|| {
+    or_raise(|| {
         let tenant = tenant::secret()?;
         sessions::expire(tenant, datum::from_uuid(required("checkout_session_id", checkout_session_id)?))
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
@@ -196,22 +196,22 @@ fn recover_checkout_session(
     expires_at: Option<TimestampWithTimeZone>,
     expires_in: Option<Interval>,
 ) -> Session {
-    or_raise((|| {
+    or_raise(|| {
         tenant::secret()?;
         let caller = tenant::caller()?;
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
         let expires_at = expires_at.map(|at| datum::from_timestamp("expires_at", at)).transpose()?;
         let expires_in = expires_in.map(|span| datum::from_interval("expires_in", span)).transpose()?;
         sessions::recover(&caller, id, expires_at, expires_in, None)
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
 fn redirect_url(url: Option<Text>, checkout_session_id: Option<Uuid>) -> String {
-    or_raise((|| {
+    or_raise(|| {
         let tenant = tenant::current()?;
         let url = required_text("url", &url)?;
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
         store::sessions::redirect_url(tenant, id, url)?.ok_or(Error::SessionNotFound { checkout_session_id: id })
-    })())
+    })
 }

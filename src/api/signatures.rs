@@ -22,14 +22,14 @@ fn sign_webhook(
     secret: Option<Text>,
     scheme: Option<Text>,
 ) -> String {
-    or_raise((|| {
+    or_raise(|| {
         let message = Message {
             id: required_text("webhook_id", &webhook_id)?,
             timestamp: datum::from_timestamp("webhook_timestamp", required("webhook_timestamp", webhook_timestamp)?)?,
             body: required("body", body.as_ref())?.read_up_to("body", BODY_BYTES)?,
         };
         signature::sign(required_text("scheme", &scheme)?.parse()?, required_text("secret", &secret)?, &message)
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
@@ -40,14 +40,14 @@ fn verify_webhook(
     scheme: Option<Text>,
     tolerance: Option<Interval>,
 ) -> bool {
-    or_raise((|| {
+    or_raise(|| {
         let headers = names_in_lower_case(required("headers", headers)?)?;
         let body = required("body", body.as_ref())?.read_up_to("body", BODY_BYTES)?;
         let secret = required_text("secret", &secret)?;
         let scheme = required_text("scheme", &scheme)?.parse()?;
         let tolerance = signature::tolerance(datum::from_interval("tolerance", required("tolerance", tolerance)?)?)?;
         signature::verify(scheme, secret, &headers, body, datum::now(), tolerance)
-    })())
+    })
 }
 
 fn names_in_lower_case(headers: Jsonb) -> Result<Map<String, Value>> {

@@ -14,11 +14,11 @@ use crate::tenant;
 
 #[pg_extern(sql = false)]
 fn get_subscription(subscription_id: Option<Uuid>) -> Subscription {
-    or_raise((|| {
+    or_raise(|| {
         let tenant = tenant::reader()?;
         let id = datum::from_uuid(required("subscription_id", subscription_id)?);
         subscriptions::get(tenant, id, datum::now())
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
@@ -31,7 +31,7 @@ fn list_subscriptions(
     page_size: Option<i32>,
     starting_after: Option<Uuid>,
 ) -> Rows<Subscription> {
-    Rows(or_raise((|| {
+    Rows(or_raise(|| {
         let tenant = tenant::reader()?;
         let cursor = starting_after.map(|id| datum::from_uuid(id).to_string());
         let page = Page { size: validate::page_size(page_size)?, starting_after: cursor.as_deref() };
@@ -43,22 +43,22 @@ fn list_subscriptions(
             price_id: text("price_id", &price_id)?,
         };
         subscriptions::list(tenant, filter, &page, datum::now())
-    })()))
+    }))
 }
 
 #[pg_extern(sql = false)]
 fn cancel_subscription(subscription_id: Option<Uuid>, at_period_end: Option<bool>) -> Subscription {
-    or_raise((|| {
+    or_raise(|| {
         let tenant = tenant::secret()?;
         let id = datum::from_uuid(required("subscription_id", subscription_id)?);
         operations::cancel(tenant, id, required("at_period_end", at_period_end)?)
-    })())
+    })
 }
 
 #[pg_extern(sql = false)]
 fn resume_subscription(subscription_id: Option<Uuid>) -> Subscription {
-    or_raise((|| {
+    or_raise(|| {
         let tenant = tenant::secret()?;
         operations::resume(tenant, datum::from_uuid(required("subscription_id", subscription_id)?))
-    })())
+    })
 }

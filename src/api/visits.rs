@@ -25,7 +25,7 @@ pub fn as_buyer<T>(
 
 #[pg_extern(sql = false)]
 fn open_checkout_session(checkout_session_id: Option<Uuid>, client_secret: Option<Text>) -> PublicSession {
-    or_raise(as_buyer(checkout_session_id, &client_secret, visits::open))
+    or_raise(|| as_buyer(checkout_session_id, &client_secret, visits::open))
 }
 
 const REASON: usize = 500;
@@ -37,23 +37,26 @@ fn cancel_checkout_session(
     reason_code: Option<Text>,
     reason: Option<Text>,
 ) -> PublicSession {
-    or_raise(as_buyer(checkout_session_id, &client_secret, |tenant, id| {
-        let code = text("reason_code", &reason_code)?.map(|code| validate::word("reason_code", code)).transpose()?;
-        let reason = text("reason", &reason)?.filter(|reason| !reason.trim().is_empty());
-        let reason = reason.map(|reason| validate::long_text("reason", reason, REASON)).transpose()?;
-        visits::cancel(tenant, id, code, reason)
-    }))
+    or_raise(|| {
+        as_buyer(checkout_session_id, &client_secret, |tenant, id| {
+            let code =
+                text("reason_code", &reason_code)?.map(|code| validate::word("reason_code", code)).transpose()?;
+            let reason = text("reason", &reason)?.filter(|reason| !reason.trim().is_empty());
+            let reason = reason.map(|reason| validate::long_text("reason", reason, REASON)).transpose()?;
+            visits::cancel(tenant, id, code, reason)
+        })
+    })
 }
 
 #[pg_extern(sql = false)]
 fn restart_checkout_session(checkout_session_id: Option<Uuid>, client_secret: Option<Text>) -> Restarted {
-    or_raise(as_buyer(checkout_session_id, &client_secret, visits::restart))
+    or_raise(|| as_buyer(checkout_session_id, &client_secret, visits::restart))
 }
 
 #[pg_extern(sql = false)]
 fn page_policy(checkout_session_id: Option<Uuid>) -> PagePolicy {
-    or_raise((|| {
+    or_raise(|| {
         let id = datum::from_uuid(required("checkout_session_id", checkout_session_id)?);
         store::organizations::page_policy(id)
-    })())
+    })
 }

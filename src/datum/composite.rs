@@ -129,6 +129,7 @@ composite!(Price = "checkout.price");
 composite!(Subscription = "checkout.subscription");
 composite!(CouponRow = "checkout.coupon");
 composite!(Hook = "checkout.hook");
+composite!(CustomerRecord = "checkout.customer_record");
 composite!(Organization = "checkout.organization");
 composite!(ApiKey = "checkout.api_key");
 composite!(WebhookConsumer = "checkout.webhook_consumer");

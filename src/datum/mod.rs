@@ -23,9 +23,9 @@ mod text;
 pub use column::Column;
 
 pub use composite::{
-    ApiKey, Composite, CouponAnswer, CouponRow, Credential, Event, Hook, HttpAnswer, Organization, PagePolicy, Payment,
-    Price, Product, PublicSession, Refund, Restarted, Session, SessionLine, Subscription, WebhookAttempt,
-    WebhookConsumer, WebhookDelivery, WebhookDeliveryRequest, WebhookEndpoint,
+    ApiKey, Composite, CouponAnswer, CouponRow, Credential, CustomerRecord, Event, Hook, HttpAnswer, Organization,
+    PagePolicy, Payment, Price, Product, PublicSession, Refund, Restarted, Session, SessionLine, Subscription,
+    WebhookAttempt, WebhookConsumer, WebhookDelivery, WebhookDeliveryRequest, WebhookEndpoint,
 };
 pub use jsonb::{Json, Jsonb, metadata};
 pub use rows::Rows;
@@ -78,6 +78,20 @@ pub fn from_interval(argument: &'static str, interval: Interval) -> Result<TimeD
     i64::try_from(micros)
         .map(TimeDelta::microseconds)
         .map_err(|_| Error::OutOfRange { argument, fault: "is too long".into() })
+}
+
+/// A span in days, rounded up. A year has 365.25 days: as long as it lasts.
+pub fn from_years(argument: &'static str, interval: Interval) -> Result<TimeDelta> {
+    let (months, days) = (i64::from(interval.months()), i64::from(interval.days()));
+    let rest = from_interval(argument, Interval::from_micros(interval.micros()))?;
+    let days = (months * 487 + 15).div_euclid(16) + days + (rest.num_seconds() + 86_399).div_euclid(86_400);
+    Ok(TimeDelta::days(days))
+}
+
+/// An interval of days, for spans that are whole days.
+pub fn days(span: TimeDelta) -> Interval {
+    let days = i32::try_from(span.num_days()).unwrap_or(i32::MAX);
+    Interval::new(0, days, 0).unwrap_or_else(|_| interval(span))
 }
 
 /// Reads an interval as Postgres does.

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::credentials;
 use crate::datum::{self, Json, Text};
 use crate::operations::{scenarios, sessions};
+use crate::report;
 use crate::role::as_worker_role;
 use crate::store::list::{self, Filter};
 use crate::store::{self, references, subtransaction};
@@ -67,10 +68,11 @@ fn routed(
         // Only after the caller is known.
         let body = match body.map_or(Ok(Value::Null), read_body) {
             Ok(body) => body,
-            Err(error) => return Ok(dialect.refuse_reading(&error)),
+            Err(error) => return Ok(refuse_reading(dialect, &error)),
         };
         let request = HttpRequest { parameters, headers, query, body: &body, uses_catalog: settings.uses_catalog };
-        Exchange { dialect, caller: &caller, settings: &settings, request: &request }.serve(route)
+        // Noted as long as the caller's credential counts.
+        Exchange { dialect, caller: &caller, settings: &settings, request: &request }.serve(route).inspect_err(note)
     });
     let mut response = match served {
         // A fault of the server is for its log, and no answer of a dialect.
@@ -80,6 +82,19 @@ fn routed(
     };
     response.headers.append(&mut for_browsers);
     Ok(response)
+}
+
+/// Refuses a request that cannot be read, in the dialect's words.
+fn refuse_reading(dialect: &Dialect, error: &Error) -> HttpResponse {
+    note(error);
+    dialect.refuse_reading(error)
+}
+
+fn note(error: &Error) {
+    // A fault of the server is raised, and noted then.
+    if !matches!(error, Error::Internal(_) | Error::StoredTextNotUtf8) {
+        report::note_refused("handle_request", error);
+    }
 }
 
 fn read_body(body: Text) -> Result<Value> {
@@ -119,7 +134,7 @@ impl<'a> Exchange<'a> {
         if self.settings.strict_parameters
             && let Err(error) = dialects::unknown_parameter(route, self.request)
         {
-            return Ok(self.dialect.refuse_reading(&error));
+            return Ok(refuse_reading(self.dialect, &error));
         }
         match &route.operation {
             Operation::Create { read, answer } => self.having_read(*read, |create| self.create(create, *answer)),
@@ -153,7 +168,7 @@ impl<'a> Exchange<'a> {
     ) -> Result<HttpResponse> {
         match read(self.request) {
             Ok(asked) => serve(asked),
-            Err(error) => Ok(self.dialect.refuse_reading(&error)),
+            Err(error) => Ok(refuse_reading(self.dialect, &error)),
         }
     }
 

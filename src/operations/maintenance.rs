@@ -1,6 +1,7 @@
 //! The work that is due without a request. The worker does it in portions, with `Due` and `Purge`. Without a worker, a
 //! function in SQL does all of it in one call.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -8,18 +9,19 @@ use pgrx::datum::TimestampWithTimeZone;
 
 use crate::operations::folding::Folding;
 use crate::operations::hooks;
-use crate::shared::{api_key_uses, wake};
+use crate::operations::retention::Retention;
+use crate::shared::{api_key_uses, request_failures as refused, wake};
 use crate::store::activation;
 use crate::store::api_keys;
 use crate::store::counts;
 use crate::store::maintenance::Work;
-use crate::store::purge;
+use crate::store::{purge, request_failures};
 use crate::{datum, gucs, tenant};
 use rules::Result;
 use rules::maintenance::turns::{BEGINNING, Turns};
 
 /// The number of rows that each task has changed.
-pub type Done = [(&'static str, usize); 5];
+pub type Done = [(&'static str, usize); 6];
 
 /// Activates this database, unless it is active. Returns since when it is.
 pub fn activate() -> Result<TimestampWithTimeZone> {
@@ -47,9 +49,17 @@ pub fn run(batch: i32, now: DateTime<Utc>) -> Result<Done> {
         (rows, more) = purge.events(batch, now)?;
         events += rows;
     }
-    write_uses()?;
+    write_notes(now)?;
     let folded = fold(batch, now)?;
-    Ok([("expire", expired), ("remind", reminded), ("announce", announced), ("purge", old + events), ("fold", folded)])
+    let removed = remove(batch, now)?;
+    Ok([
+        ("expire", expired),
+        ("remind", reminded),
+        ("announce", announced),
+        ("purge", old + events),
+        ("fold", folded),
+        ("remove", removed),
+    ])
 }
 
 /// Expires at most `batch` sessions whose deadline has passed, and returns their number.
@@ -67,6 +77,11 @@ pub fn fold(batch: i32, now: DateTime<Utc>) -> Result<usize> {
         counted += folding.step(batch - counted, Duration::MAX, now)?;
     }
     Ok(counted)
+}
+
+/// Removes about `batch` sessions, subscriptions and other rows that have ended long ago, and returns their number.
+fn remove(batch: i32, now: DateTime<Utc>) -> Result<usize> {
+    Retention::new().step(usize::try_from(batch).unwrap_or(0), Duration::MAX, now)
 }
 
 fn in_turns(work: Work, batch: i32, now: DateTime<Utc>) -> Result<usize> {
@@ -118,7 +133,13 @@ pub fn retention() -> Option<TimeDelta> {
     (minutes >= 0).then(|| TimeDelta::minutes(minutes.into()))
 }
 
-/// Stores which API keys of this database were used, and when.
-pub fn write_uses() -> Result<()> {
-    api_keys::used(&api_key_uses::take())
+/// Stores what is noted in shared memory of this database: when API keys were used, and which calls were refused.
+pub fn write_notes(now: DateTime<Utc>) -> Result<()> {
+    api_keys::used(&api_key_uses::take())?;
+    let failures = refused::take();
+    for of_kind in &failures {
+        request_failures::add(of_kind)?;
+    }
+    let tenants: HashSet<_> = failures.iter().map(|of_kind| of_kind.tenant).collect();
+    tenants.into_iter().try_for_each(|tenant| request_failures::alert(tenant, now))
 }

@@ -4,6 +4,7 @@
 pub mod carts;
 pub mod catalog;
 pub mod credentials;
+pub mod deletion;
 pub mod dialects;
 pub mod folding;
 mod holding;
@@ -11,6 +12,7 @@ pub mod hooks;
 pub mod maintenance;
 pub mod payments;
 pub mod refunds;
+pub mod retention;
 pub mod scenarios;
 pub mod session_terms;
 pub mod sessions;

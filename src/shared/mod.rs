@@ -1,7 +1,8 @@
-//! Shared memory: which database has due work, and which API keys were used. Backends write it when they commit; the
-//! launcher and the workers read it.
+//! Shared memory: which database has due work, which API keys were used, and which calls were refused. Backends write
+//! it; the launcher and the workers read it.
 
 pub mod api_key_uses;
 pub mod failure;
 pub mod registry;
+pub mod request_failures;
 pub mod wake;

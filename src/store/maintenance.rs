@@ -9,7 +9,7 @@ use pgrx::datum::{Interval, TimestampWithTimeZone};
 use super::counts;
 use super::fan_out::{fan_out, notified};
 use super::statement::statement;
-use super::{hooks, purge};
+use super::{hooks, purge, request_failures};
 use crate::datum;
 use rules::Result;
 use rules::maintenance::turns::{Done, Portion};
@@ -230,14 +230,18 @@ statement!(
        (SELECT 'epoch'::timestamptz FROM checkout_data.holds h WHERE h.state = 'taken' LIMIT 1), \
        (SELECT min(h.deadline) + $3 FROM checkout_data.holds h WHERE h.state = 'held'), \
        (SELECT min(f.created_at) + $4 FROM checkout_data.hook_failures f), \
-       (SELECT min(f.next_at) FROM checkout_data.session_folds f))"
+       (SELECT min(f.minute) + $5 FROM checkout_data.request_failures f), \
+       (SELECT min(f.next_at) FROM checkout_data.session_folds f), \
+       (SELECT min(f.removal_at) FROM checkout_data.session_folds f))"
 );
 
 /// When the next row can be purged, or the sessions of past hours should be counted.
 pub fn next_purge(retention: Option<TimeDelta>) -> Result<Option<DateTime<Utc>>> {
-    let spans = [purge::KEEP_DELETED, counts::LAPSED_FOR, purge::KEEP_FAILURES].map(datum::interval);
-    let [deleted, lapsed, failed] = spans;
-    let arguments = [retention.map(datum::interval).into(), deleted.into(), lapsed.into(), failed.into()];
+    let spans =
+        [purge::KEEP_DELETED, counts::LAPSED_FOR, purge::KEEP_FAILURES, request_failures::KEEP].map(datum::interval);
+    let [deleted, lapsed, failed, refused] = spans;
+    let arguments =
+        [retention.map(datum::interval).into(), deleted.into(), lapsed.into(), failed.into(), refused.into()];
     let next = NEXT_PURGE.with(|statement| statement.row(&arguments, |row| row.get::<TimestampWithTimeZone>(1)))?;
     next.flatten().map(|at| datum::from_timestamp("deadline", at)).transpose()
 }

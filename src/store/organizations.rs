@@ -13,7 +13,7 @@ use rules::catalog::subscription;
 use rules::checkout::hook::Hook;
 use rules::checkout::lifetime::Lifetime;
 use rules::checkout::reference::ReferencePolicy;
-use rules::checkout::settings::{Hooks, Leases, Pages, Settings, in_words};
+use rules::checkout::settings::{Hooks, Leases, Pages, Records, Settings, in_words};
 use rules::{Error, Result};
 
 statement!(
@@ -26,8 +26,9 @@ statement!(
        o.embedding_origins, o.payment_method_urls::jsonb, o.allow_restart, o.cancel_expires, \
        o.time_zone::text, o.renewal_grace_period, o.renewal_notice, o.hooks_required, ARRAY( \
          SELECT unnest(ARRAY[h.event, h.schema_name, h.function_name, h.owner_name]::text[]) \
-         FROM checkout_data.hooks h WHERE h.organization_id = o.organization_id) \
-     FROM checkout_data.organizations o WHERE o.organization_id = $1"
+         FROM checkout_data.hooks h WHERE h.organization_id = o.organization_id), \
+       o.session_retention, o.personal_metadata_keys, o.request_failure_threshold \
+     FROM checkout_data.organizations o WHERE o.organization_id = $1 AND o.deletion_began IS NULL"
 );
 
 /// The settings of an organization, as of now: an old snapshot must not accept a rotated secret.
@@ -57,6 +58,14 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
                     required: row.get(26)?.unwrap_or(false),
                     all: row.get::<Vec<String>>(27)?.unwrap_or_default().chunks(4).filter_map(Hook::stored).collect(),
                 },
+                Records {
+                    session_retention: row
+                        .get::<Interval>(28)?
+                        .map(|span| datum::from_interval("session_retention", span))
+                        .transpose()?,
+                    personal_metadata_keys: row.get(29)?.unwrap_or_default(),
+                    request_failure_threshold: row.get(30)?,
+                },
             ))
         })
     })?;
@@ -75,6 +84,7 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
         pages,
         (Some(time_zone), Some(grace), renewal_notice),
         hooks,
+        records,
     )) = row
     else {
         return Ok(None);
@@ -108,6 +118,7 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
             renewal_notice: renewal_notice.map(|span| datum::from_interval("renewal_notice", span)).transpose()?,
         },
         hooks,
+        records,
         client_secret_key: client_secret_key
             .try_into()
             .map_err(|_| Error::Internal("an organization's client_secret_key has not 32 bytes".into()))?,
@@ -140,7 +151,7 @@ pub fn read_urls(urls: Json) -> Result<BTreeMap<String, String>> {
 }
 
 /// The columns of an organization as they are written.
-fn columns(organization_id: Uuid, name: &str, settings: &Settings) -> Result<[Argument<'static>; 28]> {
+fn columns(organization_id: Uuid, name: &str, settings: &Settings) -> Result<[Argument<'static>; 31]> {
     let leases = settings.leases.by_method.iter().map(|(method, lease)| (method.clone(), in_words(*lease).into()));
     let leases = serde_json::Value::Object(leases.collect()).to_string();
     let urls = settings.pages.payment_method_urls.iter().map(|(method, url)| (method.clone(), url.as_str().into()));
@@ -174,6 +185,9 @@ fn columns(organization_id: Uuid, name: &str, settings: &Settings) -> Result<[Ar
         datum::interval(settings.subscriptions.grace_period).into(),
         settings.subscriptions.renewal_notice.map(datum::interval).into(),
         settings.hooks.required.into(),
+        settings.records.session_retention.map(datum::days).into(),
+        settings.records.personal_metadata_keys.clone().into(),
+        settings.records.request_failure_threshold.into(),
     ])
 }
 
@@ -196,9 +210,9 @@ statement!(
        client_secret_key, maximum_lease, payment_method_leases, require_payment_amount, app_link_schemes, \
        strict_parameters, allowed_origins, uses_catalog, publishable_amounts, embedding_origins, \
        payment_method_urls, allow_restart, cancel_expires, time_zone, renewal_grace_period, renewal_notice, \
-       hooks_required) \
+       hooks_required, session_retention, personal_metadata_keys, request_failure_threshold) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
-       $23, $24, $25, $26, $27, $28) \
+       $23, $24, $25, $26, $27, $28, $29, $30, $31) \
      ON CONFLICT (organization_id) DO NOTHING"
 );
 
@@ -241,7 +255,8 @@ statement!(
        app_link_schemes = $16, strict_parameters = $17, allowed_origins = $18, uses_catalog = $19, \
        publishable_amounts = $20, embedding_origins = $21, payment_method_urls = $22, allow_restart = $23, \
        cancel_expires = $24, time_zone = $25, renewal_grace_period = $26, renewal_notice = $27, \
-       hooks_required = $28, updated_at = clock_timestamp() \
+       hooks_required = $28, session_retention = $29, personal_metadata_keys = $30, \
+       request_failure_threshold = $31, updated_at = clock_timestamp() \
      WHERE o.organization_id = $1 RETURNING checkout_data.organization_of(o)"
 );
 

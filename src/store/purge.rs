@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use pgrx::datum::TimestampWithTimeZone;
 
 use super::fan_out::receivers_of_o;
+use super::request_failures;
 use super::statement::{Argument, statement};
 use crate::datum;
 use rules::Result;
@@ -138,13 +139,22 @@ statement!(
        ORDER BY d.created_at LIMIT $2))"
 );
 
+statement!(
+    PURGE_REQUEST_FAILURES,
+    Write,
+    "DELETE FROM checkout_data.request_failures f WHERE f.ctid = ANY (ARRAY( \
+       SELECT d.ctid FROM checkout_data.request_failures d WHERE d.minute <= $1 \
+       ORDER BY d.minute LIMIT $2))"
+);
+
 /// How long the failures of hooks are kept.
 pub const KEEP_FAILURES: TimeDelta = TimeDelta::days(30);
 
-/// Removes expired idempotency keys, the remains of deleted receivers, and old failures of hooks. Returns the number of
-/// rows of each kind.
-pub fn purge(batch: i32, now: DateTime<Utc>) -> Result<[usize; 6]> {
+/// Removes expired idempotency keys, the remains of deleted receivers, old failures of hooks and counts of refused calls.
+/// Returns the number of rows of each kind.
+pub fn purge(batch: i32, now: DateTime<Utc>) -> Result<[usize; 7]> {
     let failed = datum::timestamp(now - KEEP_FAILURES);
+    let refused = datum::timestamp(now - request_failures::KEEP);
     let deleted = datum::timestamp(now - KEEP_DELETED);
     Ok([
         PURGE_KEYS.with(|statement| statement.count(&[datum::timestamp(now).into(), batch.into()]))?,
@@ -153,6 +163,7 @@ pub fn purge(batch: i32, now: DateTime<Utc>) -> Result<[usize; 6]> {
         PURGE_ENDPOINTS.with(|statement| statement.count(&[deleted.into()]))?,
         PURGE_CONSUMERS.with(|statement| statement.count(&[deleted.into()]))?,
         PURGE_HOOK_FAILURES.with(|statement| statement.count(&[failed.into(), batch.into()]))?,
+        PURGE_REQUEST_FAILURES.with(|statement| statement.count(&[refused.into(), batch.into()]))?,
     ])
 }
 

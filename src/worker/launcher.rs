@@ -12,7 +12,7 @@ use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use super::process;
-use crate::shared::{api_key_uses, registry};
+use crate::shared::{api_key_uses, registry, request_failures};
 use crate::{backend, gucs};
 
 /// How long before its work is due a worker is started: about the time that starting takes.
@@ -90,6 +90,7 @@ fn look(seen: &mut HashSet<pg_sys::Oid>) -> bool {
     let is_open = |oid: &pg_sys::Oid| existing.get(oid).is_some_and(|database| database.open);
     registry::keep_only(|oid| existing.contains_key(&oid));
     api_key_uses::keep_only(|oid| existing.contains_key(&oid));
+    request_failures::keep_only(|oid| existing.contains_key(&oid));
     seen.retain(is_open);
     let new: Vec<_> = existing.keys().copied().filter(|oid| is_open(oid) && !seen.contains(oid)).collect();
     let left = registry::look_everywhere(&new);

@@ -18,6 +18,7 @@ use super::process;
 use crate::operations::folding::Folding;
 use crate::operations::hooks;
 use crate::operations::maintenance::{self, Purge, retention};
+use crate::operations::retention::Retention;
 use crate::role::as_worker_role;
 use crate::shared::failure;
 use crate::shared::registry::{self, Rest, span};
@@ -200,7 +201,7 @@ fn sweep(database: pg_sys::Oid, sweeps: &mut Sweeps) -> bool {
     }
     if matches!(sweep, Sweep::PurgeDue) {
         // In a transaction of its own, so that payments of sessions that are about to expire do not wait for it.
-        sweep = in_transaction(database, purge_or_fold);
+        sweep = in_transaction(database, clean_up);
         if matches!(sweep, Sweep::Busy) {
             // This work can wait until the next time; sessions cannot.
             sweep = Sweep::Purged;
@@ -238,7 +239,7 @@ unsafe extern "C-unwind" fn at_exit(_code: std::ffi::c_int, argument: pg_sys::Da
 /// Does one transaction's worth of work. An error, also one of the commit, is noted for `worker_status()`. Unless the
 /// work was only blocked, the error ends the process: the launcher starts another, later each time.
 fn in_transaction(database: pg_sys::Oid, work: impl FnOnce() -> Result<Sweep>) -> Sweep {
-    process::transaction(|| report::or_raise(if_free(database, work))).unwrap_or_else(|error| {
+    process::transaction(|| report::or_raise(|| if_free(database, work))).unwrap_or_else(|error| {
         let report = process::report(&error);
         registry::note_error(database, report.message());
         if BUSY.contains(&report.sql_error_code()) { Sweep::Busy } else { error.rethrow() }
@@ -309,7 +310,7 @@ impl Sweeps {
         let [Some(deadline), Some(reminder), Some(subscription)] = self.due.each_ref().map(Due::next) else {
             return Ok(Sweep::More);
         };
-        maintenance::write_uses()?;
+        maintenance::write_notes(now)?;
         let purged_at = datum::from_micros(registry::last_purge_at(database));
         if purged_at + PURGE_EVERY <= now {
             return Ok(Sweep::PurgeDue);
@@ -334,8 +335,8 @@ fn is_outdated(now: DateTime<Utc>) -> Result<bool> {
     Ok(looked_at != 0 && (is_to_be_read_only()? || activation::worker_is_disabled()?))
 }
 
-/// The longest time, but for its last hour, that a transaction counts sessions.
-const FOLD_FOR: Duration = Duration::from_millis(40);
+/// The longest time, but for its last statement, that a transaction counts or removes sessions.
+const WORK_FOR: Duration = Duration::from_millis(40);
 
 /// How far this process has come with purging. If it ends before it is done, the next process begins anew.
 static PURGE: Mutex<Purge> = Mutex::new(Purge::new());
@@ -343,16 +344,24 @@ static PURGE: Mutex<Purge> = Mutex::new(Purge::new());
 /// Once all is purged, the same is done with counting.
 static FOLDING: Mutex<Folding> = Mutex::new(Folding::done());
 
-fn purge_or_fold() -> Result<Sweep> {
+/// Once all is counted, the same is done with removing what has ended long ago.
+static RETENTION: Mutex<Retention> = Mutex::new(Retention::done());
+
+fn clean_up() -> Result<Sweep> {
     let mut folding = FOLDING.lock().unwrap_or_else(PoisonError::into_inner);
-    if !folding.more() {
+    let mut retention = RETENTION.lock().unwrap_or_else(PoisonError::into_inner);
+    if folding.more() {
+        folding.step(full(), WORK_FOR, datum::now())?;
+    } else if retention.more() {
+        retention.step(full(), WORK_FOR, datum::now())?;
+    } else {
         if !purge()? {
             return Ok(Sweep::More);
         }
-        *folding = Folding::new();
+        (*folding, *retention) = (Folding::new(), Retention::new());
+        folding.step(full(), WORK_FOR, datum::now())?;
     }
-    folding.step(full(), FOLD_FOR, datum::now())?;
-    if folding.more() { Ok(Sweep::More) } else { Ok(Sweep::Purged) }
+    if folding.more() || retention.more() { Ok(Sweep::More) } else { Ok(Sweep::Purged) }
 }
 
 /// Returns true if all is purged.

@@ -157,6 +157,7 @@ CREATE PROCEDURE clear() LANGUAGE sql
         checkout_data.session_terms, checkout_data.session_visits, checkout_data.subscriptions,
             checkout_data.session_periods,
         checkout_data.hooks, checkout_data.hook_failures, checkout_data.session_counts,
-        checkout_data.session_folds, checkout_data.uncounted_hours;
+        checkout_data.session_folds, checkout_data.uncounted_hours, checkout_data.request_failures,
+        checkout_data.request_alerts;
     UPDATE checkout_data.organizations SET reference_policy = 'none', uses_catalog = false;
     $$;

@@ -211,6 +211,9 @@ WITH retention (minutes) AS (
         OR (subject_type = 'subscription') <> (event_type LIKE 'subscription.%')
         OR (subject_type = 'subscription') <> (snapshot -> 'subscription' IS NOT NULL)
         OR snapshot #>> '{subscription,subscription_id}' <> subject_id::text
+        OR (subject_type = 'organization') <> (event_type = 'requests.failing')
+        OR (subject_type = 'organization') <> (snapshot #>> '{organization,organization_id}' IS NOT NULL)
+        OR subject_type = 'organization' AND subject_id <> organization_id
         OR snapshot #>> '{payment,checkout_session_id}' <> subject_id::text AND kind <> 'payment_applied'
     UNION ALL
     SELECT 'event that does not tell how its session was', organization_id, environment, checkout_session_id
@@ -235,6 +238,14 @@ WITH retention (minutes) AS (
     WHERE retention.minutes < 0 OR p.created_at > now() - retention.minutes * interval '1 minute'
     GROUP BY p.organization_id, p.environment, p.webhook_endpoint_id
     HAVING (count(e.sequence), COALESCE(max(e.sequence), 0)) <> (p.event_count, p.event_count)
+    UNION ALL
+    SELECT 'alert without its event, or the other way round', COALESCE(a.organization_id, e.organization_id),
+        COALESCE(a.environment, e.environment), NULL::uuid
+    FROM retention CROSS JOIN checkout_data.request_alerts a
+    FULL JOIN (SELECT organization_id, environment, max(sequence) AS last FROM event
+        WHERE subject_type = 'organization' GROUP BY 1, 2) AS e USING (organization_id, environment)
+    WHERE e.last IS DISTINCT FROM a.event_count
+        AND COALESCE(retention.minutes < 0 OR a.alerted_at > now() - retention.minutes * interval '1 minute', true)
     UNION ALL
     -- What remains of a deleted receiver keeps no event.
     SELECT 'delivery of no event', d.organization_id, d.environment, d.checkout_session_id

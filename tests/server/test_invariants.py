@@ -2,17 +2,18 @@
 
 from contextlib import closing
 
+import psycopg2
 import pytest
 from conftest import INVARIANTS
 
 (SESSIONS, OPEN, PAYMENTS, REFUNDS, EVENTS, KEYS, API_KEYS, ENDPOINTS, CONSUMERS, DELIVERIES, ATTEMPTS, PRODUCTS, PRICES, STOCK,
  STOCK_CHANGES, COUPONS, LINES, TERMS, VISITS, HOLDS, SUBSCRIPTIONS, PERIODS, HOOKS,
- FAILURES, COUNTED) = (
+ FAILURES, COUNTED, ALERTS) = (
     f"checkout_data.{table}" for table in (
         "checkout_sessions", "open_sessions", "payments", "refunds", "webhook_outbox", "idempotency_keys", "api_keys",
         "webhook_endpoints", "webhook_consumers", "webhook_deliveries", "webhook_attempts", "products", "prices", "inventory",
         "inventory_changes", "coupons", "session_lines", "session_terms", "session_visits", "holds",
-        "subscriptions", "session_periods", "hooks", "hook_failures", "session_folds"))
+        "subscriptions", "session_periods", "hooks", "hook_failures", "session_folds", "request_alerts"))
 NO_PRODUCT = "price, stock or change of stock without a product of its tenant"
 NOT_ITS_CHANGES = "stock that is not the sum of its changes"
 ENDED = "open session that has ended, or that is no session"
@@ -49,6 +50,10 @@ FAULTS = [
     (OF_ANOTHER_THING, "subscription", f"UPDATE {EVENTS} SET subject_type = 'webhook_endpoint'"),
     (OF_ANOTHER_THING, "subscription",
      f"UPDATE {EVENTS} SET snapshot = jsonb_set(snapshot, '{{subscription,subscription_id}}', '\"x\"')"),
+    ("alert without its event, or the other way round", "alert", f"UPDATE {ALERTS} SET event_count = 2"),
+    ("alert without its event, or the other way round", "alert", f"DELETE FROM {ALERTS}"),
+    (OF_ANOTHER_THING, "alert", f"UPDATE {EVENTS} SET subject_type = 'subscription'"),
+    (OF_ANOTHER_THING, "alert", f"UPDATE {EVENTS} SET snapshot = NULL"),
     ("failure of a hook of no session of its tenant", "paid", f"UPDATE {FAILURES} SET environment = 'test'"),
     ("hook without an organization", "on_completed", f"UPDATE {HOOKS} SET organization_id = gen_random_uuid()"),
     (HOW_ITS_SESSION_WAS, "free", f"UPDATE {EVENTS} SET snapshot = snapshot - 'cancellation' WHERE sequence = 1"),
@@ -166,14 +171,18 @@ def set_broken_hook(db):
 @pytest.fixture(scope="module")
 def whole(shared_server):
     """A database with sessions of several kinds, all without faults."""
-    db = shared_server.create_database()
+    db = shared_server.create_database(request_failure_threshold=1)
+    # It is told that a call was refused. Later, maintenance would count its sessions.
+    with pytest.raises(psycopg2.Error):
+        db.call("get_subscription", subscription_id=db.organization_id)
+    db.sql("SELECT checkout.run_maintenance()")
     sessions = {title: db.create("1 hour", title=title) for title in ("paid", "late", "begun", "refunded", "rejecting", "paid late")}
     consumer = db.call("create_webhook_consumer", name="jobs", event_types=["checkout.session.*"])
     sessions["jobs"] = consumer[0]["webhook_consumer_id"]
     sessions["open"] = db.create("1 hour", title="open", idempotency_key="k1", metadata='{"idempotency_key": "k1"}')
     db.call("begin_payment", checkout_session_id=sessions["begun"], payment_id="p-begun")
     db.call("expire_checkout_session", checkout_session_id=sessions["late"])
-    sessions["re_1"] = "re_1"
+    sessions |= {"re_1": "re_1", "alert": db.organization_id}
     db.call("expire_checkout_session", checkout_session_id=sessions["rejecting"])
     set_broken_hook(db)
     sessions["on_completed"] = "on_completed"
@@ -244,7 +253,7 @@ def test_fault_is_found(whole, fault, title, statement):
         table = next(word for word in statement.split() if word.startswith("checkout_data."))
         named = {REFUNDS: "refund_id", API_KEYS: "api_key_id", ENDPOINTS: "webhook_endpoint_id", CONSUMERS: "webhook_consumer_id",
                  PRODUCTS: "product_id", PRICES: "product_id", STOCK: "product_id", STOCK_CHANGES: "product_id",
-                 COUPONS: "code", HOOKS: "function_name", SUBSCRIPTIONS: "subscription_id"}.get(
+                 COUPONS: "code", HOOKS: "function_name", ALERTS: "organization_id", SUBSCRIPTIONS: "subscription_id"}.get(
             table, "subject_id" if table in (EVENTS, DELIVERIES, ATTEMPTS) else "checkout_session_id")
         cursor.execute(f"{statement} {where} {named} = %s", [sessions[title]])
         assert cursor.rowcount >= 1

@@ -20,7 +20,7 @@ ONE_ROLE = {"grant_access", "revoke_access"}
 ONE_PRODUCT = {"create_price", "update_price", "update_product"}
 ALONE = [{"create_webhook_consumer"}, {"create_webhook_endpoint"}, RECOVERIES, {"record_refund"},
          {"simulate_payment", "simulate_public_payment"}, {"complete_free_checkout_session"}, {"adjust_inventory"},
-         {"create_product"}, {"create_coupon"}, {"update_coupon"}]
+         {"create_product"}, {"create_coupon"}, {"update_coupon"}, {"delete_organization"}]
 ONE_SUBSCRIPTION = {"cancel_subscription", "resume_subscription"}
 WAITS = {
     held: group

@@ -132,6 +132,7 @@ export default {
     'event.checkout.session.refunded': 'Refunded',
     'event.checkout.session.refund_failed': 'Refund failed',
     'event.webhook_endpoint.disabled': 'Endpoint disabled',
+    'event.requests.failing': 'Requests are failing',
     'line.item': 'Item',
     'line.shipping': 'Shipping',
     'line.tax': 'Tax',
@@ -468,6 +469,19 @@ export default {
     'webhooks.act': 'Action',
     'webhooks.redeliver': 'Send again',
     'webhooks.redelivered': 'Will be sent again',
+
+    // refused calls
+    'requests.title': 'Refused calls',
+    'requests.lead': 'Calls of the last 24 hours that were refused. Nothing of them was stored. What each error means is in docs/errors.md.',
+    'requests.function': 'Function',
+    'requests.count': 'Refused',
+    'requests.sqlstate': 'Error',
+    'requests.message': 'Last message',
+    'requests.last': 'Last',
+    'requests.none': 'No call was refused',
+    'requests.none.advice': 'Set request_failure_threshold, and the event requests.failing tells you when many are.',
+    'requests.uncounted': 'Refused calls are not counted here',
+    'requests.uncounted.advice': 'Ask your administrator to add checkout_sessions to shared_preload_libraries.',
 
     // health
     'health.title': 'Health',

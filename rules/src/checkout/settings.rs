@@ -39,6 +39,7 @@ pub struct Settings {
     pub pages: Pages,
     pub subscriptions: subscription::Settings,
     pub hooks: Hooks,
+    pub records: Records,
     /// The secret from which the client secrets of its sessions are derived.
     pub client_secret_key: client_secret::Key,
 }
@@ -62,6 +63,48 @@ pub struct Hooks {
     /// True if a failing hook refuses calls that end sessions.
     pub required: bool,
     pub all: Vec<Hook>,
+}
+
+/// What is kept of its sessions and its calls, and for how long.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Records {
+    /// How long sessions are kept after their end. `None`: for ever.
+    pub session_retention: Option<TimeDelta>,
+    /// The members of metadata that are personal, and are erased with a customer.
+    pub personal_metadata_keys: Vec<String>,
+    /// How many refused calls in five minutes are an event. `None`: any number is none.
+    pub request_failure_threshold: Option<i32>,
+}
+
+impl Records {
+    const SHORTEST_RETENTION: TimeDelta = TimeDelta::days(1);
+    const LONGEST_RETENTION: TimeDelta = TimeDelta::days(36_525);
+    const MOST_KEYS: usize = 50;
+
+    /// Checks how long an organization wants to keep its sessions.
+    pub fn check_retention(span: TimeDelta) -> Result<TimeDelta> {
+        match span < Self::SHORTEST_RETENTION || span > Self::LONGEST_RETENTION {
+            true => Err(Error::invalid("session_retention", "must be between 1 day and 100 years")),
+            false => Ok(span),
+        }
+    }
+
+    /// Checks the names of members of metadata.
+    pub fn check_keys(keys: &[Option<String>]) -> Result<Vec<String>> {
+        const ARGUMENT: &str = "personal_metadata_keys";
+        if keys.len() > Self::MOST_KEYS {
+            return Err(Error::invalid(ARGUMENT, format!("must have at most {} elements", Self::MOST_KEYS)));
+        }
+        let mut checked: Vec<String> = Vec::with_capacity(keys.len());
+        for key in keys {
+            let key = key.as_deref().ok_or_else(|| Error::invalid(ARGUMENT, "must not have null elements"))?;
+            let key = validate::text(ARGUMENT, key, validate::SHORT_TEXT)?;
+            if !checked.iter().any(|known| known == key) {
+                checked.push(key.to_owned());
+            }
+        }
+        Ok(checked)
+    }
 }
 
 impl Settings {
@@ -159,6 +202,7 @@ impl Default for Settings {
             pages: Pages::default(),
             subscriptions: subscription::Settings::default(),
             hooks: Hooks::default(),
+            records: Records::default(),
             client_secret_key: [0; 32],
         }
     }

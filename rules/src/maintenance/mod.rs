@@ -1,3 +1,4 @@
-//! The order of background work.
+//! Background work: its order, and what it removes.
 
+pub mod retention;
 pub mod turns;

@@ -73,6 +73,7 @@ pub enum EventType {
     Expiring,
     Cancelled,
     EndpointDisabled,
+    RequestsFailing,
     SubscriptionCreated,
     SubscriptionRenewed,
     SubscriptionRenewalDue,
@@ -81,7 +82,7 @@ pub enum EventType {
 }
 
 impl EventType {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Completed,
         Self::Expired,
         Self::Failed,
@@ -93,6 +94,7 @@ impl EventType {
         Self::Expiring,
         Self::Cancelled,
         Self::EndpointDisabled,
+        Self::RequestsFailing,
         Self::SubscriptionCreated,
         Self::SubscriptionRenewed,
         Self::SubscriptionRenewalDue,
@@ -113,6 +115,7 @@ impl EventType {
             Self::Expiring => "checkout.session.expiring",
             Self::Cancelled => "checkout.session.cancelled",
             Self::EndpointDisabled => "webhook_endpoint.disabled",
+            Self::RequestsFailing => "requests.failing",
             Self::SubscriptionCreated => "subscription.created",
             Self::SubscriptionRenewed => "subscription.renewed",
             Self::SubscriptionRenewalDue => "subscription.renewal_due",

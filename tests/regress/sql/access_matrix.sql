@@ -90,6 +90,11 @@ INSERT INTO testing.access_calls VALUES
     ('list_api_keys', quote_literal(:'a')),
     ('list_checkout_sessions', ''),
     ('list_organizations', ''),
+    ('export_customer', '''c'''),
+    -- It has open sessions.
+    ('erase_customer', '''c'''),
+    -- Which has another name.
+    ('delete_organization', format('%L, ''C''', :'a')),
     ('list_hooks', quote_literal(:'a')),
     ('set_hook', format('%L, ''expired'', NULL', :'a')),
     ('list_payments', quote_literal(:'paid')),

@@ -4,7 +4,7 @@ SELECT count(*) > 100 AS there_are_sessions FROM checkout_data.checkout_sessions
 
 -- The sessions whose events a test has removed.
 CREATE VIEW testing.purged AS SELECT organization_id
-FROM checkout_data.organizations WHERE name IN ('Reports', 'Redeliveries', 'Redeliveries of another');
+FROM checkout_data.organizations WHERE name IN ('Reports', 'Redeliveries', 'Redeliveries of another', 'Keeps', 'Keeps all');
 
 -- The sessions with what their two rows say together. One that is stored as open, and is not among the open sessions,
 -- has been swept: it is expired, or failed, and the event of that comes on top.
@@ -103,7 +103,7 @@ SELECT n.checkout_session_id FROM testing.sessions n LEFT JOIN testing.sessions 
     ON (o.organization_id, o.environment, o.checkout_session_id) = (n.organization_id, n.environment, n.recovered_from)
 WHERE n.recovered_from IS NOT NULL
     AND (o.status IS DISTINCT FROM 'expired' OR o.amount <> n.amount OR o.currency_code <> n.currency_code);
--- Every event has its session, its endpoint or its subscription.
+-- Every event has its session, its endpoint, its subscription or its organization.
 SELECT o.subject_type, o.subject_id, o.sequence
 FROM checkout_data.webhook_outbox o
 LEFT JOIN checkout_data.checkout_sessions s
@@ -113,10 +113,11 @@ WHERE (o.event_type = 'webhook_endpoint.disabled') <> (o.subject_type = 'webhook
     OR (o.subject_type = 'subscription')
         <> coalesce(o.snapshot #>> '{subscription,subscription_id}' = o.subject_id::text, false)
     OR (o.event_type LIKE 'subscription.%') <> (o.subject_type = 'subscription')
+    OR (o.event_type = 'requests.failing') <> (o.subject_type = 'organization')
     OR (o.subject_type = 'webhook_endpoint')
         <> coalesce(o.snapshot #>> '{webhook_endpoint,webhook_endpoint_id}' = o.subject_id::text, false)
     -- An end by the clock has no payment.
-    OR (o.event_type ~ 'expired|expiring|cancelled|disabled|^subscription'
+    OR (o.event_type ~ 'expired|expiring|cancelled|disabled|^subscription|^requests'
             OR o.event_type ~ 'failed' AND o.snapshot IS NULL)
         = (coalesce(o.snapshot, '{}') ? 'payment')
     -- Nothing was due.

@@ -121,6 +121,7 @@ INSERT INTO testing.calls (function, arguments) VALUES
     ('complete_free_checkout_session', quote_literal(:'open')),
     ('list_session_lines', quote_literal(:'open')),
     ('set_hook', format('%L, ''expired'', NULL', :'a')), ('list_hooks', quote_literal(:'a')),
+    ('export_customer', '''c'''), ('erase_customer', '''c'''), ('delete_organization', format('%L, ''C''', :'a')),
     ('rotate_client_secrets', quote_literal(:'a')), ('create_api_key', format('%L, ''secret'', ''live''', :'a')),
     ('list_api_keys', quote_literal(:'a')),
     ('revoke_api_key', quote_literal(:'api_key_id')), ('roll_api_key', quote_literal(:'api_key_id')),

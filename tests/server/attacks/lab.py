@@ -194,7 +194,16 @@ class Lab:
             call("update_organization", organization_id=target["organization_id"], uses_catalog=False)
             call("record_payment", checkout_session_id=begun["checkout_session_id"], payment_id=f"{word}_first", outcome="succeeded")
             target["subscription"] = begun["subscription_id"]
-            # As if a hook had failed with a text of the tenant.
+            # A customer whose address each tenant has.
+            of_all = call("create_checkout_session", amount=10, currency_code="USD", customer_email="everyone@shop.example", title=word)
+            call("expire_checkout_session", checkout_session_id=of_all["checkout_session_id"])
+            # As if a call had been refused, and a hook had failed, with a text of the tenant.
+            cursor.execute(
+                """INSERT INTO checkout_data.request_failures (organization_id, environment, minute, function_name, sqlstate,
+                       failure_count, last_message, last_failed_at)
+                   VALUES (%s, %s, date_trunc('minute', now()), 'create_checkout_session', '22023', 1, %s, clock_timestamp())""",
+                [target["organization_id"], environment, word],
+            )
             cursor.execute(
                 """INSERT INTO checkout_data.hook_failures (organization_id, environment, hook_failure_id, checkout_session_id,
                        event, function_name, sqlstate, message, created_at)

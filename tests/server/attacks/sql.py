@@ -118,6 +118,7 @@ FORBIDDEN = [
     "checkout.update_organization('$VICTIM', name => 'x')",
     "checkout.set_hook('$VICTIM', 'completed', NULL)",
     "checkout.list_hooks()",
+    "checkout.delete_organization('$VICTIM', 'canary')",
     "checkout.security_report()",
     "checkout.worker_status()",
     "checkout.outbox_status()",

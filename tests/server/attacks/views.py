@@ -23,6 +23,7 @@ VIEWS = [
     "subscriptions",
     "session_periods",
     "hook_failures",
+    "request_failures",
 ]
 # What is called for a row before the tenant's condition has been checked would tell about it.
 SPIES = [

@@ -59,6 +59,7 @@ class World:
         db.call("create_price", product_id="mug", currency_code="USD", amount=12.5, price_id="mug-usd")
         db.call("create_coupon", code="TEN", percent_off=10)
         self.subscribed, self.subscription = self.that_subscribes()
+        self.idle = self.value("SELECT checkout.create_organization('Idle')")
 
     def sessions_that_sell(self):
         """One in which the buyer may change everything, and one in which nothing is due."""
@@ -164,10 +165,13 @@ class World:
             Call("current_credential", "shop", {}),
             Call("current_environment", "shop", {}),
             Call("current_organization_id", "shop", {}),
+            Call("delete_organization", "admin", {"organization_id": self.idle, "confirm": "Idle"}),
             Call("delete_webhook_consumer", "shop", {"name": "jobs", "discard_undelivered": True}),
             Call("delete_webhook_endpoint", "shop", endpoint | {"discard_undelivered": True}),
+            Call("erase_customer", "shop", {"customer_email": "nobody@shop.example"}),
             Call("expire_checkout_session", "shop", session),
             Call("expire_due_checkout_sessions", "admin", {}),
+            Call("export_customer", "shop", {"customer_id": "c"}),
             Call("fold_sessions", "admin", {}),
             Call("run_maintenance", "admin", {}),
             Call("get_checkout_session", "shop", session),

@@ -11,10 +11,10 @@ const sessions = (columns = '*', options = {}) => seeds.from('checkout_sessions'
 const amounts = async (request) => (await answer(request)).map((row) => row.amount);
 const views = ['checkout_sessions', 'open_checkout_sessions', 'payments', 'refunds', 'webhook_events', 'webhook_deliveries',
     'webhook_attempts', 'webhook_endpoints', 'products', 'prices', 'coupons', 'inventory', 'inventory_changes',
-    'session_visits', 'subscriptions', 'session_periods', 'hook_failures'];
+    'session_visits', 'subscriptions', 'session_periods', 'hook_failures', 'request_failures'];
 // Of these the organization has none.
 const empty = ['webhook_attempts', 'products', 'prices', 'coupons', 'inventory', 'inventory_changes', 'session_visits',
-    'subscriptions', 'session_periods', 'hook_failures'];
+    'subscriptions', 'session_periods', 'hook_failures', 'request_failures'];
 
 test('a row of a view is a session without its secret', async () => {
     const session = await answer(sessions().eq('amount', 7).single());

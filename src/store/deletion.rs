@@ -1,0 +1,160 @@
+//! Statements that delete an organization with all its rows.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::fan_out::receivers_of_o;
+use super::removal::{of_session, remove_sessions, remove_subscriptions, without_events};
+use super::statement::{Access, Argument, Statement, statement};
+use crate::datum;
+use rules::Result;
+
+pub struct Organization {
+    pub name: String,
+    /// True if nobody acts for it any more.
+    pub ended: bool,
+    /// True if all transactions have ended that may have acted for it.
+    pub settled: bool,
+}
+
+statement!(
+    LOCK,
+    Write,
+    "SELECT o.name::text, o.deletion_began IS NOT NULL, \
+       COALESCE(pg_snapshot_xmin(pg_current_snapshot()) > o.deletion_began, false) \
+     FROM checkout_data.organizations o WHERE o.organization_id = $1 FOR UPDATE"
+);
+
+/// Locks an organization.
+pub fn lock(organization_id: Uuid) -> Result<Option<Organization>> {
+    let row = LOCK.with(|statement| {
+        statement.row(&id(organization_id), |row| {
+            Ok(Organization {
+                name: row.get(1)?.unwrap_or_default(),
+                ended: row.get(2)?.unwrap_or(false),
+                settled: row.get(3)?.unwrap_or(false),
+            })
+        })
+    })?;
+    Ok(row)
+}
+
+fn id(organization_id: Uuid) -> [Argument<'static>; 1] {
+    [datum::uuid(organization_id).into()]
+}
+
+statement!(
+    OPEN_MONEY,
+    Transaction,
+    "SELECT CASE \
+       WHEN EXISTS (SELECT FROM checkout_data.open_sessions o \
+         WHERE o.organization_id = $1 AND o.deadline > $2) THEN 'open checkout sessions' \
+       WHEN EXISTS (SELECT FROM checkout_data.payments p WHERE p.organization_id = $1 \
+         AND p.status = 'rejected' AND p.amount > p.refunded_amount + p.pending_refund_amount) THEN 'payments to refund' \
+       WHEN EXISTS (SELECT FROM checkout_data.payments p WHERE p.organization_id = $1 \
+         AND p.pending_refund_amount > 0) THEN 'pending refunds' \
+       WHEN EXISTS (SELECT FROM checkout_data.subscriptions s WHERE s.organization_id = $1 \
+         AND checkout_data.subscription_status(s, $2) NOT IN ('ended', 'canceled')) \
+         THEN 'subscriptions that have not ended' END"
+);
+
+/// What of an organization's money is not settled yet.
+pub fn open_money(organization_id: Uuid, now: DateTime<Utc>) -> Result<Option<String>> {
+    let arguments = [datum::uuid(organization_id).into(), datum::timestamp(now).into()];
+    Ok(OPEN_MONEY.with(|statement| statement.row(&arguments, |row| row.get::<String>(1)))?.flatten())
+}
+
+// Its keys end with it. Every backend forgets its settings when this is committed.
+statement!(
+    END,
+    Write,
+    "WITH keys AS (DELETE FROM checkout_data.api_keys k WHERE k.organization_id = $1) \
+     UPDATE checkout_data.organizations o SET deletion_began = pg_current_xact_id() WHERE o.organization_id = $1"
+);
+
+/// From the commit on nobody acts for the organization.
+pub fn end(organization_id: Uuid) -> Result<()> {
+    END.with(|statement| statement.count(&id(organization_id))).map(|_| ())
+}
+
+statement!(
+    REMOVE_SUBSCRIPTIONS,
+    Write,
+    remove_subscriptions!("WHERE o.organization_id = $1 ORDER BY o.subscription_id LIMIT $2")
+);
+// $5: all payments were changed before.
+statement!(
+    REMOVE_SESSIONS,
+    Write,
+    remove_sessions!(
+        "WHERE o.organization_id = $1 AND ($3::text IS NULL OR $4::text IS NULL) ORDER BY o.checkout_session_id LIMIT $2"
+    )
+);
+
+/// The other tables, each after those whose rows depend on it.
+const TABLES: [&str; 28] = [
+    "idempotency_keys",
+    "open_sessions",
+    "refunds",
+    "payments",
+    "session_lines",
+    "session_terms",
+    "session_visits",
+    "session_periods",
+    "holds",
+    "webhook_attempts",
+    "webhook_deliveries",
+    "webhook_outbox",
+    "webhook_endpoints",
+    "webhook_consumers",
+    "hook_failures",
+    "hooks",
+    "api_keys",
+    "prices",
+    "inventory_changes",
+    "inventory",
+    "products",
+    "coupons",
+    "session_counts",
+    "uncounted_hours",
+    "session_folds",
+    "request_failures",
+    "request_alerts",
+    "subscriptions",
+];
+
+/// Removes about `batch` rows of a kind. Returns true if it has found any.
+pub fn remove(organization_id: Uuid, batch: i32, now: DateTime<Utc>) -> Result<bool> {
+    let chosen = || [datum::uuid(organization_id).into(), batch.into()];
+    // Without its key a session is whole. A key without its session is not.
+    if remove_from("idempotency_keys", &chosen())? || REMOVE_SUBSCRIPTIONS.with(|it| it.count(&chosen()))? > 0 {
+        return Ok(true);
+    }
+    let [organization, batch] = chosen();
+    let none = || Argument::from(None::<&str>);
+    let arguments = [organization, batch, none(), none(), datum::timestamp(now).into()];
+    if REMOVE_SESSIONS.with(|it| it.count(&arguments))? > 0 {
+        return Ok(true);
+    }
+    for table in TABLES {
+        if remove_from(table, &chosen())? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn remove_from(table: &str, chosen: &[Argument]) -> Result<bool> {
+    let sql = format!(
+        "DELETE FROM checkout_data.{table} x WHERE x.ctid = ANY (ARRAY( \
+           SELECT o.ctid FROM checkout_data.{table} o WHERE o.organization_id = $1 LIMIT $2))"
+    );
+    Ok(Statement::composed(Access::Write, sql).count(chosen)? > 0)
+}
+
+statement!(DELETE, Write, "DELETE FROM checkout_data.organizations o WHERE o.organization_id = $1");
+
+/// Deletes the organization, which has no rows any more.
+pub fn delete(organization_id: Uuid) -> Result<()> {
+    DELETE.with(|statement| statement.count(&id(organization_id))).map(|_| ())
+}
