@@ -9,7 +9,7 @@ PG_MAJOR = $(shell $(PG_CONFIG) --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/'
 FEATURES = $(if $(filter 15,$(PG_MAJOR)),,--no-default-features --features pg$(PG_MAJOR))
 
 .NOTPARALLEL:
-.PHONY: help build service pages install demo demo-url demo-stop psql test unit regress isolation server-tests bench lint schema reference clean
+.PHONY: help build service pages deb install demo demo-url demo-stop psql test unit regress isolation server-tests bench lint schema reference clean
 
 help: ## this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +24,9 @@ service: ## the program alone: target/release/checkout-sessions
 
 pages: ## the libraries of the pages: pages/vendor
 	@scripts/pages
+
+deb: build ## Debian packages: target/deb
+	@scripts/deb
 
 # With sudo there may be no cargo: then what was built before is installed.
 install: $(if $(shell command -v cargo),build) ## the extension into the Postgres of PG_CONFIG

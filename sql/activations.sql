@@ -161,11 +161,6 @@ CREATE FUNCTION checkout.verify_restore() RETURNS TABLE (
             WHERE s.organization_id = f.organization_id AND s.environment = f.environment
                 AND s.checkout_session_id = f.checkout_session_id)
         UNION ALL
-        SELECT 'counts of refused calls without their organization', count(*)
-        FROM checkout_data.request_failures f
-        WHERE NOT EXISTS (
-            SELECT FROM checkout_data.organizations o WHERE o.organization_id = f.organization_id)
-        UNION ALL
         SELECT 'products without their organization', count(*)
         FROM checkout_data.products p
         WHERE NOT EXISTS (

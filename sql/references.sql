@@ -68,6 +68,8 @@ CREATE FUNCTION checkout_data.organizations_deleted() RETURNS trigger
             RAISE foreign_key_violation
                 USING MESSAGE = format('organization %s has %s and cannot be deleted', used, reason);
         END IF;
+        DELETE FROM checkout_data.request_failures f USING deleted d WHERE f.organization_id = d.organization_id;
+        DELETE FROM checkout_data.request_alerts a USING deleted d WHERE a.organization_id = d.organization_id;
         RETURN NULL;
     END
     $$;

@@ -36,7 +36,8 @@ CREATE VIEW checkout.request_failures AS
     FROM checkout_data.request_failures f
     WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL
     UNION ALL
-    SELECT checkout_data.reader_organization_id(), checkout.current_environment(), NULL, NULL, NULL, NULL,
+    SELECT checkout_data.reader_organization_id(), checkout.current_environment(),
+        pg_catalog.date_trunc('minute', pg_catalog.statement_timestamp()), NULL, NULL, NULL,
         'Nothing is counted: checkout_sessions is not in shared_preload_libraries.', NULL
     WHERE pg_catalog.current_setting('checkout_sessions.worker_database', true) IS NULL;
 COMMENT ON VIEW checkout.request_failures IS

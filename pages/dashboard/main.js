@@ -13,6 +13,7 @@ import * as health from './views/health.js';
 import * as overview from './views/overview.js';
 import * as products from './views/products.js';
 import * as refunds from './views/refunds.js';
+import * as requests from './views/requests.js';
 import * as sessions from './views/sessions.js';
 import * as subscriptions from './views/subscriptions.js';
 import * as session from './views/session.js';
@@ -27,7 +28,7 @@ let shown = '';
 /** The view of an address: its module, and the name of the part of the page that it belongs to. */
 function viewOf({ parts: [name = 'overview', id] }) {
     if (name === 'sessions' && id) return { name, module: session };
-    const modules = { overview, sessions, refunds, subscriptions, products, coupons, webhooks, ...(state.administrator && { health }) };
+    const modules = { overview, sessions, refunds, subscriptions, products, coupons, webhooks, requests, ...(state.administrator && { health }) };
     return name in modules ? { name, module: modules[name] } : { name: '', module: null };
 }
 

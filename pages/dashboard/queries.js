@@ -195,6 +195,11 @@ export const attempts = (eventId, endpoint) => rpc('list_webhook_attempts', { ev
 export const redeliver = (eventIds, endpoint) =>
     rpc('redeliver_webhook_events', { event_ids: eventIds, webhook_endpoint_id: endpoint });
 
+// refused calls -------------------------------------------------------------------------------------------------
+
+export const requestFailures = (since) =>
+    view('request_failures', [['minute', `gte.${time(since)}`]], { order: 'minute.desc', limit: 1_000 });
+
 // who, and how the database is ----------------------------------------------------------------------------------
 
 export const credential = () => rpc('current_credential');

@@ -5,7 +5,7 @@ import { LANGUAGES, language, setLanguage, t } from './i18n.js';
 import { link } from './router.js';
 import { THEMES, setTheme, theme } from './theme.js';
 
-const SECTIONS = ['overview', 'sessions', 'refunds', 'subscriptions', 'products', 'coupons', 'webhooks'];
+const SECTIONS = ['overview', 'sessions', 'refunds', 'subscriptions', 'products', 'coupons', 'webhooks', 'requests'];
 
 const skip = (event) => {
     event.preventDefault();

@@ -10,7 +10,7 @@ use crate::database_error::DatabaseError;
 use crate::database_url::connect_options;
 use crate::options::DatabaseOptions;
 use crate::run_error::RunError;
-use crate::sqlx::postgres::PgConnectOptions;
+use crate::servers::Servers;
 use crate::sqlx::{self, Connection as _, PgConnection};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -29,7 +29,7 @@ pub struct KeyOptions {
 
 /// The holder of an API key, connected as a role with request access. No `Debug`: it would show the key.
 pub struct Holder {
-    options: PgConnectOptions,
+    servers: Servers,
     api_key: String,
     connection: Option<Connection>,
 }
@@ -37,8 +37,8 @@ pub struct Holder {
 impl Holder {
     pub fn new(options: &KeyOptions, application_name: &str) -> Result<Self, RunError> {
         let url = options.database.database_url.as_deref();
-        let database = connect_options(url, application_name).map_err(|error| RunError::Usage(error.into()))?;
-        Ok(Self { options: database, api_key: options.api_key.clone(), connection: None })
+        let servers = connect_options(url, application_name).map_err(|error| RunError::Usage(error.into()))?;
+        Ok(Self { servers, api_key: options.api_key.clone(), connection: None })
     }
 
     /// Does `work` in a transaction with the key's rights. After an error there is a new connection.
@@ -48,7 +48,7 @@ impl Holder {
     ) -> Result<T, DatabaseError> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => Connection::open(&self.options).await?,
+            None => Connection::open(&self.servers).await?,
         };
         let done = timeout(TIMEOUT, async {
             let mut transaction = connection.inner.begin().await?;

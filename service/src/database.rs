@@ -8,6 +8,7 @@ use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use crate::database_error::DatabaseError;
+use crate::servers::{Server, Servers};
 
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A claim passes over locked rows, and waits only for statements that change tables.
@@ -41,16 +42,16 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub async fn open(options: &PgConnectOptions) -> Result<Self, DatabaseError> {
-        let (options, mark) = with_settings(options);
-        let opened = timeout(CONNECT_TIMEOUT, async {
+    pub async fn open(servers: &Servers) -> Result<Self, DatabaseError> {
+        let open = async |server: Server| {
+            let (options, mark) = with_settings(&server.options);
             let mut inner = connect(&options).await?;
             check_own(&mut inner, &mark).await?;
             let mut connection = Self { inner, mark, defaults: None, looked: Instant::now() };
             connection.defaults = connection.look().await?;
             Ok(connection)
-        });
-        opened.await.unwrap_or(Err(DatabaseError::Timeout))
+        };
+        servers.find(open).await
     }
 
     /// Returns true if it is as a new one would be. Checks now and then.

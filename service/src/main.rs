@@ -18,6 +18,7 @@ mod options;
 mod relay;
 mod run_error;
 mod runtime;
+mod servers;
 mod shutdown;
 mod sqlx;
 mod tls;

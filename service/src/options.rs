@@ -9,7 +9,8 @@ use tracing::level_filters::LevelFilter;
 #[derive(Clone, Args)]
 pub struct DatabaseOptions {
     /// postgres://USER@HOST/DATABASE, or postgres:///DATABASE?host=/FOLDER for a Unix socket [default: PGHOST, PGPORT, PGUSER,
-    /// PGDATABASE and their like]. Put a password into the environment or ~/.pgpass: others see arguments
+    /// PGDATABASE and their like]. Of several hosts, with commas between them, the one that takes writes is used. Put a
+    /// password into the environment or ~/.pgpass: others see arguments
     #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
 }

@@ -5072,6 +5072,8 @@ CREATE FUNCTION checkout_data.organizations_deleted() RETURNS trigger
             RAISE foreign_key_violation
                 USING MESSAGE = format('organization %s has %s and cannot be deleted', used, reason);
         END IF;
+        DELETE FROM checkout_data.request_failures f USING deleted d WHERE f.organization_id = d.organization_id;
+        DELETE FROM checkout_data.request_alerts a USING deleted d WHERE a.organization_id = d.organization_id;
         RETURN NULL;
     END
     $$;
@@ -5245,11 +5247,6 @@ CREATE FUNCTION checkout.verify_restore() RETURNS TABLE (
             SELECT FROM checkout_data.checkout_sessions s
             WHERE s.organization_id = f.organization_id AND s.environment = f.environment
                 AND s.checkout_session_id = f.checkout_session_id)
-        UNION ALL
-        SELECT 'counts of refused calls without their organization', count(*)
-        FROM checkout_data.request_failures f
-        WHERE NOT EXISTS (
-            SELECT FROM checkout_data.organizations o WHERE o.organization_id = f.organization_id)
         UNION ALL
         SELECT 'products without their organization', count(*)
         FROM checkout_data.products p
@@ -6041,7 +6038,8 @@ CREATE VIEW checkout.request_failures AS
     FROM checkout_data.request_failures f
     WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL
     UNION ALL
-    SELECT checkout_data.reader_organization_id(), checkout.current_environment(), NULL, NULL, NULL, NULL,
+    SELECT checkout_data.reader_organization_id(), checkout.current_environment(),
+        pg_catalog.date_trunc('minute', pg_catalog.statement_timestamp()), NULL, NULL, NULL,
         'Nothing is counted: checkout_sessions is not in shared_preload_libraries.', NULL
     WHERE pg_catalog.current_setting('checkout_sessions.worker_database', true) IS NULL;
 COMMENT ON VIEW checkout.request_failures IS

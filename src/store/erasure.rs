@@ -43,7 +43,7 @@ macro_rules! of_customer {
             " FROM ",
             $table,
             " s \
-             WHERE s.organization_id = $1 AND s.environment = $2 AND s.customer_email IN ($4, lower($4)) \
+             WHERE s.organization_id = $1 AND s.environment = $2 AND s.customer_email IN ($4, lower($4 COLLATE \"C\")) \
              UNION \
              SELECT ",
             $columns,
@@ -51,7 +51,7 @@ macro_rules! of_customer {
             $table,
             " s \
              WHERE s.organization_id = $1 AND s.environment = $2 AND s.customer_email <> lower(s.customer_email) \
-               AND lower(s.customer_email) = lower($4)"
+               AND lower(s.customer_email) = lower($4 COLLATE \"C\")"
         )
     };
 }
@@ -85,7 +85,7 @@ statement!(
            UNION ALL \
            SELECT 'subscriptions', 7, v.created_at, to_jsonb(v) FROM checkout.subscriptions v \
            WHERE v.organization_id = $1 AND v.environment = $2 \
-             AND (v.customer_id = $3 OR lower(v.customer_email) = lower($4))) \
+             AND (v.customer_id = $3 OR lower(v.customer_email) = lower($4 COLLATE \"C\"))) \
          SELECT ROW(r.kind, r.record)::checkout.customer_record FROM record r ORDER BY r.place, r.at, r.record::text"
     )
 );
@@ -111,7 +111,7 @@ statement!(
     Write,
     "SELECT s.subscription_id FROM checkout_data.subscriptions s \
      WHERE s.organization_id = $1 AND s.environment = $2 \
-       AND (s.customer_id = $3 OR lower(s.customer_email) = lower($4)) ORDER BY s.subscription_id FOR NO KEY UPDATE"
+       AND (s.customer_id = $3 OR lower(s.customer_email) = lower($4 COLLATE \"C\")) ORDER BY s.subscription_id FOR NO KEY UPDATE"
 );
 
 /// The sessions and the subscriptions of a customer, locked.

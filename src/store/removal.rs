@@ -60,8 +60,7 @@ macro_rules! remove_subscriptions {
 }
 pub(super) use remove_subscriptions;
 
-/// Removes the sessions `o` that are chosen by the end of a statement. A payment that another transaction is changing to
-/// a time after `$5` keeps its session: then the trigger of sessions refuses all.
+/// Removes the sessions `o` that are chosen by the end of a statement, all whose payments were changed last by `$5`.
 macro_rules! remove_sessions {
     ($chosen:expr) => {
         concat!(

@@ -81,6 +81,7 @@ statement!(
         undelivered!("subscription_id")
     ))
 );
+// A payment that another transaction is changing keeps its session.
 statement!(
     REMOVE_SESSIONS,
     Write,
@@ -96,11 +97,15 @@ statement!(
        AND NOT EXISTS ( \
          SELECT FROM checkout_data.open_sessions x WHERE x.organization_id = o.organization_id \
            AND x.environment = o.environment AND x.checkout_session_id = o.checkout_session_id) \
-       AND NOT EXISTS ( \
-         SELECT FROM checkout_data.payments p WHERE p.organization_id = o.organization_id \
-           AND p.environment = o.environment AND p.checkout_session_id = o.checkout_session_id \
-           AND (p.updated_at > $5 OR p.pending_refund_amount > 0 \
-             OR p.status = 'rejected' AND p.amount > p.refunded_amount)) \
+       AND ( \
+         SELECT count(*) FROM checkout_data.payments p WHERE p.organization_id = o.organization_id \
+           AND p.environment = o.environment AND p.checkout_session_id = o.checkout_session_id) = ( \
+         SELECT count(*) FROM ( \
+           SELECT FROM checkout_data.payments p WHERE p.organization_id = o.organization_id \
+             AND p.environment = o.environment AND p.checkout_session_id = o.checkout_session_id \
+             AND p.updated_at <= $5 AND p.pending_refund_amount = 0 \
+             AND (p.status <> 'rejected' OR p.amount <= p.refunded_amount) \
+           FOR UPDATE SKIP LOCKED) AS settled) \
        AND NOT EXISTS ( \
          SELECT FROM checkout_data.checkout_sessions x WHERE x.organization_id = o.organization_id \
            AND x.environment = o.environment AND x.recovered_from = o.checkout_session_id) \

@@ -39,8 +39,8 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.sta
 numbers = itertools.count(1)
 # The files that take longest come first, so that at the end no process is left alone with one of them.
 LONGEST = ["test_attacks", "test_growth", "test_dialects", "test_pages_dashboard", "test_contexts", "test_secrecy",
-           "test_pages_pay_everywhere", "test_databases", "test_relay", "test_relay_trouble", "test_restore", "test_processes",
-           "test_invariants", "test_gateway_limits", "test_gateway_fuzz", "test_stock"]
+           "test_pages_pay_everywhere", "test_packages", "test_databases", "test_relay", "test_relay_trouble", "test_restore",
+           "test_processes", "test_invariants", "test_gateway_limits", "test_gateway_fuzz", "test_stock"]
 
 
 def pytest_collection_modifyitems(items):
@@ -393,14 +393,20 @@ def pair(new_server):
     """A primary whose worker is disabled, so that overdue sessions stay; its standby; and a database on both."""
     primary = new_server("checkout_sessions.worker_enabled=off")
     db = primary.create_database()
-    standby = new_server(start=False)
+    return db, standby_of(db, new_server)
+
+
+def standby_of(db, new_server, *settings):
+    """Makes a standby of a database's server. Returns the database there."""
+    primary, standby = db.server, new_server(start=False)
     run("install", "-d", "-m", "700", *(["-o", "postgres"] if AS_SERVER_USER else []), standby.dir)
     run(*AS_SERVER_USER, primary.bin / "pg_basebackup", "-h", primary.dir, "-p", "54321", "-U", "postgres",
         "-D", standby.data, "--checkpoint=fast", "--no-sync", "--write-recovery-conf", cwd="/")
-    standby.start("wal_retrieve_retry_interval=100ms")
-    copy = standby.database(db.name)
+    standby.start("wal_retrieve_retry_interval=100ms", *settings)
     wait_until(lambda: "started streaming" in standby.log(), within=10)
-    return db, copy
+    copy = standby.database(db.name)
+    copy.organization_id = db.organization_id
+    return copy
 
 
 @pytest.fixture(scope="session")

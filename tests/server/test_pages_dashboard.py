@@ -14,12 +14,13 @@ from support.shop import ENDPOINT, HOSTILE
 
 PAGE = ROOT / "pages/dashboard"
 PICTURES = ROOT / "tests/pages"
-VIEWS = ["overview", "sessions", "refunds", "subscriptions", "products", "coupons", "webhooks"]
+VIEWS = ["overview", "sessions", "refunds", "subscriptions", "products", "coupons", "webhooks", "requests"]
 PLACES = {
     "overview": "overview", "sessions": "sessions?status=complete", "session": "sessions/{shop.sold}",
     "refunds": "refunds", "subscriptions": "subscriptions", "subscription": "subscriptions/{shop.subscription}",
     "products": "products", "product": "products/mug", "coupons": "coupons", "coupon": "coupons/SPRING",
-    "webhooks": "webhooks", "deliveries": "webhooks/{shop.endpoint}", "dead": "webhooks?show=dead", "health": "health",
+    "webhooks": "webhooks", "deliveries": "webhooks/{shop.endpoint}", "dead": "webhooks?show=dead", "requests": "requests",
+    "health": "health",
 }
 LOOKS = {
     "": {}, "-dark": {"color_scheme": "dark"}, "-narrow": {"viewport": {"width": 320, "height": 860}},
@@ -256,6 +257,13 @@ def test_a_restricted_key_cannot_act(world, dashboard):
     dashboard.forgive("403")
 
 
+def test_refused_calls_say_what_the_integration_does_wrong(dashboard):
+    rows = dashboard.go("requests").page.locator("tbody tr").all_inner_texts()
+    (unknown,) = [row for row in rows if "PT404" in row and "get_checkout_session" in row]
+    assert "12" in unknown and "checkout session … not found or access denied" in unknown
+    assert any("22023" in row and 'argument "currency_code"' in row for row in rows)
+
+
 def test_health_is_for_administrators(world, open_dashboard, dashboard):
     assert dashboard.page.locator("nav >> text=Health").count() == 0
     dashboard.go("health")
@@ -319,6 +327,7 @@ def test_an_empty_shop_is_told_what_to_do(world, open_dashboard):
     for view, says in {
         "overview": "create_checkout_session", "sessions": "create_checkout_session", "refunds": "Nothing to refund",
         "subscriptions": "interval_unit", "products": "create_product", "coupons": "create_coupon", "webhooks": "create_webhook_endpoint",
+        "requests": "request_failure_threshold",
     }.items():
         assert says in dashboard.go(view).text(), view
 

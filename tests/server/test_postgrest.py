@@ -54,7 +54,7 @@ def test_client_has_called_every_stable_function_by_get(world, client_results):
     stable = world.db.sql(
         "SELECT proname FROM pg_proc WHERE pronamespace = 'checkout'::regnamespace AND provolatile = 's'")
     expected = {row["proname"] for row in stable} & granted_functions(world)
-    assert len(expected) == 23
+    assert len(expected) == 24
     called = set(re.findall(r'"GET /rpc/(\w+)\S* HTTP/1.1" 20\d', client_results.log))
     assert expected <= called
 

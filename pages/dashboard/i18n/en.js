@@ -470,6 +470,19 @@ export default {
     'webhooks.redeliver': 'Send again',
     'webhooks.redelivered': 'Will be sent again',
 
+    // refused calls
+    'requests.title': 'Refused calls',
+    'requests.lead': 'Calls of the last 24 hours that were refused. Nothing of them was stored. What each error means is in docs/errors.md.',
+    'requests.function': 'Function',
+    'requests.count': 'Refused',
+    'requests.sqlstate': 'Error',
+    'requests.message': 'Last message',
+    'requests.last': 'Last',
+    'requests.none': 'No call was refused',
+    'requests.none.advice': 'Set request_failure_threshold, and the event requests.failing tells you when many are.',
+    'requests.uncounted': 'Refused calls are not counted here',
+    'requests.uncounted.advice': 'Ask your administrator to add checkout_sessions to shared_preload_libraries.',
+
     // health
     'health.title': 'Health',
     'health.refresh': 'Refresh',

@@ -470,6 +470,19 @@ export default {
     'webhooks.redeliver': 'Renvoyer',
     'webhooks.redelivered': 'Sera renvoyé',
 
+    // refused calls
+    'requests.title': 'Appels refusés',
+    'requests.lead': 'Les appels refusés ces dernières 24 heures. Rien n’en a été enregistré. Chaque erreur est expliquée dans docs/errors.md.',
+    'requests.function': 'Fonction',
+    'requests.count': 'Refusés',
+    'requests.sqlstate': 'Erreur',
+    'requests.message': 'Dernier message',
+    'requests.last': 'Dernier',
+    'requests.none': 'Aucun appel refusé',
+    'requests.none.advice': 'Définissez request_failure_threshold, et l’événement requests.failing vous prévient quand il y en a beaucoup.',
+    'requests.uncounted': 'Les appels refusés ne sont pas comptés ici',
+    'requests.uncounted.advice': 'Demandez à votre administrateur d’ajouter checkout_sessions à shared_preload_libraries.',
+
     // health
     'health.title': 'Santé',
     'health.refresh': 'Actualiser',

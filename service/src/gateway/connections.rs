@@ -10,6 +10,7 @@ use crate::database;
 use crate::gateway::catalog::Catalog;
 use crate::gateway::failure::Failure;
 use crate::gateway::sql_failure::failure;
+use crate::servers::Server;
 use crate::sqlx::postgres::PgConnectOptions;
 use crate::sqlx::{Connection as _, PgConnection, Postgres};
 
@@ -18,19 +19,27 @@ const IDLE: Duration = Duration::from_millis(10);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 pub struct Connections {
-    pool: Pool<Postgres>,
+    count: u32,
+    timeout: Duration,
+    /// To the server of this number. There is none until a server has been found.
+    pool: RwLock<Option<(usize, Pool<Postgres>)>>,
     /// `None` until somebody has looked.
     away: watch::Sender<Option<bool>>,
     catalog: RwLock<Arc<Catalog>>,
 }
 
 impl Connections {
-    pub fn new(options: &PgConnectOptions, count: u32, timeout: Duration) -> Self {
-        let (options, mark) = with_settings(options, timeout);
+    pub fn new(count: u32, timeout: Duration) -> Self {
+        let (away, _) = watch::channel(None);
+        Self { count, timeout, pool: RwLock::default(), away, catalog: RwLock::default() }
+    }
+
+    fn pool_of(&self, server: &Server) -> Pool<Postgres> {
+        let (options, mark) = with_settings(&server.options, self.timeout);
         let mark: Arc<str> = mark.into();
-        let pool = PoolOptions::new()
-            .max_connections(count)
-            .acquire_timeout(timeout.min(LONGEST_WAIT))
+        PoolOptions::new()
+            .max_connections(self.count)
+            .acquire_timeout(self.timeout.min(LONGEST_WAIT))
             .test_before_acquire(false)
             .before_acquire(|connection: &mut PgConnection, meta| {
                 Box::pin(async move {
@@ -47,25 +56,40 @@ impl Connections {
                     own.map_err(|error| sqlx_core::Error::Configuration(error.into()))
                 })
             })
-            .connect_lazy_with(options);
-        let (away, _) = watch::channel(None);
-        Self { pool, away, catalog: RwLock::default() }
+            .connect_lazy_with(options)
     }
 
     /// A connection, or at once the news that the database is away.
     pub async fn acquire(&self) -> Result<PoolConnection<Postgres>, Failure> {
         let mut away = self.away.subscribe();
+        let Some(pool) = self.pool() else { return Err(Failure::unavailable("the database is away")) };
         tokio::select! {
             biased;
             _ = away.wait_for(|away| *away == Some(true)) => Err(Failure::unavailable("the database is away")),
-            connection = self.pool.acquire() => connection.map_err(|error| failure(&error, false)),
+            connection = pool.acquire() => connection.map_err(|error| failure(&error, false)),
         }
     }
 
-    /// The database is there, and this is its catalog.
-    pub fn there(&self, catalog: Catalog) {
+    fn pool(&self) -> Option<Pool<Postgres>> {
+        let pool = self.pool.read().unwrap_or_else(PoisonError::into_inner);
+        pool.as_ref().map(|(_, pool)| pool.clone())
+    }
+
+    /// The database is there, on this server, and this is its catalog.
+    pub fn there(&self, server: &Server, catalog: Catalog) {
+        self.move_to(server);
         *self.catalog.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(catalog);
         self.away.send_replace(Some(false));
+    }
+
+    /// From now on, requests are this server's. Those that are open end where they began.
+    fn move_to(&self, server: &Server) {
+        let mut pool = self.pool.write().unwrap_or_else(PoisonError::into_inner);
+        if pool.as_ref().is_none_or(|(number, _)| *number != server.number)
+            && let Some((_, left)) = pool.replace((server.number, self.pool_of(server)))
+        {
+            tokio::spawn(async move { left.close().await });
+        }
     }
 
     pub fn away(&self) {
@@ -83,7 +107,9 @@ impl Connections {
     }
 
     pub async fn close(&self) {
-        self.pool.close().await;
+        if let Some(pool) = self.pool() {
+            pool.close().await;
+        }
     }
 }
 

@@ -15,8 +15,8 @@ use crate::options::SharedOptions;
 
 const SHORTEST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(5 * 60);
-/// Where a package puts the pages.
-const INSTALLED_PAGES: &str = "/usr/local/share/checkout-sessions/pages";
+/// Where an administrator puts the pages, and where a package does.
+const INSTALLED_PAGES: [&str; 2] = ["/usr/local/share/checkout-sessions/pages", "/usr/share/checkout-sessions/pages"];
 
 /// Serves the dialects, the functions and views, and the buyer's page over HTTP
 ///
@@ -33,7 +33,7 @@ pub struct Options {
     dialect: Option<String>,
 
     /// The folder of the buyer's page and the dashboard [default: `pages` beside the program, or
-    /// /usr/local/share/checkout-sessions/pages]
+    /// /usr/local/share/checkout-sessions/pages, or /usr/share/checkout-sessions/pages]
     #[arg(long, value_name = "FOLDER")]
     pub pages: Option<PathBuf>,
 
@@ -87,7 +87,7 @@ impl Options {
         }
         let program = std::env::current_exe().ok().and_then(|program| program.canonicalize().ok());
         let beside = program.as_deref().and_then(|program| program.parent()).map(|folder| folder.join("pages"));
-        let places = beside.into_iter().chain([PathBuf::from(INSTALLED_PAGES)]);
+        let places = beside.into_iter().chain(INSTALLED_PAGES.map(PathBuf::from));
         Ok(places.filter_map(|folder| folder.canonicalize().ok()).find(|folder| folder.is_dir()))
     }
 }

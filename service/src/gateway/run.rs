@@ -40,7 +40,7 @@ pub fn start(options: Options) -> Result<(), RunError> {
 
 async fn run(options: Options) -> Result<(), RunError> {
     let url = options.shared.database.database_url.as_deref();
-    let database = connect_options(url, "checkout-sessions-gateway").map_err(|error| RunError::Usage(error.into()))?;
+    let servers = connect_options(url, "checkout-sessions-gateway").map_err(|error| RunError::Usage(error.into()))?;
     let tokens = Tokens::new(std::env::var(VARIABLE).ok()).map_err(RunError::Usage)?;
     let pages = options.pages().map_err(RunError::Usage)?;
     let listener = TcpListener::bind(options.address).await;
@@ -53,13 +53,9 @@ async fn run(options: Options) -> Result<(), RunError> {
     let stop = CancellationToken::new();
     stop_at_signal(stop.clone(), "open requests")?;
 
-    let connections = Arc::new(Connections::new(&database, options.connections, options.timeout));
-    let watcher = Watcher {
-        options: database,
-        connections: connections.clone(),
-        health: health.clone(),
-        metrics: metrics.clone(),
-    };
+    let connections = Arc::new(Connections::new(options.connections, options.timeout));
+    let watcher =
+        Watcher { servers, connections: connections.clone(), health: health.clone(), metrics: metrics.clone() };
     tokio::spawn(watcher.run());
     connections.looked().await;
     let limits = Arc::new(Limits::new(options.requests_per_second, options.requests_per_second_address));

@@ -13,7 +13,7 @@ use crate::gateway::catalog::Catalog;
 use crate::gateway::connections::{Connections, with_settings};
 use crate::gateway::metrics::Metrics;
 use crate::health::Health;
-use crate::sqlx::postgres::PgConnectOptions;
+use crate::servers::{Server, Servers};
 use crate::sqlx::{Connection as _, PgConnection};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -24,7 +24,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 const CATALOG_EVERY: u32 = 30;
 
 pub struct Watcher {
-    pub options: PgConnectOptions,
+    pub servers: Servers,
     pub connections: Arc<Connections>,
     pub health: Arc<Health>,
     pub metrics: Arc<Metrics>,
@@ -47,9 +47,10 @@ impl Watcher {
 
     /// Looks until the database is away.
     async fn watch(&self, back_off: &mut BackOff) -> Result<std::convert::Infallible, DatabaseError> {
-        let mut connection = in_time(CONNECT_TIMEOUT, self.connect()).await?;
+        let (mut connection, server) = self.servers.find(|server| self.connect(server)).await?;
         loop {
-            self.connections.there(in_time(CONNECT_TIMEOUT, Catalog::read(&mut connection)).await?);
+            let catalog = in_time(CONNECT_TIMEOUT, Catalog::read(&mut connection)).await?;
+            self.connections.there(&server, catalog);
             self.health.works("watch");
             if back_off.is_used() {
                 info!("the database answers");
@@ -57,17 +58,18 @@ impl Watcher {
             }
             for _ in 0..CATALOG_EVERY {
                 sleep(LOOK_EVERY).await;
-                in_time(LOOK_TIMEOUT, async { Ok(connection.ping().await?) }).await?;
+                in_time(LOOK_TIMEOUT, self.servers.check(&mut connection)).await?;
                 self.health.works("watch");
             }
         }
     }
 
-    async fn connect(&self) -> Result<PgConnection, DatabaseError> {
-        let (options, mark) = with_settings(&self.options, CONNECT_TIMEOUT);
+    async fn connect(&self, server: Server) -> Result<(PgConnection, Server), DatabaseError> {
+        let (options, mark) = with_settings(&server.options, CONNECT_TIMEOUT);
         let mut connection = PgConnection::connect_with(&options).await?;
         check_own(&mut connection, &mark).await?;
-        Ok(connection)
+        self.servers.check(&mut connection).await?;
+        Ok((connection, server))
     }
 }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::sqlx::postgres::{PgConnectOptions, PgRow};
+use crate::servers::Servers;
+use crate::sqlx::postgres::PgRow;
 use crate::sqlx::{self, Row, raw_sql};
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -63,7 +64,7 @@ impl Purpose {
 /// Holds a connection. After an error it makes a new one when it is needed.
 pub struct DeliveryStore {
     purpose: Purpose,
-    options: PgConnectOptions,
+    servers: Servers,
     connection: Option<Connection>,
     /// The lock timeout that was set last on this connection.
     patience: Option<&'static str>,
@@ -72,8 +73,8 @@ pub struct DeliveryStore {
 }
 
 impl DeliveryStore {
-    pub fn new(purpose: Purpose, options: PgConnectOptions, health: Arc<Health>, metrics: Arc<Metrics>) -> Self {
-        Self { purpose, options, connection: None, patience: None, health, metrics }
+    pub fn new(purpose: Purpose, servers: Servers, health: Arc<Health>, metrics: Arc<Metrics>) -> Self {
+        Self { purpose, servers, connection: None, patience: None, health, metrics }
     }
 
     /// Returns true if the next statement makes a connection first.
@@ -141,7 +142,7 @@ impl DeliveryStore {
             return Ok(connection);
         }
         self.patience = None;
-        Connection::open(&self.options).await.map_err(|error| self.failed(error))
+        Connection::open(&self.servers).await.map_err(|error| self.failed(error))
     }
 
     /// Keeps the connection if it is still good. After an error that another connection may not have, it is closed.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use crate::sqlx::postgres::{PgListener, PgPoolOptions};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
@@ -12,13 +12,14 @@ use crate::back_off::BackOff;
 use crate::database::{CONNECT_TIMEOUT, check_own, with_settings};
 use crate::database_error::DatabaseError;
 use crate::relay::metrics::Metrics;
+use crate::servers::{Server, Servers};
 
 const CHANNEL: &str = "checkout_sessions_webhooks";
 /// A connection that a firewall has dropped looks like a quiet one.
 const PING_EVERY: Duration = Duration::from_secs(30);
 
 pub struct NotificationListener {
-    pub options: PgConnectOptions,
+    pub servers: Servers,
     pub wake: Arc<Notify>,
     pub metrics: Arc<Metrics>,
 }
@@ -28,8 +29,8 @@ impl NotificationListener {
     pub async fn run(self) {
         let mut back_off = BackOff::new();
         loop {
-            match timeout(CONNECT_TIMEOUT, self.connect()).await {
-                Ok(Ok((listener, mark))) => {
+            match self.servers.find(|server| self.connect(server)).await {
+                Ok((listener, mark)) => {
                     back_off = BackOff::new();
                     info!("listening for new deliveries");
                     // Deliveries committed meanwhile were not notified.
@@ -37,23 +38,28 @@ impl NotificationListener {
                     let why = self.listen(listener, &mark).await;
                     warn!("not listening any more: {why}");
                 }
-                Ok(Err(error)) => warn!("not listening: {error}"),
-                Err(_) => warn!("not listening: {}", DatabaseError::Timeout),
+                Err(error) => warn!("not listening: {error}"),
             }
             self.metrics.database_errors.inc();
             sleep(back_off.next()).await;
         }
     }
 
-    async fn connect(&self) -> Result<(PgListener, String), DatabaseError> {
-        let (options, mark) = with_settings(&self.options);
+    async fn connect(&self, server: Server) -> Result<(PgListener, String), DatabaseError> {
+        let (options, mark) = with_settings(&server.options);
         let pool = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
         let pool = pool.acquire_timeout(CONNECT_TIMEOUT).connect_lazy_with(options);
         let mut listener = PgListener::connect_with(&pool).await?;
         listener.eager_reconnect(false);
         check_own(&mut listener, &mark).await?;
+        self.servers.check(&mut listener).await?;
         listener.listen(CHANNEL).await?;
         Ok((listener, mark))
+    }
+
+    async fn look(&self, listener: &mut PgListener, mark: &str) -> Result<(), DatabaseError> {
+        check_own(&mut *listener, mark).await?;
+        self.servers.check(listener).await
     }
 
     /// Listens until it fails, and returns why.
@@ -66,7 +72,7 @@ impl NotificationListener {
                 }
                 Ok(Ok(None)) => return "the connection is closed".into(),
                 Ok(Err(error)) => return error.to_string(),
-                Err(_) => match timeout(CONNECT_TIMEOUT, check_own(&mut listener, mark)).await {
+                Err(_) => match timeout(CONNECT_TIMEOUT, self.look(&mut listener, mark)).await {
                     Ok(Ok(())) => {}
                     Ok(Err(error)) => return error.to_string(),
                     Err(_) => return DatabaseError::Timeout.to_string(),

@@ -47,7 +47,7 @@ pub fn start(options: Options) -> Result<(), RunError> {
 
 async fn run(options: Options) -> Result<(), RunError> {
     let url = options.shared.database.database_url.as_deref();
-    let connection = connect_options(url, "checkout-sessions-relay").map_err(|error| RunError::Usage(error.into()))?;
+    let servers = connect_options(url, "checkout-sessions-relay").map_err(|error| RunError::Usage(error.into()))?;
     let more_roots = options.ca_file.as_ref().map(std::fs::read).transpose();
     let guard = Guard::new();
     let sender = sender::Settings {
@@ -73,12 +73,11 @@ async fn run(options: Options) -> Result<(), RunError> {
 
     let (finished, recorded) = mpsc::unbounded_channel();
     let wake = Arc::new(Notify::new());
-    let store = |purpose| DeliveryStore::new(purpose, connection.clone(), health.clone(), metrics.clone());
+    let store = |purpose| DeliveryStore::new(purpose, servers.clone(), health.clone(), metrics.clone());
     let recorder = Recorder::new(store(Purpose::Records), recorded, wake.clone(), metrics.clone(), abort.clone());
     let mut recorder = tokio::spawn(recorder.run());
     if !options.once {
-        let listener =
-            NotificationListener { options: connection.clone(), wake: wake.clone(), metrics: metrics.clone() };
+        let listener = NotificationListener { servers: servers.clone(), wake: wake.clone(), metrics: metrics.clone() };
         tokio::spawn(listener.run());
     }
     let tasks = TaskTracker::new();

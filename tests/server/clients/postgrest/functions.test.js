@@ -317,6 +317,22 @@ test('a subscription is begun by a session, read, cancelled and resumed', async 
     await refused(otherShop.rpc('get_subscription', { subscription_id }), 404, 'PT404');
 });
 
+test('a customer gets what is stored about him, and is erased', async () => {
+    const customer = { customer_email: 'Ada@shop.example' };
+    const session = await create({ customer_id: undefined, ...customer, customer_name: 'Ada', title: 'Tea' });
+    for (const options of [{}, { get: true }]) {
+        const [{ kind, record }] = await answer(shop.rpc('export_customer', { customer_email: 'ada@shop.example' }, options));
+        assert.deepEqual([kind, record.customer_name, record.title], ['checkout_sessions', 'Ada', 'Tea']);
+        assert.deepEqual(await answer(otherShop.rpc('export_customer', customer, options)), []);
+    }
+    await refused(shop.rpc('erase_customer', customer), 409, 'PT409', /open checkout sessions/);
+    await answer(shop.rpc('expire_checkout_session', id(session)));
+    const erased = await answer(shop.rpc('erase_customer', customer));
+    assert.deepEqual(erased.filter((row) => row.row_count > 0), [{ kind: 'sessions', row_count: 1 }]);
+    const left = await answer(shop.rpc('get_checkout_session', id(session)));
+    assert.deepEqual([left.customer_email, left.customer_name, left.title], [null, null, 'Tea']);
+});
+
 test('session_funnel answers figures, to POST and to GET', async () => {
     await paid();
     const hour = 3600_000;
@@ -563,6 +579,8 @@ test('a publishable key may do nothing else', async () => {
         list_subscriptions: {},
         cancel_subscription: { subscription_id: organizations.a },
         resume_subscription: { subscription_id: organizations.a },
+        export_customer: { customer_id: 'c' },
+        erase_customer: { customer_id: 'c' },
     };
     for (const [name, parameters] of Object.entries(calls)) {
         await refused(browser.rpc(name, parameters), 403, 'PT403', /publishable/);
@@ -615,6 +633,8 @@ test('anybody may call public_checkout_session, and is refused everything else',
         list_subscriptions: {},
         cancel_subscription: { subscription_id: organizations.a },
         resume_subscription: { subscription_id: organizations.a },
+        export_customer: { customer_id: 'c' },
+        erase_customer: { customer_id: 'c' },
         current_credential: {},
         current_organization_id: {},
         current_environment: {},
