@@ -4,12 +4,13 @@ use pgrx::Uuid;
 use pgrx::prelude::*;
 use rules::validate::{self, required};
 use rules::{Error, Result};
+use serde_json::Value;
 
 use crate::datum::{self, CustomerRecord, Rows, Text, required_text, text};
 use crate::operations::deletion;
 use crate::report::or_raise;
 use crate::store::erasure::{self, Customer};
-use crate::store::settings;
+use crate::store::{admin_log, settings};
 use crate::tenant::{self, Tenant};
 
 #[pg_extern(sql = false)]
@@ -28,7 +29,12 @@ fn erase_customer(
         if let Some(what) = erasure::in_use(&subjects)? {
             return Err(Error::CustomerInUse { what });
         }
-        erasure::erase(&subjects, &settings::of(tenant)?.records.personal_metadata_keys, &erasure::nobody())
+        let erased =
+            erasure::erase(&subjects, &settings::of(tenant)?.records.personal_metadata_keys, &erasure::nobody())?;
+        // Not whom: an address would stay in the log.
+        let rows = erased.iter().map(|(kind, rows)| ((*kind).to_owned(), (*rows).into())).collect();
+        admin_log::write("customer.erased", tenant, "customer", &Value::Object(rows))?;
+        Ok(erased)
     });
     TableIterator::new(erased.into_iter().map(|(kind, rows)| (kind, i32::try_from(rows).unwrap_or(i32::MAX))))
 }

@@ -124,4 +124,7 @@ SELECT c.relname AS left_over FROM tables c
 WHERE (xpath('/row/n/text()', query_to_xml(format('SELECT count(*) AS n FROM checkout_data.%I WHERE organization_id = %L',
         c.relname, :'organization'), false, true, '')))[1]::text <> '0';
 SELECT customer_name FROM checkout_data.checkout_sessions WHERE checkout_session_id = :'of_other';
+-- The log outlives it, and does not say who was erased.
+SELECT action, changes - 'payment_methods' AS changes FROM checkout.list_admin_log(:'organization')
+WHERE action ~ 'erased|ended|deleted' ORDER BY created_at;
 DROP PROCEDURE testing.delete_all(uuid, integer);
