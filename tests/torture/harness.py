@@ -1,0 +1,134 @@
+"""What all parts share: a part has a time or a goal, counts what it does, and notes what should not have happened."""
+
+import collections
+import ctypes
+import math
+import os
+import random
+import threading
+import time
+import traceback
+
+from conftest import Server
+
+# As in earnest: what is acknowledged is on the disk.
+# The files of a server that was killed are synced by file system, not one by one: that takes a tenth of the time.
+DURABLE = ["fsync=on", "synchronous_commit=on", "recovery_init_sync_method=syncfs"]
+
+
+class Part:
+    def __init__(self, name, seed, seconds, goals):
+        self.name, self.seed, self.seconds, self.goals = name, seed, seconds, goals
+        self.random = random.Random(seed)
+        self.counts, self.most = collections.Counter(), {}
+        self.violations, self.servers, self.lock = [], [], threading.Lock()
+        self.took = 0
+
+    def play(self, function):
+        """Runs the part. An exception is a violation, too: nobody has thought of it."""
+        began = time.monotonic()
+        adopt_orphans()
+        self.ends = began + self.seconds
+        print(f"\n{self.name}: at most {self.seconds:.0f} seconds, seed {self.seed!r}", flush=True)
+        try:
+            function(self)
+        except Exception:
+            self.violation(traceback.format_exc())
+        finally:
+            for server in self.servers:
+                try:
+                    server.remove()
+                except Exception:
+                    self.violation(traceback.format_exc())
+        self.took = time.monotonic() - began
+        print(f"{self.name}: {self.took:.0f} seconds, {len(self.violations)} violations; {self.summary()}", flush=True)
+
+    def goes_on(self):
+        """Whether there is time, and something to reach. Ends after a few violations: one is enough to look at."""
+        if time.monotonic() >= self.ends or len(self.violations) >= 20:
+            return False
+        return not self.goals or any(self.counts[what] < goal for what, goal in self.goals.items())
+
+    def left(self):
+        return max(0.0, self.ends - time.monotonic())
+
+    def count(self, what, number=1):
+        with self.lock:
+            self.counts[what] += number
+
+    def longest(self, what, seconds):
+        """Keeps the largest of measured values."""
+        with self.lock:
+            self.most[what] = max(seconds, self.most.get(what, 0))
+
+    def violation(self, what):
+        with self.lock:
+            self.violations.append(what)
+            if len(self.violations) <= 20:
+                print(f"VIOLATION in {self.name} ({time.strftime('%H:%M:%S', time.gmtime())}): {what}", flush=True)
+
+    def check(self, holds, what):
+        if not holds:
+            self.violation(what)
+        return holds
+
+    def chance(self, *of):
+        """A generator of its own for something that runs beside others."""
+        return random.Random(" ".join(map(str, (self.seed, *of))))
+
+    def summary(self):
+        counted = [f"{what} {number:,}" for what, number in self.counts.items()]
+        return ", ".join(counted + [f"{what} {math.ceil(10 * most) / 10}" for what, most in self.most.items()])
+
+    def server(self, name="one", *settings, start=True):
+        """A new server, which is removed at the end."""
+        server = Server(f"torture-{self.name}-{name}")
+        server.remove()
+        server.log_read = 0
+        self.servers.append(server)
+        return server.start(*settings) if start else server
+
+    def settle(self, server):
+        """Checks the invariants, and that the log has nothing that it must never have."""
+        try:
+            # Without statistics the plan of the invariants takes minutes.
+            for db in server.databases():
+                db.sql("ANALYZE")
+            server.check()
+        except AssertionError as fault:
+            self.violation(str(fault))
+        self.count("checks of all invariants")
+
+
+def in_threads(functions):
+    """Runs them at once, and returns what each returns. The first exception comes after all have ended."""
+    results, faults = [None] * len(functions), []
+
+    def call(number, function):
+        try:
+            results[number] = function()
+        except BaseException as fault:  # it is raised again below
+            faults.append(fault)
+
+    threads = [threading.Thread(target=call, args=pair, daemon=True) for pair in enumerate(functions)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if faults:
+        raise faults[0]
+    return results
+
+
+def adopt_orphans():
+    """Has this process adopt what its children leave: then it learns at once that a killed server has ended."""
+    pr_set_child_subreaper = 36
+    ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1, 0, 0, 0)
+
+
+def bury(pid):
+    """Waits until a process has ended that was adopted."""
+    try:
+        os.waitpid(pid, 0)
+    except ChildProcessError:
+        pass  # it was the child of another
