@@ -12,7 +12,7 @@ ACTS = ["pay", "pay", "pay the same", "pay the same", "begin and pay", "begin", 
         "read"]
 SESSIONS, PRODUCTS, SUBSCRIPTIONS = 2_000, 100, 100
 # Sessions since the database was made: the checks become slow with their number.
-SESSIONS_OF_A_DATABASE = 20_000
+SESSIONS_OF_A_DATABASE = 12_000
 # More than one ended the session, or two payments were accepted, or one was told what is not so.
 CONTRADICTIONS = """
     WITH told AS (
