@@ -47,7 +47,7 @@ def main():
     long = how_long == "long"
     minutes = LONG_MINUTES if long else float(how_long)
     seed = os.environ.get("SEED") or str(random.SystemRandom().randrange(10**6))
-    shares = sum(PARTS[name][1] for name in chosen)
+    shares = sum(PARTS[name][0] for name in chosen)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
     version = subprocess.run([programs() / "postgres", "--version"], capture_output=True, text=True, check=True)
     said = f"TORTURE={how_long} SEED={seed} ARGS='{' '.join(chosen)}'"
