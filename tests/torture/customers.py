@@ -69,12 +69,12 @@ class Client:
                 cursor.execute(statement, parameters)
                 return cursor.fetchall() if cursor.description else []
         except psycopg2.Error as error:
-            lost = isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError)) and error.pgcode is None
-            if lost or error.pgcode in AWAY | self.allowed:
-                if self.connection is None or lost or error.pgcode in AWAY or self.connection.closed:
-                    self.leave()
-                raise Away(str(error)) from error
-            raise
+            # What the server says has an SQLSTATE; what the driver says of a lost connection has none.
+            if error.pgcode is None or error.pgcode in AWAY:
+                self.leave()
+            elif error.pgcode not in self.allowed:
+                raise
+            raise Away(str(error)) from error
 
     def leave(self):
         try:
