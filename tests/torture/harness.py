@@ -28,7 +28,7 @@ class Part:
         """Runs the part. An exception is a violation, too: nobody has thought of it."""
         began = time.monotonic()
         adopt_orphans()
-        self.ends = began + self.seconds
+        self.ends, self.said = began + self.seconds, began
         print(f"\n{self.name}: at most {self.seconds:.0f} seconds, seed {self.seed!r}", flush=True)
         try:
             function(self)
@@ -45,6 +45,9 @@ class Part:
 
     def goes_on(self):
         """Whether there is time, and something to reach. Ends after a few violations: one is enough to look at."""
+        if time.monotonic() > self.said + 60:
+            self.said = time.monotonic()
+            print(f"  {self.summary()}", flush=True)
         if time.monotonic() >= self.ends or len(self.violations) >= 20:
             return False
         return not self.goals or any(self.counts[what] < goal for what, goal in self.goals.items())
