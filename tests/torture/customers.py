@@ -4,11 +4,13 @@ Each thing that was acknowledged is a fact, which must hold from then on, whatev
 answered, is asked again with the same keys, as the documentation tells clients to do.
 """
 
+import collections
 import threading
 import time
 import uuid
 
 import psycopg2
+from conftest import wait_until
 
 # The server is away, or going away, or starting.
 AWAY = {"57P01", "57P02", "57P03", "08000", "08003", "08006", "08001", "08004", "53300"}
@@ -95,6 +97,8 @@ class Customers:
         self.refusals = {"PT409", "PT404"} if may_forget else {"PT409"}
         self.connect = connect or (lambda: db.connect(db.shop))
         self.facts, self.checked, self.lock = [], 0, threading.Lock()
+        # By thread: how often it found nobody.
+        self.away = collections.Counter()
         self.stopped, self.paused = threading.Event(), threading.Event()
         self.threads = [threading.Thread(target=self.guard, args=(self.buy, part.chance(seed, n)), daemon=True) for n in range(count)]
         self.threads.append(threading.Thread(target=self.guard, args=(self.claim, part.chance(seed, "claims")), daemon=True))
@@ -117,6 +121,12 @@ class Customers:
             thread.join(60)
             self.part.check(not thread.is_alive(), "a customer waits without end")
 
+    def wait_until_all_are_away(self):
+        """When the server is gone: until each has noticed, and so has noted everything that it was told before."""
+        before = dict(self.away)
+        names = [thread.name for thread in self.threads]
+        wait_until(lambda: all(self.away[name] > before.get(name, 0) for name in names), within=30)
+
     def guard(self, work, chance):
         try:
             work(chance)
@@ -134,6 +144,7 @@ class Customers:
                 return client.ask(statement, parameters)
             except Away:
                 self.part.count("requests without an answer")
+                self.away[threading.current_thread().name] += 1
                 time.sleep(0.02)
         return []
 

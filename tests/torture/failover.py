@@ -92,6 +92,7 @@ def promote(part, primary, standby, db, number):
     part.random.choice([kill_all, stop_at_once])(primary, part.random)
     if lagging:
         os.kill(receiver, signal.SIGCONT)
+    customers.wait_until_all_are_away()
     with customers.lock:
         told, customers.checked = list(customers.facts), len(customers.facts)
     began = time.monotonic()
