@@ -20,7 +20,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "server")]
 from conftest import ROOT, programs  # noqa: E402
 from harness import Part  # noqa: E402
 
-# The share of the time that each part gets, and what it counts up to in a long run, which ends there.
+# The share of the time that each part gets, and what it counts up to: in a long run it ends there.
 TENANT_ROLES = ["secret", "restricted", "publishable", "key", "token", "tester"]
 PARTS = {
     "crashes": (14, {"crashes": 1_000}),
@@ -44,8 +44,7 @@ def main():
     if unknown := set(chosen) - set(PARTS):
         sys.exit(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     how_long = os.environ.get("TORTURE") or "10"
-    long = how_long == "long"
-    minutes = LONG_MINUTES if long else float(how_long)
+    minutes = LONG_MINUTES if how_long == "long" else float(how_long)
     seed = os.environ.get("SEED") or str(random.SystemRandom().randrange(10**6))
     shares = sum(PARTS[name][0] for name in chosen)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -55,7 +54,7 @@ def main():
     parts = []
     for name in chosen:
         share, goals = PARTS[name]
-        part = Part(name, f"{seed} {name}", 60 * minutes * share / shares, goals if long else {})
+        part = Part(name, f"{seed} {name}", 60 * minutes * share / shares, goals)
         part.play(importlib.import_module(name).run)
         parts.append(part)
     print()

@@ -48,7 +48,7 @@ LOST = {
 # An order without its session, or the other way round: half a transaction.
 HALVES = """SELECT 'half a transaction' AS what, COALESCE(o.checkout_session_id, s.checkout_session_id) AS id
     FROM public.orders o FULL JOIN checkout_data.checkout_sessions s USING (checkout_session_id)
-    WHERE o.key IS NULL OR s.checkout_session_id IS NULL"""
+    WHERE (o.key IS NULL AND s.metadata ? 'idempotency_key') OR s.checkout_session_id IS NULL"""
 
 
 class Away(Exception):

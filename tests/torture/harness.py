@@ -2,6 +2,7 @@
 
 import collections
 import ctypes
+import faulthandler
 import math
 import os
 import random
@@ -28,6 +29,8 @@ class Part:
         """Runs the part. An exception is a violation, too: nobody has thought of it."""
         began = time.monotonic()
         adopt_orphans()
+        # If something waits without end, it is shown where.
+        faulthandler.dump_traceback_later(self.seconds + 600, exit=True)
         self.ends, self.said = began + self.seconds, began
         print(f"\n{self.name}: at most {self.seconds:.0f} seconds, seed {self.seed!r}", flush=True)
         try:
@@ -40,6 +43,7 @@ class Part:
                     server.remove()
                 except Exception:
                     self.violation(traceback.format_exc())
+        faulthandler.cancel_dump_traceback_later()
         self.took = time.monotonic() - began
         print(f"{self.name}: {self.took:.0f} seconds, {len(self.violations)} violations; {self.summary()}", flush=True)
 
