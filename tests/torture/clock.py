@@ -108,7 +108,8 @@ def run_one_database(part, server, clock, number):
     clock.set(5 * 86400)
     due = "SELECT count(*) FROM checkout_data.open_sessions WHERE deadline < clock_timestamp()"
     wait_until(lambda: db.value(due) == 0, within=60)
-    part.settle(server)
+    # Where the clock was set back between a claim and its acknowledgement, the second has the earlier time.
+    part.settle(server, but={"delivery that ended without an attempt"})
     clock.set(0)
     server.drop_databases()
 
