@@ -20,9 +20,8 @@ use crate::webhooks::{endpoint, url};
 use crate::{Error, Result};
 
 /// What a caller may do wrong. XX000, XX001 and F0000 are faults of our own.
-const OF_CALLERS: [&str; 12] = [
-    "22004", "22023", "22003", "22P02", "22021", "28000", "42501", "23505", "PT403", "PT404", "PT409", "PT429",
-];
+const OF_CALLERS: [&str; 12] =
+    ["22004", "22023", "22003", "22P02", "22021", "28000", "42501", "23505", "PT403", "PT404", "PT409", "PT429"];
 
 fn config() -> ProptestConfig {
     let chosen = std::env::var("PROPTEST_CASES").is_ok();
@@ -71,9 +70,35 @@ fn value() -> impl Strategy<Value = Value> {
 /// Objects whose names are those of a request, for the most part.
 fn body() -> impl Strategy<Value = Map<String, Value>> {
     let names = prop::sample::select(vec![
-        "amount", "currency", "currency_code", "customer_email", "customer_id", "customer", "email", "metadata", "meta", "title",
-        "description", "success_url", "cancel_url", "redirect_url", "callback_url", "expires_at", "expiresAt", "reference", "tx_ref",
-        "quantity", "payment_methods", "price_id", "product_id", "subscription_id", "lines", "line_items", "country", "page", "limit",
+        "amount",
+        "currency",
+        "currency_code",
+        "customer_email",
+        "customer_id",
+        "customer",
+        "email",
+        "metadata",
+        "meta",
+        "title",
+        "description",
+        "success_url",
+        "cancel_url",
+        "redirect_url",
+        "callback_url",
+        "expires_at",
+        "expiresAt",
+        "reference",
+        "tx_ref",
+        "quantity",
+        "payment_methods",
+        "price_id",
+        "product_id",
+        "subscription_id",
+        "lines",
+        "line_items",
+        "country",
+        "page",
+        "limit",
     ]);
     let name = prop_oneof![9 => names.prop_map(str::to_owned), 1 => text()];
     prop::collection::vec((name, value()), 0..8).prop_map(|pairs| pairs.into_iter().collect())
@@ -106,7 +131,12 @@ fn read(dialect: &str, body: &Value, query: &Map<String, Value>, headers: &Map<S
         if let Some(error) = error {
             let answer = dialect.refuse_reading(&error);
             let told = serde_json::from_str::<Value>(&answer.body);
-            assert!((400..500).contains(&answer.status) && told.is_ok(), "{}: {error}: {}", dialect.name, answer.status);
+            assert!(
+                (400..500).contains(&answer.status) && told.is_ok(),
+                "{}: {error}: {}",
+                dialect.name,
+                answer.status
+            );
         }
         refused(&dialects::unknown_parameter(route, &request));
     }

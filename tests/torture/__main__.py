@@ -47,7 +47,9 @@ def main():
     minutes = LONG_MINUTES if how_long == "long" else float(how_long)
     seed = os.environ.get("SEED") or str(random.SystemRandom().randrange(10**6))
     shares = sum(PARTS[name][0] for name in chosen)
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     version = subprocess.run([programs() / "postgres", "--version"], capture_output=True, text=True, check=True)
     said = f"TORTURE={how_long} SEED={seed} ARGS='{' '.join(chosen)}'"
     print(f"make torture {said}\n{version.stdout.strip()}; commit {commit.stdout.strip() or 'unknown'}", flush=True)
@@ -62,7 +64,8 @@ def main():
     for part in parts:
         print(f"{part.name:10} {part.took:8.0f} {len(part.violations):11}  {part.summary()}")
     violations = [(part.name, what) for part in parts for what in part.violations]
-    print(f"\n{time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC: {len(violations)} violations. Again with: make torture {said}")
+    now = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
+    print(f"\n{now} UTC: {len(violations)} violations. Again with: make torture {said}")
     for name, what in violations[:100]:
         print(f"{name}: {what}")
     sys.exit(1 if violations else 0)

@@ -39,9 +39,20 @@ class Clock:
 
     def start(self):
         """Starts the server under it."""
-        run_program(*AS_SERVER_USER, "env", f"LD_PRELOAD={self.library}", f"CLOCK_FILE={self.file}", self.server.bin / "pg_ctl",
-                    f"--pgdata={self.server.data}", f"--log={self.server.dir / 'log'}", "--silent", "--wait", "start",
-                    cwd="/", env=ENVIRONMENT)
+        run_program(
+            *AS_SERVER_USER,
+            "env",
+            f"LD_PRELOAD={self.library}",
+            f"CLOCK_FILE={self.file}",
+            self.server.bin / "pg_ctl",
+            f"--pgdata={self.server.data}",
+            f"--log={self.server.dir / 'log'}",
+            "--silent",
+            "--wait",
+            "start",
+            cwd="/",
+            env=ENVIRONMENT,
+        )
 
 
 def jump(part, db, clock):
@@ -63,21 +74,28 @@ def jump(part, db, clock):
             db.wake_worker()
         due = "SELECT count(*) FROM checkout_data.open_sessions WHERE deadline < %s"
         wait_until(lambda: db.value(due, shown) == 0, within=75 if alone else 30)
-        part.longest(f"seconds until the worker had caught up, {'by itself' if alone else 'when woken'}", time.monotonic() - began)
+        how = "by itself" if alone else "when woken"
+        part.longest(f"seconds until the worker had caught up, {how}", time.monotonic() - began)
 
 
 def stored(db):
     """Sessions whose end is stored, and how they ended. No clock may change that."""
-    return {row["id"]: row["kind"] for row in db.sql(
-        "SELECT subject_id::text AS id, event_type AS kind FROM checkout_data.webhook_outbox"
-        " WHERE event_type IN ('checkout.session.completed', 'checkout.session.expired', 'checkout.session.failed')")}
+    return {
+        row["id"]: row["kind"]
+        for row in db.sql(
+            "SELECT subject_id::text AS id, event_type AS kind FROM checkout_data.webhook_outbox"
+            " WHERE event_type IN ('checkout.session.completed', 'checkout.session.expired', 'checkout.session.failed')"
+        )
+    }
 
 
 def stays_ended(part, db, session):
     """What the worker has expired under a clock that was ahead: no call undoes it."""
     (row,) = db.call("expire_checkout_session", checkout_session_id=session)
     part.check(row["status"] in ("expired", "failed"), f"{session} is {row['status']}, and was swept")
-    (payment,) = db.call("record_payment", checkout_session_id=session, payment_id=f"late-{session}", outcome="succeeded")
+    (payment,) = db.call(
+        "record_payment", checkout_session_id=session, payment_id=f"late-{session}", outcome="succeeded"
+    )
     part.check(payment["status"] == "rejected", f"{session} took a payment after its end: {payment['status']}")
     part.count("payments after an end that the clock has taken back")
 
@@ -85,8 +103,9 @@ def stays_ended(part, db, session):
 def run_one_database(part, server, clock, number):
     db = server.create_database(maximum_lifetime="3 days")
     Customers.prepare(db)
-    customers = Customers(part, db, count=4, lifetimes=("1 hour", "1 second", "90 minutes", "20 hours"), seed=number,
-                          any_may_lapse=True)
+    customers = Customers(
+        part, db, count=4, lifetimes=("1 hour", "1 second", "90 minutes", "20 hours"), seed=number, any_may_lapse=True
+    )
     customers.start()
     ended = {}
     for _ in range(JUMPS_OF_A_DATABASE):
@@ -94,7 +113,9 @@ def run_one_database(part, server, clock, number):
         jump(part, db, clock)
         now_ended = stored(db)
         for session, kind in ended.items():
-            part.check(now_ended.get(session) == kind, f"{session} had ended as {kind}, and now as {now_ended.get(session)}")
+            part.check(
+                now_ended.get(session) == kind, f"{session} had ended as {kind}, and now as {now_ended.get(session)}"
+            )
         for row in db.sql(SHOWN_AS_OPEN, list(ended), user=db.shop):
             stays_ended(part, db, row["id"])
         ended = now_ended

@@ -40,7 +40,9 @@ def kill(pid, number=signal.SIGKILL):
 
 
 def processes(server, where):
-    rows = server.database().sql(f"SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND {where} ORDER BY pid")
+    rows = server.database().sql(
+        f"SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND {where} ORDER BY pid"
+    )
     return [row["pid"] for row in rows]
 
 
@@ -67,6 +69,7 @@ def kill_one(where):
         pids = processes(server, where)
         if not pids or not kill(chance.choice(pids)):
             raise LookupError
+
     return crash
 
 
@@ -83,8 +86,15 @@ CRASHES = {
 
 def start_again(server):
     """Starts it as whoever watches a server would: without the settings written anew."""
-    command = [*AS_SERVER_USER, server.bin / "pg_ctl", f"--pgdata={server.data}", f"--log={server.dir / 'log'}", "--silent",
-               "--wait", "start"]
+    command = [
+        *AS_SERVER_USER,
+        server.bin / "pg_ctl",
+        f"--pgdata={server.data}",
+        f"--log={server.dir / 'log'}",
+        "--silent",
+        "--wait",
+        "start",
+    ]
     deadline = time.monotonic() + 60
     while True:
         try:
@@ -104,7 +114,9 @@ def answers(db):
 
 
 def crash(part, server, db, customers):
-    """Crashes it once, waits until it is back, and checks what it had acknowledged. Returns whether there was one to kill."""
+    """Crashes it once, waits until it is back, and checks what it had acknowledged. Returns false if there was nothing to
+    kill.
+    """
     name = part.random.choice(list(CRASHES))
     started = db.value("SELECT pg_postmaster_start_time()")
     restarts = server.log().count("all server processes terminated")

@@ -90,8 +90,18 @@ class Client:
 class Customers:
     """Threads that buy, and one that claims the events of what they buy."""
 
-    def __init__(self, part, db, count=8, connect=None, allowed=(), lifetimes=("1 hour", "1 hour", "1 second"), seed="",
-                 may_forget=False, any_may_lapse=False):
+    def __init__(
+        self,
+        part,
+        db,
+        count=8,
+        connect=None,
+        allowed=(),
+        lifetimes=("1 hour", "1 hour", "1 second"),
+        seed="",
+        may_forget=False,
+        any_may_lapse=False,
+    ):
         self.part, self.db, self.allowed, self.lifetimes = part, db, allowed, lifetimes
         # After an asynchronous failover the server may not know what it had acknowledged a moment before.
         self.refusals = {"PT409", "PT404"} if may_forget else {"PT409"}
@@ -103,8 +113,8 @@ class Customers:
         # By thread: how often it found nobody.
         self.away = collections.Counter()
         self.stopped, self.paused = threading.Event(), threading.Event()
-        self.threads = [threading.Thread(target=self.guard, args=(self.buy, part.chance(seed, n)), daemon=True) for n in range(count)]
-        self.threads.append(threading.Thread(target=self.guard, args=(self.claim, part.chance(seed, "claims")), daemon=True))
+        works = [(self.buy, part.chance(seed, n)) for n in range(count)] + [(self.claim, part.chance(seed, "claims"))]
+        self.threads = [threading.Thread(target=self.guard, args=work, daemon=True) for work in works]
 
     @staticmethod
     def prepare(db):
@@ -153,10 +163,12 @@ class Customers:
 
     def report(self, client, kind, session, payment_id, outcome):
         rows = self.until_answered(
-            client, "SELECT status FROM checkout.record_payment(%s, %s, %s)", (session, payment_id, outcome))
+            client, "SELECT status FROM checkout.record_payment(%s, %s, %s)", (session, payment_id, outcome)
+        )
         for row in rows:
             self.note({"succeeded": "paid"}.get(row["status"], row["status"]), payment_id)
-            self.part.check(row["status"] in kind or self.may_forget, f"{payment_id} is {row['status']}, and not one of {kind}")
+            expected = row["status"] in kind or self.may_forget
+            self.part.check(expected, f"{payment_id} is {row['status']}, and not one of {kind}")
             return row["status"]
         return None
 
@@ -178,8 +190,8 @@ class Customers:
             how = chance.random()
             try:
                 if how < 0.15 and (not lapses or self.any_may_lapse):
-                    self.until_answered(
-                        client, "SELECT payment_id FROM checkout.begin_payment(%s, %s, lease => '10 minutes')", (session, f"p{key}"))
+                    begin = "SELECT payment_id FROM checkout.begin_payment(%s, %s, lease => '10 minutes')"
+                    self.until_answered(client, begin, (session, f"p{key}"))
                 if how < 0.25 and not lapses:
                     self.report(client, {"failed"}, session, f"f{key}", "failed")
                 if how < 0.55:
@@ -188,11 +200,13 @@ class Customers:
                         # A second payment of the same session, and its return.
                         self.report(client, {"rejected"}, session, f"q{key}", "succeeded")
                         for row in self.until_answered(
-                                client, "SELECT refund_id FROM checkout.record_refund(%s, %s)", (f"q{key}", f"r{key}")):
+                            client, "SELECT refund_id FROM checkout.record_refund(%s, %s)", (f"q{key}", f"r{key}")
+                        ):
                             self.note("refunded", row["refund_id"])
                 elif how < 0.75:
                     for row in self.until_answered(
-                            client, "SELECT status FROM checkout.expire_checkout_session(%s)", (session,)):
+                        client, "SELECT status FROM checkout.expire_checkout_session(%s)", (session,)
+                    ):
                         self.part.check(row["status"] == "expired", f"{session} is {row['status']} after its expiry")
                         if not lapses:
                             self.note("expired", session)
@@ -208,8 +222,10 @@ class Customers:
         acknowledged = set()
         while not self.stopped.is_set():
             events = self.until_answered(
-                client, "SELECT event_id, lease_token FROM checkout.claim_webhook_events('jobs', %s, '2 seconds')",
-                (chance.choice([1, 20, 100]),))
+                client,
+                "SELECT event_id, lease_token FROM checkout.claim_webhook_events('jobs', %s, '2 seconds')",
+                (chance.choice([1, 20, 100]),),
+            )
             twice = {event["event_id"] for event in events} & acknowledged
             self.part.check(not twice or self.may_forget, f"claimed after it was acknowledged: {twice}")
             if not events:
@@ -217,7 +233,9 @@ class Customers:
                 continue
             ids = [event["event_id"] for event in events]
             try:
-                rows = client.ask("SELECT checkout.ack_webhook_events('jobs', %s, %s) AS n", (ids, events[0]["lease_token"]))
+                rows = client.ask(
+                    "SELECT checkout.ack_webhook_events('jobs', %s, %s) AS n", (ids, events[0]["lease_token"])
+                )
             except Away:
                 continue  # they come again when the lease ends
             except psycopg2.Error as error:

@@ -16,8 +16,8 @@ PURCHASES_OF_A_DATABASE = 3_000
 LONGEST = (800, 800)
 ORDERS = """CREATE TABLE public.orders (key text PRIMARY KEY, checkout_session_id uuid NOT NULL);
             CREATE TABLE public.paid (payment_id text NOT NULL)"""
-CREATE = """SELECT checkout_session_id FROM checkout.create_checkout_session(10, 'EUR', customer_id => 'c1', idempotency_key => %(key)s,
-                metadata => pg_catalog.jsonb_build_object('idempotency_key', %(key)s::text))"""
+CREATE = """SELECT checkout_session_id FROM checkout.create_checkout_session(10, 'EUR', customer_id => 'c1',
+                idempotency_key => %(key)s, metadata => pg_catalog.jsonb_build_object('idempotency_key', %(key)s::text))"""
 # Each is one statement, or one transaction: what a client repeats as a whole.
 STEPS = {
     "statements": [
@@ -27,12 +27,14 @@ STEPS = {
         ["SELECT status FROM checkout.record_refund('p' || %(key)s, 'r' || %(key)s, 1)"],
     ],
     "a transaction": [
-        ["BEGIN",
-         CREATE,
-         "INSERT INTO public.orders VALUES (%(key)s, %(session)s)",
-         "SELECT status FROM checkout.record_payment(%(session)s, 'p' || %(key)s, 'succeeded', 10, 'EUR')",
-         "INSERT INTO public.paid VALUES ('p' || %(key)s)",
-         "COMMIT"],
+        [
+            "BEGIN",
+            CREATE,
+            "INSERT INTO public.orders VALUES (%(key)s, %(session)s)",
+            "SELECT status FROM checkout.record_payment(%(session)s, 'p' || %(key)s, 'succeeded', 10, 'EUR')",
+            "INSERT INTO public.paid VALUES ('p' || %(key)s)",
+            "COMMIT",
+        ]
     ],
 }
 # What the shop wrote in the same transaction is there as often as what the extension wrote.
@@ -45,7 +47,8 @@ WRONG = """
     SELECT 'a purchase is not complete, or not with its one payment', k.key, s.payments
     FROM unnest(%(keys)s) AS k (key), LATERAL (
         SELECT count(*) AS payments, count(*) FILTER (WHERE p.status = 'succeeded' AND s.status = 'complete') AS accepted
-        FROM checkout_data.checkout_sessions s JOIN checkout_data.payments p USING (organization_id, environment, checkout_session_id)
+        FROM checkout_data.checkout_sessions s
+        JOIN checkout_data.payments p USING (organization_id, environment, checkout_session_id)
         WHERE s.metadata ->> 'idempotency_key' = k.key) AS s
     WHERE s.payments <> 1 OR s.accepted <> 1
     UNION ALL
@@ -53,7 +56,8 @@ WRONG = """
     WHERE NOT EXISTS (SELECT FROM public.orders p JOIN checkout_data.checkout_sessions s USING (checkout_session_id)
         WHERE p.key = o.key AND s.metadata ->> 'idempotency_key' = o.key)
     UNION ALL
-    SELECT 'paid twice in the books of the shop', payment_id, count(*) FROM public.paid GROUP BY payment_id HAVING count(*) <> 1"""
+    SELECT 'paid twice in the books of the shop', payment_id, count(*) FROM public.paid
+    GROUP BY payment_id HAVING count(*) <> 1"""
 
 
 class Client:
@@ -66,8 +70,14 @@ class Client:
 
     def connect(self):
         self.connection = psycopg2.connect(
-            host="127.0.0.1", port=self.proxy.port, dbname=self.db.name, user=self.db.shop, connect_timeout=5,
-            gssencmode="disable", sslmode="disable")
+            host="127.0.0.1",
+            port=self.proxy.port,
+            dbname=self.db.name,
+            user=self.db.shop,
+            connect_timeout=5,
+            gssencmode="disable",
+            sslmode="disable",
+        )
         self.connection.autocommit = True
 
     def leave(self):
@@ -133,8 +143,10 @@ def check(part, db, clients):
     connection.close()
     part.count("purchases", len(keys))
     # What the server has not heard of is over when the proxy has left, too.
-    holds = ("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = %s"
-             " AND state LIKE 'idle in transaction%%'")
+    holds = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = %s"
+        " AND state LIKE 'idle in transaction%%'"
+    )
     wait_until(lambda: db.value(holds, db.shop) == 0, within=10)
 
 

@@ -22,8 +22,22 @@ def make_standby(primary, standby):
     standby.remove()
     standby.log_read = 0
     run_program("install", "-d", "-m", "700", *(["-o", "postgres"] if AS_SERVER_USER else []), standby.dir)
-    run_program(*AS_SERVER_USER, primary.bin / "pg_basebackup", "-h", primary.dir, "-p", "54321", "-U", "postgres",
-                "-D", standby.data, "--checkpoint=fast", "--no-sync", "--write-recovery-conf", cwd="/")
+    run_program(
+        *AS_SERVER_USER,
+        primary.bin / "pg_basebackup",
+        "-h",
+        primary.dir,
+        "-p",
+        "54321",
+        "-U",
+        "postgres",
+        "-D",
+        standby.data,
+        "--checkpoint=fast",
+        "--no-sync",
+        "--write-recovery-conf",
+        cwd="/",
+    )
     standby.start(*SETTINGS)
     streams = "SELECT 1 FROM pg_stat_replication WHERE state = 'streaming'"
     wait_until(lambda: primary.database().sql(streams), within=30)
@@ -43,8 +57,13 @@ def connect_to(servers, db):
 
     def connect():
         connection = psycopg2.connect(
-            **hosts, dbname=db.name, user=db.shop, target_session_attrs="read-write", connect_timeout=3,
-            cursor_factory=psycopg2.extras.RealDictCursor)
+            **hosts,
+            dbname=db.name,
+            user=db.shop,
+            target_session_attrs="read-write",
+            connect_timeout=3,
+            cursor_factory=psycopg2.extras.RealDictCursor,
+        )
         connection.autocommit = True
         return connection
 
@@ -82,7 +101,9 @@ def promote(part, primary, standby, db, number):
     synchronous = part.random.random() < 0.5
     lagging = not synchronous and part.random.random() < 0.5
     be_synchronous(primary, synchronous)
-    customers = Customers(part, copy, connect=connect_to((primary, standby), db), seed=number, may_forget=not synchronous).start()
+    customers = Customers(
+        part, copy, connect=connect_to((primary, standby), db), seed=number, may_forget=not synchronous
+    ).start()
     time.sleep(part.random.uniform(0.3, 1.5))
     is_idle_and_readable(part, copy)
     if lagging:

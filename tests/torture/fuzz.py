@@ -15,11 +15,19 @@ def run(part):
     subprocess.run([*program, "--no-run"], cwd=ROOT, check=True, capture_output=True)
     while part.goes_on():
         seed = part.random.randrange(2**63)
-        done = subprocess.run(program, cwd=ROOT, check=False, capture_output=True, text=True,
-                              env=os.environ | {"PROPTEST_CASES": str(CASES), "PROPTEST_RNG_SEED": str(seed)})
+        done = subprocess.run(
+            program,
+            cwd=ROOT,
+            check=False,
+            capture_output=True,
+            text=True,
+            env=os.environ | {"PROPTEST_CASES": str(CASES), "PROPTEST_RNG_SEED": str(seed)},
+        )
         passed = re.search(r"(\d+) passed; (\d+) failed", done.stdout)
         if not passed or done.returncode != 0:
-            part.violation(f"PROPTEST_RNG_SEED={seed} PROPTEST_CASES={CASES} {' '.join(program)}: {(done.stdout + done.stderr)[-4000:]}")
+            part.violation(
+                f"PROPTEST_RNG_SEED={seed} PROPTEST_CASES={CASES} {' '.join(program)}: {(done.stdout + done.stderr)[-4000:]}"
+            )
             return
         part.counts["targets"] = int(passed[1])
         part.count("cases", CASES * int(passed[1]))

@@ -89,14 +89,15 @@ class Part:
 
     def server(self, name="one", *settings, start=True):
         """A new server, which is removed at the end."""
-        server = Server(f"torture-{self.name}-{name}")
+        # Another run beside this one has servers of its own.
+        server = Server(f"torture-{self.name}-{name}-{os.getpid()}")
         server.remove()
         server.log_read = 0
         self.servers.append(server)
         return server.start(*settings) if start else server
 
     def settle(self, server, allowed=None, but=()):
-        """Checks the invariants, `but` some, and that the log has nothing that it must never have; except what is `allowed`."""
+        """Checks the invariants, `but` some, and that the log has nothing that it must never have, but what is `allowed`."""
         for db in server.databases():
             if db.sql("SELECT 1 FROM pg_extension WHERE extname = 'checkout_sessions'"):
                 # With nested loops over tens of thousands of sessions it takes minutes.

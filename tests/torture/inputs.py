@@ -1,4 +1,6 @@
-"""Hostile arguments for every function, in SQL and in the bodies of the dialects: an error that is documented, or an answer."""
+"""Hostile arguments for every function, in SQL and in the bodies of the dialects. The answer is one, or an error that is
+documented.
+"""
 
 import json
 import math
@@ -9,36 +11,27 @@ from contextlib import closing
 import psycopg2
 from conftest import ROOT
 from harness import in_threads
+from hostile import LITERALS, NUMBERS, TEXTS
 from psycopg2.extras import Json
 from support.all_functions import World
 
 CALLS_OF_A_WORLD = 20_000
 # What the server says itself of arguments that it converts before the extension sees them, or of its own limits: beside
 # what docs/errors.md lists.
-OF_THE_SERVER = {"22007", "22008", "22009", "2202E", "22P05", "42804", "42883", "54000", "54001", "57014", "55P03", "25006", "42P18"}
-TEXTS = [
-    "", " ", "\t\n", "null", "NULL", "undefined", "true", "0", "-1", "NaN", "Infinity", "1e308", "1e-400", "9" * 400, "0x10", "1,5", "१२",
-    "'", "''", '"', "\\", "\\'", "';--", "'; DROP SCHEMA checkout CASCADE; --", "$$", "$1", "%s", "%n%n%n", "{}", "{{}}", "{0}", "${x}",
-    "<script>alert(1)</script>", "../../etc/passwd", "javascript:alert(1)", "http://[::1", "https://a@b@c/", "https://xn--/", "data:,x",
-    "https://shop.example/?" + "a" * 3000, "https://1.1.1.1:99999/", "a@b", "@", "a" * 64, "a" * 255, "a" * 256, "a" * 10_000, "ä" * 200,
-    "\u200b", "\u202e", "\ufeff", "\ufffd", "\u0001", "\u007f", "\u0085", "e\u0301", "𝔘𝔫𝔦", "👩‍👩‍👧", "\U0010ffff", "שלום", "ﷺ" * 20,
-    "USD", "usd", "XXX", "XAU", "live", "test", "open", "complete", "*", "checkout.session.*", "succeeded", "failed", "secret", "lomi",
-    "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff", "sk_live_" + "0" * 61, "whsec_AAAA", "evt_", "cs_",
-    "1 second", "-1 day", "99999999 years", "P1Y", "infinity", "-infinity", "epoch", "today", "294276-12-31", "4714-11-24 BC", "24:00:00",
-    "2026-02-30", "1700000000", "-62135596800", "9223372036854775807", "9223372036854775808", "-9223372036854775809", "2147483648",
-]
-NUMBERS = [0, 1, -1, 2**31 - 1, 2**31, -(2**31), 2**63 - 1, 2**63, -(2**63), 10**28, 10**38, -(10**38), 0.1, 0.01, 0.001, 1e-20, 1e308,
-           19.990000000000002, 79228162514264337593543950335, "NaN", "Infinity", "-Infinity", "1e131071", "1e-16383", "0e0", "-0"]
-# Values as SQL, for types that have few.
-LITERALS = {
-    "boolean": ["true", "false", "NULL"],
-    "uuid": ["'00000000-0000-0000-0000-000000000000'", "gen_random_uuid()", "'ffffffff-ffff-ffff-ffff-ffffffffffff'", "NULL"],
-    "timestamp with time zone": ["'infinity'", "'-infinity'", "now()", "'4714-11-24 00:00:00+00 BC'", "'294276-12-31 23:59:59.999999+00'",
-                                 "now() - interval '100 years'", "now() + interval '1 second'", "'epoch'", "NULL"],
-    "interval": ["'0'", "'-1 second'", "'1 second'", "'178000000 years'", "'-178000000 years'", "'1 month -30 days'",
-                 "'2147483647 days'", "'1 microsecond'", "'9223372036854.775807 seconds'", "NULL"],
-    "regprocedure": ["'checkout.session_id(text)'", "'pg_catalog.pg_sleep(double precision)'", "0", "NULL", "4294967295::oid"],
-    "regrole": ["'pg_read_all_data'", "0", "NULL", "4294967295::oid", "'checkout_sessions_worker'", "'postgres'"],
+OF_THE_SERVER = {
+    "22007",
+    "22008",
+    "22009",
+    "2202E",
+    "22P05",
+    "42804",
+    "42883",
+    "54000",
+    "54001",
+    "57014",
+    "55P03",
+    "25006",
+    "42P18",
 }
 
 
@@ -53,12 +46,22 @@ class Values:
 
     def text(self):
         text = self.chance.choice(TEXTS)
-        return self.chance.choice([text, text, text, text * 3, text + self.chance.choice(TEXTS), text[:3], self.noise()])
+        return self.chance.choice(
+            [text, text, text, text * 3, text + self.chance.choice(TEXTS), text[:3], self.noise()]
+        )
 
     def noise(self):
         """Any characters, but for NUL, which no text of Postgres can have, and surrogates."""
-        codes = (self.chance.choice([self.chance.randrange(1, 128), self.chance.randrange(1, 0xD800), self.chance.randrange(0xE000, 0x110000)])
-                 for _ in range(self.chance.randrange(30)))
+        codes = (
+            self.chance.choice(
+                [
+                    self.chance.randrange(1, 128),
+                    self.chance.randrange(1, 0xD800),
+                    self.chance.randrange(0xE000, 0x110000),
+                ]
+            )
+            for _ in range(self.chance.randrange(30))
+        )
         return "".join(map(chr, codes))
 
     def json(self, depth=0):
@@ -68,15 +71,41 @@ class Values:
             return self.chance.choice([None, True, False, self.chance.choice(NUMBERS[:19]), self.text(), self.text()])
         if kind < 0.7:
             return [self.json(depth + 1) for _ in range(self.chance.randrange(4))]
-        keys = ["amount", "currency_code", "price_id", "product_id", "title", "quantity", "kind", "country", "metadata", "id", self.text()]
+        keys = [
+            "amount",
+            "currency_code",
+            "price_id",
+            "product_id",
+            "title",
+            "quantity",
+            "kind",
+            "country",
+            "metadata",
+            "id",
+            self.text(),
+        ]
         return {self.chance.choice(keys): self.json(depth + 1) for _ in range(self.chance.randrange(5))}
 
     def json_text(self, of=None):
         value = self.json() if of is None else of
         text = json.dumps(value, ensure_ascii=self.chance.random() < 0.5)
-        return self.chance.choice([text] * 12 + [
-            text[:-1], text + "}", "[" * self.chance.choice([10, 1000, 10_000]), '{"a":' * 500 + "1" + "}" * 500, text.replace('"', "'"),
-            '{"a": 1, "a": 2}', "NaN", "1e999999", '"\\ud800"', '"\\u0000"', "\ufeff" + text, "{" + '"k":1,' * 2000 + '"z":1}'])
+        return self.chance.choice(
+            [text] * 12
+            + [
+                text[:-1],
+                text + "}",
+                "[" * self.chance.choice([10, 1000, 10_000]),
+                '{"a":' * 500 + "1" + "}" * 500,
+                text.replace('"', "'"),
+                '{"a": 1, "a": 2}',
+                "NaN",
+                "1e999999",
+                '"\\ud800"',
+                '"\\u0000"',
+                "\ufeff" + text,
+                "{" + '"k":1,' * 2000 + '"z":1}',
+            ]
+        )
 
     def of(self, kind):
         """A value for an argument: as SQL, and the parameter that it has, if any."""
@@ -88,7 +117,9 @@ class Values:
         if kind in LITERALS:
             return f"({self.chance.choice(LITERALS[kind])})::{kind}", ()
         if kind in ("numeric", "integer", "bigint", "double precision", "smallint"):
-            number = self.chance.choice([*NUMBERS, self.chance.uniform(-1e6, 1e6), self.chance.randrange(-100, 10**6), None])
+            number = self.chance.choice(
+                [*NUMBERS, self.chance.uniform(-1e6, 1e6), self.chance.randrange(-100, 10**6), None]
+            )
             if kind in ("integer", "bigint", "smallint") and isinstance(number, float):
                 number = int(number) if math.isfinite(number) and abs(number) < 2**31 else 1
             return f"%s::{kind}", None if number is None else str(number)
@@ -98,15 +129,32 @@ class Values:
 
 
 # The shapes of bodies and paths of the dialects.
-PATHS = ["/checkout-sessions", "/checkout-sessions/{id}", "/checkout/sessions", "/v1/checkout/sessions/{id}", "/", "", "//", "/%00", "/%2e%2e/",
-         "/checkout-sessions?a=1", "/checkout-sessions/{id}/expire", "/v3/payments", "/payments/{id}/refund", "/sessions/%zz", "/" + "a" * 5000]
+PATHS = [
+    "/checkout-sessions",
+    "/checkout-sessions/{id}",
+    "/checkout/sessions",
+    "/v1/checkout/sessions/{id}",
+    "/",
+    "",
+    "//",
+    "/%00",
+    "/%2e%2e/",
+    "/checkout-sessions?a=1",
+    "/checkout-sessions/{id}/expire",
+    "/v3/payments",
+    "/payments/{id}/refund",
+    "/sessions/%zz",
+    "/" + "a" * 5000,
+]
 
 
 class Attacker:
     def __init__(self, part, world, chance):
         self.part, self.world, self.chance, self.values = part, world, chance, Values(chance)
         self.allowed = documented() | OF_THE_SERVER
-        self.types, self.all_calls = world.argument_types(), [call for call in world.calls() if call.function != "activate_database"]
+        self.types, self.all_calls = world.argument_types(), [
+            call for call in world.calls() if call.function != "activate_database"
+        ]
         self.connections = {}
 
     def connection(self, who):
@@ -133,15 +181,28 @@ class Attacker:
 
     def request(self):
         """A request in a dialect."""
-        path = self.chance.choice(PATHS).replace("{id}", str(self.chance.choice([self.world.open, self.world.paid, self.values.text()])))
-        body = {"amount": self.chance.choice([1000, 10.5, "10", -1, None]), "currency_code": "XOF", "customer_email": "a@b.example"}
+        path = self.chance.choice(PATHS).replace(
+            "{id}", str(self.chance.choice([self.world.open, self.world.paid, self.values.text()]))
+        )
+        body = {
+            "amount": self.chance.choice([1000, 10.5, "10", -1, None]),
+            "currency_code": "XOF",
+            "customer_email": "a@b.example",
+        }
         for _ in range(self.chance.randrange(4)):
-            body[self.chance.choice([*body, "title", "metadata", "currency", "tx_ref", "customer", "redirect_url", self.values.text()])] = self.values.json()
+            body[
+                self.chance.choice(
+                    [*body, "title", "metadata", "currency", "tx_ref", "customer", "redirect_url", self.values.text()]
+                )
+            ] = self.values.json()
         return "checkout.handle_request(%(api)s, %(method)s, %(path)s, %(headers)s, %(query)s, %(body)s)", {
             "api": self.chance.choice(["kobo", "lomi", "paygate", "flutterwave", "yuno"]),
             "method": self.chance.choice(["GET", "POST", "POST", "POST", "PATCH", "DELETE", "", self.values.text()]),
-            "path": path, "headers": self.values.json_text() if self.chance.random() < 0.2 else "{}",
-            "query": self.values.json_text() if self.chance.random() < 0.3 else "{}", "body": self.values.json_text(body)}
+            "path": path,
+            "headers": self.values.json_text() if self.chance.random() < 0.2 else "{}",
+            "query": self.values.json_text() if self.chance.random() < 0.3 else "{}",
+            "body": self.values.json_text(body),
+        }
 
     def one(self):
         if self.chance.random() < 0.25:
@@ -155,7 +216,10 @@ class Attacker:
         began = time.monotonic()
         try:
             with connection.cursor() as cursor:
-                cursor.execute(statement, {name: Json(value) if isinstance(value, dict) else value for name, value in parameters.items()})
+                cursor.execute(
+                    statement,
+                    {name: Json(value) if isinstance(value, dict) else value for name, value in parameters.items()},
+                )
             self.part.count("answered")
         except psycopg2.Error as error:
             if error.pgcode not in self.allowed:
@@ -181,13 +245,17 @@ class Attacker:
 
 
 def run(part):
-    server = part.server("one", "checkout_sessions.worker_enabled=off", "log_min_messages=fatal", "log_min_error_statement=fatal")
+    server = part.server(
+        "one", "checkout_sessions.worker_enabled=off", "log_min_messages=fatal", "log_min_error_statement=fatal"
+    )
     number = 0
     while part.goes_on():
         number += 1
         world = World(server.create_database())
         attackers = [Attacker(part, world, part.chance(number, n)) for n in range(2)]
-        in_threads([lambda attacker=attacker: attacker.run(CALLS_OF_A_WORLD // len(attackers)) for attacker in attackers])
+        in_threads(
+            [lambda attacker=attacker: attacker.run(CALLS_OF_A_WORLD // len(attackers)) for attacker in attackers]
+        )
         part.settle(server)
         world.db.sql("DROP OWNED BY all_relay, all_admin, all_web, nobody_else, all_tester")
         server.drop_databases()

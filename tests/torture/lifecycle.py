@@ -28,7 +28,7 @@ def signal_one(part, server, name):
 
 
 def another_database(part, server, number):
-    """A database with sessions that are due comes, and goes by force while the worker is at work; or is copied, or renamed."""
+    """A database with sessions that are due comes, and goes by force, or is renamed, while the worker is at work."""
     admin, name = server.database(), f"passing_{number}"
     admin.sql(f"CREATE DATABASE {name}")
     passing = server.database(name)
@@ -85,7 +85,10 @@ def run_one_database(part, server, number):
     lost = customers.verify(everything=True)
     part.check(not lost, f"lost: {lost[:5]}")
     # The status is right when all is calm again.
-    wait_until(lambda: (status := db.worker())["launcher_pid"] and status["overdue"] == 0 and status["state"] == "sleeping", within=15)
+    wait_until(
+        lambda: (status := db.worker())["launcher_pid"] and status["overdue"] == 0 and status["state"] == "sleeping",
+        within=15,
+    )
     server.configure()
     part.settle(server)
     server.drop_databases()

@@ -53,7 +53,9 @@ class Model(RuleBasedStateMachine):
         with self.connection.cursor() as cursor:
             cursor.execute("RESET SESSION AUTHORIZATION")
             cursor.execute("SELECT checkout.create_organization('Model') AS id")
-            cursor.execute("SELECT set_config('checkout_sessions.organization_id', %s, false)", (cursor.fetchone()["id"],))
+            cursor.execute(
+                "SELECT set_config('checkout_sessions.organization_id', %s, false)", (cursor.fetchone()["id"],)
+            )
             cursor.execute(f"SET SESSION AUTHORIZATION {self.db.shop}")
 
     def ask(self, function, *arguments, **named):
@@ -70,13 +72,19 @@ class Model(RuleBasedStateMachine):
 
     @rule(target=sessions, key=st.none() | IDS, retries=st.integers(0, 2))
     def create(self, key, retries):
-        answer = self.ask("create_checkout_session", AMOUNT, "EUR", customer_id="c", max_retry_attempts=retries, idempotency_key=key)
+        answer = self.ask(
+            "create_checkout_session", AMOUNT, "EUR", customer_id="c", max_retry_attempts=retries, idempotency_key=key
+        )
         if key in self.keys:
             session, used = self.keys[key]
             if used != retries:
                 assert answer == "PT409", answer
             else:
-                assert (answer["checkout_session_id"], answer["status"], answer["idempotent_replay"]) == (session.id, session.status, True)
+                assert (answer["checkout_session_id"], answer["status"], answer["idempotent_replay"]) == (
+                    session.id,
+                    session.status,
+                    True,
+                )
             return multiple()
         session = Session(answer["checkout_session_id"], retries)
         assert session.id not in self.known and answer["status"] == "open"
@@ -106,12 +114,21 @@ class Model(RuleBasedStateMachine):
             assert answer == "PT409", answer
             return
         status = payment.status if payment else None
-        replay = (status == "succeeded" or status == "rejected" or status == "failed" and outcome in ("failed", "canceled")
-                  or status == "canceled" and outcome == "canceled")
+        replay = (
+            status == "succeeded"
+            or status == "rejected"
+            or status == "failed"
+            and outcome in ("failed", "canceled")
+            or status == "canceled"
+            and outcome == "canceled"
+        )
         if not replay:
             payment = self.payments.setdefault(id, Payment(id, session))
             self.settle(session, payment, outcome)
-        assert (answer["status"], answer["rejection_reason"]) == (payment.status, payment.reason), (dict(answer), payment.status)
+        assert (answer["status"], answer["rejection_reason"]) == (payment.status, payment.reason), (
+            dict(answer),
+            payment.status,
+        )
         assert bool(answer["idempotent_replay"]) == replay, dict(answer)
 
     def settle(self, session, payment, outcome):
@@ -231,8 +248,12 @@ def run(part):
 
         Round.part, Round.db, Round.connection = part, db, connection
         settings = hypothesis.settings(
-            max_examples=EXAMPLES_AT_ONCE, stateful_step_count=STEPS, deadline=None, database=None,
-            suppress_health_check=list(hypothesis.HealthCheck))
+            max_examples=EXAMPLES_AT_ONCE,
+            stateful_step_count=STEPS,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(hypothesis.HealthCheck),
+        )
         try:
             with contextlib.redirect_stdout(told):
                 run_state_machine_as_test(hypothesis.seed(f"{part.seed} {number}")(Round), settings=settings)

@@ -8,8 +8,20 @@ from conftest import wait_until
 from harness import in_threads
 
 CONTENDERS = 8
-ACTS = ["pay", "pay", "pay the same", "pay the same", "begin and pay", "begin", "fail", "expire", "cancel", "refund", "recover",
-        "read"]
+ACTS = [
+    "pay",
+    "pay",
+    "pay the same",
+    "pay the same",
+    "begin and pay",
+    "begin",
+    "fail",
+    "expire",
+    "cancel",
+    "refund",
+    "recover",
+    "read",
+]
 SESSIONS, PRODUCTS, SUBSCRIPTIONS = 2_000, 100, 100
 # Sessions since the database was made: the checks become slow with their number.
 SESSIONS_OF_A_DATABASE = 12_000
@@ -23,7 +35,8 @@ CONTRADICTIONS = """
     SELECT 'told of more than one payment, or of a payment and an expiry' AS what, t.id FROM told t
     WHERE t.paid > 1 OR t.paid > 0 AND t.expired > 0 OR t.refunded > 1
     UNION ALL
-    SELECT 'told of a payment that is not there', t.id FROM told t JOIN checkout_data.checkout_sessions s ON s.checkout_session_id = t.id
+    SELECT 'told of a payment that is not there', t.id 
+    FROM told t JOIN checkout_data.checkout_sessions s ON s.checkout_session_id = t.id
     WHERE t.paid > 0 AND s.status <> 'complete'
     UNION ALL
     SELECT 'told of an expiry that is not there', t.id FROM told t
@@ -46,7 +59,8 @@ OVERSOLD = """
             JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
             WHERE l.product_id = i.product_id AND s.status = 'complete') AS sold,
         LATERAL (SELECT count(*) AS units FROM race.answers a WHERE a.act = i.product_id AND a.answer = 'succeeded ') AS told
-    WHERE i.product_id = ANY (%(products)s) AND (i.on_hand < 0 OR i.on_hand + sold.units <> %(units)s OR told.units <> sold.units)"""
+    WHERE i.product_id = ANY (%(products)s)
+        AND (i.on_hand < 0 OR i.on_hand + sold.units <> %(units)s OR told.units <> sold.units)"""
 OVERUSED = """
     SELECT 'redemptions' AS what, c.code AS id, c.max_redemptions, told.number FROM checkout_data.coupons c,
         LATERAL (SELECT count(*) AS number FROM race.answers a WHERE a.act = c.code AND a.answer = 'succeeded ') AS told
@@ -86,20 +100,44 @@ def sessions(part, db):
            SELECT n, s.checkout_session_id, s.client_secret FROM generate_series(1, %s) AS n,
                checkout.create_checkout_session(amount => 10, currency_code => 'USD', customer_id => 'c' || n,
                    max_retry_attempts => n %% 2, expires_in => CASE n %% 3 WHEN 0 THEN interval '1 hour'
-                       ELSE (1.5 + n * 0.003) * interval '1 second' END) AS s""", SESSIONS, user=db.shop)
+                       ELSE (1.5 + n * 0.003) * interval '1 second' END) AS s""",
+        SESSIONS,
+        user=db.shop,
+    )
     acts = part.random.sample(ACTS, len(ACTS))
     # Most of them become due while they are fought over.
     time.sleep(part.random.uniform(0, 0.5))
-    in_threads([lambda n=n: contend(db, "CALL race.contend(%s, %s)", n, acts) for n in range(CONTENDERS)]
-               + [lambda: db.sql("SELECT checkout.run_maintenance()")])
+    in_threads(
+        [lambda n=n: contend(db, "CALL race.contend(%s, %s)", n, acts) for n in range(CONTENDERS)]
+        + [lambda: db.sql("SELECT checkout.run_maintenance()")]
+    )
     part.count("races", SESSIONS)
     part.count("calls", SESSIONS * CONTENDERS)
     due = "SELECT count(*) FROM checkout_data.open_sessions WHERE deadline < clock_timestamp() + interval '2 seconds'"
     wait_until(lambda: db.value(due) == 0, within=15)
-    db.sql("SELECT checkout.expire_checkout_session(r.id) FROM race.sessions r"
-           " WHERE (SELECT status FROM checkout.get_checkout_session(r.id)) = 'open'", user=db.shop)
-    check(part, db, CONTRADICTIONS, {"succeeded", "rejected", "processing", "failed", "expired", "open", "complete", "recovered",
-                                     "read", "PT409", "PT404"})
+    db.sql(
+        "SELECT checkout.expire_checkout_session(r.id) FROM race.sessions r"
+        " WHERE (SELECT status FROM checkout.get_checkout_session(r.id)) = 'open'",
+        user=db.shop,
+    )
+    check(
+        part,
+        db,
+        CONTRADICTIONS,
+        {
+            "succeeded",
+            "rejected",
+            "processing",
+            "failed",
+            "expired",
+            "open",
+            "complete",
+            "recovered",
+            "read",
+            "PT409",
+            "PT404",
+        },
+    )
 
 
 def last_units(part, db):
@@ -107,14 +145,22 @@ def last_units(part, db):
     db.sql("TRUNCATE race.answers")
     units = part.random.choice([1, 1, 2, 3])
     products = [f"p{part.random.getrandbits(64):x}" for _ in range(PRODUCTS)]
-    db.sql("SELECT checkout.create_product(p, product_id => p, on_hand => %s) FROM unnest(%s) AS p", units, products, user=db.shop)
+    db.sql(
+        "SELECT checkout.create_product(p, product_id => p, on_hand => %s) FROM unnest(%s) AS p",
+        units,
+        products,
+        user=db.shop,
+    )
     db.sql("SELECT checkout.create_price(p, 'USD', 9) FROM unnest(%s) AS p", products, user=db.shop)
     in_threads([lambda n=n: contend(db, "CALL race.buy(%s, %s, false)", n, products) for n in range(CONTENDERS)])
     part.count("races", PRODUCTS)
     part.count("last units", PRODUCTS)
     # What was sold leaves the stock a moment later.
-    wait_until(lambda: db.sql("SELECT checkout.run_maintenance()") and not db.sql(
-        "SELECT FROM checkout_data.holds WHERE state = 'taken' LIMIT 1"), within=20)
+    wait_until(
+        lambda: db.sql("SELECT checkout.run_maintenance()")
+        and not db.sql("SELECT FROM checkout_data.holds WHERE state = 'taken' LIMIT 1"),
+        within=20,
+    )
     check(part, db, OVERSOLD, {"succeeded", "given", "PT409"}, products=products, units=units)
 
 
@@ -122,8 +168,12 @@ def coupons(part, db):
     """Each may be redeemed once or a few times, by eight buyers."""
     db.sql("TRUNCATE race.answers")
     codes = [f"C{part.random.getrandbits(64):X}" for _ in range(PRODUCTS)]
-    db.sql("SELECT checkout.create_coupon(c, percent_off => 10, max_redemptions => %s) FROM unnest(%s) AS c",
-           part.random.choice([1, 1, 2, 3]), codes, user=db.shop)
+    db.sql(
+        "SELECT checkout.create_coupon(c, percent_off => 10, max_redemptions => %s) FROM unnest(%s) AS c",
+        part.random.choice([1, 1, 2, 3]),
+        codes,
+        user=db.shop,
+    )
     in_threads([lambda n=n: contend(db, "CALL race.buy(%s, %s, true)", n, codes) for n in range(CONTENDERS)])
     part.count("races", PRODUCTS)
     part.count("coupons", PRODUCTS)
@@ -133,10 +183,17 @@ def coupons(part, db):
 def renewals(part, db):
     """Each subscription is renewed by eight who pay, and perhaps canceled."""
     db.sql("TRUNCATE race.answers")
-    begun = db.sql("SELECT s.checkout_session_id AS id, s.subscription_id FROM generate_series(1, %s) AS n,"
-                   " checkout.create_checkout_session(price_id => 'monthly', customer_id => 's' || n) AS s", SUBSCRIPTIONS, user=db.shop)
-    db.sql("SELECT checkout.record_payment(id, 'first-' || id, 'succeeded') FROM unnest(%s::uuid[]) AS id",
-           [row["id"] for row in begun], user=db.shop)
+    begun = db.sql(
+        "SELECT s.checkout_session_id AS id, s.subscription_id FROM generate_series(1, %s) AS n,"
+        " checkout.create_checkout_session(price_id => 'monthly', customer_id => 's' || n) AS s",
+        SUBSCRIPTIONS,
+        user=db.shop,
+    )
+    db.sql(
+        "SELECT checkout.record_payment(id, 'first-' || id, 'succeeded') FROM unnest(%s::uuid[]) AS id",
+        [row["id"] for row in begun],
+        user=db.shop,
+    )
     subscriptions = [str(row["subscription_id"]) for row in begun]
     in_threads([lambda n=n: contend(db, "CALL race.renew(%s, %s)", n, subscriptions) for n in range(CONTENDERS)])
     part.count("races", SUBSCRIPTIONS)
@@ -150,7 +207,14 @@ def make_database(server):
     db.sql(f"GRANT USAGE ON SCHEMA race TO {db.shop}; GRANT ALL ON ALL TABLES IN SCHEMA race TO {db.shop}")
     db.call("create_product", name="Everything", product_id="everything")
     db.call("create_price", product_id="everything", currency_code="USD", amount=20)
-    db.call("create_price", product_id="everything", currency_code="USD", amount=9, price_id="monthly", interval_unit="month")
+    db.call(
+        "create_price",
+        product_id="everything",
+        currency_code="USD",
+        amount=9,
+        price_id="monthly",
+        interval_unit="month",
+    )
     return db
 
 

@@ -16,7 +16,8 @@ BEGIN
         SELECT pg_catalog.concat(p.status, ' ', p.rejection_reason) INTO answer
         FROM checkout.record_payment(id, payment, 'succeeded') AS p;
     WHEN 'pay the same' THEN
-        SELECT pg_catalog.concat(p.status, ' ', p.rejection_reason, CASE WHEN p.idempotent_replay THEN ' again' END) INTO answer
+        SELECT pg_catalog.concat(p.status, ' ', p.rejection_reason, CASE WHEN p.idempotent_replay THEN ' again' END)
+        INTO answer
         FROM checkout.record_payment(id, pg_catalog.concat('same-', id), 'succeeded') AS p;
     WHEN 'begin and pay' THEN
         PERFORM checkout.begin_payment(id, payment);
@@ -31,7 +32,8 @@ BEGIN
     WHEN 'cancel' THEN
         SELECT s.status INTO answer FROM checkout.cancel_checkout_session(id, client_secret, 'changed_mind') AS s;
     WHEN 'refund' THEN
-        SELECT r.status INTO answer FROM checkout.record_refund(pg_catalog.concat('same-', id), pg_catalog.concat('r', contender, '-', id)) AS r;
+        SELECT r.status INTO answer
+        FROM checkout.record_refund(pg_catalog.concat('same-', id), pg_catalog.concat('r', contender, '-', id)) AS r;
     WHEN 'recover' THEN
         SELECT 'recovered' INTO answer FROM checkout.recover_checkout_session(id) AS s;
     WHEN 'read' THEN

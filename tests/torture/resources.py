@@ -45,7 +45,9 @@ def disk_full(part, number):
         if AS_SERVER_USER:
             run_program("chown", "postgres", server.dir)
         run_program(*AS_SERVER_USER, "cp", "-a", server.bin.parents[4] / "empty", server.data, cwd="/")
-        run_program(*AS_SERVER_USER, "tee", "-a", server.data / "postgresql.conf", input="include 'server.conf'\n", cwd="/")
+        run_program(
+            *AS_SERVER_USER, "tee", "-a", server.data / "postgresql.conf", input="include 'server.conf'\n", cwd="/"
+        )
         server.log_read = 0
         server.start(*DURABLE, "max_wal_size=48MB", "min_wal_size=32MB", "wal_recycle=on")
         db = server.create_database()
@@ -78,16 +80,25 @@ def disk_full(part, number):
 
 def can_commit(db):
     """Whether a commit needs less than three seconds. In a process of its own, which can be given up."""
-    command = [db.server.bin / "psql", "--no-psqlrc", *db.server.at(), "--command", "SELECT pg_logical_emit_message(true, 'a', 'b')", db.name]
+    command = [
+        db.server.bin / "psql",
+        "--no-psqlrc",
+        *db.server.at(),
+        "--command",
+        "SELECT pg_logical_emit_message(true, 'a', 'b')",
+        db.name,
+    ]
     try:
-        return subprocess.run([str(word) for word in command], check=False, capture_output=True, timeout=3).returncode == 0
+        return (
+            subprocess.run([str(word) for word in command], check=False, capture_output=True, timeout=3).returncode == 0
+        )
     except subprocess.TimeoutExpired:
         return False
 
 
 def stop_the_worker(part, db):
-    """Stops it where it holds no lock of the server's own: a process that stands still while it writes the log stops all others,
-    whatever it is.
+    """Stops it where it holds no lock of the server's own. Whatever process stands still while it writes the server's log,
+    it stops all others.
     """
     for _ in range(50):
         pid = db.keep_worker_busy(1)
@@ -113,7 +124,9 @@ def stopped_worker(part, server, number):
         time.sleep(PAUSE)
         status = db.call("get_checkout_session", checkout_session_id=session)[0]["status"]
         part.check(status == "expired", f"a session is {status} because the worker stands still")
-        late = db.call("record_payment", checkout_session_id=session, payment_id=f"late-{session}", outcome="succeeded")[0]
+        late = db.call(
+            "record_payment", checkout_session_id=session, payment_id=f"late-{session}", outcome="succeeded"
+        )[0]
         part.check(late["status"] == "rejected", f"a late payment is {late['status']} because the worker stands still")
     finally:
         os.kill(pid, signal.SIGCONT)
@@ -141,12 +154,16 @@ def impatient(part, server, number):
             try:
                 with connection.cursor() as cursor:
                     if chance.random() < 0.5 or not sessions:
-                        cursor.execute("SELECT checkout_session_id AS id FROM checkout.create_checkout_session(product_id => 'tea',"
-                                       " customer_id => 'c')")
+                        cursor.execute(
+                            "SELECT checkout_session_id AS id FROM checkout.create_checkout_session(product_id => 'tea',"
+                            " customer_id => 'c')"
+                        )
                         sessions.append(cursor.fetchone()["id"])
                     else:
                         session = chance.choice(sessions)
-                        cursor.execute("SELECT * FROM checkout.record_payment(%s, %s, 'succeeded')", (session, f"p-{session}"))
+                        cursor.execute(
+                            "SELECT * FROM checkout.record_payment(%s, %s, 'succeeded')", (session, f"p-{session}")
+                        )
                 asked += 1
             except psycopg2.Error as error:
                 refused += 1
@@ -168,17 +185,29 @@ def few_locks(part, number):
     server = part.server("locks")
     # It needs more locks than there will be.
     db = server.create_database()
-    server.restart("max_locks_per_transaction=10", "max_connections=12", "work_mem=64kB", "max_wal_senders=0",
-                   "max_pred_locks_per_transaction=10", "shared_buffers=1MB", "maintenance_work_mem=1MB",
-                   "autovacuum_max_workers=1", "max_worker_processes=3")
+    server.restart(
+        "max_locks_per_transaction=10",
+        "max_connections=12",
+        "work_mem=64kB",
+        "max_wal_senders=0",
+        "max_pred_locks_per_transaction=10",
+        "shared_buffers=1MB",
+        "maintenance_work_mem=1MB",
+        "autovacuum_max_workers=1",
+        "max_worker_processes=3",
+    )
     with db.connect(db.shop) as connection:
         for isolation in ("READ COMMITTED", "SERIALIZABLE"):
             with connection.cursor() as cursor:
                 try:
                     cursor.execute(f"BEGIN ISOLATION LEVEL {isolation}")
                     for _ in range(40):
-                        cursor.execute("SAVEPOINT s; SELECT checkout.create_checkout_session(10, 'USD', customer_id => 'c1')")
-                        cursor.execute("SELECT count(*) FROM checkout.checkout_sessions a, checkout.payments b, checkout.webhook_events c")
+                        cursor.execute(
+                            "SAVEPOINT s; SELECT checkout.create_checkout_session(10, 'USD', customer_id => 'c1')"
+                        )
+                        cursor.execute(
+                            "SELECT count(*) FROM checkout.checkout_sessions, checkout.payments, checkout.webhook_events"
+                        )
                     cursor.execute("COMMIT")
                 except psycopg2.Error as error:
                     part.check(error.pgcode in ("53200", "40001"), f"few locks: {error.pgcode} {error}")
@@ -212,8 +241,13 @@ def run(part):
     server = part.server("one", *DURABLE)
     number = 0
     while part.goes_on():
-        for fault in (lambda n: disk_full(part, n), lambda n: stopped_worker(part, server, n), lambda n: impatient(part, server, n),
-                      lambda n: few_locks(part, n), lambda n: killed_by_the_system(part, server, n)):
+        for fault in (
+            lambda n: disk_full(part, n),
+            lambda n: stopped_worker(part, server, n),
+            lambda n: impatient(part, server, n),
+            lambda n: few_locks(part, n),
+            lambda n: killed_by_the_system(part, server, n),
+        ):
             number += 1
             fault(number)
             if not part.goes_on():
