@@ -4,6 +4,7 @@ import asyncio
 import socket
 import struct
 import threading
+import weakref
 
 # How long a half-open connection looks alive to each side.
 HALF_OPEN = 0.2
@@ -16,6 +17,7 @@ class Proxy:
     def __init__(self, server_socket, chance, longest):
         self.server_socket, self.chance, self.longest = server_socket, chance, longest
         self.cuts = dict.fromkeys(KINDS, 0)
+        self.writers = weakref.WeakSet()
         # The share of connections that are cut.
         self.share = 0.9
         self.loop = asyncio.new_event_loop()
@@ -35,6 +37,10 @@ class Proxy:
         for task in left:
             task.cancel()
         self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        # The server must not wait for a client that nobody speaks for any more.
+        for writer in list(self.writers):
+            writer.transport.abort()
+        self.loop.run_until_complete(asyncio.sleep(0))
 
     def stop(self):
         """Cuts what is left."""
@@ -47,6 +53,7 @@ class Proxy:
         except OSError:
             client_writer.transport.abort()
             return
+        self.writers |= {client_writer, server_writer}
         cut = Cut(self, client_writer, server_writer)
         await asyncio.gather(cut.carry(client_reader, server_writer, 0), cut.carry(server_reader, client_writer, 1))
 
