@@ -278,7 +278,9 @@ proptest! {
         for name in headers.keys() {
             let mut forged = headers.clone();
             forged.insert(name.clone(), other.clone().into());
-            if name != "content-type" && headers[name] != other.as_str() {
+            // Stripe's scheme signs no id. The same number may be written in other ways.
+            let signed = if stripe { name == "stripe-signature" } else { name != "content-type" };
+            if signed && headers[name] != other.as_str() && other.parse() != Ok(seconds) {
                 prop_assert_eq!(verify(&forged, &body, 0), Ok(false), "{}: {}", name, other);
             }
         }
