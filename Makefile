@@ -9,7 +9,7 @@ PG_MAJOR = $(shell $(PG_CONFIG) --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/'
 FEATURES = $(if $(filter 15,$(PG_MAJOR)),,--no-default-features --features pg$(PG_MAJOR))
 
 .NOTPARALLEL:
-.PHONY: help build service pages deb install demo demo-url demo-stop psql test unit regress isolation server-tests bench lint schema reference clean
+.PHONY: help build service pages deb install demo demo-url demo-stop psql test unit regress isolation server-tests torture bench lint schema reference clean
 
 help: ## this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -64,6 +64,10 @@ isolation: build ## tests of concurrent sessions; ARGS: names of specs
 server-tests: build ## tests that start, stop and kill servers, in two processes; ARGS: for pytest, -n 0 for one process
 	@scripts/setup test
 	/usr/bin/python3 -B -m pytest -p no:cacheprovider --numprocesses 2 --dist loadfile --max-worker-restart 0 tests/server $(ARGS)
+
+torture: build ## servers killed, cut off and attacked for TORTURE minutes (10, or long: hours), SEED=n; ARGS: names of parts
+	@scripts/setup torture
+	/usr/bin/python3 -B tests/torture $(ARGS)
 
 bench: build ## the benchmarks
 	@benches/run $(ARGS)

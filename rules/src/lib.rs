@@ -10,6 +10,8 @@ pub mod catalog;
 pub mod checkout;
 pub mod dialects;
 mod error;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod maintenance;
 pub mod validate;
 pub mod webhooks;

@@ -218,7 +218,8 @@ pub fn expire(tenant: Tenant, id: Uuid) -> Result<Session> {
     let now = datum::now();
     match session.expire(now)? {
         Some(_) => end(tenant, id, &session, now),
-        None => sessions::get_again(tenant, id, now, false, None),
+        // Where the clock was set back since the sweep, the deadline is not there yet.
+        None => sessions::get_again(tenant, id, now.max(session.deadline()), false, None),
     }
 }
 

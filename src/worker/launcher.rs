@@ -47,7 +47,7 @@ pub extern "C-unwind" fn checkout_sessions_launcher_main(_argument: pg_sys::Datu
     unsafe { pg_sys::before_shmem_exit(Some(at_exit), pg_sys::Datum::from(0)) };
 
     let mut seen = HashSet::new();
-    let mut next_look = 0;
+    let (mut next_look, mut last) = (0, 0);
     let mut transactions = None;
     let mut enabled = false;
     loop {
@@ -60,6 +60,11 @@ pub extern "C-unwind" fn checkout_sessions_launcher_main(_argument: pg_sys::Datu
         }
         if enabled {
             let now = registry::now();
+            if now < last {
+                registry::set_back();
+                (next_look, transactions) = (0, None);
+            }
+            last = now;
             if now >= next_look {
                 // If no transaction has written since the last look, there is nothing to find: an idle server stays
                 // idle.

@@ -3,6 +3,7 @@
 import threading
 from contextlib import closing
 
+import psycopg2
 import pytest
 from conftest import wait_until
 
@@ -29,6 +30,21 @@ def test_the_worker_does_not_touch_the_session_s_row(db):
     db.wait_for(session)
     assert db.sql(place, session) == before
     assert db.open_row(session) is None
+
+
+def test_what_was_swept_stays_expired_if_the_clock_is_set_back(db):
+    """Its deadline is an hour away again, as for a server whose clock was an hour ahead."""
+    session = db.create("1 second")
+    db.wait_for(session)
+    later = "UPDATE checkout_data.checkout_sessions SET expires_at = expires_at {} interval '1 hour' WHERE checkout_session_id = %s"
+    db.sql(later.format("+"), session)
+    (row,) = db.call("expire_checkout_session", checkout_session_id=session)
+    assert (row["status"], row["payment_status"]) == ("expired", "unpaid")
+    with pytest.raises(psycopg2.Error, match="checkout session is expired") as refused:
+        db.call("begin_payment", checkout_session_id=session, payment_id="p1")
+    assert refused.value.pgcode == "PT409"
+    db.sql(later.format("-"), session)
+    assert db.event_types(session) == ["expired"]
 
 
 def test_late_payment_writes_what_the_clock_had_decided(server):

@@ -50,6 +50,23 @@ pub fn enabled() {
     set_latch(latch);
 }
 
+/// The clock was set back. Pauses end now: they might not end for days.
+pub fn set_back() {
+    let now = now();
+    let mut registry = REGISTRY.exclusive();
+    for database in registry.databases.iter_mut().filter(|database| database.oid != pg_sys::InvalidOid) {
+        (database.not_before, database.tell_not_before) = (0, 0);
+        database.starting_since = database.starting_since.min(now);
+        database.last_purge_at = database.last_purge_at.min(now);
+        if database.tell_at != NEVER {
+            database.tell_at = database.tell_at.min(now);
+        }
+    }
+    let latch = registry.resident.latch;
+    drop(registry);
+    set_latch(latch);
+}
+
 /// Forgets databases that no longer exist.
 pub fn keep_only(exists: impl Fn(pg_sys::Oid) -> bool) {
     for database in REGISTRY.exclusive().databases.iter_mut() {

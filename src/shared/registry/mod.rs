@@ -20,7 +20,7 @@ use crate::datum;
 use rules::maintenance::turns::BEGINNING;
 
 pub use launcher::{
-    Due, attach_launcher, closed, detach_launcher, due, enabled, keep_only, look_everywhere, not_started,
+    Due, attach_launcher, closed, detach_launcher, due, enabled, keep_only, look_everywhere, not_started, set_back,
 };
 pub use resident::{attach_resident, detach_resident, is_resident, residence, settle};
 pub use status::status;
