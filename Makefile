@@ -7,6 +7,10 @@ export PGRX_PG_CONFIG_PATH = $(PG_CONFIG)
 # Not `:=`, so that it is asked for after the set-up. 15 is the default feature.
 PG_MAJOR = $(shell $(PG_CONFIG) --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/')
 FEATURES = $(if $(filter 15,$(PG_MAJOR)),,--no-default-features --features pg$(PG_MAJOR))
+# See scripts/lib.sh.
+ifneq ($(PG_CONFIG),/usr/lib/postgresql/15/bin/pg_config)
+export CARGO_TARGET_DIR ?= target/pg$(PG_MAJOR)
+endif
 
 .NOTPARALLEL:
 .PHONY: help build service pages install demo demo-url demo-stop psql test unit regress isolation server-tests bench lint schema reference clean
