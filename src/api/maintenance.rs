@@ -10,7 +10,7 @@ use crate::shared::wake;
 use crate::store::activation;
 use crate::store::locks;
 use crate::store::maintenance::{Overdue, overdue};
-use crate::{backend, datum, gucs};
+use crate::{backend, datum, gucs, version};
 use rules::maintenance::turns::BEGINNING;
 use rules::{Result, validate};
 
@@ -57,6 +57,11 @@ fn activate_database() -> TimestampWithTimeZone {
 #[pg_extern(sql = false)]
 fn wake_worker() {
     wake::wake_at_commit(BEGINNING);
+}
+
+#[pg_extern(sql = false)]
+fn library_version() -> &'static str {
+    version::LIBRARY
 }
 
 #[expect(clippy::type_complexity)]

@@ -238,7 +238,7 @@ class Database:
         return run(self.server.bin / "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", *arguments, uri, **options)
 
     def install(self, **organization):
-        self.sql("CREATE EXTENSION checkout_sessions")
+        self.sql("CREATE EXTENSION IF NOT EXISTS checkout_sessions")
         settings = "".join(f", {name} => %s" for name in organization)
         self.organization_id = self.value(f"SELECT checkout.create_organization('Shop'{settings})", *organization.values())
         if not self.sql("SELECT 1 FROM pg_roles WHERE rolname = %s", self.shop):

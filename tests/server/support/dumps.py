@@ -12,12 +12,14 @@ def restore_roles(old, new):
     run(new.bin / "psql", *new.at(), "--dbname=postgres", "--quiet", input=roles)
 
 
-def restore(server, name, form, file, *options, installed=False):
-    """Makes a database from a dump. With `installed` the extension is there before."""
+def restore(server, name, form, file, *options, installed=False, version=None):
+    """Makes a database from a dump. With `installed` the extension is there before, or a `version` of it."""
     server.database().sql(f"CREATE DATABASE {name}")
     db = server.database(name)
     if installed:
         db.sql("CREATE EXTENSION checkout_sessions")
+    if version:
+        db.sql(f"CREATE EXTENSION checkout_sessions VERSION '{version}'")
     if form == "plain":
         db.psql(f"--file={file}")
     else:
