@@ -72,6 +72,13 @@ def rows(db):
     }
 
 
+def files(db):
+    """The files of the tables."""
+    return {table["name"]: table["file"] for table in db.sql(
+        "SELECT c.relname AS name, pg_relation_filenode(c.oid) AS file FROM pg_class c"
+        " WHERE c.relnamespace = 'checkout_data'::regnamespace AND c.relkind = 'r'")}
+
+
 def refund(db, refund_id):
     """Pays a session and returns the money. Returns what the call answers."""
     session = db.create()
@@ -97,8 +104,10 @@ def says_what_to_do(error, schema):
 def test_upgraded_database_is_the_same_as_a_new_one(copy, first, last):
     server = copy.start()
     upgraded, fresh = database(server, "upgraded", first, shop=False), database(server, "fresh", last, shop=False)
-    before = catalog(upgraded)
+    before, files_before = catalog(upgraded), files(upgraded)
     update(upgraded, last)
+    # A table that is rewritten looks empty to a statement that has begun before.
+    assert {table: file for table, file in files_before.items() if files(upgraded)[table] != file} == {}
     after = catalog(upgraded)
     assert differences(after, catalog(fresh)) == []
     # A library that meets the other schema would read arguments that are not there.
@@ -150,7 +159,7 @@ def test_rows_survive_and_the_library_of_the_version_before_works(copy):
     with closing(db.connect(db.shop)) as connection, connection.cursor() as cursor:
         def create():
             cursor.execute("SELECT status FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c')")
-            cursor.execute("SELECT count(*) FROM checkout.list_refunds()")
+            cursor.execute("SELECT count(*) FROM checkout.refunds")
             return cursor.fetchone()["count"]
 
         assert create() == 1
@@ -245,9 +254,10 @@ def test_library_on_a_schema_that_lacks_something_says_what_to_do(copy):
         # Other errors do not say so.
         assert refused(cursor.execute, "SELECT checkout.get_checkout_session(gen_random_uuid())").diag.message_hint is None
         db.wake_worker()
-        last_error = wait_until(lambda: db.worker()["last_error"])
-        assert "does not exist" in last_error and f"the schema of version {EARLIER}" in last_error
+        wait_until(lambda: server.log().count(f"the schema of version {EARLIER}") == 2)
         update(db, NOW)
+        last_error = db.worker()["last_error"]
+        assert "does not exist; the library" in last_error and f"the schema of version {EARLIER}" in last_error
         cursor.execute(create)
     wait_until(lambda: db.expired_count() == 1, within=15)
 
@@ -271,8 +281,7 @@ def test_upgrade_is_refused_by_a_server_with_the_library_of_before(copy):
 # -- dumps -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("form", ["plain", "custom"])
-@pytest.mark.parametrize("first", [NOW, NEXT])
+@pytest.mark.parametrize("form, first", [("plain", NEXT), ("custom", NOW)])
 def test_dump_of_the_version_before_is_restored(copy, tmp_path, form, first):
     """Into the new version, or into its own, which is then upgraded."""
     old = copy.start("checkout_sessions.worker_enabled=off")

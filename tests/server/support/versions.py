@@ -24,10 +24,8 @@ EDITS = [
      "    created_at timestamptz NOT NULL DEFAULT now(),\n    updated_at timestamptz NOT NULL DEFAULT now(),\n",
      "    hooks_required boolean NOT NULL DEFAULT false,\n    client_secret_key checkout_data.secret_key NOT NULL,\n"
      "    created_at timestamptz NOT NULL DEFAULT now(),\n    updated_at timestamptz NOT NULL DEFAULT now(),\n"
-     "    refund_approval checkout_data.refund_approval NOT NULL DEFAULT 'none',\n"),
-    ("CREATE TABLE checkout_data.organizations (",
-     "CREATE DOMAIN checkout_data.refund_approval AS text CHECK (VALUE = ANY (ARRAY['none', 'required']));\n"
-     "CREATE TABLE checkout_data.organizations ("),
+     "    refund_approval text NOT NULL DEFAULT 'none',\n"
+     "    CONSTRAINT organizations_refund_approval_check CHECK (refund_approval = ANY (ARRAY['none', 'required'])),\n"),
     ("COMMENT ON TABLE checkout_data.organizations IS",
      "COMMENT ON COLUMN checkout_data.organizations.refund_approval IS 'Whether refunds are approved by somebody.';\n"
      "COMMENT ON TABLE checkout_data.organizations IS"),
