@@ -13,7 +13,7 @@ export CARGO_TARGET_DIR ?= target/pg$(PG_MAJOR)
 endif
 
 .NOTPARALLEL:
-.PHONY: help build service pages install demo demo-url demo-stop psql test unit regress isolation server-tests bench lint schema reference clean
+.PHONY: help build service pages install demo demo-url demo-stop psql test unit regress isolation server-tests other-major majors bench lint schema reference clean
 
 help: ## this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -65,6 +65,13 @@ isolation: build ## tests of concurrent sessions; ARGS: names of specs
 server-tests: build ## tests that start, stop and kill servers, in two processes; ARGS: for pytest, -n 0 for one process
 	@scripts/setup test
 	/usr/bin/python3 -B -m pytest -p no:cacheprovider --numprocesses 2 --dist loadfile --max-worker-restart 0 tests/server $(ARGS)
+
+other-major: ## the main tests on another major version of PostgreSQL, and pg_upgrade to it
+	@scripts/majors smoke 16
+
+majors: ## the tests in SQL and of concurrency, and some with servers, on each major version in turn
+	@scripts/setup test
+	@scripts/majors all 15 16 18
 
 bench: build ## the benchmarks
 	@benches/run $(ARGS)

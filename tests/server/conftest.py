@@ -101,16 +101,23 @@ def install_python_packages(name, requirements):
     return home / "bin"
 
 
+def private_copy(environment):
+    return Path(run("scripts/private-postgres", env=environment).splitlines()[-1])
+
+
 @functools.cache
 def programs():
     """The folder of Postgres's programs."""
-    return Path(run("scripts/private-postgres").splitlines()[-1])
+    return private_copy(ENVIRONMENT)
 
 
 class Server:
-    def __init__(self, name):
+    """A server of PG_CONFIG's Postgres, or of the one that another environment of the scripts has."""
+
+    def __init__(self, name, environment=None):
         self.name = name + PROCESS
-        self.bin = programs()
+        self.environment = environment or ENVIRONMENT
+        self.bin = programs() if environment is None else private_copy(environment)
         # The copy of Postgres lies beside the servers.
         self.dir = next(p for p in self.bin.parents if p.name == "postgres" and p.parent.name.isdigit()).parent / self.name
         self.data = self.dir / "data"
@@ -120,7 +127,7 @@ class Server:
     def start(self, *settings):
         """Starts it, with the settings of the last start unless others are given."""
         self.settings = list(settings) or self.settings
-        run("scripts/server", "start", self.name, *SETTINGS, *self.settings)
+        run("scripts/server", "start", self.name, *SETTINGS, *self.settings, env=self.environment)
         return self
 
     def pg_ctl(self, *arguments):
@@ -137,7 +144,7 @@ class Server:
         return self.start(*settings)
 
     def remove(self):
-        run("scripts/server", "stop", self.name, "--remove")
+        run("scripts/server", "stop", self.name, "--remove", env=self.environment)
 
     def running(self):
         status = [*AS_SERVER_USER, self.bin / "pg_ctl", f"--pgdata={self.data}", "status"]
