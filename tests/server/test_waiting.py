@@ -84,9 +84,11 @@ def test_a_dialect_raises_that_a_lock_was_not_had_in_time(db):
     """It is no answer: the whole call is rolled back, and the caller stays the same."""
     session = db.create()
     path = f"/v1/checkout/sessions/cs_{session.replace('-', '')}"
-    with closing(db.connect()) as holder, holder.cursor() as holds, closing(db.connect(db.shop)) as caller, caller.cursor() as calls:
+    with closing(db.connect()) as holder, closing(db.connect(db.shop)) as caller, \
+            holder.cursor() as holds, caller.cursor() as calls:
         def status(method, path):
-            calls.execute("SELECT body ->> 'status' AS status FROM checkout.handle_request('paygate', %s, %s)", [method, path])
+            calls.execute("SELECT body ->> 'status' AS status FROM checkout.handle_request('paygate', %s, %s)",
+                          [method, path])
             return calls.fetchone()["status"]
 
         holds.execute("BEGIN")

@@ -31,7 +31,8 @@ def all_rows(db, without=()):
     """What every table of the extension contains, in short, without some columns."""
     tables = db.sql("SELECT c.oid::regclass AS name FROM pg_extension e JOIN pg_class c ON c.oid = ANY (e.extconfig)")
     return {
-        table["name"]: db.value(f"""SELECT concat(count(*), ' ', md5(string_agg(r.row::text, ',' ORDER BY r.row::text)))
-                                    FROM (SELECT to_jsonb(t) - %s::text[] AS row FROM {table["name"]} AS t) AS r""", list(without))
+        table["name"]: db.value(
+            f"""SELECT concat(count(*), ' ', md5(string_agg(r.row::text, ',' ORDER BY r.row::text)))
+                FROM (SELECT to_jsonb(t) - %s::text[] AS row FROM {table["name"]} AS t) AS r""", list(without))
         for table in tables
     }

@@ -34,14 +34,16 @@ EDITS = [
      "    CONSTRAINT refunds_approved_by_check CHECK (octet_length(approved_by) <= 100),\n"
      "    CONSTRAINT refunds_amount_check CHECK (amount > 0 AND amount < 'Infinity')\n);\n"
      "COMMENT ON COLUMN checkout_data.refunds.approved_by IS 'NULL for refunds of before version 0.2.0.';\n"
-     "CREATE INDEX refunds_approved_by_idx ON checkout_data.refunds (organization_id, environment, approved_by, refund_id);"),
+     "CREATE INDEX refunds_approved_by_idx\n"
+     "    ON checkout_data.refunds (organization_id, environment, approved_by, refund_id);"),
     ("CREATE INDEX refunds_payment_idx ON", "CREATE INDEX refunds_payment_id_idx ON"),
     ("    idempotent_replay boolean\n);\nCOMMENT ON TYPE checkout.refund IS 'One refund of a payment.';",
      "    idempotent_replay boolean,\n    approved_by text\n);\n"
      "COMMENT ON TYPE checkout.refund IS 'One refund of a payment, and who has approved it.';"),
     ("        r.created_at, r.updated_at, idempotent_replay\n    )::checkout.refund",
      "        r.created_at, r.updated_at, idempotent_replay, r.approved_by\n    )::checkout.refund"),
-    ("r.currency_code::pg_catalog.text AS currency_code, r.reason, r.created_at, r.updated_at\n    FROM checkout_data.refunds r",
+    ("r.currency_code::pg_catalog.text AS currency_code, r.reason, r.created_at, r.updated_at\n"
+     "    FROM checkout_data.refunds r",
      "r.currency_code::pg_catalog.text AS currency_code, r.reason, r.created_at, r.updated_at, r.approved_by\n"
      "    FROM checkout_data.refunds r"),
     ("GRANT SELECT, INSERT ON checkout_data.hook_failures TO checkout_sessions_api;",
@@ -66,12 +68,14 @@ def edited(text, edits):
 def install_script():
     """The install script of 0.2.0-dev."""
     script = edited(INSTALL, EDITS).replace("'list_refunds',", "'list_refunds', 'list_refund_approvals',")
-    table = between(UPGRADE, "CREATE TABLE checkout_data.refund_approvals", "ALTER TABLE checkout_data.refund_approvals")
-    trigger = between(UPGRADE, "CREATE FUNCTION checkout_data.note_approval", "REVOKE ALL ON FUNCTION checkout_data.note_approval")
-    fire = between(UPGRADE, "CREATE TRIGGER note_approval", "CREATE FUNCTION checkout.list_refund_approvals")
-    function = between(UPGRADE, "CREATE FUNCTION checkout.list_refund_approvals", "ALTER FUNCTION checkout.list_refund_approvals")
+    new = [
+        between(UPGRADE, "CREATE TABLE checkout_data.refund_approvals", "ALTER TABLE checkout_data.refund_approvals"),
+        between(UPGRADE, "CREATE FUNCTION checkout_data.note", "REVOKE ALL ON FUNCTION checkout_data.note"),
+        between(UPGRADE, "CREATE TRIGGER note_approval", "CREATE FUNCTION checkout.list_refund_approvals"),
+        between(UPGRADE, "CREATE FUNCTION checkout.list_refund_approvals", "ALTER FUNCTION checkout.list_refund_approvals"),
+    ]
     before = "-- Security: owners of functions and views"
-    return edited(script, [(before, table + trigger + fire + function + before)])
+    return edited(script, [(before, "".join(new) + before)])
 
 
 class Versions:

@@ -50,8 +50,8 @@ CREATE INDEX refunds_payment_id_idx ON checkout_data.refunds (organization_id, e
 
 ALTER TYPE checkout.refund ADD ATTRIBUTE approved_by text;
 COMMENT ON TYPE checkout.refund IS 'One refund of a payment, and who has approved it.';
-CREATE OR REPLACE FUNCTION checkout_data.refund_of(r checkout_data.refunds, idempotent_replay boolean) RETURNS checkout.refund
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE OR REPLACE FUNCTION checkout_data.refund_of(r checkout_data.refunds, idempotent_replay boolean)
+    RETURNS checkout.refund LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
     SELECT ROW(
         r.refund_id, r.payment_id, r.organization_id, r.environment, r.status, r.amount, r.currency_code, r.reason,
