@@ -11,9 +11,6 @@ SET checkout_sessions.organisation_id = 'x';
 \echo :LAST_ERROR_SQLSTATE
 SELECT set_config('checkout_sessions.workers', '1', false);
 ALTER ROLE CURRENT_USER SET checkout_sessions.enviroment = 'test';
-\set VERBOSITY sqlstate
-ALTER SYSTEM SET checkout_sessions.batch = 1;
-\set VERBOSITY default
 
 -- Values that are out of range, or of the wrong kind
 SET checkout_sessions.environment = 'staging';
