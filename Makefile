@@ -7,9 +7,13 @@ export PGRX_PG_CONFIG_PATH = $(PG_CONFIG)
 # Not `:=`, so that it is asked for after the set-up. 15 is the default feature.
 PG_MAJOR = $(shell $(PG_CONFIG) --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/')
 FEATURES = $(if $(filter 15,$(PG_MAJOR)),,--no-default-features --features pg$(PG_MAJOR))
+# See scripts/lib.sh.
+ifneq ($(PG_CONFIG),/usr/lib/postgresql/15/bin/pg_config)
+export CARGO_TARGET_DIR ?= target/pg$(PG_MAJOR)
+endif
 
 .NOTPARALLEL:
-.PHONY: help build service pages deb install demo demo-url demo-stop psql test unit regress isolation server-tests torture bench lint schema reference clean
+.PHONY: help build service pages deb install demo demo-url demo-stop psql test unit regress isolation server-tests other-major majors torture bench lint schema reference clean
 
 help: ## this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -64,6 +68,13 @@ isolation: build ## tests of concurrent sessions; ARGS: names of specs
 server-tests: build ## tests that start, stop and kill servers, in two processes; ARGS: for pytest, -n 0 for one process
 	@scripts/setup test
 	/usr/bin/python3 -B -m pytest -p no:cacheprovider --numprocesses 2 --dist loadfile --max-worker-restart 0 tests/server $(ARGS)
+
+other-major: ## the main tests on another major version of PostgreSQL, and pg_upgrade to it
+	@scripts/majors smoke 16
+
+majors: ## the tests in SQL and of concurrency, and some with servers, on each major version in turn
+	@scripts/setup test
+	@scripts/majors all 15 16 18
 
 torture: build ## servers killed, cut off and attacked for TORTURE minutes (10, or long: hours), SEED=n; ARGS: names of parts
 	@scripts/setup torture

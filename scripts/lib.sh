@@ -15,6 +15,12 @@ unset PGHOST PGHOSTADDR PGPORT PGUSER PGPASSWORD PGDATABASE PGSERVICE PGOPTIONS 
 # closed to the unprivileged user, and the path of a Unix socket may have 107 bytes at most.
 run_dir=${CHECKOUT_SESSIONS_RUN_DIR:-/var/tmp/checkout_sessions-$(id -un)-$(cksum <<<"$PWD" | cut -d ' ' -f 1)}
 [[ $run_dir =~ ^/[A-Za-z0-9/._-]+$ ]] || { echo "$run_dir: use letters, digits, /, ., _ and - only" >&2 && exit 1; }
+# Each other Postgres has a folder of its own for what is built. In one folder cargo would take the library that was
+# built for the other major version for its own.
+if [ "$PG_CONFIG" != /usr/lib/postgresql/15/bin/pg_config ] && [ -z "${CARGO_TARGET_DIR:-}" ]; then
+    export CARGO_TARGET_DIR
+    CARGO_TARGET_DIR=target/pg$("$PG_CONFIG" --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/')
+fi
 # What was built: by `make build`, or for `make demo` alone.
 build_dir=${CARGO_TARGET_DIR:-target}/${BUILD_PROFILE:-release}
 library=$build_dir/libcheckout_sessions.so
@@ -39,6 +45,22 @@ as_server_user() (
 # The major version of PG_CONFIG: 15.
 pg_major() {
     "$PG_CONFIG" --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/'
+}
+
+# The programs' folder in PG_CONFIG's private copy, which scripts/private-postgres makes.
+private_bin() {
+    echo "$run_dir/$(pg_major)/postgres$("$PG_CONFIG" --bindir)"
+}
+
+# The path of pg_regress or pg_isolation_regress, whose folder has what else it needs. A Postgres that is not Debian's
+# is tested with those of Debian's 15: of others some crash, or are not built.
+driver() {
+    local config=/usr/lib/postgresql/15/bin/pg_config
+    case $PG_CONFIG in /usr/lib/postgresql/*) config=$PG_CONFIG ;; esac
+    local program
+    program=$(dirname "$("$config" --pgxs)")/../test/$1
+    [ -x "$program" ] || die "$program is not there: run 'scripts/setup test'"
+    echo "$program"
 }
 
 # Makes the folder of PG_CONFIG's private copy and servers, and prints its name.

@@ -8,6 +8,13 @@ COMMENT ON FUNCTION checkout_data.wake_worker IS
     'Makes the launcher of workers look at this database when the transaction commits. CREATE EXTENSION says then if there '
     'is none.';
 
+CREATE FUNCTION checkout_data.library_version() RETURNS text
+    LANGUAGE c STABLE STRICT
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'library_version_wrapper';
+COMMENT ON FUNCTION checkout_data.library_version IS
+    'Returns the version of the library that this session has loaded. A script that upgrades the schema asks for it.';
+
 -- The launcher learns of this database when the installation commits.
 SELECT checkout_data.wake_worker();
 

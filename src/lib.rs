@@ -4,7 +4,8 @@
 //! the background work; `operations` does the work of both; `store` has the SQL that this runs; `shared` is the memory
 //! that all processes share. At the bottom, `tenant` says who is calling, `postgrest` reads the HTTP request of a call,
 //! `datum` converts the values of SQL, and `gucs` has the settings. `report` raises errors, `log` keeps secrets out of
-//! the server's log, `drop_guard` keeps the tables. Tables, functions and rights are in `sql/`.
+//! the server's log, `drop_guard` keeps the tables, `version` knows whether the schema is of another version. Tables,
+//! functions and rights are in `sql/`.
 
 #[cfg(not(panic = "unwind"))]
 compile_error!("build with panic = \"unwind\": an abort would restart the whole server");
@@ -24,6 +25,7 @@ mod role;
 mod shared;
 mod store;
 mod tenant;
+mod version;
 mod worker;
 
 pgrx::pg_module_magic!(name, version);

@@ -12,7 +12,7 @@ use pgrx::{PgLogLevel, pg_sys};
 use rules::{Error, Result};
 
 use crate::shared::request_failures;
-use crate::tenant;
+use crate::{tenant, version};
 
 // These change the error that is being reported. pgrx does not export them, because they may be called only then.
 unsafe extern "C-unwind" {
@@ -76,7 +76,8 @@ fn raise(error: &Error) -> ! {
     if let Some(detail) = error.detail() {
         report = report.set_detail(detail);
     }
-    if let Some(hint) = error.hint() {
+    let other_version = || if matches!(error, Error::Internal(_)) { version::hint() } else { None };
+    if let Some(hint) = error.hint().map(str::to_owned).or_else(other_version) {
         report = report.set_hint(hint);
     }
     // pgrx knows a fixed list of codes, without PT404 and PT409, so the code is set while the server makes the error.

@@ -4918,6 +4918,13 @@ COMMENT ON FUNCTION checkout_data.wake_worker IS
     'Makes the launcher of workers look at this database when the transaction commits. CREATE EXTENSION says then if there '
     'is none.';
 
+CREATE FUNCTION checkout_data.library_version() RETURNS text
+    LANGUAGE c STABLE STRICT
+    SET search_path TO pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'library_version_wrapper';
+COMMENT ON FUNCTION checkout_data.library_version IS
+    'Returns the version of the library that this session has loaded. A script that upgrades the schema asks for it.';
+
 -- The launcher learns of this database when the installation commits.
 SELECT checkout_data.wake_worker();
 
@@ -6972,7 +6979,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
         OR l.lanname = 'c' AND f.probin <> '$libdir/checkout_sessions'
         OR l.lanname <> 'c' AND f.proname = ANY (ARRAY[
             'reader_organization_id', 'wake_worker', 'organizations_changed', 'event_type_matches', 'event_body_as',
-            'webhook_headers', 'is_utf8', 'deliveries_due', 'event_id', 'session_json'])
+            'webhook_headers', 'is_utf8', 'deliveries_due', 'event_id', 'session_json', 'library_version'])
         OR l.lanname <> 'c' AND f.pronamespace = (SELECT s.oid FROM schema s WHERE s.nspname = 'checkout')
             AND f.proname <> ALL (ARRAY[
                 'session_funnel', 'outbox_status', 'next_webhook_attempt_at', 'grant_access',

@@ -12,7 +12,7 @@ use crate::shared::wake;
 use crate::store::activation;
 use crate::store::locks;
 use crate::store::maintenance::{Overdue, overdue};
-use crate::{backend, datum, gucs};
+use crate::{backend, datum, gucs, version};
 use rules::maintenance::turns::BEGINNING;
 use rules::{Result, validate};
 
@@ -74,6 +74,11 @@ fn notice_of_no_launcher() {
              checkout.run_maintenance() once a minute.",
         )
         .report(PgLogLevel::NOTICE);
+}
+
+#[pg_extern(sql = false)]
+fn library_version() -> &'static str {
+    version::LIBRARY
 }
 
 #[expect(clippy::type_complexity)]

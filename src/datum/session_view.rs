@@ -142,9 +142,8 @@ impl Attributes {
                 };
                 let (values, nulls) = (attributes.values.as_mut_ptr(), attributes.nulls.as_mut_ptr());
                 pg_sys::heap_deform_tuple(&mut tuple, descriptor, values, nulls);
-                let described = (*descriptor).attrs.as_slice(ATTRIBUTES.len());
-                for (attribute, oid) in described.iter().zip(&mut attributes.types) {
-                    *oid = attribute.atttypid;
+                for (number, oid) in (1..).zip(&mut attributes.types) {
+                    *oid = pg_sys::SPI_gettypeid(descriptor, number);
                 }
             }
             if (*descriptor).tdrefcount >= 0 {

@@ -14,6 +14,7 @@ use pgrx::spi::Spi;
 
 use super::row::Row;
 use crate::datum::Composite;
+use crate::version;
 use rules::{Error, Result};
 
 pub type Argument<'a> = DatumWithOid<'a>;
@@ -132,26 +133,31 @@ impl Statement {
     fn run<R>(&self, arguments: &[Argument], read: impl FnOnce(Rows) -> R) -> Result<R> {
         // SAFETY: within a transaction. If the statement raises an error, the abort pops the snapshot.
         let pushed = self.access == Access::Latest && unsafe { push_latest_snapshot() };
-        let result = Spi::connect(|_| {
-            let mut values = Vec::with_capacity(arguments.len());
-            let mut nulls: Vec<c_char> = Vec::with_capacity(arguments.len());
-            for argument in arguments {
-                let value = argument.datum();
-                nulls.push(if value.is_some() { b' ' } else { b'n' } as c_char);
-                values.push(value.map_or(pg_sys::Datum::null(), |value| value.sans_lifetime()));
-            }
-            let plan = self.plan(arguments)?;
-            // SAFETY: the plan has been kept, and was made for arguments of these types. A statement that does not
-            // write runs as read only: otherwise SPI would take a new snapshot instead of the requested one, and start
-            // a command, which a parallel query forbids.
-            let code = unsafe {
-                pg_sys::SPI_tuptable = std::ptr::null_mut();
-                let read_only = matches!(self.access, Access::Caller | Access::Latest);
-                pg_sys::SPI_execute_plan(plan, values.as_mut_ptr(), nulls.as_ptr(), read_only, 0)
-            };
-            check(code)?;
-            // SAFETY: the statement has just run.
-            Ok(read(unsafe { Rows::of_statement() }))
+        if self.plan.get().is_null() {
+            version::look();
+        }
+        let result = version::with_hint(|| {
+            Spi::connect(|_| {
+                let mut values = Vec::with_capacity(arguments.len());
+                let mut nulls: Vec<c_char> = Vec::with_capacity(arguments.len());
+                for argument in arguments {
+                    let value = argument.datum();
+                    nulls.push(if value.is_some() { b' ' } else { b'n' } as c_char);
+                    values.push(value.map_or(pg_sys::Datum::null(), |value| value.sans_lifetime()));
+                }
+                let plan = self.plan(arguments)?;
+                // SAFETY: the plan has been kept, and was made for arguments of these types. A statement that does not
+                // write runs as read only: otherwise SPI would take a new snapshot instead of the requested one, and start
+                // a command, which a parallel query forbids.
+                let code = unsafe {
+                    pg_sys::SPI_tuptable = std::ptr::null_mut();
+                    let read_only = matches!(self.access, Access::Caller | Access::Latest);
+                    pg_sys::SPI_execute_plan(plan, values.as_mut_ptr(), nulls.as_ptr(), read_only, 0)
+                };
+                check(code)?;
+                // SAFETY: the statement has just run.
+                Ok(read(unsafe { Rows::of_statement() }))
+            })
         });
         if pushed {
             // SAFETY: the snapshot that was pushed above.

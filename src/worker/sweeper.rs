@@ -25,7 +25,7 @@ use crate::shared::registry::{self, Rest, span};
 use crate::store::activation;
 use crate::store::locks::{self, Locked};
 use crate::store::maintenance::{Work, is_to_be_read_only, next_purge};
-use crate::{backend, datum, gucs, report};
+use crate::{backend, datum, gucs, report, version};
 
 /// The channel that relays listen to.
 const CHANNEL: &str = "checkout_sessions_webhooks";
@@ -241,7 +241,10 @@ unsafe extern "C-unwind" fn at_exit(_code: std::ffi::c_int, argument: pg_sys::Da
 fn in_transaction(database: pg_sys::Oid, work: impl FnOnce() -> Result<Sweep>) -> Sweep {
     process::transaction(|| report::or_raise(|| if_free(database, work))).unwrap_or_else(|error| {
         let report = process::report(&error);
-        registry::note_error(database, report.message());
+        let message = report.message();
+        let message =
+            version::difference().map_or_else(|| message.to_owned(), |versions| format!("{message}; {versions}"));
+        registry::note_error(database, &message);
         if BUSY.contains(&report.sql_error_code()) { Sweep::Busy } else { error.rethrow() }
     })
 }

@@ -102,16 +102,23 @@ def install_python_packages(name, requirements):
     return home / "bin"
 
 
+def private_copy(environment):
+    return Path(run("scripts/private-postgres", env=environment).splitlines()[-1])
+
+
 @functools.cache
 def programs():
     """The folder of Postgres's programs."""
-    return Path(run("scripts/private-postgres").splitlines()[-1])
+    return private_copy(ENVIRONMENT)
 
 
 class Server:
-    def __init__(self, name):
+    """A server of PG_CONFIG's Postgres, or of the one that another environment of the scripts has."""
+
+    def __init__(self, name, environment=None):
         self.name = name + PROCESS
-        self.bin = programs()
+        self.environment = environment or ENVIRONMENT
+        self.bin = programs() if environment is None else private_copy(environment)
         # The copy of Postgres lies beside the servers.
         self.dir = next(p for p in self.bin.parents if p.name == "postgres" and p.parent.name.isdigit()).parent / self.name
         self.data = self.dir / "data"
@@ -121,7 +128,7 @@ class Server:
     def start(self, *settings):
         """Starts it, with the settings of the last start unless others are given."""
         self.settings = list(settings) or self.settings
-        run("scripts/server", "start", self.name, *SETTINGS, *self.settings)
+        run("scripts/server", "start", self.name, *SETTINGS, *self.settings, env=self.environment)
         return self
 
     def pg_ctl(self, *arguments):
@@ -138,7 +145,7 @@ class Server:
         return self.start(*settings)
 
     def remove(self):
-        run("scripts/server", "stop", self.name, "--remove")
+        run("scripts/server", "stop", self.name, "--remove", env=self.environment)
 
     def running(self):
         status = [*AS_SERVER_USER, self.bin / "pg_ctl", f"--pgdata={self.data}", "status"]
@@ -239,7 +246,7 @@ class Database:
         return run(self.server.bin / "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", *arguments, uri, **options)
 
     def install(self, **organization):
-        self.sql("CREATE EXTENSION checkout_sessions")
+        self.sql("CREATE EXTENSION IF NOT EXISTS checkout_sessions")
         settings = "".join(f", {name} => %s" for name in organization)
         self.organization_id = self.value(f"SELECT checkout.create_organization('Shop'{settings})", *organization.values())
         if not self.sql("SELECT 1 FROM pg_roles WHERE rolname = %s", self.shop):

@@ -1,6 +1,9 @@
 """Which calls wait for which: every function, while another has been called in a transaction that stays open."""
 
+from contextlib import closing
+
 import psycopg2
+import pytest
 
 # Each group works on one object of one organization, and its second call waits for the first. No other call waits.
 ONE_SESSION = {"begin_payment", "cancel_checkout_session", "expire_checkout_session", "record_payment"}
@@ -75,3 +78,26 @@ def waits(world):
 
 def test_nobody_waits_but_for_who_works_on_the_same_thing(world):
     assert waits(world) == WAITS
+
+
+def test_a_dialect_raises_that_a_lock_was_not_had_in_time(db):
+    """It is no answer: the whole call is rolled back, and the caller stays the same."""
+    session = db.create()
+    path = f"/v1/checkout/sessions/cs_{session.replace('-', '')}"
+    with closing(db.connect()) as holder, closing(db.connect(db.shop)) as caller, \
+            holder.cursor() as holds, caller.cursor() as calls:
+        def status(method, path):
+            calls.execute("SELECT body ->> 'status' AS status FROM checkout.handle_request('paygate', %s, %s)",
+                          [method, path])
+            return calls.fetchone()["status"]
+
+        holds.execute("BEGIN")
+        holds.execute("SELECT FROM checkout_data.checkout_sessions WHERE checkout_session_id = %s FOR UPDATE", [session])
+        calls.execute("SET lock_timeout = '20ms'")
+        with pytest.raises(psycopg2.errors.LockNotAvailable):
+            status("POST", f"{path}/expire")
+        calls.execute("SELECT checkout.current_organization_id() AS organization_id")
+        assert calls.fetchone()["organization_id"] == db.organization_id
+        assert status("GET", path) == "open"
+        holds.execute("ROLLBACK")
+        assert status("POST", f"{path}/expire") == "expired"

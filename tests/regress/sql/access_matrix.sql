@@ -322,6 +322,9 @@ ORDER BY 1;
 CREATE TABLE testing.view_orders (checkout_session_id uuid);
 GRANT SELECT ON testing.view_orders TO PUBLIC;
 INSERT INTO testing.view_orders VALUES (:'paid');
+-- Every view has a row for secret_a: from Postgres 16 on a join is refused only if the view has something to hide.
+INSERT INTO checkout_data.hook_failures
+VALUES (:'a', 'live', gen_random_uuid(), :'paid', 'completed', 'shop.ship()', 'P0001', 'no ship', now());
 CREATE TABLE testing.view_matrix AS
 SELECT v.relname, c.caller, testing.access(c, format('TABLE checkout.%I', v.relname)) AS outcome,
     testing.access(c, format('SELECT count(*) FROM checkout.%I', v.relname)) AS counted,
@@ -347,6 +350,7 @@ SELECT relname AS view,
     max(outcome) FILTER (WHERE caller = 'admin') AS admin,
     max(outcome) FILTER (WHERE caller = 'plain') AS plain
 FROM testing.view_matrix GROUP BY 1 ORDER BY 1;
+DELETE FROM checkout_data.hook_failures WHERE message = 'no ship';
 -- A count and a join are refused in the same way. If there is nothing to see, a count is a row all the same.
 SELECT * FROM testing.view_matrix
 WHERE outcome NOT IN ('allowed', 'no rows') AND (counted <> outcome OR joined <> outcome)

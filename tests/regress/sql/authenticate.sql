@@ -248,9 +248,11 @@ RESET checkout_sessions.organization_id;
 -- No role can set the credential: neither one that was granted SET on it, nor a superuser.
 \c - postgres
 CREATE FUNCTION testing.forge(organization uuid) RETURNS TABLE (way text, outcome text) LANGUAGE sql AS $$
-    SELECT way, testing.outcome(format(way, json_build_object('tenant', json_build_object('organization_id',
+    SELECT way, replace(testing.outcome(format(way, json_build_object('tenant', json_build_object('organization_id',
         organization, 'environment', 'live'),
-        'kind', 'secret', 'name', NULL, 'payment_methods', NULL, 'http', false))) FROM unnest(ARRAY[
+        'kind', 'secret', 'name', NULL, 'payment_methods', NULL, 'http', false))),
+        -- The name as it was written, until Postgres 17.
+        'Checkout_Sessions.Credential', 'checkout_sessions.credential') FROM unnest(ARRAY[
             'SET checkout_sessions.credential = %L', 'SET LOCAL checkout_sessions.credential = %L',
             'SET SESSION "Checkout_Sessions.Credential" = %L',
             'SELECT set_config(''checkout_sessions.credential'', %L, true)',

@@ -131,35 +131,7 @@ SELECT checkout.current_organization_id() = :'our_id' AS still_ours;
 COMMIT;
 SELECT current_user;
 SELECT now() = statement_timestamp() AS nothing_is_open;
-SELECT r.body ->> 'id' AS locked
-FROM testing.creations AS c, checkout.handle_request(c.dialect, 'POST', c.path, '{}', '{}', c.body::text) AS r
-WHERE c.dialect = 'paygate' \gset
 \c - postgres
-CREATE EXTENSION dblink SCHEMA testing;
-SELECT testing.dblink_connect(
-    'holder',
-    format('host=%s port=%s dbname=%s user=postgres', current_setting('unix_socket_directories'),
-        current_setting('port'), current_database()));
-SELECT testing.dblink_exec('holder', 'BEGIN');
-SELECT *
-FROM testing.dblink('holder',
-    format($$SELECT status FROM checkout_data.checkout_sessions WHERE checkout_session_id = %L FOR UPDATE$$,
-        replace(:'locked', 'cs_', ''))) AS s (status text);
-SET SESSION AUTHORIZATION dialect_web;
-SET lock_timeout = '20ms';
-SELECT testing.raises('paygate', 'POST', format('/v1/checkout/sessions/%s/expire', :'locked'), :'ours');
-:whose
-SELECT testing.http('paygate', 'GET', format('/v1/checkout/sessions/%s', :'locked'), :'ours')
-    ~ '"status":"open"' AS still_open;
-RESET SESSION AUTHORIZATION;
-SELECT testing.dblink_exec('holder', 'COMMIT');
-SET SESSION AUTHORIZATION dialect_web;
-SELECT testing.http('paygate', 'POST', format('/v1/checkout/sessions/%s/expire', :'locked'), :'ours')
-    ~ '"status":"expired"' AS expired;
-RESET SESSION AUTHORIZATION;
-RESET lock_timeout;
-SELECT testing.dblink_disconnect('holder');
-DROP EXTENSION dblink;
 -- An administrator's trigger that fails
 CREATE FUNCTION testing.closed()
 RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'closed on Sundays' USING ERRCODE = 'check_violation'; END $$;

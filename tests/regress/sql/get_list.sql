@@ -150,10 +150,12 @@ BEGIN READ ONLY;
 SELECT status FROM checkout.get_checkout_session(pg_temp.id('d'));
 SELECT count(*) FROM checkout.list_checkout_sessions(status => 'expired');
 COMMIT;
-SET force_parallel_mode = regress;
+-- Called debug_parallel_query from Postgres 16 on.
+SELECT name AS parallel FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query') \gset
+SELECT set_config(:'parallel', 'regress', false);
 SELECT status FROM checkout.get_checkout_session(pg_temp.id('d'));
 SELECT count(*) FROM checkout.list_checkout_sessions(status => 'expired', page_size => 100);
-RESET force_parallel_mode;
+SELECT set_config(:'parallel', 'off', false);
 SELECT proname, provolatile
 FROM pg_proc
 WHERE pronamespace = 'checkout'::regnamespace

@@ -18,6 +18,7 @@ FROM pg_index i JOIN pg_class r ON r.oid = i.indexrelid, unnest(i.indcollation) 
     JOIN pg_collation c ON c.oid = used
 WHERE r.relnamespace = 'checkout_data'::regnamespace AND c.collname <> 'C';
 
+\set SHOW_CONTEXT never
 CREATE DATABASE hygiene;
 \c hygiene postgres
 -- The installation does not adopt an existing schema of another owner.

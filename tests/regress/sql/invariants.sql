@@ -21,7 +21,7 @@ FROM checkout_data.checkout_sessions s
 SELECT checkout_session_id, s.status, s.expires_at, s.lease_expires_at, o
 FROM checkout_data.checkout_sessions s
     FULL JOIN checkout_data.open_sessions o USING (organization_id, environment, checkout_session_id)
-WHERE o.deadline IS NULL AND s.status = 'open' AND s.expires_at > now()
+WHERE o.deadline IS NULL AND s.status = 'open' AND checkout_data.deadline(s) > now()
     OR o.deadline IS NOT NULL
     AND (s.status, s.event_count, checkout_data.deadline(s), s.attempts > s.max_retry_attempts,
             CASE WHEN s.reference_policy = 'open' THEN s.reference END,

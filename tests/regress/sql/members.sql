@@ -13,7 +13,7 @@ WHERE d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass
 SELECT t.typname, string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)
     AS columns
 FROM pg_depend d JOIN pg_type t ON d.classid = 'pg_type'::regclass AND d.objid = t.oid
-    JOIN pg_attribute a ON a.attrelid = t.typrelid AND a.attnum > 0
+    JOIN pg_class c ON c.oid = t.typrelid AND c.relkind = 'c' JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
 WHERE d.deptype = 'e' AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'checkout_sessions')
     AND t.typnamespace = 'checkout'::regnamespace
 GROUP BY t.typname ORDER BY t.typname COLLATE "C" \gx

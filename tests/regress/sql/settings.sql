@@ -11,10 +11,12 @@ SET checkout_sessions.organisation_id = 'x';
 \echo :LAST_ERROR_SQLSTATE
 SELECT set_config('checkout_sessions.workers', '1', false);
 ALTER ROLE CURRENT_USER SET checkout_sessions.enviroment = 'test';
-ALTER SYSTEM SET checkout_sessions.batch = 1;
 
 -- Values that are out of range, or of the wrong kind
 SET checkout_sessions.environment = 'staging';
+SELECT name, unit, min_val, max_val FROM pg_settings
+WHERE name IN ('checkout_sessions.idempotency_key_lifetime', 'checkout_sessions.outbox_retention') ORDER BY name;
+\set VERBOSITY sqlstate
 SET checkout_sessions.idempotency_key_lifetime = 0;
 SET checkout_sessions.idempotency_key_lifetime = '31d';
 SET checkout_sessions.idempotency_key_lifetime = '30d';
@@ -23,6 +25,7 @@ RESET checkout_sessions.idempotency_key_lifetime;
 SHOW checkout_sessions.idempotency_key_lifetime;
 ALTER SYSTEM SET checkout_sessions.outbox_retention = '366d';
 ALTER SYSTEM SET checkout_sessions.outbox_retention = -2;
+\set VERBOSITY default
 ALTER SYSTEM SET checkout_sessions.worker_batch_size = 0;
 ALTER SYSTEM SET checkout_sessions.worker_batch_size = 100001;
 ALTER SYSTEM SET checkout_sessions.worker_share = 0;

@@ -35,7 +35,9 @@ SET checkout_sessions.base_url = 'https://evil.example';
 SET checkout_sessions.idempotency_key_lifetime = '1min';
 SELECT set_config('checkout_sessions.organization_id', :'b', false);
 SELECT set_config('checkout_sessions.organization_id', :'b', true);
+\set VERBOSITY sqlstate
 SELECT set_config('CHECKOUT_SESSIONS.Organization_Id', :'b', false);
+\set VERBOSITY terse
 UPDATE pg_settings SET setting = :'b' WHERE name = 'checkout_sessions.organization_id';
 -- not by a function with a setting of its own,
 CREATE FUNCTION pg_temp.other() RETURNS uuid LANGUAGE sql
@@ -44,7 +46,9 @@ AS 'SELECT checkout.current_organization_id()';
 -- not for itself, another role, the database or the server,
 ALTER ROLE CURRENT_USER SET checkout_sessions.organization_id = :'b';
 ALTER ROLE tenant_a SET checkout_sessions.environment = 'test';
+\set VERBOSITY sqlstate
 ALTER ROLE wanderer SET checkout_sessions.organization_id = :'b';
+\set VERBOSITY terse
 ALTER DATABASE regression SET checkout_sessions.organization_id = :'b';
 ALTER SYSTEM SET checkout_sessions.organization_id = :'b';
 GRANT SET ON PARAMETER checkout_sessions.organization_id TO wanderer;
