@@ -121,7 +121,7 @@ fn read(dialect: &str, body: &Value, query: &Map<String, Value>, headers: &Map<S
     let dialect = dialects::find(dialect).expect("a dialect");
     for route in dialect.routes {
         let parameters = vec![id.into(); 3];
-        let request = HttpRequest { parameters, headers, query, body, uses_catalog: id.len() % 2 == 0 };
+        let request = HttpRequest { parameters, headers, query, body, uses_catalog: id.len().is_multiple_of(2) };
         let error = match &route.operation {
             Operation::Create { read, .. } => read(&request).err(),
             Operation::Get { read, .. } => read(&request).err(),
