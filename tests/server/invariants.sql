@@ -397,7 +397,8 @@ WITH retention (minutes) AS (
     UNION ALL
     SELECT 'secret in the log', l.organization_id, l.environment, l.admin_log_id
     FROM checkout_data.admin_log l
-    WHERE l.changes::text ~ '(sk|pk|rk)_(live|test)_[0-9A-Za-z]{20}|whsec_' OR l.changes::jsonb ?| ARRAY['secret', 'api_key']
+    WHERE l.changes::text ~ '(sk|pk|rk)_(live|test)_[0-9A-Za-z]{20}|whsec_' OR l.changes::jsonb ?| ARRAY['secret',
+        'api_key']
     UNION ALL
     SELECT 'hook without an organization', h.organization_id, NULL::text, NULL::uuid
     FROM checkout_data.hooks h LEFT JOIN checkout_data.organizations o USING (organization_id)

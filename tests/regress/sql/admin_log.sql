@@ -116,11 +116,13 @@ SELECT testing.outcome('DELETE FROM checkout_data.admin_log WHERE false');
 SELECT testing.outcome('TRUNCATE checkout_data.admin_log');
 SET ROLE checkout_sessions_api;
 SELECT statement, testing.outcome(statement)
-FROM unnest(ARRAY['UPDATE checkout_data.admin_log SET role = ''nobody''', 'TRUNCATE checkout_data.admin_log']) AS statement;
+FROM unnest(ARRAY['UPDATE checkout_data.admin_log SET role = ''nobody''', 'TRUNCATE checkout_data.admin_log'])
+    AS statement;
 -- What is old is for the worker, as far as its rights go.
 SET ROLE checkout_sessions_worker;
 SELECT statement, testing.outcome(statement)
-FROM unnest(ARRAY['UPDATE checkout_data.admin_log SET role = ''nobody''', 'TRUNCATE checkout_data.admin_log']) AS statement;
+FROM unnest(ARRAY['UPDATE checkout_data.admin_log SET role = ''nobody''', 'TRUNCATE checkout_data.admin_log'])
+    AS statement;
 ROLLBACK;
 REVOKE ALL ON checkout_data.admin_log FROM writer_of_log, checkout_sessions_api, checkout_sessions_worker;
 GRANT SELECT, INSERT ON checkout_data.admin_log TO checkout_sessions_api, checkout_sessions_worker;

@@ -10,12 +10,15 @@ RESET checkout_sessions.organization_id;
 
 \c - erasure_shop
 -- Ada has bought by her address and by her id, cancelled, paid too late, and got a refund.
-SELECT checkout_session_id AS paid, client_secret FROM checkout.create_checkout_session(10, 'EUR', customer_email => 'Ada@shop.example',
-    customer_name => 'Ada L.', customer_phone => '+44 20 7946 0000', idempotency_key => 'ada-1', require_billing_address => true,
+SELECT checkout_session_id AS paid, client_secret FROM checkout.create_checkout_session(10, 'EUR',
+    customer_email => 'Ada@shop.example',
+    customer_name => 'Ada L.', customer_phone => '+44 20 7946 0000', idempotency_key => 'ada-1',
+        require_billing_address => true,
     lines => '[{"title": "Tea", "amount": 10}]',
     metadata => '{"nickname": "countess", "order_id": "A-1", "birthday": "1815-12-10"}') \gset
 SELECT status FROM checkout.set_billing_address(:'paid', address => '{"country": "GB", "city": "London"}');
-SELECT cancelled_at IS NOT NULL AS cancelled FROM checkout.cancel_checkout_session(:'paid', :'client_secret', 'other', 'My name is Ada')
+SELECT cancelled_at IS NOT NULL AS cancelled FROM checkout.cancel_checkout_session(:'paid', :'client_secret',
+    'other', 'My name is Ada')
     AS s, checkout.session_visits v WHERE v.checkout_session_id = :'paid';
 SELECT status FROM checkout.record_payment(:'paid', 'ada-0', 'failed', failure_message => 'Card of Ada L. declined');
 SELECT status FROM checkout.record_payment(:'paid', 'ada-1', 'succeeded', 10, 'EUR');
@@ -24,15 +27,18 @@ SELECT checkout_session_id AS second FROM checkout.create_checkout_session(5, 'E
     customer_email => 'ada@shop.example') \gset
 SELECT checkout_session_id AS third FROM checkout.create_checkout_session(6, 'EUR', customer_id => 'ada') \gset
 -- Bob is another, and so is the Ada of another shop.
-SELECT checkout_session_id AS of_bob FROM checkout.create_checkout_session(7, 'EUR', customer_email => 'bob@shop.example',
+SELECT checkout_session_id AS of_bob FROM checkout.create_checkout_session(7, 'EUR',
+    customer_email => 'bob@shop.example',
     customer_name => 'Bob', metadata => '{"nickname": "bob"}') \gset
 \c - erasure_other
-SELECT checkout_session_id AS of_other FROM checkout.create_checkout_session(8, 'EUR', customer_email => 'ada@shop.example',
+SELECT checkout_session_id AS of_other FROM checkout.create_checkout_session(8, 'EUR',
+    customer_email => 'ada@shop.example',
     customer_name => 'Ada') \gset
 -- A receiver has answered with what it was told.
 \c - postgres
 SELECT r.status FROM checkout.claim_webhook_deliveries() AS c,
-    checkout.record_webhook_attempt(c.event_id, c.webhook_endpoint_id, c.lease_token, 500, response_body => 'No such Ada L.') AS r
+    checkout.record_webhook_attempt(c.event_id, c.webhook_endpoint_id, c.lease_token, 500,
+        response_body => 'No such Ada L.') AS r
 WHERE c.organization_id = :'organization';
 \c - erasure_shop
 
@@ -121,7 +127,8 @@ WITH tables AS MATERIALIZED (
     -- The log outlives the organization.
     WHERE c.relnamespace = 'checkout_data'::regnamespace AND c.relkind = 'r' AND c.relname <> 'admin_log')
 SELECT c.relname AS left_over FROM tables c
-WHERE (xpath('/row/n/text()', query_to_xml(format('SELECT count(*) AS n FROM checkout_data.%I WHERE organization_id = %L',
+WHERE (xpath('/row/n/text()', query_to_xml(format(
+        'SELECT count(*) AS n FROM checkout_data.%I WHERE organization_id = %L',
         c.relname, :'organization'), false, true, '')))[1]::text <> '0';
 SELECT customer_name FROM checkout_data.checkout_sessions WHERE checkout_session_id = :'of_other';
 -- The log outlives it, and does not say who was erased.

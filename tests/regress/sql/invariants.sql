@@ -4,7 +4,8 @@ SELECT count(*) > 100 AS there_are_sessions FROM checkout_data.checkout_sessions
 
 -- The sessions whose events a test has removed.
 CREATE VIEW testing.purged AS SELECT organization_id
-FROM checkout_data.organizations WHERE name IN ('Reports', 'Redeliveries', 'Redeliveries of another', 'Keeps', 'Keeps all');
+FROM checkout_data.organizations WHERE name IN ('Reports', 'Redeliveries', 'Redeliveries of another', 'Keeps',
+    'Keeps all');
 
 -- The sessions with what their two rows say together. One that is stored as open, and is not among the open sessions,
 -- has been swept: it is expired, or failed, and the event of that comes on top.

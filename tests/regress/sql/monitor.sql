@@ -9,7 +9,8 @@ FROM pg_proc p WHERE p.pronamespace = 'checkout'::regnamespace AND has_function_
 ORDER BY 1;
 SELECT role, count(*) AS functions
 FROM pg_proc p, unnest('{watcher,exporter,pg_monitor}'::name[]) AS role
-WHERE p.pronamespace = 'checkout'::regnamespace AND has_function_privilege(role, p.oid, 'EXECUTE') GROUP BY 1 ORDER BY 1;
+WHERE p.pronamespace = 'checkout'::regnamespace AND has_function_privilege(role, p.oid, 'EXECUTE') GROUP BY 1
+    ORDER BY 1;
 SELECT role, c.oid::regclass AS may_read
 FROM pg_class c, unnest('{watcher,exporter}'::name[]) AS role
 WHERE c.relnamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace) AND c.relkind IN ('r', 'v')

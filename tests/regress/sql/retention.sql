@@ -24,7 +24,8 @@ CREATE FUNCTION testing.long_ago(session uuid) RETURNS void LANGUAGE sql AS $$
     SELECT testing.age(session, '45 days');
     UPDATE checkout_data.session_visits SET first_opened_at = first_opened_at - interval '45 days',
         last_opened_at = last_opened_at - interval '45 days' WHERE checkout_session_id = session;
-    UPDATE checkout_data.payments SET created_at = created_at - interval '45 days', updated_at = updated_at - interval '45 days'
+    UPDATE checkout_data.payments SET created_at = created_at - interval '45 days',
+        updated_at = updated_at - interval '45 days'
         WHERE checkout_session_id = session;
     UPDATE checkout_data.checkout_sessions SET completed_at = completed_at - interval '45 days'
         WHERE checkout_session_id = session;
@@ -33,13 +34,15 @@ CREATE FUNCTION testing.long_ago(session uuid) RETURNS void LANGUAGE sql AS $$
 $$;
 
 \c - retention_shop
-SELECT testing.new_session(1) AS expired, testing.new_session(2) AS paid, testing.new_session(3) AS owed, testing.new_session(4) AS open,
+SELECT testing.new_session(1) AS expired, testing.new_session(2) AS paid, testing.new_session(3) AS owed,
+    testing.new_session(4) AS open,
     testing.new_session(5) AS undelivered, testing.new_session(6) AS recent, testing.new_session(7) AS dead \gset
 SELECT client_secret FROM checkout.get_checkout_session(:'paid') \gset
 SELECT status FROM checkout.open_checkout_session(:'paid', :'client_secret');
 SELECT status FROM checkout.record_payment(:'paid', 'paid', 'succeeded');
 SELECT status FROM checkout.record_refund('paid', 'refund', 1);
-SELECT s.status FROM unnest(ARRAY[:'expired', :'owed', :'recent']::uuid[]) AS id, checkout.expire_checkout_session(id) AS s;
+SELECT s.status FROM unnest(ARRAY[:'expired', :'owed', :'recent']::uuid[]) AS id,
+    checkout.expire_checkout_session(id) AS s;
 SELECT status FROM checkout.record_payment(:'owed', 'owed', 'succeeded', 3);
 -- One recovers another, and one sells from the catalog.
 SELECT checkout_session_id AS recovering FROM checkout.recover_checkout_session(:'expired') \gset
@@ -72,8 +75,8 @@ GROUP BY title ORDER BY title;
 CALL testing.clean_up();
 TABLE testing.kept;
 
--- All become 45 days old, but one that is recent, one that is open, and the one that has recovered another. Their hours are
--- counted before anything is removed.
+-- All become 45 days old, but one that is recent, one that is open, and the one that has recovered another.
+-- Their hours are counted before anything is removed.
 SELECT count(*) AS aged FROM (
     SELECT testing.long_ago(s.checkout_session_id) FROM checkout_data.checkout_sessions s
     WHERE s.organization_id IN (:'organization', :'other')
@@ -103,10 +106,12 @@ TABLE testing.kept;
 -- A subscription that ended long ago goes with its sessions, and a living one keeps them.
 SELECT uses_catalog FROM checkout.update_organization(:'organization', uses_catalog => true);
 \c - retention_shop
-SELECT price_id FROM checkout.create_price('retained', 'USD', 9, price_id => 'retained-monthly', interval_unit => 'month');
+SELECT price_id FROM checkout.create_price('retained', 'USD', 9, price_id => 'retained-monthly',
+    interval_unit => 'month');
 SELECT checkout_session_id AS ended, subscription_id AS ended_subscription
 FROM checkout.create_checkout_session(price_id => 'retained-monthly', customer_id => 'a') \gset
-SELECT checkout_session_id AS living FROM checkout.create_checkout_session(price_id => 'retained-monthly', customer_id => 'b') \gset
+SELECT checkout_session_id AS living FROM checkout.create_checkout_session(price_id => 'retained-monthly',
+    customer_id => 'b') \gset
 SELECT status FROM unnest(ARRAY[:'ended', :'living']::uuid[]) AS id, checkout.record_payment(id, id::text, 'succeeded');
 SELECT status FROM checkout.cancel_subscription(:'ended_subscription', false);
 SELECT count(checkout.ack_webhook_events('jobs', ARRAY[event_id], lease_token)) AS delivered
@@ -114,8 +119,10 @@ FROM checkout.claim_webhook_events('jobs', 100);
 \c - postgres
 SELECT count(*) AS aged FROM (
     SELECT testing.long_ago(id) FROM unnest(ARRAY[:'ended', :'living']::uuid[]) AS id OFFSET 0) AS aged;
-UPDATE checkout_data.subscriptions SET created_at = created_at - interval '100 days', updated_at = updated_at - interval '100 days',
-    current_period_start = current_period_start - interval '100 days', current_period_end = current_period_end - interval '100 days',
+UPDATE checkout_data.subscriptions SET created_at = created_at - interval '100 days',
+    updated_at = updated_at - interval '100 days',
+    current_period_start = current_period_start - interval '100 days',
+        current_period_end = current_period_end - interval '100 days',
     ends_at = ends_at - interval '100 days', canceled_at = canceled_at - interval '100 days'
 WHERE checkout_session_id = :'ended';
 CALL testing.clean_up();
@@ -124,15 +131,18 @@ SELECT count(checkout.ack_webhook_events('jobs', ARRAY[event_id], lease_token)) 
     LATERAL checkout.claim_webhook_events('jobs', 100);
 RESET checkout_sessions.organization_id;
 CALL testing.clean_up();
-SELECT count(*) AS subscriptions, (SELECT count(*) FROM checkout_data.session_periods WHERE organization_id = :'organization') AS periods,
-    (SELECT count(*) FROM checkout_data.checkout_sessions WHERE checkout_session_id IN (:'ended', :'living')) AS sessions
+SELECT count(*) AS subscriptions, (SELECT count(*) FROM checkout_data.session_periods
+    WHERE organization_id = :'organization') AS periods,
+    (SELECT count(*) FROM checkout_data.checkout_sessions WHERE checkout_session_id IN (:'ended', :'living'))
+        AS sessions
 FROM checkout_data.subscriptions WHERE organization_id = :'organization';
 
 -- Keys that were revoked long ago go; one that replaces another stays as long as that.
 SELECT api_key_id AS old FROM checkout.create_api_key(:'organization', 'secret', 'live') \gset
 SELECT api_key_id AS new FROM checkout.roll_api_key(:'old') \gset
 SELECT status FROM checkout.revoke_api_key(:'new');
-UPDATE checkout_data.api_keys SET created_at = created_at - interval '50 days', revoked_at = revoked_at - interval '45 days',
+UPDATE checkout_data.api_keys SET created_at = created_at - interval '50 days',
+    revoked_at = revoked_at - interval '45 days',
     expires_at = expires_at - interval '1 day' WHERE organization_id = :'organization';
 CALL testing.clean_up();
 SELECT count(*) FROM checkout_data.api_keys WHERE organization_id = :'organization';
