@@ -61,8 +61,8 @@ def subscribe_with_hook(db):
 
 
 def forget_versions_of_attributes(db):
-    """PostgreSQL 15.20 notes them as an option of each column. To 16.14 and 18.4 it is unknown, so that pg_upgrade, whose
-    dump has it, fails for any table.
+    """PostgreSQL 15.20 notes them as an option of columns. To 16.14 it is unknown, so that pg_upgrade, whose dump has it,
+    fails.
     """
     db.sql("""SET allow_system_table_mods = on;
               UPDATE pg_attribute SET attoptions = NULL WHERE attoptions::text LIKE '{pg_attver=%}'""")
