@@ -10,6 +10,7 @@ pub mod catalog;
 pub mod checkout;
 pub mod dialects;
 mod error;
+mod error_statistics;
 #[cfg(test)]
 mod fuzz_tests;
 pub mod maintenance;
