@@ -6856,8 +6856,8 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
                 ARRAY['checkout_sessions', 'open_sessions', 'idempotency_keys', 'payments', 'refunds', 'products',
                     'inventory', 'inventory_changes', 'prices', 'coupons', 'holds', 'session_lines',
                     'session_terms', 'session_visits', 'subscriptions', 'session_periods', 'webhook_outbox',
-                    'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts', 'hook_failures', 'request_failures', 'session_counts',
-                    'session_folds', 'uncounted_hours'],
+                    'webhook_endpoints', 'webhook_deliveries', 'webhook_attempts', 'hook_failures', 'request_failures',
+                    'session_counts', 'session_folds', 'uncounted_hours'],
                 '((organization_id = checkout.current_organization_id()) '
                     'AND ((environment)::text = checkout.current_environment()))',
                 '((organization_id = checkout.current_organization_id()) '

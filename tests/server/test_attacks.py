@@ -45,7 +45,8 @@ def test_what_intruders_want_is_there_to_be_had(lab):
             name in statement
             for name in (
                 "session_funnel", "create_checkout", "begin_payment", "record_payment", "create_webhook", "webhook_consumer",
-                "redeliver", "coupon_performance", "create_product", "create_price", "create_coupon", "session_periods"
+                "redeliver", "coupon_performance", "create_product", "create_price", "create_coupon", "session_periods",
+                "erase_customer"
             )
         ):
             assert any("canary_alpha_live" in what for what in owner.breaches()), statement

@@ -160,7 +160,7 @@ const columns = [
 
 function count(state) {
     if (!state || state.error || !state.value)
-        return state?.error ? nothing : html`<span class="quiet">${t('sessions.counting')}</span>`;
+        return state?.error ? nothing : html`<span class="quiet" aria-busy="true">${t('sessions.counting')}</span>`;
     const { more, number } = state.value;
     return more ? t('sessions.more_than', { limit: queries.COUNTED }) : t('sessions.count', { count: number });
 }

@@ -27,8 +27,9 @@ def world():
         db.psql(f"--file={EXAMPLE / 'roles.sql'}")
         db.sql("CREATE ROLE manager NOLOGIN; GRANT manager TO authenticator;"
                "SELECT checkout.grant_access('manager', 'request'), checkout.grant_access('manager', 'admin')")
-        shop = Shop(db)
+        # Before there is anything that maintenance would count.
         refuse_calls(db)
+        shop = Shop(db)
         empty = db.value("SELECT checkout.create_organization('New shop')")
         empty_key = db.value("SELECT api_key FROM checkout.create_api_key(%s, 'restricted', 'test')", empty)
         claims = {"organization_id": str(db.organization_id)}

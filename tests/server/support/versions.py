@@ -20,9 +20,9 @@ UPGRADE = (UPGRADES / f"checkout_sessions--{NOW}--{NEXT}.sql").read_text()
 # What version 0.2.0-dev has in the files of sql/: the text of this version, and that of the next. The table, the trigger
 # and the functions that are new are written as in the upgrade script.
 EDITS = [
-    ("    hooks_required boolean NOT NULL DEFAULT false,\n    client_secret_key checkout_data.secret_key NOT NULL,\n"
+    ("    deletion_began xid8,\n"
      "    created_at timestamptz NOT NULL DEFAULT now(),\n    updated_at timestamptz NOT NULL DEFAULT now(),\n",
-     "    hooks_required boolean NOT NULL DEFAULT false,\n    client_secret_key checkout_data.secret_key NOT NULL,\n"
+     "    deletion_began xid8,\n"
      "    created_at timestamptz NOT NULL DEFAULT now(),\n    updated_at timestamptz NOT NULL DEFAULT now(),\n"
      "    refund_approval text NOT NULL DEFAULT 'none',\n"
      "    CONSTRAINT organizations_refund_approval_check CHECK (refund_approval = ANY (ARRAY['none', 'required'])),\n"),
@@ -49,7 +49,8 @@ EDITS = [
     ("GRANT SELECT, INSERT ON checkout_data.hook_failures TO checkout_sessions_api;",
      "GRANT SELECT, INSERT ON checkout_data.hook_failures TO checkout_sessions_api;\n"
      "GRANT SELECT, INSERT ON checkout_data.refund_approvals TO checkout_sessions_api;"),
-    ("        'hook_failures', 'session_counts',", "        'hook_failures', 'refund_approvals', 'session_counts',"),
+    ("        'hook_failures', 'request_failures', 'session_counts',",
+     "        'hook_failures', 'request_failures', 'refund_approvals', 'session_counts',"),
 ]
 
 
