@@ -91,7 +91,7 @@ CREATE FUNCTION bench.create_checkout_session(
             s.payment_status, s.payment_id, s.attempts, s.max_retry_attempts, s.title, s.description, s.reference,
             s.customer_id, s.customer_email, s.customer_name, s.customer_phone, s.product_id, s.price_id, s.subscription_id,
             s.payment_link_id, s.quantity, s.allow_quantity, s.allow_coupon_code, s.require_billing_address, s.is_spi,
-            s.is_pos, s.country, s.success_url, s.cancel_url, s.url, NULL, s.payment_methods, s.metadata, s.recovered_from,
+            s.is_pos, s.country, s.success_url, s.cancel_url, NULL, NULL, s.payment_methods, s.metadata, s.recovered_from,
             s.expires_at, s.completed_at, s.created_at, s.created_by, s.created_with, s.trace_id, s.updated_at, false
         INTO answer;
         INSERT INTO checkout_data.open_sessions (organization_id, environment, checkout_session_id, deadline,
@@ -111,7 +111,7 @@ CREATE FUNCTION bench.get_checkout_session(checkout_session_id uuid) RETURNS che
         now CONSTANT timestamptz := clock_timestamp();
         answer checkout.checkout_session;
     BEGIN
-        SELECT (checkout_data.session_at(s, now, false, NULL)).* INTO answer
+        SELECT (checkout_data.session_at(s, now, false, NULL, NULL)).* INTO answer
         FROM checkout_data.checkout_sessions s
         WHERE s.organization_id = tenant AND s.environment = tenant_environment
             AND s.checkout_session_id = get_checkout_session.checkout_session_id;
@@ -138,7 +138,7 @@ CREATE FUNCTION bench.list_checkout_sessions(page_size integer DEFAULT 20, start
             RAISE invalid_parameter_value USING MESSAGE = 'argument "page_size" must be between 1 and 100';
         END IF;
         IF starting_after IS NULL THEN
-            RETURN QUERY SELECT (checkout_data.session_at(s, now, false, NULL)).* FROM checkout_data.checkout_sessions s
+            RETURN QUERY SELECT (checkout_data.session_at(s, now, false, NULL, NULL)).* FROM checkout_data.checkout_sessions s
                 WHERE s.organization_id = tenant AND s.environment = tenant_environment
                 ORDER BY s.checkout_session_id DESC LIMIT page_size;
             RETURN;
@@ -148,7 +148,7 @@ CREATE FUNCTION bench.list_checkout_sessions(page_size integer DEFAULT 20, start
         IF NOT FOUND THEN
             RAISE invalid_parameter_value USING MESSAGE = 'argument "starting_after" is no checkout session';
         END IF;
-        RETURN QUERY SELECT (checkout_data.session_at(s, now, false, NULL)).* FROM checkout_data.checkout_sessions s
+        RETURN QUERY SELECT (checkout_data.session_at(s, now, false, NULL, NULL)).* FROM checkout_data.checkout_sessions s
             WHERE s.organization_id = tenant AND s.environment = tenant_environment AND s.checkout_session_id < starting_after
             ORDER BY s.checkout_session_id DESC LIMIT page_size;
     END

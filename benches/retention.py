@@ -10,9 +10,11 @@ INSERT = """\\set at random(1, 1000000)
 INSERT INTO bench.{} (organization_id, environment, checkout_session_id, amount, currency_code, created_at, updated_at,
     expires_at, max_retry_attempts, customer_id, customer_email, reference)
 SELECT '{}', 'live', bench.uuidv7(now()), 10, 'USD', now(), now(), now() + interval '1 hour', 3, 'customer_' || :at,
-    'customer_' || :at || '@shop.example', 'order_' || :at"""
+    'customer_' || :at || '@shop.example', 'order_' || :at;
+"""
 LIST = """SELECT * FROM bench.{} WHERE organization_id = '{}' AND environment = 'live'
-ORDER BY checkout_session_id DESC LIMIT 20"""
+ORDER BY checkout_session_id DESC LIMIT 20;
+"""
 
 
 def measure(benchmarks):
