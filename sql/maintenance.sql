@@ -45,6 +45,7 @@ CREATE FUNCTION checkout.run_maintenance(
 )
     LANGUAGE c SECURITY DEFINER
     SET search_path TO pg_catalog, pg_temp
+    SET jit TO off
     AS 'MODULE_PATHNAME', 'run_maintenance_wrapper';
 COMMENT ON FUNCTION checkout.run_maintenance IS
 $$Runs the tasks of the background worker for all organizations.

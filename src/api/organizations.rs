@@ -53,7 +53,7 @@ struct Changes<'a> {
 }
 
 impl Changes<'_> {
-    /// Checks the changes and makes them. An empty value and a zero expiring_notice remove the setting.
+    /// Checks the changes and makes them. An empty value and a zero span or threshold remove the setting.
     fn apply(self, settings: Settings) -> Result<Settings> {
         if let Some(name) = self.name {
             validate::text("name", name, validate::SHORT_TEXT)?;
@@ -91,10 +91,9 @@ impl Changes<'_> {
                 None => settings.base_url,
             },
             expiring_notice: match self.expiring_notice {
-                Some(span) => {
-                    let span = datum::from_interval("expiring_notice", span)?;
-                    if span.is_zero() { None } else { Some(validate::notice("expiring_notice", span)?) }
-                }
+                Some(span) => unless_zero(datum::from_interval("expiring_notice", span)?, |span| {
+                    validate::notice("expiring_notice", span)
+                })?,
                 None => settings.expiring_notice,
             },
             leases: Leases {
@@ -149,8 +148,7 @@ impl Changes<'_> {
                 )?)?,
                 renewal_notice: match self.renewal_notice {
                     Some(span) => {
-                        let span = datum::from_interval("renewal_notice", span)?;
-                        if span.is_zero() { None } else { Some(subscription::renewal_notice(span)?) }
+                        unless_zero(datum::from_interval("renewal_notice", span)?, subscription::renewal_notice)?
                     }
                     None => settings.subscriptions.renewal_notice,
                 },
@@ -158,10 +156,7 @@ impl Changes<'_> {
             hooks: Hooks { required: self.hooks_required.unwrap_or(settings.hooks.required), ..settings.hooks },
             records: Records {
                 session_retention: match self.session_retention {
-                    Some(span) => {
-                        let span = datum::from_years("session_retention", span)?;
-                        if span.is_zero() { None } else { Some(Records::check_retention(span)?) }
-                    }
+                    Some(span) => unless_zero(datum::from_years("session_retention", span)?, Records::check_retention)?,
                     None => settings.records.session_retention,
                 },
                 personal_metadata_keys: match self.personal_metadata_keys {
@@ -177,6 +172,11 @@ impl Changes<'_> {
             client_secret_key: settings.client_secret_key,
         })
     }
+}
+
+/// The span, checked. A span of zero removes the setting.
+fn unless_zero(span: TimeDelta, check: impl FnOnce(TimeDelta) -> Result<TimeDelta>) -> Result<Option<TimeDelta>> {
+    if span.is_zero() { Ok(None) } else { check(span).map(Some) }
 }
 
 fn payment_method_urls(urls: Jsonb) -> Result<BTreeMap<String, String>> {

@@ -24,7 +24,7 @@ pub fn delete(organization_id: Uuid, confirm: &str, batch: i32, now: DateTime<Ut
         log("organization.ended")?;
         return Ok(false);
     }
-    if store::remove(organization_id, batch, now)? || !organization.settled {
+    if store::remove(organization_id, batch)? || !organization.settled {
         return Ok(false);
     }
     store::delete(organization_id)?;

@@ -10,9 +10,6 @@ use crate::gucs;
 use crate::store::retention::{self as store, Kept, Kind};
 use crate::tenant::Tenant;
 
-/// How many rows are looked at by one statement.
-const STRETCH: usize = 200;
-
 /// One look at all tenants.
 pub struct Retention {
     /// True if there may be more tenants, after this one.
@@ -70,7 +67,7 @@ impl Retention {
             self.due.pop();
             return Ok(0);
         };
-        let stretch = i32::try_from(batch.min(STRETCH)).unwrap_or(i32::MAX);
+        let stretch = i32::try_from(batch.min(store::STRETCH)).unwrap_or(i32::MAX);
         let (mut removed, next) = store::remove(self.kind, tenant, self.place, stretch, cutoff)?;
         self.place = next;
         if next.is_none() {

@@ -3,8 +3,9 @@
 use uuid::Uuid;
 
 use super::fan_out::receivers_of_o;
+use super::sessions::owner;
 use super::statement::{Argument, Statement, statement};
-use crate::datum::{self, CustomerRecord};
+use crate::datum::CustomerRecord;
 use crate::tenant::Tenant;
 use rules::Result;
 
@@ -21,10 +22,6 @@ impl Customer<'_> {
         let [organization_id, environment] = owner(self.tenant);
         [organization_id, environment, self.id.into(), self.email.into()]
     }
-}
-
-fn owner(tenant: Tenant) -> [Argument<'static>; 2] {
-    [datum::uuid(tenant.organization_id).into(), tenant.environment.as_str().into()]
 }
 
 /// Each part has an index. Nearly all addresses are in lower case, so few are in the third's.

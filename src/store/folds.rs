@@ -9,8 +9,8 @@ use rules::Result;
 use uuid::Uuid;
 
 use super::row::Row;
-use super::sessions::key;
-use super::statement::{Argument, statement};
+use super::sessions::{key, owner};
+use super::statement::statement;
 use crate::datum;
 use crate::tenant::Tenant;
 
@@ -21,10 +21,6 @@ const HOUR: TimeDelta = TimeDelta::hours(1);
 /// The hours that can be counted end before this.
 pub fn limit(seen_until: DateTime<Utc>) -> DateTime<Utc> {
     seen_until - MARGIN
-}
-
-fn owner(tenant: Tenant) -> [Argument<'static>; 2] {
-    [datum::uuid(tenant.organization_id).into(), tenant.environment.as_str().into()]
 }
 
 /// The least id of a session that is created at this time.

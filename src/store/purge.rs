@@ -35,7 +35,7 @@ macro_rules! deliveries_of_stretch {
                  SELECT d.ctid, d.* FROM checkout_data.webhook_deliveries d \
                  WHERE d.organization_id = o.organization_id AND d.environment = o.environment \
                    AND d.receiver_id = r.receiver_id AND d.subject_id = o.subject_id AND d.sequence = o.sequence OFFSET 0) AS d \
-             WHERE o.created_at <= $1 AND o.created_at > $2 AND COALESCE(o.created_at <= $3, true) "
+             WHERE o.created_at <= $3 AND o.created_at > $2 "
         )
     };
 }
@@ -60,7 +60,7 @@ statement!(
     Write,
     concat!(
         "DELETE FROM checkout_data.webhook_outbox g \
-         WHERE g.created_at <= $1 AND g.created_at > $2 AND COALESCE(g.created_at <= $3, true) \
+         WHERE g.created_at <= $3 AND g.created_at > $2 \
            AND (g.organization_id, g.environment, g.subject_id, g.sequence) NOT IN ( \
              SELECT o.organization_id, o.environment, o.subject_id, o.sequence FROM",
         deliveries_of_stretch!(),
@@ -183,7 +183,7 @@ pub fn purge_events(
     let last = last.flatten();
     let arguments = || {
         let [before, after] = range();
-        [before, after, last.into()]
+        [before, after, last.unwrap_or_else(|| datum::timestamp(now - retention)).into()]
     };
     PURGE_DELIVERIES.with(|statement| statement.count(&arguments()))?;
     let removed = PURGE_EVENTS.with(|statement| statement.count(&arguments()))?;

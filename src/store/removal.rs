@@ -60,9 +60,9 @@ macro_rules! remove_subscriptions {
 }
 pub(super) use remove_subscriptions;
 
-/// Removes the sessions `o` that are chosen by the end of a statement, all whose payments were changed last by `$5`.
+/// Removes the sessions `o` that are chosen by the end of a statement, if all their payments were changed last by `cutoff`.
 macro_rules! remove_sessions {
-    ($chosen:expr) => {
+    ($chosen:expr, $cutoff:literal) => {
         concat!(
             "WITH gone AS ( \
                DELETE FROM checkout_data.checkout_sessions s WHERE s.ctid = ANY (ARRAY( \
@@ -73,8 +73,9 @@ macro_rules! remove_sessions {
              payment AS ( \
                DELETE FROM checkout_data.payments p USING gone g \
                WHERE p.organization_id = g.organization_id AND p.environment = g.environment \
-                 AND p.checkout_session_id = g.subject_id AND p.updated_at <= $5 \
-               RETURNING p.organization_id, p.environment, p.payment_id), \
+                 AND p.checkout_session_id = g.subject_id AND p.updated_at <= ",
+            $cutoff,
+            "  RETURNING p.organization_id, p.environment, p.payment_id), \
              refund AS ( \
                DELETE FROM checkout_data.refunds r USING payment p \
                WHERE r.organization_id = p.organization_id AND r.environment = p.environment \

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::fan_out::receivers_of_o;
 use super::removal::{of_session, remove_sessions, remove_subscriptions, undelivered, without_events};
+use super::sessions::owner;
 use super::statement::{Argument, statement};
 use crate::datum;
 use crate::tenant::Tenant;
@@ -68,12 +69,34 @@ statement!(
      WHERE s.organization_id = $1 AND s.environment = $2 AND s.created_at <= $3 AND s.created_at > $4 \
      ORDER BY s.created_at OFFSET $5 - 1 LIMIT 1"
 );
+/// The most rows that one statement looks at. `near` says it to the planner.
+pub const STRETCH: usize = 200;
+
+/// Joins the rows of a stretch. The planner does not know how short a stretch is, but knows the bound, and so looks up what
+/// hangs on each row instead of reading all of it. Rows beyond the bound, which were created at the same moment, are
+/// found the next time.
+macro_rules! near {
+    ($table:literal, $id:literal) => {
+        concat!(
+            "JOIN (SELECT s.",
+            $id,
+            " FROM checkout_data.",
+            $table,
+            " s WHERE s.organization_id = $1 AND s.environment = $2 AND s.created_at <= $3 AND s.created_at > $4 \
+             ORDER BY s.created_at LIMIT 200) AS near \
+             ON o.organization_id = $1 AND o.environment = $2 AND o.",
+            $id,
+            " = near.",
+            $id
+        )
+    };
+}
 statement!(
     REMOVE_SUBSCRIPTIONS,
     Write,
     remove_subscriptions!(concat!(
-        "WHERE o.organization_id = $1 AND o.environment = $2 AND o.created_at <= $3 AND o.created_at > $4 \
-       AND o.announced = 'ended' AND GREATEST(o.updated_at, o.ends_at) <= $5 \
+        near!("subscriptions", "subscription_id"),
+        " WHERE o.announced = 'ended' AND GREATEST(o.updated_at, o.ends_at) <= $5 \
        AND NOT EXISTS ( \
          SELECT FROM checkout_data.open_sessions x WHERE x.organization_id = o.organization_id \
            AND x.environment = o.environment AND x.renews = o.subscription_id) \
@@ -85,9 +108,10 @@ statement!(
 statement!(
     REMOVE_SESSIONS,
     Write,
-    remove_sessions!(concat!(
-        "WHERE o.organization_id = $1 AND o.environment = $2 AND o.created_at <= $3 AND o.created_at > $4 \
-       AND CASE o.status WHEN 'open' THEN checkout_data.deadline(o) ELSE o.updated_at END <= $5 \
+    remove_sessions!(
+        concat!(
+            near!("checkout_sessions", "checkout_session_id"),
+            " WHERE CASE o.status WHEN 'open' THEN checkout_data.deadline(o) ELSE o.updated_at END <= $5 \
        AND o.created_at < ( \
          SELECT f.folded_until FROM checkout_data.session_folds f \
          WHERE f.organization_id = $1 AND f.environment = $2) \
@@ -120,8 +144,10 @@ statement!(
          WHERE p.organization_id = o.organization_id AND p.environment = o.environment \
            AND p.checkout_session_id = o.checkout_session_id) \
        AND NOT",
-        undelivered!("checkout_session_id")
-    ))
+            undelivered!("checkout_session_id")
+        ),
+        "$5"
+    )
 );
 
 /// Looks at the first `stretch` rows of a kind that were created after `from`, and removes those that have ended by
@@ -151,10 +177,6 @@ pub fn remove(
     Ok((removed, last.map(|last| datum::from_timestamp("created_at", last)).transpose()?))
 }
 
-fn owner(tenant: Tenant) -> [Argument<'static>; 2] {
-    [datum::uuid(tenant.organization_id).into(), tenant.environment.as_str().into()]
-}
-
 // A key that another names as its successor stays as long as that.
 statement!(
     REMOVE_KEYS,
@@ -179,15 +201,18 @@ statement!(
            WHERE e.created_at <= $3 AND NOT",
         undelivered!("subject_id"),
         "), \
+         receiver AS ( \
+           SELECT o.organization_id, o.environment, o.subject_id, o.sequence, r.receiver_id FROM old o, ",
+        receivers_of_o!(),
+        "), \
          delivery AS ( \
-           DELETE FROM checkout_data.webhook_deliveries d USING old e \
-           WHERE d.organization_id = e.organization_id AND d.environment = e.environment \
-             AND d.subject_id = e.subject_id AND d.sequence = e.sequence \
-           RETURNING d.organization_id, d.environment, d.receiver_id, d.subject_id, d.sequence), \
+           DELETE FROM checkout_data.webhook_deliveries d USING receiver r \
+           WHERE d.organization_id = r.organization_id AND d.environment = r.environment \
+             AND d.receiver_id = r.receiver_id AND d.subject_id = r.subject_id AND d.sequence = r.sequence), \
          attempt AS ( \
-           DELETE FROM checkout_data.webhook_attempts a USING delivery d \
-           WHERE a.organization_id = d.organization_id AND a.environment = d.environment \
-             AND a.receiver_id = d.receiver_id AND a.subject_id = d.subject_id AND a.sequence = d.sequence) \
+           DELETE FROM checkout_data.webhook_attempts a USING receiver r \
+           WHERE a.organization_id = r.organization_id AND a.environment = r.environment \
+             AND a.receiver_id = r.receiver_id AND a.subject_id = r.subject_id AND a.sequence = r.sequence) \
          DELETE FROM checkout_data.webhook_outbox e USING old o \
          WHERE e.organization_id = o.organization_id AND e.environment = o.environment \
            AND e.subject_id = o.subject_id AND e.sequence = o.sequence"

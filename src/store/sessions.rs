@@ -17,6 +17,11 @@ use rules::checkout::status::Status;
 use rules::{Error, Result};
 
 /// The key of a tenant's session: the first parameters of every statement.
+/// The beginning of every key of a tenant's rows.
+pub(super) fn owner(tenant: Tenant) -> [Argument<'static>; 2] {
+    [datum::uuid(tenant.organization_id).into(), tenant.environment.as_str().into()]
+}
+
 pub fn key(tenant: Tenant, id: Uuid) -> [Argument<'static>; 3] {
     [datum::uuid(tenant.organization_id).into(), tenant.environment.as_str().into(), datum::uuid(id).into()]
 }

@@ -106,6 +106,8 @@ pub fn serve(database: pg_sys::Oid, stays: bool) {
     // Independent of the database's own defaults.
     process::set(c"default_transaction_isolation", c"read committed");
     process::set(c"row_security", c"on");
+    // Its statements are short, whatever the planner thinks of their ranges.
+    process::set(c"jit", c"off");
 
     work(database, stays);
     DONE.store(true, Ordering::Relaxed);
