@@ -94,6 +94,10 @@ def memory(cursor):
     return row["bytes"], own * 1024
 
 
+def is_growth(grown):
+    return grown[0] > 50_000 or grown[1] > 1_000_000
+
+
 def test_no_function_keeps_memory_from_call_to_call(world):
     kept = {}
     for who, user in world.users.items():
@@ -104,17 +108,20 @@ def test_no_function_keeps_memory_from_call_to_call(world):
                 world.db.sql(f"GRANT SELECT ON pg_backend_memory_contexts TO {user}")
             for call in [call for call in world.calls() if call.who == who]:
                 refused = dict.fromkeys(call.arguments)
-                for round_ in range(2):
+                # The first round loads and plans. A later one may plan, too: run_maintenance does if it, and not the worker,
+                # writes down what was refused. What is kept from call to call is kept in every round.
+                for round_ in range(4):
                     before = memory(cursor)
                     for _ in range(CALLS):
                         outcome(connection, call.sql(), call.arguments)
                         outcome(connection, call.sql(), refused)
                     after = memory(cursor)
-                # The first round loads and plans.
-                kept[call.function] = (after[0] - before[0], after[1] - before[1])
+                    grown = kept[call.function] = (after[0] - before[0], after[1] - before[1])
+                    if round_ and not is_growth(grown):
+                        break
     world.db.sql("REVOKE EXECUTE ON FUNCTION pg_get_backend_memory_contexts() FROM " + ", ".join(
         user for user in world.users.values() if user != "postgres"))
-    assert {name: grown for name, grown in kept.items() if grown[0] > 50_000 or grown[1] > 1_000_000} == {}
+    assert {name: grown for name, grown in kept.items() if is_growth(grown)} == {}
 
 
 def test_lists_of_all_kinds_keep_few_plans(world):
