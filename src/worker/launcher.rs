@@ -61,7 +61,6 @@ pub extern "C-unwind" fn checkout_sessions_launcher_main(_argument: pg_sys::Datu
         if enabled {
             let now = registry::now();
             if now < last {
-                registry::set_back();
                 (next_look, transactions) = (0, None);
             }
             last = now;

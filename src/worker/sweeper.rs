@@ -216,11 +216,11 @@ fn sweep(database: pg_sys::Oid, sweeps: &mut Sweeps) -> bool {
         Sweep::ReadOnly => registry::rest(database, Rest::ReadOnly, REST),
         Sweep::Inactive => registry::rest(database, Rest::Inactive, REST),
         Sweep::Outdated => registry::wake(database, now),
-        Sweep::More => registry::end_sweep(database, registry::now() + rest(now, transaction_id), false),
-        Sweep::PurgeDue => registry::end_sweep(database, now, false),
+        Sweep::More => registry::end_sweep(database, registry::now() + rest(now, transaction_id), None),
+        Sweep::PurgeDue => registry::end_sweep(database, now, None),
         // Meanwhile more sessions may have come due.
-        Sweep::Purged => registry::end_sweep(database, now, true),
-        Sweep::Until(next) => registry::end_sweep(database, next, false),
+        Sweep::Purged => registry::end_sweep(database, now, Some(PURGE_EVERY)),
+        Sweep::Until(next) => registry::end_sweep(database, next, None),
     }
     !matches!(sweep, Sweep::Absent | Sweep::Claimed | Sweep::ReadOnly | Sweep::Inactive | Sweep::Outdated)
 }
@@ -316,11 +316,11 @@ impl Sweeps {
             return Ok(Sweep::More);
         };
         maintenance::write_notes(now)?;
-        let purged_at = datum::from_micros(registry::last_purge_at(database));
-        if purged_at + PURGE_EVERY <= now {
+        let purge_at = datum::from_micros(registry::purge_at(database));
+        if purge_at <= now {
             return Ok(Sweep::PurgeDue);
         }
-        let purge = next_purge(retention())?.map(|purge| purge.max(purged_at + PURGE_EVERY));
+        let purge = next_purge(retention())?.map(|purge| purge.max(purge_at));
         let next = deadline.min(reminder).min(subscription).min(purge.unwrap_or(DateTime::<Utc>::MAX_UTC));
         Ok(Sweep::Until(if next == DateTime::<Utc>::MAX_UTC { registry::NEVER } else { datum::micros(next) }))
     }

@@ -6,6 +6,7 @@ from contextlib import closing
 import psycopg2
 import pytest
 from conftest import wait_until
+from support.clock import Clock
 
 
 def lateness(db, session):
@@ -45,6 +46,25 @@ def test_what_was_swept_stays_expired_if_the_clock_is_set_back(db):
     assert refused.value.pgcode == "PT409"
     db.sql(later.format("-"), session)
     assert db.event_types(session) == ["expired"]
+
+
+def test_pauses_do_not_depend_on_the_clock(new_server):
+    """A lock makes the worker wait while the clock is a day ahead. Then the clock is put right."""
+    server = new_server()
+    server.stop()
+    clock = Clock(server)
+    clock.start()
+    db = server.create_database()
+    db.expires_on_time()
+    with closing(db.connect()) as connection, connection.cursor() as cursor:
+        connection.autocommit = False
+        cursor.execute("LOCK TABLE checkout_data.open_sessions IN ACCESS EXCLUSIVE MODE")
+        db.wake_worker()
+        clock.set(86400)
+        wait_until(lambda: db.worker()["next_sweep_at"] > clock.now())
+        clock.set(0)
+        connection.rollback()
+    db.expires_on_time()
 
 
 def test_late_payment_writes_what_the_clock_had_decided(server):

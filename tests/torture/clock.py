@@ -1,14 +1,11 @@
 """The clock of a server jumps, forwards and back, while customers buy: what has expired stays so, nothing is told twice."""
 
-import struct
 import time
-from datetime import datetime, timedelta, timezone
-from pathlib import Path
 
-from conftest import AS_SERVER_USER, ENVIRONMENT, wait_until
-from conftest import run as run_program
+from conftest import wait_until
 from customers import Customers
 from harness import DURABLE
+from support.clock import Clock
 
 JUMPS_OF_A_DATABASE = 25
 # Up to a day, forwards and back.
@@ -16,43 +13,6 @@ JUMPS = [2 * 3600, 86400, 600, 60, 5]
 # While the clock is behind a deadline, readers see what was swept as open. No payment can complete it, and no call say so.
 SHOWN_AS_OPEN = """SELECT s.checkout_session_id AS id FROM checkout.checkout_sessions s
     WHERE s.status = 'open' AND s.checkout_session_id::text = ANY (%s) ORDER BY 1 LIMIT 3"""
-
-
-class Clock:
-    """The clock of a server, which it reads through clock.c."""
-
-    def __init__(self, server):
-        self.server, self.file, self.library = server, server.dir / "clock", server.dir / "clock.so"
-        run_program("cc", "-shared", "-fPIC", "-O2", "-Wall", "-o", self.library, Path(__file__).with_suffix(".c"))
-        self.file.write_bytes(bytes(8))
-        self.library.chmod(0o755)
-        self.file.chmod(0o644)
-        self.ahead = 0.0
-
-    def set(self, ahead):
-        self.ahead = ahead
-        with open(self.file, "r+b", buffering=0) as file:
-            file.write(struct.pack("=q", round(ahead * 1_000_000)))
-
-    def now(self):
-        return datetime.now(timezone.utc) + timedelta(seconds=self.ahead)
-
-    def start(self):
-        """Starts the server under it."""
-        run_program(
-            *AS_SERVER_USER,
-            "env",
-            f"LD_PRELOAD={self.library}",
-            f"CLOCK_FILE={self.file}",
-            self.server.bin / "pg_ctl",
-            f"--pgdata={self.server.data}",
-            f"--log={self.server.dir / 'log'}",
-            "--silent",
-            "--wait",
-            "start",
-            cwd="/",
-            env=ENVIRONMENT,
-        )
 
 
 def jump(part, db, clock):

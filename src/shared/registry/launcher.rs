@@ -5,7 +5,7 @@
 use chrono::TimeDelta;
 use pgrx::pg_sys;
 
-use super::{NEVER, REGISTRY, Rest, START_TIMEOUT, UNUSED, now, set_latch, span};
+use super::{NEVER, Pause, REGISTRY, Rest, START_TIMEOUT, UNUSED, now, set_latch, span};
 
 pub fn attach_launcher() {
     let mut registry = REGISTRY.exclusive();
@@ -24,15 +24,14 @@ pub fn detach_launcher() {
 
 /// Makes workers look at every known database and at each of `found` now. Returns the databases that found no room.
 pub fn look_everywhere(found: &[pg_sys::Oid]) -> Vec<pg_sys::Oid> {
-    let now = now();
     let mut registry = REGISTRY.exclusive();
     for database in registry.databases.iter_mut().filter(|database| database.oid != pg_sys::InvalidOid) {
-        database.tell(0, now);
+        database.tell(0);
     }
     let mut left = Vec::new();
     for oid in found {
         match registry.entry(*oid) {
-            Some(database) => database.tell(0, now),
+            Some(database) => database.tell(0),
             None => left.push(*oid),
         }
     }
@@ -43,24 +42,7 @@ pub fn look_everywhere(found: &[pg_sys::Oid]) -> Vec<pg_sys::Oid> {
 pub fn enabled() {
     let mut registry = REGISTRY.exclusive();
     for database in registry.databases.iter_mut().filter(|database| database.rest == Rest::Disabled) {
-        database.not_before = 0;
-    }
-    let latch = registry.resident.latch;
-    drop(registry);
-    set_latch(latch);
-}
-
-/// The clock was set back. Pauses end now: they might not end for days.
-pub fn set_back() {
-    let now = now();
-    let mut registry = REGISTRY.exclusive();
-    for database in registry.databases.iter_mut().filter(|database| database.oid != pg_sys::InvalidOid) {
-        (database.not_before, database.tell_not_before) = (0, 0);
-        database.starting_since = database.starting_since.min(now);
-        database.last_purge_at = database.last_purge_at.min(now);
-        if database.tell_at != NEVER {
-            database.tell_at = database.tell_at.min(now);
-        }
+        database.pause = Pause::OVER;
     }
     let latch = registry.resident.latch;
     drop(registry);
@@ -94,23 +76,23 @@ pub fn due(early: TimeDelta) -> (Vec<Due>, i64) {
         if database.oid == pg_sys::InvalidOid || database.oid == resident || database.pid != 0 {
             continue;
         }
-        if database.starting_since != 0 {
-            let overdue_at = database.starting_since + span(START_TIMEOUT);
+        if let Some(starting) = database.starting {
+            let overdue_at = starting.ends_at(now);
             if now < overdue_at {
                 next = next.min(overdue_at);
                 continue;
             }
-            database.starting_since = 0;
+            database.starting = None;
             database.note_error("worker did not start", now);
-            database.fail(now);
+            database.fail();
         }
-        let needed_at = database.wake_at.saturating_sub(span(early)).min(database.tell_at);
-        if database.wake_at.min(database.tell_at) == NEVER {
+        let (sweep_at, tell_at) = (database.sweep_at(now), database.tell_at(now));
+        if sweep_at.min(tell_at) == NEVER {
             continue;
         }
-        let start_at = needed_at.max(database.not_before);
+        let start_at = sweep_at.saturating_sub(span(early)).min(tell_at).max(database.pause.ends_at(now));
         if start_at <= now {
-            database.starting_since = now;
+            database.starting = Some(Pause::of(START_TIMEOUT));
             due.push(Due { oid: database.oid, failed: database.failures > 0 });
         } else {
             next = next.min(start_at);
@@ -124,7 +106,7 @@ pub fn due(early: TimeDelta) -> (Vec<Due>, i64) {
 pub fn not_started(oid: pg_sys::Oid, message: &str) {
     let now = now();
     if let Some(database) = REGISTRY.exclusive().find_mut(oid) {
-        database.starting_since = 0;
+        database.starting = None;
         database.note_error(message, now);
         database.waiting = true;
     }
@@ -133,7 +115,7 @@ pub fn not_started(oid: pg_sys::Oid, message: &str) {
 /// Notes that the database accepts no connections. The launcher looks at it again with all others.
 pub fn closed(oid: pg_sys::Oid) {
     if let Some(database) = REGISTRY.exclusive().find_mut(oid) {
-        database.starting_since = 0;
-        (database.wake_at, database.tell_at) = (NEVER, NEVER);
+        database.starting = None;
+        (database.wake_at, database.planned_at, database.to_tell) = (NEVER, 0, false);
     }
 }

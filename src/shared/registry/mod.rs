@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "shares plain data under a lock")]
 
 mod launcher;
+mod pause;
 mod resident;
 mod status;
 mod worker;
@@ -15,12 +16,13 @@ use pgrx::prelude::*;
 use pgrx::shmem::PGRXSharedMemory;
 use pgrx::{pg_shmem_init, pg_sys};
 
+use self::pause::Pause;
 use self::resident::{NOBODY, Resident};
 use crate::datum;
 use rules::maintenance::turns::BEGINNING;
 
 pub use launcher::{
-    Due, attach_launcher, closed, detach_launcher, due, enabled, keep_only, look_everywhere, not_started, set_back,
+    Due, attach_launcher, closed, detach_launcher, due, enabled, keep_only, look_everywhere, not_started,
 };
 pub use resident::{attach_resident, detach_resident, is_resident, residence, settle};
 pub use status::status;
@@ -56,20 +58,23 @@ pub struct Database {
     /// The process id of the worker at work; 0 if there is none.
     pid: i32,
     latch: *mut pg_sys::Latch,
-    /// Since when a worker is being started; 0 if none is.
-    starting_since: i64,
-    /// When the next work is due.
+    /// While a worker is being started: how long that may take.
+    starting: Option<Pause>,
+    /// When the next work is due; 0: now.
     wake_at: i64,
+    /// When that was planned.
+    planned_at: i64,
     /// Since when work may be due that the worker does not know of yet.
     news: i64,
-    /// When to tell relays that deliveries are due; NEVER if there is nothing to tell.
-    tell_at: i64,
-    /// The earliest time to tell relays again.
-    tell_not_before: i64,
-    /// After a failure, the earliest time to start a worker.
-    not_before: i64,
+    /// True if relays must be told that deliveries are due.
+    to_tell: bool,
+    /// Before relays are told again.
+    tell_pause: Pause,
+    /// Before the next work, after a failure.
+    pause: Pause,
+    /// Before the next purge.
+    purge_pause: Pause,
     last_sweep_at: i64,
-    last_purge_at: i64,
     /// No worker could be started, because all of the server's slots were taken.
     waiting: bool,
     /// Why the last worker did nothing.
@@ -86,14 +91,15 @@ const UNUSED: Database = Database {
     oid: pg_sys::InvalidOid,
     pid: 0,
     latch: std::ptr::null_mut(),
-    starting_since: 0,
+    starting: None,
     wake_at: NEVER,
+    planned_at: 0,
     news: NEVER,
-    tell_at: NEVER,
-    tell_not_before: 0,
-    not_before: 0,
+    to_tell: false,
+    tell_pause: Pause::OVER,
+    pause: Pause::OVER,
+    purge_pause: Pause::OVER,
     last_sweep_at: 0,
-    last_purge_at: 0,
     waiting: false,
     rest: Rest::No,
     asked: false,
@@ -178,22 +184,39 @@ impl Registry {
 impl Database {
     /// Notes that work may be due since `at`. With `BEGINNING` a caller asks for a worker, even if the last one found
     /// that it has to rest.
-    fn tell(&mut self, at: i64, now: i64) {
+    fn tell(&mut self, at: i64) {
         self.news = self.news.min(at);
-        self.wake_at = self.wake_at.min(at.max(now));
+        self.wake_at = self.wake_at.min(at);
         if at <= datum::micros(BEGINNING) {
             self.asked = true;
             if matches!(self.rest, Rest::Inactive | Rest::Disabled) {
-                self.not_before = 0;
+                self.pause = Pause::OVER;
             }
         }
     }
 
-    fn fail(&mut self, now: i64) {
+    /// Plans the next work for `at`, unless earlier work is known.
+    fn plan(&mut self, at: i64, now: i64) {
+        self.wake_at = self.wake_at.min(at);
+        self.planned_at = now;
+    }
+
+    /// When to sweep next. If the clock was set back since that was planned, it may come too late.
+    fn sweep_at(&self, now: i64) -> i64 {
+        let at = if now < self.planned_at { 0 } else { self.wake_at };
+        at.max(self.pause.ends_at(now))
+    }
+
+    /// When to tell relays; NEVER if there is nothing to tell.
+    fn tell_at(&self, now: i64) -> i64 {
+        if self.to_tell { self.tell_pause.ends_at(now) } else { NEVER }
+    }
+
+    fn fail(&mut self) {
         self.failures = self.failures.saturating_add(1);
         let factor = 1_i32 << (self.failures - 1).min(16);
-        self.not_before = now + span((FIRST_RETRY * factor).min(LAST_RETRY));
-        self.wake_at = self.wake_at.min(now);
+        self.pause = Pause::of((FIRST_RETRY * factor).min(LAST_RETRY));
+        self.wake_at = 0;
     }
 
     fn error(&self) -> &[u8] {
@@ -218,16 +241,14 @@ impl Database {
 /// Tells the worker of this database, or the launcher, that work is due at `at`.
 pub fn wake(oid: pg_sys::Oid, at: i64) {
     if REGISTRY.share().find(oid).is_none_or(|database| database.wake_at > at) {
-        let now = now();
-        change(oid, |database| database.tell(at, now));
+        change(oid, |database| database.tell(at));
     }
 }
 
 /// Tells the worker of this database, or the launcher, that relays must be told of deliveries.
 pub fn deliveries_due(oid: pg_sys::Oid) {
-    if REGISTRY.share().find(oid).is_none_or(|database| database.tell_at == NEVER) {
-        let now = now();
-        change(oid, |database| database.tell_at = now.max(database.tell_not_before));
+    if REGISTRY.share().find(oid).is_none_or(|database| !database.to_tell) {
+        change(oid, |database| database.to_tell = true);
     }
 }
 

@@ -54,8 +54,8 @@ pub fn residence() -> (pg_sys::Oid, i64) {
         // As far as is known, the database does not have the extension.
         None => NEVER,
         Some(database) if database.pid != 0 => now + span(LEAVING),
-        Some(database) if database.rest != Rest::No => database.not_before.max(database.wake_at),
-        Some(database) => database.not_before,
+        Some(database) if database.rest != Rest::No => database.sweep_at(now),
+        Some(database) => database.pause.ends_at(now),
     };
     (oid, at)
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{NEVER, REGISTRY, Rest, available};
+use super::{NEVER, REGISTRY, Rest, available, now};
 use crate::{backend, datum};
 
 /// The state that `worker_status()` reports of a database.
@@ -26,7 +26,7 @@ pub fn status() -> Status {
     if !available() {
         return Status::default();
     }
-    let oid = backend::database();
+    let (oid, now) = (backend::database(), now());
     let registry = REGISTRY.share();
     let launcher_pid = Some(registry.launcher_pid).filter(|pid| *pid != 0);
     let Some(database) = registry.find(oid) else {
@@ -36,17 +36,18 @@ pub fn status() -> Status {
         0 | NEVER => None,
         at => Some(datum::from_micros(at)),
     };
+    let sweep_at = database.sweep_at(now);
     Status {
         preloaded: true,
         launcher_pid,
         pid: Some(database.pid).filter(|pid| *pid != 0),
         rest: database.rest,
-        starting: database.starting_since != 0,
+        starting: database.starting.is_some(),
         waiting: database.waiting,
         failing: database.failures > 0,
         failures: i32::try_from(database.failures).unwrap_or(i32::MAX),
         last_sweep_at: time(database.last_sweep_at),
-        next_sweep_at: time(database.wake_at.max(database.not_before).max(1)),
+        next_sweep_at: time(if sweep_at == 0 { now } else { sweep_at }),
         last_error: (database.error_at != 0).then(|| String::from_utf8_lossy(database.error()).into_owned()),
         last_error_at: time(database.error_at),
     }

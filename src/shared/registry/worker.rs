@@ -5,7 +5,7 @@
 use chrono::TimeDelta;
 use pgrx::pg_sys;
 
-use super::{FIRST_RETRY, NEVER, REGISTRY, Rest, UNUSED, now, set_latch, span};
+use super::{FIRST_RETRY, NEVER, Pause, REGISTRY, Rest, UNUSED, now, set_latch, span};
 
 /// Returns false if another worker is at work on the database already.
 pub fn attach_worker(oid: pg_sys::Oid) -> bool {
@@ -16,7 +16,7 @@ pub fn attach_worker(oid: pg_sys::Oid) -> bool {
     if database.pid != 0 {
         return false;
     }
-    database.starting_since = 0;
+    database.starting = None;
     database.waiting = false;
     database.asked = false;
     // SAFETY: the process's own latch.
@@ -29,14 +29,13 @@ pub fn attach_worker(oid: pg_sys::Oid) -> bool {
 
 /// Notes that the worker of a database ends; `failed` if its work was not done.
 pub fn detach_worker(oid: pg_sys::Oid, failed: bool) {
-    let now = now();
     let mut registry = REGISTRY.exclusive();
     let launcher = registry.launcher_latch;
     if let Some(database) = registry.find_mut(oid) {
         database.pid = 0;
         database.latch = std::ptr::null_mut();
         if failed {
-            database.fail(now);
+            database.fail();
         }
     }
     drop(registry);
@@ -50,31 +49,31 @@ pub struct Next {
 }
 
 pub fn next(oid: pg_sys::Oid) -> Next {
+    let now = now();
     REGISTRY.share().find(oid).map_or(Next { sweep_at: NEVER, tell_at: NEVER }, |database| Next {
-        sweep_at: database.wake_at.max(database.not_before),
-        tell_at: database.tell_at,
+        sweep_at: database.sweep_at(now),
+        tell_at: database.tell_at(now),
     })
 }
 
 /// Returns true if relays must be told now. Deliveries noted from here on are told after `pause`.
 pub fn take_deliveries_due(oid: pg_sys::Oid, pause: TimeDelta) -> bool {
     let now = now();
-    if REGISTRY.share().find(oid).is_none_or(|database| database.tell_at > now) {
+    if REGISTRY.share().find(oid).is_none_or(|database| database.tell_at(now) > now) {
         return false;
     }
     if let Some(database) = REGISTRY.exclusive().find_mut(oid) {
-        database.tell_at = NEVER;
-        database.tell_not_before = now + span(pause);
+        database.to_tell = false;
+        database.tell_pause = Pause::of(pause);
     }
     true
 }
 
 /// Notes that relays could not be told, and must be told after `pause`.
 pub fn tell_after(oid: pg_sys::Oid, pause: TimeDelta) {
-    let at = now() + span(pause);
     if let Some(database) = REGISTRY.exclusive().find_mut(oid) {
-        database.tell_at = at;
-        database.tell_not_before = at;
+        database.to_tell = true;
+        database.tell_pause = Pause::of(pause);
     }
 }
 
@@ -90,29 +89,29 @@ pub fn begin_sweep(oid: pg_sys::Oid) -> i64 {
     std::mem::replace(&mut database.news, NEVER)
 }
 
-/// A worker has looked. `next` is when to look again, unless earlier work was noted meanwhile.
-pub fn end_sweep(oid: pg_sys::Oid, next: i64, purged: bool) {
+/// A worker has looked. `next` is when to look again, unless earlier work was noted meanwhile. If it has purged, it does
+/// so again after `purged`.
+pub fn end_sweep(oid: pg_sys::Oid, next: i64, purged: Option<TimeDelta>) {
     let now = now();
     let mut registry = REGISTRY.exclusive();
     let Some(database) = registry.find_mut(oid) else {
         return;
     };
     database.failures = 0;
-    database.not_before = 0;
+    database.pause = Pause::OVER;
     database.rest = Rest::No;
     database.last_sweep_at = now;
-    if purged {
-        database.last_purge_at = now;
+    if let Some(pause) = purged {
+        database.purge_pause = Pause::of(pause);
     }
-    database.wake_at = database.wake_at.min(next);
+    database.plan(next, now);
 }
 
 /// Puts off the next look at the database until `pause` is over, because another process holds a lock.
 pub fn postpone(oid: pg_sys::Oid, pause: TimeDelta) {
-    let at = now() + span(pause);
     if let Some(database) = REGISTRY.exclusive().find_mut(oid) {
-        database.wake_at = database.wake_at.min(at);
-        database.not_before = at;
+        database.wake_at = 0;
+        database.pause = Pause::of(pause);
     }
 }
 
@@ -121,16 +120,15 @@ pub fn postpone(oid: pg_sys::Oid, pause: TimeDelta) {
 pub fn rest(oid: pg_sys::Oid, why: Rest, pause: TimeDelta) {
     let now = now();
     if let Some(database) = REGISTRY.exclusive().find_mut(oid) {
-        let again = now + span(pause);
         database.rest = why;
-        database.wake_at = database.wake_at.min(again);
-        database.not_before = match why {
-            Rest::ReadOnly => now + span(FIRST_RETRY),
-            _ if database.asked => 0,
-            _ => again,
+        database.plan(now + span(pause), now);
+        database.pause = match why {
+            Rest::ReadOnly => Pause::of(FIRST_RETRY),
+            _ if database.asked => Pause::OVER,
+            _ => Pause::of(pause),
         };
         if why == Rest::Inactive {
-            database.tell_at = NEVER;
+            database.to_tell = false;
         }
     }
 }
@@ -144,8 +142,10 @@ pub fn forget(oid: pg_sys::Oid) {
     }
 }
 
-pub fn last_purge_at(oid: pg_sys::Oid) -> i64 {
-    REGISTRY.share().find(oid).map_or(0, |database| database.last_purge_at)
+/// Not before this time to purge.
+pub fn purge_at(oid: pg_sys::Oid) -> i64 {
+    let now = now();
+    REGISTRY.share().find(oid).map_or(0, |database| database.purge_pause.ends_at(now))
 }
 
 /// Notes an error. Returns true if it differs from the last one.
