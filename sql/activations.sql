@@ -106,7 +106,7 @@ CREATE FUNCTION checkout.verify_restore() RETURNS TABLE (
         WHERE h.created > (
                 SELECT COALESCE(sum(c.created), 0) FROM checkout_data.session_counts c
                 WHERE c.organization_id = h.organization_id AND c.environment = h.environment
-                    AND c.dimension = 'none' AND c.starts_at >= h.hour AND c.starts_at < h.hour + interval '1 hour')
+                    AND c.dimension = 'none' AND c.unit = '1 hour' AND c.starts_at = h.hour)
             AND NOT EXISTS (
                 SELECT FROM checkout_data.uncounted_hours u
                 WHERE u.organization_id = h.organization_id AND u.environment = h.environment AND u.hour = h.hour)

@@ -45,7 +45,7 @@ CREATE FUNCTION checkout.monitor_figures() RETURNS TABLE (
         FROM checkout_data.session_folds f CROSS JOIN LATERAL (
             SELECT c.* FROM checkout_data.session_counts c
             WHERE c.organization_id = f.organization_id AND c.environment = f.environment AND c.dimension = 'none'
-                AND c.starts_at >= now() - interval '1 day'
+                AND c.unit = '1 hour' AND c.starts_at >= now() - interval '1 day'
             OFFSET 0) AS c
         WHERE f.folded_until >= now() - interval '1 day'
         GROUP BY f.environment),

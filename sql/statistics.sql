@@ -26,6 +26,7 @@ CREATE FUNCTION checkout.session_funnel(
         until timestamptz;
         -- Of these times the counts are read, of the others the sessions.
         counted tstzmultirange := '{}';
+        hours tstzmultirange := '{}';
         live tstzmultirange;
     BEGIN
         IF session_funnel.bucket IS NULL THEN
@@ -59,25 +60,42 @@ CREATE FUNCTION checkout.session_funnel(
                 SELECT range_agg(tstzrange(u.hour, u.hour + interval '1 hour'))
                 FROM checkout_data.uncounted_hours u
                 WHERE u.organization_id = tenant AND u.environment = tenant_environment), '{}');
+            -- Whole hours, but those in which a bucket ends: in many time zones days begin at half an hour.
+            hours := COALESCE((
+                SELECT range_agg(tstzrange(c.starts_at, c.starts_at + interval '1 hour'))
+                FROM checkout_data.session_counts c
+                WHERE c.organization_id = tenant AND c.environment = tenant_environment AND c.dimension = 'none'
+                    AND c.unit = '1 hour' AND c.starts_at >= since AND c.starts_at < until
+                    AND counted @> tstzrange(c.starts_at, c.starts_at + interval '1 hour')
+                    AND date_trunc(session_funnel.bucket, c.starts_at) = date_trunc(session_funnel.bucket,
+                        c.starts_at + interval '1 hour' - interval '1 microsecond')), '{}');
             -- Quarters in which a bucket ends, in an unusual time zone.
             counted := counted - COALESCE((
                 SELECT range_agg(tstzrange(c.starts_at, c.starts_at + interval '15 minutes'))
-                FROM checkout_data.session_counts c
-                WHERE c.organization_id = tenant AND c.environment = tenant_environment AND c.dimension = 'none'
-                    AND c.starts_at >= since AND c.starts_at < until
-                    AND date_trunc(session_funnel.bucket, c.starts_at) <> date_trunc(session_funnel.bucket,
-                        c.starts_at + interval '15 minutes' - interval '1 microsecond')), '{}');
+                FROM unnest(counted - hours) AS r (range) CROSS JOIN LATERAL (
+                    SELECT c.starts_at FROM checkout_data.session_counts c
+                    WHERE c.organization_id = tenant AND c.environment = tenant_environment AND c.dimension = 'none'
+                        AND c.unit = '15 minutes' AND c.starts_at >= lower(r.range) AND c.starts_at < upper(r.range)
+                        AND date_trunc(session_funnel.bucket, c.starts_at) <> date_trunc(session_funnel.bucket,
+                            c.starts_at + interval '15 minutes' - interval '1 microsecond')
+                    OFFSET 0) AS c), '{}');
         END IF;
         live := tstzmultirange(tstzrange(session_funnel.created_after, session_funnel.created_before)) - counted;
         RETURN QUERY
             WITH part AS MATERIALIZED (
                 SELECT date_trunc(session_funnel.bucket, c.starts_at) AS bucket_start, c.*
-                FROM checkout_data.session_counts c
-                WHERE c.organization_id = tenant AND c.environment = tenant_environment AND c.dimension = counted_by
-                    AND c.starts_at >= since AND c.starts_at < until AND counted @> c.starts_at
+                -- One range of the key for each: OFFSET keeps the planner from reading all.
+                FROM (SELECT '1 hour' AS unit, r.range FROM unnest(hours) AS r (range)
+                    UNION ALL
+                    SELECT '15 minutes', r.range FROM unnest(counted - hours) AS r (range)) AS r
+                CROSS JOIN LATERAL (
+                    SELECT * FROM checkout_data.session_counts c
+                    WHERE c.organization_id = tenant AND c.environment = tenant_environment AND c.dimension = counted_by
+                        AND c.unit = r.unit AND c.starts_at >= lower(r.range) AND c.starts_at < upper(r.range)
+                    OFFSET 0) AS c
                 UNION ALL
                 SELECT l.starts_at, l.*
-                FROM checkout_data.count_sessions(tenant, tenant_environment, live, session_funnel.bucket,
+                FROM checkout_data.count_sessions(tenant, tenant_environment, live, ARRAY[session_funnel.bucket],
                     ARRAY[counted_by], at) l),
             total AS (
                 SELECT p.bucket_start, p.value, sum(p.created) AS created, sum(p.opened) AS opened,

@@ -173,8 +173,8 @@ statement!(
     PUT_BACK,
     Write,
     "INSERT INTO checkout_data.uncounted_hours (organization_id, environment, hour) \
-     SELECT DISTINCT $1, $2, date_bin('1 hour', c.starts_at, 'epoch') FROM checkout_data.session_counts c \
-     WHERE c.organization_id = $1 AND c.environment = $2 AND c.dimension = 'none' \
+     SELECT $1, $2, c.starts_at FROM checkout_data.session_counts c \
+     WHERE c.organization_id = $1 AND c.environment = $2 AND c.dimension = 'none' AND c.unit = '1 hour' \
        AND c.starts_at >= date_bin('1 hour', $3, 'epoch')"
 );
 // Sessions that were created while the clock was wrong, by their ids.
@@ -285,15 +285,15 @@ statement!(
        WHERE s.organization_id = $1 AND s.environment = $2 AND s.created_at >= $3 \
          AND s.created_at < $3 + interval '1 hour') \
      FROM checkout_data.session_counts c \
-     WHERE c.organization_id = $1 AND c.environment = $2 AND c.dimension = 'none' AND c.starts_at >= $3 \
-       AND c.starts_at < $3 + interval '1 hour'"
+     WHERE c.organization_id = $1 AND c.environment = $2 AND c.dimension = 'none' AND c.unit = '1 hour' AND c.starts_at = $3"
 );
 statement!(
     FORGET,
     Write,
     "DELETE FROM checkout_data.session_counts c \
      WHERE c.organization_id = $1 AND c.environment = $2 \
-       AND c.dimension = ANY ('{none,currency,method,product,country}'::text[]) AND c.starts_at >= $3 \
+       AND c.dimension = ANY ('{none,currency,method,product,country}'::text[]) \
+       AND c.unit = ANY ('{1 hour,15 minutes}'::text[]) AND c.starts_at >= $3 \
        AND c.starts_at < $3 + interval '1 hour'"
 );
 statement!(
@@ -311,8 +311,8 @@ statement!(
        DELETE FROM checkout_data.uncounted_hours u \
        WHERE u.organization_id = $1 AND u.environment = $2 AND u.hour = $3) \
      INSERT INTO checkout_data.session_counts \
-     SELECT * FROM checkout_data.count_sessions($1, $2, tstzmultirange(tstzrange($3, $3 + interval '1 hour')), 'quarter', \
-       '{none,currency,method,product,country}', $4)"
+     SELECT * FROM checkout_data.count_sessions($1, $2, tstzmultirange(tstzrange($3, $3 + interval '1 hour')), \
+       '{1 hour,15 minutes}', '{none,currency,method,product,country}', $4)"
 );
 
 /// Counts the sessions of an hour, instead of what was counted before.

@@ -65,6 +65,12 @@ LEFT JOIN checkout_data.webhook_endpoints p ON p.webhook_endpoint_id = d.receive
 LEFT JOIN checkout_data.webhook_consumers c ON c.webhook_consumer_id = d.receiver_id
 ORDER BY 1, 2, 4;
 
+-- What is counted for the funnel.
+CREATE VIEW counted AS
+SELECT sum(c.created) AS counted, sum(c.payment_begun) AS payment_begun,
+    (SELECT count(*) FROM checkout_data.uncounted_hours) AS uncounted
+FROM checkout_data.session_counts c WHERE c.dimension = 'none' AND c.unit = '1 hour';
+
 -- The endpoint of this name.
 CREATE FUNCTION endpoint(name text) RETURNS uuid LANGUAGE sql STABLE
     AS $$ SELECT webhook_endpoint_id FROM checkout_data.webhook_endpoints WHERE description = name $$;

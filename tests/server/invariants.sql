@@ -414,7 +414,7 @@ WITH retention (minutes) AS (
     WHERE u.hour IS NULL AND h.created > (
         SELECT COALESCE(sum(c.created), 0) FROM checkout_data.session_counts c
         WHERE c.organization_id = h.organization_id AND c.environment = h.environment AND c.dimension = 'none'
-            AND date_bin('1 hour', c.starts_at, 'epoch') = h.hour)
+            AND c.unit = '1 hour' AND c.starts_at = h.hour)
     UNION ALL
     -- One that is held by a session that has ended unpaid has lapsed, and is removed in time.
     SELECT 'hold that its session denies', h.organization_id, h.environment, h.checkout_session_id

@@ -49,7 +49,8 @@ def differences(db, checks=None):
 
 
 def counted(db):
-    return db.value("SELECT COALESCE(sum(created), 0)::integer FROM checkout_data.session_counts WHERE dimension = 'none'")
+    return db.value("SELECT COALESCE(sum(created), 0)::integer FROM checkout_data.session_counts"
+                    " WHERE dimension = 'none' AND unit = '1 hour'")
 
 
 def late_reports(db, count):

@@ -130,7 +130,7 @@ BEGIN
         PERFORM checkout.fold_sessions(batch), pg_sleep(0.05);
     END LOOP;
     RETURN (SELECT sum(created) FROM checkout_data.session_counts c
-        WHERE c.organization_id = organization AND c.dimension = 'none');
+        WHERE c.organization_id = organization AND c.dimension = 'none' AND c.unit = '1 hour');
 END $$;
 SELECT testing.make_history(:'organization', 3000, '2025-03-03');
 SELECT * FROM testing.all_differences(:'organization');
@@ -218,7 +218,7 @@ SELECT sum(differences) FROM testing.all_differences(:'organization');
 SELECT testing.fold(:'organization') AS counted;
 UPDATE checkout_data.session_folds SET looked_at = now() + interval '10 days', folded_until = date_bin('1 hour',
     now() + interval '9 days', 'epoch') WHERE organization_id = :'organization';
-INSERT INTO checkout_data.session_counts SELECT organization_id, environment, dimension,
+INSERT INTO checkout_data.session_counts SELECT organization_id, environment, dimension, unit,
     date_bin('1 hour', now() + interval '2 days', 'epoch'), value, created, opened, opened_completed, payment_begun,
     completed, failed, expired_unopened, expired_opened, expired_payment_begun, expired_failed_attempt, cancelled,
     amounts, reasons, time_steps, time_counts
