@@ -44,8 +44,8 @@ $$Erases what is personal about a customer from the organization's rows, in the 
 
 Erased are the names, email addresses and telephone numbers of sessions; the members of metadata that the organization's
 personal_metadata_keys names; billing addresses; reasons of cancellations and refunds and messages of failed payments,
-which are free texts; what receivers of webhooks answered; and the hashes of requests. The bodies of events follow, also of
-those that were sent. A subscription or a coupon's redemption that knows only an email address gets a random one at
+which are free texts; what receivers of webhooks answered, and said of failures; and the hashes of requests. The bodies of
+events follow, also of those that were sent. A subscription or a coupon's redemption that knows only an email address gets a random one at
 erased.invalid in its place. Amounts, dates and ids stay, also the customer_id.
 
 Returns a row for each kind of thing, with the number of rows that it changed. With both arguments, what either finds.
@@ -72,7 +72,8 @@ $$Deletes an organization with all its rows, in pieces. Nothing of it can be had
 
 The first call only ends it: from its commit on nobody acts for the organization any more. Each further call removes about
 batch sessions, or other rows of a kind, and returns true once nothing is left. Call it, each time in a transaction of its
-own, until then.
+own, until then. It waits for all transactions of the database that began before the first call was committed, also for
+those that only read.
 
 - confirm: the name of the organization.
 - batch: 1 to 100000.

@@ -164,7 +164,7 @@ GRANT UPDATE (reason) ON checkout_data.session_visits, checkout_data.refunds TO 
 GRANT UPDATE (failure_message) ON checkout_data.payments TO checkout_sessions_worker;
 GRANT UPDATE (customer) ON checkout_data.holds TO checkout_sessions_worker;
 GRANT UPDATE (customer_email) ON checkout_data.subscriptions TO checkout_sessions_worker;
-GRANT UPDATE (response_body) ON checkout_data.webhook_attempts TO checkout_sessions_worker;
+GRANT UPDATE (response_body, error) ON checkout_data.webhook_attempts TO checkout_sessions_worker;
 GRANT UPDATE (message) ON checkout_data.hook_failures TO checkout_sessions_worker;
 GRANT SELECT, INSERT, DELETE ON checkout_data.api_keys TO checkout_sessions_worker;
 GRANT UPDATE (expires_at, revoked_at, last_used_at, replaced_by) ON checkout_data.api_keys TO checkout_sessions_worker;

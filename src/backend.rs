@@ -38,6 +38,19 @@ pub fn next_transaction_id() -> u64 {
     unsafe { pg_sys::ReadNextFullTransactionId().value }
 }
 
+/// The id of the oldest transaction that runs, or that a snapshot in this database does not see as ended. A table of the
+/// extension says which snapshots count.
+pub fn oldest_in_use(table: pg_sys::Oid) -> u64 {
+    // SAFETY: within a transaction, which locks the table. An id has 32 bits; the oldest is less than 2^31 behind the next.
+    unsafe {
+        let relation = pg_sys::table_open(table, pg_sys::AccessShareLock as i32);
+        let oldest = pg_sys::GetOldestNonRemovableTransactionId(relation).into_inner();
+        pg_sys::table_close(relation, pg_sys::NoLock as i32);
+        let next = next_transaction_id();
+        next - u64::from((next as u32).wrapping_sub(oldest))
+    }
+}
+
 /// The server's clock, in microseconds since 2000.
 pub fn now() -> i64 {
     // SAFETY: reads the clock, nothing else.

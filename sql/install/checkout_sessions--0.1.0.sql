@@ -3207,7 +3207,7 @@ Errors:
 - 42501 (PT403 in an HTTP request): the credential is publishable.
 - PT404: the payment does not exist.$$;
 
--- The funnel's roll-up: how many sessions were created in each quarter of an hour, and how they ended.
+-- The funnel's roll-up: how many sessions were created in each hour and each quarter of an hour, and how they ended.
 
 -- The worker counts the sessions of an hour once none of them is open any more. Whoever reads counts the sessions of all
 -- other hours as they are. Creating, opening and paying a session writes nothing here: only what changes a session
@@ -3216,11 +3216,12 @@ CREATE DOMAIN checkout_data.session_dimension AS text COLLATE "C" CHECK (VALUE I
     ('none', 'currency', 'method', 'product', 'country'));
 CREATE DOMAIN checkout_data.session_hour AS timestamptz CHECK (VALUE = date_bin('1 hour', VALUE, 'epoch'));
 
--- Quarters, because days begin at one in every time zone.
+-- Hours, because they are few; and quarters of them, because days begin at one in every time zone.
 CREATE TABLE checkout_data.session_counts (
     organization_id uuid NOT NULL,
     environment checkout_data.environment NOT NULL,
     dimension checkout_data.session_dimension NOT NULL,
+    unit text COLLATE "C" NOT NULL,
     starts_at timestamptz NOT NULL,
     value text COLLATE "C" NOT NULL,
     created checkout_data.count NOT NULL,
@@ -3238,8 +3239,10 @@ CREATE TABLE checkout_data.session_counts (
     reasons checkout_data.json_object NOT NULL,
     time_steps smallint[] NOT NULL,
     time_counts integer[] NOT NULL,
-    CONSTRAINT session_counts_pkey PRIMARY KEY (organization_id, environment, dimension, starts_at, value),
-    CONSTRAINT session_counts_quarter_check CHECK (starts_at = date_bin('15 minutes', starts_at, 'epoch')),
+    CONSTRAINT session_counts_pkey PRIMARY KEY (organization_id, environment, dimension, unit, starts_at, value),
+    CONSTRAINT session_counts_unit_check CHECK (CASE unit
+        WHEN '1 hour' THEN starts_at = date_bin('1 hour', starts_at, 'epoch')
+        WHEN '15 minutes' THEN starts_at = date_bin('15 minutes', starts_at, 'epoch') ELSE false END),
     -- All have ended.
     CONSTRAINT session_counts_ended_check CHECK (created = completed + failed + expired_unopened + expired_opened
         + expired_payment_begun + expired_failed_attempt),
@@ -3248,8 +3251,8 @@ CREATE TABLE checkout_data.session_counts (
     CONSTRAINT session_counts_time_check CHECK (cardinality(time_steps) = cardinality(time_counts))
 );
 COMMENT ON TABLE checkout_data.session_counts IS
-    'How many sessions were created in a quarter of an hour, and how they ended: all of them, and for each value of a '
-    'dimension.';
+    'How many sessions were created in an hour or a quarter of one, and how they ended: all of them, and for each value of '
+    'a dimension.';
 COMMENT ON COLUMN checkout_data.session_counts.value IS 'Of the dimension. Empty: those that have none, or all of them.';
 COMMENT ON COLUMN checkout_data.session_counts.amounts IS 'What the complete sessions cost, by currency.';
 COMMENT ON COLUMN checkout_data.session_counts.reasons IS 'How many were cancelled for each reason_code.';
@@ -3320,7 +3323,7 @@ COMMENT ON FUNCTION checkout_data.time_of_step IS
 
 -- Looks for visits and payments session by session: most callers count few of the sessions that there are.
 CREATE FUNCTION checkout_data.count_sessions(
-    organization_id uuid, environment text, created tstzmultirange, unit text, dimensions text[], at timestamptz
+    organization_id uuid, environment text, created tstzmultirange, units text[], dimensions text[], at timestamptz
 ) RETURNS SETOF checkout_data.session_counts
     LANGUAGE sql STABLE
     SET search_path TO pg_catalog, pg_temp
@@ -3329,9 +3332,8 @@ CREATE FUNCTION checkout_data.count_sessions(
     SET enable_seqscan TO off
     AS $$
     WITH session AS MATERIALIZED (
-        SELECT CASE unit WHEN 'quarter' THEN date_bin('15 minutes', s.created_at, 'epoch')
-                ELSE date_trunc(unit, s.created_at) END AS starts_at,
-            e.status, v.first_opened_at IS NOT NULL AS opened, COALESCE(s.payment_id, p.payment_id) IS NOT NULL AS payment_begun,
+        SELECT s.created_at, e.status, v.first_opened_at IS NOT NULL AS opened,
+            COALESCE(s.payment_id, p.payment_id) IS NOT NULL AS payment_begun,
             s.attempts > 0 AS failed_attempt, v.cancelled_at IS NOT NULL AS cancelled, v.reason_code,
             s.currency_code, p.payment_method, s.product_id, s.country, s.amount,
             CASE WHEN e.status = 'complete' THEN checkout_data.time_step(s.completed_at - s.created_at) END AS time_step
@@ -3360,12 +3362,15 @@ CREATE FUNCTION checkout_data.count_sessions(
                 AND (s.payment_id IS NULL OR 'method' = ANY (dimensions))
             ORDER BY p.status = 'succeeded' DESC, p.created_at DESC, p.payment_id LIMIT 1) AS p ON true),
     valued AS MATERIALIZED (
-        SELECT s.*, d.dimension, COALESCE(left(CASE d.dimension WHEN 'currency' THEN s.currency_code
+        SELECT s.*, d.dimension, u.unit,
+            CASE WHEN u.unit IN ('1 hour', '15 minutes') THEN date_bin(u.unit::interval, s.created_at, 'epoch')
+                ELSE date_trunc(u.unit, s.created_at) END AS starts_at,
+            COALESCE(left(CASE d.dimension WHEN 'currency' THEN s.currency_code
                 WHEN 'method' THEN s.payment_method WHEN 'product' THEN s.product_id
                 WHEN 'country' THEN s.country END, 255), '') COLLATE "C" AS value
-        FROM session s CROSS JOIN unnest(dimensions) AS d (dimension)),
+        FROM session s CROSS JOIN unnest(units) AS u (unit) CROSS JOIN unnest(dimensions) AS d (dimension)),
     counted AS (
-        SELECT v.dimension, v.starts_at, v.value, count(*)::integer AS created,
+        SELECT v.dimension, v.unit, v.starts_at, v.value, count(*)::integer AS created,
             count(*) FILTER (WHERE v.opened) AS opened,
             count(*) FILTER (WHERE v.opened AND v.status = 'complete') AS opened_completed,
             count(*) FILTER (WHERE v.payment_begun) AS payment_begun,
@@ -3379,38 +3384,38 @@ CREATE FUNCTION checkout_data.count_sessions(
                 AS expired_payment_begun,
             count(*) FILTER (WHERE v.status = 'expired' AND v.failed_attempt) AS expired_failed_attempt,
             count(*) FILTER (WHERE v.cancelled) AS cancelled
-        FROM valued v GROUP BY v.dimension, v.starts_at, v.value),
+        FROM valued v GROUP BY v.dimension, v.unit, v.starts_at, v.value),
     amounts AS (
-        SELECT a.dimension, a.starts_at, a.value, jsonb_object_agg(a.currency_code, a.amount) AS amounts
-        FROM (SELECT v.dimension, v.starts_at, v.value, v.currency_code, sum(v.amount) AS amount
+        SELECT a.dimension, a.unit, a.starts_at, a.value, jsonb_object_agg(a.currency_code, a.amount) AS amounts
+        FROM (SELECT v.dimension, v.unit, v.starts_at, v.value, v.currency_code, sum(v.amount) AS amount
             FROM valued v WHERE v.status = 'complete'
-            GROUP BY v.dimension, v.starts_at, v.value, v.currency_code) AS a
-        GROUP BY a.dimension, a.starts_at, a.value),
+            GROUP BY v.dimension, v.unit, v.starts_at, v.value, v.currency_code) AS a
+        GROUP BY a.dimension, a.unit, a.starts_at, a.value),
     reasons AS (
-        SELECT c.dimension, c.starts_at, c.value, jsonb_object_agg(c.reason_code, c.cancelled) AS reasons
-        FROM (SELECT v.dimension, v.starts_at, v.value, v.reason_code, count(*) AS cancelled
+        SELECT c.dimension, c.unit, c.starts_at, c.value, jsonb_object_agg(c.reason_code, c.cancelled) AS reasons
+        FROM (SELECT v.dimension, v.unit, v.starts_at, v.value, v.reason_code, count(*) AS cancelled
             FROM valued v WHERE v.cancelled AND v.reason_code IS NOT NULL
-            GROUP BY v.dimension, v.starts_at, v.value, v.reason_code) AS c
-        GROUP BY c.dimension, c.starts_at, c.value),
+            GROUP BY v.dimension, v.unit, v.starts_at, v.value, v.reason_code) AS c
+        GROUP BY c.dimension, c.unit, c.starts_at, c.value),
     times AS (
-        SELECT t.dimension, t.starts_at, t.value, array_agg(t.time_step ORDER BY t.time_step) AS time_steps,
+        SELECT t.dimension, t.unit, t.starts_at, t.value, array_agg(t.time_step ORDER BY t.time_step) AS time_steps,
             array_agg(t.completed ORDER BY t.time_step) AS time_counts
-        FROM (SELECT v.dimension, v.starts_at, v.value, v.time_step, count(*)::integer AS completed
+        FROM (SELECT v.dimension, v.unit, v.starts_at, v.value, v.time_step, count(*)::integer AS completed
             FROM valued v WHERE v.time_step IS NOT NULL
-            GROUP BY v.dimension, v.starts_at, v.value, v.time_step) AS t
-        GROUP BY t.dimension, t.starts_at, t.value)
-    SELECT count_sessions.organization_id, count_sessions.environment, c.dimension, c.starts_at, c.value, c.created,
+            GROUP BY v.dimension, v.unit, v.starts_at, v.value, v.time_step) AS t
+        GROUP BY t.dimension, t.unit, t.starts_at, t.value)
+    SELECT count_sessions.organization_id, count_sessions.environment, c.dimension, c.unit, c.starts_at, c.value, c.created,
         c.opened, c.opened_completed, c.payment_begun, c.completed, c.failed, c.expired_unopened, c.expired_opened,
         c.expired_payment_begun, c.expired_failed_attempt, c.cancelled, COALESCE(a.amounts, '{}'),
         COALESCE(r.reasons, '{}'), COALESCE(t.time_steps, '{}'), COALESCE(t.time_counts, '{}')
     FROM counted c
-    LEFT JOIN amounts a USING (dimension, starts_at, value)
-    LEFT JOIN reasons r USING (dimension, starts_at, value)
-    LEFT JOIN times t USING (dimension, starts_at, value)
+    LEFT JOIN amounts a USING (dimension, unit, starts_at, value)
+    LEFT JOIN reasons r USING (dimension, unit, starts_at, value)
+    LEFT JOIN times t USING (dimension, unit, starts_at, value)
     $$;
 COMMENT ON FUNCTION checkout_data.count_sessions IS
-    'Counts the sessions that were created within these times as they are at a time: for each quarter, hour, day, week or '
-    'month, and each value of the dimensions.';
+    'Counts the sessions that were created within these times as they are at a time: for each value of the dimensions, and '
+    'each of the units: 1 hour or 15 minutes; or hour, day, week or month of the time zone.';
 
 -- for administrators ----------------------------------------------------------------------------------------------
 
@@ -3461,6 +3466,7 @@ CREATE FUNCTION checkout.session_funnel(
         until timestamptz;
         -- Of these times the counts are read, of the others the sessions.
         counted tstzmultirange := '{}';
+        hours tstzmultirange := '{}';
         live tstzmultirange;
     BEGIN
         IF session_funnel.bucket IS NULL THEN
@@ -3494,25 +3500,42 @@ CREATE FUNCTION checkout.session_funnel(
                 SELECT range_agg(tstzrange(u.hour, u.hour + interval '1 hour'))
                 FROM checkout_data.uncounted_hours u
                 WHERE u.organization_id = tenant AND u.environment = tenant_environment), '{}');
+            -- Whole hours, but those in which a bucket ends: in many time zones days begin at half an hour.
+            hours := COALESCE((
+                SELECT range_agg(tstzrange(c.starts_at, c.starts_at + interval '1 hour'))
+                FROM checkout_data.session_counts c
+                WHERE c.organization_id = tenant AND c.environment = tenant_environment AND c.dimension = 'none'
+                    AND c.unit = '1 hour' AND c.starts_at >= since AND c.starts_at < until
+                    AND counted @> tstzrange(c.starts_at, c.starts_at + interval '1 hour')
+                    AND date_trunc(session_funnel.bucket, c.starts_at) = date_trunc(session_funnel.bucket,
+                        c.starts_at + interval '1 hour' - interval '1 microsecond')), '{}');
             -- Quarters in which a bucket ends, in an unusual time zone.
             counted := counted - COALESCE((
                 SELECT range_agg(tstzrange(c.starts_at, c.starts_at + interval '15 minutes'))
-                FROM checkout_data.session_counts c
-                WHERE c.organization_id = tenant AND c.environment = tenant_environment AND c.dimension = 'none'
-                    AND c.starts_at >= since AND c.starts_at < until
-                    AND date_trunc(session_funnel.bucket, c.starts_at) <> date_trunc(session_funnel.bucket,
-                        c.starts_at + interval '15 minutes' - interval '1 microsecond')), '{}');
+                FROM unnest(counted - hours) AS r (range) CROSS JOIN LATERAL (
+                    SELECT c.starts_at FROM checkout_data.session_counts c
+                    WHERE c.organization_id = tenant AND c.environment = tenant_environment AND c.dimension = 'none'
+                        AND c.unit = '15 minutes' AND c.starts_at >= lower(r.range) AND c.starts_at < upper(r.range)
+                        AND date_trunc(session_funnel.bucket, c.starts_at) <> date_trunc(session_funnel.bucket,
+                            c.starts_at + interval '15 minutes' - interval '1 microsecond')
+                    OFFSET 0) AS c), '{}');
         END IF;
         live := tstzmultirange(tstzrange(session_funnel.created_after, session_funnel.created_before)) - counted;
         RETURN QUERY
             WITH part AS MATERIALIZED (
                 SELECT date_trunc(session_funnel.bucket, c.starts_at) AS bucket_start, c.*
-                FROM checkout_data.session_counts c
-                WHERE c.organization_id = tenant AND c.environment = tenant_environment AND c.dimension = counted_by
-                    AND c.starts_at >= since AND c.starts_at < until AND counted @> c.starts_at
+                -- One range of the key for each: OFFSET keeps the planner from reading all.
+                FROM (SELECT '1 hour' AS unit, r.range FROM unnest(hours) AS r (range)
+                    UNION ALL
+                    SELECT '15 minutes', r.range FROM unnest(counted - hours) AS r (range)) AS r
+                CROSS JOIN LATERAL (
+                    SELECT * FROM checkout_data.session_counts c
+                    WHERE c.organization_id = tenant AND c.environment = tenant_environment AND c.dimension = counted_by
+                        AND c.unit = r.unit AND c.starts_at >= lower(r.range) AND c.starts_at < upper(r.range)
+                    OFFSET 0) AS c
                 UNION ALL
                 SELECT l.starts_at, l.*
-                FROM checkout_data.count_sessions(tenant, tenant_environment, live, session_funnel.bucket,
+                FROM checkout_data.count_sessions(tenant, tenant_environment, live, ARRAY[session_funnel.bucket],
                     ARRAY[counted_by], at) l),
             total AS (
                 SELECT p.bucket_start, p.value, sum(p.created) AS created, sum(p.opened) AS opened,
@@ -5201,7 +5224,7 @@ CREATE FUNCTION checkout.verify_restore() RETURNS TABLE (
         WHERE h.created > (
                 SELECT COALESCE(sum(c.created), 0) FROM checkout_data.session_counts c
                 WHERE c.organization_id = h.organization_id AND c.environment = h.environment
-                    AND c.dimension = 'none' AND c.starts_at >= h.hour AND c.starts_at < h.hour + interval '1 hour')
+                    AND c.dimension = 'none' AND c.unit = '1 hour' AND c.starts_at = h.hour)
             AND NOT EXISTS (
                 SELECT FROM checkout_data.uncounted_hours u
                 WHERE u.organization_id = h.organization_id AND u.environment = h.environment AND u.hour = h.hour)
@@ -5913,7 +5936,7 @@ CREATE FUNCTION checkout.monitor_figures() RETURNS TABLE (
         FROM checkout_data.session_folds f CROSS JOIN LATERAL (
             SELECT c.* FROM checkout_data.session_counts c
             WHERE c.organization_id = f.organization_id AND c.environment = f.environment AND c.dimension = 'none'
-                AND c.starts_at >= now() - interval '1 day'
+                AND c.unit = '1 hour' AND c.starts_at >= now() - interval '1 day'
             OFFSET 0) AS c
         WHERE f.folded_until >= now() - interval '1 day'
         GROUP BY f.environment),
@@ -6106,8 +6129,8 @@ $$Erases what is personal about a customer from the organization's rows, in the 
 
 Erased are the names, email addresses and telephone numbers of sessions; the members of metadata that the organization's
 personal_metadata_keys names; billing addresses; reasons of cancellations and refunds and messages of failed payments,
-which are free texts; what receivers of webhooks answered; and the hashes of requests. The bodies of events follow, also of
-those that were sent. A subscription or a coupon's redemption that knows only an email address gets a random one at
+which are free texts; what receivers of webhooks answered, and said of failures; and the hashes of requests. The bodies of
+events follow, also of those that were sent. A subscription or a coupon's redemption that knows only an email address gets a random one at
 erased.invalid in its place. Amounts, dates and ids stay, also the customer_id.
 
 Returns a row for each kind of thing, with the number of rows that it changed. With both arguments, what either finds.
@@ -6134,7 +6157,8 @@ $$Deletes an organization with all its rows, in pieces. Nothing of it can be had
 
 The first call only ends it: from its commit on nobody acts for the organization any more. Each further call removes about
 batch sessions, or other rows of a kind, and returns true once nothing is left. Call it, each time in a transaction of its
-own, until then.
+own, until then. It waits for all transactions of the database that began before the first call was committed, also for
+those that only read.
 
 - confirm: the name of the organization.
 - batch: 1 to 100000.
@@ -7337,7 +7361,7 @@ GRANT UPDATE (reason) ON checkout_data.session_visits, checkout_data.refunds TO 
 GRANT UPDATE (failure_message) ON checkout_data.payments TO checkout_sessions_worker;
 GRANT UPDATE (customer) ON checkout_data.holds TO checkout_sessions_worker;
 GRANT UPDATE (customer_email) ON checkout_data.subscriptions TO checkout_sessions_worker;
-GRANT UPDATE (response_body) ON checkout_data.webhook_attempts TO checkout_sessions_worker;
+GRANT UPDATE (response_body, error) ON checkout_data.webhook_attempts TO checkout_sessions_worker;
 GRANT UPDATE (message) ON checkout_data.hook_failures TO checkout_sessions_worker;
 GRANT SELECT, INSERT, DELETE ON checkout_data.api_keys TO checkout_sessions_worker;
 GRANT UPDATE (expires_at, revoked_at, last_used_at, replaced_by) ON checkout_data.api_keys TO checkout_sessions_worker;

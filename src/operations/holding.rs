@@ -88,6 +88,8 @@ impl Holding {
         let Some((_, Action::Begin { trial: true })) = subscribing else { return Ok(false) };
         let cart = carts::of_session(tenant, id, &session.currency_code, None)?;
         let product_id = cart.lines.first().and_then(|line| line.product_id.as_deref()).unwrap_or_default();
+        // Two reports at once: the second must see what the first has begun.
+        session_periods::lock_trials(tenant, product_id)?;
         let ordered = lines::ordered(tenant, id)?;
         let (customer_id, customer_email) = (ordered.customer_id.as_deref(), ordered.customer_email.as_deref());
         session_periods::had_trial(tenant, product_id, customer_id, customer_email)

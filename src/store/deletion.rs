@@ -6,22 +6,21 @@ use uuid::Uuid;
 use super::fan_out::receivers_of_o;
 use super::removal::{of_session, remove_sessions, remove_subscriptions, without_events};
 use super::statement::{Access, Argument, Statement, statement};
-use crate::datum;
+use crate::{backend, datum};
 use rules::Result;
 
 pub struct Organization {
     pub name: String,
     /// True if nobody acts for it any more.
     pub ended: bool,
-    /// True if all transactions have ended that may have acted for it.
+    /// True if nobody sees the time any more when it was not ended.
     pub settled: bool,
 }
 
 statement!(
     LOCK,
     Write,
-    "SELECT o.name::text, o.deletion_began IS NOT NULL, \
-       COALESCE(pg_snapshot_xmin(pg_current_snapshot()) > o.deletion_began, false) \
+    "SELECT o.name::text, o.deletion_began::text::bigint, o.tableoid::bigint \
      FROM checkout_data.organizations o WHERE o.organization_id = $1 FOR UPDATE"
 );
 
@@ -29,10 +28,12 @@ statement!(
 pub fn lock(organization_id: Uuid) -> Result<Option<Organization>> {
     let row = LOCK.with(|statement| {
         statement.row(&id(organization_id), |row| {
+            let began = row.get::<i64>(2)?;
+            let table = row.get::<i64>(3)?.and_then(|oid| u32::try_from(oid).ok()).unwrap_or_default();
             Ok(Organization {
                 name: row.get(1)?.unwrap_or_default(),
-                ended: row.get(2)?.unwrap_or(false),
-                settled: row.get(3)?.unwrap_or(false),
+                ended: began.is_some(),
+                settled: began.is_some_and(|began| backend::oldest_in_use(table.into()) > began.cast_unsigned()),
             })
         })
     })?;

@@ -222,11 +222,22 @@ statement!(
     ERASE_ATTEMPTS,
     Write,
     concat!(
-        "UPDATE checkout_data.webhook_attempts a SET response_body = NULL \
+        "UPDATE checkout_data.webhook_attempts a SET response_body = NULL, error = NULL \
          FROM (SELECT $1 AS organization_id, $2 AS environment, u.subject_id FROM unnest($3) AS u (subject_id)) AS o, ",
         receivers_of_o!(),
         " WHERE a.organization_id = $1 AND a.environment = $2 AND a.receiver_id = r.receiver_id \
-           AND a.subject_id = o.subject_id AND a.response_body IS NOT NULL"
+           AND a.subject_id = o.subject_id AND num_nonnulls(a.response_body, a.error) > 0"
+    )
+);
+statement!(
+    ERASE_DELIVERIES,
+    Write,
+    concat!(
+        "UPDATE checkout_data.webhook_deliveries d SET last_error = NULL \
+         FROM (SELECT $1 AS organization_id, $2 AS environment, u.subject_id FROM unnest($3) AS u (subject_id)) AS o, ",
+        receivers_of_o!(),
+        " WHERE d.organization_id = $1 AND d.environment = $2 AND d.receiver_id = r.receiver_id \
+           AND d.subject_id = o.subject_id AND d.last_error IS NOT NULL"
     )
 );
 statement!(
@@ -244,7 +255,7 @@ statement!(
 
 /// Erases what is personal, and returns the number of rows of each kind. `instead` stands for an address where there must
 /// be one.
-pub fn erase(subjects: &Subjects, personal_keys: &[String], instead: &str) -> Result<[(&'static str, usize); 11]> {
+pub fn erase(subjects: &Subjects, personal_keys: &[String], instead: &str) -> Result<[(&'static str, usize); 12]> {
     let with = |statement: &Statement, ids: &[pgrx::Uuid], last: Option<Argument>| -> Result<usize> {
         let [organization_id, environment] = owner(subjects.tenant);
         let mut arguments = vec![organization_id, environment, ids.to_vec().into()];
@@ -264,6 +275,7 @@ pub fn erase(subjects: &Subjects, personal_keys: &[String], instead: &str) -> Re
         ("refunds", ERASE_REFUNDS.with(|it| with(it, sessions, None))?),
         ("subscriptions", ERASE_SUBSCRIPTIONS.with(|it| with(it, subscriptions, Some(instead.into())))?),
         ("events", ERASE_EVENTS.with(|it| with(it, &both, None))?),
+        ("deliveries", ERASE_DELIVERIES.with(|it| with(it, &both, None))?),
         ("delivery attempts", ERASE_ATTEMPTS.with(|it| with(it, &both, None))?),
         ("idempotency keys", ERASE_KEYS.with(|it| with(it, sessions, None))?),
         ("hook failures", ERASE_FAILURES.with(|it| with(it, sessions, None))?),

@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::row::Row;
-use super::sessions::key;
+use super::sessions::{key, owner};
 use super::statement::statement;
 use super::subscriptions::{broken, read_standing, time};
 use crate::datum;
@@ -103,14 +103,23 @@ pub fn had_trial(
     customer_id: Option<&str>,
     customer_email: Option<&str>,
 ) -> Result<bool> {
-    let arguments = [
-        datum::uuid(tenant.organization_id).into(),
-        tenant.environment.as_str().into(),
-        product_id.into(),
-        customer_id.into(),
-        customer_email.into(),
-    ];
+    let [organization_id, environment] = owner(tenant);
+    let arguments = [organization_id, environment, product_id.into(), customer_id.into(), customer_email.into()];
     Ok(HAD_TRIAL.with(|statement| statement.count(&arguments))? > 0)
+}
+
+statement!(
+    LOCK_TRIALS,
+    Write,
+    "SELECT FROM checkout_data.products p \
+     WHERE p.organization_id = $1 AND p.environment = $2 AND p.product_id = $3 FOR NO KEY UPDATE"
+);
+
+/// Waits for whoever begins a trial of the product with a report of money, and has later ones wait until the transaction
+/// ends.
+pub fn lock_trials(tenant: Tenant, product_id: &str) -> Result<()> {
+    let [organization_id, environment] = owner(tenant);
+    LOCK_TRIALS.with(|statement| statement.count(&[organization_id, environment, product_id.into()])).map(|_| ())
 }
 
 statement!(

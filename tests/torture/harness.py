@@ -56,6 +56,9 @@ class Part:
             return False
         return not self.goals or any(self.counts[what] < goal for what, goal in self.goals.items())
 
+    def restart_clock(self):
+        self.ends = time.monotonic() + self.seconds
+
     def left(self):
         return max(0.0, self.ends - time.monotonic())
 

@@ -3,7 +3,7 @@
 import time
 
 import psycopg2
-from conftest import wait_until
+from conftest import DROP_EXTENSION, wait_until
 from crashes import processes
 from customers import Customers
 
@@ -38,7 +38,7 @@ def another_database(part, server, number):
     time.sleep(part.random.uniform(0, 0.3))
     how = part.random.choice(["dropped by force", "extension dropped", "renamed"])
     if how == "extension dropped":
-        passing.sql("DROP EXTENSION checkout_sessions")
+        passing.sql(DROP_EXTENSION)
     elif how == "renamed":
         # The worker makes way at the latest when it has nothing to do.
         wait_until(lambda: renames(admin, name), within=15)

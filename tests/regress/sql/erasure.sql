@@ -38,7 +38,7 @@ SELECT checkout_session_id AS of_other FROM checkout.create_checkout_session(8, 
 \c - postgres
 SELECT r.status FROM checkout.claim_webhook_deliveries() AS c,
     checkout.record_webhook_attempt(c.event_id, c.webhook_endpoint_id, c.lease_token, 500,
-        response_body => 'No such Ada L.') AS r
+        error => 'no room for ada@shop.example', response_body => 'No such Ada L.') AS r
 WHERE c.organization_id = :'organization';
 \c - erasure_shop
 
@@ -64,7 +64,8 @@ SELECT billing_address FROM checkout.session_terms WHERE checkout_session_id = :
 SELECT cancelled_at IS NOT NULL AS cancelled, reason_code, reason FROM checkout.session_visits;
 SELECT payment_id, status, amount, failure_message FROM checkout.payments ORDER BY payment_id;
 SELECT refund_id, amount, reason FROM checkout.refunds;
-SELECT DISTINCT a.response_body FROM checkout.webhook_attempts a;
+SELECT DISTINCT a.response_body, a.error FROM checkout.webhook_attempts a;
+SELECT DISTINCT d.last_error FROM checkout.webhook_deliveries d;
 -- Also in what was, or will be, sent.
 SELECT count(*) AS events, count(*) FILTER (WHERE body ~* 'ada l|ada@|7946|countess|did not like|my name') AS personal
 FROM checkout.list_webhook_events(page_size => 100);
