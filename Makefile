@@ -74,7 +74,7 @@ other-major: ## the main tests on another major version of PostgreSQL, and pg_up
 
 majors: ## the tests in SQL and of concurrency, and some with servers, on each major version in turn
 	@scripts/setup test
-	@scripts/majors all 15 16 18
+	@scripts/majors all 15 16 17 18
 
 torture: build ## servers killed, cut off and attacked for TORTURE minutes (10, or long: hours), SEED=n; ARGS: names of parts
 	@scripts/setup torture

@@ -3,6 +3,8 @@
 import time
 
 GOAL = 100  # milliseconds
+SINCE_MIDNIGHT = "SELECT count(*) FROM checkout.session_funnel(date_trunc('day', now()) - interval '29 days', now(), {})"
+# Of the quarter of an hour in which it begins, the sessions are read.
 MONTH = "SELECT count(*) FROM checkout.session_funnel(now() - interval '30 days', now(), {})"
 
 
@@ -31,6 +33,7 @@ def measure(benchmarks):
     server.sql("VACUUM ANALYZE checkout_data.session_counts", "CHECKPOINT")
     size = int(server.sql("SELECT pg_total_relation_size('checkout_data.session_counts') / 1024 / 1024"))
     benchmarks.table.add("funnel: size of the counts", {"ours": [size]}, "", unit=" MB")
+    add("by day, since a midnight", SINCE_MIDNIGHT.format("'day'"), f"{GOAL}")
     add("by day", MONTH.format("'day'"), f"{GOAL}")
     add("by hour", MONTH.format("'hour'"))
     add("by day and currency", MONTH.format("'day', 'currency'"))

@@ -4,13 +4,13 @@ import hashlib
 from contextlib import closing
 
 import pytest
-from attacks import credentials, events, guesses, moments, names, settings, sql, views
+from attacks import credentials, events, guesses, hooks, moments, names, settings, sql, views
 from attacks.credentials import PUBLIC, changed
 from attacks.intruder import Intruder, goals
 from attacks.lab import Attack, Lab, checksummed
 from conftest import private_server
 
-KINDS = [settings, credentials, guesses, events, names, sql, moments, views]
+KINDS = [settings, credentials, guesses, events, names, sql, moments, views, hooks]
 ATTACKS = [attack for kind in KINDS for attack in kind.attacks()]
 
 
@@ -138,6 +138,14 @@ HOLES = {
             *(f"{verb} on payments" for verb in ("SELECT", "COPY TO", "query_to_xml", "pg_stats", "a view")),
             "SELECT on webhook_endpoints",
         ],
+    ),
+    "sessions that hooks may read": (
+        "GRANT USAGE ON SCHEMA checkout_data TO shop_b; GRANT SELECT ON checkout_data.checkout_sessions TO shop_b; ALTER TABLE"
+        " checkout_data.checkout_sessions DISABLE ROW LEVEL SECURITY",
+        "REVOKE USAGE ON SCHEMA checkout_data FROM shop_b; REVOKE SELECT ON checkout_data.checkout_sessions FROM shop_b;"
+        " ALTER TABLE checkout_data.checkout_sessions ENABLE ROW LEVEL SECURITY",
+        hooks,
+        ["a hook called by a payment: as it is", "a hook called by a sweep: as it is"],
     ),
     "a view by an owner above row-level security": (
         "GRANT CREATE ON SCHEMA checkout TO postgres; ALTER VIEW checkout.checkout_sessions OWNER TO postgres",

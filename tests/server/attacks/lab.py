@@ -131,6 +131,7 @@ class Lab:
             self.expired[:20],
         )
         self.targets = {tenant: self.fill(tenant) for tenant in TENANTS}
+        sql("SELECT checkout.run_maintenance()")
         sql("ANALYZE")
         self.baseline = self.db.value("SELECT clock_timestamp()")
         self.secrets = {tenant: self.secrets_of(tenant) for tenant in TENANTS}
@@ -362,7 +363,7 @@ class Lab:
                 self.ask("DELETE FROM checkout_data.webhook_endpoints WHERE created_at >= %s", self.baseline)
                 self.ask("DELETE FROM checkout_data.webhook_consumers WHERE created_at >= %s", self.baseline)
                 for table in ("webhook_deliveries", "webhook_outbox", "idempotency_keys", "payments", "open_sessions",
-                              "checkout_sessions"):
+                              "hook_failures", "checkout_sessions"):
                     session = "subject_id" if table.startswith("webhook_") else "checkout_session_id"
                     self.ask(
                         f"""DELETE FROM checkout_data.{table} WHERE {session} IN (
