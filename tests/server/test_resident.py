@@ -48,7 +48,10 @@ def test_it_makes_way_for_who_renames_or_copies_or_drops_the_database(db):
     assert seconds_of(f"ALTER DATABASE renamed RENAME TO {db.name}", admin) < 6
     wait_until(lambda: db.worker()["pid"], within=10)
     db.expires_on_time()
+    pid = db.worker()["pid"]
     assert seconds_of(f"DROP DATABASE {db.name}", admin) < 6
+    # The server writes that the worker has left, which may be after the command.
+    wait_until(lambda: f"(PID {pid}) exited" in db.server.log())
     log = len(db.server.log())
     time.sleep(4)
     assert db.server.log()[log:] == ""

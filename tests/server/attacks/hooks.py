@@ -28,9 +28,9 @@ DISGUISES = {
 }
 # Everything that it gets, and every word of every error, is written down for later.
 HOOK = """
-CREATE TABLE IF NOT EXISTS own_shop_b.plan (number serial, statement text);
-CREATE TABLE IF NOT EXISTS own_shop_b.booty (what text);
-CREATE OR REPLACE FUNCTION own_shop_b.hook(s checkout.checkout_session) RETURNS void LANGUAGE plpgsql AS $hook$
+CREATE TABLE own_shop_b.plan (number serial, statement text);
+CREATE TABLE own_shop_b.booty (what text);
+CREATE FUNCTION own_shop_b.hook(s checkout.checkout_session) RETURNS void LANGUAGE plpgsql AS $hook$
 DECLARE
     step text; answer record; detail text; hint text; context text;
 BEGIN
@@ -66,7 +66,6 @@ def called(moment, disguise):
     def action(me):
         bravo = me.home["organization_id"]
         me.raw(HOOK)
-        me.raw("TRUNCATE own_shop_b.plan, own_shop_b.booty")
         disguised = disguise.replace("$TESTKEY", me.lab.keys["bravo test", "secret"])
         with me.connection.cursor() as cursor:
             for statement, *parameters in [(disguised,), *goals(me.victim)]:
@@ -87,6 +86,8 @@ def called(moment, disguise):
         finally:
             me.lab.db.sql(f"SELECT checkout.set_hook('{bravo}', '{event}', NULL)")
         booty = [what for (what,) in me.raw("SELECT what FROM own_shop_b.booty")]
+        # For later attacks it would be a find.
+        me.raw("DROP FUNCTION own_shop_b.hook; DROP TABLE own_shop_b.plan, own_shop_b.booty")
         # One that has lost its tenant fails, and nothing of its work is left.
         failed = me.lab.db.sql("SELECT 1 FROM checkout_data.hook_failures WHERE checkout_session_id = %s", session)
         if len(booty) < 100 and not failed:
