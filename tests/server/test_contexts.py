@@ -4,6 +4,7 @@ from contextlib import closing
 
 import psycopg2
 import pytest
+from attacks.intruder import as_called_here
 
 PLPGSQL = "CREATE FUNCTION public.f() RETURNS text LANGUAGE plpgsql {0} AS $body$ {1} $body$; SELECT public.f()"
 # %s is a query with one column and one row: the result of the function, as text. Each context returns that text.
@@ -82,7 +83,7 @@ def test_every_function_in_every_context(world):
                 for name, context in CONTEXTS.items():
                     try:
                         cursor.execute(PARALLEL)
-                        cursor.execute(context.replace("{0}", query))
+                        cursor.execute(as_called_here(context.replace("{0}", query), connection))
                         answers[name] = list(cursor.fetchone().values())[0]
                     except psycopg2.Error as error:
                         answers[name] = f"{error.pgcode} {error}"
