@@ -3467,6 +3467,8 @@ CREATE FUNCTION checkout.session_funnel(
         -- Of these times the counts are read, of the others the sessions.
         counted tstzmultirange := '{}';
         hours tstzmultirange := '{}';
+        quarters tstzmultirange := '{}';
+        broken tstzmultirange;
         live tstzmultirange;
     BEGIN
         IF session_funnel.bucket IS NULL THEN
@@ -3500,25 +3502,29 @@ CREATE FUNCTION checkout.session_funnel(
                 SELECT range_agg(tstzrange(u.hour, u.hour + interval '1 hour'))
                 FROM checkout_data.uncounted_hours u
                 WHERE u.organization_id = tenant AND u.environment = tenant_environment), '{}');
-            -- Whole hours, but those in which a bucket ends: in many time zones days begin at half an hour.
-            hours := COALESCE((
-                SELECT range_agg(tstzrange(c.starts_at, c.starts_at + interval '1 hour'))
-                FROM checkout_data.session_counts c
-                WHERE c.organization_id = tenant AND c.environment = tenant_environment AND c.dimension = 'none'
-                    AND c.unit = '1 hour' AND c.starts_at >= since AND c.starts_at < until
-                    AND counted @> tstzrange(c.starts_at, c.starts_at + interval '1 hour')
-                    AND date_trunc(session_funnel.bucket, c.starts_at) = date_trunc(session_funnel.bucket,
-                        c.starts_at + interval '1 hour' - interval '1 microsecond')), '{}');
-            -- Quarters in which a bucket ends, in an unusual time zone.
-            counted := counted - COALESCE((
+            -- Whole hours. Quarters of those in which the period or a bucket ends: in many time zones days begin at half an
+            -- hour.
+            SELECT COALESCE(range_agg(h.range) FILTER (WHERE h.whole), '{}'),
+                    counted * COALESCE(range_agg(h.range) FILTER (WHERE NOT h.whole), '{}')
+                INTO hours, quarters
+                FROM (SELECT r.range, counted @> r.range AND date_trunc(session_funnel.bucket, c.starts_at)
+                        = date_trunc(session_funnel.bucket, upper(r.range) - interval '1 microsecond') AS whole
+                    FROM checkout_data.session_counts c
+                    CROSS JOIN LATERAL (SELECT tstzrange(c.starts_at, c.starts_at + interval '1 hour')) AS r (range)
+                    WHERE c.organization_id = tenant AND c.environment = tenant_environment AND c.dimension = 'none'
+                        AND c.unit = '1 hour' AND c.starts_at > since - interval '1 hour' AND c.starts_at < until) AS h;
+            -- In an unusual time zone a bucket ends within a quarter.
+            broken := COALESCE((
                 SELECT range_agg(tstzrange(c.starts_at, c.starts_at + interval '15 minutes'))
-                FROM unnest(counted - hours) AS r (range) CROSS JOIN LATERAL (
+                FROM unnest(quarters) AS r (range) CROSS JOIN LATERAL (
                     SELECT c.starts_at FROM checkout_data.session_counts c
                     WHERE c.organization_id = tenant AND c.environment = tenant_environment AND c.dimension = 'none'
                         AND c.unit = '15 minutes' AND c.starts_at >= lower(r.range) AND c.starts_at < upper(r.range)
                         AND date_trunc(session_funnel.bucket, c.starts_at) <> date_trunc(session_funnel.bucket,
                             c.starts_at + interval '15 minutes' - interval '1 microsecond')
                     OFFSET 0) AS c), '{}');
+            counted := counted - broken;
+            quarters := quarters - broken;
         END IF;
         live := tstzmultirange(tstzrange(session_funnel.created_after, session_funnel.created_before)) - counted;
         RETURN QUERY
@@ -3527,7 +3533,7 @@ CREATE FUNCTION checkout.session_funnel(
                 -- One range of the key for each: OFFSET keeps the planner from reading all.
                 FROM (SELECT '1 hour' AS unit, r.range FROM unnest(hours) AS r (range)
                     UNION ALL
-                    SELECT '15 minutes', r.range FROM unnest(counted - hours) AS r (range)) AS r
+                    SELECT '15 minutes', r.range FROM unnest(quarters) AS r (range)) AS r
                 CROSS JOIN LATERAL (
                     SELECT * FROM checkout_data.session_counts c
                     WHERE c.organization_id = tenant AND c.environment = tenant_environment AND c.dimension = counted_by
