@@ -305,6 +305,10 @@ class Database:
     def worker(self):
         return self.sql("SELECT * FROM checkout.worker_status()")[0]
 
+    def wait_for_first_look(self):
+        """Waits until the worker has looked at the new database and left. It comes to clean up once a minute."""
+        wait_until(lambda: (worker := self.worker())["last_sweep_at"] and worker["pid"] is None)
+
     def row(self, session):
         """A session's row as it is stored, independent of the time, and its deadline."""
         return self.sql("SELECT s.*, checkout_data.deadline(s) AS deadline"

@@ -38,6 +38,7 @@ def last_used(db, key):
 
 def test_worker_writes_down_when_a_key_was_last_used(db, web):
     key, unused = db.create_api_key(), db.create_api_key()
+    db.wait_for_first_look()
     before = db.value("SELECT clock_timestamp()")
     in_transaction(db, key)
     assert last_used(db, key) is None, "not where the key is used: that would be a write in each request"
@@ -72,6 +73,7 @@ def test_last_use_goes_forward_and_each_database_has_its_own(server, db, web):
     other = server.create_database()
     other.create_web_role()
     key, others_key = db.create_api_key(), other.create_api_key()
+    other.wait_for_first_look()
     for database, used_key in ((db, key), (other, others_key)):
         in_transaction(database, used_key)
     db.sql("SELECT checkout.run_maintenance()")

@@ -53,8 +53,8 @@ def test_the_worker_removes_in_time_and_pieces(new_server):
     assert 0 < db.value("SELECT EXTRACT(epoch FROM min(removal_at) - now())::float FROM checkout_data.session_folds") <= 86_400
 
 
-def test_a_payment_that_is_being_refunded_keeps_its_session(server):
-    db = server.create_database(session_retention="40 days")
+def test_a_payment_that_is_being_refunded_keeps_its_session(new_server):
+    db = new_server("checkout_sessions.worker_enabled=off").create_database(session_retention="40 days")
     session = paid(db, "p1")
     age(db)
     with closing(db.connect(db.shop)) as holder, holder.cursor() as cursor:
@@ -73,8 +73,8 @@ def test_a_payment_that_is_being_refunded_keeps_its_session(server):
     assert error.value.pgcode == "PT404"
 
 
-def test_late_reports_and_removals_at_the_same_time_lose_nothing(server):
-    db = server.create_database(session_retention="40 days")
+def test_late_reports_and_removals_at_the_same_time_lose_nothing(new_server):
+    db = new_server("checkout_sessions.worker_enabled=off").create_database(session_retention="40 days")
     sessions = [paid(db, f"p{n}") for n in range(200)]
     age(db)
     accepted, running = [], []

@@ -67,10 +67,10 @@ pub struct Due {
 
 /// Returns the due databases, marked as being started; and when to ask again.
 pub fn due(early: TimeDelta) -> (Vec<Due>, i64) {
-    let now = now();
     let mut due = Vec::new();
     let mut next = NEVER;
     let mut registry = REGISTRY.exclusive();
+    let now = now();
     let resident = registry.resident.database;
     for database in registry.databases.iter_mut() {
         if database.oid == pg_sys::InvalidOid || database.oid == resident || database.pid != 0 {

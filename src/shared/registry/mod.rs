@@ -195,7 +195,9 @@ impl Database {
         }
     }
 
-    /// Plans the next work for `at`, unless earlier work is known.
+    /// Plans the next work for `at`, unless earlier work is known. `now` is read under the lock, as everywhere where it is
+    /// compared with an earlier plan: otherwise a process that had to wait for the lock would take its own delay for a
+    /// clock that was set back.
     fn plan(&mut self, at: i64, now: i64) {
         self.wake_at = self.wake_at.min(at);
         self.planned_at = now;

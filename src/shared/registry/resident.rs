@@ -47,8 +47,8 @@ pub fn is_resident(database: pg_sys::Oid) -> bool {
 
 /// The database to stay in, and when to connect to it.
 pub fn residence() -> (pg_sys::Oid, i64) {
-    let now = now();
     let registry = REGISTRY.share();
+    let now = now();
     let oid = registry.resident.database;
     let at = match registry.find(oid).filter(|_| oid != pg_sys::InvalidOid) {
         // As far as is known, the database does not have the extension.

@@ -26,8 +26,9 @@ pub fn status() -> Status {
     if !available() {
         return Status::default();
     }
-    let (oid, now) = (backend::database(), now());
+    let oid = backend::database();
     let registry = REGISTRY.share();
+    let now = now();
     let launcher_pid = Some(registry.launcher_pid).filter(|pid| *pid != 0);
     let Some(database) = registry.find(oid) else {
         return Status { preloaded: true, launcher_pid, ..Status::default() };

@@ -49,8 +49,9 @@ pub struct Next {
 }
 
 pub fn next(oid: pg_sys::Oid) -> Next {
+    let registry = REGISTRY.share();
     let now = now();
-    REGISTRY.share().find(oid).map_or(Next { sweep_at: NEVER, tell_at: NEVER }, |database| Next {
+    registry.find(oid).map_or(Next { sweep_at: NEVER, tell_at: NEVER }, |database| Next {
         sweep_at: database.sweep_at(now),
         tell_at: database.tell_at(now),
     })
@@ -92,8 +93,8 @@ pub fn begin_sweep(oid: pg_sys::Oid) -> i64 {
 /// A worker has looked. `next` is when to look again, unless earlier work was noted meanwhile. If it has purged, it does
 /// so again after `purged`.
 pub fn end_sweep(oid: pg_sys::Oid, next: i64, purged: Option<TimeDelta>) {
-    let now = now();
     let mut registry = REGISTRY.exclusive();
+    let now = now();
     let Some(database) = registry.find_mut(oid) else {
         return;
     };
@@ -118,8 +119,8 @@ pub fn postpone(oid: pg_sys::Oid, pause: TimeDelta) {
 /// Notes that the worker has to do nothing. It looks again after `pause`. In a read-only database it does so earlier, but
 /// not at once, if there is news; otherwise only if it is asked to, because sessions may be created all the time.
 pub fn rest(oid: pg_sys::Oid, why: Rest, pause: TimeDelta) {
-    let now = now();
     if let Some(database) = REGISTRY.exclusive().find_mut(oid) {
+        let now = now();
         database.rest = why;
         database.plan(now + span(pause), now);
         database.pause = match why {
