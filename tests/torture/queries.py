@@ -100,9 +100,9 @@ class Queries:
             for name in self.chance.sample(list(SETTINGS), self.chance.randint(0, 14))
         }
         # These make a query take tens of milliseconds, so few connections have them.
-        if self.chance.random() < 0.1:
+        if self.chance.random() < 0.03:
             chosen[self.parallel] = self.chance.choice(["on", "regress"])
-        if self.chance.random() < 0.05:
+        if self.chance.random() < 0.01:
             chosen |= {"jit": "on", "jit_above_cost": "0", "jit_inline_above_cost": self.chance.choice(["0", "-1"])}
         else:
             chosen["jit"] = "off"
