@@ -20,9 +20,12 @@ def measure(benchmarks):
         return 1000 * (time.monotonic() - begin)
 
     def add(what, statement, goal=""):
+        add_line(f"funnel of {rows:,} sessions in a month, {what}", statement, goal)
+
+    def add_line(what, statement, goal=""):
         empty = min(milliseconds("SELECT 1") for _ in range(5))  # the connection
         found = [milliseconds(statement) - empty for _ in range(benchmarks.options.rounds + 1)][1:]
-        benchmarks.table.add(f"funnel of {rows:,} sessions in a month, {what}", {"ours": found}, goal, unit=" ms")
+        benchmarks.table.add(what, {"ours": found}, goal, unit=" ms")
 
     add("by day, nothing counted", MONTH.format("'day'"))
     begin, hours = time.monotonic(), 0
@@ -38,3 +41,6 @@ def measure(benchmarks):
     add("by hour", MONTH.format("'hour'"))
     add("by day and currency", MONTH.format("'day', 'currency'"))
     add("by month and product (20)", MONTH.format("'month', 'product'"))
+    # What is called as often as once in some seconds must not grow with the sessions that have ended.
+    for name in ("monitor_figures", "worker_status", "outbox_status", "security_report"):
+        add_line(f"monitoring: {name}, beside {rows:,} sessions", f"SELECT count(*) FROM checkout.{name}()")
