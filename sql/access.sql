@@ -260,6 +260,10 @@ CREATE FUNCTION checkout.revoke_access(role text, access text) RETURNS void
         callable regprocedure;
         view regclass;
         taken_from CONSTANT regrole := checkout_data.check_access(role, access);
+        held CONSTANT boolean := EXISTS (
+            SELECT FROM pg_proc p, aclexplode(p.proacl) AS granted
+            WHERE p.pronamespace = 'checkout_data'::regnamespace AND p.proname = access || '_access'
+                AND granted.grantee = taken_from);
         other_accesses CONSTANT text[] := ARRAY(
             SELECT left(p.proname, -length('_access'))
             FROM pg_proc p, aclexplode(p.proacl) AS granted
@@ -288,7 +292,9 @@ CREATE FUNCTION checkout.revoke_access(role text, access text) RETURNS void
         IF other_accesses = '{}' THEN
             EXECUTE format('REVOKE USAGE ON SCHEMA checkout FROM %s', taken_from);
         END IF;
-        PERFORM checkout_data.log_access('access.revoked', role, access);
+        IF held THEN
+            PERFORM checkout_data.log_access('access.revoked', role, access);
+        END IF;
     END
     $$;
 COMMENT ON FUNCTION checkout.revoke_access IS

@@ -20,7 +20,9 @@ CREATE FUNCTION checkout.export_customer(
     SET search_path TO pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'export_customer_wrapper';
 COMMENT ON FUNCTION checkout.export_customer IS
-$$Returns all that the organization has stored about a customer, in the environment of the caller.
+$$Returns what the organization has stored about a customer, in the environment of the caller.
+
+What receivers of webhooks answered, messages of hooks, and redeemed coupons are not among it.
 
 With both arguments, what either finds. Case does not matter in an email address.
 
@@ -70,7 +72,7 @@ CREATE FUNCTION checkout.delete_organization(
 COMMENT ON FUNCTION checkout.delete_organization IS
 $$Deletes an organization with all its rows, in pieces. Nothing of it can be had back.
 
-The first call only ends it: from its commit on nobody acts for the organization any more. Each further call removes about
+The first call only ends it: from its commit on nothing is created for the organization any more. Each further call removes about
 batch sessions, or other rows of a kind, and returns true once nothing is left. Call it, each time in a transaction of its
 own, until then. It waits for all transactions of the database that began before the first call was committed, also for
 those that only read.

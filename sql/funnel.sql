@@ -107,7 +107,8 @@ CREATE FUNCTION checkout_data.time_of_step(step integer) RETURNS interval
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
     SELECT pg_catalog.make_interval(secs => pg_catalog.round(
-        (2 OPERATOR(pg_catalog./) 2.1 OPERATOR(pg_catalog.*) pg_catalog.power(1.1, step::numeric)), 3)::double precision)
+        (2 OPERATOR(pg_catalog./) 2.1 OPERATOR(pg_catalog.*) pg_catalog.power(1.1, step::numeric)),
+        CASE WHEN step OPERATOR(pg_catalog.<) 0 THEN 6 ELSE 3 END)::double precision)
     $$;
 COMMENT ON FUNCTION checkout_data.time_of_step IS
     'Returns the time in the middle of a step. No time of the step differs from it by more than 5 %.';

@@ -93,7 +93,8 @@ COMMENT ON COLUMN checkout.payment.status IS
     'processing, succeeded (accepted: the session is complete), failed or canceled (no money was taken), or rejected '
     '(money was taken but not accepted: refund it).';
 COMMENT ON COLUMN checkout.payment.rejection_reason IS
-    'session_expired, session_failed, already_paid, amount_mismatch, currency_mismatch or out_of_stock.';
+    'session_expired, session_failed, already_paid, amount_mismatch, currency_mismatch, out_of_stock, already_renewed or '
+    'subscription_canceled.';
 COMMENT ON COLUMN checkout.payment.currency_code IS
     'ISO 4217. Of a rejected payment, the code that was reported.';
 COMMENT ON COLUMN checkout.payment.refunded_amount IS 'How much of it was returned: the refunds that have succeeded.';
@@ -175,9 +176,9 @@ $$Records how a payment ended, and returns the payment. Check its status.
   another payment holds a lease, once that lease ends and the session is still unpaid.
 - canceled: no money was taken, because the buyer left the provider's page. This is no attempt. The lease ends.
 - rejected: money was taken that the session cannot accept, and has to be refunded. rejection_reason says why:
-  session_expired, session_failed, already_paid, amount_mismatch, currency_mismatch or out_of_stock (a browser created
-  the session, no payment had begun, and what it sells is gone). This is a result and not an error, so that the payment
-  is stored.
+  session_expired, session_failed, already_paid, amount_mismatch, currency_mismatch, out_of_stock (what the session does
+  not hold is gone: a unit, a redemption of the coupon, the trial), already_renewed (the period is paid) or
+  subscription_canceled. This is a result and not an error, so that the payment is stored.
 
 A report is refused only if it cannot be attributed. Whatever else is odd about it is stored as it came, or cleaned: a
 label that is too long is cut, a currency code may be in lower case or unknown, and the noise of binary floating-point

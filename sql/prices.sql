@@ -20,7 +20,10 @@ CREATE TABLE checkout_data.prices (
     maximum_quantity checkout_data.positive,
     interval_unit checkout_data.interval_unit,
     interval_count checkout_data.positive,
-    trial_period interval CHECK (trial_period BETWEEN '1 second' AND '730 days'),
+    -- No part of it is negative: the calendar's months have no 30 days.
+    trial_period interval CHECK (trial_period BETWEEN '1 second' AND '730 days'
+        AND EXTRACT(year FROM trial_period) >= 0 AND EXTRACT(month FROM trial_period) >= 0
+        AND EXTRACT(day FROM trial_period) >= 0 AND EXTRACT(epoch FROM date_trunc('day', trial_period) - trial_period) <= 0),
     is_default boolean NOT NULL DEFAULT false,
     active boolean NOT NULL DEFAULT true,
     description text,

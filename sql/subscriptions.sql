@@ -205,11 +205,11 @@ CREATE FUNCTION checkout_data.first_event_at(period_end timestamptz, notice inte
     RETURNS timestamptz
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-    SELECT CASE WHEN period_end OPERATOR(pg_catalog.-) notice OPERATOR(pg_catalog.>) at
-        THEN period_end OPERATOR(pg_catalog.-) notice ELSE period_end END
+    SELECT CASE WHEN notice IS NULL THEN period_end
+        ELSE LEAST(period_end, GREATEST(period_end OPERATOR(pg_catalog.-) notice, at)) END
     $$;
 COMMENT ON FUNCTION checkout_data.first_event_at IS
-    'Returns when the first event of a period is due that begins now: the notice of its renewal, or its end.';
+    'Returns when the first event of a period is due: the notice of its renewal, at once if its time has come, or its end.';
 
 CREATE FUNCTION checkout_data.due_event(s checkout_data.subscriptions, at timestamptz) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -864,7 +864,7 @@ export type Database = {
         }
         Returns: number
       }
-      /** Returns all that the organization has stored about a customer, in the environment of the caller. */
+      /** Returns what the organization has stored about a customer, in the environment of the caller. */
       export_customer: {
         Args: {
           customer_id?: string | null

@@ -1444,7 +1444,10 @@ CREATE TABLE checkout_data.prices (
     maximum_quantity checkout_data.positive,
     interval_unit checkout_data.interval_unit,
     interval_count checkout_data.positive,
-    trial_period interval CHECK (trial_period BETWEEN '1 second' AND '730 days'),
+    -- No part of it is negative: the calendar's months have no 30 days.
+    trial_period interval CHECK (trial_period BETWEEN '1 second' AND '730 days'
+        AND EXTRACT(year FROM trial_period) >= 0 AND EXTRACT(month FROM trial_period) >= 0
+        AND EXTRACT(day FROM trial_period) >= 0 AND EXTRACT(epoch FROM date_trunc('day', trial_period) - trial_period) <= 0),
     is_default boolean NOT NULL DEFAULT false,
     active boolean NOT NULL DEFAULT true,
     description text,
@@ -2606,11 +2609,11 @@ CREATE FUNCTION checkout_data.first_event_at(period_end timestamptz, notice inte
     RETURNS timestamptz
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-    SELECT CASE WHEN period_end OPERATOR(pg_catalog.-) notice OPERATOR(pg_catalog.>) at
-        THEN period_end OPERATOR(pg_catalog.-) notice ELSE period_end END
+    SELECT CASE WHEN notice IS NULL THEN period_end
+        ELSE LEAST(period_end, GREATEST(period_end OPERATOR(pg_catalog.-) notice, at)) END
     $$;
 COMMENT ON FUNCTION checkout_data.first_event_at IS
-    'Returns when the first event of a period is due that begins now: the notice of its renewal, or its end.';
+    'Returns when the first event of a period is due: the notice of its renewal, at once if its time has come, or its end.';
 
 CREATE FUNCTION checkout_data.due_event(s checkout_data.subscriptions, at timestamptz) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -2870,7 +2873,8 @@ COMMENT ON COLUMN checkout.payment.status IS
     'processing, succeeded (accepted: the session is complete), failed or canceled (no money was taken), or rejected '
     '(money was taken but not accepted: refund it).';
 COMMENT ON COLUMN checkout.payment.rejection_reason IS
-    'session_expired, session_failed, already_paid, amount_mismatch, currency_mismatch or out_of_stock.';
+    'session_expired, session_failed, already_paid, amount_mismatch, currency_mismatch, out_of_stock, already_renewed or '
+    'subscription_canceled.';
 COMMENT ON COLUMN checkout.payment.currency_code IS
     'ISO 4217. Of a rejected payment, the code that was reported.';
 COMMENT ON COLUMN checkout.payment.refunded_amount IS 'How much of it was returned: the refunds that have succeeded.';
@@ -2952,9 +2956,9 @@ $$Records how a payment ended, and returns the payment. Check its status.
   another payment holds a lease, once that lease ends and the session is still unpaid.
 - canceled: no money was taken, because the buyer left the provider's page. This is no attempt. The lease ends.
 - rejected: money was taken that the session cannot accept, and has to be refunded. rejection_reason says why:
-  session_expired, session_failed, already_paid, amount_mismatch, currency_mismatch or out_of_stock (a browser created
-  the session, no payment had begun, and what it sells is gone). This is a result and not an error, so that the payment
-  is stored.
+  session_expired, session_failed, already_paid, amount_mismatch, currency_mismatch, out_of_stock (what the session does
+  not hold is gone: a unit, a redemption of the coupon, the trial), already_renewed (the period is paid) or
+  subscription_canceled. This is a result and not an error, so that the payment is stored.
 
 A report is refused only if it cannot be attributed. Whatever else is odd about it is stored as it came, or cleaned: a
 label that is too long is cut, a currency code may be in lower case or unknown, and the noise of binary floating-point
@@ -3316,7 +3320,8 @@ CREATE FUNCTION checkout_data.time_of_step(step integer) RETURNS interval
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
     SELECT pg_catalog.make_interval(secs => pg_catalog.round(
-        (2 OPERATOR(pg_catalog./) 2.1 OPERATOR(pg_catalog.*) pg_catalog.power(1.1, step::numeric)), 3)::double precision)
+        (2 OPERATOR(pg_catalog./) 2.1 OPERATOR(pg_catalog.*) pg_catalog.power(1.1, step::numeric)),
+        CASE WHEN step OPERATOR(pg_catalog.<) 0 THEN 6 ELSE 3 END)::double precision)
     $$;
 COMMENT ON FUNCTION checkout_data.time_of_step IS
     'Returns the time in the middle of a step. No time of the step differs from it by more than 5 %.';
@@ -6111,7 +6116,9 @@ CREATE FUNCTION checkout.export_customer(
     SET search_path TO pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'export_customer_wrapper';
 COMMENT ON FUNCTION checkout.export_customer IS
-$$Returns all that the organization has stored about a customer, in the environment of the caller.
+$$Returns what the organization has stored about a customer, in the environment of the caller.
+
+What receivers of webhooks answered, messages of hooks, and redeemed coupons are not among it.
 
 With both arguments, what either finds. Case does not matter in an email address.
 
@@ -6161,7 +6168,7 @@ CREATE FUNCTION checkout.delete_organization(
 COMMENT ON FUNCTION checkout.delete_organization IS
 $$Deletes an organization with all its rows, in pieces. Nothing of it can be had back.
 
-The first call only ends it: from its commit on nobody acts for the organization any more. Each further call removes about
+The first call only ends it: from its commit on nothing is created for the organization any more. Each further call removes about
 batch sessions, or other rows of a kind, and returns true once nothing is left. Call it, each time in a transaction of its
 own, until then. It waits for all transactions of the database that began before the first call was committed, also for
 those that only read.
@@ -6754,6 +6761,10 @@ CREATE FUNCTION checkout.revoke_access(role text, access text) RETURNS void
         callable regprocedure;
         view regclass;
         taken_from CONSTANT regrole := checkout_data.check_access(role, access);
+        held CONSTANT boolean := EXISTS (
+            SELECT FROM pg_proc p, aclexplode(p.proacl) AS granted
+            WHERE p.pronamespace = 'checkout_data'::regnamespace AND p.proname = access || '_access'
+                AND granted.grantee = taken_from);
         other_accesses CONSTANT text[] := ARRAY(
             SELECT left(p.proname, -length('_access'))
             FROM pg_proc p, aclexplode(p.proacl) AS granted
@@ -6782,7 +6793,9 @@ CREATE FUNCTION checkout.revoke_access(role text, access text) RETURNS void
         IF other_accesses = '{}' THEN
             EXECUTE format('REVOKE USAGE ON SCHEMA checkout FROM %s', taken_from);
         END IF;
-        PERFORM checkout_data.log_access('access.revoked', role, access);
+        IF held THEN
+            PERFORM checkout_data.log_access('access.revoked', role, access);
+        END IF;
     END
     $$;
 COMMENT ON FUNCTION checkout.revoke_access IS

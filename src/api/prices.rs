@@ -40,6 +40,7 @@ fn create_price(
             amount.map(|amount| datum::from_numeric(argument, &amount)).transpose()
         };
         let product_id = required_text("product_id", &product_id)?;
+        let trial_period = trial_period.map(|span| datum::of_one_sign("trial_period", span)).transpose()?;
         let price = Asked {
             currency_code: required_text("currency_code", &currency_code)?,
             amount: number("amount", amount)?,

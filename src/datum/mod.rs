@@ -80,8 +80,18 @@ pub fn from_interval(argument: &'static str, interval: Interval) -> Result<TimeD
         .map_err(|_| Error::OutOfRange { argument, fault: "is too long".into() })
 }
 
+/// An interval that is added to a time of the calendar: months are no 30 days there, so its parts must not cancel out.
+pub fn of_one_sign(argument: &'static str, interval: Interval) -> Result<Interval> {
+    let signs = [i64::from(interval.months()), i64::from(interval.days()), interval.micros()].map(i64::signum);
+    if signs.contains(&1) && signs.contains(&-1) {
+        return Err(Error::invalid(argument, "must not have parts with different signs"));
+    }
+    Ok(interval)
+}
+
 /// A span in days, rounded up. A year has 365.25 days: as long as it lasts.
 pub fn from_years(argument: &'static str, interval: Interval) -> Result<TimeDelta> {
+    let interval = of_one_sign(argument, interval)?;
     let (months, days) = (i64::from(interval.months()), i64::from(interval.days()));
     let rest = from_interval(argument, Interval::from_micros(interval.micros()))?;
     let days = (months * 487 + 15).div_euclid(16) + days + (rest.num_seconds() + 86_399).div_euclid(86_400);

@@ -107,6 +107,12 @@ impl Creation<'_> {
         let asked =
             reference.map(|_| order.check(&self.terms, ids::session_id(datum::now()), datum::now())).transpose()?;
         for _ in 0..REFERENCE_TRIES {
+            // Before the reference: what renews a period is the same order, whatever its reference.
+            if let Some(renewed) = renews
+                && let Some(existing) = subscriptions::open_renewal(tenant, renewed)?
+            {
+                return replay(tenant, existing);
+            }
             if let (Some(reference), Some(asked)) = (reference, &asked)
                 && let Some(existing) = make_room(tenant, policy, reference)?
             {
@@ -115,11 +121,6 @@ impl Creation<'_> {
                 if carts::ordered(tenant, existing, &open)? != hash {
                     return Err(OTHER_ORDER);
                 }
-                return replay(tenant, existing);
-            }
-            if let Some(renewed) = renews
-                && let Some(existing) = subscriptions::open_renewal(tenant, renewed)?
-            {
                 return replay(tenant, existing);
             }
             // Read this late, so that time spent waiting does not count against the session's lifetime.

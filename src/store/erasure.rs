@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::fan_out::receivers_of_o;
+use super::fan_out::former_receivers_of_o;
 use super::sessions::owner;
 use super::statement::{Argument, Statement, statement};
 use crate::datum::CustomerRecord;
@@ -224,7 +224,7 @@ statement!(
     concat!(
         "UPDATE checkout_data.webhook_attempts a SET response_body = NULL, error = NULL \
          FROM (SELECT $1 AS organization_id, $2 AS environment, u.subject_id FROM unnest($3) AS u (subject_id)) AS o, ",
-        receivers_of_o!(),
+        former_receivers_of_o!(),
         " WHERE a.organization_id = $1 AND a.environment = $2 AND a.receiver_id = r.receiver_id \
            AND a.subject_id = o.subject_id AND num_nonnulls(a.response_body, a.error) > 0"
     )
@@ -235,7 +235,7 @@ statement!(
     concat!(
         "UPDATE checkout_data.webhook_deliveries d SET last_error = NULL \
          FROM (SELECT $1 AS organization_id, $2 AS environment, u.subject_id FROM unnest($3) AS u (subject_id)) AS o, ",
-        receivers_of_o!(),
+        former_receivers_of_o!(),
         " WHERE d.organization_id = $1 AND d.environment = $2 AND d.receiver_id = r.receiver_id \
            AND d.subject_id = o.subject_id AND d.last_error IS NOT NULL"
     )

@@ -36,6 +36,19 @@ macro_rules! receivers_of_o {
 }
 pub(super) use receivers_of_o;
 
+/// The same, and those that were deleted, whose deliveries are not removed yet.
+macro_rules! former_receivers_of_o {
+    () => {
+        "LATERAL ( \
+           SELECT p.webhook_endpoint_id AS receiver_id FROM checkout_data.webhook_endpoints p \
+           WHERE p.organization_id = o.organization_id AND p.environment = o.environment \
+           UNION ALL \
+           SELECT c.webhook_consumer_id FROM checkout_data.webhook_consumers c \
+           WHERE c.organization_id = o.organization_id AND c.environment = o.environment OR c.organization_id IS NULL) AS r"
+    };
+}
+pub(super) use former_receivers_of_o;
+
 /// Those of them that are its organization's own.
 macro_rules! own_receivers_of_o {
     () => {

@@ -194,10 +194,11 @@ fn columns(organization_id: Uuid, name: &str, settings: &Settings) -> Result<[Ar
 statement!(
     TIME_ZONE,
     Caller,
-    "SELECT FROM pg_catalog.pg_timezone_names z WHERE z.name = $1 AND z.name !~ '^(posix|right)/'"
+    "SELECT FROM pg_catalog.pg_timezone_names z \
+     WHERE z.name = $1 AND z.name !~ '^((posix|right)/|(localtime|posixrules|Factory)$)'"
 );
 
-/// Returns true if the server knows the IANA time zone.
+/// Returns true if the server knows the IANA time zone. What a machine calls its own zone is none.
 pub fn is_time_zone(name: &str) -> Result<bool> {
     Ok(TIME_ZONE.with(|statement| statement.count(&[name.into()]))? > 0)
 }
@@ -225,9 +226,14 @@ pub fn insert(organization_id: Uuid, name: &str, settings: &Settings) -> Result<
     }
 }
 
-statement!(HOLD, Write, "SELECT FROM checkout_data.organizations o WHERE o.organization_id = $1 FOR KEY SHARE");
+statement!(
+    HOLD,
+    Write,
+    "SELECT FROM checkout_data.organizations o WHERE o.organization_id = $1 AND o.deletion_began IS NULL FOR KEY SHARE"
+);
 
-/// Keeps an organization from being deleted until the transaction ends. Returns false if there is none.
+/// Keeps an organization from being deleted until the transaction ends. Returns false if there is none, or if it is being
+/// deleted.
 pub fn hold(organization_id: Uuid) -> Result<bool> {
     Ok(HOLD.with(|statement| statement.count(&[datum::uuid(organization_id).into()]))? > 0)
 }
@@ -235,10 +241,11 @@ pub fn hold(organization_id: Uuid) -> Result<bool> {
 statement!(
     LOCK,
     Write,
-    "SELECT o.name::text FROM checkout_data.organizations o WHERE o.organization_id = $1 FOR NO KEY UPDATE"
+    "SELECT o.name::text FROM checkout_data.organizations o \
+     WHERE o.organization_id = $1 AND o.deletion_began IS NULL FOR NO KEY UPDATE"
 );
 
-/// The name of an organization, which is locked until the transaction ends.
+/// The name of an organization, which is locked until the transaction ends. None if it is being deleted.
 pub fn lock(organization_id: Uuid) -> Result<Option<String>> {
     let name =
         LOCK.with(|statement| statement.row(&[datum::uuid(organization_id).into()], |row| row.get::<String>(1)))?;

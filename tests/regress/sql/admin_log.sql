@@ -55,6 +55,8 @@ SELECT checkout.set_hook(:'organization', 'completed', 'testing.hook_of_log(chec
 SELECT checkout.set_hook(:'organization', 'completed', NULL);
 SELECT checkout.set_hook(:'organization', 'completed', NULL);
 SELECT checkout.revoke_access('owner_of_log', 'secret');
+-- What the role does not have is not taken from it.
+SELECT checkout.revoke_access('owner_of_log', 'relay');
 \pset format unaligned
 SELECT l.session_role, l.role, regexp_replace(l.credential, '_[0-9A-Za-z]{12}$', '_<id>') AS credential,
     l.environment, l.action, testing.masked(l.subject) AS subject, testing.masked((l.changes::jsonb

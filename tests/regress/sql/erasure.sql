@@ -6,6 +6,7 @@ SELECT testing.login('erasure_shop', :'organization');
 SELECT testing.login('erasure_other', :'other');
 SET checkout_sessions.organization_id = :'organization';
 SELECT url FROM checkout.create_webhook_endpoint('https://shop.example/hooks');
+SELECT webhook_endpoint_id AS old_endpoint FROM checkout.create_webhook_endpoint('https://shop.example/old') \gset
 RESET checkout_sessions.organization_id;
 
 \c - erasure_shop
@@ -34,13 +35,14 @@ SELECT checkout_session_id AS of_bob FROM checkout.create_checkout_session(7, 'E
 SELECT checkout_session_id AS of_other FROM checkout.create_checkout_session(8, 'EUR',
     customer_email => 'ada@shop.example',
     customer_name => 'Ada') \gset
--- A receiver has answered with what it was told.
+-- Receivers have answered with what they were told. One is deleted since.
 \c - postgres
 SELECT r.status FROM checkout.claim_webhook_deliveries() AS c,
     checkout.record_webhook_attempt(c.event_id, c.webhook_endpoint_id, c.lease_token, 500,
         error => 'no room for ada@shop.example', response_body => 'No such Ada L.') AS r
 WHERE c.organization_id = :'organization';
 \c - erasure_shop
+SELECT url FROM checkout.delete_webhook_endpoint(:'old_endpoint', true);
 
 -- What is stored about her.
 SELECT kind, record ->> 'checkout_session_id' = :'paid' AS of_paid, record ->> 'customer_name' AS name,
@@ -66,6 +68,12 @@ SELECT payment_id, status, amount, failure_message FROM checkout.payments ORDER 
 SELECT refund_id, amount, reason FROM checkout.refunds;
 SELECT DISTINCT a.response_body, a.error FROM checkout.webhook_attempts a;
 SELECT DISTINCT d.last_error FROM checkout.webhook_deliveries d;
+\c - postgres
+SELECT count(*) AS answers, count(*) FILTER (WHERE num_nonnulls(a.response_body, a.error) > 0) AS personal
+FROM checkout_data.webhook_attempts a WHERE a.receiver_id = :'old_endpoint';
+SELECT count(*) > 0 AS deliveries, count(d.last_error) AS personal
+FROM checkout_data.webhook_deliveries d WHERE d.receiver_id = :'old_endpoint';
+\c - erasure_shop
 -- Also in what was, or will be, sent.
 SELECT count(*) AS events, count(*) FILTER (WHERE body ~* 'ada l|ada@|7946|countess|did not like|my name') AS personal
 FROM checkout.list_webhook_events(page_size => 100);
@@ -107,7 +115,11 @@ SELECT testing.outcome(format('SELECT checkout.delete_organization(%L, ''Shop'')
 SELECT status FROM checkout.record_refund('bob-late', 'bob-refund', status => 'succeeded');
 RESET checkout_sessions.organization_id;
 SELECT checkout.delete_organization(:'organization', 'Shop') AS gone;
--- Nobody acts for it any more.
+-- Nothing is created for it any more.
+SELECT testing.outcome(format(call, :'organization'))
+FROM unnest(ARRAY['SELECT checkout.create_api_key(%L, ''secret'', ''live'')',
+    'SELECT checkout.set_hook(%L, ''completed'', NULL)',
+    'SELECT checkout.update_organization(%L, name => ''Shop'')']) AS call;
 \c - erasure_shop
 SELECT testing.outcome($$SELECT checkout.create_checkout_session(1, 'EUR', customer_id => 'c')$$);
 \c - postgres
@@ -138,5 +150,5 @@ SELECT left_over FROM testing.rows_of(:'organization');
 SELECT customer_name FROM checkout_data.checkout_sessions WHERE checkout_session_id = :'of_other';
 -- The log outlives it, and does not say who was erased.
 SELECT action, changes - 'payment_methods' AS changes FROM checkout.list_admin_log(:'organization')
-WHERE action ~ 'erased|ended|deleted' ORDER BY created_at;
+WHERE action ~ 'erased|^organization' AND action <> 'organization.created' ORDER BY created_at;
 DROP PROCEDURE testing.delete_all(uuid, integer);

@@ -268,7 +268,7 @@ SELECT testing.outcome('UPDATE checkout_data.uncounted_hours SET hour = hour + i
 
 -- The steps of times: each time is within 5 % of the middle of its step.
 SELECT count(*) FROM generate_series(-60, 250) AS n, LATERAL (SELECT interval '1 second' * power(1.08, n) AS exact) AS t
-WHERE exact >= '20 milliseconds'
+WHERE exact >= '2 milliseconds'
     AND NOT testing.near(checkout_data.time_of_step(checkout_data.time_step(exact)), exact);
 SELECT checkout_data.time_step(span)
 FROM unnest('{0,-1 day,1 millisecond,1 second,10 minutes,100 years}'::interval[]) AS span;

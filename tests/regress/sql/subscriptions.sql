@@ -30,7 +30,10 @@ FROM unnest(ARRAY[
     'amount => 1, interval_count => 2', 'amount => 1, trial_period => ''1 day''',
         'minimum_amount => 1, interval_unit => ''day''',
     'amount => 1, interval_unit => ''day'', trial_period => ''731 days''',
-    'amount => 1, interval_unit => ''day'', trial_period => ''-1 day''']) AS arguments;
+    'amount => 1, interval_unit => ''day'', trial_period => ''-1 day''',
+    'amount => 1, interval_unit => ''month'', trial_period => ''-24 mons 721 days''',
+    'amount => 1, interval_unit => ''month'', trial_period => ''1 mon -29 days''',
+    'amount => 1, interval_unit => ''month'', trial_period => ''2 days -1 hour''']) AS arguments;
 
 -- A session that sells such a price begins a subscription when it is paid. The id is known before.
 SELECT checkout_session_id AS session, subscription_id AS subscription, amount, title, quantity
@@ -66,6 +69,24 @@ FROM unnest(ARRAY['subscription_id => ''none''', 'subscription_id => ''01a21e29-
     'subscription_id => ''''', 'price_id => ''monthly''',
         'lines => ''[{"price_id": "monthly"}]'', customer_id => ''anna'''
     ]) AS arguments;
+-- A second create answers the open one, before the reference policy has a say.
+\c - postgres
+SELECT reference_policy FROM checkout.update_organization(:'organization', reference_policy => 'expire_previous');
+\c - shop_club
+SELECT status FROM checkout.expire_checkout_session(:'second');
+SELECT checkout_session_id AS second
+FROM checkout.create_checkout_session(subscription_id => :'subscription', reference => 'Y1') \gset
+SELECT checkout_session_id = :'second' AS the_open_one, idempotent_replay
+FROM checkout.create_checkout_session(subscription_id => :'subscription', reference => 'Y1');
+\c - postgres
+SELECT reference_policy FROM checkout.update_organization(:'organization', reference_policy => 'error');
+\c - shop_club
+SELECT checkout_session_id = :'second' AS the_open_one, idempotent_replay
+FROM unnest(ARRAY['Y1', 'Y2']) AS reference,
+    checkout.create_checkout_session(subscription_id => :'subscription', reference => reference);
+\c - postgres
+SELECT reference_policy FROM checkout.update_organization(:'organization', reference_policy => 'none');
+\c - shop_club
 -- Early: the new period begins at the paid end.
 SELECT status FROM checkout.record_payment(:'second', 'p2', 'succeeded');
 SELECT status, periods_paid,
@@ -240,7 +261,7 @@ SELECT status, time_zone FROM checkout.list_subscriptions(customer_id => 'mars')
 \c - postgres
 SELECT setting, testing.outcome(format('SELECT checkout.update_organization(%L, %s)', :'organization', setting))
 FROM unnest(ARRAY['time_zone => ''Mars/Olympus''', 'time_zone => ''''', 'time_zone => ''XYZ+3''',
-    'time_zone => ''posix/UTC''',
+    'time_zone => ''posix/UTC''', 'time_zone => ''localtime''', 'time_zone => ''Factory''',
     'renewal_grace_period => ''-1 day''', 'renewal_grace_period => ''366 days''', 'renewal_notice => ''-1 day'''])
         AS setting;
 SELECT time_zone, renewal_grace_period, renewal_notice
@@ -256,6 +277,16 @@ CALL testing.ends_in(:'short', '-1 day');
 SELECT row_count FROM checkout.run_maintenance() WHERE task = 'announce';
 SELECT event_type, snapshot #>> '{subscription,status}' AS status FROM checkout_data.webhook_outbox
     WHERE subject_id = :'short' ORDER BY sequence;
+-- A notice that is longer than the period is given at once, and once.
+SELECT renewal_notice FROM checkout.update_organization(:'organization', renewal_notice => '40 days');
+\c - shop_club
+SELECT checkout_session_id AS brief, subscription_id AS noticed
+    FROM checkout.create_checkout_session(price_id => 'monthly', customer_id => 'noa') \gset
+SELECT status FROM checkout.record_payment(:'brief', 'noa', 'succeeded');
+\c - postgres
+SELECT sum(row_count) FROM checkout.run_maintenance() WHERE task = 'announce';
+SELECT sum(row_count) FROM checkout.run_maintenance() WHERE task = 'announce';
+SELECT event_type FROM checkout_data.webhook_outbox WHERE subject_id = :'noticed' ORDER BY sequence;
 -- What cannot be stored.
 SELECT change, split_part(testing.outcome('UPDATE checkout_data.subscriptions SET ' || change), ' / ', 1) AS outcome
 FROM unnest(ARRAY['current_period_end = current_period_start', 'ends_at = current_period_end - interval ''1 s''',
