@@ -1121,7 +1121,8 @@ Errors:
 - 28000: the caller is not authenticated.
 - 42501 (PT403 in an HTTP request): the credential is publishable or restricted.
 - PT404: the session does not exist.
-- PT409: the session is not expired, or one that was recovered from it is complete.$$;
+- PT409: the session is not expired, or one that was recovered from it is complete; what it renews is renewed or canceled,
+  or the trial that it begins with is used.$$;
 
 -- Open sessions: what changes while a session is open, in a narrow row of its own, so that the many sessions that expire
 -- cost little.

@@ -361,7 +361,11 @@ pub fn sell_again(
     };
     lines::store(tenant, session, &cart, &cart.sums()?, hold_count, &terms.order_hash)?;
     match terms.subscribing {
-        Some((id, action)) => subscribing::store_again(tenant, session, id, &action),
+        Some((id, action)) => {
+            let product_id = cart.lines.first().and_then(|line| line.product_id.as_deref()).unwrap_or_default();
+            let customer = (ordered.customer_id.as_deref(), ordered.customer_email.as_deref());
+            subscribing::store_again(tenant, session, id, &action, product_id, customer)
+        }
         None => Ok(()),
     }
 }

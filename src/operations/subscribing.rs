@@ -68,6 +68,8 @@ pub fn renewal(caller: &Caller, order: &Order, id: &str, currency: Option<Curren
     Ok(Cart { subscribing: Some(subscribing), ..Cart::new(of_price, vec![line]) })
 }
 
+const TRIAL_USED: Error = Error::SubscriptionConflict { fault: "has a trial that the customer has used already" };
+
 /// What an order begins that sells a price which recurs. A trial is free, and a customer gets one of a product.
 pub fn beginning(caller: &Caller, order: &Order, line: &mut Line, has_trial: bool) -> Result<Subscribing> {
     if order.customer_id.is_none() && order.customer_email.is_none() {
@@ -100,8 +102,21 @@ pub fn store(tenant: Tenant, session: Uuid, subscription: Uuid, action: &Action)
     session_periods::store_period(tenant, session, subscription, &action)
 }
 
-/// As store, for a session that recovers another: the period must not have been paid meanwhile.
-pub fn store_again(tenant: Tenant, session: Uuid, subscription: Uuid, action: &Action) -> Result<()> {
+/// As store, for a session that recovers another: meanwhile the period must not have been paid, nor the trial of the
+/// product been used.
+pub fn store_again(
+    tenant: Tenant,
+    session: Uuid,
+    subscription: Uuid,
+    action: &Action,
+    product_id: &str,
+    customer: (Option<&str>, Option<&str>),
+) -> Result<()> {
+    if matches!(action, Action::Begin { trial: true })
+        && session_periods::had_trial(tenant, product_id, customer.0, customer.1)?
+    {
+        return Err(TRIAL_USED);
+    }
     if let Some(period) = action.renewed()
         && next_period(tenant, subscription)?.follows != period.follows
     {
@@ -129,8 +144,7 @@ pub fn follow(
 ) -> Result<()> {
     let settings = &store::settings::of(tenant)?.subscriptions;
     let next_event_at = match action {
-        Action::Begin { .. } => subscriptions::begin(tenant, session, settings, now)?
-            .ok_or(Error::SubscriptionConflict { fault: "has a trial that the customer has used already" })?,
+        Action::Begin { .. } => subscriptions::begin(tenant, session, settings, now)?.ok_or(TRIAL_USED)?,
         Action::Renew(period) => renew(tenant, session, subscription, period, renewed, now)?,
     };
     wake::wake_at_commit(next_event_at);

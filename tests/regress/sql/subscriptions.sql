@@ -180,6 +180,9 @@ SELECT testing.outcome(format('SELECT checkout.complete_free_checkout_session(%L
 -- A report of money is kept all the same, even of none.
 SELECT status, rejection_reason, amount FROM checkout.record_payment(:'other', 'nothing', 'succeeded');
 SELECT status, rejection_reason, amount FROM checkout.record_payment(:'other', 'something', 'succeeded', 100);
+-- Nor does a recovered session have it: a new one asks for the price.
+SELECT status FROM checkout.expire_checkout_session(:'other');
+SELECT testing.outcome(format('SELECT checkout.recover_checkout_session(%L)', :'other'));
 SELECT amount FROM checkout.create_checkout_session(price_id => 'quarterly', customer_email => 'ben@mail.example');
 SELECT amount FROM checkout.create_checkout_session(price_id => 'quarterly', customer_id => 'carla', amount => 0);
 SELECT status, periods_paid, trial_end = current_period_end AS trial,
