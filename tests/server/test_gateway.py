@@ -320,10 +320,22 @@ def test_scenario_drives_a_session_in_the_test_environment(gateway, shop, dialec
 
 def test_database_may_go_away_and_come_back(gateway, shop):
     assert gateway.create("lomi", shop.live).status == 201
-    ended = shop.db.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'gateway'")
-    assert ended
-    wait_until(lambda: not shop.db.sql("SELECT 1 FROM pg_stat_activity WHERE usename = 'gateway'"))
-    assert gateway.create("lomi", shop.live).status == 201 and gateway.process.poll() is None
+    ended = sessions_of_gateway(shop)
+    assert ended and shop.db.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'gateway'")
+    wait_until(lambda: not ended & sessions_of_gateway(shop))
+    # Nor is a request refused when the gateway finds that the connection with which it looks has ended, too.
+    statuses = set()
+
+    def has_looked():
+        statuses.add(gateway.create("lomi", shop.live).status)
+        return "the connection that looks has ended" in gateway.log()
+
+    wait_until(has_looked)
+    assert statuses == {201} and gateway.process.poll() is None
+
+
+def sessions_of_gateway(shop):
+    return {row["pid"] for row in shop.db.sql("SELECT pid FROM pg_stat_activity WHERE usename = 'gateway'")}
 
 
 def test_unexpected_error_is_500_without_details(world, shop):

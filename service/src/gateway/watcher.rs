@@ -45,23 +45,37 @@ impl Watcher {
         }
     }
 
-    /// Looks until the database is away.
+    /// Looks until the database is away. It is not, if only the connection that looks has ended: the next one tells.
     async fn watch(&self, back_off: &mut BackOff) -> Result<std::convert::Infallible, DatabaseError> {
-        let (mut connection, server) = self.servers.find(|server| self.connect(server)).await?;
         loop {
-            let catalog = in_time(CONNECT_TIMEOUT, Catalog::read(&mut connection)).await?;
-            self.connections.there(&server, catalog);
-            self.health.works("watch");
-            if back_off.is_used() {
-                info!("the database answers");
-                *back_off = BackOff::new();
-            }
-            for _ in 0..CATALOG_EVERY {
-                sleep(LOOK_EVERY).await;
-                in_time(LOOK_TIMEOUT, self.servers.check(&mut connection)).await?;
+            let (mut connection, server) = self.servers.find(|server| self.connect(server)).await?;
+            let ended = loop {
+                let catalog = in_time(CONNECT_TIMEOUT, Catalog::read(&mut connection)).await?;
+                self.connections.there(&server, catalog);
                 self.health.works("watch");
+                if back_off.is_used() {
+                    info!("the database answers");
+                    *back_off = BackOff::new();
+                }
+                if let Err(error) = self.look(&mut connection).await {
+                    break error;
+                }
+            };
+            match ended {
+                DatabaseError::Sql(error) => warn!(%error, "the connection that looks has ended"),
+                error => return Err(error),
             }
         }
+    }
+
+    /// Looks for as long as a catalog is good.
+    async fn look(&self, connection: &mut PgConnection) -> Result<(), DatabaseError> {
+        for _ in 0..CATALOG_EVERY {
+            sleep(LOOK_EVERY).await;
+            in_time(LOOK_TIMEOUT, self.servers.check(&mut *connection)).await?;
+            self.health.works("watch");
+        }
+        Ok(())
     }
 
     async fn connect(&self, server: Server) -> Result<(PgConnection, Server), DatabaseError> {
