@@ -183,6 +183,13 @@ Errors:
 - 42501 (PT403 in an HTTP request): the credential is publishable.
 - PT404: the coupon of starting_after does not exist.$$;
 
+CREATE FUNCTION checkout_data.check_coupon_performance(
+    code text, created_after timestamptz, created_before timestamptz
+) RETURNS void
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'coupon_performance_wrapper';
+COMMENT ON FUNCTION checkout_data.check_coupon_performance IS 'Refuses wrong arguments of coupon_performance.';
+
 CREATE FUNCTION checkout.coupon_performance(
     code text DEFAULT NULL,
     created_after timestamptz DEFAULT NULL,
@@ -201,10 +208,8 @@ CREATE FUNCTION checkout.coupon_performance(
         -- As the code of a coupon is stored.
         wanted CONSTANT text := upper(btrim(coupon_performance.code, E' \t\n\r') COLLATE "C");
     BEGIN
-        IF coupon_performance.created_after > coupon_performance.created_before THEN
-            RAISE invalid_parameter_value
-                USING MESSAGE = 'argument "created_after" must not be later than created_before';
-        END IF;
+        PERFORM checkout_data.check_coupon_performance(coupon_performance.code, coupon_performance.created_after,
+            coupon_performance.created_before);
         RETURN QUERY
             SELECT t.coupon_code::text, s.currency_code::text, count(*),
                 count(*) FILTER (WHERE s.status = 'complete'),

@@ -98,7 +98,9 @@ CREATE FUNCTION checkout.monitor_figures() RETURNS TABLE (
         FROM checkout_data.hook_failures f WHERE f.created_at >= now() - interval '1 day' GROUP BY f.environment),
     refused AS (
         SELECT f.environment, sum(f.failure_count)::bigint AS refused_calls
-        FROM checkout_data.request_failures f WHERE f.minute >= now() - interval '5 minutes' GROUP BY f.environment)
+        FROM checkout_data.request_failures f
+        WHERE f.minute > now() - interval '6 minutes' AND f.last_failed_at > now() - interval '5 minutes'
+        GROUP BY f.environment)
     SELECT e.environment, COALESCE(open.open_sessions, 0),
         COALESCE(overdue.overdue_sessions, 0), checkout_data.seconds_since(overdue.since),
         COALESCE(counted.created, 0), COALESCE(counted.completed, 0), COALESCE(counted.failed, 0),

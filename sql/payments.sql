@@ -4,7 +4,7 @@ CREATE DOMAIN checkout_data.payment_status AS text CHECK (VALUE IN
     ('processing', 'succeeded', 'failed', 'canceled', 'rejected'));
 CREATE DOMAIN checkout_data.rejection_reason AS text CHECK (VALUE IN
     ('session_expired', 'session_failed', 'already_paid', 'amount_mismatch', 'currency_mismatch',
-    'out_of_stock', 'already_renewed', 'subscription_canceled'));
+    'out_of_stock', 'trial_used', 'already_renewed', 'subscription_canceled'));
 -- As it was reported: rejected payments may have any number, and a currency that is none of ISO 4217.
 CREATE DOMAIN checkout_data.payment_amount AS numeric CHECK (VALUE > '-Infinity' AND VALUE < 'Infinity');
 CREATE DOMAIN checkout_data.refund_sum AS numeric CHECK (VALUE >= 0 AND VALUE < 'Infinity');
@@ -93,8 +93,8 @@ COMMENT ON COLUMN checkout.payment.status IS
     'processing, succeeded (accepted: the session is complete), failed or canceled (no money was taken), or rejected '
     '(money was taken but not accepted: refund it).';
 COMMENT ON COLUMN checkout.payment.rejection_reason IS
-    'session_expired, session_failed, already_paid, amount_mismatch, currency_mismatch, out_of_stock, already_renewed or '
-    'subscription_canceled.';
+    'session_expired, session_failed, already_paid, amount_mismatch, currency_mismatch, out_of_stock, trial_used, '
+    'already_renewed or subscription_canceled.';
 COMMENT ON COLUMN checkout.payment.currency_code IS
     'ISO 4217. Of a rejected payment, the code that was reported.';
 COMMENT ON COLUMN checkout.payment.refunded_amount IS 'How much of it was returned: the refunds that have succeeded.';
@@ -177,7 +177,7 @@ $$Records how a payment ended, and returns the payment. Check its status.
 - canceled: no money was taken, because the buyer left the provider's page. This is no attempt. The lease ends.
 - rejected: money was taken that the session cannot accept, and has to be refunded. rejection_reason says why:
   session_expired, session_failed, already_paid, amount_mismatch, currency_mismatch, out_of_stock (what the session does
-  not hold is gone: a unit, a redemption of the coupon, the trial), already_renewed (the period is paid) or
+  not hold is gone: a unit, a redemption of the coupon), trial_used, already_renewed (the period is paid) or
   subscription_canceled. This is a result and not an error, so that the payment is stored.
 
 A report is refused only if it cannot be attributed. Whatever else is odd about it is stored as it came, or cleaned: a

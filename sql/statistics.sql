@@ -1,5 +1,12 @@
 -- Statistics: how many sessions were created, how far they came, and how they ended.
 
+CREATE FUNCTION checkout_data.check_session_funnel(
+    created_after timestamptz, created_before timestamptz, bucket text, by text
+) RETURNS void
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'session_funnel_wrapper';
+COMMENT ON FUNCTION checkout_data.check_session_funnel IS 'Refuses wrong arguments of session_funnel.';
+
 CREATE FUNCTION checkout.session_funnel(
     created_after timestamptz DEFAULT NULL, created_before timestamptz DEFAULT NULL, bucket text DEFAULT 'day',
     by text DEFAULT NULL
@@ -31,20 +38,8 @@ CREATE FUNCTION checkout.session_funnel(
         broken tstzmultirange;
         live tstzmultirange;
     BEGIN
-        IF session_funnel.bucket IS NULL THEN
-            RAISE null_value_not_allowed USING MESSAGE = 'argument "bucket" must not be null';
-        END IF;
-        IF session_funnel.created_after > session_funnel.created_before THEN
-            RAISE invalid_parameter_value
-                USING MESSAGE = 'argument "created_after" must not be later than created_before';
-        END IF;
-        IF session_funnel.bucket <> ALL (ARRAY['hour', 'day', 'week', 'month']) THEN
-            RAISE invalid_parameter_value USING MESSAGE = 'argument "bucket" must be hour, day, week or month';
-        END IF;
-        IF session_funnel.by <> ALL (ARRAY['currency', 'method', 'product', 'country', 'environment']) THEN
-            RAISE invalid_parameter_value
-                USING MESSAGE = 'argument "by" must be currency, method, product, country or environment';
-        END IF;
+        PERFORM checkout_data.check_session_funnel(session_funnel.created_after, session_funnel.created_before,
+            session_funnel.bucket, session_funnel.by);
         -- Whole quarters within the period. If the clock was put back, the current hour may be counted already.
         SELECT LEAST(f.folded_until, date_bin('1 hour', at, 'epoch'),
                 date_bin('15 minutes', GREATEST(LEAST(session_funnel.created_before, at), 'epoch'), 'epoch'))

@@ -201,7 +201,7 @@ export type Database = {
           organization_id: string
           environment: "live" | "test"
           status: "processing" | "succeeded" | "failed" | "canceled" | "rejected"
-          rejection_reason: "session_expired" | "session_failed" | "already_paid" | "amount_mismatch" | "currency_mismatch" | "out_of_stock" | "already_renewed" | "subscription_canceled" | null
+          rejection_reason: "session_expired" | "session_failed" | "already_paid" | "amount_mismatch" | "currency_mismatch" | "out_of_stock" | "trial_used" | "already_renewed" | "subscription_canceled" | null
           amount: number
           currency_code: string
           payment_method: string | null
@@ -1748,7 +1748,7 @@ export type Database = {
         organization_id: string
         environment: "live" | "test"
         status: "processing" | "succeeded" | "failed" | "canceled" | "rejected"
-        rejection_reason: "session_expired" | "session_failed" | "already_paid" | "amount_mismatch" | "currency_mismatch" | "out_of_stock" | "already_renewed" | "subscription_canceled" | null
+        rejection_reason: "session_expired" | "session_failed" | "already_paid" | "amount_mismatch" | "currency_mismatch" | "out_of_stock" | "trial_used" | "already_renewed" | "subscription_canceled" | null
         amount: number
         currency_code: string
         payment_method: string | null

@@ -1817,6 +1817,13 @@ Errors:
 - 42501 (PT403 in an HTTP request): the credential is publishable.
 - PT404: the coupon of starting_after does not exist.$$;
 
+CREATE FUNCTION checkout_data.check_coupon_performance(
+    code text, created_after timestamptz, created_before timestamptz
+) RETURNS void
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'coupon_performance_wrapper';
+COMMENT ON FUNCTION checkout_data.check_coupon_performance IS 'Refuses wrong arguments of coupon_performance.';
+
 CREATE FUNCTION checkout.coupon_performance(
     code text DEFAULT NULL,
     created_after timestamptz DEFAULT NULL,
@@ -1835,10 +1842,8 @@ CREATE FUNCTION checkout.coupon_performance(
         -- As the code of a coupon is stored.
         wanted CONSTANT text := upper(btrim(coupon_performance.code, E' \t\n\r') COLLATE "C");
     BEGIN
-        IF coupon_performance.created_after > coupon_performance.created_before THEN
-            RAISE invalid_parameter_value
-                USING MESSAGE = 'argument "created_after" must not be later than created_before';
-        END IF;
+        PERFORM checkout_data.check_coupon_performance(coupon_performance.code, coupon_performance.created_after,
+            coupon_performance.created_before);
         RETURN QUERY
             SELECT t.coupon_code::text, s.currency_code::text, count(*),
                 count(*) FILTER (WHERE s.status = 'complete'),
@@ -2785,7 +2790,7 @@ CREATE DOMAIN checkout_data.payment_status AS text CHECK (VALUE IN
     ('processing', 'succeeded', 'failed', 'canceled', 'rejected'));
 CREATE DOMAIN checkout_data.rejection_reason AS text CHECK (VALUE IN
     ('session_expired', 'session_failed', 'already_paid', 'amount_mismatch', 'currency_mismatch',
-    'out_of_stock', 'already_renewed', 'subscription_canceled'));
+    'out_of_stock', 'trial_used', 'already_renewed', 'subscription_canceled'));
 -- As it was reported: rejected payments may have any number, and a currency that is none of ISO 4217.
 CREATE DOMAIN checkout_data.payment_amount AS numeric CHECK (VALUE > '-Infinity' AND VALUE < 'Infinity');
 CREATE DOMAIN checkout_data.refund_sum AS numeric CHECK (VALUE >= 0 AND VALUE < 'Infinity');
@@ -2874,8 +2879,8 @@ COMMENT ON COLUMN checkout.payment.status IS
     'processing, succeeded (accepted: the session is complete), failed or canceled (no money was taken), or rejected '
     '(money was taken but not accepted: refund it).';
 COMMENT ON COLUMN checkout.payment.rejection_reason IS
-    'session_expired, session_failed, already_paid, amount_mismatch, currency_mismatch, out_of_stock, already_renewed or '
-    'subscription_canceled.';
+    'session_expired, session_failed, already_paid, amount_mismatch, currency_mismatch, out_of_stock, trial_used, '
+    'already_renewed or subscription_canceled.';
 COMMENT ON COLUMN checkout.payment.currency_code IS
     'ISO 4217. Of a rejected payment, the code that was reported.';
 COMMENT ON COLUMN checkout.payment.refunded_amount IS 'How much of it was returned: the refunds that have succeeded.';
@@ -2958,7 +2963,7 @@ $$Records how a payment ended, and returns the payment. Check its status.
 - canceled: no money was taken, because the buyer left the provider's page. This is no attempt. The lease ends.
 - rejected: money was taken that the session cannot accept, and has to be refunded. rejection_reason says why:
   session_expired, session_failed, already_paid, amount_mismatch, currency_mismatch, out_of_stock (what the session does
-  not hold is gone: a unit, a redemption of the coupon, the trial), already_renewed (the period is paid) or
+  not hold is gone: a unit, a redemption of the coupon), trial_used, already_renewed (the period is paid) or
   subscription_canceled. This is a result and not an error, so that the payment is stored.
 
 A report is refused only if it cannot be attributed. Whatever else is odd about it is stored as it came, or cleaned: a
@@ -3446,6 +3451,13 @@ Errors:
 
 -- Statistics: how many sessions were created, how far they came, and how they ended.
 
+CREATE FUNCTION checkout_data.check_session_funnel(
+    created_after timestamptz, created_before timestamptz, bucket text, by text
+) RETURNS void
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'session_funnel_wrapper';
+COMMENT ON FUNCTION checkout_data.check_session_funnel IS 'Refuses wrong arguments of session_funnel.';
+
 CREATE FUNCTION checkout.session_funnel(
     created_after timestamptz DEFAULT NULL, created_before timestamptz DEFAULT NULL, bucket text DEFAULT 'day',
     by text DEFAULT NULL
@@ -3477,20 +3489,8 @@ CREATE FUNCTION checkout.session_funnel(
         broken tstzmultirange;
         live tstzmultirange;
     BEGIN
-        IF session_funnel.bucket IS NULL THEN
-            RAISE null_value_not_allowed USING MESSAGE = 'argument "bucket" must not be null';
-        END IF;
-        IF session_funnel.created_after > session_funnel.created_before THEN
-            RAISE invalid_parameter_value
-                USING MESSAGE = 'argument "created_after" must not be later than created_before';
-        END IF;
-        IF session_funnel.bucket <> ALL (ARRAY['hour', 'day', 'week', 'month']) THEN
-            RAISE invalid_parameter_value USING MESSAGE = 'argument "bucket" must be hour, day, week or month';
-        END IF;
-        IF session_funnel.by <> ALL (ARRAY['currency', 'method', 'product', 'country', 'environment']) THEN
-            RAISE invalid_parameter_value
-                USING MESSAGE = 'argument "by" must be currency, method, product, country or environment';
-        END IF;
+        PERFORM checkout_data.check_session_funnel(session_funnel.created_after, session_funnel.created_before,
+            session_funnel.bucket, session_funnel.by);
         -- Whole quarters within the period. If the clock was put back, the current hour may be counted already.
         SELECT LEAST(f.folded_until, date_bin('1 hour', at, 'epoch'),
                 date_bin('15 minutes', GREATEST(LEAST(session_funnel.created_before, at), 'epoch'), 'epoch'))
@@ -6001,7 +6001,9 @@ CREATE FUNCTION checkout.monitor_figures() RETURNS TABLE (
         FROM checkout_data.hook_failures f WHERE f.created_at >= now() - interval '1 day' GROUP BY f.environment),
     refused AS (
         SELECT f.environment, sum(f.failure_count)::bigint AS refused_calls
-        FROM checkout_data.request_failures f WHERE f.minute >= now() - interval '5 minutes' GROUP BY f.environment)
+        FROM checkout_data.request_failures f
+        WHERE f.minute > now() - interval '6 minutes' AND f.last_failed_at > now() - interval '5 minutes'
+        GROUP BY f.environment)
     SELECT e.environment, COALESCE(open.open_sessions, 0),
         COALESCE(overdue.overdue_sessions, 0), checkout_data.seconds_since(overdue.since),
         COALESCE(counted.created, 0), COALESCE(counted.completed, 0), COALESCE(counted.failed, 0),

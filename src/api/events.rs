@@ -49,7 +49,9 @@ fn redeliver_webhook_events(
                 "must be given, or webhook_endpoint_id, webhook_consumer_id or created_after",
             ));
         }
-        let status = text("status", &status)?;
+        let status = text("status", &status)?
+            .map(|name| validate::one_of("status", name, &["pending", "delivered", "dead"]))
+            .transpose()?;
         let time =
             |argument, at: Option<TimestampWithTimeZone>| at.map(|at| datum::from_timestamp(argument, at)).transpose();
         let chosen = Chosen {
@@ -60,9 +62,6 @@ fn redeliver_webhook_events(
             status,
         };
         validate::period(chosen.created_after, chosen.created_before)?;
-        if status.is_some_and(|name| !["pending", "delivered", "dead"].contains(&name)) {
-            return Err(Error::invalid("status", "must be pending, delivered or dead"));
-        }
         if let (Some(tenant), Some(events)) = (tenant, &chosen.events)
             && let Some(unknown) = redeliveries::unknown_to(tenant, events)?
         {

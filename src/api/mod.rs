@@ -20,6 +20,7 @@ mod refunds;
 mod session_terms;
 mod sessions;
 mod signatures;
+mod statistics;
 mod subscriptions;
 mod triggers;
 mod visits;

@@ -6,7 +6,8 @@ use pgrx::prelude::*;
 use pgrx::{AnyNumeric, Uuid};
 use rules::checkout::hook::Cause;
 use rules::checkout::label;
-use rules::checkout::payment::{Outcome, PaymentStatus, Rejection, Report};
+use rules::checkout::payment::{Outcome, PaymentStatus, Report};
+use rules::checkout::rejection::Rejection;
 use rules::checkout::scenario::Scenario;
 use rules::validate::{self, required};
 use rules::{Error, Result};
@@ -150,10 +151,13 @@ fn list_payments(
         if occurred_before.is_some_and(|before| occurred_after.is_some_and(|after| after > before)) {
             return Err(Error::invalid("occurred_after", "must not be later than occurred_before"));
         }
+        let one_of = |argument, value, words: &[&str]| {
+            text(argument, value)?.map(|word| validate::one_of(argument, word, words)).transpose()
+        };
         let filter = Filter {
             checkout_session_id: id,
-            status: one_of("status", &status, PaymentStatus::NAMES)?,
-            rejection_reason: one_of("rejection_reason", &rejection_reason, Rejection::ALL.map(Rejection::as_str))?,
+            status: one_of("status", &status, &PaymentStatus::NAMES)?,
+            rejection_reason: one_of("rejection_reason", &rejection_reason, &Rejection::ALL.map(Rejection::as_str))?,
             payment_method: text("payment_method", &payment_method)?,
             to_refund,
             occurred_after,
@@ -172,21 +176,6 @@ fn list_payments(
 
 fn time(argument: &'static str, at: Option<TimestampWithTimeZone>) -> Result<Option<DateTime<Utc>>> {
     at.map(|at| datum::from_timestamp(argument, at)).transpose()
-}
-
-/// One of these words.
-fn one_of<'a, const N: usize>(
-    argument: &'static str,
-    value: &'a Option<Text>,
-    words: [&'static str; N],
-) -> Result<Option<&'a str>> {
-    match text(argument, value)? {
-        Some(word) if !words.contains(&word) => {
-            let (last, others) = words.split_last().map_or(("", &words[..]), |(last, others)| (*last, others));
-            Err(Error::invalid(argument, format!("must be {} or {last}", others.join(", "))))
-        }
-        word => Ok(word),
-    }
 }
 
 fn check_payment_id(payment_id: &Option<Text>) -> Result<&str> {

@@ -371,8 +371,8 @@ pub fn sell_again(
 }
 
 /// The subscription that an expired session would have renewed, if it can still be.
-pub fn to_renew_again(tenant: Tenant, expired: Uuid, state: &Session) -> Result<Option<Uuid>> {
-    let terms = if state.has_terms { lines::terms(tenant, expired)? } else { None };
+pub fn to_renew_again(tenant: Tenant, expired: Uuid) -> Result<Option<Uuid>> {
+    let terms = lines::terms(tenant, expired)?;
     let Some((id, Action::Renew(period))) = terms.and_then(|terms| terms.subscribing) else { return Ok(None) };
     let standing =
         session_periods::to_renew(tenant, id)?.ok_or_else(|| subscriptions::unknown(&id.to_string()))?.standing;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use rules::catalog::subscription::{Action, Obstacle, Subscription};
 use rules::checkout::hook::Cause;
-use rules::checkout::payment::Rejection;
+use rules::checkout::rejection::Rejection;
 use rules::checkout::session::Session;
 use rules::checkout::status::Status;
 use rules::webhooks::event::EventType;
@@ -77,8 +77,10 @@ impl Holding {
         if let Some(obstacle) = self.obstacle() {
             return Ok(Some(obstacle.rejection()));
         }
-        // Of trials a customer has one.
-        let available = !self.trial_is_used(tenant, id, session)? && self.hold_now(tenant, id, session)?;
+        if self.trial_is_used(tenant, id, session)? {
+            return Ok(Some(Rejection::TrialUsed));
+        }
+        let available = self.hold_now(tenant, id, session)?;
         Ok(if available { None } else { Some(Rejection::OutOfStock) })
     }
 

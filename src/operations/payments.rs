@@ -3,7 +3,8 @@
 use chrono::TimeDelta;
 use rules::checkout::change::Change;
 use rules::checkout::hook::Cause;
-use rules::checkout::payment::{self, Begin, Decision, PaymentStatus, Rejection, Report};
+use rules::checkout::payment::{self, Begin, Decision, PaymentStatus, Report};
+use rules::checkout::rejection::Rejection;
 use rules::checkout::session::Session;
 use rules::checkout::status::Status;
 use rules::webhooks::event::EventType;
@@ -107,6 +108,7 @@ pub fn apply(tenant: Tenant, payment_id: &str, id: Uuid) -> Result<Payment> {
     if let Some(reason) = holding.unavailable(tenant, id, &session)? {
         let conflict = match reason {
             Rejection::OutOfStock => "comes after what it pays for was sold out",
+            Rejection::TrialUsed => "comes after the customer has used the trial",
             _ => "comes after the subscription was renewed or canceled",
         };
         return Err(Error::PaymentConflict { payment_id: payment_id.to_owned(), conflict });

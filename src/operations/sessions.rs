@@ -254,6 +254,16 @@ pub fn recover(
         (policy, _) => policy,
     };
     for _ in 0..REFERENCE_TRIES {
+        if let Some(open) = living()? {
+            return Ok(open);
+        }
+        // Before the reference, as in a create.
+        let renews = carts::to_renew_again(tenant, id)?;
+        if let Some(renewed) = renews
+            && let Some(existing) = subscriptions::open_renewal(tenant, renewed)?
+        {
+            return Ok(replay(tenant, existing)?.session);
+        }
         if let Some(reference) = &reference {
             // Another call may be recovering it.
             if policy != ReferencePolicy::None {
@@ -275,12 +285,6 @@ pub fn recover(
         sessions::lock(tenant, first)?;
         if let Some(open) = living()? {
             return Ok(open);
-        }
-        let renews = carts::to_renew_again(tenant, id, &expired)?;
-        if let Some(renewed) = renews
-            && let Some(existing) = subscriptions::open_renewal(tenant, renewed)?
-        {
-            return Ok(replay(tenant, existing)?.session);
         }
         let now = datum::now();
         if expired.overdue(now) {

@@ -58,7 +58,8 @@ statement!(
                  (array_agg(f.last_message ORDER BY f.last_failed_at DESC))[1] AS last_message, \
                  row_number() OVER (ORDER BY sum(f.failure_count) DESC, f.function_name, f.sqlstate) AS rank \
                FROM checkout_data.request_failures f \
-               WHERE f.organization_id = $1 AND f.environment = $2 AND f.minute > $3 - $4 AND f.minute <= $3 \
+               WHERE f.organization_id = $1 AND f.environment = $2 AND f.minute > $3 - $4 - interval '1 minute' \
+                 AND f.last_failed_at > $3 - $4 AND f.minute <= $3 \
                GROUP BY f.function_name, f.sqlstate) AS k) AS x \
            WHERE o.organization_id = $1 AND x.total >= o.request_failure_threshold), \
          alert AS ( \

@@ -79,11 +79,15 @@ def test_each_way_to_be_refused_is_counted_for_its_organization(server):
             second.execute("SELECT checkout.begin_payment(%s, 'p1')", [session])
     # In a block that goes on.
     db.sql("DO $$ BEGIN PERFORM checkout.get_subscription(gen_random_uuid()); EXCEPTION WHEN OTHERS THEN NULL; END $$", user=db.shop)
+    # What is written in SQL is no exception.
+    assert refuse(db, "session_funnel", bucket="decade") == "22023"
+    assert refuse(db, "coupon_performance", created_after="2026-02-01", created_before="2026-01-01") == "22023"
     flush(db)
     counted = failures(db)
     assert {key: n for key, (n, _) in counted.items()} == {
         ("handle_request", "22023"): 1, ("handle_request", "PT404"): 1, ("set_quantity", "PT409"): 1,
-        ("begin_payment", "57014"): 1, ("get_subscription", "PT404"): 1}
+        ("begin_payment", "57014"): 1, ("get_subscription", "PT404"): 1,
+        ("session_funnel", "22023"): 1, ("coupon_performance", "22023"): 1}
     assert counted["begin_payment", "57014"][1] == "canceling statement due to statement timeout"
     assert not any("Ada" in (message or "") or "nobody" in (message or "") for _, message in counted.values())
 
@@ -114,12 +118,19 @@ def test_many_refused_calls_are_one_event(server):
     refuse(db, "create_checkout_session", amount=-1, currency_code="USD", customer_id="c")
     flush(db)
     assert [told["failure_count"] for told in alerts(db)] == [5, 12]
-    # Refused calls that are long ago do not count.
-    db.sql("UPDATE checkout_data.request_failures SET minute = minute - interval '1 hour', last_failed_at = last_failed_at")
-    db.sql("UPDATE checkout_data.request_alerts SET alerted_at = alerted_at - interval '1 hour'")
-    refuse(db, "create_checkout_session", amount=-1, currency_code="USD", customer_id="c")
-    flush(db)
-    assert len(alerts(db)) == 2
+    # A minute whose last refused call was 5 minutes ago counts no more, whenever it began.
+    for ago, told in [(290, 3), (301, 3), (3600, 3)]:
+        db.sql("UPDATE checkout_data.request_alerts SET alerted_at = alerted_at - interval '1 hour'")
+        db.sql("DELETE FROM checkout_data.request_failures")
+        for n in range(4):
+            refuse(db, "create_checkout_session", amount=-1, currency_code="USD", customer_id="c")
+        flush(db)
+        db.sql("UPDATE checkout_data.request_failures SET"
+               " minute = date_bin('1 minute', now() - make_interval(secs => %s), '2000-01-01 00:00:00+00'),"
+               " last_failed_at = now() - make_interval(secs => %s)", ago, ago)
+        refuse(db, "create_checkout_session", amount=-1, currency_code="USD", customer_id="c")
+        flush(db)
+        assert len(alerts(db)) == told
     db.sql("SELECT checkout.update_organization(%s, request_failure_threshold => 0)", db.organization_id)
     assert db.value("SELECT request_failure_threshold FROM checkout.list_organizations()") is None
 

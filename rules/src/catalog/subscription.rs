@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use uuid::Uuid;
 
-use crate::checkout::payment::Rejection;
+use crate::checkout::rejection::Rejection;
 use crate::validate::in_range;
 use crate::{Error, Result};
 

@@ -12,6 +12,7 @@ pub mod payment;
 pub mod policy;
 pub mod reference;
 pub mod refund;
+pub mod rejection;
 pub mod scenario;
 pub mod session;
 pub mod settings;

@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 
 use super::change::Change;
 use super::money::{self, Currency};
+use super::rejection::Rejection;
 use super::session::Session;
 use super::status::{Status, Trigger};
 use crate::webhooks::event::EventType;
@@ -41,39 +42,6 @@ pub enum PaymentStatus {
     Failed,
     Canceled,
     Rejected(Rejection),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rejection {
-    SessionExpired,
-    SessionFailed,
-    AlreadyPaid,
-    AmountMismatch,
-    CurrencyMismatch,
-    OutOfStock,
-    AlreadyRenewed,
-    SubscriptionCanceled,
-}
-
-impl Rejection {
-    #[rustfmt::skip]
-    pub const ALL: [Self; 8] = [
-        Self::SessionExpired, Self::SessionFailed, Self::AlreadyPaid, Self::AmountMismatch, Self::CurrencyMismatch,
-        Self::OutOfStock, Self::AlreadyRenewed, Self::SubscriptionCanceled,
-    ];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::SessionExpired => "session_expired",
-            Self::SessionFailed => "session_failed",
-            Self::AlreadyPaid => "already_paid",
-            Self::AmountMismatch => "amount_mismatch",
-            Self::CurrencyMismatch => "currency_mismatch",
-            Self::OutOfStock => "out_of_stock",
-            Self::AlreadyRenewed => "already_renewed",
-            Self::SubscriptionCanceled => "subscription_canceled",
-        }
-    }
 }
 
 impl PaymentStatus {

@@ -134,7 +134,7 @@ pub fn record(payment: &Refundable, known: Option<&Known>, report: &Report) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkout::payment::Rejection;
+    use crate::checkout::rejection::Rejection;
 
     fn payment(status: PaymentStatus, refunded: i64, pending: i64) -> Refundable {
         let paid = Paid { amount: Decimal::new(10_000, 2), currency_code: "USD".into() };

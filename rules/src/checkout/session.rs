@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
-use super::payment::Rejection;
+use super::rejection::Rejection;
 use super::status::{Status, Trigger};
 use crate::{Error, Result};
 

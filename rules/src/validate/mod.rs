@@ -1,7 +1,7 @@
 //! One small check for each kind of text. Limits are the widest of the five dialects, or Stripe's if no dialect has
 //! one.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 
 use crate::error::{Error, Result};
 
@@ -142,6 +142,15 @@ pub fn payment_methods(methods: &[Option<String>]) -> Result<Vec<String>> {
     Ok(checked)
 }
 
+/// One of these words.
+pub fn one_of<'a>(argument: &'static str, value: &'a str, words: &[&str]) -> Result<&'a str> {
+    if words.contains(&value) {
+        return Ok(value);
+    }
+    let (last, others) = words.split_last().map_or(("", words), |(last, others)| (*last, others));
+    Err(Error::invalid(argument, format!("must be {} or {last}", others.join(", "))))
+}
+
 /// How long before a deadline its reminder is due.
 pub fn notice(argument: &'static str, value: TimeDelta) -> Result<TimeDelta> {
     if value < TimeDelta::seconds(1) || value > TimeDelta::days(30) {
@@ -151,7 +160,7 @@ pub fn notice(argument: &'static str, value: TimeDelta) -> Result<TimeDelta> {
 }
 
 /// Checks that a period does not end before it begins.
-pub fn period(after: Option<DateTime<Utc>>, before: Option<DateTime<Utc>>) -> Result<()> {
+pub fn period<T: PartialOrd>(after: Option<T>, before: Option<T>) -> Result<()> {
     match (after, before) {
         (Some(after), Some(before)) if after > before => {
             Err(Error::invalid("created_after", "must not be later than created_before"))

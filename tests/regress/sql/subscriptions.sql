@@ -74,6 +74,9 @@ FROM unnest(ARRAY['subscription_id => ''none''', 'subscription_id => ''01a21e29-
 SELECT reference_policy FROM checkout.update_organization(:'organization', reference_policy => 'expire_previous');
 \c - shop_club
 SELECT status FROM checkout.expire_checkout_session(:'second');
+SELECT checkout_session_id AS ended
+FROM checkout.create_checkout_session(subscription_id => :'subscription', reference => 'Y1') \gset
+SELECT status FROM checkout.expire_checkout_session(:'ended');
 SELECT checkout_session_id AS second
 FROM checkout.create_checkout_session(subscription_id => :'subscription', reference => 'Y1') \gset
 SELECT checkout_session_id = :'second' AS the_open_one, idempotent_replay
@@ -84,6 +87,9 @@ SELECT reference_policy FROM checkout.update_organization(:'organization', refer
 SELECT checkout_session_id = :'second' AS the_open_one, idempotent_replay
 FROM unnest(ARRAY['Y1', 'Y2']) AS reference,
     checkout.create_checkout_session(subscription_id => :'subscription', reference => reference);
+-- So does the recovery of an earlier one.
+SELECT checkout_session_id = :'second' AS the_open_one, idempotent_replay
+FROM checkout.recover_checkout_session(:'ended');
 \c - postgres
 SELECT reference_policy FROM checkout.update_organization(:'organization', reference_policy => 'none');
 \c - shop_club

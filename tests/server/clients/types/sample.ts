@@ -24,7 +24,7 @@ export async function pay(reference: string): Promise<string> {
     });
     if (payment?.status === 'rejected') {
         const reason: 'session_expired' | 'session_failed' | 'already_paid' | 'amount_mismatch' | 'currency_mismatch'
-            | 'out_of_stock' | 'already_renewed' | 'subscription_canceled' | null = payment.rejection_reason;
+            | 'out_of_stock' | 'trial_used' | 'already_renewed' | 'subscription_canceled' | null = payment.rejection_reason;
         return `${status} ${name} ${reason}`;
     }
     return id;
