@@ -156,7 +156,8 @@ COMMENT ON COLUMN checkout.session_periods.subscription_id IS
     'Of a session that begins a subscription, the id that it has once the session is complete.';
 COMMENT ON COLUMN checkout.session_periods.trial IS 'True if the subscription begins with a trial.';
 COMMENT ON COLUMN checkout.session_periods.period_start IS
-    'The period that a renewal pays, if it is paid before the subscription ends. NULL: the session begins the subscription.';
+    'The period that a renewal pays. If it was paid too late for that, the one that it has paid. NULL: the session begins '
+    'the subscription.';
 
 -- Relationships: see views.sql.
 

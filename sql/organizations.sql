@@ -240,6 +240,7 @@ The first organization of a new database activates it: see activate_database.
 - renewal_grace_period: how long after the end of its period a subscription may still be renewed as if in time, at most
   365 days; then it has ended. Default: 3 days.
 - renewal_notice: how long before the end of a period the event subscription.renewal_due is written, at most 365 days.
+  For the periods that begin after it is set.
   Default: never.
 - hooks_required: true refuses calls that end or create sessions, if a hook fails: see set_hook. Default: false.
 - session_retention: how long a session is kept after its end, with its payments and events, 1 day to 100 years; the

@@ -101,7 +101,7 @@ GRANT SELECT, INSERT, UPDATE (subtotal, discount, amount, coupon_code, coupon_tr
 GRANT SELECT, INSERT, UPDATE (latest_checkout_session_id, anchor, periods, periods_paid, current_period_start,
     current_period_end, ends_at, cancel_at_period_end, canceled_at, announced, next_event_at, event_count, updated_at)
     ON checkout_data.subscriptions TO checkout_sessions_api;
-GRANT SELECT, INSERT ON checkout_data.session_periods TO checkout_sessions_api;
+GRANT SELECT, INSERT, UPDATE (period_start, period_end) ON checkout_data.session_periods TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE (first_opened_at, last_opened_at, cancelled_at, reason_code, reason)
     ON checkout_data.session_visits TO checkout_sessions_api;
 GRANT SELECT ON checkout_data.session_counts, checkout_data.session_folds TO checkout_sessions_api;

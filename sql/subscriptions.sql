@@ -96,7 +96,8 @@ COMMENT ON COLUMN checkout_data.session_periods.subscription_id IS
     'Of a session that begins one, the id that the subscription will have.';
 COMMENT ON COLUMN checkout_data.session_periods.trial IS 'True if the subscription begins with the trial of its price.';
 COMMENT ON COLUMN checkout_data.session_periods.period_start IS
-    'The period that a renewal pays, from the end of the one before. NULL: the session begins the subscription.';
+    'The period that a renewal pays, from the end of the one before; of a paid one that came too late for that, from the '
+    'payment. NULL: the session begins the subscription.';
 
 CREATE TYPE checkout.subscription AS (
     subscription_id uuid,

@@ -314,6 +314,7 @@ The first organization of a new database activates it: see activate_database.
 - renewal_grace_period: how long after the end of its period a subscription may still be renewed as if in time, at most
   365 days; then it has ended. Default: 3 days.
 - renewal_notice: how long before the end of a period the event subscription.renewal_due is written, at most 365 days.
+  For the periods that begin after it is set.
   Default: never.
 - hooks_required: true refuses calls that end or create sessions, if a hook fails: see set_hook. Default: false.
 - session_retention: how long a session is kept after its end, with its payments and events, 1 day to 100 years; the
@@ -2506,7 +2507,8 @@ COMMENT ON COLUMN checkout_data.session_periods.subscription_id IS
     'Of a session that begins one, the id that the subscription will have.';
 COMMENT ON COLUMN checkout_data.session_periods.trial IS 'True if the subscription begins with the trial of its price.';
 COMMENT ON COLUMN checkout_data.session_periods.period_start IS
-    'The period that a renewal pays, from the end of the one before. NULL: the session begins the subscription.';
+    'The period that a renewal pays, from the end of the one before; of a paid one that came too late for that, from the '
+    'payment. NULL: the session begins the subscription.';
 
 CREATE TYPE checkout.subscription AS (
     subscription_id uuid,
@@ -5559,7 +5561,8 @@ COMMENT ON COLUMN checkout.session_periods.subscription_id IS
     'Of a session that begins a subscription, the id that it has once the session is complete.';
 COMMENT ON COLUMN checkout.session_periods.trial IS 'True if the subscription begins with a trial.';
 COMMENT ON COLUMN checkout.session_periods.period_start IS
-    'The period that a renewal pays, if it is paid before the subscription ends. NULL: the session begins the subscription.';
+    'The period that a renewal pays. If it was paid too late for that, the one that it has paid. NULL: the session begins '
+    'the subscription.';
 
 -- Relationships: see views.sql.
 
@@ -6813,7 +6816,7 @@ Errors:
 - 42501: the caller is not a superuser.
 - 42704: the role does not exist.$$;
 
--- The security report: compares the catalogs with a fresh installation.
+-- What the security report finds: it compares the catalogs with a fresh installation.
 
 CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, object text, role text, advice text)
     LANGUAGE sql STABLE
@@ -7176,11 +7179,20 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     FROM pg_settings s
     WHERE s.name = 'checkout_sessions.allow_drop' AND s.reset_val = 'on'
         AND s.source IN ('configuration file', 'command line', 'environment variable')
+    UNION ALL
+    SELECT 'can drop everything', 'shared_preload_libraries', pg_get_userbyid(e.extowner)::text,
+        'add checkout_sessions to it: the library is what refuses to drop an extension with sessions and payments'
+    FROM pg_extension e
+    -- The setting exists only if the library was preloaded.
+    WHERE e.extname = 'checkout_sessions' AND current_setting('checkout_sessions.worker_database', true) IS NULL
+        AND current_setting('session_preload_libraries') !~ 'checkout_sessions'
 
     ORDER BY 1, 2, 3
     $$;
 COMMENT ON FUNCTION checkout_data.security_findings IS
     'Returns the rows of security_report(). Fails if the caller may not read the catalogs and tables.';
+
+-- The security report.
 
 -- If the owner of the function or the owner's rights have been taken away, the report says so and does not fail.
 CREATE FUNCTION checkout.security_report() RETURNS TABLE (finding text, object text, role text, advice text)
@@ -7320,7 +7332,7 @@ GRANT SELECT, INSERT, UPDATE (subtotal, discount, amount, coupon_code, coupon_tr
 GRANT SELECT, INSERT, UPDATE (latest_checkout_session_id, anchor, periods, periods_paid, current_period_start,
     current_period_end, ends_at, cancel_at_period_end, canceled_at, announced, next_event_at, event_count, updated_at)
     ON checkout_data.subscriptions TO checkout_sessions_api;
-GRANT SELECT, INSERT ON checkout_data.session_periods TO checkout_sessions_api;
+GRANT SELECT, INSERT, UPDATE (period_start, period_end) ON checkout_data.session_periods TO checkout_sessions_api;
 GRANT SELECT, INSERT, UPDATE (first_opened_at, last_opened_at, cancelled_at, reason_code, reason)
     ON checkout_data.session_visits TO checkout_sessions_api;
 GRANT SELECT ON checkout_data.session_counts, checkout_data.session_folds TO checkout_sessions_api;

@@ -83,12 +83,12 @@ pub fn function(hook: &Hook) -> Result<std::result::Result<Callable, Failure>> {
     })?;
     let oid = |number: Option<i64>| pg_sys::Oid::from(number.and_then(|n| u32::try_from(n).ok()).unwrap_or(0));
     Ok(match found {
-        None => Err(Failure::new("42883", &format!("the hook's function {} does not exist", hook.name()))),
+        None => Err(Failure::new("42883", &format!("the hook's function {} does not exist", hook.name))),
         Some((_, _, owner, _)) if owner.as_deref() != Some(&hook.owner) => {
-            Err(Failure::new("42501", &format!("the hook's function {} has another owner: call set_hook", hook.name())))
+            Err(Failure::new("42501", &format!("the hook's function {} has another owner: call set_hook", hook.name)))
         }
         Some((_, _, _, Some(fault))) => {
-            Err(Failure::new("42501", &format!("the hook's function {} {fault}", hook.name())))
+            Err(Failure::new("42501", &format!("the hook's function {} {fault}", hook.name)))
         }
         Some((function, owner, _, None)) => Ok(Callable { function: oid(function), owner: oid(owner) }),
     })
@@ -111,7 +111,7 @@ pub fn keep(tenant: Tenant, id: Uuid, hook: &Hook, failure: &Failure, now: DateT
         session,
         datum::uuid(ids::session_id(now)).into(),
         hook.event.as_str().into(),
-        hook.name().into(),
+        hook.name.as_str().into(),
         failure.sqlstate.as_str().into(),
         failure.message.as_str().into(),
         datum::timestamp(now).into(),

@@ -25,7 +25,8 @@ statement!(
        o.strict_parameters, o.allowed_origins, o.uses_catalog, o.publishable_amounts, \
        o.embedding_origins, o.payment_method_urls::jsonb, o.allow_restart, o.cancel_expires, \
        o.time_zone::text, o.renewal_grace_period, o.renewal_notice, o.hooks_required, ARRAY( \
-         SELECT unnest(ARRAY[h.event, h.schema_name, h.function_name, h.owner_name]::text[]) \
+         SELECT unnest(ARRAY[h.event, h.schema_name, h.function_name, h.owner_name]::text[] \
+           || format('%I.%I', h.schema_name, h.function_name)) \
          FROM checkout_data.hooks h WHERE h.organization_id = o.organization_id), \
        o.session_retention, o.personal_metadata_keys, o.request_failure_threshold \
      FROM checkout_data.organizations o WHERE o.organization_id = $1 AND o.deletion_began IS NULL"
@@ -56,7 +57,7 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
                 (row.get::<String>(23)?, row.get::<Interval>(24)?, row.get::<Interval>(25)?),
                 Hooks {
                     required: row.get(26)?.unwrap_or(false),
-                    all: row.get::<Vec<String>>(27)?.unwrap_or_default().chunks(4).filter_map(Hook::stored).collect(),
+                    all: row.get::<Vec<String>>(27)?.unwrap_or_default().chunks(5).filter_map(Hook::stored).collect(),
                 },
                 Records {
                     session_retention: row

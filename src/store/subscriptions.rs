@@ -221,13 +221,18 @@ statement!(
              FROM checkout_data.subscriptions s \
              WHERE s.organization_id = $1 AND s.environment = $2 AND s.subscription_id = $3) AS n \
            WHERE b.organization_id = $1 AND b.environment = $2 AND b.subscription_id = $3 \
-           RETURNING b AS subscription)",
+           RETURNING b AS subscription), \
+         period AS ( \
+           UPDATE checkout_data.session_periods p \
+           SET period_start = (b.subscription).current_period_start, period_end = (b.subscription).current_period_end \
+           FROM subscription b \
+           WHERE $6 AND p.organization_id = $1 AND p.environment = $2 AND p.checkout_session_id = $5)",
         told!("'subscription.renewed'")
     )
 );
 
-/// Renews a locked subscription for the period that its session pays, or from now on if it has lapsed. Returns when its
-/// next event is due.
+/// Renews a locked subscription for the period that its session pays. If it has lapsed, that is the one from now on.
+/// Returns when its next event is due.
 pub fn renew(
     tenant: Tenant,
     id: Uuid,

@@ -149,8 +149,11 @@ def test_where_the_library_is_not_loaded_nothing_holds_it(new_server):
     server = new_server("shared_preload_libraries=")
     db = server.create_database()
     db.create()
+    found = "SELECT object, role FROM checkout.security_report() WHERE finding = 'can drop everything'"
+    assert db.sql(found) == [{"object": "shared_preload_libraries", "role": "postgres"}]
     db.sql("ALTER DATABASE " + db.name + " SET session_preload_libraries = 'checkout_sessions'")
     assert REFUSED in fault(db.sql, "DROP EXTENSION checkout_sessions")
+    assert db.sql(found) == []
     db.sql("ALTER DATABASE " + db.name + " RESET session_preload_libraries")
     db.sql("DROP EXTENSION checkout_sessions")
 

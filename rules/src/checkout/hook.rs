@@ -54,20 +54,21 @@ pub struct Hook {
     pub schema: String,
     pub function: String,
     pub owner: String,
+    /// The name of the function, as SQL reads it.
+    pub name: String,
 }
 
 impl Hook {
-    /// A hook as it is stored: event, schema, function, owner.
+    /// A hook as it is stored: event, schema, function, owner, and the name of the function as SQL reads it.
     pub fn stored(parts: &[String]) -> Option<Self> {
-        let [event, schema, function, owner] = parts else { return None };
-        let event = HookEvent::parse(event).ok()?;
-        Some(Self { event, schema: schema.clone(), function: function.clone(), owner: owner.clone() })
-    }
-
-    /// The name of the function, as SQL reads it.
-    pub fn name(&self) -> String {
-        let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
-        format!("{}.{}", quoted(&self.schema), quoted(&self.function))
+        let [event, schema, function, owner, name] = parts else { return None };
+        Some(Self {
+            event: HookEvent::parse(event).ok()?,
+            schema: schema.clone(),
+            function: function.clone(),
+            owner: owner.clone(),
+            name: name.clone(),
+        })
     }
 }
 
@@ -116,11 +117,12 @@ mod tests {
     }
 
     #[test]
-    fn names_are_quoted() {
-        let parts = ["expired", "My \"shop\"", "release", "shop"].map(str::to_owned);
+    fn a_hook_has_an_event_and_a_function() {
+        let parts = ["expired", "shop", "release", "shop_hooks", "shop.release"].map(str::to_owned);
         let hook = Hook::stored(&parts).expect("a hook");
-        assert_eq!(hook.name(), r#""My ""shop"""."release""#);
-        assert_eq!(Hook::stored(&parts[..3]), None);
+        assert_eq!((hook.event, hook.name.as_str()), (HookEvent::Expired, "shop.release"));
+        assert_eq!(Hook::stored(&parts[..4]), None);
+        assert_eq!(Hook::stored(&[&["opened".to_owned()], &parts[1..]].concat()), None);
     }
 
     #[test]

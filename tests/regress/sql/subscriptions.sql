@@ -137,6 +137,9 @@ SELECT status FROM checkout.record_payment(:'fourth', 'p4', 'succeeded');
 SELECT status, periods_paid, anchor = current_period_start AS anew, anchor > now() - interval '1 minute' AS from_now,
     current_period_end = (anchor AT TIME ZONE time_zone + '1 month') AT TIME ZONE time_zone AS for_a_month
 FROM checkout.get_subscription(:'subscription');
+-- The session has paid that period, and no earlier one.
+SELECT p.period_start = s.current_period_start AS starts, p.period_end = s.current_period_end AS ends
+FROM checkout.session_periods p, checkout.get_subscription(:'subscription') s WHERE p.checkout_session_id = :'fourth';
 SELECT event_type, body::jsonb #>> '{data,object,status}' AS status
 FROM checkout.list_webhook_events() WHERE subject_id = :'subscription' ORDER BY sequence;
 
