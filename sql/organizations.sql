@@ -244,7 +244,8 @@ The first organization of a new database activates it: see activate_database.
   Default: never.
 - hooks_required: true refuses calls that end or create sessions, if a hook fails: see set_hook. Default: false.
 - session_retention: how long a session is kept after its end, with its payments and events, 1 day to 100 years; the
-  server's minimum_session_retention and maximum_session_retention bound it. Default: as long as the server keeps any.
+  server's minimum_session_retention (31 days unless it says otherwise) and maximum_session_retention bound it. Default: as
+  long as the server keeps any.
 - personal_metadata_keys: the members of metadata that are personal, at most 50: erase_customer erases them. Default: none.
 - request_failure_threshold: how many refused calls in five minutes write the event requests.failing: see the view
   request_failures. Default: it is never written.

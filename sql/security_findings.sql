@@ -367,7 +367,10 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     FROM pg_extension e
     -- The setting exists only if the library was preloaded.
     WHERE e.extname = 'checkout_sessions' AND current_setting('checkout_sessions.worker_database', true) IS NULL
-        AND current_setting('session_preload_libraries') !~ 'checkout_sessions'
+        AND NOT EXISTS (
+            SELECT FROM pg_db_role_setting s, unnest(s.setconfig) AS setting
+            WHERE s.setrole = 0 AND s.setdatabase = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+                AND setting ~ '^session_preload_libraries=.*checkout_sessions')
 
     ORDER BY 1, 2, 3
     $$;

@@ -318,7 +318,8 @@ The first organization of a new database activates it: see activate_database.
   Default: never.
 - hooks_required: true refuses calls that end or create sessions, if a hook fails: see set_hook. Default: false.
 - session_retention: how long a session is kept after its end, with its payments and events, 1 day to 100 years; the
-  server's minimum_session_retention and maximum_session_retention bound it. Default: as long as the server keeps any.
+  server's minimum_session_retention (31 days unless it says otherwise) and maximum_session_retention bound it. Default: as
+  long as the server keeps any.
 - personal_metadata_keys: the members of metadata that are personal, at most 50: erase_customer erases them. Default: none.
 - request_failure_threshold: how many refused calls in five minutes write the event requests.failing: see the view
   request_failures. Default: it is never written.
@@ -7185,7 +7186,10 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     FROM pg_extension e
     -- The setting exists only if the library was preloaded.
     WHERE e.extname = 'checkout_sessions' AND current_setting('checkout_sessions.worker_database', true) IS NULL
-        AND current_setting('session_preload_libraries') !~ 'checkout_sessions'
+        AND NOT EXISTS (
+            SELECT FROM pg_db_role_setting s, unnest(s.setconfig) AS setting
+            WHERE s.setrole = 0 AND s.setdatabase = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+                AND setting ~ '^session_preload_libraries=.*checkout_sessions')
 
     ORDER BY 1, 2, 3
     $$;

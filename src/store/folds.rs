@@ -78,12 +78,23 @@ pub fn page(after: Uuid, now: DateTime<Utc>) -> Result<(Vec<Tenant>, Option<Uuid
 }
 
 statement!(
+    BEGIN,
+    Write,
+    "INSERT INTO checkout_data.session_folds (organization_id, environment) SELECT $1, unnest('{live,test}'::text[])"
+);
+
+/// A new organization has tenants that the worker looks at, also before they have sessions.
+pub fn begin(organization_id: Uuid) -> Result<()> {
+    BEGIN.with(|statement| statement.count(&[datum::uuid(organization_id).into()])).map(|_| ())
+}
+
+statement!(
     ENSURE,
     Write,
     "INSERT INTO checkout_data.session_folds (organization_id, environment) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 );
 // Gives this transaction its id: those that write already have lower ones.
-statement!(BEGIN, Write, "SELECT pg_current_xact_id()");
+statement!(OWN_ID, Write, "SELECT pg_current_xact_id()");
 // Whatever was written until a time can be seen, if all transactions have ended whose ids are lower than the next one at
 // that time: the snapshot's end is not below it, and none of those that run. First tried is this transaction's own
 // id. A horizon above it is that of another cluster.
@@ -117,7 +128,7 @@ pub struct Fold {
 
 /// Locks the counts of a tenant until the transaction ends. `None`: another process has locked them.
 pub fn lock(tenant: Tenant, now: DateTime<Utc>) -> Result<Option<Fold>> {
-    BEGIN.with(|statement| statement.count(&[]))?;
+    OWN_ID.with(|statement| statement.count(&[]))?;
     ENSURE.with(|statement| statement.count(&owner(tenant)))?;
     let [organization_id, environment] = owner(tenant);
     LOCK.with(|statement| {

@@ -223,7 +223,7 @@ pub fn insert(organization_id: Uuid, name: &str, settings: &Settings) -> Result<
     let arguments = columns(organization_id, name, settings)?;
     match INSERT.with(|statement| statement.count(&arguments))? {
         0 => Err(Error::OrganizationExists { organization_id }),
-        _ => Ok(()),
+        _ => super::folds::begin(organization_id),
     }
 }
 

@@ -16,7 +16,6 @@ use rules::maintenance::retention::Bounds;
 /// How long a tenant that keeps sessions for a time is not looked at, if nothing is due earlier.
 const LOOK_EVERY: TimeDelta = TimeDelta::days(1);
 
-// A tenant whose sessions have never been counted has none that can be removed.
 statement!(
     PAGE,
     Latest,

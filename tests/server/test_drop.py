@@ -5,7 +5,7 @@ from contextlib import closing
 
 import psycopg2
 import pytest
-from conftest import run
+from conftest import private_server, run
 from support.dumps import dump, restore
 from support.outcomes import refusal
 from test_dump import contents, fill
@@ -19,6 +19,18 @@ def fault(query, *arguments):
         query(*arguments)
     assert caught.value.pgcode == "2BP01"
     return str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def quiet_server():
+    """Without a worker, whose locks could be in the way of a drop."""
+    with private_server("py-drop", "checkout_sessions.worker_enabled=off") as server:
+        yield server
+
+
+@pytest.fixture
+def db(quiet_server):
+    return quiet_server.create_database()
 
 
 @pytest.fixture

@@ -124,9 +124,9 @@ def test_late_reports_while_several_count(shop):
 
 def test_the_clock_is_put_back(shop):
     """Ten days, after hours were counted: what was counted of the time ahead is not read, and counted again later."""
-    shop.sql("UPDATE checkout_data.session_folds SET looked_at = now() + interval '10 days'")
+    shop.sql("UPDATE checkout_data.session_folds SET looked_at = now() + interval '10 days' WHERE environment = 'live'")
     shop.sql("SELECT checkout.fold_sessions()")
-    assert shop.value("SELECT looked_at <= now() FROM checkout_data.session_folds") and differences(shop) == 0
+    assert shop.value("SELECT bool_and(looked_at <= now()) FROM checkout_data.session_folds") and differences(shop) == 0
 
 
 def test_the_worker_counts(shop, module_server):
@@ -137,4 +137,4 @@ def test_the_worker_counts(shop, module_server):
     wait_until(lambda: shop.value("SELECT count(*) FROM checkout_data.uncounted_hours") == 0, within=30)
     assert counted(shop) == SESSIONS and differences(shop) == 0
     # Then nothing keeps it awake.
-    assert shop.value("SELECT next_at FROM checkout_data.session_folds") is None
+    assert shop.value("SELECT count(next_at) FROM checkout_data.session_folds") == 0

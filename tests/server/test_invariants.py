@@ -34,9 +34,8 @@ FAULTS = [
     ("lines that are not the sums of their session", "mugs", f"UPDATE {LINES} SET discount = discount + 1"),
     ("lines that are not the sums of their session", "mugs", f"DELETE FROM {LINES}"),
     ("visit of no session of its tenant", "free", f"DELETE FROM {SESSIONS}"),
-    ("counted hour that lacks sessions", "free", f"WITH f AS (INSERT INTO {COUNTED} SELECT organization_id, environment, "
-     f"date_bin('1 hour', now() + interval '1 hour', 'epoch') FROM {SESSIONS} LIMIT 1), "
-     f"u AS (DELETE FROM checkout_data.uncounted_hours) UPDATE {SESSIONS} SET title = title"),
+    ("counted hour that lacks sessions", "free", f"WITH f AS (UPDATE {COUNTED} "
+     f"SET folded_until = date_bin('1 hour', now() + interval '1 hour', 'epoch')), u AS (DELETE FROM checkout_data.uncounted_hours) UPDATE {SESSIONS} SET title = title"),
     ("visit of no session of its tenant", "free", f"UPDATE {VISITS} SET first_opened_at = first_opened_at - interval '1 day'"),
     (NOT_ITS_SESSIONS, "subscription", f"UPDATE {SUBSCRIPTIONS} SET periods_paid = 3"),
     (NOT_ITS_SESSIONS, "begun by", f"DELETE FROM {PERIODS}"),

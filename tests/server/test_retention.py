@@ -20,9 +20,8 @@ def age(db, days=45):
         WHERE NOT EXISTS (SELECT FROM checkout_data.open_sessions o WHERE o.checkout_session_id = s.checkout_session_id);
         UPDATE checkout_data.payments SET created_at = created_at - interval '{days} days',
             updated_at = updated_at - interval '{days} days';
-        INSERT INTO checkout_data.session_folds (organization_id, environment, folded_until)
-            SELECT organization_id, 'live', date_bin('1 hour', now() - interval '1 hour', 'epoch') FROM checkout_data.organizations
-            ON CONFLICT (organization_id, environment) DO UPDATE SET folded_until = EXCLUDED.folded_until, removal_at = 'epoch'""")
+        UPDATE checkout_data.session_folds SET folded_until = date_bin('1 hour', now() - interval '1 hour', 'epoch'),
+            removal_at = 'epoch' WHERE environment = 'live'""")
 
 
 def paid(db, name):

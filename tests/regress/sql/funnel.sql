@@ -143,7 +143,7 @@ SELECT * FROM testing.all_differences(:'organization');
 SELECT testing.fold(:'organization') AS counted;
 SELECT * FROM testing.all_differences(:'organization');
 SELECT next_at IS NULL AS all_counted, folded_until FROM checkout_data.session_folds
-WHERE organization_id = :'organization';
+WHERE organization_id = :'organization' AND environment = 'live';
 
 -- What comes late, after its hour was counted: a payment, failures, and another session's acceptance of the payment.
 SELECT checkout_session_id AS expired FROM checkout_data.checkout_sessions s
@@ -185,7 +185,7 @@ SELECT testing.make_history(:'organization', 100, '2025-03-08');
 SELECT testing.fold(:'organization') AS counted;
 SELECT hour FROM checkout_data.uncounted_hours WHERE organization_id = :'organization';
 SELECT next_at BETWEEN now() AND now() + interval '1 hour' AS later FROM checkout_data.session_folds
-WHERE organization_id = :'organization';
+WHERE organization_id = :'organization' AND environment = 'live';
 SELECT sum(differences) FROM testing.all_differences(:'organization');
 SELECT set_config('checkout_sessions.organization_id', :'organization', false) IS NOT NULL AS set;
 SELECT status FROM checkout.expire_checkout_session(:'long');
@@ -209,7 +209,8 @@ FROM (VALUES ('2025-03-03 10:10Z'::timestamptz), ('2025-03-09 10:10Z')) AS t (at
 INSERT INTO checkout_data.open_sessions (organization_id, environment, checkout_session_id, deadline)
 SELECT organization_id, environment, checkout_session_id, expires_at FROM checkout_data.checkout_sessions
 WHERE organization_id = :'organization' AND customer_id IS NULL AND status = 'open' AND expires_at > now();
-UPDATE checkout_data.session_folds SET folded_until = '2025-03-11' WHERE organization_id = :'organization';
+UPDATE checkout_data.session_folds SET folded_until = '2025-03-11'
+WHERE organization_id = :'organization' AND environment = 'live';
 SELECT testing.fold(:'organization') AS counted;
 SELECT DISTINCT hour FROM checkout_data.uncounted_hours WHERE organization_id = :'organization' ORDER BY hour;
 SELECT sum(differences) FROM testing.all_differences(:'organization');
@@ -217,7 +218,7 @@ SELECT sum(differences) FROM testing.all_differences(:'organization');
 -- The clock is put back now: hours that lie ahead are not read, and are counted again when they are over.
 SELECT testing.fold(:'organization') AS counted;
 UPDATE checkout_data.session_folds SET looked_at = now() + interval '10 days', folded_until = date_bin('1 hour',
-    now() + interval '9 days', 'epoch') WHERE organization_id = :'organization';
+    now() + interval '9 days', 'epoch') WHERE organization_id = :'organization' AND environment = 'live';
 INSERT INTO checkout_data.session_counts SELECT organization_id, environment, dimension, unit,
     date_bin('1 hour', now() + interval '2 days', 'epoch'), value, created, opened, opened_completed, payment_begun,
     completed, failed, expired_unopened, expired_opened, expired_payment_begun, expired_failed_attempt, cancelled,
@@ -228,7 +229,8 @@ SELECT testing.fold(:'organization') IS NOT NULL AS folded;
 SELECT count(*) FROM checkout_data.uncounted_hours WHERE organization_id = :'organization' AND hour > now();
 DELETE FROM checkout_data.session_counts WHERE organization_id = :'organization' AND starts_at > now();
 DELETE FROM checkout_data.uncounted_hours WHERE organization_id = :'organization' AND hour > now();
-UPDATE checkout_data.session_folds SET folded_until = '2025-03-11' WHERE organization_id = :'organization';
+UPDATE checkout_data.session_folds SET folded_until = '2025-03-11'
+WHERE organization_id = :'organization' AND environment = 'live';
 
 -- Sessions that are removed stay counted, also when their hour is counted again.
 SELECT sum(created) AS created FROM checkout_data.session_counts
