@@ -58,7 +58,7 @@ def test_it_makes_way_for_who_renames_or_copies_or_drops_the_database(db):
 
 
 def test_dropped_and_created_extension(db):
-    wait_until(lambda: db.worker()["state"] == "sleeping")
+    wait_until(lambda: db.worker()["last_sweep_at"])
     db.sql("DROP EXTENSION checkout_sessions")
     db.install()
     db.expires_on_time(within=10)
