@@ -38,6 +38,7 @@ CREATE TABLE checkout_data.organizations (
     request_failure_threshold integer CHECK (request_failure_threshold > 0),
     client_secret_key checkout_data.secret_key NOT NULL,
     deletion_began xid8,
+    removal_began boolean NOT NULL DEFAULT false CHECK (deletion_began IS NOT NULL OR NOT removal_began),
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT organizations_lifetime_check CHECK (default_lifetime BETWEEN minimum_lifetime AND maximum_lifetime)
@@ -102,6 +103,8 @@ COMMENT ON COLUMN checkout_data.organizations.client_secret_key IS
 
 COMMENT ON COLUMN checkout_data.organizations.deletion_began IS
     'The transaction since which nobody acts for the organization: see delete_organization. NULL: it lives.';
+COMMENT ON COLUMN checkout_data.organizations.removal_began IS
+    'True if its rows are being removed: by then it was seen that no money is open.';
 
 CREATE TYPE checkout.organization AS (
     organization_id uuid,

@@ -141,7 +141,7 @@ GRANT SELECT, DELETE, UPDATE (announced, next_event_at, event_count) ON checkout
 GRANT SELECT, INSERT ON checkout_data.inventory_changes TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_worker;
 -- Nobody may update the outbox.
-GRANT SELECT, INSERT, DELETE ON checkout_data.webhook_outbox TO checkout_sessions_worker;
+GRANT SELECT, INSERT, UPDATE (snapshot), DELETE ON checkout_data.webhook_outbox TO checkout_sessions_worker;
 GRANT SELECT, UPDATE, DELETE ON checkout_data.webhook_endpoints TO checkout_sessions_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON checkout_data.webhook_deliveries TO checkout_sessions_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON checkout_data.webhook_consumers TO checkout_sessions_worker;

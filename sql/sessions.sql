@@ -102,9 +102,9 @@ CREATE INDEX checkout_sessions_customer_email_idx
     ON checkout_data.checkout_sessions (organization_id, environment, customer_email, checkout_session_id)
     WHERE customer_email IS NOT NULL;
 -- Serves who asks whether a customer has bought before, however he writes his address. Nearly all are in lower case.
-CREATE INDEX checkout_sessions_customer_email_lower_idx
-    ON checkout_data.checkout_sessions (organization_id, environment, lower(customer_email))
-    WHERE customer_email <> lower(customer_email);
+CREATE INDEX checkout_sessions_customer_email_folded_idx
+    ON checkout_data.checkout_sessions (organization_id, environment, checkout_data.folded(customer_email))
+    WHERE customer_email <> checkout_data.folded(customer_email);
 CREATE INDEX checkout_sessions_customer_id_idx
     ON checkout_data.checkout_sessions (organization_id, environment, customer_id, checkout_session_id)
     WHERE customer_id IS NOT NULL;

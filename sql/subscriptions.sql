@@ -69,7 +69,7 @@ CREATE UNIQUE INDEX subscriptions_trial_customer_id_idx
     ON checkout_data.subscriptions (organization_id, environment, product_id, customer_id)
     WHERE trial_end IS NOT NULL AND customer_id IS NOT NULL;
 CREATE UNIQUE INDEX subscriptions_trial_customer_email_idx
-    ON checkout_data.subscriptions (organization_id, environment, product_id, lower(customer_email))
+    ON checkout_data.subscriptions (organization_id, environment, product_id, checkout_data.folded(customer_email))
     WHERE trial_end IS NOT NULL AND customer_email IS NOT NULL;
 ALTER TABLE checkout_data.subscriptions ADD CONSTRAINT subscriptions_pkey
     PRIMARY KEY (organization_id, environment, subscription_id);

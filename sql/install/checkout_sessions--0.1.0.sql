@@ -37,6 +37,12 @@ CREATE DOMAIN checkout_data.currency_code AS text CHECK (VALUE ~ '^[A-Z]{3}$');
 CREATE DOMAIN checkout_data.sha256 AS bytea CHECK (octet_length(VALUE) = 32);
 CREATE DOMAIN checkout_data.json_object AS jsonb CHECK (jsonb_typeof(VALUE) = 'object');
 
+-- lower() would fold the letters of ASCII alone, or those that the machine's locale knows.
+CREATE FUNCTION checkout_data.folded(email text) RETURNS text
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'folded_wrapper';
+COMMENT ON FUNCTION checkout_data.folded IS 'Returns an email address in lower case, letters beyond ASCII included.';
+
 -- The two roles that functions run as. security.sql gives them their rights.
 
 -- Roles belong to the cluster, so another database may have created them already. A role with more rights is refused.
@@ -112,6 +118,7 @@ CREATE TABLE checkout_data.organizations (
     request_failure_threshold integer CHECK (request_failure_threshold > 0),
     client_secret_key checkout_data.secret_key NOT NULL,
     deletion_began xid8,
+    removal_began boolean NOT NULL DEFAULT false CHECK (deletion_began IS NOT NULL OR NOT removal_began),
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT organizations_lifetime_check CHECK (default_lifetime BETWEEN minimum_lifetime AND maximum_lifetime)
@@ -176,6 +183,8 @@ COMMENT ON COLUMN checkout_data.organizations.client_secret_key IS
 
 COMMENT ON COLUMN checkout_data.organizations.deletion_began IS
     'The transaction since which nobody acts for the organization: see delete_organization. NULL: it lives.';
+COMMENT ON COLUMN checkout_data.organizations.removal_began IS
+    'True if its rows are being removed: by then it was seen that no money is open.';
 
 CREATE TYPE checkout.organization AS (
     organization_id uuid,
@@ -760,9 +769,9 @@ CREATE INDEX checkout_sessions_customer_email_idx
     ON checkout_data.checkout_sessions (organization_id, environment, customer_email, checkout_session_id)
     WHERE customer_email IS NOT NULL;
 -- Serves who asks whether a customer has bought before, however he writes his address. Nearly all are in lower case.
-CREATE INDEX checkout_sessions_customer_email_lower_idx
-    ON checkout_data.checkout_sessions (organization_id, environment, lower(customer_email))
-    WHERE customer_email <> lower(customer_email);
+CREATE INDEX checkout_sessions_customer_email_folded_idx
+    ON checkout_data.checkout_sessions (organization_id, environment, checkout_data.folded(customer_email))
+    WHERE customer_email <> checkout_data.folded(customer_email);
 CREATE INDEX checkout_sessions_customer_id_idx
     ON checkout_data.checkout_sessions (organization_id, environment, customer_id, checkout_session_id)
     WHERE customer_id IS NOT NULL;
@@ -2481,7 +2490,7 @@ CREATE UNIQUE INDEX subscriptions_trial_customer_id_idx
     ON checkout_data.subscriptions (organization_id, environment, product_id, customer_id)
     WHERE trial_end IS NOT NULL AND customer_id IS NOT NULL;
 CREATE UNIQUE INDEX subscriptions_trial_customer_email_idx
-    ON checkout_data.subscriptions (organization_id, environment, product_id, lower(customer_email))
+    ON checkout_data.subscriptions (organization_id, environment, product_id, checkout_data.folded(customer_email))
     WHERE trial_end IS NOT NULL AND customer_email IS NOT NULL;
 ALTER TABLE checkout_data.subscriptions ADD CONSTRAINT subscriptions_pkey
     PRIMARY KEY (organization_id, environment, subscription_id);
@@ -6175,10 +6184,11 @@ CREATE FUNCTION checkout.delete_organization(
 COMMENT ON FUNCTION checkout.delete_organization IS
 $$Deletes an organization with all its rows, in pieces. Nothing of it can be had back.
 
-The first call only ends it: from its commit on nothing is created for the organization any more. Each further call removes about
-batch sessions, or other rows of a kind, and returns true once nothing is left. Call it, each time in a transaction of its
-own, until then. It waits for all transactions of the database that began before the first call was committed, also for
-those that only read.
+The first call only ends it: from its commit on nothing is created for the organization any more. Once all transactions of
+the database have ended that began before that, also those that only read, each further call removes about batch
+sessions, or other rows of a kind, and returns true once nothing is left. Until then the calls return false. Call it,
+each time in a transaction of its own. If one of those transactions has left open money, the call takes the end back,
+warns, and returns false; the next one is refused.
 
 - confirm: the name of the organization.
 - batch: 1 to 100000.
@@ -7376,7 +7386,7 @@ GRANT SELECT, DELETE, UPDATE (announced, next_event_at, event_count) ON checkout
 GRANT SELECT, INSERT ON checkout_data.inventory_changes TO checkout_sessions_worker;
 GRANT SELECT, DELETE, UPDATE ON checkout_data.idempotency_keys TO checkout_sessions_worker;
 -- Nobody may update the outbox.
-GRANT SELECT, INSERT, DELETE ON checkout_data.webhook_outbox TO checkout_sessions_worker;
+GRANT SELECT, INSERT, UPDATE (snapshot), DELETE ON checkout_data.webhook_outbox TO checkout_sessions_worker;
 GRANT SELECT, UPDATE, DELETE ON checkout_data.webhook_endpoints TO checkout_sessions_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON checkout_data.webhook_deliveries TO checkout_sessions_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON checkout_data.webhook_consumers TO checkout_sessions_worker;

@@ -7,7 +7,7 @@ use rules::{Error, Result};
 use serde_json::Value;
 
 use crate::datum::{self, CustomerRecord, Rows, Text, required_text, text};
-use crate::operations::deletion;
+use crate::operations::deletion::{self, Done};
 use crate::report::or_raise;
 use crate::store::erasure::{self, Customer};
 use crate::store::{admin_log, settings};
@@ -15,7 +15,7 @@ use crate::tenant::{self, Tenant};
 
 #[pg_extern(sql = false)]
 fn export_customer(customer_id: Option<Text>, customer_email: Option<Text>) -> Rows<CustomerRecord> {
-    Rows(or_raise(|| erasure::export(customer(tenant::reader()?, &customer_id, &customer_email)?)))
+    Rows(or_raise(|| erasure::export(&customer(tenant::reader()?, &customer_id, &customer_email)?)))
 }
 
 #[pg_extern(sql = false)]
@@ -25,7 +25,7 @@ fn erase_customer(
 ) -> TableIterator<'static, (name!(kind, &'static str), name!(row_count, i32))> {
     let erased = or_raise(|| {
         let tenant = tenant::secret()?;
-        let subjects = erasure::lock(customer(tenant, &customer_id, &customer_email)?)?;
+        let subjects = erasure::lock(&customer(tenant, &customer_id, &customer_email)?)?;
         if let Some(what) = erasure::in_use(&subjects)? {
             return Err(Error::CustomerInUse { what });
         }
@@ -40,11 +40,11 @@ fn erase_customer(
 }
 
 fn customer<'a>(tenant: Tenant, id: &'a Option<Text>, email: &'a Option<Text>) -> Result<Customer<'a>> {
-    let customer = Customer { tenant, id: text("customer_id", id)?, email: text("customer_email", email)? };
-    match customer.id.or(customer.email) {
-        Some(_) => Ok(customer),
-        None => Err(Error::CustomerRequired),
+    let (id, email) = (text("customer_id", id)?, text("customer_email", email)?.map(validate::folded));
+    if id.is_none() && email.is_none() {
+        return Err(Error::CustomerRequired);
     }
+    Ok(Customer { tenant, id, email })
 }
 
 #[pg_extern(sql = false)]
@@ -53,6 +53,13 @@ fn delete_organization(organization_id: Option<Uuid>, confirm: Option<Text>, bat
         let organization_id = datum::from_uuid(required("organization_id", organization_id)?);
         let confirm = required_text("confirm", &confirm)?;
         let batch = validate::in_range("batch", required("batch", batch)?, 1, 100_000)?;
-        deletion::delete(organization_id, confirm, batch, datum::now())
+        Ok(match deletion::delete(organization_id, confirm, batch, datum::now())? {
+            Done::All => true,
+            Done::Part => false,
+            Done::Resumed(what) => {
+                warning!("the organization is not deleted, and no longer ended: it has {what}");
+                false
+            }
+        })
     })
 }

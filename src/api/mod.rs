@@ -5,6 +5,7 @@ mod access;
 mod api_keys;
 mod consumers;
 mod coupons;
+mod customers;
 mod deliveries;
 mod dialects;
 mod endpoints;

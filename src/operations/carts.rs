@@ -72,13 +72,21 @@ pub fn of_order(caller: &Caller, settings: &Settings, order: &Order) -> Result<O
         if by_browser {
             return Err(Error::invalid("coupon_code", "must be applied with apply_coupon by a publishable API key"));
         }
-        let coupon = admitted(tenant, code, order.customer_id, order.customer_email, datum::now())?;
+        let (customer_id, customer_email) = buyer(order, &cart);
+        let coupon = admitted(tenant, code, customer_id, customer_email, datum::now())?;
         match coupon.map(|coupon| cart.apply(coupon)).unwrap_or_else(|refusal| Ok(Err(refusal)))? {
             Ok(()) => {}
             Err(refusal) => return Err(Error::CouponRefused { reason: refusal.as_str() }),
         }
     }
     Ok(Some(cart))
+}
+
+/// Who buys. Of a renewal its subscription says it.
+fn buyer<'o>(order: &Order<'o>, cart: &'o Cart) -> (Option<&'o str>, Option<&'o str>) {
+    let renewed = cart.subscribing.as_ref();
+    let id = order.customer_id.or(renewed.and_then(|it| it.customer_id.as_deref()));
+    (id, order.customer_email.or(renewed.and_then(|it| it.customer_email.as_deref())))
 }
 
 /// The order with what its cart says: the amount, and what it left out.
@@ -88,6 +96,7 @@ pub fn priced<'o>(order: &Order<'o>, cart: &'o Cart) -> Result<Order<'o>> {
         _ => None,
     };
     let subscribing = cart.subscribing.as_ref();
+    let (customer_id, customer_email) = buyer(order, cart);
     let of_line = |id: fn(&Line) -> &Option<String>| sold.and_then(|line| id(line).as_deref());
     Ok(Order {
         amount: Some(cart.sums()?.amount),
@@ -98,8 +107,8 @@ pub fn priced<'o>(order: &Order<'o>, cart: &'o Cart) -> Result<Order<'o>> {
         price_id: order.price_id.or(of_line(|line| &line.price_id)),
         has_terms: true,
         subscription_id: subscribing.map_or(order.subscription_id, |it| Some(it.text.as_str())),
-        customer_id: order.customer_id.or(subscribing.and_then(|it| it.customer_id.as_deref())),
-        customer_email: order.customer_email.or(subscribing.and_then(|it| it.customer_email.as_deref())),
+        customer_id,
+        customer_email,
         ..order.clone()
     })
 }
@@ -172,7 +181,9 @@ pub fn admitted(
 
 /// Who redeems a coupon: one customer may write an address in several ways.
 pub fn customer(customer_id: Option<&str>, customer_email: Option<&str>) -> Option<String> {
-    customer_id.map(|id| format!("id:{id}")).or(customer_email.map(|email| format!("email:{}", email.to_lowercase())))
+    customer_id
+        .map(|id| format!("id:{id}"))
+        .or(customer_email.map(|email| format!("email:{}", validate::folded(email))))
 }
 
 /// One line, from a price or the default price of a product.

@@ -8,8 +8,18 @@ use uuid::Uuid;
 use crate::store::admin_log;
 use crate::store::deletion as store;
 
-/// Ends the organization, or removes its next rows. Returns true if nothing is left.
-pub fn delete(organization_id: Uuid, confirm: &str, batch: i32, now: DateTime<Utc>) -> Result<bool> {
+/// What a call has done.
+pub enum Done {
+    /// There is more to do.
+    Part,
+    /// The organization lives again, because of this money.
+    Resumed(String),
+    /// Nothing is left.
+    All,
+}
+
+/// Ends the organization, or removes its next rows.
+pub fn delete(organization_id: Uuid, confirm: &str, batch: i32, now: DateTime<Utc>) -> Result<Done> {
     let organization = store::lock(organization_id)?.ok_or(Error::OrganizationNotFound { organization_id })?;
     let subject = organization_id.to_string();
     let log = |action| admin_log::write(action, organization_id, &subject, &json!({ "name": confirm }));
@@ -22,12 +32,24 @@ pub fn delete(organization_id: Uuid, confirm: &str, batch: i32, now: DateTime<Ut
         }
         store::end(organization_id)?;
         log("organization.ended")?;
-        return Ok(false);
+        return Ok(Done::Part);
     }
-    if store::remove(organization_id, batch)? || !organization.settled {
-        return Ok(false);
+    if !organization.settled {
+        return Ok(Done::Part);
+    }
+    // What was being committed when it ended may be money.
+    if !organization.removes {
+        if let Some(what) = store::open_money(organization_id, now)? {
+            store::resume(organization_id)?;
+            log("organization.resumed")?;
+            return Ok(Done::Resumed(what));
+        }
+        store::begin_removal(organization_id)?;
+    }
+    if store::remove(organization_id, batch)? {
+        return Ok(Done::Part);
     }
     store::delete(organization_id)?;
     log("organization.deleted")?;
-    Ok(true)
+    Ok(Done::All)
 }

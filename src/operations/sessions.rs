@@ -254,9 +254,6 @@ pub fn recover(
         (policy, _) => policy,
     };
     for _ in 0..REFERENCE_TRIES {
-        if let Some(open) = living()? {
-            return Ok(open);
-        }
         // Before the reference, as in a create.
         let renews = carts::to_renew_again(tenant, id)?;
         if let Some(renewed) = renews

@@ -28,9 +28,14 @@ pub fn open_renewal(tenant: Tenant, subscription: Uuid) -> Result<Option<Uuid>> 
     Ok(None)
 }
 
+/// How many open renewals a cancellation ends: a hook may create another each time.
+const RENEWALS: usize = 10;
+
 /// Cancels a subscription. The session that would renew it is locked first, and ends.
 pub fn cancel(tenant: Tenant, id: Uuid, at_period_end: bool) -> Result<Subscription> {
-    if let Some(session) = open_renewal(tenant, id)? {
+    let mut tries = 0..RENEWALS;
+    while let Some(session) = open_renewal(tenant, id)? {
+        tries.next().ok_or(Error::SubscriptionConflict { fault: "is renewed again by a hook, each time" })?;
         let open = sessions::lock(tenant, session)?.state;
         let now = datum::now();
         open.expire(now)?;

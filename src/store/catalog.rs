@@ -6,7 +6,7 @@ use pgrx::datum::TimestampWithTimeZone;
 use rules::catalog::discount::{Coupon, Customers, Value};
 use rules::catalog::line::{Bounds, Kind, Line};
 use rules::checkout::money::{self, Currency};
-use rules::{Error, Result};
+use rules::{Error, Result, validate};
 use rust_decimal::Decimal;
 
 use super::row::Row;
@@ -184,8 +184,8 @@ statement!(
      WHERE s.organization_id = $1 AND s.environment = $2 AND s.status = 'complete' AND s.customer_email = $4 \
      UNION ALL \
      SELECT FROM checkout_data.checkout_sessions s \
-     WHERE s.organization_id = $1 AND s.environment = $2 AND s.status = 'complete' AND lower(s.customer_email) = $4 \
-       AND s.customer_email <> lower(s.customer_email) \
+     WHERE s.organization_id = $1 AND s.environment = $2 AND s.status = 'complete' AND checkout_data.folded(s.customer_email) = $4 \
+       AND s.customer_email <> checkout_data.folded(s.customer_email) \
      LIMIT 1"
 );
 
@@ -195,8 +195,7 @@ pub fn has_bought(tenant: Tenant, customer_id: Option<&str>, customer_email: Opt
         datum::uuid(tenant.organization_id).into(),
         tenant.environment.as_str().into(),
         customer_id.into(),
-        // As lower() of the column writes it, which has the collation C.
-        customer_email.map(str::to_ascii_lowercase).into(),
+        customer_email.map(validate::folded).into(),
     ];
     Ok(HAS_BOUGHT.with(|statement| statement.count(&arguments))? > 0)
 }

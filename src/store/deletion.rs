@@ -15,12 +15,14 @@ pub struct Organization {
     pub ended: bool,
     /// True if nobody sees the time any more when it was not ended.
     pub settled: bool,
+    /// True if its rows are being removed.
+    pub removes: bool,
 }
 
 statement!(
     LOCK,
     Write,
-    "SELECT o.name::text, o.deletion_began::text::bigint, o.tableoid::bigint \
+    "SELECT o.name::text, o.deletion_began::text::bigint, o.tableoid::bigint, o.removal_began \
      FROM checkout_data.organizations o WHERE o.organization_id = $1 FOR UPDATE"
 );
 
@@ -34,6 +36,7 @@ pub fn lock(organization_id: Uuid) -> Result<Option<Organization>> {
                 name: row.get(1)?.unwrap_or_default(),
                 ended: began.is_some(),
                 settled: began.is_some_and(|began| backend::oldest_in_use(table.into()) > began.cast_unsigned()),
+                removes: row.get(4)?.unwrap_or_default(),
             })
         })
     })?;
@@ -46,7 +49,7 @@ fn id(organization_id: Uuid) -> [Argument<'static>; 1] {
 
 statement!(
     OPEN_MONEY,
-    Transaction,
+    Latest,
     "SELECT CASE \
        WHEN EXISTS (SELECT FROM checkout_data.open_sessions o \
          WHERE o.organization_id = $1 AND o.deadline > $2) THEN 'open checkout sessions' \
@@ -76,6 +79,27 @@ statement!(
 /// From the commit on nobody acts for the organization.
 pub fn end(organization_id: Uuid) -> Result<()> {
     END.with(|statement| statement.count(&id(organization_id))).map(|_| ())
+}
+
+statement!(
+    RESUME,
+    Write,
+    "UPDATE checkout_data.organizations o SET deletion_began = NULL WHERE o.organization_id = $1"
+);
+statement!(
+    BEGIN_REMOVAL,
+    Write,
+    "UPDATE checkout_data.organizations o SET removal_began = true WHERE o.organization_id = $1"
+);
+
+/// Takes the end back. The keys are gone.
+pub fn resume(organization_id: Uuid) -> Result<()> {
+    RESUME.with(|statement| statement.count(&id(organization_id))).map(|_| ())
+}
+
+/// From the commit on the organization has only rows that are being removed.
+pub fn begin_removal(organization_id: Uuid) -> Result<()> {
+    BEGIN_REMOVAL.with(|statement| statement.count(&id(organization_id))).map(|_| ())
 }
 
 statement!(

@@ -5,6 +5,7 @@ use rules::Result;
 use rules::catalog::line::{Kind, Line};
 use rules::catalog::subscription::{Action, Period, Subscription};
 use rules::checkout::money::{self, Currency};
+use rules::validate;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
@@ -93,7 +94,7 @@ statement!(
      UNION ALL \
      SELECT FROM checkout_data.subscriptions s \
      WHERE s.organization_id = $1 AND s.environment = $2 AND s.product_id = $3 AND s.trial_end IS NOT NULL \
-       AND s.customer_email IS NOT NULL AND lower(s.customer_email) = lower($5 COLLATE \"C\")"
+       AND s.customer_email IS NOT NULL AND checkout_data.folded(s.customer_email) = $5"
 );
 
 /// True if the customer has had a trial of a product.
@@ -104,7 +105,8 @@ pub fn had_trial(
     customer_email: Option<&str>,
 ) -> Result<bool> {
     let [organization_id, environment] = owner(tenant);
-    let arguments = [organization_id, environment, product_id.into(), customer_id.into(), customer_email.into()];
+    let email = customer_email.map(validate::folded);
+    let arguments = [organization_id, environment, product_id.into(), customer_id.into(), email.into()];
     Ok(HAD_TRIAL.with(|statement| statement.count(&arguments))? > 0)
 }
 

@@ -25,6 +25,22 @@ def source(new_server):
     return db
 
 
+def test_an_erasure_is_no_event(source):
+    """A subscriber that reads inserts would get an event a second time, and stop."""
+    source.sql("SELECT pg_create_logical_replication_slot('checkout_events', 'wal2json')")
+    session = source.create(customer_id="ada")
+    source.call("record_payment", checkout_session_id=session, payment_id="p1", outcome="failed", failure_message="Ada")
+    source.call("record_payment", checkout_session_id=session, payment_id="p2", outcome="succeeded")
+    erased = {row["kind"]: row["row_count"] for row in source.call("erase_customer", customer_id="ada")}
+    assert erased["events"] == 1
+    inserts = source.sql(
+        "SELECT data FROM pg_logical_slot_get_changes('checkout_events', NULL, NULL, 'format-version', '2',"
+        " 'actions', 'insert', 'add-tables', 'checkout_data.webhook_outbox', 'include-transaction', 'off')")
+    assert len(inserts) == 2
+    snapshots = source.sql("SELECT snapshot #>> '{payment,failure_message}' AS message FROM checkout_data.webhook_outbox")
+    assert [row["message"] for row in snapshots] == [None, None]
+
+
 def tell(db):
     """Makes a story, all of which a consumer gets. Returns its session."""
     db.call("create_webhook_consumer", name="jobs")

@@ -266,6 +266,29 @@ def test_a_refused_call_leaves_nothing(server):
     assert failures(db, late) == [("P0001", "no")]
 
 
+def test_what_a_hook_renews_ends_with_its_subscription(server):
+    db = server.create_database(uses_catalog=True)
+    db.call("create_product", title="Club", product_id="club")
+    db.call("create_price", product_id="club", currency_code="EUR", unit_amount=12, price_id="monthly", interval_unit="month")
+    (first,) = db.call("create_checkout_session", price_id="monthly", customer_id="c1")
+    subscription = first["subscription_id"]
+    db.call("record_payment", checkout_session_id=first["checkout_session_id"], payment_id="p1", outcome="succeeded")
+    renew = "PERFORM checkout.create_checkout_session(subscription_id => s.subscription_id, reference => {reference});"
+    hook(db, "expired", f"IF s.reference IS NULL THEN {renew.format(reference="'again'")} END IF;")
+    db.call("create_checkout_session", subscription_id=subscription)
+    (canceled,) = db.call("cancel_subscription", subscription_id=subscription, at_period_end=True)
+    assert canceled["cancel_at_period_end"]
+    ended = db.sql("SELECT reference, status FROM checkout_data.checkout_sessions WHERE status <> 'complete' ORDER BY reference")
+    assert [(row["reference"], row["status"]) for row in ended] == [("again", "expired"), (None, "expired")]
+    # A hook that renews whatever expires keeps the subscription, and the call says so.
+    db.call("resume_subscription", subscription_id=subscription)
+    hook(db, "expired", renew.format(reference="NULL"))
+    db.call("create_checkout_session", subscription_id=subscription)
+    with pytest.raises(psycopg2.Error, match="is renewed again by a hook") as refused:
+        db.call("cancel_subscription", subscription_id=subscription)
+    assert refused.value.pgcode == "PT409"
+
+
 def test_hooks_are_dumped_and_restored(new_server, tmp_path):
     old, new = new_server("checkout_sessions.worker_enabled=off"), new_server()
     db = old.create_database()

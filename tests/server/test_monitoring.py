@@ -169,3 +169,11 @@ def test_queries_of_the_document_run_as_the_monitor(watched):
     assert len(IN_DOCUMENT) >= 4
     for statements in IN_DOCUMENT:
         watched.db.psql(user="exporter", input=statements)
+
+
+def test_prometheus_looks_where_the_packages_listen():
+    targets = {job["job_name"].removeprefix("checkout-sessions-"): job["static_configs"][0]["targets"]
+               for job in yaml.safe_load((EXAMPLES / "prometheus.yml").read_text())["scrape_configs"]}
+    for program in ("relay", "gateway"):
+        settings = (ROOT / f"packaging/etc/{program}.env").read_text()
+        assert re.findall(r"^CHECKOUT_SESSIONS_\w+_LISTEN=(.*)$", settings, re.MULTILINE) == targets[program]

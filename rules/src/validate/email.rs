@@ -21,6 +21,11 @@ pub fn email<'a>(argument: &'static str, value: &'a str) -> Result<&'a str> {
     }
 }
 
+/// The same for all ways to write an address that differ in case alone.
+pub fn folded(email: &str) -> String {
+    email.to_lowercase()
+}
+
 /// A dot-string or a quoted string.
 fn is_local_part(local: &str) -> bool {
     local.chars().count() <= LOCAL_PART

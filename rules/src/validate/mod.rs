@@ -11,7 +11,7 @@ mod phone;
 mod urls;
 
 pub use app_link::app_link_schemes;
-pub use email::email;
+pub use email::{email, folded};
 pub use phone::phone;
 pub use urls::{base_url, http_url, origins, page_url, return_url, with_session_id};
 

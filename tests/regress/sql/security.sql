@@ -120,10 +120,10 @@ $$, :'organization', :'id', jsonb_build_object(column_, value))) ~ '^23(502|514)
 FROM (VALUES ('subject_type', 'payment'), ('event_type', 'checkout.session.paid'), ('sequence', '0'),
     ('environment', 'prod'), ('created_at', NULL), ('subject_id', NULL), ('event_type', NULL))
     AS c (column_, value);
--- No role may change an event that was written.
+-- An event that was written stays. Of its snapshot, erase_customer takes what is personal.
 SELECT grantee, privilege_type FROM information_schema.role_table_grants
 WHERE table_schema = 'checkout_data' AND table_name = 'webhook_outbox' AND grantee LIKE 'checkout%' ORDER BY 1, 2;
-SELECT count(*) AS columns_that_may_be_updated FROM information_schema.column_privileges
+SELECT grantee, column_name AS may_be_updated FROM information_schema.column_privileges
 WHERE table_schema = 'checkout_data' AND table_name = 'webhook_outbox' AND grantee LIKE 'checkout%'
     AND privilege_type = 'UPDATE';
 SELECT testing.outcome(format($$

@@ -204,6 +204,15 @@ SELECT status, periods_paid, anchor = trial_end AS from_its_end, current_period_
     (trial_end AT TIME ZONE time_zone + '3 months') AT TIME ZONE time_zone AS a_quarter
         FROM checkout.get_subscription(:'paper');
 
+-- In any script.
+SELECT checkout_session_id AS trial, subscription_id AS of_zoe FROM checkout.create_checkout_session(price_id => 'quarterly',
+    customer_email => 'ZOË@mail.example') \gset
+SELECT status FROM checkout.complete_free_checkout_session(:'trial');
+SELECT amount FROM checkout.create_checkout_session(price_id => 'quarterly', customer_email => 'zoë@mail.example');
+-- The customer of a renewal is known, also to a coupon.
+SELECT code FROM checkout.create_coupon('BACK', percent_off => 10, max_redemptions_per_customer => 1);
+SELECT amount FROM checkout.create_checkout_session(subscription_id => :'of_zoe', coupon_code => 'back');
+
 -- A browser may begin one, without a trial, and may not renew one.
 \c - postgres
 CREATE ROLE browser_club LOGIN;
