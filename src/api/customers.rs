@@ -3,8 +3,11 @@
 use pgrx::prelude::*;
 use rules::validate;
 
+use crate::datum::Text;
+use crate::report::or_raise;
+
 /// For indexes: the same for ever, as far as Unicode keeps the case of its letters.
 #[pg_extern(sql = false)]
-fn folded(email: &str) -> String {
-    validate::folded(email)
+fn folded(email: Text) -> String {
+    or_raise(|| email.read("customer_email").map(validate::folded))
 }

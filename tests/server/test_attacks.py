@@ -9,6 +9,7 @@ from attacks.credentials import PUBLIC, changed
 from attacks.intruder import Intruder, goals
 from attacks.lab import Attack, Lab, checksummed
 from conftest import private_server
+from support.machine import IS_DEBIAN
 
 KINDS = [settings, credentials, guesses, events, names, sql, moments, views, hooks]
 ATTACKS = [attack for kind in KINDS for attack in kind.attacks()]
@@ -190,7 +191,7 @@ def test_a_hole_would_be_found(lab, hole):
             cursor.execute("UPDATE checkout_data.webhook_endpoints SET deleted_at = NULL")
             cursor.execute("UPDATE checkout_data.webhook_consumers SET deleted_at = NULL")
             lab.secrets = {tenant: lab.secrets_of(tenant) for tenant in lab.targets}
-    assert {name for name, *_ in breaches} == set(finders)
+    assert {name for name, *_ in breaches} == {name for name in finders if IS_DEBIAN or "xml" not in name}
 
 
 @pytest.mark.parametrize("library", ["preloaded", "loaded by the first call"])
@@ -208,4 +209,5 @@ def test_no_attack_comes_through(lab, library, capsys):
         )
     assert not blunders, f"no attacks, for they were not run as they were meant: {told(blunders)}"
     assert not breaches, f"came through: {told(breaches)}"
-    assert lab.db.sql("SELECT * FROM checkout.security_report()") == []
+    found = [(row["finding"], row["object"]) for row in lab.db.sql("SELECT * FROM checkout.security_report()")]
+    assert found == ([] if library == "preloaded" else [("can drop everything", "shared_preload_libraries")])

@@ -268,13 +268,13 @@ def test_a_refused_call_leaves_nothing(server):
 
 def test_what_a_hook_renews_ends_with_its_subscription(server):
     db = server.create_database(uses_catalog=True)
-    db.call("create_product", title="Club", product_id="club")
-    db.call("create_price", product_id="club", currency_code="EUR", unit_amount=12, price_id="monthly", interval_unit="month")
+    db.call("create_product", name="Club", product_id="club")
+    db.call("create_price", product_id="club", currency_code="EUR", amount=12, price_id="monthly", interval_unit="month")
     (first,) = db.call("create_checkout_session", price_id="monthly", customer_id="c1")
     subscription = first["subscription_id"]
     db.call("record_payment", checkout_session_id=first["checkout_session_id"], payment_id="p1", outcome="succeeded")
-    renew = "PERFORM checkout.create_checkout_session(subscription_id => s.subscription_id, reference => {reference});"
-    hook(db, "expired", f"IF s.reference IS NULL THEN {renew.format(reference="'again'")} END IF;")
+    renew = "PERFORM checkout.create_checkout_session(subscription_id => s.subscription_id, reference => 'again');"
+    hook(db, "expired", f"IF s.reference IS NULL THEN {renew} END IF;")
     db.call("create_checkout_session", subscription_id=subscription)
     (canceled,) = db.call("cancel_subscription", subscription_id=subscription, at_period_end=True)
     assert canceled["cancel_at_period_end"]
@@ -282,7 +282,7 @@ def test_what_a_hook_renews_ends_with_its_subscription(server):
     assert [(row["reference"], row["status"]) for row in ended] == [("again", "expired"), (None, "expired")]
     # A hook that renews whatever expires keeps the subscription, and the call says so.
     db.call("resume_subscription", subscription_id=subscription)
-    hook(db, "expired", renew.format(reference="NULL"))
+    hook(db, "expired", renew)
     db.call("create_checkout_session", subscription_id=subscription)
     with pytest.raises(psycopg2.Error, match="is renewed again by a hook") as refused:
         db.call("cancel_subscription", subscription_id=subscription)

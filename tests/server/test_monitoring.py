@@ -50,6 +50,7 @@ def watched(tmp_path_factory):
             exporter = start(
                 folder, EXPORTER, f"--extend.query-path={EXAMPLES / 'queries.yml'}",
                 f"--web.listen-address=127.0.0.1:{ports.exporter}", "--disable-default-metrics", "--disable-settings-metrics",
+                "--no-collector.bgwriter",  # this release does not know PostgreSQL 17's
                 DATA_SOURCE_NAME=f"user=exporter host={server.dir} port=54321 dbname={db.name} sslmode=disable")
             configure(folder, ports)
             prometheus = start(folder, PROMETHEUS / "prometheus", f"--config.file={folder / 'prometheus.yml'}",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, run
-from support.machine import PG_CONFIG, Machine
+from support.machine import IS_DEBIAN, PG_CONFIG, Machine
 
 # apt and dpkg keep notes of what was there; a system user stays, because files may belong to it.
 NOTES = re.compile(r"/var/(lib/(apt|dpkg|systemd)|log|cache)/|/etc/(ld\.so\.cache|\.pwd\.lock|(passwd|shadow|group|gshadow)-?)$")
@@ -16,7 +16,7 @@ MAJOR = PG_CONFIG.removeprefix("/usr/lib/postgresql/").partition("/")[0]
 ORGANIZATION = "SELECT organization_id FROM checkout.list_organizations()"
 CREATE = "SELECT checkout_session_id FROM checkout.create_checkout_session(10, 'USD', customer_id => 'c1')"
 
-pytestmark = pytest.mark.skipif(not PG_CONFIG.startswith("/usr/lib/postgresql/"), reason="they are for Debian's Postgres")
+pytestmark = pytest.mark.skipif(not IS_DEBIAN, reason="they are for Debian's Postgres")
 
 
 @pytest.fixture(scope="module")

@@ -39,7 +39,8 @@ WHERE subject_id = :'expired';
 UPDATE checkout_data.webhook_deliveries SET dead_at = clock_timestamp(), next_attempt_at = NULL, attempts = 10,
     attempts_ever = 10, last_attempt_at = clock_timestamp() WHERE subject_id = :'rejecting';
 UPDATE checkout_data.payments SET created_at = created_at - interval '1 hour' WHERE payment_id = 'monitor-late';
-UPDATE checkout_data.session_folds SET folded_until = date_bin('1 hour', now() - interval '3 days', 'epoch'), next_at = now()
+UPDATE checkout_data.session_folds
+SET folded_until = date_bin('1 hour', now() - interval '3 days', 'epoch'), next_at = now()
 WHERE organization_id = :'organization' AND environment = 'test';
 SET ROLE exporter;
 SELECT a.environment, a.open_sessions - b.open_sessions AS open, a.overdue_sessions - b.overdue_sessions AS overdue,

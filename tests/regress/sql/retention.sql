@@ -153,7 +153,8 @@ SELECT count(*) FROM checkout_data.api_keys WHERE organization_id = :'organizati
 SELECT checkout.create_organization('Keys alone', session_retention => '31 days') AS other \gset
 SELECT api_key_id AS old FROM checkout.create_api_key(:'other', 'secret', 'live') \gset
 SELECT status FROM checkout.revoke_api_key(:'old');
-UPDATE checkout_data.api_keys SET created_at = created_at - interval '50 days', revoked_at = revoked_at - interval '45 days'
+UPDATE checkout_data.api_keys
+SET created_at = created_at - interval '50 days', revoked_at = revoked_at - interval '45 days'
 WHERE api_key_id = :'old';
 CALL testing.clean_up();
 SELECT count(*) FROM checkout_data.api_keys WHERE organization_id = :'other';

@@ -205,7 +205,8 @@ SELECT status, periods_paid, anchor = trial_end AS from_its_end, current_period_
         FROM checkout.get_subscription(:'paper');
 
 -- In any script.
-SELECT checkout_session_id AS trial, subscription_id AS of_zoe FROM checkout.create_checkout_session(price_id => 'quarterly',
+SELECT checkout_session_id AS trial, subscription_id AS of_zoe
+FROM checkout.create_checkout_session(price_id => 'quarterly',
     customer_email => 'ZOË@mail.example') \gset
 SELECT status FROM checkout.complete_free_checkout_session(:'trial');
 SELECT amount FROM checkout.create_checkout_session(price_id => 'quarterly', customer_email => 'zoë@mail.example');

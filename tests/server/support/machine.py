@@ -10,6 +10,8 @@ import tempfile
 from conftest import run, wait_until
 
 PG_CONFIG = os.environ.get("PG_CONFIG", "/usr/lib/postgresql/15/bin/pg_config")
+# Other builds lack contrib modules and libxml, and Debian's packages are not for them.
+IS_DEBIAN = PG_CONFIG.startswith("/usr/lib/postgresql/")
 DATA = "/run/data"
 SETUP = f"""
 mount -t tmpfs tmpfs "$1"
