@@ -190,6 +190,13 @@ CREATE FUNCTION checkout_data.check_access(role text, access text) RETURNS regro
             RAISE invalid_parameter_value USING MESSAGE =
                 'argument "access" must be secret, restricted, publishable, request, authenticator, relay, monitor or admin';
         END IF;
+        -- Their rights are what the functions work with.
+        IF found IN (SELECT p.proowner FROM pg_proc p
+            WHERE p.pronamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace))
+        THEN
+            RAISE invalid_parameter_value
+                USING MESSAGE = 'argument "role" must not be a role that owns functions of the extension';
+        END IF;
         RETURN found;
     END
     $$;
@@ -232,7 +239,8 @@ CREATE FUNCTION checkout.grant_access(role text, access text) RETURNS void
 COMMENT ON FUNCTION checkout.grant_access IS
 $$Lets a role call the functions of an access, and read its views. Only a superuser can call this.
 
-- role: the name of the role as it is, without double quotes.
+- role: the name of the role as it is, without double quotes. Not one that owns the extension, or functions of it: those
+  need no access.
 - access: one of the following.
 
 The accesses are:
@@ -294,13 +302,17 @@ CREATE FUNCTION checkout.revoke_access(role text, access text) RETURNS void
         END IF;
         IF held THEN
             PERFORM checkout_data.log_access('access.revoked', role, access);
+        ELSE
+            RAISE NOTICE USING MESSAGE = format('role "%s" was not granted the access %s itself', role, access),
+                HINT = 'Whoever is a member of a role with an access has it, too.';
         END IF;
     END
     $$;
 COMMENT ON FUNCTION checkout.revoke_access IS
 $$Takes an access back that grant_access gave. Only a superuser can call this.
 
-The role keeps functions and views that another of its accesses includes.
+The role keeps functions and views that another of its accesses includes, and what it has as a member of another role. If it
+was not granted the access, a NOTICE says so.
 
 - role, access: as for grant_access.
 

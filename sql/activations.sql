@@ -245,6 +245,14 @@ CREATE FUNCTION checkout.verify_restore() RETURNS TABLE (
             SELECT FROM checkout_data.webhook_outbox o
             WHERE o.organization_id = d.organization_id AND o.environment = d.environment
                 AND o.subject_id = d.subject_id AND o.sequence = d.sequence)
+            -- Those of a deleted receiver go some time after their events.
+            AND NOT EXISTS (
+                SELECT FROM checkout_data.webhook_endpoints e
+                WHERE e.organization_id = d.organization_id AND e.environment = d.environment
+                    AND e.webhook_endpoint_id = d.receiver_id AND e.deleted_at IS NOT NULL)
+            AND NOT EXISTS (
+                SELECT FROM checkout_data.webhook_consumers c
+                WHERE c.webhook_consumer_id = d.receiver_id AND c.deleted_at IS NOT NULL)
         UNION ALL
         SELECT 'deliveries without their webhook endpoint or consumer', count(*)
         FROM checkout_data.webhook_deliveries d

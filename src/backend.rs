@@ -40,7 +40,7 @@ pub fn next_transaction_id() -> u64 {
 
 /// The id of the oldest transaction that runs, or that a snapshot in this database does not see as ended. A table of the
 /// extension says which snapshots count.
-pub fn oldest_in_use(table: pg_sys::Oid) -> u64 {
+fn oldest_in_use(table: pg_sys::Oid) -> u64 {
     // SAFETY: within a transaction, which locks the table. An id has 32 bits; the oldest is less than 2^31 behind the next.
     unsafe {
         let relation = pg_sys::table_open(table, pg_sys::AccessShareLock as i32);
@@ -49,6 +49,13 @@ pub fn oldest_in_use(table: pg_sys::Oid) -> u64 {
         let next = next_transaction_id();
         next - u64::from((next as u32).wrapping_sub(oldest))
     }
+}
+
+/// True if all transactions have ended that do not see one of this id as ended. An id that no transaction has had yet is
+/// of another cluster, from which the row was restored.
+pub fn is_past(id: u64, table: pg_sys::Oid) -> bool {
+    let oldest = oldest_in_use(table);
+    oldest > id || next_transaction_id() <= id
 }
 
 /// The server's clock, in microseconds since 2000.

@@ -37,9 +37,10 @@ CREATE DOMAIN checkout_data.currency_code AS text CHECK (VALUE ~ '^[A-Z]{3}$');
 CREATE DOMAIN checkout_data.sha256 AS bytea CHECK (octet_length(VALUE) = 32);
 CREATE DOMAIN checkout_data.json_object AS jsonb CHECK (jsonb_typeof(VALUE) = 'object');
 
--- lower() would fold the letters of ASCII alone, or those that the machine's locale knows.
+-- lower() would fold the letters of ASCII alone, or those that the machine's locale knows. Leakproof, so that conditions
+-- with it are looked up in indexes before row-level security: it tells nothing of an address.
 CREATE FUNCTION checkout_data.folded(email text) RETURNS text
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF
     AS 'MODULE_PATHNAME', 'folded_wrapper';
 COMMENT ON FUNCTION checkout_data.folded IS 'Returns an email address in lower case, letters beyond ASCII included.';
 
@@ -5387,6 +5388,14 @@ CREATE FUNCTION checkout.verify_restore() RETURNS TABLE (
             SELECT FROM checkout_data.webhook_outbox o
             WHERE o.organization_id = d.organization_id AND o.environment = d.environment
                 AND o.subject_id = d.subject_id AND o.sequence = d.sequence)
+            -- Those of a deleted receiver go some time after their events.
+            AND NOT EXISTS (
+                SELECT FROM checkout_data.webhook_endpoints e
+                WHERE e.organization_id = d.organization_id AND e.environment = d.environment
+                    AND e.webhook_endpoint_id = d.receiver_id AND e.deleted_at IS NOT NULL)
+            AND NOT EXISTS (
+                SELECT FROM checkout_data.webhook_consumers c
+                WHERE c.webhook_consumer_id = d.receiver_id AND c.deleted_at IS NOT NULL)
         UNION ALL
         SELECT 'deliveries without their webhook endpoint or consumer', count(*)
         FROM checkout_data.webhook_deliveries d
@@ -6708,6 +6717,13 @@ CREATE FUNCTION checkout_data.check_access(role text, access text) RETURNS regro
             RAISE invalid_parameter_value USING MESSAGE =
                 'argument "access" must be secret, restricted, publishable, request, authenticator, relay, monitor or admin';
         END IF;
+        -- Their rights are what the functions work with.
+        IF found IN (SELECT p.proowner FROM pg_proc p
+            WHERE p.pronamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace))
+        THEN
+            RAISE invalid_parameter_value
+                USING MESSAGE = 'argument "role" must not be a role that owns functions of the extension';
+        END IF;
         RETURN found;
     END
     $$;
@@ -6750,7 +6766,8 @@ CREATE FUNCTION checkout.grant_access(role text, access text) RETURNS void
 COMMENT ON FUNCTION checkout.grant_access IS
 $$Lets a role call the functions of an access, and read its views. Only a superuser can call this.
 
-- role: the name of the role as it is, without double quotes.
+- role: the name of the role as it is, without double quotes. Not one that owns the extension, or functions of it: those
+  need no access.
 - access: one of the following.
 
 The accesses are:
@@ -6812,13 +6829,17 @@ CREATE FUNCTION checkout.revoke_access(role text, access text) RETURNS void
         END IF;
         IF held THEN
             PERFORM checkout_data.log_access('access.revoked', role, access);
+        ELSE
+            RAISE NOTICE USING MESSAGE = format('role "%s" was not granted the access %s itself', role, access),
+                HINT = 'Whoever is a member of a role with an access has it, too.';
         END IF;
     END
     $$;
 COMMENT ON FUNCTION checkout.revoke_access IS
 $$Takes an access back that grant_access gave. Only a superuser can call this.
 
-The role keeps functions and views that another of its accesses includes.
+The role keeps functions and views that another of its accesses includes, and what it has as a member of another role. If it
+was not granted the access, a NOTICE says so.
 
 - role, access: as for grant_access.
 

@@ -34,11 +34,11 @@ pub fn delete(organization_id: Uuid, confirm: &str, batch: i32, now: DateTime<Ut
         log("organization.ended")?;
         return Ok(Done::Part);
     }
-    if !organization.settled {
-        return Ok(Done::Part);
-    }
-    // What was being committed when it ended may be money.
     if !organization.removes {
+        if !organization.settled {
+            return Ok(Done::Part);
+        }
+        // What was being committed when it ended may be money.
         if let Some(what) = store::open_money(organization_id, now)? {
             store::resume(organization_id)?;
             log("organization.resumed")?;

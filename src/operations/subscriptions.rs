@@ -8,6 +8,7 @@ use crate::datum::{self, Subscription};
 use crate::operations::holding::end;
 use crate::shared::wake;
 use crate::store::subscriptions::{self, unknown};
+use crate::store::subtransaction::undone_if_refused;
 use crate::store::{self, session_periods, sessions};
 use crate::tenant::Tenant;
 
@@ -30,18 +31,23 @@ pub fn open_renewal(tenant: Tenant, subscription: Uuid) -> Result<Option<Uuid>> 
 
 /// How many open renewals a cancellation ends: a hook may create another each time.
 const RENEWALS: usize = 10;
+const RENEWED: Error = Error::SubscriptionConflict { fault: "is being renewed by another call, or by a hook" };
 
 /// Cancels a subscription. The session that would renew it is locked first, and ends.
 pub fn cancel(tenant: Tenant, id: Uuid, at_period_end: bool) -> Result<Subscription> {
     let mut tries = 0..RENEWALS;
-    while let Some(session) = open_renewal(tenant, id)? {
-        tries.next().ok_or(Error::SubscriptionConflict { fault: "is renewed again by a hook, each time" })?;
-        let open = sessions::lock(tenant, session)?.state;
-        let now = datum::now();
-        open.expire(now)?;
-        end(tenant, session, &open, now)?;
+    loop {
+        if let Some(session) = open_renewal(tenant, id)? {
+            let open = sessions::lock(tenant, session)?.state;
+            let now = datum::now();
+            open.expire(now)?;
+            end(tenant, session, &open, now)?;
+        }
+        match undone_if_refused(|| lock_unless_renewed(tenant, id)) {
+            Err(error) if error == RENEWED && tries.next().is_some() => {}
+            locked => break locked?,
+        }
     }
-    subscriptions::lock(tenant, id)?.ok_or_else(|| unknown(&id.to_string()))?;
     let now = datum::now();
     let before = subscriptions::state(tenant, id, now)?;
     let is_over = matches!(before.status.as_str(), "canceled" | "ended");
@@ -60,6 +66,15 @@ pub fn cancel(tenant: Tenant, id: Uuid, at_period_end: bool) -> Result<Subscript
         }
     }
     subscriptions::get_again(tenant, id, now)
+}
+
+/// Who has waited for a call that creates a renewal sees that only now, and has to lock its session first.
+fn lock_unless_renewed(tenant: Tenant, id: Uuid) -> Result<()> {
+    subscriptions::lock(tenant, id)?.ok_or_else(|| unknown(&id.to_string()))?;
+    match session_periods::open_renewal(tenant, id)? {
+        Some(_) => Err(RENEWED),
+        None => Ok(()),
+    }
 }
 
 /// Takes back a cancellation at the end of the period.

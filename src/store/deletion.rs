@@ -35,7 +35,7 @@ pub fn lock(organization_id: Uuid) -> Result<Option<Organization>> {
             Ok(Organization {
                 name: row.get(1)?.unwrap_or_default(),
                 ended: began.is_some(),
-                settled: began.is_some_and(|began| backend::oldest_in_use(table.into()) > began.cast_unsigned()),
+                settled: began.is_some_and(|began| backend::is_past(began.cast_unsigned(), table.into())),
                 removes: row.get(4)?.unwrap_or_default(),
             })
         })
@@ -133,8 +133,8 @@ const TABLES: [&str; 28] = [
     "hooks",
     "api_keys",
     "prices",
-    "inventory_changes",
     "inventory",
+    "inventory_changes",
     "products",
     "coupons",
     "session_counts",

@@ -92,7 +92,7 @@ pub fn export(customer: &Customer) -> Result<Vec<CustomerRecord>> {
     EXPORT.with(|statement| statement.composites(&customer.arguments()))
 }
 
-// In the order in which everybody locks sessions.
+// In the order in which everybody locks sessions: the newer one first.
 statement!(
     SESSIONS,
     Write,
@@ -100,7 +100,7 @@ statement!(
         "SELECT s.checkout_session_id FROM checkout_data.checkout_sessions s \
          WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id IN (",
         of_customer!("checkout_data.checkout_sessions", "s.checkout_session_id"),
-        ") ORDER BY s.checkout_session_id FOR NO KEY UPDATE"
+        ") ORDER BY s.checkout_session_id DESC FOR NO KEY UPDATE"
     )
 );
 statement!(
@@ -132,7 +132,7 @@ statement!(
     Transaction,
     "SELECT CASE \
        WHEN EXISTS (SELECT FROM checkout_data.open_sessions o WHERE o.organization_id = $1 AND o.environment = $2 \
-         AND o.checkout_session_id = ANY ($3) AND o.deadline > clock_timestamp()) THEN 'open checkout sessions' \
+         AND (o.checkout_session_id = ANY ($3) OR o.renews = ANY ($4)) AND o.deadline > clock_timestamp()) THEN 'open checkout sessions' \
        WHEN EXISTS (SELECT FROM checkout_data.subscriptions s WHERE s.organization_id = $1 AND s.environment = $2 \
          AND s.subscription_id = ANY ($4) \
          AND checkout_data.subscription_status(s, clock_timestamp()) NOT IN ('ended', 'canceled')) \

@@ -2,10 +2,10 @@
 //! a tenth of the time of a create.
 //!
 //! They are forgotten when the table changes, in the way in which the server forgets cached catalog entries: a trigger
-//! on the table sends an invalidation message, and every backend receives it before its next statement, once the change
-//! is committed.
+//! on the table sends an invalidation message, and every backend receives it before its next call, once the change is
+//! committed.
 
-#![expect(unsafe_code, reason = "is called when a table changes")]
+#![expect(unsafe_code, reason = "receives what says that a table has changed")]
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -33,6 +33,8 @@ const KEPT_AT_MOST: usize = 16;
 
 /// The settings of the tenant. A tenant without an organization is refused as a missing credential.
 pub fn of(tenant: Tenant) -> Result<Rc<Settings>> {
+    // SAFETY: within a transaction. A statement in the middle of one may not have received them yet.
+    unsafe { pg_sys::AcceptInvalidationMessages() };
     let kept = KEPT.with_borrow(|kept| {
         kept.iter().find(|(id, _)| *id == tenant.organization_id).map(|(_, settings)| Rc::clone(settings))
     });

@@ -81,7 +81,6 @@ def test_bytes_that_are_no_text_are_refused_in_every_setting(world, who, setting
             connection.commit()
             cursor.execute("SELECT set_config('checkout_sessions.organization_id', %s, false)", tenant)
             connection.commit()
-            cursor.execute("SELECT checkout.grant_access('postgres', 'secret')")
         if besides:
             cursor.execute(f"SELECT {besides}")
         call = world_call(world, function)

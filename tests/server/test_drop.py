@@ -92,7 +92,6 @@ def test_a_session_without_a_payment_is_enough_and_so_is_one_of_this_transaction
     with closing(db.connect()) as connection, connection.cursor() as cursor:
         connection.autocommit = False
         cursor.execute("SELECT set_config('checkout_sessions.organization_id', %s, true)", [db.organization_id])
-        cursor.execute("SELECT checkout.grant_access('postgres', 'secret')")
         cursor.execute("SELECT checkout.create_checkout_session(10, 'USD', customer_id => 'c1')")
         assert REFUSED in fault(cursor.execute, "DROP EXTENSION checkout_sessions")
 

@@ -129,7 +129,6 @@ def test_lists_of_all_kinds_keep_few_plans(world):
     times = ["created_after => now() - interval '1 day'", "created_before => now()"]
     with closing(world.db.connect()) as connection, connection.cursor() as cursor:
         connection.autocommit = False
-        world.db.sql("SELECT checkout.grant_access('postgres', 'secret')")
         cursor.execute("SELECT set_config('checkout_sessions.organization_id', %s, false)", (world.db.organization_id,))
         connection.commit()
         grown = []

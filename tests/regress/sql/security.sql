@@ -19,10 +19,15 @@ SELECT p.oid::regprocedure AS without_a_search_path FROM pg_proc p JOIN pg_langu
 WHERE p.pronamespace = 'checkout'::regnamespace AND NOT p.prosecdef AND l.lanname <> 'c'
     AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false)
     AND NOT (p.proretset AND EXISTS (SELECT FROM pg_class c WHERE c.reltype = p.prorettype AND c.relkind = 'v'));
--- None is leakproof; none that writes is marked safe for parallel use.
+-- One alone is leakproof, which indexes need; none that writes is marked safe for parallel use.
 SELECT p.oid::regprocedure AS wrongly_marked FROM pg_proc p
 WHERE p.pronamespace IN ('checkout'::regnamespace, 'checkout_data'::regnamespace)
-    AND (p.proleakproof OR p.provolatile = 'v' AND p.proparallel = 's');
+    AND (p.proleakproof AND p.proname <> 'folded' OR p.provolatile = 'v' AND p.proparallel = 's');
+
+-- The rights of owners are neither given nor taken.
+SELECT call, testing.outcome(format('SELECT checkout.%s(%L, ''secret'')', call, role))
+FROM unnest(ARRAY['grant_access', 'revoke_access']) AS call,
+    unnest(ARRAY['checkout_sessions_api', 'checkout_sessions_worker', current_user]) AS role ORDER BY call;
 
 -- PUBLIC has no right on anything, application roles none on storage.
 SELECT 'function' AS what, p.oid::regprocedure::text AS name
