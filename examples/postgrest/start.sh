@@ -40,7 +40,8 @@ start() {
     shift 2
     "$@" >"$log" 2>&1 &
     started+=($!)
-    until grep -q "$ready" "$log"; do
+    # It may be ready before it has a port, or the other way round.
+    until grep -q "$ready" "$log" && { [ -z "$port_line" ] || grep -q "$port_line.*[0-9]\$" "$log"; }; do
         kill -0 $! 2>/dev/null && ((tries-- > 0)) || die "$1 did not start: $(cat "$log")"
         sleep 0.1
     done

@@ -6,8 +6,11 @@ const TIMEOUT = 15_000;
 // Sums have more digits than a JavaScript number keeps, so that they stay texts.
 const SUMS = /amount$|^subtotal$|^discount$|^total$/;
 
+// The database ends, has no room or is gone: PostgREST may answer such a failure of its connection with 400.
+const ENDS = /^$|^(08|53|57)/;
+
 const isTrouble = ({ ok, status }, body) =>
-    status >= 500 || status === 408 || status === 429 || body === undefined || (!ok && body === null);
+    status >= 500 || status === 408 || status === 429 || body === undefined || (!ok && (body === null || ENDS.test(body.code)));
 
 const sumsAsTexts = (key, value, context) =>
     (typeof value === 'number' && SUMS.test(key) ? context?.source ?? String(value) : value);

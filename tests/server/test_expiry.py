@@ -345,7 +345,7 @@ def test_what_comes_due_one_after_another_is_expired_at_once(db):
         "SELECT o.created_at - s.expires_at AS late FROM checkout_data.webhook_outbox o"
         " JOIN checkout_data.checkout_sessions s ON s.checkout_session_id = o.subject_id ORDER BY 1")]
     # The pause before it looks again at locked rows would be a second. For its speed see benches/.
-    assert late[len(late) // 2].total_seconds() < 0.25
+    assert late[len(late) // 2].total_seconds() < 0.5
 
 
 def test_a_consumer_is_given_the_events_of_all_organizations_in_turns(server):

@@ -20,9 +20,9 @@ UPGRADE = (UPGRADES / f"checkout_sessions--{NOW}--{NEXT}.sql").read_text()
 # What version 0.2.0-dev has in the files of sql/: the text of this version, and that of the next. The table, the trigger
 # and the functions that are new are written as in the upgrade script.
 EDITS = [
-    ("    deletion_began xid8,\n"
+    ("    removal_began boolean NOT NULL DEFAULT false CHECK (deletion_began IS NOT NULL OR NOT removal_began),\n"
      "    created_at timestamptz NOT NULL DEFAULT now(),\n    updated_at timestamptz NOT NULL DEFAULT now(),\n",
-     "    deletion_began xid8,\n"
+     "    removal_began boolean NOT NULL DEFAULT false CHECK (deletion_began IS NOT NULL OR NOT removal_began),\n"
      "    created_at timestamptz NOT NULL DEFAULT now(),\n    updated_at timestamptz NOT NULL DEFAULT now(),\n"
      "    refund_approval text NOT NULL DEFAULT 'none',\n"
      "    CONSTRAINT organizations_refund_approval_check CHECK (refund_approval = ANY (ARRAY['none', 'required'])),\n"),
