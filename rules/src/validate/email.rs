@@ -92,7 +92,9 @@ mod tests {
 
     #[test]
     fn the_case_of_letters_does_not_matter() {
-        for same in [["Ada@Shop.example", "ada@shop.example"], ["ÄNNA@x.de", "änna@x.de"], ["ΝΙΚΟΣ.Α@x.gr", "νικος.α@x.gr"]] {
+        for same in
+            [["Ada@Shop.example", "ada@shop.example"], ["ÄNNA@x.de", "änna@x.de"], ["ΝΙΚΟΣ.Α@x.gr", "νικος.α@x.gr"]]
+        {
             assert_eq!(folded(same[0]), folded(same[1]));
         }
         assert_ne!(folded("anna@x.de"), folded("änna@x.de"));
