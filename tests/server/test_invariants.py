@@ -64,7 +64,7 @@ FAULTS = [
     ("open session that has lost a hold", "mugs", f"DELETE FROM {HOLDS}"),
     ("open session that has lost a hold", "mugs", f"UPDATE {HOLDS} SET deadline = deadline + interval '1 second'"),
     ("stock of which more is held than it says", "mugs", f"UPDATE {HOLDS} SET quantity = 3"),
-    ("coupon that was redeemed too often", "TEN", f"UPDATE {COUPONS} SET redeemed = 7"),
+    ("coupon that was redeemed too often", "TEN", f"UPDATE {COUPONS} SET redeemed = 8"),
     ("complete without exactly one succeeded payment", "paid", f"DELETE FROM {PAYMENTS}"),
     ("payment succeeded, and its session does not say so", "paid", f"UPDATE {PAYMENTS} SET amount = 11"),
     ("payment for no session of its tenant", "paid", f"UPDATE {PAYMENTS} SET organization_id = gen_random_uuid()"),
