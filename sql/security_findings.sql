@@ -211,7 +211,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
         OR l.lanname = 'c' AND f.probin <> '$libdir/checkout_sessions'
         OR l.lanname <> 'c' AND f.proname = ANY (ARRAY[
             'reader_organization_id', 'wake_worker', 'organizations_changed', 'event_type_matches', 'event_body_as',
-            'webhook_headers', 'is_utf8', 'deliveries_due', 'event_id', 'session_json', 'library_version'])
+            'webhook_headers', 'is_utf8', 'folded', 'deliveries_due', 'event_id', 'session_json', 'library_version'])
         OR l.lanname <> 'c' AND f.pronamespace = (SELECT s.oid FROM schema s WHERE s.nspname = 'checkout')
             AND f.proname <> ALL (ARRAY[
                 'session_funnel', 'outbox_status', 'next_webhook_attempt_at', 'grant_access',

@@ -72,7 +72,7 @@ pub fn of_order(caller: &Caller, settings: &Settings, order: &Order) -> Result<O
         if by_browser {
             return Err(Error::invalid("coupon_code", "must be applied with apply_coupon by a publishable API key"));
         }
-        let (customer_id, customer_email) = buyer(order, &cart);
+        let (customer_id, customer_email) = cart.customer(order);
         let coupon = admitted(tenant, code, customer_id, customer_email, datum::now())?;
         match coupon.map(|coupon| cart.apply(coupon)).unwrap_or_else(|refusal| Ok(Err(refusal)))? {
             Ok(()) => {}
@@ -82,13 +82,6 @@ pub fn of_order(caller: &Caller, settings: &Settings, order: &Order) -> Result<O
     Ok(Some(cart))
 }
 
-/// Who buys. Of a renewal its subscription says it.
-fn buyer<'o>(order: &Order<'o>, cart: &'o Cart) -> (Option<&'o str>, Option<&'o str>) {
-    let renewed = cart.subscribing.as_ref();
-    let id = order.customer_id.or(renewed.and_then(|it| it.customer_id.as_deref()));
-    (id, order.customer_email.or(renewed.and_then(|it| it.customer_email.as_deref())))
-}
-
 /// The order with what its cart says: the amount, and what it left out.
 pub fn priced<'o>(order: &Order<'o>, cart: &'o Cart) -> Result<Order<'o>> {
     let sold = match &cart.lines[..] {
@@ -96,7 +89,7 @@ pub fn priced<'o>(order: &Order<'o>, cart: &'o Cart) -> Result<Order<'o>> {
         _ => None,
     };
     let subscribing = cart.subscribing.as_ref();
-    let (customer_id, customer_email) = buyer(order, cart);
+    let (customer_id, customer_email) = cart.customer(order);
     let of_line = |id: fn(&Line) -> &Option<String>| sold.and_then(|line| id(line).as_deref());
     Ok(Order {
         amount: Some(cart.sums()?.amount),

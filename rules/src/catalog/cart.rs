@@ -10,6 +10,7 @@ use super::line::{Kind, Line};
 use super::subscription::Subscribing;
 use crate::checkout::idempotency::{self, RequestHash};
 use crate::checkout::money::{self, Currency};
+use crate::checkout::order::Order;
 use crate::{Error, Result};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +96,13 @@ impl Cart {
     }
 
     /// The subscription that it renews.
+    /// Who buys: the id and the email address. Of a renewal its subscription says it.
+    pub fn customer<'o>(&'o self, order: &Order<'o>) -> (Option<&'o str>, Option<&'o str>) {
+        let renewed = self.subscribing.as_ref();
+        let id = order.customer_id.or(renewed.and_then(|it| it.customer_id.as_deref()));
+        (id, order.customer_email.or(renewed.and_then(|it| it.customer_email.as_deref())))
+    }
+
     pub fn renews(&self) -> Option<Uuid> {
         let renewed = self.subscribing.as_ref().filter(|subscribing| subscribing.action.renewed().is_some())?;
         Some(renewed.subscription_id)
