@@ -72,11 +72,12 @@ CREATE FUNCTION checkout.delete_organization(
 COMMENT ON FUNCTION checkout.delete_organization IS
 $$Deletes an organization with all its rows, in pieces. Nothing of it can be had back.
 
-The first call only ends it: from its commit on nothing is created for the organization any more. Once all transactions of
-the database have ended that began before that, also those that only read, each further call removes about batch
-sessions, or other rows of a kind, and returns true once nothing is left. Until then the calls return false. Call it,
-each time in a transaction of its own. If one of those transactions has left open money, the call takes the end back,
-warns, and returns false; the next one is refused.
+The first call only ends it: from its commit on nothing is created for the organization any more, but reports of payments
+and refunds are taken. Once all transactions of the database have ended that began before that, also those that only
+read, each further call removes about batch sessions, or other rows of a kind, and returns true once nothing is left;
+the first of them removes the API keys, and from then on nobody acts for the organization. Until then the calls return
+false. Call it, each time in a transaction of its own. If money is open by then, the call takes the end back, warns, and
+returns false; the next one is refused.
 
 - confirm: the name of the organization.
 - batch: 1 to 100000.

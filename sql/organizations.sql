@@ -102,9 +102,9 @@ COMMENT ON COLUMN checkout_data.organizations.client_secret_key IS
     '32 random bytes. The client secrets of the organization''s sessions are derived from them.';
 
 COMMENT ON COLUMN checkout_data.organizations.deletion_began IS
-    'The transaction since which nobody acts for the organization: see delete_organization. NULL: it lives.';
+    'The transaction since which nothing is created for the organization: see delete_organization. NULL: it lives.';
 COMMENT ON COLUMN checkout_data.organizations.removal_began IS
-    'True if its rows are being removed: by then it was seen that no money is open.';
+    'True if its rows are being removed, and nobody acts for it: by then it was seen that no money is open.';
 
 CREATE TYPE checkout.organization AS (
     organization_id uuid,

@@ -169,6 +169,7 @@ impl Changes<'_> {
                     None => settings.records.request_failure_threshold,
                 },
             },
+            ended: settings.ended,
             client_secret_key: settings.client_secret_key,
         })
     }

@@ -57,7 +57,10 @@ fn record_payment(
         let payment_id = check_payment_id(&payment_id)?;
         let outcome: Outcome = required_text("outcome", &outcome)?.parse()?;
         let amount = amount.map(|amount| datum::from_reported("amount", &amount)).transpose()?;
-        if outcome == Outcome::Succeeded && amount.is_none() && store::settings::of(tenant)?.require_payment_amount {
+        if outcome == Outcome::Succeeded
+            && amount.is_none()
+            && store::settings::for_report(tenant)?.require_payment_amount
+        {
             return Err(Error::NullArgument { argument: "amount" });
         }
         let line = |value: Option<Text>, limit| value.and_then(|text| label::line(&text.label(limit), limit));

@@ -38,7 +38,7 @@ pub fn delete(organization_id: Uuid, confirm: &str, batch: i32, now: DateTime<Ut
         if !organization.settled {
             return Ok(Done::Part);
         }
-        // What was being committed when it ended may be money.
+        // What was being committed when it ended may be money, and reports were taken since.
         if let Some(what) = store::open_money(organization_id, now)? {
             store::resume(organization_id)?;
             log("organization.resumed")?;

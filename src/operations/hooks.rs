@@ -18,10 +18,9 @@ pub fn call(tenant: Tenant, id: Uuid, events: &[EventType], cause: Cause) -> Res
     if !events.iter().any(|event| HookEvent::of(*event).is_some()) {
         return Ok(());
     }
-    let settings = store::settings::of(tenant)?;
-    if settings.hooks.all.is_empty() {
+    let Some(settings) = store::settings::find(tenant)?.filter(|settings| !settings.hooks.all.is_empty()) else {
         return Ok(());
-    }
+    };
     for event in events.iter().filter_map(|event| HookEvent::of(*event)) {
         let Some(hook) = settings.hooks.all.iter().find(|hook| hook.event == event) else { continue };
         let Err(failure) = run(tenant, id, hook)? else { continue };

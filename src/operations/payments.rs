@@ -46,6 +46,7 @@ pub fn begin(
 
 /// Records the end of a payment.
 pub fn record(tenant: Tenant, id: Uuid, report: &Report, cause: Cause) -> Result<Payment> {
+    store::settings::for_report(tenant)?;
     let session = sessions::lock(tenant, id)?.state;
     let holding = Holding::lock(tenant, id, &session)?;
     let known = payments::lock(tenant, report.payment_id)?.map(|payment| payment.known(id));

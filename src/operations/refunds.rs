@@ -7,12 +7,13 @@ use rules::{Error, Result};
 
 use crate::datum::{self, Refund};
 use crate::operations::hooks;
-use crate::store::{payments, refunds, sessions};
+use crate::store::{payments, refunds, sessions, settings};
 use crate::tenant::Tenant;
 
 /// Records that money of a payment was returned. A session is locked before its payment; so the payment is read first,
 /// and again if another call has given it to another session meanwhile.
 pub fn record(tenant: Tenant, report: &Report) -> Result<Refund> {
+    settings::for_report(tenant)?;
     let unknown = || Error::PaymentNotFound { payment_id: report.payment_id.to_owned() };
     let session_of_payment = || Ok(payments::find(tenant, report.payment_id)?.ok_or_else(unknown)?.checkout_session_id);
     loop {

@@ -142,7 +142,7 @@ pub fn follow(
     renewed: Option<&Subscription>,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let settings = &store::settings::of(tenant)?.subscriptions;
+    let settings = &store::settings::for_report(tenant)?.subscriptions;
     let next_event_at = match action {
         Action::Begin { .. } => subscriptions::begin(tenant, session, settings, now)?.ok_or(TRIAL_USED)?,
         Action::Renew(period) => renew(tenant, session, subscription, period, renewed, now)?,
@@ -159,7 +159,7 @@ fn renew(
     renewed: Option<&Subscription>,
     now: DateTime<Utc>,
 ) -> Result<DateTime<Utc>> {
-    let settings = &store::settings::of(tenant)?.subscriptions;
+    let settings = &store::settings::for_report(tenant)?.subscriptions;
     let has_lapsed = renewed.is_some_and(|renewed| renewed.has_lapsed(now));
     let renewed = subscriptions::renew(tenant, subscription, session, period, has_lapsed, settings, now)?;
     renewed.ok_or_else(|| Error::Internal("a subscription that is locked is gone".into()))

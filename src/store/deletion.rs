@@ -11,7 +11,7 @@ use rules::Result;
 
 pub struct Organization {
     pub name: String,
-    /// True if nobody acts for it any more.
+    /// True if nothing is created for it any more.
     pub ended: bool,
     /// True if nobody sees the time any more when it was not ended.
     pub settled: bool,
@@ -68,15 +68,14 @@ pub fn open_money(organization_id: Uuid, now: DateTime<Utc>) -> Result<Option<St
     Ok(OPEN_MONEY.with(|statement| statement.row(&arguments, |row| row.get::<String>(1)))?.flatten())
 }
 
-// Its keys end with it. Every backend forgets its settings when this is committed.
+// Every backend forgets its settings when this is committed.
 statement!(
     END,
     Write,
-    "WITH keys AS (DELETE FROM checkout_data.api_keys k WHERE k.organization_id = $1) \
-     UPDATE checkout_data.organizations o SET deletion_began = pg_current_xact_id() WHERE o.organization_id = $1"
+    "UPDATE checkout_data.organizations o SET deletion_began = pg_current_xact_id() WHERE o.organization_id = $1"
 );
 
-/// From the commit on nobody acts for the organization.
+/// From the commit on nothing is created for the organization. Reports of money are taken.
 pub fn end(organization_id: Uuid) -> Result<()> {
     END.with(|statement| statement.count(&id(organization_id))).map(|_| ())
 }
@@ -89,15 +88,16 @@ statement!(
 statement!(
     BEGIN_REMOVAL,
     Write,
-    "UPDATE checkout_data.organizations o SET removal_began = true WHERE o.organization_id = $1"
+    "WITH keys AS (DELETE FROM checkout_data.api_keys k WHERE k.organization_id = $1) \
+     UPDATE checkout_data.organizations o SET removal_began = true WHERE o.organization_id = $1"
 );
 
-/// Takes the end back. The keys are gone.
+/// Takes the end back.
 pub fn resume(organization_id: Uuid) -> Result<()> {
     RESUME.with(|statement| statement.count(&id(organization_id))).map(|_| ())
 }
 
-/// From the commit on the organization has only rows that are being removed.
+/// From the commit on nobody acts for the organization: its keys are gone, and its rows are being removed.
 pub fn begin_removal(organization_id: Uuid) -> Result<()> {
     BEGIN_REMOVAL.with(|statement| statement.count(&id(organization_id))).map(|_| ())
 }

@@ -28,11 +28,12 @@ statement!(
          SELECT unnest(ARRAY[h.event, h.schema_name, h.function_name, h.owner_name]::text[] \
            || format('%I.%I', h.schema_name, h.function_name)) \
          FROM checkout_data.hooks h WHERE h.organization_id = o.organization_id), \
-       o.session_retention, o.personal_metadata_keys, o.request_failure_threshold \
-     FROM checkout_data.organizations o WHERE o.organization_id = $1 AND o.deletion_began IS NULL"
+       o.session_retention, o.personal_metadata_keys, o.request_failure_threshold, o.deletion_began IS NOT NULL \
+     FROM checkout_data.organizations o WHERE o.organization_id = $1 AND NOT o.removal_began"
 );
 
-/// The settings of an organization, as of now: an old snapshot must not accept a rotated secret.
+/// The settings of an organization, as of now: an old snapshot must not accept a rotated secret. None if there is none, or
+/// if its rows are being removed.
 pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
     let row = SETTINGS.with(|statement| {
         statement.row(&[datum::uuid(organization_id).into()], |row| {
@@ -67,6 +68,7 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
                     personal_metadata_keys: row.get(29)?.unwrap_or_default(),
                     request_failure_threshold: row.get(30)?,
                 },
+                row.get::<bool>(31)?,
             ))
         })
     })?;
@@ -86,6 +88,7 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
         (Some(time_zone), Some(grace), renewal_notice),
         hooks,
         records,
+        ended,
     )) = row
     else {
         return Ok(None);
@@ -120,6 +123,7 @@ pub fn settings(organization_id: Uuid) -> Result<Option<Settings>> {
         },
         hooks,
         records,
+        ended: ended.unwrap_or(false),
         client_secret_key: client_secret_key
             .try_into()
             .map_err(|_| Error::Internal("an organization's client_secret_key has not 32 bytes".into()))?,
@@ -237,6 +241,19 @@ statement!(
 /// deleted.
 pub fn hold(organization_id: Uuid) -> Result<bool> {
     Ok(HOLD.with(|statement| statement.count(&[datum::uuid(organization_id).into()]))? > 0)
+}
+
+// In an old snapshot the row is one that could have been changed since: a weaker lock would not tell.
+statement!(
+    HOLD_ENDED,
+    Write,
+    "SELECT FROM checkout_data.organizations o WHERE o.organization_id = $1 AND NOT o.removal_began FOR SHARE"
+);
+
+/// Keeps the rows of an organization that is being deleted until the transaction ends. Returns false if they are being
+/// removed.
+pub fn hold_ended(organization_id: Uuid) -> Result<bool> {
+    Ok(HOLD_ENDED.with(|statement| statement.count(&[datum::uuid(organization_id).into()]))? > 0)
 }
 
 statement!(

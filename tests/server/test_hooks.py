@@ -175,6 +175,24 @@ def test_organizations_without_hooks_do_not_wait_for_those_with(server):
     assert db.value("SELECT count(*) FROM checkout_data.hook_failures") <= len(slow)
 
 
+def test_an_organization_that_is_being_deleted_stops_no_sweep(server):
+    db = server.create_database()
+    organization_id, create = another_shop(db)
+    hook(db, "expired", "", organization_id)
+    session = create("1 second")
+    with closing(db.connect()) as connection, connection.cursor() as cursor:
+        # The worker passes by while its deadline passes and the organization is ended.
+        cursor.execute("BEGIN; SELECT FROM checkout_data.checkout_sessions WHERE checkout_session_id = %s FOR UPDATE",
+                       [session])
+        time.sleep(1.1)
+        assert db.value("SELECT checkout.delete_organization(%s, 'Other')", organization_id) is False
+    wait_until(lambda: notes(db, session) == ["expired"])
+    ours = db.create(expires_in="1 second")
+    wait_until(lambda: db.value("SELECT count(*) FROM checkout_data.webhook_outbox WHERE subject_id = %s"
+                                " AND event_type = 'checkout.session.expired'", ours))
+    wait_until(lambda: db.value("SELECT checkout.delete_organization(%s, 'Other')", organization_id))
+
+
 def test_a_hook_that_swallows_its_timeout_ends_the_worker(server):
     db = server.create_database()
     server.configure(hook_timeout="200ms")

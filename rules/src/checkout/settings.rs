@@ -40,6 +40,8 @@ pub struct Settings {
     pub subscriptions: subscription::Settings,
     pub hooks: Hooks,
     pub records: Records,
+    /// True if it is being deleted: nothing is created for it any more, but reports of money are taken.
+    pub ended: bool,
     /// The secret from which the client secrets of its sessions are derived.
     pub client_secret_key: client_secret::Key,
 }
@@ -203,6 +205,7 @@ impl Default for Settings {
             subscriptions: subscription::Settings::default(),
             hooks: Hooks::default(),
             records: Records::default(),
+            ended: false,
             client_secret_key: [0; 32],
         }
     }
