@@ -63,7 +63,7 @@ def samples(server):
     of_tenant = f"organization_id = '{tenant}'"
     sessions = f"SELECT checkout_session_id FROM checkout_data.checkout_sessions WHERE {of_tenant} ORDER BY 1 DESC"
     endpoint, event = server.sql(
-        "SELECT receiver_id, checkout_data.event_id(organization_id, environment, subject_id, sequence) "
+        "SELECT receiver_id, checkout_data.event_id(organization_id, environment, subject_id, sequence, created_at) "
         f"FROM checkout_data.webhook_deliveries WHERE {of_tenant} ORDER BY subject_id DESC OFFSET 1000 LIMIT 1").split("|")
     known = {"session": server.sql(f"{sessions} OFFSET 1000 LIMIT 1"), "bound": server.sql(f"{sessions} OFFSET 19999 LIMIT 1"),
              "endpoint": endpoint, "event": event, "now": int(time.time() * 1000)}

@@ -192,8 +192,7 @@ CREATE FUNCTION checkout.verify_restore() RETURNS TABLE (
         LEFT JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
         LEFT JOIN checkout_data.subscriptions b ON b.organization_id = p.organization_id
             AND b.environment = p.environment AND b.subscription_id = p.subscription_id
-        WHERE s.checkout_session_id IS NULL
-            OR b.subscription_id IS NULL AND (s.status = 'complete' OR p.period_start IS NOT NULL)
+        WHERE s.checkout_session_id IS NULL OR b.subscription_id IS NULL AND s.status = 'complete'
         UNION ALL
         SELECT 'stock without its product', count(*)
         FROM checkout_data.inventory i

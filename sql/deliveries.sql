@@ -163,7 +163,7 @@ CREATE FUNCTION checkout_data.delivery_of(
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
     SELECT ROW(
-        checkout_data.event_id(d.organization_id, d.environment, d.subject_id, d.sequence),
+        checkout_data.event_id(d.organization_id, d.environment, d.subject_id, d.sequence, d.created_at),
         webhook_endpoint_id, consumer, o.event_type, d.organization_id, d.environment,
         CASE WHEN o.subject_type OPERATOR(pg_catalog.=) 'checkout_session' THEN d.subject_id END,
         checkout_data.delivery_status(d, receiver_enabled, at),
@@ -173,15 +173,16 @@ CREATE FUNCTION checkout_data.delivery_of(
     $$;
 COMMENT ON FUNCTION checkout_data.delivery_of IS 'Returns a delivery as callers see it at a time.';
 
-CREATE FUNCTION checkout_data.attempt_of(a checkout_data.webhook_attempts) RETURNS checkout.webhook_attempt
+CREATE FUNCTION checkout_data.attempt_of(a checkout_data.webhook_attempts, d checkout_data.webhook_deliveries)
+    RETURNS checkout.webhook_attempt
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
     SELECT ROW(
-        checkout_data.event_id(a.organization_id, a.environment, a.subject_id, a.sequence),
+        checkout_data.event_id(a.organization_id, a.environment, a.subject_id, a.sequence, d.created_at),
         a.receiver_id, a.attempt, a.recorded_at, a.status_code, a.error, a.duration, a.response_body
     )::checkout.webhook_attempt
     $$;
-COMMENT ON FUNCTION checkout_data.attempt_of IS 'Returns an attempt as callers see it.';
+COMMENT ON FUNCTION checkout_data.attempt_of IS 'Returns an attempt of a delivery as callers see it.';
 
 CREATE FUNCTION checkout_data.is_utf8(
     text text

@@ -73,11 +73,11 @@ COMMENT ON COLUMN checkout.webhook_event.event_type IS 'Our name of the event, i
 COMMENT ON COLUMN checkout.webhook_event.body IS 'The JSON text to sign and send, byte for byte.';
 
 CREATE FUNCTION checkout_data.event_id(
-    organization_id uuid, environment text, subject_id uuid, sequence integer
+    organization_id uuid, environment text, subject_id uuid, sequence integer, created_at timestamptz
 ) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'event_id_wrapper';
-COMMENT ON FUNCTION checkout_data.event_id IS 'Returns the id of an event: its key, opaque to consumers.';
+COMMENT ON FUNCTION checkout_data.event_id IS 'Returns the id of an event: its key and its time, opaque to consumers.';
 
 -- The body of an event has its subject as it was when the event was written, so that every delivery is the same. Only
 -- the state of a session changes, and a final state stays, so the event needs to store little of it.
@@ -146,7 +146,8 @@ CREATE FUNCTION checkout_data.event_body(o checkout_data.webhook_outbox, s check
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
     SELECT '{"id" : "'
-        OPERATOR(pg_catalog.||) checkout_data.event_id(o.organization_id, o.environment, o.subject_id, o.sequence)
+        OPERATOR(pg_catalog.||) checkout_data.event_id(
+            o.organization_id, o.environment, o.subject_id, o.sequence, o.created_at)
         OPERATOR(pg_catalog.||) '", "type" : "' OPERATOR(pg_catalog.||) o.event_type
         OPERATOR(pg_catalog.||) '", "timestamp" : ' OPERATOR(pg_catalog.||) pg_catalog.to_json(o.created_at)::pg_catalog.text
         OPERATOR(pg_catalog.||) ', "data" : {"object" : ' OPERATOR(pg_catalog.||) checkout_data.event_object(o, s)
@@ -168,7 +169,7 @@ CREATE FUNCTION checkout_data.event_of(
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
     SELECT ROW(
-        checkout_data.event_id(o.organization_id, o.environment, o.subject_id, o.sequence),
+        checkout_data.event_id(o.organization_id, o.environment, o.subject_id, o.sequence, o.created_at),
         o.event_type, o.organization_id, o.environment, o.subject_type, o.subject_id,
         CASE WHEN o.subject_type OPERATOR(pg_catalog.=) 'checkout_session' THEN o.subject_id END, o.sequence,
         o.snapshot OPERATOR(pg_catalog.#>>) '{payment,payment_id}', o.created_at, status, delivery_attempts,

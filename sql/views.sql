@@ -81,14 +81,16 @@ CREATE VIEW checkout.refunds AS
     WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.refunds IS 'Refunds of the caller''s payments. Failed ones are included.';
 
--- The key of an event as text, as checkout_data.event_id() writes it. The session comes from a join and not from
--- subject_id, so that a condition on it finds the events by their key; where it is not asked for, there is no join.
+-- The key of an event and its time as text, as checkout_data.event_id() writes them. The session comes from a join and
+-- not from subject_id, so that a condition on it finds the events by their key; where it is not asked for, there is no
+-- join.
 CREATE VIEW checkout.webhook_events AS
     SELECT 'evt_' OPERATOR(pg_catalog.||) pg_catalog.translate(pg_catalog.encode(
             pg_catalog.uuid_send(o.subject_id) OPERATOR(pg_catalog.||) pg_catalog.uuid_send(o.organization_id)
                 OPERATOR(pg_catalog.||) pg_catalog.int4send(o.sequence)
                 OPERATOR(pg_catalog.||) CASE WHEN o.environment OPERATOR(pg_catalog.=) 'live'
-                    THEN '\x6c'::pg_catalog.bytea ELSE '\x74' END, 'base64'), '+/=', '-_') AS event_id,
+                    THEN '\x6c'::pg_catalog.bytea ELSE '\x74' END
+                OPERATOR(pg_catalog.||) pg_catalog.timestamptz_send(o.created_at), 'base64'), '+/=', '-_') AS event_id,
         o.event_type::pg_catalog.text AS event_type, o.organization_id, o.environment::pg_catalog.text AS environment,
         o.subject_type::pg_catalog.text AS subject_type, o.subject_id, s.checkout_session_id,
         o.sequence::pg_catalog.int4 AS sequence,
@@ -135,7 +137,8 @@ CREATE VIEW checkout.webhook_deliveries AS
             pg_catalog.uuid_send(d.subject_id) OPERATOR(pg_catalog.||) pg_catalog.uuid_send(d.organization_id)
                 OPERATOR(pg_catalog.||) pg_catalog.int4send(d.sequence)
                 OPERATOR(pg_catalog.||) CASE WHEN d.environment OPERATOR(pg_catalog.=) 'live'
-                    THEN '\x6c'::pg_catalog.bytea ELSE '\x74' END, 'base64'), '+/=', '-_') AS event_id,
+                    THEN '\x6c'::pg_catalog.bytea ELSE '\x74' END
+                OPERATOR(pg_catalog.||) pg_catalog.timestamptz_send(d.created_at), 'base64'), '+/=', '-_') AS event_id,
         p.webhook_endpoint_id, c.name::pg_catalog.text AS consumer, o.event_type::pg_catalog.text AS event_type,
         d.organization_id, d.environment::pg_catalog.text AS environment,
         CASE WHEN o.subject_type OPERATOR(pg_catalog.=) 'checkout_session' THEN d.subject_id END AS checkout_session_id,
@@ -174,11 +177,18 @@ CREATE VIEW checkout.webhook_attempts AS
             pg_catalog.uuid_send(a.subject_id) OPERATOR(pg_catalog.||) pg_catalog.uuid_send(a.organization_id)
                 OPERATOR(pg_catalog.||) pg_catalog.int4send(a.sequence)
                 OPERATOR(pg_catalog.||) CASE WHEN a.environment OPERATOR(pg_catalog.=) 'live'
-                    THEN '\x6c'::pg_catalog.bytea ELSE '\x74' END, 'base64'), '+/=', '-_') AS event_id,
+                    THEN '\x6c'::pg_catalog.bytea ELSE '\x74' END
+                OPERATOR(pg_catalog.||) pg_catalog.timestamptz_send(d.created_at), 'base64'), '+/=', '-_') AS event_id,
         p.webhook_endpoint_id, a.attempt::pg_catalog.int4 AS attempt, a.recorded_at, a.status_code, a.error,
         a.duration, a.response_body, a.organization_id, a.environment::pg_catalog.text AS environment, a.subject_id,
         a.sequence::pg_catalog.int4 AS sequence
     FROM checkout_data.webhook_attempts a
+    LEFT JOIN checkout_data.webhook_deliveries d
+        ON d.organization_id OPERATOR(pg_catalog.=) a.organization_id
+        AND d.environment OPERATOR(pg_catalog.=) a.environment
+        AND d.receiver_id OPERATOR(pg_catalog.=) a.receiver_id
+        AND d.subject_id OPERATOR(pg_catalog.=) a.subject_id
+        AND d.sequence OPERATOR(pg_catalog.=) a.sequence
     JOIN checkout_data.webhook_endpoints p
         ON p.organization_id OPERATOR(pg_catalog.=) a.organization_id
         AND p.environment OPERATOR(pg_catalog.=) a.environment

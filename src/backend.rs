@@ -82,6 +82,12 @@ pub fn is_creating_extension() -> bool {
     unsafe { pg_sys::creating_extension }
 }
 
+/// True in a transaction that sees no more what others commit: REPEATABLE READ or SERIALIZABLE.
+pub fn has_one_snapshot() -> bool {
+    // SAFETY: reads a variable of this backend.
+    unsafe { pg_sys::XactIsoLevel >= pg_sys::XACT_REPEATABLE_READ as std::ffi::c_int }
+}
+
 /// True on a standby.
 pub fn in_recovery() -> bool {
     // SAFETY: reads a flag in shared memory.

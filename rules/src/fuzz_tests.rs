@@ -216,8 +216,8 @@ proptest! {
     }
 
     #[test]
-    fn ids_of_events(tenant in tenant(), subject: u128, sequence: i32, text in text()) {
-        let id = EventId { tenant, subject_id: Uuid::from_u128(subject), sequence };
+    fn ids_of_events(tenant in tenant(), subject: u128, sequence: i32, created_at: i64, text in text()) {
+        let id = EventId { tenant, subject_id: Uuid::from_u128(subject), sequence, created_at };
         prop_assert_eq!(EventId::read(&id.to_string()), Some(id));
         if let Some(id) = EventId::read(&text) {
             prop_assert_eq!(id.to_string(), text);

@@ -3710,11 +3710,11 @@ COMMENT ON COLUMN checkout.webhook_event.event_type IS 'Our name of the event, i
 COMMENT ON COLUMN checkout.webhook_event.body IS 'The JSON text to sign and send, byte for byte.';
 
 CREATE FUNCTION checkout_data.event_id(
-    organization_id uuid, environment text, subject_id uuid, sequence integer
+    organization_id uuid, environment text, subject_id uuid, sequence integer, created_at timestamptz
 ) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'event_id_wrapper';
-COMMENT ON FUNCTION checkout_data.event_id IS 'Returns the id of an event: its key, opaque to consumers.';
+COMMENT ON FUNCTION checkout_data.event_id IS 'Returns the id of an event: its key and its time, opaque to consumers.';
 
 -- The body of an event has its subject as it was when the event was written, so that every delivery is the same. Only
 -- the state of a session changes, and a final state stays, so the event needs to store little of it.
@@ -3783,7 +3783,8 @@ CREATE FUNCTION checkout_data.event_body(o checkout_data.webhook_outbox, s check
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
     SELECT '{"id" : "'
-        OPERATOR(pg_catalog.||) checkout_data.event_id(o.organization_id, o.environment, o.subject_id, o.sequence)
+        OPERATOR(pg_catalog.||) checkout_data.event_id(
+            o.organization_id, o.environment, o.subject_id, o.sequence, o.created_at)
         OPERATOR(pg_catalog.||) '", "type" : "' OPERATOR(pg_catalog.||) o.event_type
         OPERATOR(pg_catalog.||) '", "timestamp" : ' OPERATOR(pg_catalog.||) pg_catalog.to_json(o.created_at)::pg_catalog.text
         OPERATOR(pg_catalog.||) ', "data" : {"object" : ' OPERATOR(pg_catalog.||) checkout_data.event_object(o, s)
@@ -3805,7 +3806,7 @@ CREATE FUNCTION checkout_data.event_of(
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
     SELECT ROW(
-        checkout_data.event_id(o.organization_id, o.environment, o.subject_id, o.sequence),
+        checkout_data.event_id(o.organization_id, o.environment, o.subject_id, o.sequence, o.created_at),
         o.event_type, o.organization_id, o.environment, o.subject_type, o.subject_id,
         CASE WHEN o.subject_type OPERATOR(pg_catalog.=) 'checkout_session' THEN o.subject_id END, o.sequence,
         o.snapshot OPERATOR(pg_catalog.#>>) '{payment,payment_id}', o.created_at, status, delivery_attempts,
@@ -4454,7 +4455,7 @@ CREATE FUNCTION checkout_data.delivery_of(
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
     SELECT ROW(
-        checkout_data.event_id(d.organization_id, d.environment, d.subject_id, d.sequence),
+        checkout_data.event_id(d.organization_id, d.environment, d.subject_id, d.sequence, d.created_at),
         webhook_endpoint_id, consumer, o.event_type, d.organization_id, d.environment,
         CASE WHEN o.subject_type OPERATOR(pg_catalog.=) 'checkout_session' THEN d.subject_id END,
         checkout_data.delivery_status(d, receiver_enabled, at),
@@ -4464,15 +4465,16 @@ CREATE FUNCTION checkout_data.delivery_of(
     $$;
 COMMENT ON FUNCTION checkout_data.delivery_of IS 'Returns a delivery as callers see it at a time.';
 
-CREATE FUNCTION checkout_data.attempt_of(a checkout_data.webhook_attempts) RETURNS checkout.webhook_attempt
+CREATE FUNCTION checkout_data.attempt_of(a checkout_data.webhook_attempts, d checkout_data.webhook_deliveries)
+    RETURNS checkout.webhook_attempt
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
     SELECT ROW(
-        checkout_data.event_id(a.organization_id, a.environment, a.subject_id, a.sequence),
+        checkout_data.event_id(a.organization_id, a.environment, a.subject_id, a.sequence, d.created_at),
         a.receiver_id, a.attempt, a.recorded_at, a.status_code, a.error, a.duration, a.response_body
     )::checkout.webhook_attempt
     $$;
-COMMENT ON FUNCTION checkout_data.attempt_of IS 'Returns an attempt as callers see it.';
+COMMENT ON FUNCTION checkout_data.attempt_of IS 'Returns an attempt of a delivery as callers see it.';
 
 CREATE FUNCTION checkout_data.is_utf8(
     text text
@@ -5335,8 +5337,7 @@ CREATE FUNCTION checkout.verify_restore() RETURNS TABLE (
         LEFT JOIN checkout_data.checkout_sessions s USING (organization_id, environment, checkout_session_id)
         LEFT JOIN checkout_data.subscriptions b ON b.organization_id = p.organization_id
             AND b.environment = p.environment AND b.subscription_id = p.subscription_id
-        WHERE s.checkout_session_id IS NULL
-            OR b.subscription_id IS NULL AND (s.status = 'complete' OR p.period_start IS NOT NULL)
+        WHERE s.checkout_session_id IS NULL OR b.subscription_id IS NULL AND s.status = 'complete'
         UNION ALL
         SELECT 'stock without its product', count(*)
         FROM checkout_data.inventory i
@@ -6292,14 +6293,16 @@ CREATE VIEW checkout.refunds AS
     WHERE (SELECT checkout_data.reader_organization_id()) IS NOT NULL;
 COMMENT ON VIEW checkout.refunds IS 'Refunds of the caller''s payments. Failed ones are included.';
 
--- The key of an event as text, as checkout_data.event_id() writes it. The session comes from a join and not from
--- subject_id, so that a condition on it finds the events by their key; where it is not asked for, there is no join.
+-- The key of an event and its time as text, as checkout_data.event_id() writes them. The session comes from a join and
+-- not from subject_id, so that a condition on it finds the events by their key; where it is not asked for, there is no
+-- join.
 CREATE VIEW checkout.webhook_events AS
     SELECT 'evt_' OPERATOR(pg_catalog.||) pg_catalog.translate(pg_catalog.encode(
             pg_catalog.uuid_send(o.subject_id) OPERATOR(pg_catalog.||) pg_catalog.uuid_send(o.organization_id)
                 OPERATOR(pg_catalog.||) pg_catalog.int4send(o.sequence)
                 OPERATOR(pg_catalog.||) CASE WHEN o.environment OPERATOR(pg_catalog.=) 'live'
-                    THEN '\x6c'::pg_catalog.bytea ELSE '\x74' END, 'base64'), '+/=', '-_') AS event_id,
+                    THEN '\x6c'::pg_catalog.bytea ELSE '\x74' END
+                OPERATOR(pg_catalog.||) pg_catalog.timestamptz_send(o.created_at), 'base64'), '+/=', '-_') AS event_id,
         o.event_type::pg_catalog.text AS event_type, o.organization_id, o.environment::pg_catalog.text AS environment,
         o.subject_type::pg_catalog.text AS subject_type, o.subject_id, s.checkout_session_id,
         o.sequence::pg_catalog.int4 AS sequence,
@@ -6346,7 +6349,8 @@ CREATE VIEW checkout.webhook_deliveries AS
             pg_catalog.uuid_send(d.subject_id) OPERATOR(pg_catalog.||) pg_catalog.uuid_send(d.organization_id)
                 OPERATOR(pg_catalog.||) pg_catalog.int4send(d.sequence)
                 OPERATOR(pg_catalog.||) CASE WHEN d.environment OPERATOR(pg_catalog.=) 'live'
-                    THEN '\x6c'::pg_catalog.bytea ELSE '\x74' END, 'base64'), '+/=', '-_') AS event_id,
+                    THEN '\x6c'::pg_catalog.bytea ELSE '\x74' END
+                OPERATOR(pg_catalog.||) pg_catalog.timestamptz_send(d.created_at), 'base64'), '+/=', '-_') AS event_id,
         p.webhook_endpoint_id, c.name::pg_catalog.text AS consumer, o.event_type::pg_catalog.text AS event_type,
         d.organization_id, d.environment::pg_catalog.text AS environment,
         CASE WHEN o.subject_type OPERATOR(pg_catalog.=) 'checkout_session' THEN d.subject_id END AS checkout_session_id,
@@ -6385,11 +6389,18 @@ CREATE VIEW checkout.webhook_attempts AS
             pg_catalog.uuid_send(a.subject_id) OPERATOR(pg_catalog.||) pg_catalog.uuid_send(a.organization_id)
                 OPERATOR(pg_catalog.||) pg_catalog.int4send(a.sequence)
                 OPERATOR(pg_catalog.||) CASE WHEN a.environment OPERATOR(pg_catalog.=) 'live'
-                    THEN '\x6c'::pg_catalog.bytea ELSE '\x74' END, 'base64'), '+/=', '-_') AS event_id,
+                    THEN '\x6c'::pg_catalog.bytea ELSE '\x74' END
+                OPERATOR(pg_catalog.||) pg_catalog.timestamptz_send(d.created_at), 'base64'), '+/=', '-_') AS event_id,
         p.webhook_endpoint_id, a.attempt::pg_catalog.int4 AS attempt, a.recorded_at, a.status_code, a.error,
         a.duration, a.response_body, a.organization_id, a.environment::pg_catalog.text AS environment, a.subject_id,
         a.sequence::pg_catalog.int4 AS sequence
     FROM checkout_data.webhook_attempts a
+    LEFT JOIN checkout_data.webhook_deliveries d
+        ON d.organization_id OPERATOR(pg_catalog.=) a.organization_id
+        AND d.environment OPERATOR(pg_catalog.=) a.environment
+        AND d.receiver_id OPERATOR(pg_catalog.=) a.receiver_id
+        AND d.subject_id OPERATOR(pg_catalog.=) a.subject_id
+        AND d.sequence OPERATOR(pg_catalog.=) a.sequence
     JOIN checkout_data.webhook_endpoints p
         ON p.organization_id OPERATOR(pg_catalog.=) a.organization_id
         AND p.environment OPERATOR(pg_catalog.=) a.environment

@@ -6,9 +6,10 @@ use pgrx::prelude::*;
 
 use crate::datum::{self, Event, Rows, Session, Text, Texts, required_text, text};
 use crate::report::or_raise;
+use crate::role::as_worker_role;
 use crate::store::events::{self, Filter};
 use crate::store::redeliveries::{self, Chosen};
-use crate::store::sessions;
+use crate::store::{retention, sessions};
 use crate::tenant::{self, Operator, Tenant};
 use rules::dialects;
 use rules::validate::{self, required};
@@ -67,6 +68,7 @@ fn redeliver_webhook_events(
         {
             return Err(Error::EventNotFound { event_id: unknown.to_string() });
         }
+        as_worker_role(|| retention::hold(tenant))?;
         let now = datum::now();
         let is_endpoint = webhook_endpoint_id.is_some();
         match receiver {
@@ -132,11 +134,18 @@ pub(super) fn count(rows: usize) -> i32 {
 
 /// The id of an event.
 #[pg_extern(sql = false)]
-fn event_id(organization_id: Uuid, environment: Text, subject_id: Uuid, sequence: i32) -> String {
+fn event_id(
+    organization_id: Uuid,
+    environment: Text,
+    subject_id: Uuid,
+    sequence: i32,
+    created_at: TimestampWithTimeZone,
+) -> String {
     or_raise(|| {
         let environment = environment.read("environment")?.parse()?;
         let tenant = Tenant { organization_id: datum::from_uuid(organization_id), environment };
-        Ok(EventId { tenant, subject_id: datum::from_uuid(subject_id), sequence }.to_string())
+        let created_at = created_at.into();
+        Ok(EventId { tenant, subject_id: datum::from_uuid(subject_id), sequence, created_at }.to_string())
     })
 }
 

@@ -109,7 +109,7 @@ fn worker_status() -> TableIterator<
             _ if backend::in_recovery() => "standby",
             _ if !activation::is_active()? => "inactive",
             status if !status.preloaded => "not preloaded",
-            status if !gucs::WORKER_ENABLED.get() || status.rest == Rest::Disabled => "disabled",
+            status if !gucs::WORKER_ENABLED.get() || status.disabled => "disabled",
             status if status.launcher_pid.is_none() => "no launcher",
             status if status.rest == Rest::ReadOnly => "read only",
             status if status.pid.is_some() => "working",

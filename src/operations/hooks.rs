@@ -14,15 +14,18 @@ use crate::store::{self, hook_call, hooks, sessions};
 use crate::tenant::{self, Tenant};
 
 /// Calls the hooks of these events of a session. The failure of one is kept, unless it refuses the call that is its cause.
-pub fn call(tenant: Tenant, id: Uuid, events: &[EventType], cause: Cause) -> Result<()> {
+/// Returns true if one was called: what was read before may have changed.
+pub fn call(tenant: Tenant, id: Uuid, events: &[EventType], cause: Cause) -> Result<bool> {
     if !events.iter().any(|event| HookEvent::of(*event).is_some()) {
-        return Ok(());
+        return Ok(false);
     }
     let Some(settings) = store::settings::find(tenant)?.filter(|settings| !settings.hooks.all.is_empty()) else {
-        return Ok(());
+        return Ok(false);
     };
+    let mut called = false;
     for event in events.iter().filter_map(|event| HookEvent::of(*event)) {
         let Some(hook) = settings.hooks.all.iter().find(|hook| hook.event == event) else { continue };
+        called = true;
         let Err(failure) = run(tenant, id, hook)? else { continue };
         if cause == Cause::Call && settings.hooks.required {
             // A browser learns that it has failed, and no more.
@@ -31,7 +34,7 @@ pub fn call(tenant: Tenant, id: Uuid, events: &[EventType], cause: Cause) -> Res
         }
         hooks::keep(tenant, id, hook, &failure, datum::now())?;
     }
-    Ok(())
+    Ok(called)
 }
 
 fn run(tenant: Tenant, id: Uuid, hook: &Hook) -> Result<std::result::Result<(), Failure>> {
@@ -52,6 +55,8 @@ const PORTION: usize = 100;
 const SLOW: TimeDelta = TimeDelta::milliseconds(100);
 /// For how many times as long.
 const ASIDE: i32 = 10;
+/// For how long an organization is put aside whose hook was interrupted by an error that ends the transaction.
+const ASIDE_AFTER_ERROR: TimeDelta = TimeDelta::seconds(10);
 
 thread_local! {
     /// Until when organizations are put aside by this worker.
@@ -81,13 +86,19 @@ pub fn end_due(limit: usize, span: Option<TimeDelta>, now: DateTime<Utc>) -> Res
             }
             let Some(event) = hooks::end(tenant, id, now)? else { continue };
             let called_at = datum::now();
+            if span.is_some() {
+                // Undone below. An error does not come there.
+                put_aside(tenant.organization_id, called_at + ASIDE_AFTER_ERROR);
+            }
             call(tenant, id, &[event], Cause::Fact)?;
             ended += 1;
             let (now, called_for) = (datum::now(), datum::now() - called_at);
             let Some(span) = span else { continue };
             if called_for >= SLOW {
                 organizations.retain(|organization| *organization != tenant.organization_id);
-                PUT_ASIDE.with_borrow_mut(|aside| aside.insert(tenant.organization_id, now + called_for * ASIDE));
+                put_aside(tenant.organization_id, now + called_for * ASIDE);
+            } else {
+                put_aside(tenant.organization_id, now);
             }
             if now - began_at >= span {
                 return Ok(ended);
@@ -99,4 +110,8 @@ pub fn end_due(limit: usize, span: Option<TimeDelta>, now: DateTime<Utc>) -> Res
         }
     }
     Ok(ended)
+}
+
+fn put_aside(organization_id: Uuid, until: DateTime<Utc>) {
+    PUT_ASIDE.with_borrow_mut(|aside| aside.insert(organization_id, until));
 }

@@ -85,8 +85,12 @@ pub fn fold(batch: i32, now: DateTime<Utc>) -> Result<usize> {
     Ok(counted)
 }
 
-/// Removes about `batch` sessions, subscriptions and other rows that have ended long ago, and returns their number.
+/// Removes about `batch` sessions, subscriptions and other rows that have ended long ago, and returns their number. Not in a
+/// transaction that sees no more what others do.
 fn remove(batch: i32, now: DateTime<Utc>) -> Result<usize> {
+    if backend::has_one_snapshot() {
+        return Ok(0);
+    }
     Retention::new().step(usize::try_from(batch).unwrap_or(0), Duration::MAX, now)
 }
 

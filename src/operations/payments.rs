@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::datum::Payment;
 use crate::operations::holding::{Holding, follow};
-use crate::operations::hooks;
+use crate::operations::{hooks, retention};
 use crate::shared::wake;
 use crate::store::{self, folds, payments, sessions};
 use crate::tenant::Tenant;
@@ -68,10 +68,10 @@ pub fn record(tenant: Tenant, id: Uuid, report: &Report, cause: Cause) -> Result
             holding.follow(tenant, id, &session, &settlement.change.session, now)?;
             let settled = payments::settle(tenant, id, &session, report, &settlement, now)?;
             if session.status != Status::Open || settlement.change.ended_by_clock {
-                folds::changed(tenant, id)?;
+                folds::changed(tenant, id, retention::cutoff(tenant, now)?)?;
             }
-            hooks::call(tenant, id, &settlement.change.events, cause)?;
-            Ok(settled)
+            let called = hooks::call(tenant, id, &settlement.change.events, cause)?;
+            if called { payments::get_again(tenant, report.payment_id) } else { Ok(settled) }
         }
     }
 }
@@ -120,11 +120,12 @@ pub fn apply(tenant: Tenant, payment_id: &str, id: Uuid) -> Result<Payment> {
         follow(tenant, from, &rejecting, &by_clock.session)?;
     }
     let applied = payments::apply(tenant, id, &session, payment_id, &settlement, now)?;
+    let mut called = false;
     if from != id {
         payments::announce(tenant, from, &rejecting, payment_id, EventType::PaymentApplied, now)?;
-        folds::changed(tenant, from)?;
-        hooks::call(tenant, from, &by_clock.events, Cause::Fact)?;
+        folds::changed(tenant, from, retention::cutoff(tenant, now)?)?;
+        called = hooks::call(tenant, from, &by_clock.events, Cause::Fact)?;
     }
-    hooks::call(tenant, id, &settlement.change.events, Cause::Call)?;
-    Ok(applied)
+    called |= hooks::call(tenant, id, &settlement.change.events, Cause::Call)?;
+    if called { payments::get_again(tenant, payment_id) } else { Ok(applied) }
 }

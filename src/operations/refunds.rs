@@ -36,8 +36,8 @@ pub fn record(tenant: Tenant, report: &Report) -> Result<Refund> {
                 let recorded = refunds::record(tenant, id, &session, report, &change, now)?;
                 let mut events = Change::by_clock(&session, now).events;
                 events.extend(change.status.event());
-                hooks::call(tenant, id, &events, Cause::Fact)?;
-                Ok(recorded)
+                let called = hooks::call(tenant, id, &events, Cause::Fact)?;
+                if called { refunds::get_again(tenant, report.refund_id) } else { Ok(recorded) }
             }
             None => refunds::replay(tenant, report.refund_id),
         };

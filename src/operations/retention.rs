@@ -8,7 +8,18 @@ use rules::maintenance::retention::Bounds;
 
 use crate::gucs;
 use crate::store::retention::{self as store, Kept, Kind};
+use crate::store::settings;
 use crate::tenant::Tenant;
+
+fn bounds() -> Bounds {
+    Bounds { minimum: gucs::minimum_retention(), maximum: gucs::maximum_retention() }
+}
+
+/// What of a tenant has ended before this may have been removed. `None`: nothing has.
+pub fn cutoff(tenant: Tenant, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
+    let wanted = settings::find(tenant)?.and_then(|settings| settings.records.session_retention);
+    Ok(bounds().apply(wanted).and_then(|keeps| now.checked_sub_signed(keeps)))
+}
 
 /// One look at all tenants.
 pub struct Retention {
@@ -52,8 +63,7 @@ impl Retention {
     }
 
     fn turn_page(&mut self, now: DateTime<Utc>) -> Result<()> {
-        let bounds = Bounds { minimum: gucs::minimum_retention(), maximum: gucs::maximum_retention() };
-        self.due = store::page(self.after, bounds, now)?;
+        self.due = store::page(self.after, bounds(), now)?;
         self.after = self.due.last().map(|(tenant, _)| *tenant);
         self.more = self.after.is_some();
         self.due.reverse();
@@ -67,6 +77,11 @@ impl Retention {
             self.due.pop();
             return Ok(0);
         };
+        if !store::lock(tenant)? {
+            (self.kind, self.place) = (Kind::Subscriptions, None);
+            self.due.pop();
+            return Ok(0);
+        }
         let stretch = i32::try_from(batch.min(store::STRETCH)).unwrap_or(i32::MAX);
         let (mut removed, next) = store::remove(self.kind, tenant, self.place, stretch, cutoff)?;
         self.place = next;

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::datum::{self, Json, Session};
 use crate::operations::holding::end;
 use crate::operations::{carts, subscribing, subscriptions};
+use crate::role::as_worker_role;
 use crate::shared::wake;
 use crate::store::holds::Wait;
 use crate::store::idempotency::Key;
@@ -235,6 +236,7 @@ pub fn recover(
 ) -> Result<Session> {
     let tenant = caller.tenant;
     let settings: Rc<Settings> = store::settings::of(tenant)?;
+    as_worker_role(|| store::retention::hold(Some(tenant)))?;
     let terms = Terms::new(&settings, &Policy::STANDARD, caller.kind, None);
     // Not locked yet: a session that is expired by the clock stays expired, and make_room locks in its own order.
     let (status, reference) = sessions::status_and_reference(tenant, id, datum::now())?;
@@ -286,6 +288,10 @@ pub fn recover(
         let now = datum::now();
         if expired.overdue(now) {
             end(tenant, id, &expired, now)?;
+            // Its hook may have recovered it.
+            if let Some(open) = living()? {
+                return Ok(open);
+            }
         }
         let new_id = ids::session_id(now);
         let expires_at = terms.lifetime.expires_at(now, expires_at, expires_in)?;

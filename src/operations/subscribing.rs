@@ -125,12 +125,16 @@ pub fn store_again(
     session_periods::store_period(tenant, session, subscription, action)
 }
 
-/// The next period of a subscription, which is locked until the transaction ends.
+/// The next period of a subscription, which is locked and changed until the transaction ends.
 fn next_period(tenant: Tenant, subscription: Uuid) -> Result<Period> {
     let gone = || unknown(&subscription.to_string());
     subscriptions::lock(tenant, subscription)?.ok_or_else(gone)?;
     let ToRenew { standing, period, .. } = session_periods::to_renew(tenant, subscription)?.ok_or_else(gone)?;
-    standing.obstacle(&period).map_or(Ok(period), |obstacle| Err(obstacle.error()))
+    if let Some(obstacle) = standing.obstacle(&period) {
+        return Err(obstacle.error());
+    }
+    subscriptions::touch(tenant, subscription, datum::now())?;
+    Ok(period)
 }
 
 /// What a locked session that is being completed does to a subscription. `renewed` is the one that it renews, locked.

@@ -19,6 +19,8 @@ use rules::access::credential::Environment;
 const ROOM: usize = 1_024;
 /// How long failures are counted before they are written.
 const WRITE_AFTER: TimeDelta = TimeDelta::seconds(10);
+/// If there is no room, what nobody has written for so long is forgotten: its database has no worker.
+const FORGET_AFTER: TimeDelta = TimeDelta::minutes(1);
 /// The server's limit of names.
 const NAME: usize = 63;
 const MESSAGE: usize = 200;
@@ -128,9 +130,20 @@ impl Counts {
             *known = Count { count: known.count.saturating_add(new.count), ..new };
             return false;
         }
-        let Some(free) = self.counts.get_mut(self.used) else { return false };
+        let free = match self.counts.get_mut(self.used) {
+            Some(free) => {
+                self.used += 1;
+                free
+            }
+            None => {
+                let oldest = self.counts.iter_mut().min_by_key(|known| known.last_at);
+                match oldest.filter(|known| known.last_at < new.last_at - registry::span(FORGET_AFTER)) {
+                    Some(oldest) => oldest,
+                    None => return false,
+                }
+            }
+        };
         *free = new;
-        self.used += 1;
         true
     }
 

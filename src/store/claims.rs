@@ -151,7 +151,8 @@ pub fn for_endpoints(
              AND p.webhook_endpoint_id = c.receiver_id \
            {EVENT} \
            CROSS JOIN LATERAL ( \
-             SELECT checkout_data.event_id(c.organization_id, c.environment, c.subject_id, c.sequence) OFFSET 0) AS id (event_id) \
+             SELECT checkout_data.event_id( \
+               c.organization_id, c.environment, c.subject_id, c.sequence, o.created_at) OFFSET 0) AS id (event_id) \
            OFFSET 0) AS e \
          CROSS JOIN LATERAL ( \
            SELECT CASE WHEN e.body IS NOT NULL THEN \

@@ -119,7 +119,7 @@ statement!(
 );
 statement!(
     UNDELIVERED,
-    Transaction,
+    Latest,
     "SELECT count(*) FROM checkout_data.webhook_deliveries d WHERE d.receiver_id = $1 AND d.next_attempt_at IS NOT NULL"
 );
 

@@ -83,11 +83,14 @@ pub fn list_dead(
 statement!(
     ATTEMPTS,
     Caller,
-    "SELECT checkout_data.attempt_of(a) \
+    "SELECT checkout_data.attempt_of(a, d) \
      FROM checkout_data.webhook_endpoints p \
      JOIN checkout_data.webhook_attempts a \
        ON a.organization_id = p.organization_id AND a.environment = p.environment \
        AND a.receiver_id = p.webhook_endpoint_id \
+     JOIN checkout_data.webhook_deliveries d \
+       ON d.organization_id = a.organization_id AND d.environment = a.environment AND d.receiver_id = a.receiver_id \
+       AND d.subject_id = a.subject_id AND d.sequence = a.sequence \
      WHERE p.organization_id = $1 AND p.environment = $2 AND p.deleted_at IS NULL \
        AND ($5 IS NULL OR p.webhook_endpoint_id = $5) AND a.subject_id = $3 AND a.sequence = $4 \
      ORDER BY a.recorded_at, a.receiver_id, a.attempt"

@@ -145,7 +145,7 @@ statement!(
 
 statement!(
     UNDELIVERED,
-    Transaction,
+    Latest,
     "SELECT count(*) FROM checkout_data.webhook_deliveries d \
      WHERE d.organization_id = $1 AND d.environment = $2 AND d.receiver_id = $3 AND d.delivered_at IS NULL"
 );

@@ -179,14 +179,14 @@ pub fn plan(tenant: Tenant, now: DateTime<Utc>) -> Result<()> {
     PLAN.with(|statement| statement.count(&[organization_id, environment, next.into()])).map(|_| ())
 }
 
-// All hours from now on may get further sessions.
+// All hours from now on may get further sessions, also those that had none.
 statement!(
     PUT_BACK,
     Write,
     "INSERT INTO checkout_data.uncounted_hours (organization_id, environment, hour) \
-     SELECT $1, $2, c.starts_at FROM checkout_data.session_counts c \
-     WHERE c.organization_id = $1 AND c.environment = $2 AND c.dimension = 'none' AND c.unit = '1 hour' \
-       AND c.starts_at >= date_bin('1 hour', $3, 'epoch')"
+     SELECT $1, $2, h.hour FROM checkout_data.session_folds f, \
+       LATERAL generate_series(date_bin('1 hour', $3, 'epoch'), f.folded_until - interval '1 hour', '1 hour') AS h (hour) \
+     WHERE f.organization_id = $1 AND f.environment = $2"
 );
 // Sessions that were created while the clock was wrong, by their ids.
 statement!(
@@ -375,10 +375,21 @@ statement!(
     "INSERT INTO checkout_data.uncounted_hours (organization_id, environment, hour) \
      SELECT s.organization_id, s.environment, date_bin('1 hour', s.created_at, 'epoch') \
      FROM checkout_data.checkout_sessions s \
-     WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3"
+     WHERE s.organization_id = $1 AND s.environment = $2 AND s.checkout_session_id = $3 \
+       AND NOT COALESCE(date_bin('1 hour', s.created_at, 'epoch') <= $4 AND ( \
+         SELECT sum(c.created) FROM checkout_data.session_counts c \
+         WHERE c.organization_id = $1 AND c.environment = $2 AND c.dimension = 'none' AND c.unit = '1 hour' \
+           AND c.starts_at = date_bin('1 hour', s.created_at, 'epoch')) > ( \
+         SELECT count(*) FROM checkout_data.checkout_sessions x \
+         WHERE x.organization_id = $1 AND x.environment = $2 \
+           AND x.created_at >= date_bin('1 hour', s.created_at, 'epoch') \
+           AND x.created_at < date_bin('1 hour', s.created_at, 'epoch') + interval '1 hour'), false)"
 );
 
-/// Has the hour of a session counted again: it has changed after its end.
-pub fn changed(tenant: Tenant, id: Uuid) -> Result<()> {
-    CHANGED.with(|statement| statement.count(&key(tenant, id))).map(|_| ())
+/// Has the hour of a session counted again: it has changed after its end. Not where sessions of that hour were removed, which
+/// may be where it is older than `cutoff`: they stay counted.
+pub fn changed(tenant: Tenant, id: Uuid, cutoff: Option<DateTime<Utc>>) -> Result<()> {
+    let [organization_id, environment, id] = key(tenant, id);
+    let arguments = [organization_id, environment, id, cutoff.map(datum::timestamp).into()];
+    CHANGED.with(|statement| statement.count(&arguments)).map(|_| ())
 }

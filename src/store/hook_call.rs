@@ -66,11 +66,11 @@ unsafe fn invoke(function: pg_sys::Oid, argument: pg_sys::Datum) {
     }
 }
 
-/// A cancelled statement is a failure of its hook if the timer has cancelled it, and this call has set the timer, or if the
-/// hook has raised the error itself.
+/// A cancelled statement is a failure of its hook if the timer has cancelled it, and this call has set the timer. So is an
+/// error that only looks like a cancel, such as that of another server: only one function ends statements here.
 fn is_failure(refusal: &Refusal, outermost: bool) -> bool {
     let interrupted = refusal.code == PgSqlErrorCode::ERRCODE_QUERY_CANCELED
-        && refusal.raised_by.as_deref() != Some("exec_stmt_raise");
+        && refusal.raised_by.as_deref() == Some("ProcessInterrupts");
     !interrupted || (outermost && FIRED.load(Ordering::Relaxed) > 0)
 }
 

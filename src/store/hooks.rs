@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use pgrx::pg_sys;
 use uuid::Uuid;
 
-use super::fan_out::{fan_out, notified};
+use super::fan_out::{fan_out, is_written, notified};
 use super::hook_call::Callable;
 use super::sessions::key;
 use super::statement::{Argument, statement};
@@ -181,11 +181,13 @@ statement!(
              event_type, created_at) \
            SELECT e.organization_id, e.environment, 'checkout_session', e.checkout_session_id, e.event_count, \
              CASE WHEN e.fails_at_deadline THEN 'checkout.session.failed' ELSE 'checkout.session.expired' END, $4 \
-           FROM changed e",
+           FROM changed e \
+           WHERE NOT",
+        is_written!(),
         fan_out!(),
         "SELECT c.fails_at_deadline, ",
         notified!(),
-        " FROM changed c"
+        " FROM changed c WHERE EXISTS (SELECT FROM event)"
     )
 );
 

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 
 use super::counts;
-use super::fan_out::{fan_out, notified};
+use super::fan_out::{fan_out, is_written, notified};
 use super::statement::statement;
 use super::{hooks, purge, request_failures};
 use crate::datum;
@@ -67,7 +67,9 @@ statement!(
              event_type, created_at) \
            SELECT e.organization_id, e.environment, 'checkout_session', e.checkout_session_id, e.event_count, \
              CASE WHEN e.fails_at_deadline THEN 'checkout.session.failed' ELSE 'checkout.session.expired' END, $1 \
-           FROM changed e",
+           FROM changed e \
+           WHERE NOT",
+        is_written!(),
         done!()
     )
 );
@@ -94,7 +96,7 @@ statement!(
            UPDATE checkout_data.checkout_sessions w SET event_count = w.event_count + 1 \
            FROM changed c \
            WHERE w.organization_id = c.organization_id AND w.environment = c.environment \
-             AND w.checkout_session_id = c.checkout_session_id \
+             AND w.checkout_session_id = c.checkout_session_id AND w.status = 'open' \
            RETURNING w.organization_id, w.environment, w.checkout_session_id, w.event_count, w.attempts, \
              checkout_data.changing_terms(w) AS terms), \
          event AS ( \

@@ -306,13 +306,24 @@ pub fn contradict(tenant: Tenant, payment_id: &str, paid: &Paid, now: DateTime<U
 statement!(
     GET,
     Transaction,
-    "SELECT checkout_data.payment_of(p, true) FROM checkout_data.payments p \
+    "SELECT checkout_data.payment_of(p, $4) FROM checkout_data.payments p \
      WHERE p.organization_id = $1 AND p.environment = $2 AND p.payment_id = $3"
 );
 
 /// A payment that was recorded before.
 pub fn replay(tenant: Tenant, payment_id: &str) -> Result<Payment> {
-    GET.with(|statement| statement.composite(&payment_key(tenant, payment_id)))?.ok_or_else(gone)
+    get(tenant, payment_id, true)
+}
+
+/// A payment that this call has recorded, as a hook has left it.
+pub fn get_again(tenant: Tenant, payment_id: &str) -> Result<Payment> {
+    get(tenant, payment_id, false)
+}
+
+fn get(tenant: Tenant, payment_id: &str, idempotent_replay: bool) -> Result<Payment> {
+    let [organization_id, environment, payment_id] = payment_key(tenant, payment_id);
+    let arguments = [organization_id, environment, payment_id, idempotent_replay.into()];
+    GET.with(|statement| statement.composite(&arguments))?.ok_or_else(gone)
 }
 
 statement!(

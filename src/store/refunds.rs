@@ -100,13 +100,23 @@ pub fn record(
 statement!(
     GET,
     Transaction,
-    "SELECT checkout_data.refund_of(r, true) FROM checkout_data.refunds r \
+    "SELECT checkout_data.refund_of(r, $4) FROM checkout_data.refunds r \
      WHERE r.organization_id = $1 AND r.environment = $2 AND r.refund_id = $3"
 );
 
 /// A refund that was recorded before.
 pub fn replay(tenant: Tenant, refund_id: &str) -> Result<Refund> {
-    GET.with(|statement| statement.composite(&payment_key(tenant, refund_id)))?
+    get(tenant, refund_id, true)
+}
+
+/// A refund that this call has recorded, as a hook has left it.
+pub fn get_again(tenant: Tenant, refund_id: &str) -> Result<Refund> {
+    get(tenant, refund_id, false)
+}
+
+fn get(tenant: Tenant, refund_id: &str, idempotent_replay: bool) -> Result<Refund> {
+    let [organization_id, environment, refund_id] = payment_key(tenant, refund_id);
+    GET.with(|statement| statement.composite(&[organization_id, environment, refund_id, idempotent_replay.into()]))?
         .ok_or_else(|| Error::Internal("a known refund is gone".into()))
 }
 

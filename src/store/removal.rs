@@ -40,7 +40,8 @@ macro_rules! without_events {
 }
 pub(super) use without_events;
 
-/// Removes the subscriptions `o` that are chosen by the end of a statement.
+/// Removes the subscriptions `o` that are chosen by the end of a statement. A renewal that was not paid and is kept longer keeps
+/// its period: it is still none that can be sold again.
 macro_rules! remove_subscriptions {
     ($chosen:expr) => {
         concat!(
@@ -51,9 +52,11 @@ macro_rules! remove_subscriptions {
             "    FOR UPDATE OF o SKIP LOCKED)) \
                RETURNING s.organization_id, s.environment, s.subscription_id AS subject_id), \
              period AS ( \
-               DELETE FROM checkout_data.session_periods p USING gone g \
+               DELETE FROM checkout_data.session_periods p USING gone g, checkout_data.checkout_sessions s \
                WHERE p.organization_id = g.organization_id AND p.environment = g.environment \
-                 AND p.subscription_id = g.subject_id)",
+                 AND p.subscription_id = g.subject_id AND s.organization_id = p.organization_id \
+                 AND s.environment = p.environment AND s.checkout_session_id = p.checkout_session_id \
+                 AND s.status = 'complete')",
             without_events!()
         )
     };

@@ -47,6 +47,36 @@ pub fn page(after: Option<Tenant>, bounds: Bounds, now: DateTime<Utc>) -> Result
     Ok(page)
 }
 
+statement!(
+    LOCK,
+    Write,
+    "SELECT FROM checkout_data.session_folds f WHERE f.organization_id = $1 AND f.environment = $2 FOR UPDATE SKIP LOCKED"
+);
+
+/// Locks a tenant for the removal of its rows: the statements after it see what those have done who keep its rows. Returns
+/// false if somebody does that now.
+pub fn lock(tenant: Tenant) -> Result<bool> {
+    Ok(LOCK.with(|statement| statement.count(&owner(tenant)))? > 0)
+}
+
+statement!(
+    HOLD,
+    Write,
+    "SELECT FROM checkout_data.session_folds f \
+     WHERE $1 IS NULL OR f.organization_id = $1 AND f.environment = $2 \
+     ORDER BY f.organization_id, f.environment FOR KEY SHARE"
+);
+
+/// Keeps all rows of a tenant, or of all tenants, from being removed until the transaction ends. Waits for a removal, which is
+/// over in a moment.
+pub fn hold(tenant: Option<Tenant>) -> Result<()> {
+    let arguments = [
+        tenant.map(|tenant| datum::uuid(tenant.organization_id)).into(),
+        tenant.map(|tenant| tenant.environment.as_str()).into(),
+    ];
+    HOLD.with(|statement| statement.count(&arguments)).map(|_| ())
+}
+
 /// What is removed in order of its creation, in stretches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

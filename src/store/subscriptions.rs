@@ -135,6 +135,22 @@ pub fn lock(tenant: Tenant, id: Uuid) -> Result<Option<Subscription>> {
     })
 }
 
+statement!(
+    TOUCH,
+    Write,
+    "UPDATE checkout_data.subscriptions s SET updated_at = $4 \
+     WHERE s.organization_id = $1 AND s.environment = $2 AND s.subscription_id = $3"
+);
+
+/// Changes a locked subscription that gets a session which renews it: who cancels or removes it on an older snapshot, which
+/// does not have that session, is told by the server.
+pub fn touch(tenant: Tenant, id: Uuid, now: DateTime<Utc>) -> Result<()> {
+    let [organization_id, environment, id] = key(tenant, id);
+    TOUCH
+        .with(|statement| statement.count(&[organization_id, environment, id, datum::timestamp(now).into()]))
+        .map(|_| ())
+}
+
 /// The event of the change of a subscription, and when the next one is due.
 macro_rules! told {
     ($event:literal) => {

@@ -50,9 +50,11 @@ pub extern "C-unwind" fn checkout_sessions_launcher_main(_argument: pg_sys::Datu
     let (mut next_look, mut last) = (0, 0);
     let mut transactions = None;
     let mut enabled = false;
+    registry::set_disabled(!gucs::WORKER_ENABLED.get());
     loop {
         if gucs::WORKER_ENABLED.get() != enabled {
             enabled = !enabled;
+            registry::set_disabled(!enabled);
             if enabled {
                 registry::enabled();
                 (next_look, transactions) = (0, None);

@@ -198,6 +198,8 @@ fn sweep(database: pg_sys::Oid, sweeps: &mut Sweeps) -> bool {
         // In a transaction of its own: others do not wait for the hooks of an organization.
         match in_transaction(database, call_hooks) {
             Sweep::Until(_) => {}
+            // What else is due does not wait for a hook that was interrupted.
+            Sweep::Busy if matches!(sweep, Sweep::PurgeDue) => {}
             other => sweep = other,
         }
     }

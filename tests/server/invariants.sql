@@ -363,7 +363,7 @@ WITH retention (minutes) AS (
     LEFT JOIN checkout_data.subscriptions b ON b.organization_id = p.organization_id
         AND b.environment = p.environment AND b.subscription_id = p.subscription_id
     WHERE s.checkout_session_id IS NULL OR s.subscription_id <> p.subscription_id::text
-        OR b.subscription_id IS NULL AND (s.status = 'complete' OR p.period_start IS NOT NULL)
+        OR b.subscription_id IS NULL AND s.status = 'complete'
     UNION ALL
     SELECT 'period that was paid twice', p.organization_id, p.environment, min(p.checkout_session_id::text)::uuid
     FROM checkout_data.session_periods p

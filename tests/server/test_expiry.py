@@ -265,6 +265,29 @@ def test_a_locked_reminder_does_not_make_others_late(server, table):
     wait_until(lambda: db.event_types(locked) == ["expiring"])
 
 
+@pytest.mark.parametrize("hooked", [False, True])
+def test_a_row_of_a_session_that_has_ended_stops_nobody(server, hooked):
+    """As it is restored from a dump by pg_restore --clean, if DROP EXTENSION was refused."""
+    db = server.create_database(expiring_notice="1 second")
+    if hooked:
+        db.sql(f"CREATE ROLE owner_{db.name}; CREATE SCHEMA shop AUTHORIZATION owner_{db.name}")
+        db.sql(f"SET ROLE owner_{db.name}; CREATE FUNCTION shop.fails(checkout.checkout_session) RETURNS void"
+               " LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION $$called$$; END'")
+        db.sql("SELECT checkout.grant_access(%s, 'secret')", f"owner_{db.name}")
+        db.sql("SELECT checkout.set_hook(%s, 'expired', 'shop.fails(checkout.checkout_session)')", db.organization_id)
+    session = db.create("2 seconds")
+    db.sql("CREATE TABLE dumped AS SELECT * FROM checkout_data.open_sessions")
+    db.call("record_payment", checkout_session_id=session, payment_id="p1", outcome="succeeded")
+    db.sql("INSERT INTO checkout_data.open_sessions SELECT * FROM dumped")
+    other = db.create("2 seconds")
+    wait_until(lambda: db.event_types(other) == ["expiring", "expired"])
+    wait_until(lambda: db.value("SELECT count(*) FROM checkout_data.open_sessions") == 0)
+    assert db.event_types(session) == ["completed"]
+    assert db.worker()["failures"] == 0 and db.stored_status(session) == "complete"
+    called = db.sql("SELECT checkout_session_id FROM checkout_data.hook_failures")
+    assert called == ([{"checkout_session_id": other}] if hooked else [])
+
+
 def test_what_one_has_due_does_not_make_others_late(db):
     """Forty thousand sessions with 16 endpoints each make 680,000 rows."""
     for number in range(16):

@@ -10,6 +10,7 @@ import pytest
 from attacks.sql import FORBIDDEN
 from conftest import ROOT, wait_until
 from support.dumps import dump, restore, restore_roles
+from support.machine import IS_DEBIAN
 
 
 def hook(db, event, body, organization_id=None, name="hook"):
@@ -250,6 +251,62 @@ def test_a_killed_worker_begins_again(new_server):
     for session in sessions:
         db.wait_for(session, within=60)
         assert notes(db, session) == ["expired"] and db.event_types(session) == ["expired"]
+
+
+@pytest.mark.skipif(not IS_DEBIAN, reason="this build has no postgres_fdw")
+def test_a_cancel_on_another_server_is_a_failure(server):
+    db = server.create_database()
+    organization_id, create = another_shop(db)
+    hook(db, "expired", "")
+    hook(db, "completed", "PERFORM x FROM shop.elsewhere;", name="looks")
+    hook(db, "expired", "PERFORM x FROM shop.elsewhere;", organization_id, name="looks")
+    owner = f"owner_{db.name}"
+    db.sql(f"""CREATE EXTENSION postgres_fdw;
+        CREATE VIEW slow AS SELECT 1 AS x FROM pg_sleep(30); GRANT SELECT ON slow TO PUBLIC;
+        CREATE SERVER other FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '{server.dir}', port '54321',
+            dbname '{db.name}', options '-c statement_timeout=100');
+        CREATE ROLE remote_{db.name} LOGIN;
+        CREATE USER MAPPING FOR {owner} SERVER other OPTIONS (user 'remote_{db.name}', password_required 'false');
+        CREATE FOREIGN TABLE shop.elsewhere (x integer) SERVER other OPTIONS (schema_name 'public', table_name 'slow');
+        GRANT SELECT ON shop.elsewhere TO {owner}""")
+    paid = db.create()
+    answer = db.call("record_payment", checkout_session_id=paid, payment_id="p1", outcome="succeeded")[0]
+    assert answer["status"] == "succeeded" and db.stored_status(paid) == "complete"
+    # In the worker, too, and others do not wait for it.
+    theirs, ours = create("1 second"), db.create("1 second")
+    wait_until(lambda: notes(db, ours) == ["expired"] and failures(db, theirs), within=10)
+    message = "canceling statement due to statement timeout"
+    assert failures(db, paid) == failures(db, theirs) == [("57014", message)]
+    db.sql(f"DROP SERVER other CASCADE; DROP EXTENSION postgres_fdw; DROP ROLE remote_{db.name}")
+
+
+def test_a_hook_that_is_cancelled_puts_its_organization_aside(server):
+    db = server.create_database()
+    _, create = another_shop(db)
+    hook(db, "expired", "PERFORM pg_sleep(60);")
+    hook(db, "expired", "", db.value("SELECT organization_id FROM checkout.list_organizations() WHERE name = 'Other'"),
+         name="notes")
+    first, other = db.create("1 second"), create("1 second")
+    asleep = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = %s"
+    (backend,) = wait_until(lambda: db.sql(asleep, db.name))
+    db.sql("SELECT pg_cancel_backend(%s)", backend["pid"])
+    wait_until(lambda: notes(db, other) == ["expired"], within=5)
+    assert db.stored_status(first) == "open" and failures(db, first) == []
+
+
+def test_what_a_hook_does_is_in_the_answer(db):
+    hook(db, "expired", "PERFORM checkout.recover_checkout_session(s.checkout_session_id);")
+    hook(db, "completed", "PERFORM checkout.record_refund(s.payment_id, 'all');", name="refunds")
+    db.sql(f"ALTER DATABASE {db.name} SET checkout_sessions.worker_enabled = off")
+    session = db.create("1 second")
+    time.sleep(1.1)
+    # The hook has recovered it by then: there is one session to pay, not two.
+    (recovered,) = db.call("recover_checkout_session", checkout_session_id=session)
+    again = db.sql("SELECT checkout_session_id FROM checkout_data.checkout_sessions WHERE recovered_from = %s", session)
+    assert again == [{"checkout_session_id": recovered["checkout_session_id"]}]
+    (paid,) = db.call("record_payment", checkout_session_id=recovered["checkout_session_id"], payment_id="p1",
+                      outcome="succeeded")
+    assert (paid["refunded_amount"], paid["idempotent_replay"]) == (paid["amount"], False)
 
 
 def answers(db):

@@ -260,6 +260,9 @@ def test_worker_of_one_database_is_disabled_and_the_others_are_at_work(new_serve
     # The setting of the server counts for all, and enabling it there enables it for the others alone.
     server.configure(worker_enabled="off")
     wait_until(lambda: on.worker()["state"] == "disabled")
+    # Also for a database that says otherwise.
+    on.sql(f"ALTER DATABASE {on.name} SET checkout_sessions.worker_enabled = on")
+    assert on.worker()["state"] == "disabled"
     server.configure(worker_enabled="on")
     on.expires_on_time()
     assert off.expired_count() == expired

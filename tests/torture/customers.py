@@ -42,7 +42,8 @@ LOST = {
         SELECT FROM checkout_data.refunds r WHERE r.refund_id = id AND r.status = 'succeeded')""",
     "delivered": """SELECT id FROM unnest(%s::text[]) AS id WHERE NOT EXISTS (
         SELECT FROM checkout_data.webhook_deliveries d
-        WHERE checkout_data.event_id(d.organization_id, d.environment, d.subject_id, d.sequence) = id
+        WHERE checkout_data.event_id(d.organization_id, d.environment, d.subject_id, d.sequence,
+            d.created_at) = id
             AND d.delivered_at IS NOT NULL)""",
 }
 # An order without its session, or the other way round: half a transaction.

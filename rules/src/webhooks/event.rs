@@ -11,13 +11,16 @@ use crate::access::credential::{Environment, Tenant};
 use crate::{Error, Result};
 
 /// The id of an event: the same in every delivery, and unique over all organizations. It consists of the event's key,
-/// so no look-up is needed to find the event. Opaque to consumers. Ids compare in the order in which the database locks
+/// so no look-up is needed to find the event, and of the time at which the event was written: after a recovery to an
+/// earlier time, another event may get the key of one that was sent already. Opaque to consumers. Ids compare in the order in which the database locks
 /// events: a caller that locks in another order may wait in a circle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId {
     pub tenant: Tenant,
     pub subject_id: Uuid,
     pub sequence: i32,
+    /// In microseconds since 2000, as the server counts.
+    pub created_at: i64,
 }
 
 /// The longest time for which a consumer of the outbox may hold events.
@@ -32,8 +35,8 @@ pub fn lease(lease: TimeDelta) -> Result<TimeDelta> {
 }
 
 const PREFIX: &str = "evt_";
-/// `checkout_data.event_id()` writes the same: subject, organization, sequence, environment.
-const LENGTH: usize = 16 + 16 + 4 + 1;
+/// The view `checkout.webhook_events` writes the same: subject, organization, sequence, environment, time.
+const LENGTH: usize = 16 + 16 + 4 + 1 + 8;
 
 impl EventId {
     pub fn parse(argument: &'static str, text: &str) -> Result<Self> {
@@ -55,6 +58,7 @@ impl EventId {
             },
             subject_id: Uuid::from_slice(&bytes[..16]).ok()?,
             sequence: i32::from_be_bytes(bytes[32..36].try_into().ok()?),
+            created_at: i64::from_be_bytes(bytes[37..].try_into().ok()?),
         })
     }
 }
@@ -132,6 +136,7 @@ impl fmt::Display for EventId {
         bytes.extend(self.tenant.organization_id.as_bytes());
         bytes.extend(self.sequence.to_be_bytes());
         bytes.push(self.tenant.environment.as_str().as_bytes()[0]);
+        bytes.extend(self.created_at.to_be_bytes());
         write!(f, "{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(bytes))
     }
 }
@@ -142,13 +147,14 @@ mod tests {
 
     fn id(organization: u128, environment: Environment, session: u128, sequence: i32) -> EventId {
         let tenant = Tenant { organization_id: Uuid::from_u128(organization), environment };
-        EventId { tenant, subject_id: Uuid::from_u128(session), sequence }
+        EventId { tenant, subject_id: Uuid::from_u128(session), sequence, created_at: 1 }
     }
 
     #[test]
     fn an_id_holds_the_key_of_its_event() {
-        // SELECT checkout_data.event_id('00000000-0000-0000-0000-00000000000f', 'test', 'ffffffff-...-ffffffffffff', 7)
-        let text = "evt______________________wAAAAAAAAAAAAAAAAAAAA8AAAAHdA";
+        // SELECT checkout_data.event_id('00000000-0000-0000-0000-00000000000f', 'test', 'ffffffff-...-ffffffffffff', 7,
+        //     '2000-01-01 00:00:00.000001+00')
+        let text = "evt______________________wAAAAAAAAAAAAAAAAAAAA8AAAAHdAAAAAAAAAAB";
         let event = id(15, Environment::Test, u128::MAX, 7);
         assert_eq!(event.to_string(), text);
         assert_eq!(EventId::parse("event_id", text), Ok(event));

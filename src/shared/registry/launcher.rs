@@ -38,6 +38,11 @@ pub fn look_everywhere(found: &[pg_sys::Oid]) -> Vec<pg_sys::Oid> {
     left
 }
 
+/// Says whether the server's configuration lets no worker begin.
+pub fn set_disabled(disabled: bool) {
+    REGISTRY.exclusive().disabled = disabled;
+}
+
 /// The worker has been enabled: databases where it found itself disabled need not wait until it looks again.
 pub fn enabled() {
     let mut registry = REGISTRY.exclusive();

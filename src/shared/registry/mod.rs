@@ -22,7 +22,7 @@ use crate::datum;
 use rules::maintenance::turns::BEGINNING;
 
 pub use launcher::{
-    Due, attach_launcher, closed, detach_launcher, due, enabled, keep_only, look_everywhere, not_started,
+    Due, attach_launcher, closed, detach_launcher, due, enabled, keep_only, look_everywhere, not_started, set_disabled,
 };
 pub use resident::{attach_resident, detach_resident, is_resident, residence, settle};
 pub use status::status;
@@ -112,6 +112,8 @@ const UNUSED: Database = Database {
 struct Registry {
     launcher_pid: i32,
     launcher_latch: *mut pg_sys::Latch,
+    /// True if the server's configuration lets no worker begin, whatever a database says.
+    disabled: bool,
     resident: Resident,
     databases: [Database; DATABASES],
 }
@@ -129,6 +131,7 @@ pub fn init() {
         REGISTRY = Registry {
             launcher_pid: 0,
             launcher_latch: std::ptr::null_mut(),
+            disabled: false,
             resident: NOBODY,
             databases: [UNUSED; DATABASES],
         }

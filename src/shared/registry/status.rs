@@ -10,6 +10,8 @@ use crate::{backend, datum};
 pub struct Status {
     pub preloaded: bool,
     pub launcher_pid: Option<i32>,
+    /// For the database, or for the server.
+    pub disabled: bool,
     pub pid: Option<i32>,
     pub starting: bool,
     pub waiting: bool,
@@ -31,7 +33,7 @@ pub fn status() -> Status {
     let now = now();
     let launcher_pid = Some(registry.launcher_pid).filter(|pid| *pid != 0);
     let Some(database) = registry.find(oid) else {
-        return Status { preloaded: true, launcher_pid, ..Status::default() };
+        return Status { preloaded: true, launcher_pid, disabled: registry.disabled, ..Status::default() };
     };
     let time = |at: i64| match at {
         0 | NEVER => None,
@@ -41,6 +43,7 @@ pub fn status() -> Status {
     Status {
         preloaded: true,
         launcher_pid,
+        disabled: registry.disabled || database.rest == Rest::Disabled,
         pid: Some(database.pid).filter(|pid| *pid != 0),
         rest: database.rest,
         starting: database.starting.is_some(),

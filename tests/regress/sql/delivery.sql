@@ -170,7 +170,7 @@ FROM unnest(ARRAY[
     'ack_webhook_events(''jobs'', ARRAY[$, ''evt_''], #)',
     'nack_webhook_event(NULL, $, #)', 'nack_webhook_event(''nobody'', $, #)', 'nack_webhook_event(''jobs'', NULL, #)',
     'nack_webhook_event(''jobs'', $, NULL)', 'nack_webhook_event(''jobs'', ''evt_1'', #)',
-    'nack_webhook_event(''jobs'', ''evt_' || repeat('A', 48) || 'bA'', #)',
+    'nack_webhook_event(''jobs'', ''evt_' || repeat('A', 48) || 'bAAAAAAAAAAA'', #)',
     'nack_webhook_event(''jobs'', $, #, retry_after => ''-1 second'')',
     'nack_webhook_event(''jobs'', $, #, retry_after => ''31 days'')', 'nack_webhook_event(''jobs'', $, #)'
 ]) AS call;
@@ -178,7 +178,7 @@ FROM unnest(ARRAY[
 SELECT call, testing.outcome(format('SELECT * FROM checkout.%s', call)) AS outcome
 FROM unnest(ARRAY[
     'redeliver_webhook_events(NULL)', 'redeliver_webhook_events(''{NULL}'')', 'redeliver_webhook_events(''{evt_1}'')',
-    'redeliver_webhook_events(''{evt_' || repeat('A', 48) || 'bA}'')', 'redeliver_webhook_events(''{}'')'
+    'redeliver_webhook_events(''{evt_' || repeat('A', 48) || 'bAAAAAAAAAAA}'')', 'redeliver_webhook_events(''{}'')'
 ]) AS call;
 \c - postgres
 CALL testing.forget_receivers();

@@ -27,7 +27,7 @@ SELECT * FROM testing.deliver();
 SELECT body::json ->> 'id' = event_id AS id, body::json ->> 'type' AS type,
     (body::json ->> 'timestamp')::timestamptz BETWEEN now() - interval '1 minute' AND now() AS timestamp,
     body::json ->> 'timestamp' ~ '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00$' AS in_utc,
-    string_agg(key, ' ') AS keys, event_id ~ '^evt_[A-Za-z0-9_-]{50}$' AS opaque
+    string_agg(key, ' ') AS keys, event_id ~ '^evt_[A-Za-z0-9_-]{60}$' AS opaque
 FROM testing.deliveries, json_object_keys(body::json) AS key GROUP BY n, body, event_id;
 -- The object is the session in the form of get, but in UTC, and without its client secret.
 SELECT string_agg(key, ' ' ORDER BY key) FILTER (WHERE o.value <> s.value) AS other_than_get,
@@ -147,7 +147,7 @@ FROM unnest(ARRAY[
     'starting_after => ''evt_1''', 'starting_after => ''❤''']) AS arguments;
 -- An event of another organization as cursor
 SELECT testing.outcome(
-    format('SELECT * FROM checkout.list_webhook_events(starting_after => %L)', 'evt_' || repeat('A', 48) || 'bA'))
+    format('SELECT * FROM checkout.list_webhook_events(starting_after => %L)', 'evt_' || repeat('A', 48) || 'bAAAAAAAAAAA'))
     AS of_another;
 \c - postgres
 CALL testing.forget_receivers();

@@ -90,16 +90,23 @@ TABLE testing.kept;
 -- What was removed is counted for good.
 SELECT sum(created) AS created, sum(completed) AS completed, sum(expired) AS expired FROM checkout.session_funnel();
 SELECT testing.outcome(format('SELECT checkout.get_checkout_session(%L)', :'paid'));
+-- A payment that comes late takes nothing from that, although its hour is not counted again.
+SELECT status FROM checkout.record_payment(:'undelivered', 'late', 'succeeded', 5);
+SELECT status FROM checkout.record_refund('late', 'refund-late');
+SELECT sum(created) AS created, sum(completed) AS completed, sum(expired) AS expired FROM checkout.session_funnel();
 -- Once the money is refunded, the event delivered and the other session gone, they go, too.
 SELECT status FROM checkout.record_refund('owed', 'refund-owed');
 SELECT count(checkout.ack_webhook_events('jobs', ARRAY[event_id], lease_token)) AS delivered
 FROM checkout.claim_webhook_events('jobs', 10);
 \c - postgres
 DELETE FROM checkout_data.checkout_sessions WHERE checkout_session_id = :'recovering';
+UPDATE checkout_data.webhook_deliveries SET next_attempt_at = NULL, lease_token = NULL, delivered_at = now()
+WHERE subject_id = :'undelivered' AND delivered_at IS NULL;
 -- The refund is recent: its payment has just changed.
 CALL testing.clean_up();
 TABLE testing.kept;
-UPDATE checkout_data.payments SET updated_at = updated_at - interval '45 days' WHERE payment_id = 'owed';
+UPDATE checkout_data.payments SET updated_at = updated_at - interval '45 days'
+WHERE payment_id IN ('owed', 'late');
 CALL testing.clean_up();
 TABLE testing.kept;
 
@@ -136,6 +143,41 @@ SELECT count(*) AS subscriptions, (SELECT count(*) FROM checkout_data.session_pe
     (SELECT count(*) FROM checkout_data.checkout_sessions WHERE checkout_session_id IN (:'ended', :'living'))
         AS sessions
 FROM checkout_data.subscriptions WHERE organization_id = :'organization';
+
+-- What would have renewed it goes later. It cannot be sold again.
+\c - retention_shop
+SELECT checkout_session_id AS begun, subscription_id AS short
+FROM checkout.create_checkout_session(price_id => 'retained-monthly', customer_id => 'c') \gset
+SELECT status FROM checkout.record_payment(:'begun', 'begun', 'succeeded');
+\c - postgres
+SELECT testing.long_ago(:'begun');
+CREATE PROCEDURE testing.end_long_ago(subscription uuid) LANGUAGE sql AS $$
+    UPDATE checkout_data.subscriptions SET created_at = created_at - interval '100 days',
+        updated_at = updated_at - interval '100 days', current_period_start = current_period_start - interval '100 days',
+        current_period_end = current_period_end - interval '100 days', ends_at = ends_at - interval '100 days',
+        next_event_at = next_event_at - interval '100 days'
+    WHERE subscription_id = subscription
+$$;
+CALL testing.end_long_ago(:'short');
+CALL testing.clean_up();
+\c - retention_shop
+SELECT status FROM checkout.get_subscription(:'short');
+SELECT checkout_session_id AS renewal FROM checkout.create_checkout_session(subscription_id => :'short') \gset
+SELECT status FROM checkout.expire_checkout_session(:'renewal');
+\c - postgres
+UPDATE checkout_data.webhook_deliveries SET next_attempt_at = NULL, lease_token = NULL, delivered_at = now()
+WHERE organization_id = :'organization' AND delivered_at IS NULL;
+-- Its renewal was a change of it.
+CALL testing.clean_up();
+SELECT count(*) FROM checkout_data.subscriptions WHERE subscription_id = :'short';
+CALL testing.end_long_ago(:'short');
+CALL testing.clean_up();
+SELECT count(*) FROM checkout_data.subscriptions WHERE subscription_id = :'short';
+\c - retention_shop
+SELECT replace(testing.outcome(format('SELECT checkout.recover_checkout_session(%L)', :'renewal')), :'short', '<id>');
+SELECT status, rejection_reason FROM checkout.record_payment(:'renewal', 'too-late', 'succeeded');
+\c - postgres
+DROP PROCEDURE testing.end_long_ago(uuid);
 
 -- Keys that were revoked long ago go; one that replaces another stays as long as that.
 SELECT api_key_id AS old FROM checkout.create_api_key(:'organization', 'secret', 'live') \gset

@@ -18,7 +18,7 @@ CREATE FUNCTION testing.masked(message text) RETURNS text LANGUAGE sql IMMUTABLE
         '"json_object"', 'json_object'),
         '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}', '<uuid>', 'g'),
         '\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d)?', '<time>', 'g'),
-        'evt_[A-Za-z0-9_-]{50}', '<event>', 'g'),
+        'evt_[A-Za-z0-9_-]{60}', '<event>', 'g'),
         '[sp]k_(live|test)_[0-9A-Za-z]{12}', '<key id>', 'g')
 $$;
 COMMENT ON FUNCTION testing.masked IS 'A message without what differs from run to run, or from server to server.';

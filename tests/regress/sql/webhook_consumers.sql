@@ -228,7 +228,7 @@ SELECT call, testing.outcome('SELECT * FROM checkout.' || call) AS outcome FROM 
 CREATE TEMP TABLE calls AS SELECT 'SELECT * FROM checkout.' || call AS call FROM unnest(ARRAY[
     'create_webhook_consumer(''jobs'')', 'list_webhook_consumers()', 'delete_webhook_consumer(''jobs'')',
     'claim_webhook_events(''jobs'')', 'ack_webhook_events(''jobs'', ''{}'', gen_random_uuid())',
-    'nack_webhook_event(''jobs'', ''evt_' || repeat('A', 48) || 'bA'', gen_random_uuid())']) AS call;
+    'nack_webhook_event(''jobs'', ''evt_' || repeat('A', 48) || 'bAAAAAAAAAAA'', gen_random_uuid())']) AS call;
 SELECT string_agg(quote_literal(call), ', ') AS calls FROM calls \gset
 \c - visitor
 SELECT call, testing.outcome(call) AS without_a_credential FROM unnest(ARRAY[:calls]) AS call;

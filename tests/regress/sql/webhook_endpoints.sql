@@ -52,7 +52,7 @@ SELECT function, testing.outcome(call) FROM (VALUES
     ('delete', format('SELECT checkout.delete_webhook_endpoint(%L)', :'first')),
     ('roll', format('SELECT checkout.roll_webhook_secret(%L)', :'first')),
     ('deliveries', format('SELECT checkout.list_webhook_deliveries(%L)', :'first')),
-    ('attempts', 'SELECT checkout.list_webhook_attempts(''evt_' || repeat('A', 48) || 'bA'')'))
+    ('attempts', 'SELECT checkout.list_webhook_attempts(''evt_' || repeat('A', 48) || 'bAAAAAAAAAAA'')'))
     AS calls (function, call);
 BEGIN;
 SELECT kind FROM checkout.authenticate(:'publishable_key');
@@ -63,7 +63,7 @@ SELECT function, testing.outcome(call) FROM (VALUES
     ('delete', format('SELECT checkout.delete_webhook_endpoint(%L)', :'first')),
     ('roll', format('SELECT checkout.roll_webhook_secret(%L)', :'first')),
     ('deliveries', format('SELECT checkout.list_webhook_deliveries(%L)', :'first')),
-    ('attempts', 'SELECT checkout.list_webhook_attempts(''evt_' || repeat('A', 48) || 'bA'')'))
+    ('attempts', 'SELECT checkout.list_webhook_attempts(''evt_' || repeat('A', 48) || 'bAAAAAAAAAAA'')'))
     AS calls (function, call);
 COMMIT;
 -- An HTTP request gets 403, not 401.
@@ -104,7 +104,7 @@ FROM unnest(ARRAY[
     'list_webhook_deliveries(NULL)', 'list_webhook_deliveries($, ''lost'')',
     'list_webhook_deliveries($, page_size => 0)', 'list_webhook_deliveries($, page_size => 101)',
     'list_webhook_deliveries($, starting_after => ''evt_1'')', 'list_webhook_attempts(NULL)',
-    'list_webhook_attempts(''1'')', 'list_webhook_attempts(''evt_' || repeat('A', 48) || 'bA'')'
+    'list_webhook_attempts(''1'')', 'list_webhook_attempts(''evt_' || repeat('A', 48) || 'bAAAAAAAAAAA'')'
 ]) AS call;
 -- URLs: each refused one gets 22023. The message names the argument and does not repeat the URL.
 SELECT url, outcome, outcome

@@ -78,7 +78,7 @@ FROM checkout.record_webhook_attempts((SELECT jsonb_agg(report) FROM (
     UNION ALL SELECT testing.report_of(request, '{"status_code": 204}') || jsonb_build_object('webhook_endpoint_id',
         gen_random_uuid()) FROM claimed WHERE n = 3
     UNION ALL SELECT testing.report_of(request, '{"status_code": 205}') || jsonb_build_object('event_id',
-        'evt_' || repeat('A', 48) || 'bA') FROM claimed WHERE n = 3
+        'evt_' || repeat('A', 48) || 'bAAAAAAAAAAA') FROM claimed WHERE n = 3
     UNION ALL SELECT jsonb_build_object('event_id', :'claimed_event', 'lease_token', :'claimed_token', 'status_code',
         206, 'webhook_endpoint_id', (SELECT (request).webhook_endpoint_id FROM claimed WHERE n = 1))) AS r))
 GROUP BY 1;

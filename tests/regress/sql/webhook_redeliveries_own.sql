@@ -91,7 +91,7 @@ SELECT what, r.* FROM (VALUES
     ('event of another, to an own endpoint', format('ARRAY[%L], %L', :'other_event', :'own_endpoint')),
     ('event of another, after an own', format('ARRAY[%L, %L]', :'own_event', :'other_event')),
     ('event of the test environment', format('ARRAY[%L]', :'test_event')),
-    ('event that never was', format('ARRAY[%L]', checkout_data.event_id(:'organization', 'live', :'own_endpoint', 1))),
+    ('event that never was', format('ARRAY[%L]', checkout_data.event_id(:'organization', 'live', :'own_endpoint', 1, now()))),
     ('endpoint of another', format('webhook_endpoint_id => %L', :'other_endpoint')),
     ('endpoint of another, for an own event', format('ARRAY[%L], %L', :'own_event', :'other_endpoint')),
     ('endpoint of another, a state', format('webhook_endpoint_id => %L, status => ''delivered''', :'other_endpoint')),

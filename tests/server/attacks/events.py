@@ -13,6 +13,7 @@ def event_id(session, organization, sequence, environment):
         + uuid.UUID(organization).bytes
         + sequence.to_bytes(4, "big", signed=True)
         + environment
+        + bytes(8)
     )
     return "evt_" + base64.urlsafe_b64encode(content).decode().rstrip("=")
 

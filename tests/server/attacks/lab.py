@@ -258,7 +258,7 @@ class Lab:
                     call("expire_checkout_session", checkout_session_id=target[state])
             connection.commit()
         target["event"] = self.db.value(
-            "SELECT checkout_data.event_id(organization_id, environment, subject_id, sequence)"
+            "SELECT checkout_data.event_id(organization_id, environment, subject_id, sequence, created_at)"
             " FROM checkout_data.webhook_outbox WHERE subject_id = %s LIMIT 1",
             target["complete"],
         )

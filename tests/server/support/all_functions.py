@@ -101,7 +101,7 @@ class World:
         session = self.db.create()
         self.db.call("expire_checkout_session", checkout_session_id=session)
         return self.value(
-            """SELECT checkout_data.event_id(organization_id, environment, subject_id, sequence)
+            """SELECT checkout_data.event_id(organization_id, environment, subject_id, sequence, created_at)
                FROM checkout_data.webhook_outbox WHERE subject_id = %s""",
             session,
         )
