@@ -23,14 +23,15 @@ macro_rules! fan_out {
 }
 pub(super) use fan_out;
 
-/// True if the event that ends the session `e` is there: its row among the open sessions is a stray one, from a dump that was
+/// True if an event that ends the session `e` is there: its row among the open sessions is a stray one, from a dump that was
 /// restored over what came after it. It has no event, and must not keep others from theirs.
 macro_rules! is_written {
     () => {
         " COALESCE(( \
            SELECT true FROM checkout_data.webhook_outbox w \
            WHERE w.organization_id = e.organization_id AND w.environment = e.environment \
-             AND w.subject_id = e.checkout_session_id AND w.sequence = e.event_count), false) "
+             AND w.subject_id = e.checkout_session_id AND w.event_type IN ( \
+               'checkout.session.completed', 'checkout.session.expired', 'checkout.session.failed') LIMIT 1), false) "
     };
 }
 pub(super) use is_written;

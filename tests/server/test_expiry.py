@@ -271,9 +271,9 @@ def test_a_row_of_a_session_that_has_ended_stops_nobody(server, hooked):
     db = server.create_database(expiring_notice="1 second")
     if hooked:
         db.sql(f"CREATE ROLE owner_{db.name}; CREATE SCHEMA shop AUTHORIZATION owner_{db.name}")
+        db.sql("SELECT checkout.grant_access(%s, 'secret')", f"owner_{db.name}")
         db.sql(f"SET ROLE owner_{db.name}; CREATE FUNCTION shop.fails(checkout.checkout_session) RETURNS void"
                " LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION $$called$$; END'")
-        db.sql("SELECT checkout.grant_access(%s, 'secret')", f"owner_{db.name}")
         db.sql("SELECT checkout.set_hook(%s, 'expired', 'shop.fails(checkout.checkout_session)')", db.organization_id)
     session = db.create("2 seconds")
     db.sql("CREATE TABLE dumped AS SELECT * FROM checkout_data.open_sessions")
