@@ -77,7 +77,8 @@ impl Connection {
     }
 }
 
-async fn connect(options: &PgConnectOptions) -> Result<PgConnection, DatabaseError> {
+/// Connects, and tells a pooler that refuses our settings from other trouble.
+pub async fn connect(options: &PgConnectOptions) -> Result<PgConnection, DatabaseError> {
     PgConnection::connect_with(options).await.map_err(|error| match error.as_database_error() {
         // The error of pgbouncer for a setting that it does not pass on.
         Some(refused) if refused.message().contains("startup parameter") => DatabaseError::Pooler,

@@ -130,7 +130,7 @@ COMMENT ON COLUMN checkout_data.organizations.default_lifetime IS
 COMMENT ON COLUMN checkout_data.organizations.max_retry_attempts IS
     'How often a failed payment of a session may be retried, unless create_checkout_session is given another number.';
 COMMENT ON COLUMN checkout_data.organizations.reference_policy IS
-    'none: references may repeat. unique: one session per reference, ever. error, return_existing, expire_previous: '
+    'none: references may repeat. unique: one session per reference, as long as it is kept. error, return_existing, expire_previous: '
     'one open session per reference; the value says what create_checkout_session does when there is one.';
 COMMENT ON COLUMN checkout_data.organizations.sub_minor_amounts IS
     'True allows amounts with up to 4 decimals in every currency.';
@@ -291,9 +291,9 @@ The first organization of a new database activates it: see activate_database.
 - minimum_lifetime, maximum_lifetime: the bounds of the lifetime of a session. Defaults: 1 second and 48 hours. The
   maximum is at most 30 days.
 - max_retry_attempts: how often a failed payment of a session may be retried, 0 to 10. Default: 3.
-- reference_policy: none (references may repeat), unique (one session per reference, ever), or one open session per
-  reference, and create_checkout_session then fails (error), returns that session (return_existing) or expires it
-  (expire_previous). Default: none.
+- reference_policy: none (references may repeat), unique (one session per reference, as long as it is kept), or one
+  open session per reference, and create_checkout_session then fails (error), returns that session (return_existing)
+  or expires it (expire_previous). Default: none.
 - sub_minor_amounts: true allows amounts with up to 4 decimals in every currency. Default: false.
 - payment_methods: the payment methods of sessions that are created without any. Default: {bank_transfer,payid}.
 - base_url: the address of the hosted payment pages. The id of a session comes behind a slash, or in the place of

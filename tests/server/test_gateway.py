@@ -14,8 +14,9 @@ from contextlib import closing
 import pytest
 
 from conftest import ENVIRONMENT, ROOT, wait_until
-from support.gateway import CREATE, CREATED, DIALECTS, GET, ORDER, Gateway, error, session_id, session_of
+from support.gateway import CREATE, CREATED, DIALECTS, GET, ORDER, PROGRAM, Gateway, error, session_id, session_of
 from support.gateway_world import gateway, other, shop, world  # noqa: F401: fixtures
+from support.pooler import poolers
 
 UNKNOWN = "987e6543-e89b-12d3-a456-426614174000"
 READERS = list(GET)
@@ -398,3 +399,12 @@ def test_run_starts_it_and_shows_all_five(world):
     assert [re.search(rf"\n\$ curl -s \"\$URL/{dialect}/", done.stdout) is not None for dialect in DIALECTS] == [True] * 5
     url = re.search(r"URL='http://127.0.0.1:(\d+)'", done.stdout)
     assert subprocess.run(["curl", "--silent", f"http://127.0.0.1:{url[1]}/"]).returncode == 7, "it has gone"
+
+
+@pytest.mark.parametrize("ignored", ["extra_float_digits", "options,extra_float_digits"])
+def test_a_pooler_behind_it_is_refused(shop, ignored):
+    with poolers(shop.db, ("gateway",)) as make:
+        url = f"postgresql://gateway@/{shop.db.name}?host={make(ignored=ignored).dir}&port=6432"
+        ended = subprocess.run([PROGRAM, "gateway", "--address=127.0.0.1:0"], env={**ENVIRONMENT, "DATABASE_URL": url},
+                               capture_output=True, text=True, timeout=30)
+    assert ended.returncode == 2 and "the connection leads through a pooler" in ended.stderr

@@ -7,14 +7,14 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use crate::back_off::BackOff;
-use crate::database::{CONNECT_TIMEOUT, check_own};
+use crate::database::{self, CONNECT_TIMEOUT, check_own};
 use crate::database_error::DatabaseError;
 use crate::gateway::catalog::Catalog;
 use crate::gateway::connections::{Connections, with_settings};
 use crate::gateway::metrics::Metrics;
 use crate::health::Health;
 use crate::servers::{Server, Servers};
-use crate::sqlx::{Connection as _, PgConnection};
+use crate::sqlx::PgConnection;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -80,7 +80,7 @@ impl Watcher {
 
     async fn connect(&self, server: Server) -> Result<(PgConnection, Server), DatabaseError> {
         let (options, mark) = with_settings(&server.options, CONNECT_TIMEOUT);
-        let mut connection = PgConnection::connect_with(&options).await?;
+        let mut connection = database::connect(&options).await?;
         check_own(&mut connection, &mark).await?;
         self.servers.check(&mut connection).await?;
         Ok((connection, server))

@@ -147,7 +147,8 @@ FROM unnest(ARRAY[
     'starting_after => ''evt_1''', 'starting_after => ''❤''']) AS arguments;
 -- An event of another organization as cursor
 SELECT testing.outcome(
-    format('SELECT * FROM checkout.list_webhook_events(starting_after => %L)', 'evt_' || repeat('A', 48) || 'bAAAAAAAAAAA'))
+    format('SELECT * FROM checkout.list_webhook_events(starting_after => %L)',
+        'evt_' || repeat('A', 48) || 'bAAAAAAAAAAA'))
     AS of_another;
 \c - postgres
 CALL testing.forget_receivers();

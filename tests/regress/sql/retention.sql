@@ -153,8 +153,9 @@ SELECT status FROM checkout.record_payment(:'begun', 'begun', 'succeeded');
 SELECT testing.long_ago(:'begun');
 CREATE PROCEDURE testing.end_long_ago(subscription uuid) LANGUAGE sql AS $$
     UPDATE checkout_data.subscriptions SET created_at = created_at - interval '100 days',
-        updated_at = updated_at - interval '100 days', current_period_start = current_period_start - interval '100 days',
-        current_period_end = current_period_end - interval '100 days', ends_at = ends_at - interval '100 days',
+        updated_at = updated_at - interval '100 days', ends_at = ends_at - interval '100 days',
+        current_period_start = current_period_start - interval '100 days',
+        current_period_end = current_period_end - interval '100 days',
         next_event_at = next_event_at - interval '100 days'
     WHERE subscription_id = subscription
 $$;

@@ -220,7 +220,8 @@ FROM unnest(ARRAY[
     'record_webhook_attempt($, @, #, 503, retry_after => ''-1 s'')',
     'record_webhook_attempt($, @, #, 503, retry_after => ''178000000 years'')',
     'record_webhook_attempt($, ''7b1c5f0e-4c1d-4a6c-9d0e-2f6a3b9c8d10'', #)',
-    'record_webhook_attempt(''evt_' || repeat('A', 48) || 'bAAAAAAAAAAA'', @, #)', 'record_webhook_attempt($, @, #, 200)',
+    'record_webhook_attempt(''evt_' || repeat('A', 48) || 'bAAAAAAAAAAA'', @, #)',
+    'record_webhook_attempt($, @, #, 200)',
     'release_webhook_delivery(NULL, @, #)', 'release_webhook_delivery(''evt_1'', @, #)',
     'release_webhook_delivery($, NULL, #)', 'release_webhook_delivery($, @, NULL)',
     'release_webhook_delivery(''evt_' || repeat('A', 48) || 'bAAAAAAAAAAA'', @, #)'
