@@ -111,7 +111,7 @@ statement!(
      FROM checkout_data.session_folds f, \
        (SELECT pg_current_snapshot() AS now, pg_snapshot_xmax(pg_current_snapshot()) AS xmax, \
           pg_current_xact_id() AS own OFFSET 0) AS s \
-     WHERE f.organization_id = $1 AND f.environment = $2 FOR UPDATE OF f SKIP LOCKED"
+     WHERE f.organization_id = $1 AND f.environment = $2 FOR NO KEY UPDATE OF f SKIP LOCKED"
 );
 
 /// How far the sessions of a tenant are counted.
