@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use pgrx::datum::TimestampWithTimeZone;
+use pgrx::prelude::PgSqlErrorCode;
 
 use crate::operations::folding::Folding;
 use crate::operations::hooks;
@@ -15,7 +16,8 @@ use crate::store::activation;
 use crate::store::admin_log::{self, Place};
 use crate::store::api_keys;
 use crate::store::counts;
-use crate::store::maintenance::Work;
+use crate::store::maintenance::{Work, remove_strays};
+use crate::store::subtransaction::{Refusal, undone_if_it_fails};
 use crate::store::{purge, request_failures};
 use crate::{backend, datum, gucs, tenant};
 use rules::Result;
@@ -70,7 +72,15 @@ pub fn run(batch: i32, now: DateTime<Utc>) -> Result<Done> {
 
 /// Expires at most `batch` sessions whose deadline has passed, and returns their number.
 pub fn expire(batch: i32, now: DateTime<Utc>) -> Result<usize> {
-    let ended = in_turns(Work::Expire, batch, now)?;
+    let work = || in_turns(Work::Expire, batch, now);
+    let is_there = |refusal: &Refusal| refusal.code == PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION;
+    let ended = match undone_if_it_fails(work, is_there)? {
+        Ok(ended) => ended,
+        Err(_) => {
+            remove_strays(now)?;
+            work()?
+        }
+    };
     let left = usize::try_from(batch).unwrap_or(0).saturating_sub(ended);
     Ok(ended + hooks::end_due(left, None, now)?)
 }

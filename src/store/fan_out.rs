@@ -24,7 +24,7 @@ macro_rules! fan_out {
 pub(super) use fan_out;
 
 /// True if an event that ends the session `e` is there: its row among the open sessions is a stray one, from a dump that was
-/// restored over what came after it. It has no event, and must not keep others from theirs.
+/// restored over what came after it. Its event would be there already, and must not keep others from theirs.
 macro_rules! is_written {
     () => {
         " COALESCE(( \

@@ -24,7 +24,7 @@ use crate::shared::failure;
 use crate::shared::registry::{self, Rest, span};
 use crate::store::activation;
 use crate::store::locks::{self, Locked};
-use crate::store::maintenance::{Work, is_to_be_read_only, next_purge};
+use crate::store::maintenance::{Work, is_to_be_read_only, next_purge, remove_strays};
 use crate::{backend, datum, gucs, report, version};
 
 /// The channel that relays listen to.
@@ -244,13 +244,27 @@ unsafe extern "C-unwind" fn at_exit(_code: std::ffi::c_int, argument: pg_sys::Da
 /// work was only blocked, the error ends the process: the launcher starts another, later each time.
 fn in_transaction(database: pg_sys::Oid, work: impl FnOnce() -> Result<Sweep>) -> Sweep {
     process::transaction(|| report::or_raise(|| if_free(database, work))).unwrap_or_else(|error| {
-        let report = process::report(&error);
-        let message = report.message();
+        let reported = process::report(&error);
+        let message = reported.message();
         let message =
             version::difference().map_or_else(|| message.to_owned(), |versions| format!("{message}; {versions}"));
         registry::note_error(database, &message);
-        if BUSY.contains(&report.sql_error_code()) { Sweep::Busy } else { error.rethrow() }
+        let code = reported.sql_error_code();
+        let is_mended = || {
+            let mended = process::transaction(|| report::or_raise(|| if_free(database, remove_what_blocks)));
+            mended.is_ok_and(|sweep| matches!(sweep, Sweep::More))
+        };
+        if BUSY.contains(&code) || code == PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION && is_mended() {
+            Sweep::Busy
+        } else {
+            error.rethrow()
+        }
     })
+}
+
+/// Removes rows whose event is there already, if they are what keeps others from theirs.
+fn remove_what_blocks() -> Result<Sweep> {
+    Ok(if remove_strays(datum::now())? > 0 { Sweep::More } else { Sweep::Purged })
 }
 
 fn if_free(database: pg_sys::Oid, work: impl FnOnce() -> Result<Sweep>) -> Result<Sweep> {

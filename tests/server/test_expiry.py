@@ -282,6 +282,11 @@ def test_a_row_of_a_session_that_has_ended_stops_nobody(server, hooked):
     other = db.create("2 seconds")
     wait_until(lambda: db.event_types(other) == ["expiring", "expired"])
     wait_until(lambda: db.value("SELECT count(*) FROM checkout_data.open_sessions") == 0)
+    # Nor where a function does the worker's work.
+    db.sql(f"ALTER DATABASE {db.name} SET checkout_sessions.worker_enabled = off")
+    wait_until(lambda: db.worker()["pid"] is None, within=15)
+    db.sql("INSERT INTO checkout_data.open_sessions SELECT * FROM dumped; SELECT checkout.run_maintenance()")
+    assert db.value("SELECT count(*) FROM checkout_data.open_sessions") == 0
     assert db.event_types(session) == ["completed"]
     assert db.worker()["failures"] == 0 and db.stored_status(session) == "complete"
     called = db.sql("SELECT checkout_session_id FROM checkout_data.hook_failures")
