@@ -12,8 +12,8 @@ use crate::{Error, Result};
 
 /// The id of an event: the same in every delivery, and unique over all organizations. It consists of the event's key,
 /// so no look-up is needed to find the event, and of the time at which the event was written: after a recovery to an
-/// earlier time, another event may get the key of one that was sent already. Opaque to consumers. Ids compare in the order in which the database locks
-/// events: a caller that locks in another order may wait in a circle.
+/// earlier time, another event may get the key of one that was sent already. Opaque to consumers. Ids compare in the order
+/// in which the database locks events: a caller that locks in another order may wait in a circle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId {
     pub tenant: Tenant,
