@@ -23,6 +23,29 @@ macro_rules! fan_out {
 }
 pub(super) use fan_out;
 
+/// What the deadline of the sessions `changed` brings: their holds go, and each has its `event`. A hold that is locked is
+/// being taken by another session.
+macro_rules! told_of_end {
+    ($at:literal) => {
+        concat!(
+            "released AS ( \
+               DELETE FROM checkout_data.holds h WHERE h.ctid = ANY (ARRAY( \
+                 SELECT x.ctid FROM changed c JOIN checkout_data.holds x \
+                   ON x.organization_id = c.organization_id AND x.environment = c.environment \
+                   AND x.checkout_session_id = c.checkout_session_id AND x.state = 'held' \
+                 WHERE c.has_terms FOR UPDATE OF x SKIP LOCKED))), \
+             event AS ( \
+               INSERT INTO checkout_data.webhook_outbox (organization_id, environment, subject_type, subject_id, sequence, \
+                 event_type, created_at) \
+               SELECT e.organization_id, e.environment, 'checkout_session', e.checkout_session_id, e.event_count, \
+                 CASE WHEN e.fails_at_deadline THEN 'checkout.session.failed' ELSE 'checkout.session.expired' END, ",
+            $at,
+            " FROM changed e"
+        )
+    };
+}
+pub(super) use told_of_end;
+
 /// True if an event that ends the session `e` is there: its row among the open sessions is a stray one, from a dump that was
 /// restored over what came after it. Its event would be there already, and must not keep others from theirs.
 macro_rules! is_written {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use pgrx::pg_sys;
 use uuid::Uuid;
 
-use super::fan_out::{fan_out, is_written, notified};
+use super::fan_out::{fan_out, is_written, notified, told_of_end};
 use super::hook_call::Callable;
 use super::sessions::key;
 use super::statement::{Argument, statement};
@@ -169,20 +169,9 @@ statement!(
              WHERE d.organization_id = $1 AND d.environment = $2 AND d.checkout_session_id = $3 AND d.deadline <= $4 \
              FOR UPDATE OF d SKIP LOCKED)) \
            RETURNING s.organization_id, s.environment, s.checkout_session_id, s.event_count + 1 AS event_count, \
-             s.fails_at_deadline, s.has_terms), \
-         released AS ( \
-           DELETE FROM checkout_data.holds h WHERE h.ctid = ANY (ARRAY( \
-             SELECT x.ctid FROM changed c JOIN checkout_data.holds x \
-               ON x.organization_id = c.organization_id AND x.environment = c.environment \
-               AND x.checkout_session_id = c.checkout_session_id AND x.state = 'held' \
-             WHERE c.has_terms FOR UPDATE OF x SKIP LOCKED))), \
-         event AS ( \
-           INSERT INTO checkout_data.webhook_outbox (organization_id, environment, subject_type, subject_id, sequence, \
-             event_type, created_at) \
-           SELECT e.organization_id, e.environment, 'checkout_session', e.checkout_session_id, e.event_count, \
-             CASE WHEN e.fails_at_deadline THEN 'checkout.session.failed' ELSE 'checkout.session.expired' END, $4 \
-           FROM changed e \
-           WHERE NOT",
+             s.fails_at_deadline, s.has_terms), ",
+        told_of_end!("$4"),
+        " WHERE NOT",
         is_written!(),
         fan_out!(),
         "SELECT c.fails_at_deadline, ",

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 
 use super::counts;
-use super::fan_out::{fan_out, is_written, notified};
+use super::fan_out::{fan_out, is_written, notified, told_of_end};
 use super::statement::statement;
 use super::{hooks, purge, request_failures};
 use crate::datum;
@@ -46,7 +46,7 @@ macro_rules! done {
     };
 }
 // Writes nothing into checkout_sessions: for its readers the clock has ended the session. Whoever deletes the row here
-// has ended the session. A hold that is locked is being taken by another session.
+// has ended the session.
 statement!(
     EXPIRE,
     Write,
@@ -55,19 +55,8 @@ statement!(
            DELETE FROM checkout_data.open_sessions s",
         // The sessions of organizations with hooks are ended one by one: see `hooks`.
         portion!("deadline", "WHERE d.organization_id <> ALL ($6) AND", "FOR UPDATE"),
-        "  s.event_count + 1 AS event_count, s.deadline AS due_at, s.fails_at_deadline, s.has_terms), \
-         released AS ( \
-           DELETE FROM checkout_data.holds h WHERE h.ctid = ANY (ARRAY( \
-             SELECT x.ctid FROM changed c JOIN checkout_data.holds x \
-               ON x.organization_id = c.organization_id AND x.environment = c.environment \
-               AND x.checkout_session_id = c.checkout_session_id AND x.state = 'held' \
-             WHERE c.has_terms FOR UPDATE OF x SKIP LOCKED))), \
-         event AS ( \
-           INSERT INTO checkout_data.webhook_outbox (organization_id, environment, subject_type, subject_id, sequence, \
-             event_type, created_at) \
-           SELECT e.organization_id, e.environment, 'checkout_session', e.checkout_session_id, e.event_count, \
-             CASE WHEN e.fails_at_deadline THEN 'checkout.session.failed' ELSE 'checkout.session.expired' END, $1 \
-           FROM changed e",
+        "  s.event_count + 1 AS event_count, s.deadline AS due_at, s.fails_at_deadline, s.has_terms), ",
+        told_of_end!("$1"),
         done!()
     )
 );
