@@ -178,6 +178,54 @@ CREATE FUNCTION checkout.verify_restore() RETURNS TABLE (
             WHERE p.organization_id = c.organization_id AND p.environment = c.environment
                 AND p.product_id = c.product_id)
         UNION ALL
+        SELECT 'lines of sessions without their session', count(*)
+        FROM checkout_data.session_lines l
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.checkout_sessions s
+            WHERE s.organization_id = l.organization_id AND s.environment = l.environment
+                AND s.checkout_session_id = l.checkout_session_id)
+        UNION ALL
+        SELECT 'terms of sessions without their session', count(*)
+        FROM checkout_data.session_terms t
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.checkout_sessions s
+            WHERE s.organization_id = t.organization_id AND s.environment = t.environment
+                AND s.checkout_session_id = t.checkout_session_id)
+        UNION ALL
+        SELECT 'visits without their session', count(*)
+        FROM checkout_data.session_visits v
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.checkout_sessions s
+            WHERE s.organization_id = v.organization_id AND s.environment = v.environment
+                AND s.checkout_session_id = v.checkout_session_id)
+        UNION ALL
+        SELECT 'holds without their session', count(*)
+        FROM checkout_data.holds h
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.checkout_sessions s
+            WHERE s.organization_id = h.organization_id AND s.environment = h.environment
+                AND s.checkout_session_id = h.checkout_session_id)
+        UNION ALL
+        SELECT 'sessions without what they sell', count(*)
+        FROM checkout_data.checkout_sessions s
+        WHERE s.has_terms AND NOT EXISTS (
+            SELECT FROM checkout_data.session_terms t
+            JOIN checkout_data.session_lines l USING (organization_id, environment, checkout_session_id)
+            WHERE t.organization_id = s.organization_id AND t.environment = s.environment
+                AND t.checkout_session_id = s.checkout_session_id)
+        UNION ALL
+        SELECT 'lines of sessions without their price', count(*)
+        FROM checkout_data.session_lines l
+        WHERE l.price_id IS NOT NULL AND NOT EXISTS (
+            SELECT FROM checkout_data.prices c
+            WHERE c.organization_id = l.organization_id AND c.environment = l.environment AND c.price_id = l.price_id)
+        UNION ALL
+        SELECT 'subscriptions without their price', count(*)
+        FROM checkout_data.subscriptions b
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.prices c
+            WHERE c.organization_id = b.organization_id AND c.environment = b.environment AND c.price_id = b.price_id)
+        UNION ALL
         SELECT 'subscriptions without the session that began them', count(*)
         FROM checkout_data.subscriptions b
         WHERE NOT EXISTS (
@@ -274,6 +322,6 @@ CREATE FUNCTION checkout.verify_restore() RETURNS TABLE (
 COMMENT ON FUNCTION checkout.verify_restore IS
 $$Returns what is wrong with restored data, and how many rows it concerns. It should return no rows.
 
-It finds rows without the row that they belong to, such as payments without their session. It reads every row of every
-table, also on a standby. Call it after a restore, before activate_database. It cannot find events that are missing:
-delivered ones are removed in time.$$;
+It finds rows without the row that they belong to, such as payments without their session, and sessions without what they
+sell. It reads every row of almost every table, also on a standby. Call it after a restore, before activate_database. It
+cannot find what nothing else tells of: events, of which delivered ones are removed in time, and the stock of a product.$$;

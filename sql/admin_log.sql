@@ -8,7 +8,7 @@ CREATE TABLE checkout_data.admin_log (
     session_role text NOT NULL,
     role text NOT NULL,
     credential text,
-    action text COLLATE "C" NOT NULL CHECK (action ~ '^[a-z_]+\.[a-z_]+$'),
+    action text COLLATE "C" NOT NULL CHECK (action ~ '^[a-z_]+[.][a-z_]+$'),
     subject checkout_data.identifier NOT NULL,
     changes checkout_data.json_object NOT NULL,
     CONSTRAINT admin_log_environment_check CHECK (environment IS NULL OR organization_id IS NOT NULL)

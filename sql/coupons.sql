@@ -185,10 +185,11 @@ Errors:
 
 CREATE FUNCTION checkout_data.check_coupon_performance(
     code text, created_after timestamptz, created_before timestamptz
-) RETURNS void
+) RETURNS uuid
     LANGUAGE c STABLE
     AS 'MODULE_PATHNAME', 'coupon_performance_wrapper';
-COMMENT ON FUNCTION checkout_data.check_coupon_performance IS 'Refuses wrong arguments of coupon_performance.';
+COMMENT ON FUNCTION checkout_data.check_coupon_performance IS
+    'Returns the organization of the caller. Refuses wrong arguments of coupon_performance.';
 
 CREATE FUNCTION checkout.coupon_performance(
     code text DEFAULT NULL,
@@ -203,13 +204,12 @@ CREATE FUNCTION checkout.coupon_performance(
     AS $$
     #variable_conflict use_column
     DECLARE
-        tenant CONSTANT uuid := checkout_data.reader_organization_id();
+        tenant CONSTANT uuid := checkout_data.check_coupon_performance(coupon_performance.code,
+            coupon_performance.created_after, coupon_performance.created_before);
         tenant_environment CONSTANT text := checkout.current_environment();
         -- As the code of a coupon is stored.
         wanted CONSTANT text := upper(btrim(coupon_performance.code, E' \t\n\r') COLLATE "C");
     BEGIN
-        PERFORM checkout_data.check_coupon_performance(coupon_performance.code, coupon_performance.created_after,
-            coupon_performance.created_before);
         RETURN QUERY
             SELECT t.coupon_code::text, s.currency_code::text, count(*),
                 count(*) FILTER (WHERE s.status = 'complete'),

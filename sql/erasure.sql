@@ -6,9 +6,9 @@ CREATE TYPE checkout.customer_record AS (
 );
 COMMENT ON TYPE checkout.customer_record IS 'One thing that is stored about a customer.';
 COMMENT ON COLUMN checkout.customer_record.kind IS
-    'The view that has it: checkout_sessions, session_lines, session_terms, session_visits, payments, refunds or '
-    'subscriptions.';
-COMMENT ON COLUMN checkout.customer_record.record IS 'The row of the view.';
+    'The view that has it: checkout_sessions, session_lines, session_terms, session_visits, payments, refunds, '
+    'subscriptions or webhook_events.';
+COMMENT ON COLUMN checkout.customer_record.record IS 'The row of the view; of an event with its snapshot.';
 
 -- for applications ------------------------------------------------------------------------------------------------
 

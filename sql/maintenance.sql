@@ -58,7 +58,8 @@ Call it once a minute, for example from pg_cron, if the library is not preloaded
 - purge: removes old events, deliveries and idempotency keys.
 - fold: counts the sessions of past hours for session_funnel: see fold_sessions. Its rows are hours.
 - remove: removes sessions, subscriptions, events and API keys that have ended session_retention ago: see
-  create_organization.
+  create_organization. In a REPEATABLE READ or SERIALIZABLE transaction, which does not see what others do meanwhile, it
+  removes none, and says so in a warning.
 
 Returns a row for each task, with its name and the number of rows that it changed. If a task returns batch or more, more
 may be left: call the function again. If the library is preloaded, it also stores when API keys were last used, and which

@@ -30,8 +30,8 @@ CREATE TABLE checkout_data.organizations (
     cancel_expires boolean NOT NULL DEFAULT false,
     time_zone checkout_data.identifier NOT NULL DEFAULT 'UTC',
     renewal_grace_period interval NOT NULL DEFAULT '3 days'
-        CHECK (renewal_grace_period BETWEEN '0' AND '365 days'),
-    renewal_notice interval CHECK (renewal_notice BETWEEN '1 second' AND '365 days'),
+        CHECK (renewal_grace_period BETWEEN '0' AND '366 days'),
+    renewal_notice interval CHECK (renewal_notice BETWEEN '1 second' AND '366 days'),
     hooks_required boolean NOT NULL DEFAULT false,
     session_retention interval CHECK (session_retention BETWEEN '1 day' AND '36525 days'),
     personal_metadata_keys text[] NOT NULL DEFAULT '{}',
@@ -241,10 +241,9 @@ The first organization of a new database activates it: see activate_database.
 - cancel_expires: true ends a session when its buyer cancels. Default: false, and the buyer may come back.
 - time_zone: the IANA time zone in which the periods of new subscriptions are counted, such as Africa/Dakar. Default: UTC.
 - renewal_grace_period: how long after the end of its period a subscription may still be renewed as if in time, at most
-  365 days; then it has ended. Default: 3 days.
-- renewal_notice: how long before the end of a period the event subscription.renewal_due is written, at most 365 days.
-  For the periods that begin after it is set.
-  Default: never.
+  366 days; then it has ended. For the periods that are paid after it is set. Default: 3 days.
+- renewal_notice: how long before the end of a period the event subscription.renewal_due is written, at most 366 days.
+  For the periods that are paid after it is set. Default: never.
 - hooks_required: true refuses calls that end or create sessions, if a hook fails: see set_hook. Default: false.
 - session_retention: how long a session is kept after its end, with its payments and events, 1 day to 100 years; the
   server's minimum_session_retention (31 days unless it says otherwise) and maximum_session_retention bound it. Default: as

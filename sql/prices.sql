@@ -21,7 +21,7 @@ CREATE TABLE checkout_data.prices (
     interval_unit checkout_data.interval_unit,
     interval_count checkout_data.positive,
     -- No part of it is negative: the calendar's months have no 30 days.
-    trial_period interval CHECK (trial_period BETWEEN '1 second' AND '730 days'
+    trial_period interval CHECK (EXTRACT(epoch FROM trial_period) BETWEEN 1 AND 731 * 86400
         AND EXTRACT(year FROM trial_period) >= 0 AND EXTRACT(month FROM trial_period) >= 0
         AND EXTRACT(day FROM trial_period) >= 0 AND EXTRACT(epoch FROM date_trunc('day', trial_period) - trial_period) <= 0),
     is_default boolean NOT NULL DEFAULT false,
@@ -146,7 +146,7 @@ amount create another price, and archive this one with update_price.
 - metadata: a JSON object of at most 32 kB.
 - interval_unit: day, week, month or year. The price recurs: a session that sells it begins a subscription.
 - interval_count: how many of them a period is; 3 and month is a quarter. Default: 1. A period is ten years at most.
-- trial_period: how long a subscription is free at first, at most 730 days. Default: not at all. A customer gets one
+- trial_period: how long a subscription is free at first, at most 731 days. Default: not at all. A customer gets one
   trial of a product. A session that a browser creates has none: whoever knows an address could use up its trial.
 
 Errors:

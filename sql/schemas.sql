@@ -4,6 +4,8 @@
 
 -- Every name and operator below is looked up in pg_catalog alone.
 SET LOCAL search_path TO pg_catalog, pg_temp;
+-- The catalogs keep the text of what functions set.
+SET LOCAL quote_all_identifiers TO off;
 
 DO $$
 BEGIN

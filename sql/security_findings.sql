@@ -3,6 +3,8 @@
 CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, object text, role text, advice text)
     LANGUAGE sql STABLE
     SET search_path TO pg_catalog, pg_temp
+    -- Names and expressions are compared as texts.
+    SET quote_all_identifiers TO off
     -- Compiling the query takes a hundred times as long as running it.
     SET jit TO off
     AS $$
@@ -18,7 +20,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     granted_access AS (
         SELECT a.grantee, left(f.proname, -length('_access')) AS access
         FROM function f, aclexplode(f.proacl) AS a
-        WHERE f.proname LIKE '%\_access' AND f.prorettype = 'void'::regtype AND f.pronargs = 0
+        WHERE f.proname ~ '_access$' AND f.prorettype = 'void'::regtype AND f.pronargs = 0
             AND a.grantee NOT IN (0, f.proowner)),
     application_role AS (SELECT r.* FROM pg_roles r WHERE r.oid IN (SELECT g.grantee FROM granted_access g)),
     executable AS (
@@ -206,7 +208,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
         OR EXISTS (
             SELECT FROM unnest(f.proconfig) AS setting
             WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC', 'jit=off',
-                'enable_bitmapscan=off', 'enable_seqscan=off',
+                'quote_all_identifiers=off', 'enable_bitmapscan=off', 'enable_seqscan=off',
                 'enable_sort=off'))
         OR l.lanname = 'c' AND f.probin <> '$libdir/checkout_sessions'
         OR l.lanname <> 'c' AND f.proname = ANY (ARRAY[
@@ -354,7 +356,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
         'RESET it: set it only in the session that is to destroy all sessions and payments'
     FROM pg_db_role_setting s, unnest(s.setconfig) AS setting
     WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
-        AND lower(setting) ~ '^checkout_sessions\.allow_drop=(on|t|y|1)'
+        AND lower(setting) ~ '^checkout_sessions[.]allow_drop=(on|t|y|1)'
     UNION ALL
     SELECT 'can drop everything', s.name, 'PUBLIC',
         'take it out of the server''s configuration: set it only in the session that is to destroy everything'

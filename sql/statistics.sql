@@ -2,10 +2,11 @@
 
 CREATE FUNCTION checkout_data.check_session_funnel(
     created_after timestamptz, created_before timestamptz, bucket text, by text
-) RETURNS void
+) RETURNS uuid
     LANGUAGE c STABLE
     AS 'MODULE_PATHNAME', 'session_funnel_wrapper';
-COMMENT ON FUNCTION checkout_data.check_session_funnel IS 'Refuses wrong arguments of session_funnel.';
+COMMENT ON FUNCTION checkout_data.check_session_funnel IS
+    'Returns the organization of the caller. Refuses wrong arguments of session_funnel.';
 
 CREATE FUNCTION checkout.session_funnel(
     created_after timestamptz DEFAULT NULL, created_before timestamptz DEFAULT NULL, bucket text DEFAULT 'day',
@@ -23,7 +24,8 @@ CREATE FUNCTION checkout.session_funnel(
     AS $$
     #variable_conflict use_column
     DECLARE
-        tenant CONSTANT uuid := checkout_data.reader_organization_id();
+        tenant CONSTANT uuid := checkout_data.check_session_funnel(session_funnel.created_after,
+            session_funnel.created_before, session_funnel.bucket, session_funnel.by);
         tenant_environment CONSTANT text := checkout.current_environment();
         at CONSTANT timestamptz := clock_timestamp();
         -- All sessions have the environment of the caller.
@@ -38,8 +40,6 @@ CREATE FUNCTION checkout.session_funnel(
         broken tstzmultirange;
         live tstzmultirange;
     BEGIN
-        PERFORM checkout_data.check_session_funnel(session_funnel.created_after, session_funnel.created_before,
-            session_funnel.bucket, session_funnel.by);
         -- Whole quarters within the period. If the clock was put back, the current hour may be counted already.
         SELECT LEAST(f.folded_until, date_bin('1 hour', at, 'epoch'),
                 date_bin('15 minutes', GREATEST(LEAST(session_funnel.created_before, at), 'epoch'), 'epoch'))

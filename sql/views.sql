@@ -89,7 +89,7 @@ CREATE VIEW checkout.webhook_events AS
             pg_catalog.uuid_send(o.subject_id) OPERATOR(pg_catalog.||) pg_catalog.uuid_send(o.organization_id)
                 OPERATOR(pg_catalog.||) pg_catalog.int4send(o.sequence)
                 OPERATOR(pg_catalog.||) CASE WHEN o.environment OPERATOR(pg_catalog.=) 'live'
-                    THEN '\x6c'::pg_catalog.bytea ELSE '\x74' END
+                    THEN 'l'::pg_catalog.bytea ELSE 't' END
                 OPERATOR(pg_catalog.||) pg_catalog.timestamptz_send(o.created_at), 'base64'), '+/=', '-_') AS event_id,
         o.event_type::pg_catalog.text AS event_type, o.organization_id, o.environment::pg_catalog.text AS environment,
         o.subject_type::pg_catalog.text AS subject_type, o.subject_id, s.checkout_session_id,
@@ -137,7 +137,7 @@ CREATE VIEW checkout.webhook_deliveries AS
             pg_catalog.uuid_send(d.subject_id) OPERATOR(pg_catalog.||) pg_catalog.uuid_send(d.organization_id)
                 OPERATOR(pg_catalog.||) pg_catalog.int4send(d.sequence)
                 OPERATOR(pg_catalog.||) CASE WHEN d.environment OPERATOR(pg_catalog.=) 'live'
-                    THEN '\x6c'::pg_catalog.bytea ELSE '\x74' END
+                    THEN 'l'::pg_catalog.bytea ELSE 't' END
                 OPERATOR(pg_catalog.||) pg_catalog.timestamptz_send(d.created_at), 'base64'), '+/=', '-_') AS event_id,
         p.webhook_endpoint_id, c.name::pg_catalog.text AS consumer, o.event_type::pg_catalog.text AS event_type,
         d.organization_id, d.environment::pg_catalog.text AS environment,
@@ -177,7 +177,7 @@ CREATE VIEW checkout.webhook_attempts AS
             pg_catalog.uuid_send(a.subject_id) OPERATOR(pg_catalog.||) pg_catalog.uuid_send(a.organization_id)
                 OPERATOR(pg_catalog.||) pg_catalog.int4send(a.sequence)
                 OPERATOR(pg_catalog.||) CASE WHEN a.environment OPERATOR(pg_catalog.=) 'live'
-                    THEN '\x6c'::pg_catalog.bytea ELSE '\x74' END
+                    THEN 'l'::pg_catalog.bytea ELSE 't' END
                 OPERATOR(pg_catalog.||) pg_catalog.timestamptz_send(d.created_at), 'base64'), '+/=', '-_') AS event_id,
         p.webhook_endpoint_id, a.attempt::pg_catalog.int4 AS attempt, a.recorded_at, a.status_code, a.error,
         a.duration, a.response_body, a.organization_id, a.environment::pg_catalog.text AS environment, a.subject_id,

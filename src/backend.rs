@@ -94,6 +94,13 @@ pub fn in_recovery() -> bool {
     unsafe { pg_sys::RecoveryInProgress() }
 }
 
+/// Refuses to go on in a transaction that cannot write (25006). For a report that reads first: on a standby that lags what it
+/// looks for may not be there yet, and the report must not be taken for wrong.
+pub fn refuse_if_read_only(function: &CStr) {
+    // SAFETY: within a transaction; a NUL-terminated name.
+    unsafe { pg_sys::PreventCommandIfReadOnly(function.as_ptr()) };
+}
+
 /// Changes a setting for the rest of this transaction, or of this subtransaction with `GUC_ACTION_SAVE`.
 pub fn set(name: &CStr, value: &CStr, context: pg_sys::GucContext::Type, action: pg_sys::GucAction::Type) {
     // SAFETY: within a transaction; NUL-terminated texts.

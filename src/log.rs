@@ -6,10 +6,10 @@
 use std::cell::Cell;
 use std::ffi::CStr;
 
-use pgrx::pg_sys;
 use pgrx::prelude::*;
+use pgrx::{PgLogLevel, pg_sys};
 
-use crate::shared::failure;
+use crate::shared::{failure, unending_hooks};
 use rules::access::redact::{has_secret, mask};
 
 thread_local! {
@@ -32,6 +32,9 @@ unsafe extern "C-unwind" fn hide_secrets(error: *mut pg_sys::ErrorData) {
     unsafe {
         let error = &mut *error;
         failure::note_fatal(error);
+        if error.elevel >= PgLogLevel::FATAL as i32 {
+            unending_hooks::note_fatal();
+        }
         for text in [error.message, error.detail, error.detail_log, error.hint, error.context, error.internalquery] {
             if !text.is_null() {
                 let bytes = std::slice::from_raw_parts_mut(text.cast::<u8>(), CStr::from_ptr(text).count_bytes());

@@ -37,6 +37,24 @@ pub fn respond(name: &str, value: &str) -> Result<()> {
     Ok(())
 }
 
+/// What PostgREST, or who does as it does, tells of a request. Headers and cookies have keys in them.
+const REQUEST: [&CStr; 5] =
+    [c"request.headers", c"request.cookies", c"request.jwt.claims", c"request.method", c"request.path"];
+
+/// Empties these settings: what runs from now on is not called by the request.
+pub fn hide_request(action: pg_sys::GucAction::Type) {
+    for name in REQUEST {
+        // SAFETY: a NUL-terminated name; missing_ok.
+        let is_set = unsafe {
+            let value = pg_sys::GetConfigOption(name.as_ptr(), true, false);
+            !value.is_null() && *value != 0
+        };
+        if is_set {
+            backend::set(name, c"", pg_sys::GucContext::PGC_USERSET, action);
+        }
+    }
+}
+
 /// More than any server in front of PostgREST lets through.
 const BYTES: usize = 64 * 1024;
 

@@ -13,7 +13,7 @@ use std::ffi::{CStr, CString};
 use pgrx::pg_sys;
 use uuid::Uuid;
 
-use crate::{backend, gucs};
+use crate::{backend, gucs, postgrest};
 pub use rules::access::credential::Tenant;
 use rules::access::credential::{Credential, Kind};
 use rules::{Error, Result};
@@ -202,6 +202,7 @@ pub fn as_hook(tenant: Tenant, owner: pg_sys::Oid, work: impl FnOnce()) -> Resul
     enter(&credential, Lasting::Subtransaction)?;
     let save = pg_sys::GucAction::GUC_ACTION_SAVE;
     backend::set(c"search_path", c"pg_catalog, pg_temp", pg_sys::GucContext::PGC_USERSET, save);
+    postgrest::hide_request(save);
     HOOKS.set(HOOKS.get() + 1);
     let deeper = Deeper;
     work();

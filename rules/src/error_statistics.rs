@@ -1,62 +1,79 @@
 //! What statistics say of an error: its message, without the values of a call.
 
+use uuid::Uuid;
+
 use crate::Error;
 
 /// What stands for a value.
 const HIDDEN: &str = "…";
 
+/// Stands for an id until the message is written.
+const NO_ID: Uuid = Uuid::max();
+
 impl Error {
     /// The message without what the caller has named or the database has stored, for statistics.
     pub fn without_values(&self) -> String {
-        let mut message = self.to_string();
-        for value in self.values().iter().filter(|value| !value.is_empty()) {
-            message = message.replace(value.as_str(), HIDDEN);
-        }
-        message
+        let mut error = self.clone();
+        error.hide_values();
+        error.to_string().replace(&NO_ID.to_string(), HIDDEN)
     }
 
-    /// The values that the message repeats.
-    fn values(&self) -> Vec<String> {
+    /// Hides the values that the message repeats.
+    fn hide_values(&mut self) {
         match self {
             Self::InvalidArgument { fault, .. }
             | Self::OutOfRange { fault, .. }
             | Self::Malformed { fault, .. }
             | Self::InvalidSetting { fault, .. }
-            | Self::Misconfigured { fault, .. } => quoted(fault),
-            Self::UnknownParameter { name, .. } | Self::ConsumerNotFound { name } => vec![name.clone()],
-            Self::ConsumerHasUndelivered { name, .. } => vec![name.clone()],
-            Self::ApiKeyNotFound { api_key_id } | Self::ApiKeyNotActive { api_key_id, .. } => vec![api_key_id.clone()],
-            Self::SessionNotFound { checkout_session_id } => vec![checkout_session_id.to_string()],
-            Self::NoSuchSession { id } | Self::NotInCatalog { id, .. } | Self::NotSold { id, .. } => vec![id.clone()],
-            Self::OrganizationNotFound { organization_id } | Self::OrganizationExists { organization_id } => {
-                vec![organization_id.to_string()]
+            | Self::Misconfigured { fault, .. } => *fault = without_quoted(fault),
+            Self::RefundConflict { refund_id, fault } => {
+                HIDDEN.clone_into(refund_id);
+                *fault = without_numbers(fault);
             }
-            Self::EventNotFound { event_id } | Self::LeaseLost { event_id } => vec![event_id.clone()],
+            Self::UnknownParameter { name: value, .. }
+            | Self::ConsumerNotFound { name: value }
+            | Self::ConsumerHasUndelivered { name: value, .. }
+            | Self::ApiKeyNotFound { api_key_id: value }
+            | Self::ApiKeyNotActive { api_key_id: value, .. }
+            | Self::NoSuchSession { id: value }
+            | Self::NotInCatalog { id: value, .. }
+            | Self::NotSold { id: value, .. }
+            | Self::EventNotFound { event_id: value }
+            | Self::LeaseLost { event_id: value }
+            | Self::PaymentConflict { payment_id: value, .. }
+            | Self::PaymentNotFound { payment_id: value }
+            | Self::NotTracked { product_id: value }
+            | Self::SoldOut { product_id: value }
+            | Self::Internal(value) => HIDDEN.clone_into(value),
             Self::DeliveryNotFound { event_id, webhook_endpoint_id } => {
-                vec![event_id.clone(), webhook_endpoint_id.to_string()]
+                HIDDEN.clone_into(event_id);
+                *webhook_endpoint_id = NO_ID;
             }
-            Self::EndpointNotFound { webhook_endpoint_id }
-            | Self::EndpointHasUndelivered { webhook_endpoint_id, .. } => vec![webhook_endpoint_id.to_string()],
-            Self::PaymentConflict { payment_id, .. } | Self::PaymentNotFound { payment_id } => vec![payment_id.clone()],
-            Self::RefundConflict { refund_id, fault } => std::iter::once(refund_id.clone())
-                .chain(fault.split(' ').filter(|word| word.contains(|c: char| c.is_ascii_digit())).map(str::to_owned))
-                .collect(),
-            Self::NotTracked { product_id } | Self::SoldOut { product_id } => vec![product_id.clone()],
-            Self::Internal(message) => vec![message.clone()],
-            _ => Vec::new(),
+            Self::SessionNotFound { checkout_session_id: id }
+            | Self::OrganizationNotFound { organization_id: id }
+            | Self::OrganizationExists { organization_id: id }
+            | Self::EndpointNotFound { webhook_endpoint_id: id }
+            | Self::EndpointHasUndelivered { webhook_endpoint_id: id, .. } => *id = NO_ID,
+            _ => {}
         }
     }
 }
 
-/// The parts of a fault that are quoted: what a library repeats of its input.
-fn quoted(fault: &str) -> Vec<String> {
-    ['"', '`'].iter().flat_map(|mark| fault.split(*mark).skip(1).step_by(2)).map(str::to_owned).collect()
+/// Hides what is quoted in a fault: what a library repeats of its input.
+fn without_quoted(fault: &str) -> String {
+    ['"', '`'].into_iter().fold(fault.to_owned(), |fault, mark| {
+        let parts = fault.split(mark).enumerate().map(|(at, part)| if at % 2 == 1 { HIDDEN } else { part });
+        parts.collect::<Vec<_>>().join(&mark.to_string())
+    })
+}
+
+fn without_numbers(fault: &str) -> String {
+    let has_digit = |word: &str| word.contains(|c: char| c.is_ascii_digit());
+    fault.split(' ').map(|word| if has_digit(word) { HIDDEN } else { word }).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
 
     #[test]
@@ -65,6 +82,8 @@ mod tests {
         for (error, message) in [
             (Error::SessionNotFound { checkout_session_id: id }, "checkout session … not found or access denied"),
             (Error::NoSuchSession { id: "order 66".into() }, "checkout session … not found or access denied"),
+            (Error::PaymentNotFound { payment_id: "a".into() }, "payment \"…\" not found or access denied"),
+            (Error::NoSuchSession { id: "session".into() }, "checkout session … not found or access denied"),
             (Error::PaymentNotFound { payment_id: "pay_1".into() }, "payment \"…\" not found or access denied"),
             (Error::invalid("amount", "must be greater than 0"), "argument \"amount\" must be greater than 0"),
             (

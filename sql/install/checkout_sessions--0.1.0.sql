@@ -6,6 +6,8 @@
 
 -- Every name and operator below is looked up in pg_catalog alone.
 SET LOCAL search_path TO pg_catalog, pg_temp;
+-- The catalogs keep the text of what functions set.
+SET LOCAL quote_all_identifiers TO off;
 
 DO $$
 BEGIN
@@ -111,8 +113,8 @@ CREATE TABLE checkout_data.organizations (
     cancel_expires boolean NOT NULL DEFAULT false,
     time_zone checkout_data.identifier NOT NULL DEFAULT 'UTC',
     renewal_grace_period interval NOT NULL DEFAULT '3 days'
-        CHECK (renewal_grace_period BETWEEN '0' AND '365 days'),
-    renewal_notice interval CHECK (renewal_notice BETWEEN '1 second' AND '365 days'),
+        CHECK (renewal_grace_period BETWEEN '0' AND '366 days'),
+    renewal_notice interval CHECK (renewal_notice BETWEEN '1 second' AND '366 days'),
     hooks_required boolean NOT NULL DEFAULT false,
     session_retention interval CHECK (session_retention BETWEEN '1 day' AND '36525 days'),
     personal_metadata_keys text[] NOT NULL DEFAULT '{}',
@@ -322,10 +324,9 @@ The first organization of a new database activates it: see activate_database.
 - cancel_expires: true ends a session when its buyer cancels. Default: false, and the buyer may come back.
 - time_zone: the IANA time zone in which the periods of new subscriptions are counted, such as Africa/Dakar. Default: UTC.
 - renewal_grace_period: how long after the end of its period a subscription may still be renewed as if in time, at most
-  365 days; then it has ended. Default: 3 days.
-- renewal_notice: how long before the end of a period the event subscription.renewal_due is written, at most 365 days.
-  For the periods that begin after it is set.
-  Default: never.
+  366 days; then it has ended. For the periods that are paid after it is set. Default: 3 days.
+- renewal_notice: how long before the end of a period the event subscription.renewal_due is written, at most 366 days.
+  For the periods that are paid after it is set. Default: never.
 - hooks_required: true refuses calls that end or create sessions, if a hook fails: see set_hook. Default: false.
 - session_retention: how long a session is kept after its end, with its payments and events, 1 day to 100 years; the
   server's minimum_session_retention (31 days unless it says otherwise) and maximum_session_retention bound it. Default: as
@@ -1458,7 +1459,7 @@ CREATE TABLE checkout_data.prices (
     interval_unit checkout_data.interval_unit,
     interval_count checkout_data.positive,
     -- No part of it is negative: the calendar's months have no 30 days.
-    trial_period interval CHECK (trial_period BETWEEN '1 second' AND '730 days'
+    trial_period interval CHECK (EXTRACT(epoch FROM trial_period) BETWEEN 1 AND 731 * 86400
         AND EXTRACT(year FROM trial_period) >= 0 AND EXTRACT(month FROM trial_period) >= 0
         AND EXTRACT(day FROM trial_period) >= 0 AND EXTRACT(epoch FROM date_trunc('day', trial_period) - trial_period) <= 0),
     is_default boolean NOT NULL DEFAULT false,
@@ -1583,7 +1584,7 @@ amount create another price, and archive this one with update_price.
 - metadata: a JSON object of at most 32 kB.
 - interval_unit: day, week, month or year. The price recurs: a session that sells it begins a subscription.
 - interval_count: how many of them a period is; 3 and month is a quarter. Default: 1. A period is ten years at most.
-- trial_period: how long a subscription is free at first, at most 730 days. Default: not at all. A customer gets one
+- trial_period: how long a subscription is free at first, at most 731 days. Default: not at all. A customer gets one
   trial of a product. A session that a browser creates has none: whoever knows an address could use up its trial.
 
 Errors:
@@ -1831,10 +1832,11 @@ Errors:
 
 CREATE FUNCTION checkout_data.check_coupon_performance(
     code text, created_after timestamptz, created_before timestamptz
-) RETURNS void
+) RETURNS uuid
     LANGUAGE c STABLE
     AS 'MODULE_PATHNAME', 'coupon_performance_wrapper';
-COMMENT ON FUNCTION checkout_data.check_coupon_performance IS 'Refuses wrong arguments of coupon_performance.';
+COMMENT ON FUNCTION checkout_data.check_coupon_performance IS
+    'Returns the organization of the caller. Refuses wrong arguments of coupon_performance.';
 
 CREATE FUNCTION checkout.coupon_performance(
     code text DEFAULT NULL,
@@ -1849,13 +1851,12 @@ CREATE FUNCTION checkout.coupon_performance(
     AS $$
     #variable_conflict use_column
     DECLARE
-        tenant CONSTANT uuid := checkout_data.reader_organization_id();
+        tenant CONSTANT uuid := checkout_data.check_coupon_performance(coupon_performance.code,
+            coupon_performance.created_after, coupon_performance.created_before);
         tenant_environment CONSTANT text := checkout.current_environment();
         -- As the code of a coupon is stored.
         wanted CONSTANT text := upper(btrim(coupon_performance.code, E' \t\n\r') COLLATE "C");
     BEGIN
-        PERFORM checkout_data.check_coupon_performance(coupon_performance.code, coupon_performance.created_after,
-            coupon_performance.created_before);
         RETURN QUERY
             SELECT t.coupon_code::text, s.currency_code::text, count(*),
                 count(*) FILTER (WHERE s.status = 'complete'),
@@ -3466,10 +3467,11 @@ Errors:
 
 CREATE FUNCTION checkout_data.check_session_funnel(
     created_after timestamptz, created_before timestamptz, bucket text, by text
-) RETURNS void
+) RETURNS uuid
     LANGUAGE c STABLE
     AS 'MODULE_PATHNAME', 'session_funnel_wrapper';
-COMMENT ON FUNCTION checkout_data.check_session_funnel IS 'Refuses wrong arguments of session_funnel.';
+COMMENT ON FUNCTION checkout_data.check_session_funnel IS
+    'Returns the organization of the caller. Refuses wrong arguments of session_funnel.';
 
 CREATE FUNCTION checkout.session_funnel(
     created_after timestamptz DEFAULT NULL, created_before timestamptz DEFAULT NULL, bucket text DEFAULT 'day',
@@ -3487,7 +3489,8 @@ CREATE FUNCTION checkout.session_funnel(
     AS $$
     #variable_conflict use_column
     DECLARE
-        tenant CONSTANT uuid := checkout_data.reader_organization_id();
+        tenant CONSTANT uuid := checkout_data.check_session_funnel(session_funnel.created_after,
+            session_funnel.created_before, session_funnel.bucket, session_funnel.by);
         tenant_environment CONSTANT text := checkout.current_environment();
         at CONSTANT timestamptz := clock_timestamp();
         -- All sessions have the environment of the caller.
@@ -3502,8 +3505,6 @@ CREATE FUNCTION checkout.session_funnel(
         broken tstzmultirange;
         live tstzmultirange;
     BEGIN
-        PERFORM checkout_data.check_session_funnel(session_funnel.created_after, session_funnel.created_before,
-            session_funnel.bucket, session_funnel.by);
         -- Whole quarters within the period. If the clock was put back, the current hour may be counted already.
         SELECT LEAST(f.folded_until, date_bin('1 hour', at, 'epoch'),
                 date_bin('15 minutes', GREATEST(LEAST(session_funnel.created_before, at), 'epoch'), 'epoch'))
@@ -5018,7 +5019,8 @@ Call it once a minute, for example from pg_cron, if the library is not preloaded
 - purge: removes old events, deliveries and idempotency keys.
 - fold: counts the sessions of past hours for session_funnel: see fold_sessions. Its rows are hours.
 - remove: removes sessions, subscriptions, events and API keys that have ended session_retention ago: see
-  create_organization.
+  create_organization. In a REPEATABLE READ or SERIALIZABLE transaction, which does not see what others do meanwhile, it
+  removes none, and says so in a warning.
 
 Returns a row for each task, with its name and the number of rows that it changed. If a task returns batch or more, more
 may be left: call the function again. If the library is preloaded, it also stores when API keys were last used, and which
@@ -5323,6 +5325,54 @@ CREATE FUNCTION checkout.verify_restore() RETURNS TABLE (
             WHERE p.organization_id = c.organization_id AND p.environment = c.environment
                 AND p.product_id = c.product_id)
         UNION ALL
+        SELECT 'lines of sessions without their session', count(*)
+        FROM checkout_data.session_lines l
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.checkout_sessions s
+            WHERE s.organization_id = l.organization_id AND s.environment = l.environment
+                AND s.checkout_session_id = l.checkout_session_id)
+        UNION ALL
+        SELECT 'terms of sessions without their session', count(*)
+        FROM checkout_data.session_terms t
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.checkout_sessions s
+            WHERE s.organization_id = t.organization_id AND s.environment = t.environment
+                AND s.checkout_session_id = t.checkout_session_id)
+        UNION ALL
+        SELECT 'visits without their session', count(*)
+        FROM checkout_data.session_visits v
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.checkout_sessions s
+            WHERE s.organization_id = v.organization_id AND s.environment = v.environment
+                AND s.checkout_session_id = v.checkout_session_id)
+        UNION ALL
+        SELECT 'holds without their session', count(*)
+        FROM checkout_data.holds h
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.checkout_sessions s
+            WHERE s.organization_id = h.organization_id AND s.environment = h.environment
+                AND s.checkout_session_id = h.checkout_session_id)
+        UNION ALL
+        SELECT 'sessions without what they sell', count(*)
+        FROM checkout_data.checkout_sessions s
+        WHERE s.has_terms AND NOT EXISTS (
+            SELECT FROM checkout_data.session_terms t
+            JOIN checkout_data.session_lines l USING (organization_id, environment, checkout_session_id)
+            WHERE t.organization_id = s.organization_id AND t.environment = s.environment
+                AND t.checkout_session_id = s.checkout_session_id)
+        UNION ALL
+        SELECT 'lines of sessions without their price', count(*)
+        FROM checkout_data.session_lines l
+        WHERE l.price_id IS NOT NULL AND NOT EXISTS (
+            SELECT FROM checkout_data.prices c
+            WHERE c.organization_id = l.organization_id AND c.environment = l.environment AND c.price_id = l.price_id)
+        UNION ALL
+        SELECT 'subscriptions without their price', count(*)
+        FROM checkout_data.subscriptions b
+        WHERE NOT EXISTS (
+            SELECT FROM checkout_data.prices c
+            WHERE c.organization_id = b.organization_id AND c.environment = b.environment AND c.price_id = b.price_id)
+        UNION ALL
         SELECT 'subscriptions without the session that began them', count(*)
         FROM checkout_data.subscriptions b
         WHERE NOT EXISTS (
@@ -5419,9 +5469,9 @@ CREATE FUNCTION checkout.verify_restore() RETURNS TABLE (
 COMMENT ON FUNCTION checkout.verify_restore IS
 $$Returns what is wrong with restored data, and how many rows it concerns. It should return no rows.
 
-It finds rows without the row that they belong to, such as payments without their session. It reads every row of every
-table, also on a standby. Call it after a restore, before activate_database. It cannot find events that are missing:
-delivered ones are removed in time.$$;
+It finds rows without the row that they belong to, such as payments without their session, and sessions without what they
+sell. It reads every row of almost every table, also on a standby. Call it after a restore, before activate_database. It
+cannot find what nothing else tells of: events, of which delivered ones are removed in time, and the stock of a product.$$;
 
 -- Views of the catalog: products, their stock and prices, and coupons. Read-only; views.sql says why they look as they do.
 
@@ -5820,7 +5870,7 @@ CREATE TABLE checkout_data.admin_log (
     session_role text NOT NULL,
     role text NOT NULL,
     credential text,
-    action text COLLATE "C" NOT NULL CHECK (action ~ '^[a-z_]+\.[a-z_]+$'),
+    action text COLLATE "C" NOT NULL CHECK (action ~ '^[a-z_]+[.][a-z_]+$'),
     subject checkout_data.identifier NOT NULL,
     changes checkout_data.json_object NOT NULL,
     CONSTRAINT admin_log_environment_check CHECK (environment IS NULL OR organization_id IS NOT NULL)
@@ -6128,9 +6178,9 @@ CREATE TYPE checkout.customer_record AS (
 );
 COMMENT ON TYPE checkout.customer_record IS 'One thing that is stored about a customer.';
 COMMENT ON COLUMN checkout.customer_record.kind IS
-    'The view that has it: checkout_sessions, session_lines, session_terms, session_visits, payments, refunds or '
-    'subscriptions.';
-COMMENT ON COLUMN checkout.customer_record.record IS 'The row of the view.';
+    'The view that has it: checkout_sessions, session_lines, session_terms, session_visits, payments, refunds, '
+    'subscriptions or webhook_events.';
+COMMENT ON COLUMN checkout.customer_record.record IS 'The row of the view; of an event with its snapshot.';
 
 -- for applications ------------------------------------------------------------------------------------------------
 
@@ -6301,7 +6351,7 @@ CREATE VIEW checkout.webhook_events AS
             pg_catalog.uuid_send(o.subject_id) OPERATOR(pg_catalog.||) pg_catalog.uuid_send(o.organization_id)
                 OPERATOR(pg_catalog.||) pg_catalog.int4send(o.sequence)
                 OPERATOR(pg_catalog.||) CASE WHEN o.environment OPERATOR(pg_catalog.=) 'live'
-                    THEN '\x6c'::pg_catalog.bytea ELSE '\x74' END
+                    THEN 'l'::pg_catalog.bytea ELSE 't' END
                 OPERATOR(pg_catalog.||) pg_catalog.timestamptz_send(o.created_at), 'base64'), '+/=', '-_') AS event_id,
         o.event_type::pg_catalog.text AS event_type, o.organization_id, o.environment::pg_catalog.text AS environment,
         o.subject_type::pg_catalog.text AS subject_type, o.subject_id, s.checkout_session_id,
@@ -6349,7 +6399,7 @@ CREATE VIEW checkout.webhook_deliveries AS
             pg_catalog.uuid_send(d.subject_id) OPERATOR(pg_catalog.||) pg_catalog.uuid_send(d.organization_id)
                 OPERATOR(pg_catalog.||) pg_catalog.int4send(d.sequence)
                 OPERATOR(pg_catalog.||) CASE WHEN d.environment OPERATOR(pg_catalog.=) 'live'
-                    THEN '\x6c'::pg_catalog.bytea ELSE '\x74' END
+                    THEN 'l'::pg_catalog.bytea ELSE 't' END
                 OPERATOR(pg_catalog.||) pg_catalog.timestamptz_send(d.created_at), 'base64'), '+/=', '-_') AS event_id,
         p.webhook_endpoint_id, c.name::pg_catalog.text AS consumer, o.event_type::pg_catalog.text AS event_type,
         d.organization_id, d.environment::pg_catalog.text AS environment,
@@ -6389,7 +6439,7 @@ CREATE VIEW checkout.webhook_attempts AS
             pg_catalog.uuid_send(a.subject_id) OPERATOR(pg_catalog.||) pg_catalog.uuid_send(a.organization_id)
                 OPERATOR(pg_catalog.||) pg_catalog.int4send(a.sequence)
                 OPERATOR(pg_catalog.||) CASE WHEN a.environment OPERATOR(pg_catalog.=) 'live'
-                    THEN '\x6c'::pg_catalog.bytea ELSE '\x74' END
+                    THEN 'l'::pg_catalog.bytea ELSE 't' END
                 OPERATOR(pg_catalog.||) pg_catalog.timestamptz_send(d.created_at), 'base64'), '+/=', '-_') AS event_id,
         p.webhook_endpoint_id, a.attempt::pg_catalog.int4 AS attempt, a.recorded_at, a.status_code, a.error,
         a.duration, a.response_body, a.organization_id, a.environment::pg_catalog.text AS environment, a.subject_id,
@@ -6865,6 +6915,8 @@ Errors:
 CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, object text, role text, advice text)
     LANGUAGE sql STABLE
     SET search_path TO pg_catalog, pg_temp
+    -- Names and expressions are compared as texts.
+    SET quote_all_identifiers TO off
     -- Compiling the query takes a hundred times as long as running it.
     SET jit TO off
     AS $$
@@ -6880,7 +6932,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
     granted_access AS (
         SELECT a.grantee, left(f.proname, -length('_access')) AS access
         FROM function f, aclexplode(f.proacl) AS a
-        WHERE f.proname LIKE '%\_access' AND f.prorettype = 'void'::regtype AND f.pronargs = 0
+        WHERE f.proname ~ '_access$' AND f.prorettype = 'void'::regtype AND f.pronargs = 0
             AND a.grantee NOT IN (0, f.proowner)),
     application_role AS (SELECT r.* FROM pg_roles r WHERE r.oid IN (SELECT g.grantee FROM granted_access g)),
     executable AS (
@@ -7068,7 +7120,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
         OR EXISTS (
             SELECT FROM unnest(f.proconfig) AS setting
             WHERE setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC', 'jit=off',
-                'enable_bitmapscan=off', 'enable_seqscan=off',
+                'quote_all_identifiers=off', 'enable_bitmapscan=off', 'enable_seqscan=off',
                 'enable_sort=off'))
         OR l.lanname = 'c' AND f.probin <> '$libdir/checkout_sessions'
         OR l.lanname <> 'c' AND f.proname = ANY (ARRAY[
@@ -7216,7 +7268,7 @@ CREATE FUNCTION checkout_data.security_findings() RETURNS TABLE (finding text, o
         'RESET it: set it only in the session that is to destroy all sessions and payments'
     FROM pg_db_role_setting s, unnest(s.setconfig) AS setting
     WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
-        AND lower(setting) ~ '^checkout_sessions\.allow_drop=(on|t|y|1)'
+        AND lower(setting) ~ '^checkout_sessions[.]allow_drop=(on|t|y|1)'
     UNION ALL
     SELECT 'can drop everything', s.name, 'PUBLIC',
         'take it out of the server''s configuration: set it only in the session that is to destroy everything'

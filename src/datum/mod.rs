@@ -71,10 +71,11 @@ pub fn from_timestamp(argument: &'static str, at: TimestampWithTimeZone) -> Resu
     }
 }
 
-/// A month counts as 30 days and a day as 24 hours, as in Postgres' comparison of intervals.
+/// A year counts as 365.25 days, a month as 30 days and a day as 24 hours, as in Postgres' epoch of an interval.
 pub fn from_interval(argument: &'static str, interval: Interval) -> Result<TimeDelta> {
-    let days = i128::from(interval.months()) * 30 + i128::from(interval.days());
-    let micros = days * 86_400_000_000 + i128::from(interval.micros());
+    let (years, months) = (interval.months() / 12, interval.months() % 12);
+    let quarters_of_days = i128::from(years) * 1_461 + (i128::from(months) * 30 + i128::from(interval.days())) * 4;
+    let micros = quarters_of_days * 21_600_000_000 + i128::from(interval.micros());
     i64::try_from(micros)
         .map(TimeDelta::microseconds)
         .map_err(|_| Error::OutOfRange { argument, fault: "is too long".into() })

@@ -90,8 +90,6 @@ impl Holding {
         let Some((_, Action::Begin { trial: true })) = subscribing else { return Ok(false) };
         let cart = carts::of_session(tenant, id, &session.currency_code, None)?;
         let product_id = cart.lines.first().and_then(|line| line.product_id.as_deref()).unwrap_or_default();
-        // Two reports at once: the second must see what the first has begun.
-        session_periods::lock_trials(tenant, product_id)?;
         let ordered = lines::ordered(tenant, id)?;
         let (customer_id, customer_email) = (ordered.customer_id.as_deref(), ordered.customer_email.as_deref());
         session_periods::had_trial(tenant, product_id, customer_id, customer_email)
@@ -109,21 +107,14 @@ impl Holding {
         self.obstacle().map_or(Ok(()), |obstacle| Err(obstacle.error()))
     }
 
-    /// What the session holds and renews follows its state.
-    pub fn follow(
-        &self,
-        tenant: Tenant,
-        id: Uuid,
-        before: &Session,
-        after: &Session,
-        now: DateTime<Utc>,
-    ) -> Result<()> {
-        follow(tenant, id, before, after)?;
+    /// Begins or renews the subscription of a session that is being completed. Waits for whoever begins the same trial.
+    /// Returns false if the customer has used the trial meanwhile.
+    pub fn subscribe(&self, tenant: Tenant, id: Uuid, after: &Session, now: DateTime<Utc>) -> Result<bool> {
         match self.terms.as_ref().and_then(|terms| terms.subscribing.as_ref()) {
             Some((subscription, action)) if after.status == Status::Complete => {
                 subscribing::follow(tenant, id, *subscription, action, self.renewed.as_ref(), now)
             }
-            _ => Ok(()),
+            _ => Ok(true),
         }
     }
 

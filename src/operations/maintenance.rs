@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use pgrx::datum::TimestampWithTimeZone;
-use pgrx::prelude::PgSqlErrorCode;
+use pgrx::prelude::*;
 
 use crate::operations::folding::Folding;
 use crate::operations::hooks;
@@ -99,6 +99,7 @@ pub fn fold(batch: i32, now: DateTime<Utc>) -> Result<usize> {
 /// transaction that sees no more what others do.
 fn remove(batch: i32, now: DateTime<Utc>) -> Result<usize> {
     if backend::has_one_snapshot() {
+        warning!("retention removes nothing in a REPEATABLE READ or SERIALIZABLE transaction: use READ COMMITTED");
         return Ok(0);
     }
     Retention::new().step(usize::try_from(batch).unwrap_or(0), Duration::MAX, now)

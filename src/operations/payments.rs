@@ -11,6 +11,7 @@ use rules::webhooks::event::EventType;
 use rules::{Error, Result};
 use uuid::Uuid;
 
+use crate::backend;
 use crate::datum::Payment;
 use crate::operations::holding::{Holding, follow};
 use crate::operations::{hooks, retention};
@@ -55,7 +56,10 @@ pub fn record(tenant: Tenant, id: Uuid, report: &Report, cause: Cause) -> Result
     let mut decision = payment::record(&session, known.as_ref(), report, now)?;
     if let Decision::Settle(settlement) = &decision
         && settlement.payment == PaymentStatus::Succeeded
-        && let Some(reason) = holding.unavailable(tenant, id, &session)?
+        && let Some(reason) = match holding.unavailable(tenant, id, &session)? {
+            None if !holding.subscribe(tenant, id, &settlement.change.session, now)? => Some(Rejection::TrialUsed),
+            reason => reason,
+        }
     {
         let unavailable = Session { unavailable: Some(reason), ..session.clone() };
         decision = payment::record(&unavailable, known.as_ref(), report, now)?;
@@ -65,7 +69,7 @@ pub fn record(tenant: Tenant, id: Uuid, report: &Report, cause: Cause) -> Result
         Decision::Contradict(paid) => payments::contradict(tenant, report.payment_id, &paid, now),
         Decision::Settle(settlement) => {
             wake_for(&session, &settlement.change);
-            holding.follow(tenant, id, &session, &settlement.change.session, now)?;
+            follow(tenant, id, &session, &settlement.change.session)?;
             let settled = payments::settle(tenant, id, &session, report, &settlement, now)?;
             if session.status != Status::Open || settlement.change.ended_by_clock {
                 folds::changed(tenant, id, retention::cutoff(tenant, now)?)?;
@@ -86,6 +90,7 @@ fn wake_for(session: &Session, change: &Change) {
 /// Pays an open session with a payment that another session has rejected. Of two sessions the newer one is locked first,
 /// as among those of a reference, and both before the payment.
 pub fn apply(tenant: Tenant, payment_id: &str, id: Uuid) -> Result<Payment> {
+    backend::refuse_if_read_only(c"apply_payment()");
     let unknown = || Error::PaymentNotFound { payment_id: payment_id.to_owned() };
     let from = payments::find(tenant, payment_id)?.ok_or_else(unknown)?.checkout_session_id;
     let mut ids = [id, from];
@@ -106,7 +111,11 @@ pub fn apply(tenant: Tenant, payment_id: &str, id: Uuid) -> Result<Payment> {
     let Some(settlement) = payment::apply(&session, &payment.known(id), payment_id, now)? else {
         return payments::replay(tenant, payment_id);
     };
-    if let Some(reason) = holding.unavailable(tenant, id, &session)? {
+    let mut unavailable = holding.unavailable(tenant, id, &session)?;
+    if unavailable.is_none() && !holding.subscribe(tenant, id, &settlement.change.session, now)? {
+        unavailable = Some(Rejection::TrialUsed);
+    }
+    if let Some(reason) = unavailable {
         let conflict = match reason {
             Rejection::OutOfStock => "comes after what it pays for was sold out",
             Rejection::TrialUsed => "comes after the customer has used the trial",
@@ -114,7 +123,7 @@ pub fn apply(tenant: Tenant, payment_id: &str, id: Uuid) -> Result<Payment> {
         };
         return Err(Error::PaymentConflict { payment_id: payment_id.to_owned(), conflict });
     }
-    holding.follow(tenant, id, &session, &settlement.change.session, now)?;
+    follow(tenant, id, &session, &settlement.change.session)?;
     let by_clock = Change::by_clock(&rejecting, now);
     if from != id {
         follow(tenant, from, &rejecting, &by_clock.session)?;

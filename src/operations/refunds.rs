@@ -5,6 +5,7 @@ use rules::checkout::hook::Cause;
 use rules::checkout::refund::{self, Refundable, Report};
 use rules::{Error, Result};
 
+use crate::backend;
 use crate::datum::{self, Refund};
 use crate::operations::hooks;
 use crate::store::{payments, refunds, sessions, settings};
@@ -13,6 +14,7 @@ use crate::tenant::Tenant;
 /// Records that money of a payment was returned. A session is locked before its payment; so the payment is read first,
 /// and again if another call has given it to another session meanwhile.
 pub fn record(tenant: Tenant, report: &Report) -> Result<Refund> {
+    backend::refuse_if_read_only(c"record_refund()");
     settings::for_report(tenant)?;
     let unknown = || Error::PaymentNotFound { payment_id: report.payment_id.to_owned() };
     let session_of_payment = || Ok(payments::find(tenant, report.payment_id)?.ok_or_else(unknown)?.checkout_session_id);

@@ -13,7 +13,8 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use crate::datum::{self, Json, PublicSession};
-use crate::operations::holding::Holding;
+use crate::operations::holding::{Holding, follow};
+use crate::operations::subscribing::TRIAL_USED;
 use crate::operations::{carts, hooks};
 use crate::store::holds::{self, Wait};
 use crate::store::lines::{self, Ordered, Terms};
@@ -231,7 +232,10 @@ pub fn complete_free(tenant: Tenant, id: Uuid) -> Result<PublicSession> {
         lines::set_hold_count(tenant, id, count)?;
     }
     let complete = Session { status: Status::Complete, ..open.session.clone() };
-    open.holding.follow(tenant, id, &open.session, &complete, open.now)?;
+    if !carts::waiting(|| open.holding.subscribe(tenant, id, &complete, open.now))? {
+        return Err(TRIAL_USED);
+    }
+    follow(tenant, id, &open.session, &complete)?;
     lines::complete_free(tenant, id, open.now)?;
     hooks::call(tenant, id, &[EventType::Completed], Cause::Call)?;
     open.public()

@@ -68,7 +68,7 @@ pub fn renewal(caller: &Caller, order: &Order, id: &str, currency: Option<Curren
     Ok(Cart { subscribing: Some(subscribing), ..Cart::new(of_price, vec![line]) })
 }
 
-const TRIAL_USED: Error = Error::SubscriptionConflict { fault: "has a trial that the customer has used already" };
+pub const TRIAL_USED: Error = Error::SubscriptionConflict { fault: "has a trial that the customer has used already" };
 
 /// What an order begins that sells a price which recurs. A trial is free, and a customer gets one of a product.
 pub fn beginning(caller: &Caller, order: &Order, line: &mut Line, has_trial: bool) -> Result<Subscribing> {
@@ -137,7 +137,8 @@ fn next_period(tenant: Tenant, subscription: Uuid) -> Result<Period> {
     Ok(period)
 }
 
-/// What a locked session that is being completed does to a subscription. `renewed` is the one that it renews, locked.
+/// What a locked session that is being completed does to a subscription. `renewed` is the one that it renews, locked. Returns
+/// false if it begins a trial that the customer has used.
 pub fn follow(
     tenant: Tenant,
     session: Uuid,
@@ -145,14 +146,16 @@ pub fn follow(
     action: &Action,
     renewed: Option<&Subscription>,
     now: DateTime<Utc>,
-) -> Result<()> {
+) -> Result<bool> {
     let settings = &store::settings::for_report(tenant)?.subscriptions;
     let next_event_at = match action {
-        Action::Begin { .. } => subscriptions::begin(tenant, session, settings, now)?.ok_or(TRIAL_USED)?,
-        Action::Renew(period) => renew(tenant, session, subscription, period, renewed, now)?,
+        Action::Begin { .. } => subscriptions::begin(tenant, session, settings, now)?,
+        Action::Renew(period) => Some(renew(tenant, session, subscription, period, renewed, now)?),
     };
-    wake::wake_at_commit(next_event_at);
-    Ok(())
+    if let Some(at) = next_event_at {
+        wake::wake_at_commit(at);
+    }
+    Ok(next_event_at.is_some())
 }
 
 fn renew(

@@ -2,10 +2,13 @@
 //!
 //! A copy of a database has its rows but not its activation: see `sql/activations.sql`.
 
+use std::cell::Cell;
+
 use chrono::{DateTime, Utc};
 use pgrx::datum::TimestampWithTimeZone;
 
 use super::statement::statement;
+use crate::shared::registry;
 use crate::{backend, datum, gucs};
 use rules::{Error, Result};
 
@@ -91,16 +94,43 @@ fn database_setting(name: &str) -> Result<Option<bool>> {
 }
 
 fn deliveries_are_enabled() -> Result<bool> {
-    match database_setting(DELIVERIES_ENABLED)? {
-        Some(false) => Ok(false),
-        _ if gucs::DELIVERIES_ENABLED.get() => Ok(true),
-        // Off because the database said so when the session began.
-        _ => {
-            let source =
-                SOURCE.with(|statement| statement.row(&[DELIVERIES_ENABLED.into()], |row| row.get::<String>(1)));
-            Ok(source?.flatten().as_deref() == Some("database"))
-        }
+    let own = gucs::DELIVERIES_ENABLED.get();
+    match (database_setting(DELIVERIES_ENABLED)?, told_by()?) {
+        (Some(false), _) => Ok(false),
+        // What a role or a session has of its own comes before the database.
+        (Some(true), ToldBy::Another) => Ok(own),
+        (Some(true), _) => Ok(true),
+        // The database says no more what it said when the session began: the server's own value counts. Who does not know
+        // that gets nothing before the next connection.
+        (None, ToldBy::Database) => Ok(registry::deliveries_enabled() == Some(true)),
+        (None, _) => Ok(own),
     }
+}
+
+/// Who has told the session, when it began, whether events can be claimed.
+#[derive(Clone, Copy)]
+enum ToldBy {
+    Server,
+    Database,
+    Another,
+}
+
+thread_local! {
+    static TOLD_BY: Cell<Option<ToldBy>> = const { Cell::new(None) };
+}
+
+fn told_by() -> Result<ToldBy> {
+    if let Some(known) = TOLD_BY.get() {
+        return Ok(known);
+    }
+    let source = SOURCE.with(|statement| statement.row(&[DELIVERIES_ENABLED.into()], |row| row.get::<String>(1)))?;
+    let by = match source.flatten().as_deref() {
+        Some("default" | "environment variable" | "configuration file" | "command line") => ToldBy::Server,
+        Some("database") => ToldBy::Database,
+        _ => ToldBy::Another,
+    };
+    TOLD_BY.set(Some(by));
+    Ok(by)
 }
 
 /// Returns true if the worker of this database is to be disabled, whatever the session was told when it began.

@@ -82,7 +82,16 @@ statement!(
            UNION ALL \
            SELECT 'subscriptions', 7, v.created_at, to_jsonb(v) FROM checkout.subscriptions v \
            WHERE v.organization_id = $1 AND v.environment = $2 \
-             AND (v.customer_id = $3 OR checkout_data.folded(v.customer_email) = $4)) \
+             AND (v.customer_id = $3 OR checkout_data.folded(v.customer_email) = $4) \
+           UNION ALL \
+           SELECT 'webhook_events', 8, o.created_at, jsonb_build_object('event_type', o.event_type, 'subject_type', o.subject_type, \
+             'subject_id', o.subject_id, 'sequence', o.sequence, 'created_at', o.created_at, 'snapshot', o.snapshot) \
+           FROM (SELECT s.checkout_session_id FROM session s \
+             UNION ALL \
+             SELECT v.subscription_id FROM checkout.subscriptions v WHERE v.organization_id = $1 AND v.environment = $2 \
+               AND (v.customer_id = $3 OR checkout_data.folded(v.customer_email) = $4)) AS subject (subject_id) \
+           JOIN checkout_data.webhook_outbox o \
+             ON o.organization_id = $1 AND o.environment = $2 AND o.subject_id = subject.subject_id) \
          SELECT ROW(r.kind, r.record)::checkout.customer_record FROM record r ORDER BY r.place, r.at, r.record::text"
     )
 );

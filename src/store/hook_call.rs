@@ -12,8 +12,10 @@ use pgrx::prelude::*;
 use rules::Result;
 use rules::checkout::hook::Failure;
 
+use super::callers::Hidden;
 use super::subtransaction::{self, Refusal};
 use crate::datum::{Composite, Session};
+use crate::shared::unending_hooks;
 use crate::tenant::{self, Tenant};
 use crate::{gucs, role};
 
@@ -27,13 +29,26 @@ pub struct Callable {
 /// Calls a function with a session. What it changes is rolled back if it fails. The owner's rights begin and end inside of
 /// the subtransaction, so that its end puts our own back. An interrupt by anybody else is raised, and no failure.
 pub fn call(tenant: Tenant, callable: Callable, session: &Session) -> Result<std::result::Result<(), Failure>> {
+    if unending_hooks::is_noted(callable.function) {
+        return Ok(Err(Failure::new(
+            "57014",
+            "the hook has ended a connection by catching every cancel: mend it, and call set_hook",
+        )));
+    }
     let argument = session.datum();
+    let _hidden = Hidden::begin()?;
+    let _running = Running::begin(callable.function);
     let timer = Timer::start();
     let work = || {
         tenant::as_hook(tenant, callable.owner, || {
             // SAFETY: a function of one argument of this type, within a transaction that has a snapshot.
             role::as_hook_owner(callable.owner, || unsafe { invoke(callable.function, argument) });
-        })
+        })?;
+        if timer.has_interrupted() {
+            // The hook has caught that.
+            ereport!(ERROR, PgSqlErrorCode::ERRCODE_QUERY_CANCELED, "the time of the hook is over");
+        }
+        Ok(())
     };
     let called = subtransaction::undone_if_it_fails(work, |refusal| is_failure(refusal, timer.outermost));
     let timed_out = timer.end();
@@ -42,6 +57,23 @@ pub fn call(tenant: Tenant, callable: Callable, session: &Session) -> Result<std
         Err(_) if timed_out => Err(Failure::new("57014", "the hook did not end within checkout_sessions.hook_timeout")),
         Err(refusal) => Err(Failure::new(refusal.sqlstate, &refusal.message)),
     })
+}
+
+/// The hook that this process calls, until it is dropped.
+struct Running {
+    before: pg_sys::Oid,
+}
+
+impl Running {
+    fn begin(function: pg_sys::Oid) -> Self {
+        Self { before: unending_hooks::running(function) }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        unending_hooks::running(self.before);
+    }
 }
 
 /// Calls a function of one argument, which is not NULL. The server's own way takes a result of NULL for an error, and some
@@ -76,7 +108,7 @@ fn is_failure(refusal: &Refusal, outermost: bool) -> bool {
 
 /// How often the timer has interrupted the hook.
 static FIRED: AtomicI32 = AtomicI32::new(0);
-/// A worker ends when a hook has gone on this often after an interrupt: it would never end.
+/// A connection ends when a hook has gone on this often after an interrupt: it would never end.
 const PATIENCE: i32 = 3;
 
 /// The time that a hook has, and those that it leads to.
@@ -119,6 +151,10 @@ impl Timer {
         Self { outermost }
     }
 
+    fn has_interrupted(&self) -> bool {
+        self.outermost && FIRED.load(Ordering::Relaxed) > 0
+    }
+
     /// Returns true if the timer has interrupted the hook.
     fn end(self) -> bool {
         self.outermost && stop()
@@ -153,7 +189,8 @@ unsafe extern "C-unwind" fn interrupt() {
     let fired = FIRED.fetch_add(1, Ordering::Relaxed) + 1;
     // SAFETY: what the server's own handlers of timeouts do.
     unsafe {
-        if fired >= PATIENCE && pg_sys::MyBackendType == pg_sys::BackendType::B_BG_WORKER {
+        if fired >= PATIENCE {
+            unending_hooks::give_up();
             pg_sys::ProcDiePending = 1;
         }
         pg_sys::QueryCancelPending = 1;

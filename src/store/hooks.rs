@@ -9,6 +9,7 @@ use super::hook_call::Callable;
 use super::sessions::key;
 use super::statement::{Argument, statement};
 use crate::datum;
+use crate::shared::unending_hooks;
 use crate::tenant::Tenant;
 use rules::access::credential::Environment;
 use rules::checkout::hook::{Failure, Hook, HookEvent};
@@ -46,7 +47,9 @@ pub fn set(organization_id: Uuid, event: HookEvent, function: pg_sys::Oid) -> Re
     }
     let arguments =
         [datum::uuid(organization_id).into(), event.as_str().into(), schema.into(), name.into(), owner.into()];
-    SET.with(|statement| statement.count(&arguments)).map(|_| ())
+    SET.with(|statement| statement.count(&arguments))?;
+    unending_hooks::forget(function);
+    Ok(())
 }
 
 statement!(REMOVE, Write, "DELETE FROM checkout_data.hooks h WHERE h.organization_id = $1 AND h.event = $2");

@@ -4,6 +4,7 @@
 pub mod activation;
 pub mod admin_log;
 pub mod api_keys;
+mod callers;
 pub mod catalog;
 pub mod catalog_lists;
 pub mod claims;

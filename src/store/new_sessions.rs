@@ -1,6 +1,7 @@
 //! Statements that store new sessions: as they were ordered, and recovered from expired ones.
 
 use chrono::{DateTime, Utc};
+use pgrx::prelude::*;
 use rules::Result;
 use rules::checkout::order::{NewSession, Order};
 use rules::checkout::settings::Page;
@@ -8,6 +9,7 @@ use uuid::Uuid;
 
 use super::sessions::key;
 use super::statement::{Access, Statement};
+use super::subtransaction::{Refusal, undone_if_it_fails};
 use crate::datum::{self, Json, Session};
 use crate::tenant::{Caller, Tenant};
 
@@ -212,7 +214,23 @@ pub fn insert(
         metadata.into(),
     ];
     let decides = Decides::new(session.reference_policy, renews);
-    INSERT.with(|statements| decides.of(statements).composite(&arguments))
+    unless_taken(decides, session.reference_policy, || {
+        INSERT.with(|statements| decides.of(statements).composite(&arguments))
+    })
+}
+
+/// Another session can still take the reference of one that renews a subscription, because there the open session decides.
+/// Then neither row is written.
+fn unless_taken(
+    decides: Decides,
+    reference_policy: &str,
+    write: impl FnOnce() -> Result<Option<Session>>,
+) -> Result<Option<Session>> {
+    if !matches!(decides, Decides::Renewal) || reference_policy != "unique" {
+        return write();
+    }
+    let is_taken = |refusal: &Refusal| refusal.code == PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION;
+    Ok(undone_if_it_fails(write, is_taken)?.unwrap_or_default())
 }
 
 fn recover_order(decides: Decides) -> Statement {
@@ -249,22 +267,23 @@ pub struct Recovery<'a> {
 pub fn recover(tenant: Tenant, expired: Uuid, recovery: &Recovery, created_by: &str) -> Result<Option<Session>> {
     let [organization_id, environment, id] = key(tenant, recovery.checkout_session_id);
     let decides = Decides::new(recovery.reference_policy, recovery.renews);
-    RECOVER.with(|statements| {
-        decides.of(statements).composite(&[
-            organization_id,
-            environment,
-            id,
-            datum::timestamp(recovery.created_at).into(),
-            recovery.page.client_secret.as_str().into(),
-            datum::timestamp(recovery.expires_at).into(),
-            recovery.expiring_notice_at.map(datum::timestamp).into(),
-            recovery.page.url.as_deref().into(),
-            recovery.reference_policy.into(),
-            created_by.into(),
-            datum::uuid(expired).into(),
-            recovery.reference.into(),
-            recovery.has_terms.into(),
-            recovery.renews.map(datum::uuid).into(),
-        ])
+    let arguments = [
+        organization_id,
+        environment,
+        id,
+        datum::timestamp(recovery.created_at).into(),
+        recovery.page.client_secret.as_str().into(),
+        datum::timestamp(recovery.expires_at).into(),
+        recovery.expiring_notice_at.map(datum::timestamp).into(),
+        recovery.page.url.as_deref().into(),
+        recovery.reference_policy.into(),
+        created_by.into(),
+        datum::uuid(expired).into(),
+        recovery.reference.into(),
+        recovery.has_terms.into(),
+        recovery.renews.map(datum::uuid).into(),
+    ];
+    unless_taken(decides, recovery.reference_policy, || {
+        RECOVER.with(|statements| decides.of(statements).composite(&arguments))
     })
 }

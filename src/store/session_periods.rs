@@ -111,20 +111,6 @@ pub fn had_trial(
 }
 
 statement!(
-    LOCK_TRIALS,
-    Write,
-    "SELECT FROM checkout_data.products p \
-     WHERE p.organization_id = $1 AND p.environment = $2 AND p.product_id = $3 FOR NO KEY UPDATE"
-);
-
-/// Waits for whoever begins a trial of the product with a report of money, and has later ones wait until the transaction
-/// ends.
-pub fn lock_trials(tenant: Tenant, product_id: &str) -> Result<()> {
-    let [organization_id, environment] = owner(tenant);
-    LOCK_TRIALS.with(|statement| statement.count(&[organization_id, environment, product_id.into()])).map(|_| ())
-}
-
-statement!(
     PERIOD,
     Write,
     "INSERT INTO checkout_data.session_periods (organization_id, environment, checkout_session_id, subscription_id, trial, \

@@ -22,6 +22,8 @@ const HEAD_START: TimeDelta = TimeDelta::milliseconds(200);
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// When to try again if all background worker slots are taken, in microseconds.
 const SLOT_RETRY: i64 = 1_000_000;
+/// `DATCONNLIMIT_INVALID_DB`: the connection limit of a database whose DROP was interrupted.
+const INVALID: i32 = -2;
 /// When to continue with databases that found no room.
 const LOOK_ON_AFTER: Duration = Duration::from_secs(1);
 
@@ -52,6 +54,7 @@ pub extern "C-unwind" fn checkout_sessions_launcher_main(_argument: pg_sys::Datu
     let mut enabled = false;
     registry::set_disabled(!gucs::WORKER_ENABLED.get());
     loop {
+        registry::set_deliveries_enabled(gucs::DELIVERIES_ENABLED.get());
         if gucs::WORKER_ENABLED.get() != enabled {
             enabled = !enabled;
             registry::set_disabled(!enabled);
@@ -129,7 +132,8 @@ fn databases() -> HashMap<pg_sys::Oid, Existing> {
                     break;
                 }
                 let form = pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_database>();
-                let open = (*form).datallowconn && !(*form).datistemplate;
+                let whole = (*form).datconnlimit != INVALID;
+                let open = whole && (*form).datallowconn && !(*form).datistemplate;
                 let name = CStr::from_ptr((*form).datname.data.as_ptr());
                 let of_resident = of_resident.as_deref() == Some(name);
                 found.insert((*form).oid, Existing { open, of_resident });

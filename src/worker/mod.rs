@@ -15,13 +15,14 @@ mod resident;
 mod sweeper;
 
 use crate::backend;
-use crate::shared::{api_key_uses, registry, request_failures};
+use crate::shared::{api_key_uses, registry, request_failures, unending_hooks};
 
 /// Sets up shared memory and the launcher, if the postmaster loads the library.
 pub fn init() {
     if backend::is_preloading() && !backend::is_upgrading() {
         registry::init();
         api_key_uses::init();
+        unending_hooks::init();
         request_failures::init();
         launcher::register();
         if crate::gucs::WORKER_DATABASE.get().is_some_and(|name| !name.is_empty()) {

@@ -200,6 +200,19 @@ def test_database_that_is_closed_to_connections_fills_no_log(new_server):
     db.expires_on_time(within=10)
 
 
+def test_a_database_whose_drop_was_interrupted_fills_no_log(new_server):
+    server = new_server()
+    db = server.create_database()
+    db.keep_worker_busy(seconds=2)
+    limit = "UPDATE pg_database SET datconnlimit = %s WHERE datname = %s"
+    server.database().sql(limit, -2, db.name)
+    server.database().sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", db.name)
+    time.sleep(4)
+    assert server.log().count("cannot connect to invalid database") <= 3
+    server.database().sql(limit, -1, db.name)
+    db.expires_on_time(within=10)
+
+
 def test_database_that_is_read_only_by_default_is_not_written_to(server, db):
     """As hosting providers do it when a disk is full. Existing connections do not notice it; nor would the worker."""
     db.keep_worker_busy(seconds=40)

@@ -82,12 +82,21 @@ def test_each_way_to_be_refused_is_counted_for_its_organization(server):
     # What is written in SQL is no exception.
     assert refuse(db, "session_funnel", bucket="decade") == "22023"
     assert refuse(db, "coupon_performance", created_after="2026-02-01", created_before="2026-01-01") == "22023"
+    key = db.create_api_key("publishable")
+    headers = json.dumps({"apikey": key, "x-api-key": key})
+    for function in ("session_funnel", "coupon_performance"):
+        with closing(db.connect(web)) as connection, connection.cursor() as cursor:
+            cursor.execute("BEGIN; SELECT set_config('request.headers', %s, true), checkout.pre_request()", [headers])
+            with pytest.raises(psycopg2.Error) as refused:
+                cursor.execute(f"SELECT checkout.{function}()")
+            assert refused.value.pgcode == "PT403"
     flush(db)
     counted = failures(db)
     assert {key: n for key, (n, _) in counted.items()} == {
         ("handle_request", "22023"): 1, ("handle_request", "PT404"): 1, ("set_quantity", "PT409"): 1,
         ("begin_payment", "57014"): 1, ("get_subscription", "PT404"): 1,
-        ("session_funnel", "22023"): 1, ("coupon_performance", "22023"): 1}
+        ("session_funnel", "22023"): 1, ("coupon_performance", "22023"): 1,
+        ("session_funnel", "PT403"): 1, ("coupon_performance", "PT403"): 1}
     assert counted["begin_payment", "57014"][1] == "canceling statement due to statement timeout"
     assert not any("Ada" in (message or "") or "nobody" in (message or "") for _, message in counted.values())
 

@@ -3,6 +3,7 @@ due meanwhile is expired, and the endpoints are told.
 """
 
 import time
+from contextlib import closing
 
 import pytest
 from conftest import run, wait_until
@@ -209,6 +210,29 @@ def test_deliveries_of_a_database_are_paused_and_resumed_while_its_relay_is_conn
     assert receiver.requests == []
     db.sql(f"ALTER DATABASE {db.name} RESET checkout_sessions.deliveries_enabled")
     wait_until(lambda: receiver.requests)
+
+
+@pytest.mark.parametrize("value", ["on", "off"])
+def test_a_database_that_says_no_more_whether_it_delivers_does_as_the_server_says(new_server, value):
+    server = new_server("checkout_sessions.deliveries_enabled=off")
+    db = server.create_database()
+    db.sql("SELECT checkout.create_webhook_consumer('jobs')")
+    db.call("expire_checkout_session", checkout_session_id=db.create())
+    setting = f"ALTER DATABASE {db.name} %s checkout_sessions.deliveries_enabled"
+    claim = "SELECT count(*) FROM checkout.claim_webhook_events('jobs', lease => '1 second')"
+    db.sql(setting % "SET" + f" = {value}")
+    with closing(db.connect()) as connection, connection.cursor() as cursor:
+
+        def claimed():
+            cursor.execute(claim)
+            return cursor.fetchone()["count"]
+
+        assert (claimed() > 0) == (value == "on")
+        db.sql(setting % "RESET")
+        time.sleep(1.1)
+        assert claimed() == 0, "the server's own value counts"
+        db.sql(setting % "SET" + " = on")
+        assert claimed() > 0, "at once, for open connections, too"
 
 
 def test_promoted_physical_copy_is_active_and_its_deliveries_can_be_off_from_the_start(pair):

@@ -30,8 +30,22 @@ def boundary(anchor, zone, unit, count, periods):
     return (second if first.utcoffset() > second.utcoffset() else first).astimezone(timezone.utc)
 
 
+def zones_known_alike(db):
+    """The zones of which the server has the same data as Python: some releases bring their own, and those that are foretold
+    for the years of Ramadan differ.
+    """
+    start = datetime(1995, 1, 1, tzinfo=timezone.utc)
+    times = [start + timedelta(days=days) for days in range(0, 155 * 366, 5)]
+    shown = "SELECT array_agg(at AT TIME ZONE %s ORDER BY at) FROM unnest(%s::timestamptz[]) AS at"
+    alike = [zone for zone in ZONES
+             if db.value(shown, zone, times) == [at.astimezone(ZoneInfo(zone)).replace(tzinfo=None) for at in times]]
+    assert set(ZONES) - set(alike) <= {"Africa/Casablanca"}
+    return alike
+
+
 def test_periods_are_those_of_another_calendar(server):
     db = server.create_database()
+    zones = zones_known_alike(db)
     dice = random.Random(17)
     start = datetime(1995, 1, 1, tzinfo=timezone.utc)
     cases = []
@@ -43,7 +57,7 @@ def test_periods_are_those_of_another_calendar(server):
             anchor = anchor.replace(hour=dice.choice([0, 1, 2, 3, 22, 23]), minute=dice.choice([0, 29, 30, 59]))
         if dice.random() < 0.2:
             anchor = anchor.replace(day=calendar.monthrange(anchor.year, anchor.month)[1])
-        cases.append((anchor, dice.choice(ZONES), unit, count, dice.randint(1, max(1, 120 // count))))
+        cases.append((anchor, dice.choice(zones), unit, count, dice.randint(1, max(1, 120 // count))))
     rows = db.sql(
         """SELECT checkout_data.period_boundary(anchor, zone, checkout_data.period_span(unit, count, periods)) AS at
            FROM unnest(%s::timestamptz[], %s::text[], %s::text[], %s::integer[], %s::integer[]) WITH ORDINALITY

@@ -11,10 +11,10 @@ use crate::validate::in_range;
 use crate::{Error, Result};
 
 /// The longest trial.
-const LONGEST_TRIAL: TimeDelta = TimeDelta::days(730);
+const LONGEST_TRIAL: TimeDelta = TimeDelta::days(731);
 /// How long before the end of its period the renewal of a subscription may be announced, and how long after it the
 /// subscription may wait for it.
-pub const LONGEST_NOTICE: TimeDelta = TimeDelta::days(365);
+pub const LONGEST_NOTICE: TimeDelta = TimeDelta::days(366);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
@@ -78,7 +78,7 @@ impl Recurrence {
             };
         };
         if trial.is_some_and(|trial| trial < TimeDelta::seconds(1) || trial > LONGEST_TRIAL) {
-            return Err(Error::invalid("trial_period", "must be between 1 second and 730 days"));
+            return Err(Error::invalid("trial_period", "must be between 1 second and 731 days"));
         }
         let count = in_range("interval_count", count.unwrap_or(1), 1, unit.most())?;
         Ok(Some(Self { unit, count, has_trial: trial.is_some() }))
@@ -203,7 +203,7 @@ pub fn status(text: &str) -> Result<&str> {
 /// The time for which a subscription waits for its renewal.
 pub fn grace_period(span: TimeDelta) -> Result<TimeDelta> {
     match span < TimeDelta::zero() || span > LONGEST_NOTICE {
-        true => Err(Error::invalid("renewal_grace_period", "must be between 0 and 365 days")),
+        true => Err(Error::invalid("renewal_grace_period", "must be between 0 and 366 days")),
         false => Ok(span),
     }
 }
@@ -211,7 +211,7 @@ pub fn grace_period(span: TimeDelta) -> Result<TimeDelta> {
 /// The time before the end of a period at which its renewal is announced.
 pub fn renewal_notice(span: TimeDelta) -> Result<TimeDelta> {
     match span < TimeDelta::seconds(1) || span > LONGEST_NOTICE {
-        true => Err(Error::invalid("renewal_notice", "must be between 1 second and 365 days")),
+        true => Err(Error::invalid("renewal_notice", "must be between 1 second and 366 days")),
         false => Ok(span),
     }
 }
@@ -242,8 +242,8 @@ mod tests {
             (Some("Month"), None, None, "argument \"interval_unit\" must be day, week, month or year"),
             (Some("year"), Some(11), None, "argument \"interval_count\" must be between 1 and 10"),
             (Some("day"), Some(0), None, "argument \"interval_count\" must be between 1 and 3650"),
-            (Some("day"), None, Some(day * 731), "argument \"trial_period\" must be between 1 second and 730 days"),
-            (Some("day"), None, Some(-day), "argument \"trial_period\" must be between 1 second and 730 days"),
+            (Some("day"), None, Some(day * 732), "argument \"trial_period\" must be between 1 second and 731 days"),
+            (Some("day"), None, Some(-day), "argument \"trial_period\" must be between 1 second and 731 days"),
         ] {
             let refused = Recurrence::check(unit, count, trial).map_err(|error| error.to_string());
             assert_eq!(refused, Err(message.to_owned()));

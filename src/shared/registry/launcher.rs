@@ -43,6 +43,16 @@ pub fn set_disabled(disabled: bool) {
     REGISTRY.exclusive().disabled = disabled;
 }
 
+/// Says whether the server's configuration lets events be claimed.
+pub fn set_deliveries_enabled(enabled: bool) {
+    REGISTRY.exclusive().deliveries_enabled = enabled;
+}
+
+/// Returns whether the server's configuration lets events be claimed, whatever a database says. `None`: nobody knows.
+pub fn deliveries_enabled() -> Option<bool> {
+    super::available().then(|| REGISTRY.share().deliveries_enabled)
+}
+
 /// The worker has been enabled: databases where it found itself disabled need not wait until it looks again.
 pub fn enabled() {
     let mut registry = REGISTRY.exclusive();

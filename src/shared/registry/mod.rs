@@ -18,11 +18,12 @@ use pgrx::{pg_shmem_init, pg_sys};
 
 use self::pause::Pause;
 use self::resident::{NOBODY, Resident};
-use crate::datum;
+use crate::{datum, gucs};
 use rules::maintenance::turns::BEGINNING;
 
 pub use launcher::{
-    Due, attach_launcher, closed, detach_launcher, due, enabled, keep_only, look_everywhere, not_started, set_disabled,
+    Due, attach_launcher, closed, deliveries_enabled, detach_launcher, due, enabled, keep_only, look_everywhere,
+    not_started, set_deliveries_enabled, set_disabled,
 };
 pub use resident::{attach_resident, detach_resident, is_resident, residence, settle};
 pub use status::status;
@@ -114,6 +115,8 @@ struct Registry {
     launcher_latch: *mut pg_sys::Latch,
     /// True if the server's configuration lets no worker begin, whatever a database says.
     disabled: bool,
+    /// True if it lets events be claimed.
+    deliveries_enabled: bool,
     resident: Resident,
     databases: [Database; DATABASES],
 }
@@ -132,6 +135,7 @@ pub fn init() {
             launcher_pid: 0,
             launcher_latch: std::ptr::null_mut(),
             disabled: false,
+            deliveries_enabled: gucs::DELIVERIES_ENABLED.get(),
             resident: NOBODY,
             databases: [UNUSED; DATABASES],
         }

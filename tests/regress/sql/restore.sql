@@ -35,6 +35,11 @@ SELECT price_id FROM checkout.create_product('Club', 'club') AS p,
     checkout.create_price(p.product_id, 'USD', 9, price_id => 'monthly', interval_unit => 'month');
 SELECT p.status FROM checkout.create_checkout_session(price_id => 'monthly', customer_id => 'c') AS c,
     checkout.record_payment(c.checkout_session_id, 'first', 'succeeded') AS p;
+-- An open session that holds the last units, and that its buyer has opened
+SELECT price_id FROM checkout.create_product('Tea', 'tea', on_hand => 2) AS p,
+    checkout.create_price(p.product_id, 'USD', 4, price_id => 'tea-usd');
+SELECT o.status FROM checkout.create_checkout_session(price_id => 'tea-usd', quantity => 2, customer_id => 'c') AS c,
+    checkout.open_checkout_session(c.checkout_session_id, c.client_secret) AS o;
 SET checkout_sessions.organization_id = '0b5e7b8a-0000-4000-8000-000000000006';
 SELECT code FROM checkout.create_coupon('TEN', 10);
 SET checkout_sessions.organization_id = '0b5e7b8a-0000-4000-8000-000000000001';
@@ -78,6 +83,10 @@ SELECT damage, found.* FROM unnest(ARRAY[
     'DELETE FROM checkout_data.subscriptions',
     'DELETE FROM checkout_data.session_periods',
     'DELETE FROM checkout_data.products',
+    'DELETE FROM checkout_data.prices',
+    'DELETE FROM checkout_data.session_lines',
+    'DELETE FROM checkout_data.session_terms',
+    'DELETE FROM checkout_data.checkout_sessions WHERE has_terms AND status = ''open''',
     'DELETE FROM checkout_data.inventory_changes',
     'UPDATE checkout_data.checkout_sessions SET event_count = 0',
     $$UPDATE checkout_data.checkout_sessions SET status = 'expired', payment_status = 'unpaid', payment_id = NULL,

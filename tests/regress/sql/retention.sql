@@ -180,6 +180,11 @@ SELECT status, rejection_reason FROM checkout.record_payment(:'renewal', 'too-la
 \c - postgres
 DROP PROCEDURE testing.end_long_ago(uuid);
 
+-- A transaction that sees no more what others do removes nothing, and says so.
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT * FROM checkout.run_maintenance() WHERE task = 'remove';
+COMMIT;
+
 -- Keys that were revoked long ago go; one that replaces another stays as long as that.
 SELECT api_key_id AS old FROM checkout.create_api_key(:'organization', 'secret', 'live') \gset
 SELECT api_key_id AS new FROM checkout.roll_api_key(:'old') \gset

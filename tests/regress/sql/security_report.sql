@@ -369,6 +369,18 @@ GRANT EXECUTE ON FUNCTION checkout_data.security_findings TO checkout_sessions_w
 SELECT * FROM checkout.security_report();
 
 \c regression postgres
+-- What the session says of identifiers and strings changes nothing, also if it installs the extension.
+CREATE DATABASE security_report_quoted;
+\c security_report_quoted
+SET quote_all_identifiers = on;
+SET standard_conforming_strings = off;
+CREATE EXTENSION checkout_sessions;
+SELECT * FROM checkout.security_report();
+SELECT checkout.create_organization('Shop') \gset
+RESET ALL;
+SELECT * FROM checkout.security_report();
+\c regression
+DROP DATABASE security_report_quoted;
 DROP DATABASE security_report;
 REVOKE ALL ON PARAMETER checkout_sessions.organization_id, checkout_sessions.environment FROM report_backend;
 DROP ROLE report_shop, report_backend, report_anon, report_authenticator, report_sender, report_admin, report_window,

@@ -29,7 +29,7 @@ FROM unnest(ARRAY[
     'amount => 1, interval_unit => ''month'', interval_count => 121', 'amount => 1, interval_unit => ''fortnight''',
     'amount => 1, interval_count => 2', 'amount => 1, trial_period => ''1 day''',
         'minimum_amount => 1, interval_unit => ''day''',
-    'amount => 1, interval_unit => ''day'', trial_period => ''731 days''',
+    'amount => 1, interval_unit => ''day'', trial_period => ''732 days''',
     'amount => 1, interval_unit => ''day'', trial_period => ''-1 day''',
     'amount => 1, interval_unit => ''month'', trial_period => ''-24 mons 721 days''',
     'amount => 1, interval_unit => ''month'', trial_period => ''1 mon -29 days''',
@@ -284,8 +284,11 @@ SELECT status, time_zone FROM checkout.list_subscriptions(customer_id => 'mars')
 SELECT setting, testing.outcome(format('SELECT checkout.update_organization(%L, %s)', :'organization', setting))
 FROM unnest(ARRAY['time_zone => ''Mars/Olympus''', 'time_zone => ''''', 'time_zone => ''XYZ+3''',
     'time_zone => ''posix/UTC''', 'time_zone => ''localtime''', 'time_zone => ''Factory''',
-    'renewal_grace_period => ''-1 day''', 'renewal_grace_period => ''366 days''', 'renewal_notice => ''-1 day'''])
+    'renewal_grace_period => ''-1 day''', 'renewal_grace_period => ''367 days''', 'renewal_notice => ''-1 day'''])
         AS setting;
+-- A year has 365.25 days, a month 30.
+SELECT renewal_grace_period, renewal_notice
+FROM checkout.update_organization(:'organization', renewal_grace_period => '1 year', renewal_notice => '1 month');
 SELECT time_zone, renewal_grace_period, renewal_notice
 FROM checkout.update_organization(:'organization', time_zone => 'Africa/Dakar', renewal_grace_period => '0',
     renewal_notice => '0');
