@@ -95,20 +95,21 @@ fn database_setting(name: &str) -> Result<Option<bool>> {
 
 fn deliveries_are_enabled() -> Result<bool> {
     let own = gucs::DELIVERIES_ENABLED.get();
-    match (database_setting(DELIVERIES_ENABLED)?, told_by()?) {
-        (Some(false), _) => Ok(false),
+    match database_setting(DELIVERIES_ENABLED)? {
+        Some(false) => Ok(false),
         // What a role or a session has of its own comes before the database.
-        (Some(true), ToldBy::Another) => Ok(own),
-        (Some(true), _) => Ok(true),
-        // The database says no more what it said when the session began: the server's own value counts. Who does not know
-        // that gets nothing before the next connection.
-        (None, ToldBy::Database) => Ok(registry::deliveries_enabled() == Some(true)),
-        (None, _) => Ok(own),
+        Some(true) => Ok(own || !matches!(told_by()?, ToldBy::Another)),
+        None if TOLD_BY_SERVER.get() => Ok(own),
+        None => match told_by()? {
+            // The database says no more what it said when the session began: the server's own value counts. Who does not
+            // know that gets nothing before the next connection.
+            ToldBy::Database => Ok(registry::deliveries_enabled() == Some(true)),
+            ToldBy::Server | ToldBy::Another => Ok(own),
+        },
     }
 }
 
-/// Who has told the session, when it began, whether events can be claimed.
-#[derive(Clone, Copy)]
+/// Who has told the session whether events can be claimed.
 enum ToldBy {
     Server,
     Database,
@@ -116,21 +117,21 @@ enum ToldBy {
 }
 
 thread_local! {
-    static TOLD_BY: Cell<Option<ToldBy>> = const { Cell::new(None) };
+    /// True if the server has, so that the database has said nothing when the session began. The server's view of its
+    /// settings is slow.
+    static TOLD_BY_SERVER: Cell<bool> = const { Cell::new(false) };
 }
 
 fn told_by() -> Result<ToldBy> {
-    if let Some(known) = TOLD_BY.get() {
-        return Ok(known);
-    }
     let source = SOURCE.with(|statement| statement.row(&[DELIVERIES_ENABLED.into()], |row| row.get::<String>(1)))?;
-    let by = match source.flatten().as_deref() {
-        Some("default" | "environment variable" | "configuration file" | "command line") => ToldBy::Server,
+    Ok(match source.flatten().as_deref() {
+        Some("default" | "environment variable" | "configuration file" | "command line") => {
+            TOLD_BY_SERVER.set(true);
+            ToldBy::Server
+        }
         Some("database") => ToldBy::Database,
         _ => ToldBy::Another,
-    };
-    TOLD_BY.set(Some(by));
-    Ok(by)
+    })
 }
 
 /// Returns true if the worker of this database is to be disabled, whatever the session was told when it began.
