@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn spans_have_bounds() {
         assert!(grace_period(TimeDelta::zero()).is_ok() && grace_period(LONGEST_NOTICE).is_ok());
-        assert!(grace_period(TimeDelta::seconds(-1)).is_err() && grace_period(TimeDelta::days(366)).is_err());
-        assert!(renewal_notice(TimeDelta::zero()).is_err() && renewal_notice(TimeDelta::days(366)).is_err());
+        assert!(grace_period(TimeDelta::seconds(-1)).is_err() && grace_period(TimeDelta::days(367)).is_err());
+        assert!(renewal_notice(TimeDelta::zero()).is_err() && renewal_notice(TimeDelta::days(367)).is_err());
     }
 }
